@@ -1,0 +1,36 @@
+"""galsmith: learn galaxies from a survey, draw new ones, and prove how far they can be trusted.
+
+The verbs of the command line are one call each: ``galsmith.simulate.sersic``, ``galsmith.ingest.folder``,
+``galsmith.training.train``, ``galsmith.sampling.sample``, ``galsmith.measure.measure``,
+``galsmith.compare.compare`` and ``galsmith.report.write_report``. Rooms are imported when first used, so a
+user who only measures never loads torch.
+"""
+
+import importlib
+from types import ModuleType
+
+_ROOMS = {
+    "simulate": "galsmith.data.simulate",
+    "ingest": "galsmith.data.ingest",
+    "store": "galsmith.data.store",
+    "images": "galsmith.images",
+    "training": "galsmith.training",
+    "sampling": "galsmith.sampling",
+    "measure": "galsmith.measure",
+    "compare": "galsmith.compare",
+    "report": "galsmith.report",
+}
+
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a room when it is first named."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'galsmith' has no attribute {name!r}")
+    return importlib.import_module(_ROOMS[name])
+
+
+def __dir__() -> list[str]:
+    """Names that a user may ask for."""
+    return sorted([*globals(), *_ROOMS])

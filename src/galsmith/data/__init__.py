@@ -1,0 +1,1 @@
+"""Reading galaxies from files or simulating them: sources, the store, splits, pixel transforms."""

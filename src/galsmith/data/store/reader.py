@@ -1,0 +1,177 @@
+"""Reading a store lazily, by chunk and by index, from any number of processes."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.data.store.catalogs import read_catalog
+from galsmith.data.store.layout import (
+    CATALOG_FILE,
+    DESCRIPTION_FILE,
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    PART_COLUMN,
+    PARTIAL_FOLDER,
+    ROW_COLUMN,
+    Part,
+    StoreHeader,
+)
+from galsmith.errors import InputError
+from galsmith.files import read_json
+from galsmith.images import ImageSet
+
+Pixels = NDArray[np.float32]
+OPEN_FILES_AT_MOST = 16
+
+
+def is_store(path: str | Path) -> bool:
+    """Whether a folder is a finished or a partial store."""
+    folder = Path(path)
+    return (folder / DESCRIPTION_FILE).exists() or (folder / PARTIAL_FOLDER).exists()
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Read a store's JSON page and check that this version of galsmith can read it.
+
+    Raises
+    ------
+    InputError
+        If there is no store, it is partial, or its format version is unknown.
+    """
+    folder = Path(path)
+    if not (folder / DESCRIPTION_FILE).exists():
+        raise InputError(_why_no_store(folder))
+    description = read_json(folder / DESCRIPTION_FILE)
+    if description.get("format") != FORMAT_NAME:
+        raise InputError(
+            f"{folder / DESCRIPTION_FILE}: not a galsmith store; make one with galsmith ingest or simulate"
+        )
+    version = description.get("format_version")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{folder}: has store format version {version}, this galsmith reads version {FORMAT_VERSION}; "
+            "read it with the galsmith that made it (see galsmith info) or make it again"
+        )
+    return description
+
+
+def open_store(path: str | Path) -> ImageSet:
+    """Open a store; the catalog is read now, pixels when asked for.
+
+    Raises
+    ------
+    InputError
+        If there is no store, it is partial, of an unknown format version, or damaged.
+    """
+    folder = Path(path)
+    description = read_description(folder)
+    header = StoreHeader.from_dict(description)
+    parts = [Part(**part) for part in description["parts"]]
+    catalog = read_catalog(folder / CATALOG_FILE)
+    if len(catalog) != description["n_images"]:
+        raise InputError(
+            f"{folder / CATALOG_FILE}: has {len(catalog)} rows, {DESCRIPTION_FILE} says {description['n_images']}; "
+            "the store is damaged, make it again"
+        )
+    part_of = np.asarray(catalog[PART_COLUMN], dtype=np.int64)
+    row_of = np.asarray(catalog[ROW_COLUMN], dtype=np.int64)
+    catalog.remove_columns([PART_COLUMN, ROW_COLUMN])
+    return ImageSet(
+        pixels=StorePixels(folder, parts, part_of, row_of),
+        bands=header.bands,
+        pixel_scale_arcsec=header.pixel_scale_arcsec,
+        flux_unit=header.flux_unit,
+        catalog=catalog,
+        provenance=header.provenance,
+        physical_pixel_kpc=header.physical_pixel_kpc,
+        zero_points_mag=header.zero_points_mag,
+        psf=header.psf,
+        content_hash=description["content_hash"],
+        path=str(folder),
+    )
+
+
+class StorePixels:
+    """Pixels that stay on disk; may be sent to another process, which opens the files anew."""
+
+    def __init__(
+        self, folder: Path, parts: list[Part], part_of: NDArray[np.int64], row_of: NDArray[np.int64]
+    ) -> None:
+        self._folder = folder
+        self._parts = parts
+        self._part_of = part_of
+        self._row_of = row_of
+        self._open: OrderedDict[int, h5py.File] = OrderedDict()
+        self._process = os.getpid()
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self._part_of)
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Read one image, [band, y, x] float32."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"image {index} of a store with {len(self)} images")
+        return self.read([index])[0]
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every image, [galaxy, 2] int64, in pixels."""
+        sizes = np.array([(part.height_pix, part.width_pix) for part in self._parts], dtype=np.int64)
+        return sizes.reshape(-1, 2)[self._part_of]
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        """Read several images, in the order of `indices`; consecutive rows of a part are read at once."""
+        wanted = np.asarray(indices, dtype=np.int64)
+        images: list[Pixels] = [np.empty(0, dtype=np.float32)] * len(wanted)
+        order = np.lexsort((self._row_of[wanted], self._part_of[wanted]))
+        parts, rows = self._part_of[wanted[order]], self._row_of[wanted[order]]
+        breaks = np.flatnonzero((np.diff(parts) != 0) | (np.diff(rows) != 1)) + 1
+        for run in np.split(np.arange(len(order)), breaks) if len(order) else []:
+            block = self._read_rows(int(parts[run[0]]), int(rows[run[0]]), len(run))
+            for position, image in zip(order[run], block, strict=True):
+                images[int(position)] = image
+        return images
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open files behind."""
+        return {**self.__dict__, "_open": OrderedDict()}
+
+    def _read_rows(self, part: int, start: int, count: int) -> Pixels:
+        """Read consecutive rows of one part, [galaxy, band, y, x]."""
+        path = self._folder / self._parts[part].file
+        try:
+            block: Pixels = self._file(part)["image_array"][start : start + count]
+        except (OSError, KeyError, RuntimeError) as error:
+            raise InputError(
+                f"{path}: cannot be read ({error}); check the store with galsmith info --verify {self._folder}"
+            ) from error
+        return block
+
+    def _file(self, part: int) -> h5py.File:
+        """Open a part, keeping the last few open; a forked process never shares its parent's handles."""
+        if self._process != os.getpid():
+            self._open, self._process = OrderedDict(), os.getpid()
+        if part not in self._open:
+            if len(self._open) >= OPEN_FILES_AT_MOST:
+                self._open.popitem(last=False)[1].close()
+            self._open[part] = h5py.File(self._folder / self._parts[part].file, "r")
+        self._open.move_to_end(part)
+        return self._open[part]
+
+
+def _why_no_store(folder: Path) -> str:
+    """Explain why a path is not a readable store."""
+    if (folder / PARTIAL_FOLDER).exists():
+        done = len(list((folder / PARTIAL_FOLDER).glob("chunk-*.json")))
+        total = read_json(folder / PARTIAL_FOLDER / "settings.json").get("n_chunks", "?")
+        return f"{folder}: a partial store, {done} of {total} chunks done; run the command that makes it again to finish it"
+    if folder.exists():
+        return f"{folder}: not a galsmith store (no {DESCRIPTION_FILE} in it); make one with galsmith ingest or simulate"
+    return f"{folder}: there is no such store; make one with galsmith ingest or simulate"

@@ -1,0 +1,246 @@
+"""Writing a store chunk by chunk, so that a killed writer leaves a marked partial store that can go on."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from astropy.table import QTable, vstack
+from numpy.typing import NDArray
+
+from galsmith.data.store.catalogs import hash_of_catalog, read_catalog, write_catalog
+from galsmith.data.store.layout import (
+    CATALOG_FILE,
+    DESCRIPTION_FILE,
+    FORMAT_NAME,
+    FORMAT_VERSION,
+    IMAGE_FOLDER,
+    PART_COLUMN,
+    PARTIAL_FOLDER,
+    ROW_COLUMN,
+    Part,
+    StoreHeader,
+    content_hash,
+    partial_chunk_file,
+)
+from galsmith.data.store.reader import open_store
+from galsmith.errors import OutputExistsError
+from galsmith.files import (
+    raise_if_unwritable,
+    read_json,
+    refuse_existing,
+    sha256_of_file,
+    write_json,
+    written_atomically,
+)
+from galsmith.images import ImageSet
+from galsmith.images.image_set import completed_catalog
+
+Pixels = NDArray[np.float32]
+IMAGES_PER_CHUNK = 256
+
+
+class StoreWriter:
+    """Writes one store, a chunk at a time, in any order; a rerun skips the chunks that are done.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to become the store.
+    header : StoreHeader
+        What is true of every image.
+    n_chunks : int
+        How many chunks there will be.
+    overwrite : bool
+        Replace a finished store, or a partial one made by other settings.
+
+    Raises
+    ------
+    OutputExistsError
+        If a finished store, a partial one of other settings or anything else is there.
+    """
+
+    def __init__(self, path: Path, header: StoreHeader, *, n_chunks: int, overwrite: bool = False) -> None:
+        self.path = path
+        self.header = header
+        self.n_chunks = n_chunks
+        self._mark = {
+            "fingerprint": header.fingerprint(),
+            "n_chunks": n_chunks,
+            "format_version": FORMAT_VERSION,
+        }
+        self._claim(overwrite=overwrite)
+
+    def is_done(self, chunk: int) -> bool:
+        """Whether this chunk was written, now or by an earlier run."""
+        return partial_chunk_file(self.path, chunk, ".json").exists()
+
+    @property
+    def n_done(self) -> int:
+        """How many chunks are written."""
+        return sum(self.is_done(chunk) for chunk in range(self.n_chunks))
+
+    def write_chunk(self, chunk: int, images: Sequence[Pixels], catalog: QTable) -> None:
+        """Write the images and catalog rows of one chunk; it counts only once all of it is on disk.
+
+        Parameters
+        ----------
+        chunk : int
+            Position in the store, from 0.
+        images : sequence of ndarray [band, y, x], float32
+            In `flux_unit` per pixel; sizes may differ; may be empty.
+        catalog : QTable
+            One row an image; ``object_id``, ``split`` and ``native_size_pix`` are added when missing.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full; the chunk is then not there at all.
+        """
+        rows = completed_catalog(catalog, [image.shape[-1] for image in images])
+        try:
+            parts, part_of, row_of = self._write_parts(chunk, images)
+            rows[PART_COLUMN] = np.asarray(part_of, dtype=np.int32)
+            rows[ROW_COLUMN] = np.asarray(row_of, dtype=np.int32)
+            write_catalog(partial_chunk_file(self.path, chunk, ".parquet"), rows)
+            write_json(
+                partial_chunk_file(self.path, chunk, ".json"),
+                {"parts": [asdict(part) for part in parts], "n_images": len(images)},
+            )
+        except (OSError, RuntimeError) as error:
+            raise_if_unwritable(error, self.path)
+            raise
+
+    def finish(self, complete: Callable[[QTable], QTable] | None = None) -> ImageSet:
+        """Join the chunks into a finished store and open it.
+
+        Parameters
+        ----------
+        complete : callable, optional
+            Changes the whole catalog before it is written, such as to assign splits.
+
+        Raises
+        ------
+        ValueError
+            If a chunk is missing.
+        """
+        missing = [chunk for chunk in range(self.n_chunks) if not self.is_done(chunk)]
+        if missing:
+            raise ValueError(
+                f"{self.path}: {len(missing)} of {self.n_chunks} chunks are not written, first {missing[0]}"
+            )
+        parts, catalog = self._joined()
+        if complete is not None:
+            catalog = complete(catalog)
+        write_catalog(self.path / CATALOG_FILE, catalog)
+        write_json(self.path / DESCRIPTION_FILE, self._description(parts, catalog))
+        shutil.rmtree(self.path / PARTIAL_FOLDER)
+        return open_store(self.path)
+
+    def _claim(self, *, overwrite: bool) -> None:
+        """Take the folder: go on with a partial store of the same settings, refuse anything else."""
+        mark_file = self.path / PARTIAL_FOLDER / "settings.json"
+        finished = (self.path / DESCRIPTION_FILE).exists()
+        if mark_file.exists() and not finished:
+            if read_json(mark_file) == self._mark:
+                return
+            if not overwrite:
+                raise OutputExistsError(
+                    f"{self.path}: holds a partial store made by other settings or data; finish it with its own command, "
+                    "choose another -o, or replace it with --overwrite"
+                )
+        refuse_existing(self.path, overwrite=overwrite)
+        try:
+            (self.path / IMAGE_FOLDER).mkdir(parents=True)
+        except OSError as error:
+            raise_if_unwritable(error, self.path)
+            raise
+        write_json(mark_file, self._mark)
+
+    def _write_parts(self, chunk: int, images: Sequence[Pixels]) -> tuple[list[Part], list[int], list[int]]:
+        """Write one HDF5 file for each size in the chunk."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for position, image in enumerate(images):
+            groups.setdefault((image.shape[-2], image.shape[-1]), []).append(position)
+        parts: list[Part] = []
+        part_of, row_of = [0] * len(images), [0] * len(images)
+        for (height, width), positions in sorted(groups.items()):
+            suffix = f"-{height}x{width}" if len(groups) > 1 else ""
+            name = f"{IMAGE_FOLDER}/part-{chunk:05d}{suffix}.h5"
+            self._write_part_file(self.path / name, np.stack([images[position] for position in positions]))
+            for row, position in enumerate(positions):
+                part_of[position], row_of[position] = len(parts), row
+            parts.append(Part(name, len(positions), height, width, sha256_of_file(self.path / name)))
+        return parts, part_of, row_of
+
+    def _write_part_file(self, path: Path, pixels: Pixels) -> None:
+        """Write one HDF5 file with one galaxy a chunk, atomically."""
+        with written_atomically(path) as temporary, h5py.File(temporary, "w") as part:
+            data = part.create_dataset(
+                "image_array", data=np.asarray(pixels, dtype=np.float32), chunks=(1, *pixels.shape[1:])
+            )
+            data.attrs["image_band"] = list(self.header.bands)
+            data.attrs["unit"] = self.header.flux_unit
+            if self.header.pixel_scale_arcsec is not None:
+                data.attrs["image_scale"] = self.header.pixel_scale_arcsec
+
+    def _joined(self) -> tuple[list[Part], QTable]:
+        """All parts and catalog rows, with part numbers counted over the whole store."""
+        parts: list[Part] = []
+        tables: list[QTable] = []
+        for chunk in range(self.n_chunks):
+            sidecar = read_json(partial_chunk_file(self.path, chunk, ".json"))
+            rows = read_catalog(partial_chunk_file(self.path, chunk, ".parquet"))
+            if len(rows):
+                rows[PART_COLUMN] = np.asarray(rows[PART_COLUMN], dtype=np.int32) + len(parts)
+                tables.append(rows)
+            parts.extend(Part(**part) for part in sidecar["parts"])
+        catalog = vstack(tables, metadata_conflicts="silent") if tables else QTable()
+        if len(np.unique(np.asarray(catalog["object_id"], dtype=str))) < len(catalog):
+            catalog["object_id"] = np.array([f"{index:08d}" for index in range(len(catalog))], dtype=str)
+        return parts, catalog
+
+    def _description(self, parts: list[Part], catalog: QTable) -> dict[str, Any]:
+        """Content of the store's JSON page."""
+        catalog_hash = hash_of_catalog(catalog)
+        return {
+            "format": FORMAT_NAME,
+            "format_version": FORMAT_VERSION,
+            "content_hash": content_hash(self.header, parts, catalog_hash),
+            "n_images": len(catalog),
+            **self.header.to_dict(),
+            "catalog": {"file": CATALOG_FILE, "sha256": sha256_of_file(self.path / CATALOG_FILE)},
+            "parts": [asdict(part) for part in parts],
+        }
+
+
+def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) -> ImageSet:
+    """Write an image set as a store, streaming, and open it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder to become the store.
+    images : ImageSet
+        Read in chunks, so it may be larger than memory.
+    overwrite : bool
+        Replace what is there.
+    """
+    header = StoreHeader(
+        bands=images.bands,
+        pixel_scale_arcsec=images.pixel_scale_arcsec,
+        flux_unit=images.flux_unit,
+        provenance=images.provenance,
+        physical_pixel_kpc=images.physical_pixel_kpc,
+        zero_points_mag=images.zero_points_mag,
+        psf=images.psf,
+    )
+    n_chunks = max(1, -(-len(images) // IMAGES_PER_CHUNK))
+    writer = StoreWriter(Path(path), header, n_chunks=n_chunks, overwrite=overwrite)
+    for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):
+        if not writer.is_done(chunk):
+            writer.write_chunk(chunk, pixels, images.catalog[indices])
+    return writer.finish()

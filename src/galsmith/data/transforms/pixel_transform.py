@@ -1,0 +1,318 @@
+"""`PixelTransform`: physical flux per pixel <-> network space, with an exact inverse, saved as plain JSON."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from galsmith.data.transforms.scalars import (
+    FLUX_FLOOR,
+    SizeEncoding,
+    Standardization,
+    fit_standardization,
+)
+from galsmith.errors import InputError
+from galsmith.images import ImageSet, resize_linear
+from galsmith.settings import Settings
+
+Pixels = NDArray[np.float32]
+IMAGES_PER_CHUNK = 256
+NETWORK_SIGMA = 0.5
+
+
+class TransformSettings(Settings):
+    """How pixels become network input.
+
+    Attributes
+    ----------
+    kind : {"asinh", "linear"}
+        ``asinh`` compresses the range with an exact inverse; ``linear`` only standardizes, as the paper does.
+    softening : float or None
+        Where asinh turns from linear to logarithmic, in units of the mean surface brightness of an image when
+        flux is factored out, else in `flux_unit`; None chooses it from the training set.
+    factor_flux : bool
+        Model log flux per band as a scalar of its own and renormalize every drawn image to it; needs images
+        whose summed flux is positive.
+    size_pix : int or None
+        Side of the network's images; None takes the set's own size, which must then be one.
+    """
+
+    kind: Literal["asinh", "linear"] = "asinh"
+    softening: float | None = Field(default=None, gt=0)
+    factor_flux: bool = True
+    size_pix: int | None = Field(default=None, ge=4)
+
+
+@dataclass(frozen=True)
+class NetworkArrays:
+    """Galaxies in network space: `pixels` [galaxy, band, y, x] and `scalars` [galaxy, scalar], float32."""
+
+    pixels: Pixels
+    scalars: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PixelTransform:
+    """A fitted transform; `forward` and `inverse` undo each other.
+
+    Attributes
+    ----------
+    kind : str
+        ``"asinh"`` or ``"linear"``.
+    factor_flux : bool
+        Whether the scalars start with one log flux a band.
+    size_pix : int
+        Side of the network's images.
+    softening : tuple of float
+        One a band; see `TransformSettings`.
+    mean, scale : tuple of float
+        Per band, of the stretched training pixels; network pixels have a standard deviation of 0.5.
+    flux : Standardization
+        Of log flux per band (empty without `factor_flux`).
+    native_size : SizeEncoding or None
+        Present when sizes in the set differ: the last scalar is then the log of the native size.
+    """
+
+    kind: str
+    factor_flux: bool
+    size_pix: int
+    softening: tuple[float, ...]
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    flux: Standardization
+    native_size: SizeEncoding | None
+
+    @property
+    def scalar_names(self) -> tuple[str, ...]:
+        """What each column of the scalars is."""
+        flux = tuple(f"log_flux_{band}" for band in range(len(self.mean))) if self.factor_flux else ()
+        return flux + (("log_native_size",) if self.native_size else ())
+
+    def forward(self, images: Sequence[Pixels]) -> NetworkArrays:
+        """Bring images to network space.
+
+        Parameters
+        ----------
+        images : sequence of ndarray [band, y, x], float32
+            In the flux unit of the training set, square, any size.
+
+        Raises
+        ------
+        InputError
+            If a band's summed flux is not positive while flux is factored out.
+        """
+        resized = [self._resized(image) for image in images]
+        surface, log_flux = _surface_brightness(resized, images, factor_flux=self.factor_flux)
+        stretched = self._stretch(surface)
+        pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
+        columns = [self.flux.forward(log_flux)] if self.factor_flux else []
+        if self.native_size:
+            columns.append(self.native_size.forward([image.shape[-1] for image in images]))
+        scalars = np.concatenate(columns, axis=1) if columns else np.empty((len(images), 0))
+        return NetworkArrays(pixels.astype(np.float32), scalars.astype(np.float32))
+
+    def inverse(self, arrays: NetworkArrays) -> list[Pixels]:
+        """Bring network space back to physical images, each [band, y, x] float32 of its native size."""
+        network = arrays.pixels.astype(np.float64)
+        surface = self._unstretch(network / NETWORK_SIGMA * _per_band(self.scale) + _per_band(self.mean))
+        sizes = self._native_sizes(arrays)
+        images = [self._restored(image, size) for image, size in zip(surface, sizes, strict=True)]
+        if not self.factor_flux:
+            return [image.astype(np.float32) for image in images]
+        fluxes = np.exp(self.flux.inverse(arrays.scalars[:, : len(self.mean)].astype(np.float64)))
+        return [_with_flux(image, flux) for image, flux in zip(images, fluxes, strict=True)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "PixelTransform":
+        """Read what `to_dict` wrote."""
+        size = value["native_size"]
+        return cls(
+            kind=value["kind"],
+            factor_flux=value["factor_flux"],
+            size_pix=value["size_pix"],
+            softening=tuple(value["softening"]),
+            mean=tuple(value["mean"]),
+            scale=tuple(value["scale"]),
+            flux=Standardization.from_dict(value["flux"]),
+            native_size=None if size is None else SizeEncoding.from_dict(size),
+        )
+
+    def _resized(self, image: Pixels) -> Pixels:
+        """Bring one image to the network's size."""
+        if image.shape[-2:] == (self.size_pix, self.size_pix):
+            return image
+        return resize_linear(image, self.size_pix)
+
+    def _restored(self, surface: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+        """Bring one image back to its native size."""
+        if size == self.size_pix:
+            return surface
+        return resize_linear(surface.astype(np.float32), size).astype(np.float64)
+
+    def _native_sizes(self, arrays: NetworkArrays) -> list[int]:
+        """Native size of each image, in pixels."""
+        if self.native_size is None:
+            return [self.size_pix] * len(arrays.pixels)
+        return self.native_size.inverse(arrays.scalars[:, -1])
+
+    def _stretch(self, surface: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compress the range of [galaxy, band, y, x] surface brightness."""
+        if self.kind == "linear":
+            return surface
+        return np.arcsinh(surface / _per_band(self.softening))
+
+    def _unstretch(self, stretched: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Undo `_stretch`."""
+        if self.kind == "linear":
+            return stretched
+        return np.sinh(stretched) * _per_band(self.softening)
+
+
+def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> PixelTransform:
+    """Fit a transform on a training split, streaming over it.
+
+    Parameters
+    ----------
+    training_set : ImageSet
+        The training split only, square images.
+    settings : TransformSettings
+        What kind of transform.
+
+    Raises
+    ------
+    InputError
+        If images are not square, sizes differ without ``size_pix``, fluxes are not positive while flux is
+        factored out, or all pixels are equal.
+    """
+    size_pix, sizes_differ = _network_size(training_set, settings)
+    n_bands = len(training_set.bands)
+    start = PixelTransform(
+        kind=settings.kind,
+        factor_flux=settings.factor_flux,
+        size_pix=size_pix,
+        softening=(settings.softening or 1.0,) * n_bands,
+        mean=(0.0,) * n_bands,
+        scale=(1.0,) * n_bands,
+        flux=Standardization((), ()),
+        native_size=None,
+    )
+    if settings.softening is None and settings.kind == "asinh":
+        start = _with(start, softening=_fitted_softening(training_set, start))
+    mean, scale, log_flux = _moments(training_set, start)
+    return _with(
+        start,
+        mean=mean,
+        scale=scale,
+        flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
+        native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
+    )
+
+
+def _with(transform: PixelTransform, **changes: Any) -> PixelTransform:
+    """Copy a transform with some fields changed."""
+    return PixelTransform(**{**transform.__dict__, **changes})
+
+
+def _per_band(values: Sequence[float]) -> NDArray[np.float64]:
+    """Shape one value a band as [1, band, 1, 1]."""
+    return np.asarray(values, dtype=np.float64)[np.newaxis, :, np.newaxis, np.newaxis]
+
+
+def _network_size(training_set: ImageSet, settings: TransformSettings) -> tuple[int, bool]:
+    """Side of the network's images, and whether native sizes differ."""
+    if len(training_set) == 0:
+        raise InputError(
+            "the training split is empty; ingest with --split, or check the catalog's column 'split'"
+        )
+    shapes = training_set.shapes
+    if np.any(shapes[:, 0] != shapes[:, 1]):
+        odd = shapes[shapes[:, 0] != shapes[:, 1]][0]
+        raise InputError(
+            f"images of {odd[0]}x{odd[1]} px: networks want square ones; ingest with --crop or --resize"
+        )
+    sizes = np.unique(shapes[:, 0])
+    if settings.size_pix is None and len(sizes) > 1:
+        raise InputError(
+            f"images of {len(sizes)} sizes, {sizes[0]} to {sizes[-1]} px; set transform.size_pix to train on resized "
+            "ones with the native size as a scalar, or ingest with --crop or --resize"
+        )
+    size_pix = settings.size_pix if settings.size_pix is not None else int(sizes[0])
+    return size_pix, bool(len(sizes) > 1 or sizes[0] != size_pix)
+
+
+def _surface_brightness(
+    resized: Sequence[Pixels], images: Sequence[Pixels], *, factor_flux: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels to stretch, [galaxy, band, y, x], and log flux [galaxy, band] of the native images."""
+    stack = np.stack(resized).astype(np.float64)
+    if not factor_flux:
+        return stack, np.empty((len(images), 0))
+    fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
+    if np.any(fluxes <= FLUX_FLOOR):
+        position, band = np.argwhere(fluxes <= FLUX_FLOOR)[0]
+        raise InputError(
+            f"image {position} has a summed flux of {fluxes[position, band]:.3g} in band {band}; factoring flux out "
+            "needs positive ones: set transform.factor_flux=false, or leave such images out with --where"
+        )
+    totals = stack.sum(axis=(-2, -1), keepdims=True)
+    return stack / totals * (stack.shape[-2] * stack.shape[-1]), np.log(fluxes)
+
+
+def _with_flux(image: NDArray[np.float64], flux: NDArray[np.float64]) -> Pixels:
+    """Scale each band of a drawn image to its drawn flux; a band without light stays as it is."""
+    totals = image.sum(axis=(-2, -1))
+    usable = np.abs(totals) > 1e-6 * np.abs(image).sum(axis=(-2, -1)).clip(min=FLUX_FLOOR)
+    scale = np.where(usable, flux / np.where(usable, totals, 1.0), 1.0)
+    result: Pixels = (image * scale[:, np.newaxis, np.newaxis]).astype(np.float32)
+    return result
+
+
+def _fitted_softening(training_set: ImageSet, transform: PixelTransform) -> tuple[float, ...]:
+    """Softening per band: three sigma of the sky, taken from the corners' scatter, or the faintest tenth of the light.
+
+    The scatter is that of second differences of neighboring border pixels, which smooth galaxy light leaves out.
+    """
+    count = min(len(training_set), 2048)
+    chosen = np.linspace(0, len(training_set) - 1, count).astype(np.int64)
+    images = training_set.pixels.read(chosen)
+    surface, _ = _surface_brightness(
+        [transform._resized(image) for image in images], images, factor_flux=transform.factor_flux
+    )
+    border = np.concatenate([surface[:, :, 0, :], surface[:, :, -1, :]], axis=-1)
+    second = border[..., :-2] - 2 * border[..., 1:-1] + border[..., 2:]
+    sky_sigma = 1.4826 * np.median(np.abs(second), axis=(0, 2)) / np.sqrt(6.0)
+    faint = np.quantile(np.abs(surface), 0.1, axis=(0, 2, 3))
+    typical = np.abs(surface).mean(axis=(0, 2, 3)).clip(min=FLUX_FLOOR)
+    softening = np.maximum(3 * sky_sigma, np.maximum(faint, 1e-3 * typical))
+    return tuple(float(value) for value in softening)
+
+
+def _moments(
+    training_set: ImageSet, transform: PixelTransform
+) -> tuple[tuple[float, ...], tuple[float, ...], NDArray[np.float64]]:
+    """Mean and standard deviation per band of the stretched pixels, and all log fluxes."""
+    count, total, squares = 0, np.zeros(len(transform.mean)), np.zeros(len(transform.mean))
+    log_fluxes = []
+    for _, images in training_set.chunks(IMAGES_PER_CHUNK):
+        resized = [transform._resized(image) for image in images]
+        surface, log_flux = _surface_brightness(resized, images, factor_flux=transform.factor_flux)
+        stretched = transform._stretch(surface)
+        count += stretched.shape[0] * stretched.shape[2] * stretched.shape[3]
+        total += stretched.sum(axis=(0, 2, 3))
+        squares += (stretched**2).sum(axis=(0, 2, 3))
+        log_fluxes.append(log_flux)
+    mean = total / count
+    variance = np.clip(squares / count - mean**2, 0.0, None)
+    if np.any(variance <= 0):
+        band = int(np.argmin(variance))
+        raise InputError(
+            f"all training pixels of band {training_set.bands[band]!r} are equal; nothing can be learned"
+        )
+    return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance))), np.concatenate(log_fluxes)

@@ -1,0 +1,76 @@
+"""Standardized scalars that stand beside the pixels: log flux per band and log native size."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FLUX_FLOOR = 1e-30
+SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX = 2, 2516
+
+
+@dataclass(frozen=True)
+class Standardization:
+    """Subtracts a mean and divides by a scale, column by column, and undoes it."""
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def forward(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Standardize [galaxy, column]."""
+        return (values - np.asarray(self.mean)) / np.asarray(self.scale)
+
+    def inverse(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Undo `forward`."""
+        return values * np.asarray(self.scale) + np.asarray(self.mean)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "Standardization":
+        """Read plain JSON values."""
+        return cls(tuple(value["mean"]), tuple(value["scale"]))
+
+
+def fit_standardization(values: NDArray[np.float64]) -> Standardization:
+    """Mean and standard deviation of each column of [galaxy, column]; a constant column gets scale 1."""
+    deviation = values.std(axis=0)
+    constant = deviation <= 1e-12 * np.maximum(1.0, np.abs(values).max(axis=0, initial=0.0))
+    scale = np.where(constant, 1.0, deviation)
+    return Standardization(tuple(map(float, values.mean(axis=0))), tuple(map(float, scale)))
+
+
+@dataclass(frozen=True)
+class SizeEncoding:
+    """Native size as a scalar: (ln N - ln 2) / (ln 2516 - ln 2), standardized (Holzschuh et al. 2022, sec. 3)."""
+
+    standardization: Standardization
+
+    @classmethod
+    def fit(cls, sizes_pix: ArrayLike) -> "SizeEncoding":
+        """Fit on the native sizes of a training set, in pixels."""
+        return cls(fit_standardization(_encoded(sizes_pix)))
+
+    def forward(self, sizes_pix: Sequence[int]) -> NDArray[np.float64]:
+        """Encode sizes as [galaxy, 1]."""
+        return self.standardization.forward(_encoded(sizes_pix))
+
+    def inverse(self, scalars: NDArray[np.float32]) -> list[int]:
+        """Decode to whole pixels, clipped to [2, 2516]."""
+        encoded = self.standardization.inverse(np.asarray(scalars, dtype=np.float64)[:, np.newaxis])[:, 0]
+        log_size = encoded * (np.log(LARGEST_SIZE_PIX) - np.log(SMALLEST_SIZE_PIX)) + np.log(
+            SMALLEST_SIZE_PIX
+        )
+        sizes = np.clip(np.round(np.exp(log_size)), SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX)
+        return [int(size) for size in sizes]
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "SizeEncoding":
+        """Read plain JSON values."""
+        return cls(Standardization.from_dict(value["standardization"]))
+
+
+def _encoded(sizes_pix: ArrayLike) -> NDArray[np.float64]:
+    """Log size on the paper's range, [galaxy, 1]."""
+    log_size = np.log(np.asarray(sizes_pix, dtype=np.float64)) - np.log(SMALLEST_SIZE_PIX)
+    return (log_size / (np.log(LARGEST_SIZE_PIX) - np.log(SMALLEST_SIZE_PIX)))[:, np.newaxis]

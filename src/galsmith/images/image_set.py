@@ -1,0 +1,260 @@
+"""`ImageSet`: many galaxy images of one kind, in memory or read lazily from a store."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import ArrayLike, NDArray
+
+from galsmith.provenance import Parent, Provenance, hash_json
+
+Pixels = NDArray[np.float32]
+
+
+class PixelSequence(Protocol):
+    """Pixels of many images, wherever they lie."""
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Read one image, [band, y, x] float32."""
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every image, [galaxy, 2] int64, in pixels; known without reading pixels."""
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        """Read several images, in the order of `indices`."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Many galaxy images of one kind.
+
+    Attributes
+    ----------
+    pixels : PixelSequence
+        One [band, y, x] float32 array an image, in `flux_unit` per pixel; sizes may differ.
+    bands : tuple of str
+        Filter names, in the order of the first axis.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side; None where it differs by image (then the catalog's column
+        ``pixel_scale_arcsec`` has it) or is unknown.
+    flux_unit : str
+        Unit of a pixel's value, such as ``"electron / s"``, ``"nJy"`` or ``"display"`` for pictures.
+    catalog : QTable
+        One row an image; ``object_id``, ``split`` and ``native_size_pix`` are always there.
+    provenance : Provenance
+        What made this set.
+    physical_pixel_kpc : float or None
+        Length per pixel side where known.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one `flux_unit`, where known.
+    psf : mapping
+        What is known of the point spread function, such as ``{"psf_fwhm_pix": 3.0}``.
+    content_hash : str
+        Of pixels, catalog and units; what names this set as a parent.
+    path : str
+        Where the set lies, a hint for the reader; empty in memory.
+    """
+
+    pixels: PixelSequence
+    bands: tuple[str, ...]
+    pixel_scale_arcsec: float | None
+    flux_unit: str
+    catalog: QTable
+    provenance: Provenance
+    physical_pixel_kpc: float | None = None
+    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
+    psf: Mapping[str, Any] = field(default_factory=dict)
+    content_hash: str = ""
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a catalog of another length."""
+        if len(self.pixels) != len(self.catalog):
+            raise ValueError(
+                f"catalog has {len(self.catalog)} rows for {len(self.pixels)} images; wanted one each"
+            )
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Read one image, [band, y, x] float32."""
+        return self.pixels[index]
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every image, [galaxy, 2] int64, in pixels."""
+        return self.pixels.shapes
+
+    def select(self, rows: ArrayLike) -> "ImageSet":
+        """Keep some images.
+
+        Parameters
+        ----------
+        rows : array_like of bool or int
+            A mask with one value an image, or the indices to keep, in their order.
+        """
+        chosen = np.asarray(rows)
+        if chosen.dtype == bool:
+            if chosen.shape != (len(self),):
+                raise ValueError(
+                    f"mask has shape {chosen.shape} for {len(self)} images; wanted one value each"
+                )
+            chosen = np.flatnonzero(chosen)
+        chosen = chosen.astype(np.int64)
+        return replace(
+            self,
+            pixels=_SelectedPixels(self.pixels, chosen),
+            catalog=self.catalog[chosen],
+            content_hash=hash_json([self.content_hash, hashlib.sha256(chosen.tobytes()).hexdigest()]),
+        )
+
+    def as_parent(self, role: str) -> Parent:
+        """Name this set as a parent of what is made from it."""
+        return Parent(role, self.content_hash, self.path)
+
+    def in_split(self, name: str) -> "ImageSet":
+        """Keep the images of one split: ``"train"``, ``"validation"`` or ``"test"``."""
+        return self.select(np.asarray(self.catalog["split"], dtype=str) == name)
+
+    def stacked(self) -> Pixels:
+        """All pixels in one array, [galaxy, band, y, x] float32; raises `ValueError` if sizes differ."""
+        sizes = np.unique(self.shapes, axis=0)
+        if len(sizes) > 1:
+            raise ValueError(
+                f"images have {len(sizes)} different sizes, from {tuple(sizes[0])} to {tuple(sizes[-1])} pixels; "
+                "wanted one size: crop or resize the set"
+            )
+        return np.stack(self.pixels.read(np.arange(len(self))))
+
+    def chunks(self, size: int) -> Iterator[tuple[NDArray[np.int64], list[Pixels]]]:
+        """Read all images in order, `size` at a time, as (indices, images)."""
+        for start in range(0, len(self), size):
+            indices = np.arange(start, min(start + size, len(self)))
+            yield indices, self.pixels.read(indices)
+
+
+def image_set_from_arrays(
+    images: Sequence[ArrayLike],
+    *,
+    bands: Sequence[str],
+    flux_unit: str,
+    pixel_scale_arcsec: float | None = None,
+    catalog: QTable | None = None,
+    provenance: Provenance | None = None,
+) -> ImageSet:
+    """Make an `ImageSet` from arrays in memory.
+
+    Parameters
+    ----------
+    images : sequence of array_like
+        Each [band, y, x], or [y, x] for one band; kept as float32, in `flux_unit` per pixel.
+    bands : sequence of str
+        One name a band.
+    flux_unit : str
+        Unit of a pixel's value.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side.
+    catalog : QTable, optional
+        One row an image; missing standard columns are added.
+    provenance : Provenance, optional
+        Where the arrays come from.
+
+    Raises
+    ------
+    ValueError
+        If an image has another number of bands or of axes.
+    """
+    pixels = [_as_band_y_x(image, position, len(bands)) for position, image in enumerate(images)]
+    return ImageSet(
+        pixels=_ArrayPixels(pixels),
+        bands=tuple(bands),
+        pixel_scale_arcsec=pixel_scale_arcsec,
+        flux_unit=flux_unit,
+        catalog=completed_catalog(catalog, [image.shape[-1] for image in pixels]),
+        provenance=provenance or Provenance("arrays in memory"),
+        content_hash=_hash_of_arrays(pixels, bands, flux_unit),
+    )
+
+
+def completed_catalog(catalog: QTable | None, native_sizes_pix: Sequence[int]) -> QTable:
+    """Copy a catalog and add the standard columns that it lacks: object_id, split, native_size_pix."""
+    count = len(native_sizes_pix)
+    completed = QTable() if catalog is None else catalog.copy()
+    if "object_id" not in completed.colnames:
+        completed["object_id"] = np.array([f"{index:08d}" for index in range(count)], dtype=str)
+    if "split" not in completed.colnames:
+        completed["split"] = np.full(count, "train", dtype="U10")
+    if "native_size_pix" not in completed.colnames:
+        completed["native_size_pix"] = np.asarray(native_sizes_pix, dtype=np.int32)
+    return completed
+
+
+class _ArrayPixels:
+    """Pixels in memory."""
+
+    def __init__(self, images: Sequence[Pixels]) -> None:
+        self._images = list(images)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> Pixels:
+        return self._images[index]
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        return np.array([image.shape[-2:] for image in self._images], dtype=np.int64).reshape(-1, 2)
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        return [self._images[int(index)] for index in indices]
+
+
+class _SelectedPixels:
+    """Some of the pixels of another sequence, in a chosen order."""
+
+    def __init__(self, base: PixelSequence, rows: NDArray[np.int64]) -> None:
+        self._base = base
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Pixels:
+        return self._base[int(self._rows[index])]
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        return self._base.shapes[self._rows]
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        return self._base.read(self._rows[np.asarray(indices, dtype=np.int64)])
+
+
+def _hash_of_arrays(images: Sequence[Pixels], bands: Sequence[str], flux_unit: str) -> str:
+    """Hash of images in memory."""
+    digest = hashlib.sha256(f"{list(bands)}|{flux_unit}".encode())
+    for image in images:
+        digest.update(str(image.shape).encode())
+        digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
+
+
+def _as_band_y_x(image: ArrayLike, position: int, n_bands: int) -> Pixels:
+    """Bring one image to [band, y, x] float32."""
+    array = np.asarray(image, dtype=np.float32)
+    if array.ndim == 2:
+        array = array[np.newaxis]
+    if array.ndim != 3 or array.shape[0] != n_bands:
+        raise ValueError(
+            f"image {position} has shape {np.shape(image)}; wanted [band, y, x] with {n_bands} bands, or [y, x] for one"
+        )
+    return array

@@ -1,0 +1,1 @@
+"""Family diffusion: a magnitude-preserving U-Net with EDM preconditioning."""

@@ -1,0 +1,1 @@
+"""Family pca_diffusion: diffusion of the principal components of stretched images."""

@@ -1,0 +1,134 @@
+"""Recipes in TOML to typed, frozen settings; an unknown key is an error that names the near miss."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from galsmith.errors import SettingsError
+
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
+
+
+class Settings(BaseModel):
+    """Base of every settings record: frozen, unknown keys refused, no silent conversion of numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+SettingsType = TypeVar("SettingsType", bound=BaseModel)
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
+
+
+def read_recipe(name: str | Path) -> dict[str, Any]:
+    """Read a recipe: a shipped one by name, or any TOML file by path.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such recipe (the near miss is named) or the file is not TOML.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = RECIPE_FOLDER / f"{name}.toml"
+    if not path.is_file():
+        raise SettingsError(
+            f"recipe {str(name)!r}: not found{near_miss(str(name), recipe_names())}; "
+            f"the shipped recipes are {', '.join(recipe_names())}, or give the path of a .toml file"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML ({error})") from error
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of `values` with ``section.key=value`` entries put in; values are read as TOML.
+
+    Text that is not a TOML value is taken as a string, so ``--set transform.kind=asinh`` needs no quotes.
+    """
+    result = _copied(values)
+    for entry in overrides:
+        dotted, separator, text = entry.partition("=")
+        if not separator or not dotted.strip():
+            raise SettingsError(f"--set {entry}: wanted key=value, such as --set training.batch_size=256")
+        *sections, key = dotted.strip().split(".")
+        target = result
+        for section in sections:
+            target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise SettingsError(f"--set {entry}: {section} is a value, not a section")
+        target[key] = _toml_value(text.strip())
+    return result
+
+
+def typed_settings(kind: type[SettingsType], values: Mapping[str, Any], *, source: str) -> SettingsType:
+    """Check plain values against a settings record.
+
+    Raises
+    ------
+    SettingsError
+        One line that names `source`, the key, what came and what was wanted.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(f"{source}: {_explained(kind, error)}") from error
+
+
+def near_miss(word: str, known: Sequence[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the closest known word, or nothing."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _copied(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy nested mappings, so that the caller's stay as they are."""
+    return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+
+
+def _toml_value(text: str) -> Any:
+    """Read one TOML value, or keep the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explained(kind: type[BaseModel], error: ValidationError) -> str:
+    """First fault of a validation in one line."""
+    fault = error.errors()[0]
+    location = [str(part) for part in fault["loc"]]
+    dotted = ".".join(location) or "settings"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if fault["type"] == "extra_forbidden":
+        known = _known_keys(kind, location[:-1])
+        return f"unknown setting {dotted!r}{near_miss(location[-1], known)}; known here: {', '.join(known)}{more}"
+    if fault["type"] == "missing":
+        return f"setting {dotted!r} is missing{more}"
+    return f"setting {dotted!r} is {fault['input']!r}: {fault['msg'].lower()}{more}"
+
+
+def _known_keys(kind: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """Keys that the record at `location` accepts; a union is entered by the literal tag in the path."""
+    record: Any = kind
+    for part in location:
+        fields = getattr(record, "model_fields", {})
+        if part in fields:
+            record = fields[part].annotation
+            continue
+        record = next((choice for choice in get_args(record) if _tagged(choice, part)), record)
+    return sorted(getattr(record, "model_fields", {}))
+
+
+def _tagged(choice: Any, tag: str) -> bool:
+    """Whether a record of a discriminated union carries `tag` as a literal field."""
+    fields = getattr(choice, "model_fields", {}).values()
+    return any(tag in get_args(item.annotation) for item in fields)
