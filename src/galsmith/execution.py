@@ -4,9 +4,11 @@ A task is one chunk that produces one part on disk; whoever builds the tasks lea
 exists, which is how an interrupted run goes on. Any `concurrent.futures.Executor` will do as the engine.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +21,9 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 RETRIES_AFTER_A_KILLED_WORKER = 2
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
 
 
 @dataclass(frozen=True)
@@ -128,16 +132,27 @@ def _completed(
 
 def _new_pool(workers: int) -> ProcessPoolExecutor:
     """Start processes that leave Ctrl-C to their parent and use one thread each."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    try:
+    with _worker_surroundings():
         pool = ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
         )
         for _ in range(workers):
             pool.submit(os.getpid)
-        return pool
+    return pool
+
+
+@contextlib.contextmanager
+def _worker_surroundings() -> Iterator[None]:
+    """Set what new processes inherit: one thread each, and an interrupt key that is ignored from the start."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
+    try:
+        yield
     finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
