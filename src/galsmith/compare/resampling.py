@@ -1,0 +1,143 @@
+"""Resampling galaxies, the same for all properties at once: bootstrap of a distance and its floor."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.compare.wasserstein import Counts, Floats, PooledValues, replicate_distances
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.seeds import random_stream
+
+REPLICATES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class FloorReplicates:
+    """Distances between disjoint parts of the reference set, brought to the comparison's size.
+
+    Attributes
+    ----------
+    distances : ndarray [split, property], float64
+        Already multiplied by `scale`.
+    scale : ndarray [property], float64
+        Mean factor sqrt(1/n + 1/m) of the comparison over that of the parts; 1 where the reference is
+        large enough to give parts of the comparison's own size.
+    n_each : int
+        Galaxies in each of the two parts.
+    """
+
+    distances: Floats
+    scale: Floats
+    n_each: int
+
+
+def bootstrap_distances(
+    columns: Sequence[PooledValues],
+    *,
+    n_reference: int,
+    n_generated: int,
+    replicates: int,
+    seed: int,
+    progress: ProgressCallback = ignore_progress,
+) -> Floats:
+    """Distances of every property when both sets are drawn anew, with replacement, from themselves.
+
+    One draw of galaxies serves all properties, so that means over properties get honest intervals.
+
+    Parameters
+    ----------
+    columns : sequence of PooledValues
+        One a property; rows 0 to `n_reference` - 1 are the reference set's, the generated set's follow.
+    n_reference, n_generated : int
+        Rows of each set, measured or not.
+    replicates : int
+        How many draws.
+    seed : int
+        Replicate k depends on (seed, k) alone.
+    progress : callable, optional
+        Told after each block of replicates.
+
+    Returns
+    -------
+    ndarray [replicate, property], float64
+        NaN where a draw has no measured row on one side.
+    """
+
+    def draw(replicate: int) -> Counts:
+        rng = random_stream(seed, "compare.bootstrap", replicate)
+        reference = np.bincount(rng.integers(0, n_reference, n_reference), minlength=n_reference)
+        generated = np.bincount(rng.integers(0, n_generated, n_generated), minlength=n_generated)
+        return np.concatenate([reference, -generated]).astype(np.int16)
+
+    result = np.empty((replicates, len(columns)))
+    for block in _blocks(replicates):
+        counts = np.stack([draw(replicate) for replicate in block])
+        for position, pooled in enumerate(columns):
+            result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
+        progress(ProgressEvent("bootstrap", block.stop, replicates, "replicates"))
+    return result
+
+
+def floor_distances(
+    columns: Sequence[PooledValues],
+    sizes: NDArray[np.int64],
+    *,
+    n_reference: int,
+    n_generated: int,
+    splits: int,
+    seed: int,
+    progress: ProgressCallback = ignore_progress,
+) -> FloorReplicates:
+    """Distances between two disjoint random parts of the reference set: what sampling alone makes.
+
+    The parts have n each with 2/n = 1/`n_reference` + 1/`n_generated`, and half of the reference at most.
+    For two samples of one distribution the mean distance goes as sqrt(1/n + 1/m) (del Barrio et al.
+    1999), so that each distance is multiplied by the ratio of the two factors.
+
+    Parameters
+    ----------
+    columns : sequence of PooledValues
+        One a property, with rows of the reference set only.
+    sizes : ndarray [property, 2], int64
+        Measured rows of the reference and the generated set in the comparison, at least 1 each.
+    n_reference, n_generated : int
+        All rows of each set; at least 2 in the reference.
+    splits : int
+        How many random splits.
+    seed : int
+        Split k depends on (seed, k) alone.
+    progress : callable, optional
+        Told after each block of splits.
+    """
+    wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
+    n_each = max(1, min(n_reference // 2, wanted))
+    target = np.sqrt((1.0 / sizes).sum(axis=1))
+    distances = np.empty((splits, len(columns)))
+    scales = np.empty((splits, len(columns)))
+    for block in _blocks(splits):
+        counts = np.stack([_split(n_reference, n_each, seed, split) for split in block])
+        for position, pooled in enumerate(columns):
+            values, totals = replicate_distances(pooled, counts)
+            with np.errstate(divide="ignore"):
+                scale = target[position] / np.sqrt((1.0 / totals).sum(axis=1))
+            scales[block.start : block.stop, position] = scale
+            distances[block.start : block.stop, position] = scale * values
+        progress(ProgressEvent("floor", block.stop, splits, "splits"))
+    return FloorReplicates(distances, scales.mean(axis=0), n_each)
+
+
+def _split(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
+    """Draw one random split: +1 in the first part, -1 in the second, 0 in neither."""
+    shuffled = random_stream(seed, "compare.floor", split).permutation(n_rows)
+    counts = np.zeros(n_rows, dtype=np.int16)
+    counts[shuffled[:n_each]] = 1
+    counts[shuffled[n_each : 2 * n_each]] = -1
+    return counts
+
+
+def _blocks(total: int) -> Iterator[range]:
+    """Ranges that cover 0 to `total`, a few replicates each, so that counts stay small in memory."""
+    for start in range(0, total, REPLICATES_AT_ONCE):
+        yield range(start, min(start + REPLICATES_AT_ONCE, total))
