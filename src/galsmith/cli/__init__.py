@@ -1,1 +1,17 @@
-"""Room: cli."""
+"""The command line ``galsmith``: one file a verb, each parses, calls one function of the library and says what it made."""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words after ``galsmith``; those of this process when left out.
+    """
+    from galsmith.cli.running import run
+
+    return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,0 +1,102 @@
+"""The verbs of the command line, spelled out in one table, and the Cyclopts application made of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from cyclopts import App, Parameter
+
+from galsmith.cli import compare, demo, info, ingest, measure, report, sample, simulate, train
+
+DESCRIPTION = (
+    "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
+    "Start with: galsmith demo"
+)
+GROUPS = {
+    "ingest": "Read galaxy images from files into a store.",
+    "simulate": "Simulate galaxies into a store.",
+}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One command.
+
+    Attributes
+    ----------
+    name : str
+        One word, or two as in ``"simulate sersic"``.
+    function : callable
+        Takes the parsed arguments, calls the library, returns an `Outcome`.
+    example : str
+        A working command line, shown by ``--help``.
+    resumes : bool
+        Whether the same command goes on after an interruption.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    example: str
+    resumes: bool = False
+
+
+VERBS = (
+    Verb("demo", demo.demo, demo.EXAMPLE, resumes=True),
+    Verb("ingest folder", ingest.ingest_folder, ingest.FOLDER_EXAMPLE, resumes=True),
+    Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
+    Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
+    Verb("train", train.train, train.EXAMPLE, resumes=True),
+    Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
+    Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),
+    Verb("compare", compare.compare, compare.EXAMPLE, resumes=True),
+    Verb("report", report.report, report.EXAMPLE),
+    Verb("info", info.info, info.EXAMPLE),
+)
+
+
+def build_app() -> App:
+    """Make the application from the table of verbs."""
+    app = _new_app("galsmith", DESCRIPTION, examples=[demo.EXAMPLE])
+    groups: dict[str, App] = {}
+    for position, verb in enumerate(VERBS):
+        group, _, kind = verb.name.rpartition(" ")
+        if group and group not in groups:
+            examples = [other.example for other in VERBS if other.name.startswith(f"{group} ")]
+            groups[group] = _new_app(group, GROUPS[group], examples=examples, sort_key=position)
+            app.command(groups[group])
+        parent = groups[group] if group else app
+        parent.command(verb.function, name=kind, sort_key=position, help_epilogue=_epilogue([verb.example]))
+    return app
+
+
+def verb_of(command: Callable[..., Any]) -> Verb | None:
+    """Return the verb that a parsed command belongs to; None for help and version."""
+    return next((verb for verb in VERBS if verb.function is command), None)
+
+
+def verb_words(tokens: Sequence[str]) -> str:
+    """Return the leading words of a command line that name a verb."""
+    known = {word for verb in VERBS for word in verb.name.split()}
+    count = next((index for index, token in enumerate(tokens) if token not in known), len(tokens))
+    return " ".join(tokens[:count])
+
+
+def _new_app(name: str, description: str, *, examples: Sequence[str], sort_key: int | None = None) -> App:
+    """Make an application that prints plain help and never ends the process by itself."""
+    return App(
+        name=name,
+        help=description,
+        help_format="plaintext",
+        help_epilogue=_epilogue(examples),
+        sort_key=sort_key,
+        version=lambda: metadata.version("galsmith"),
+        default_parameter=Parameter(negative=""),
+    )
+
+
+def _epilogue(examples: Sequence[str]) -> str:
+    """Examples as they stand at the end of a help page."""
+    return "\n".join(
+        ["Example:" if len(examples) == 1 else "Examples:", *(f"  {example}" for example in examples)]
+    )

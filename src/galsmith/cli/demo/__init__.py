@@ -1,0 +1,32 @@
+"""``galsmith demo``: the whole path on simulated galaxies in ten minutes, ending with a page to read."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from galsmith.cli.demo.plan import TRAIN_MINUTES
+from galsmith.cli.options import SHOWN_ALL, Device, Overwrite, Shown
+from galsmith.cli.outcome import Outcome
+
+EXAMPLE = "galsmith demo -o demo"
+
+
+def demo(
+    *,
+    output: Annotated[
+        Path, Parameter(name=["--output", "-o"], help="Folder for everything that is made.")
+    ] = Path("demo"),
+    minutes: Annotated[float, Parameter(help="Time to train.")] = TRAIN_MINUTES,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Simulate galaxies, train on them, draw new ones, measure both, compare, and write a page.
+
+    The comparison is with simulated galaxies that the model has never seen. Steps that are done are
+    skipped when the command is repeated, so an interrupted demo goes on.
+    """
+    from galsmith.cli.demo.steps import run_demo
+
+    return run_demo(output, minutes=minutes, device=device, overwrite=overwrite, shown=shown)

@@ -1,0 +1,128 @@
+"""The demo's plan: how many galaxies, how long each step, and where everything lies."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from galsmith.errors import OutputExistsError
+
+# Ten minutes on two cores: 4 to train, 4 to measure, the rest for everything else.
+N_TRAINING, N_REFERENCE, N_GENERATED = 2000, 1000, 1000
+TRAIN_MINUTES = 4.0
+MEASURE_SECONDS = 220.0
+N_TIMED_PER_WORKER = 8
+N_MEASURED_AT_LEAST = 50
+
+# The reference has a seed of its own: the model is judged against galaxies that it has never seen.
+TRAINING_SEED, REFERENCE_SEED, MODEL_SEED, SAMPLING_SEED = 1, 2, 3, 4
+SIMULATION_RECIPE, TRAINING_RECIPE = "sersic-64", "demo"
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class DemoFolder:
+    """Where the demo keeps what it makes.
+
+    Attributes
+    ----------
+    path : Path
+        The folder of all.
+    """
+
+    path: Path
+
+    @property
+    def training_set(self) -> Path:
+        """Store of the galaxies to learn from."""
+        return self.path / "galaxies"
+
+    @property
+    def reference_set(self) -> Path:
+        """Store of the galaxies to judge by."""
+        return self.path / "reference"
+
+    @property
+    def generated_set(self) -> Path:
+        """Store of the drawn galaxies."""
+        return self.path / "generated"
+
+    @property
+    def run(self) -> Path:
+        """Run folder of the model."""
+        return self.path / "run"
+
+    @property
+    def timing(self) -> Path:
+        """Measurements of the few galaxies that tell how long one takes."""
+        return self.path / "timing.parquet"
+
+    @property
+    def reference_table(self) -> Path:
+        """Measurements of the reference set."""
+        return self.path / "reference.parquet"
+
+    @property
+    def generated_table(self) -> Path:
+        """Measurements of the generated set."""
+        return self.path / "generated.parquet"
+
+    @property
+    def comparison(self) -> Path:
+        """The comparison of the two."""
+        return self.path / "comparison.json"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the page."""
+        return self.path / "report"
+
+
+def claim(folder: Path, *, minutes: float, overwrite: bool) -> dict[str, Any]:
+    """Take the demo's folder: go on with a demo of the same plan, refuse anything else.
+
+    Returns
+    -------
+    dict
+        The plan as it is written: ``minutes``, and ``n_measured`` once it is known.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder holds something else, or a demo of another plan.
+    """
+    from galsmith.files import read_json, refuse_existing, write_json
+
+    plan = {
+        "minutes": minutes,
+        "n_training": N_TRAINING,
+        "n_reference": N_REFERENCE,
+        "n_generated": N_GENERATED,
+    }
+    file = folder / PLAN_FILE
+    if overwrite and file.exists():
+        refuse_existing(folder, overwrite=True)
+    if file.exists():
+        found = read_json(file)
+        if {key: found.get(key) for key in plan} != plan:
+            raise OutputExistsError(
+                f"{folder}: holds a demo of another plan ({found.get('minutes')} minutes of training, now {minutes}); "
+                "repeat its own command, choose another -o, or replace it with --overwrite"
+            )
+        return found
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another -o")
+    write_json(file, plan)
+    return plan
+
+
+def remember(folder: Path, plan: dict[str, Any]) -> None:
+    """Write the plan down, so that a repeated demo does the same."""
+    from galsmith.files import write_json
+
+    write_json(folder / PLAN_FILE, plan)
+
+
+def number_to_measure(galaxies_per_second: float) -> int:
+    """How many galaxies of each set can be measured within the time set aside for it."""
+    fitting = int(galaxies_per_second * MEASURE_SECONDS / 2)
+    return min(max(fitting, N_MEASURED_AT_LEAST), N_REFERENCE, N_GENERATED)

@@ -1,0 +1,60 @@
+"""Descriptions of measurement tables, comparisons and reports."""
+
+from pathlib import Path
+
+from astropy.table import QTable
+
+from galsmith.cli.comparisons import mean_numbers
+from galsmith.cli.describe.record import Description, counts_text, provenance_rows
+from galsmith.cli.tables import flag_counts, outcome_of_table
+from galsmith.provenance import Provenance
+
+
+def describe_table(path: Path) -> Description:
+    """Describe a table of measurements."""
+    from galsmith.measure import read_measurements
+
+    table = read_measurements(path)
+    outcome = outcome_of_table(table, path)
+    made_by = table.meta.get("provenance")
+    rows = [
+        ("measured", outcome.summary),
+        ("flags", counts_text(flag_counts(table))),
+        ("properties", " ".join(_with_unit(table, name) for name in table.colnames)),
+        *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
+    ]
+    return Description("table of measurements", rows, outcome.content_hash, outcome.numbers)
+
+
+def describe_comparison(path: Path) -> Description:
+    """Describe a comparison: both sides, the means, and every distance."""
+    from galsmith.compare import read_comparison
+
+    comparison = read_comparison(path)
+    sides = [("reference", comparison.reference), ("generated", comparison.generated)]
+    rows = [
+        *(
+            (name, f"{side.n_compared:,} of {side.n_measured:,} galaxies of {side.images_path}")
+            for name, side in sides
+        ),
+        *((f"W1 {mean.name}", f"{mean.value:.3f} (floor {mean.floor:.3f})") for mean in comparison.means),
+        *((f"  {item.name}", f"{item.value:.3f} (floor {item.floor:.3f})") for item in comparison.distances),
+        *provenance_rows(comparison.provenance),
+    ]
+    return Description("comparison", rows, numbers=mean_numbers(comparison))
+
+
+def describe_report(path: Path) -> Description:
+    """Describe a report's folder."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    rows = [
+        ("page", f"{path / 'index.html'}, {(path / 'index.html').stat().st_size / 1e6:.1f} MB"),
+        ("files", " ".join(str(file.relative_to(path)) for file in files)),
+    ]
+    return Description("report", rows, numbers={"n_files": len(files)})
+
+
+def _with_unit(table: QTable, name: str) -> str:
+    """Join a column's name and its unit."""
+    unit = getattr(table[name], "unit", None)
+    return f"{name} [{unit}]" if unit else name

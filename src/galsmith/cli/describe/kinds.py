@@ -1,0 +1,67 @@
+"""Which artifact a path or a name is, and what describes it: one entry a kind, in the order of asking."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from galsmith.cli.describe.files import describe_comparison, describe_report, describe_table
+from galsmith.cli.describe.record import Description
+from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
+from galsmith.cli.describe.stores import describe_partial_store, describe_store
+from galsmith.errors import InputError
+from galsmith.settings import near_miss, recipe_names
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of artifact.
+
+    Attributes
+    ----------
+    matches : callable
+        Whether a path is one.
+    describe : callable
+        Path -> `Description`.
+    """
+
+    matches: Callable[[Path], bool]
+    describe: Callable[[Path], Description]
+
+
+KINDS = {
+    "store": Kind(lambda path: (path / "dataset.json").is_file(), describe_store),
+    "partial store": Kind(lambda path: (path / "partial").is_dir(), describe_partial_store),
+    "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
+    "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),
+    "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
+    "measurements": Kind(lambda path: path.is_file() and path.suffix == ".parquet", describe_table),
+    "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),
+    "recipe": Kind(lambda path: str(path) in recipe_names() or _is_toml(path), describe_recipe),
+}
+
+
+def describe(thing: str) -> Description:
+    """Describe a store, run, snapshot, table, comparison or report by its path, or a recipe by its name.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or damaged.
+    """
+    path = Path(thing)
+    for kind in KINDS.values():
+        if kind.matches(path):
+            return kind.describe(path)
+    if not path.exists():
+        raise InputError(
+            f"{thing}: there is no such file or folder, nor a recipe of that name{near_miss(thing, recipe_names())}; "
+            f"the shipped recipes are {', '.join(recipe_names())}"
+        )
+    raise InputError(
+        f"{thing}: nothing that galsmith made; wanted a {', '.join(list(KINDS)[:-1])} or a recipe's name"
+    )
+
+
+def _is_toml(path: Path) -> bool:
+    """Whether a path is a TOML file."""
+    return path.is_file() and path.suffix == ".toml"

@@ -1,0 +1,69 @@
+"""Descriptions of recipes, training runs and snapshots."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from galsmith.cli.describe.record import Description, flat_settings, provenance_rows
+from galsmith.errors import InputError
+from galsmith.files import read_json
+from galsmith.provenance import Provenance
+from galsmith.settings import read_recipe
+
+
+def describe_recipe(path: Path) -> Description:
+    """Describe a recipe: its settings as they stand in the file."""
+    return Description("recipe", list(flat_settings(read_recipe(path))))
+
+
+def describe_run(path: Path) -> Description:
+    """Describe a training run: settings, how far it came, and its snapshot."""
+    try:
+        settings = tomllib.loads((path / "settings.toml").read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path / 'settings.toml'}: not valid TOML ({error}); train again") from error
+    last = _last_log_line(path / "log.jsonl")
+    rows = [
+        ("last log line", ", ".join(f"{name} {_short(value)}" for name, value in last.items())),
+        *flat_settings(settings),
+    ]
+    if not (path / "snapshot" / "snapshot.json").is_file():
+        return Description("run without a snapshot yet", rows, numbers=last)
+    snapshot = describe_snapshot(path / "snapshot")
+    return Description("run", [*rows, *snapshot.rows], snapshot.content_hash, {**last, **snapshot.numbers})
+
+
+def describe_snapshot(path: Path) -> Description:
+    """Describe a snapshot by the page beside its weights."""
+    page = read_json(path / "snapshot.json")
+    card = dict(page.get("card", {}))
+    made_by = card.pop("provenance", None)
+    provenance = Provenance.from_dict(made_by) if isinstance(made_by, dict) and "verb" in made_by else None
+    rows = [
+        ("family", str(page.get("model", {}).get("family", ""))),
+        *((f"  {name}", value) for name, value in flat_settings(card)),
+        *provenance_rows(provenance),
+    ]
+    return Description(
+        "snapshot", rows, str(page.get("tensors_sha256", "")), {"images_seen": card.get("images_seen")}
+    )
+
+
+def _last_log_line(path: Path) -> dict[str, Any]:
+    """Last whole line of a run's log; a line that was being written when the run was killed is passed over."""
+    if not path.is_file():
+        return {}
+    for line in reversed(path.read_text(encoding="utf-8").splitlines()):
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _short(value: Any) -> str:
+    """Write a number with few digits, anything else as it is."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,51 @@
+"""Descriptions of stores, finished and partial."""
+
+from pathlib import Path
+
+from galsmith.cli.describe.record import Description, counts_text, provenance_rows
+from galsmith.cli.stores import bands_text, sizes_text, split_counts
+from galsmith.data.store import open_store, read_description
+from galsmith.files import read_json
+from galsmith.images import ImageSet
+
+
+def describe_store(path: Path) -> Description:
+    """Describe a finished store."""
+    images = open_store(path)
+    page = read_description(path)
+    splits = split_counts(images)
+    rows = [
+        ("images", f"{len(images):,}, {sizes_text(images)}, {bands_text(images)}"),
+        ("splits", counts_text(splits)),
+        ("unit", images.flux_unit),
+        ("scale", _scale_text(images)),
+        ("zero points", ", ".join(f"{band} {value:g} mag" for band, value in images.zero_points_mag.items())),
+        ("PSF", ", ".join(f"{name} {value}" for name, value in images.psf.items())),
+        ("catalog", " ".join(images.catalog.colnames)),
+        ("parts", f"{len(page['parts'])} files, format version {page['format_version']}"),
+        *provenance_rows(images.provenance),
+    ]
+    numbers = {"n_images": len(images), "bands": list(images.bands), "splits": splits}
+    return Description("store", rows, images.content_hash, numbers)
+
+
+def describe_partial_store(path: Path) -> Description:
+    """Describe a store whose writer has not ended."""
+    mark = read_json(path / "partial" / "settings.json")
+    done = len(list((path / "partial").glob("chunk-*.json")))
+    rows = [
+        ("chunks", f"{done} of {mark.get('n_chunks', '?')} done"),
+        ("to finish it", "run the command that makes it again"),
+    ]
+    return Description(
+        "partial store", rows, numbers={"n_chunks_done": done, "n_chunks": mark.get("n_chunks")}
+    )
+
+
+def _scale_text(images: ImageSet) -> str:
+    """Angle and length per pixel."""
+    angle, length = images.pixel_scale_arcsec, images.physical_pixel_kpc
+    if angle is None and "pixel_scale_arcsec" in images.catalog.colnames:
+        return "differs by image: column pixel_scale_arcsec"
+    texts = [f"{angle:g} arcsec per pixel" if angle is not None else "not known"]
+    return ", ".join([*texts, f"{length:g} kpc per pixel"] if length is not None else texts)

@@ -1,0 +1,78 @@
+"""Every fault of a command as one line for people and an exit code."""
+
+import errno
+import os
+from concurrent.futures.process import BrokenProcessPool
+
+from galsmith.errors import GalsmithError
+
+FAILED, INTERRUPTED = 1, 130
+GO_ON = "interrupted; what is done is kept: run the same command again to go on"
+START_ANEW = "interrupted; nothing was written: run the same command again"
+
+
+def explain(error: BaseException, *, resumes: bool) -> tuple[str, int]:
+    """Return the line that names a fault with the way out, and the exit code.
+
+    Parameters
+    ----------
+    error : BaseException
+        What a verb raised.
+    resumes : bool
+        Whether the same command goes on after an interruption.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return (GO_ON if resumes else START_ANEW), INTERRUPTED
+    if isinstance(error, GalsmithError):
+        return _one_line(str(error)), error.exit_code
+    return _explain_system(error), FAILED
+
+
+def _explain_system(error: BaseException) -> str:
+    """Explain what the system or a library refused."""
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return (
+            f"out of memory ({_one_line(str(error)) or 'no detail'}); use fewer --workers, a smaller batch "
+            "(--set training.batch_size=...) or smaller images (--crop, --resize)"
+        )
+    if isinstance(error, BrokenProcessPool):
+        return (
+            "worker processes were killed again and again, mostly for want of memory; use fewer --workers. "
+            "What is done is kept: run the same command again to go on"
+        )
+    if isinstance(error, OSError):
+        return _explain_os_error(error)
+    if isinstance(error, ImportError):
+        return _explain_missing_package(error)
+    if isinstance(error, ValueError):
+        return _one_line(str(error))
+    return (
+        f"{type(error).__name__}: {_one_line(str(error))} (this is a fault of galsmith: "
+        "run again with --debug and report what it shows)"
+    )
+
+
+def _explain_os_error(error: OSError) -> str:
+    """Name the file and the reason."""
+    where = f"{error.filename}: " if error.filename else ""
+    reason = os.strerror(error.errno) if error.errno else _one_line(str(error))
+    hints = {
+        errno.ENOENT: "; check the path",
+        errno.EACCES: "; check the permissions",
+        errno.ENOSPC: "; free some space or choose another place with -o",
+    }
+    return f"{where}{reason}{hints.get(error.errno or 0, '')}"
+
+
+def _explain_missing_package(error: ImportError) -> str:
+    """Name the extra that has a missing package."""
+    extras = {"torch": "train", "safetensors": "train", "statmorph": "statmorph", "photutils": "statmorph"}
+    package = (error.name or "").partition(".")[0]
+    if package in extras:
+        return f"{package} is not installed; install it with pip install 'galsmith[{extras[package]}]'"
+    return f"{_one_line(str(error))}; the installation is damaged: make it again (make env)"
+
+
+def _one_line(text: str) -> str:
+    """Join lines."""
+    return " ".join(text.split())

@@ -1,0 +1,53 @@
+"""``galsmith info THING``: what a file or folder is, what is in it, and what made it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from galsmith.cli.options import SHOWN_ALL, Shown
+from galsmith.cli.outcome import Outcome
+
+EXAMPLE = "galsmith info galaxies --verify"
+
+
+def info(
+    thing: Annotated[
+        str, Parameter(help="Store, run, snapshot, table, comparison, report, or a recipe's name.")
+    ],
+    /,
+    *,
+    verify: Annotated[
+        bool, Parameter(help="Compare every file of a store with its checksum.", show_default=False)
+    ] = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Describe anything that galsmith made; exit code 1 if a checksum does not fit."""
+    from galsmith.cli.describe import describe
+
+    description = describe(thing)
+    faults = _verify(thing, description.kind, shown) if verify else None
+    checked = [] if faults is None else faults or ["checksums     all files are as they were written"]
+    return Outcome(
+        verb="info",
+        output=Path(thing),
+        content_hash=description.content_hash,
+        numbers={
+            "kind": description.kind,
+            **description.numbers,
+            **({} if faults is None else {"faults": faults}),
+        },
+        details=(*description.to_lines(), *checked),
+        exit_code=1 if faults else 0,
+    )
+
+
+def _verify(thing: str, kind: str, shown: Shown) -> list[str]:
+    """Check a store's files."""
+    from galsmith.data.store import verify_store
+    from galsmith.errors import SettingsError
+
+    if kind != "store":
+        raise SettingsError(f"--verify {thing}: a {kind} has no checksums; give a finished store")
+    with shown.progress() as progress:
+        return verify_store(thing, progress=progress)

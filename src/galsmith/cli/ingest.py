@@ -1,0 +1,78 @@
+"""``galsmith ingest KIND SRC``: make a store of galaxy images that lie in files."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
+from galsmith.cli.outcome import Outcome
+
+FOLDER_EXAMPLE = "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64"
+FITS_EXAMPLE = "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128"
+
+
+def ingest_folder(
+    source: Annotated[Path, Parameter(help="Folder of PNG or JPEG files.")],
+    /,
+    *,
+    output: Output,
+    labels: Annotated[Path | None, Parameter(help="CSV whose first column is the file stem.")] = None,
+    flags: SetFlags = KEEP_ALL,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Read a folder of PNG or JPEG pictures (8 or 16 bit, gray or RGB) into a store."""
+    from galsmith.cli.stores import outcome_of_store
+    from galsmith.data.ingest import folder
+
+    with shown.progress() as progress:
+        images = folder(
+            source,
+            output,
+            labels=labels,
+            options=flags.to_options(),
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("ingest folder", images, output)
+
+
+def ingest_fits(
+    source: Annotated[Path, Parameter(help="Folder of .fits or .fits.gz cutouts.")],
+    /,
+    *,
+    output: Output,
+    hdu: Annotated[str, Parameter(help="Number or name of the HDU that has the image.")] = "0",
+    bands: Annotated[str | None, Parameter(help="Names of the bands, such as g,r,i.")] = None,
+    pixel_scale: Annotated[
+        float | None, Parameter(help="Arcsec per pixel, where the header has no WCS.")
+    ] = None,
+    flux_unit: Annotated[
+        str | None, Parameter(help="Unit of a pixel's value, where the header has none.")
+    ] = None,
+    flags: SetFlags = KEEP_ALL,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Read a folder of FITS cutouts, 2-D or [band, y, x], into a store; header keywords go into the catalog."""
+    from galsmith.cli.stores import outcome_of_store
+    from galsmith.data.ingest import fits
+
+    with shown.progress() as progress:
+        images = fits(
+            source,
+            output,
+            hdu=int(hdu) if hdu.isdecimal() else hdu,
+            bands=None if bands is None else tuple(name.strip() for name in bands.split(",")),
+            pixel_scale_arcsec=pixel_scale,
+            flux_unit=flux_unit,
+            options=flags.to_options(),
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("ingest fits", images, output)

@@ -1,0 +1,106 @@
+"""Flags that several verbs share, as flat records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from galsmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from galsmith.data.options import SetOptions
+    from galsmith.execution import ProgressCallback
+
+Output = Annotated[Path, Parameter(name=["--output", "-o"], help="What to write.")]
+Seed = Annotated[int, Parameter(help="The integer that fixes all chance.")]
+Overwrite = Annotated[bool, Parameter(help="Replace what is there.", show_default=False)]
+Sets = Annotated[
+    list[str],
+    Parameter(
+        name="--set",
+        help="Change one setting of the recipe, as section.key=value; may be repeated.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[int | None, Parameter(help="Local processes; all cores when left out.")]
+Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="auto takes the GPU where there is one.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Shown:
+    """What a command shows."""
+
+    json: Annotated[
+        bool, Parameter(help="Print one machine-readable line at the end.", show_default=False)
+    ] = False
+    quiet: Annotated[bool, Parameter(help="Show no progress and no summary.", show_default=False)] = False
+    debug: Annotated[bool, Parameter(help="Show the traceback of an error.", show_default=False)] = False
+
+    @contextmanager
+    def progress(self) -> Iterator["ProgressCallback"]:
+        """Show progress on stderr while the block runs; hand its callback to the library."""
+        from galsmith.cli.progress import ProgressDisplay
+        from galsmith.execution import ignore_progress
+
+        if self.quiet:
+            yield ignore_progress
+            return
+        with ProgressDisplay() as display:
+            yield display
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SetFlags:
+    """How the images of a new store are cut, chosen and split."""
+
+    crop: Annotated[int | None, Parameter(help="Cut the central square of this side, in pixels.")] = None
+    resize: Annotated[int | None, Parameter(help="Resample to squares of this side, in pixels.")] = None
+    min_size: Annotated[int | None, Parameter(help="Leave out images smaller than this, in pixels.")] = None
+    split: Annotated[str, Parameter(help="Shares of training, validation and test images.")] = "0.8/0.1/0.1"
+    where: Annotated[
+        str | None, Parameter(help="Keep rows of the catalog, such as 'mag=22..23, T=-5..0'.")
+    ] = None
+    on_bad: Annotated[
+        Literal["error", "skip"], Parameter(help="Stop at an image that cannot be used, or leave it out.")
+    ] = "error"
+
+    def to_options(self) -> "SetOptions":
+        """Return the library's record of the same."""
+        from galsmith.data.options import SetOptions
+
+        return SetOptions(
+            crop_pix=self.crop,
+            resize_pix=self.resize,
+            minimum_size_pix=self.min_size,
+            split=parse_split(self.split),
+            where=self.where,
+            on_bad=self.on_bad,
+        )
+
+
+SHOWN_ALL, KEEP_ALL = Shown(), SetFlags()
+NO_SETTINGS: list[str] = []
+
+
+def parse_split(text: str) -> tuple[float, float, float]:
+    """Read three shares written as ``0.8/0.1/0.1``."""
+    try:
+        first, second, third = (float(part) for part in text.split("/"))
+    except ValueError as error:
+        raise SettingsError(
+            f"--split {text}: wanted three shares for training, validation and test, such as 0.8/0.1/0.1"
+        ) from error
+    return first, second, third
+
+
+def worker_count(workers: int | None) -> int:
+    """How many processes to use: as asked, or one for each core."""
+    from galsmith.execution import available_cores
+
+    return available_cores() if workers is None else workers

@@ -1,0 +1,100 @@
+"""Running one command: parse, call, say what came out; every fault becomes one line and an exit code."""
+
+import os
+import signal
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from cyclopts import CycloptsError
+
+from galsmith.cli.app import Verb, build_app, verb_of, verb_words
+from galsmith.cli.faults import explain
+from galsmith.cli.options import Shown
+from galsmith.cli.outcome import Outcome, failure_json
+
+DONE, WRONG_USAGE = 0, 2
+ASKED_FOR = ("--help", "-h", "--version")
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run the command that `tokens` spell and return its exit code."""
+    try:
+        command, bound, _ = build_app().parse_args(list(tokens), print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        return _refuse(tokens, error)
+    verb = verb_of(command)
+    if verb is None:
+        command(*bound.args, **bound.kwargs)
+        return DONE if not tokens or any(token in ASKED_FOR for token in tokens) else WRONG_USAGE
+    shown = bound.arguments.get("shown", Shown())
+    with _terminate_as_interrupt(), warnings.catch_warnings():
+        if not shown.debug:
+            warnings.simplefilter("ignore")
+        return _call(verb, lambda: command(*bound.args, **bound.kwargs), shown)
+
+
+def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:
+    """Call a verb and say how it ended."""
+    started = time.monotonic()
+    try:
+        outcome: Outcome = command()
+        _say(outcome, shown, time.monotonic() - started)
+    except BrokenPipeError:
+        _leave_closed_pipe()
+        return DONE
+    except (Exception, KeyboardInterrupt) as error:
+        if shown.debug:
+            traceback.print_exception(error)
+        message, exit_code = explain(error, resumes=verb.resumes)
+        print(f"galsmith: {message}", file=sys.stderr)
+        if shown.json:
+            print(failure_json(verb.name, message, exit_code, seconds=time.monotonic() - started))
+        return exit_code
+    return outcome.exit_code
+
+
+def _say(outcome: Outcome, shown: Shown, seconds: float) -> None:
+    """Print what a verb made."""
+    if shown.json:
+        print(outcome.to_json(seconds), flush=True)
+    elif not shown.quiet:
+        print(*outcome.to_lines(seconds), sep="\n", flush=True)
+
+
+def _refuse(tokens: Sequence[str], error: CycloptsError) -> int:
+    """Say in one line what is wrong with a command line."""
+    words = verb_words(tokens)
+    message = f"{' '.join(str(error).split())} See galsmith {words} --help".replace("  ", " ")
+    print(f"galsmith: {message}", file=sys.stderr)
+    if "--json" in tokens:
+        print(failure_json(words, message, WRONG_USAGE, seconds=0.0))
+    return WRONG_USAGE
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let a request to terminate stop the work as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: signals are somebody else's
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave_closed_pipe() -> None:
+    """Stop writing to a reader that has gone, such as ``head``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

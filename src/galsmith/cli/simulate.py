@@ -1,0 +1,49 @@
+"""``galsmith simulate KIND``: make a store of simulated galaxies."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from galsmith.cli.options import (
+    KEEP_ALL,
+    NO_SETTINGS,
+    SHOWN_ALL,
+    Output,
+    Overwrite,
+    Seed,
+    SetFlags,
+    Sets,
+    Shown,
+)
+from galsmith.cli.outcome import Outcome
+
+SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
+
+
+def simulate_sersic(
+    *,
+    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many galaxies.")],
+    output: Output,
+    recipe: Annotated[str, Parameter(help="Priors: a shipped recipe by name, or a TOML file.")] = "sersic",
+    seed: Seed = 0,
+    settings: Sets = NO_SETTINGS,
+    flags: SetFlags = KEEP_ALL,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Simulate galaxies with Sérsic profiles into a store; an interrupted run goes on when repeated."""
+    from galsmith.cli.stores import outcome_of_store
+    from galsmith.data.simulate import sersic
+
+    with shown.progress() as progress:
+        images = sersic(
+            output,
+            n=n,
+            seed=seed,
+            recipe=recipe,
+            overrides=settings,
+            options=flags.to_options(),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("simulate sersic", images, output)
