@@ -91,5 +91,7 @@ def test_progress_is_told():
     events: list[ProgressEvent] = []
     first, second = gaussian_sets(20, 20)
     columns = [pool_values(first[0], second[0])]
-    bootstrap_distances(columns, n_reference=20, n_generated=20, replicates=100, seed=0, progress=events.append)
+    bootstrap_distances(
+        columns, n_reference=20, n_generated=20, replicates=100, seed=0, progress=events.append
+    )
     assert [(event.done, event.total) for event in events] == [(64, 100), (100, 100)]

@@ -1,0 +1,198 @@
+"""Pairs of columns to compare: which properties both tables have, their values, losses and units."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.compare.normalization import scale_of
+from galsmith.compare.records import Losses, Summary
+from galsmith.compare.wasserstein import (
+    Floats,
+    PooledValues,
+    circular_wasserstein_distance,
+    pool_values,
+    wasserstein_distance,
+)
+from galsmith.errors import InputError
+from galsmith.measure.properties import Property, property_of_column
+
+MINIMUM_MEASURED = 10
+FLAG_NAMES_COLUMN = "flags"
+
+
+@dataclass(frozen=True)
+class ColumnPair:
+    """One property of both sides, in its own unit, ready to be compared.
+
+    Attributes
+    ----------
+    name, column : str
+        As in `Distance`.
+    declared : Property
+        What the column means.
+    period : float or None
+        Compared on a circle of this period; None on the line.
+    reference, generated : ndarray [row], float64
+        NaN where lost.
+    normalization : str
+        Key of `NORMALIZATIONS`.
+    scale : float
+        What differences are divided by.
+    reason : str
+        Why it cannot be compared; empty where it can.
+    """
+
+    name: str
+    column: str
+    declared: Property
+    period: float | None
+    reference: Floats
+    generated: Floats
+    normalization: str
+    scale: float
+    reason: str
+
+    @property
+    def in_means(self) -> bool:
+        """Whether it enters the means: the paper's properties, orientation on the line as in the paper."""
+        return self.declared.headline and self.period is None
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Measured rows of the reference and the generated set."""
+        return measured(self.reference).size, measured(self.generated).size
+
+    def distance(self) -> float:
+        """Wasserstein-1 distance in units of `scale`."""
+        one, other = measured(self.reference), measured(self.generated)
+        if self.period is None:
+            return wasserstein_distance(one, other) / self.scale
+        return circular_wasserstein_distance(one, other, period=self.period) / self.scale
+
+    def pooled(self) -> PooledValues:
+        """Values of both sides in units of `scale`, sorted."""
+        period = None if self.period is None else self.period / self.scale
+        return pool_values(self.reference / self.scale, self.generated / self.scale, period=period)
+
+    def pooled_reference(self) -> PooledValues:
+        """Values of the reference set alone, as `pooled`."""
+        period = None if self.period is None else self.period / self.scale
+        return pool_values(self.reference / self.scale, np.empty(0), period=period)
+
+
+def shared_properties(reference: QTable, generated: QTable) -> tuple[list[str], dict[str, str]]:
+    """Columns of properties that both tables have, and why the others are left out.
+
+    Raises
+    ------
+    InputError
+        If there is none in common, or one has different units on the two sides.
+    """
+    ours = [name for name in reference.colnames if property_of_column(name) is not None]
+    theirs = [name for name in generated.colnames if property_of_column(name) is not None]
+    shared = [name for name in ours if name in theirs]
+    if not shared:
+        raise InputError(
+            f"the tables have no property in common: the reference set has {', '.join(ours) or 'none'}; "
+            f"the generated set {', '.join(theirs) or 'none'}; measure both with galsmith measure"
+        )
+    for name in shared:
+        one, other = reference[name].unit, generated[name].unit
+        if one != other:
+            raise InputError(
+                f"{name} is in {one or 'no unit'} in the reference set and in {other or 'no unit'} in the generated set; "
+                "measure both with the same galsmith"
+            )
+    left_out = {name: "only in the reference set" for name in ours if name not in theirs}
+    return shared, left_out | {name: "only in the generated set" for name in theirs if name not in ours}
+
+
+def pair_columns(
+    reference: QTable, generated: QTable, columns: list[str], normalization: Mapping[str, str]
+) -> list[ColumnPair]:
+    """Make the pairs of all columns; an angle makes two, on the line and on its circle."""
+    pairs: list[ColumnPair] = []
+    for column in columns:
+        declared = property_of_column(column)
+        if declared is None:
+            continue
+        values = values_of(reference, column), values_of(generated, column)
+        pairs.append(_pair(column, column, declared, values, normalization[declared.group], period=None))
+        if declared.period is not None:
+            name = f"{column}_circular"
+            pairs.append(
+                _pair(name, column, declared, values, normalization[declared.group], period=declared.period)
+            )
+    return pairs
+
+
+def values_of(table: QTable, column: str) -> Floats:
+    """Values of a column as float64, [row]; NaN where masked or not finite."""
+    data = table[column]
+    numbers = getattr(data, "value", data)
+    values = np.array(np.ma.filled(np.ma.asarray(numbers, dtype=np.float64), np.nan), dtype=np.float64)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def measured(values: Floats) -> Floats:
+    """Keep the values that were measured."""
+    return values[np.isfinite(values)]
+
+
+def losses_of(table: QTable, values: Floats) -> Losses:
+    """Count the rows without a value, by the names of their flags."""
+    lost = np.flatnonzero(~np.isfinite(values))
+    if FLAG_NAMES_COLUMN not in table.colnames:
+        return Losses(len(lost), {"unflagged": len(lost)} if len(lost) else {})
+    return Losses(len(lost), count_flags(table[lost], name_the_rest=True))
+
+
+def count_flags(table: QTable, *, name_the_rest: bool = False) -> dict[str, int]:
+    """How many rows carry each flag, the most frequent first."""
+    if FLAG_NAMES_COLUMN not in table.colnames:
+        return {}
+    counts: Counter[str] = Counter()
+    for text in table[FLAG_NAMES_COLUMN]:
+        names = {name.strip() for name in str(text).split(",") if name.strip()}
+        counts.update(names or ({"unflagged"} if name_the_rest else set()))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def summary_of(values: Floats) -> Summary:
+    """Percentiles, mean and standard deviation of what was measured; NaN where nothing was."""
+    kept = measured(values)
+    if not kept.size:
+        return Summary(*(float("nan"),) * 5)
+    low, median, high = np.percentile(kept, [16, 50, 84])
+    return Summary(float(median), float(low), float(high), float(kept.mean()), float(kept.std()))
+
+
+def _pair(
+    name: str,
+    column: str,
+    declared: Property,
+    values: tuple[Floats, Floats],
+    normalization: str,
+    *,
+    period: float | None,
+) -> ColumnPair:
+    """Make one pair; find out whether it can be compared."""
+    reason = _too_few(values)
+    scale = float("nan") if reason else scale_of(measured(values[0]), normalization)
+    if scale == 0:
+        reason = f"the reference set does not vary, so that {normalization} has nothing to divide by"
+    return ColumnPair(name, column, declared, period, *values, normalization, scale, reason)
+
+
+def _too_few(values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> str:
+    """Say which side has too few values, or nothing."""
+    for side, column in zip(("reference", "generated"), values, strict=True):
+        count = measured(column).size
+        if count < MINIMUM_MEASURED:
+            return f"measured on {count} of {column.size} galaxies of the {side} set; wanted {MINIMUM_MEASURED} or more"
+    return ""

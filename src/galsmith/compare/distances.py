@@ -1,0 +1,153 @@
+"""The distances of all properties at once, with joint bootstrap and floor, and their means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.compare.columns import ColumnPair, losses_of, summary_of
+from galsmith.compare.estimates import NOT_ESTIMATED, EstimateNumbers, Replicates, estimate, estimate_means
+from galsmith.compare.records import Distance, Mean
+from galsmith.compare.resampling import bootstrap_distances, floor_distances
+from galsmith.errors import SettingsError
+from galsmith.execution import ProgressCallback
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How the uncertainty and the floor are found.
+
+    Attributes
+    ----------
+    seed : int
+        Fixes the draws.
+    replicates : int
+        Draws of the bootstrap.
+    splits : int
+        Splits of the reference set for the floor.
+    confidence : float
+        Of the intervals.
+    """
+
+    seed: int = 0
+    replicates: int = 1000
+    splits: int = 200
+    confidence: float = 0.95
+
+    def __post_init__(self) -> None:
+        """Refuse numbers from which no interval follows."""
+        for name in ("replicates", "splits"):
+            if getattr(self, name) < 2:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)}; wanted 2 or more (1000 and 200 are usual)"
+                )
+        if not 0 < self.confidence < 1:
+            raise SettingsError(
+                f"confidence is {self.confidence}; wanted a share between 0 and 1, such as 0.95"
+            )
+
+
+@dataclass(frozen=True)
+class JointDistances:
+    """What `joint_distances` finds.
+
+    Attributes
+    ----------
+    distances : tuple of Distance
+        One a pair.
+    means : tuple of Mean
+        Of groups, of all properties, and the headline; empty where nothing could be compared.
+    floor_n : int
+        Galaxies in each of the two parts of the reference set.
+    """
+
+    distances: tuple[Distance, ...]
+    means: tuple[Mean, ...]
+    floor_n: int
+
+
+def joint_distances(
+    pairs: list[ColumnPair], tables: tuple[QTable, QTable], *, chance: Chance, progress: ProgressCallback
+) -> JointDistances:
+    """Compare all pairs of columns under the same draws of galaxies.
+
+    Parameters
+    ----------
+    pairs : list of ColumnPair
+        Those with a reason are recorded without a distance.
+    tables : tuple of QTable
+        Reference and generated rows, for the names of the flags.
+    chance : Chance
+        Draws, splits, seed, confidence.
+    progress : callable
+        Told of bootstrap and floor.
+    """
+    usable = [pair for pair in pairs if not pair.reason]
+    replicates, scales, floor_n = _replicates(usable, tables, chance, progress)
+    numbers = {
+        pair.name: (estimate(replicates, place, confidence=chance.confidence), scales[place])
+        for place, pair in enumerate(usable)
+    }
+    nothing = NOT_ESTIMATED, float("nan")
+    counted = [place for place, pair in enumerate(usable) if pair.in_means]
+    means = estimate_means(
+        replicates.columns(counted),
+        [usable[place].declared.group for place in counted],
+        confidence=chance.confidence,
+    )
+    distances = tuple(_record(pair, tables, *numbers.get(pair.name, nothing)) for pair in pairs)
+    return JointDistances(distances, means, floor_n)
+
+
+def _replicates(
+    usable: list[ColumnPair], tables: tuple[QTable, QTable], chance: Chance, progress: ProgressCallback
+) -> tuple[Replicates, list[float], int]:
+    """Distances, bootstrap and floor of the pairs, and the factor that each floor was multiplied by."""
+    n_reference, n_generated = len(tables[0]), len(tables[1])
+    drawn = bootstrap_distances(
+        [pair.pooled() for pair in usable],
+        n_reference=n_reference,
+        n_generated=n_generated,
+        replicates=chance.replicates,
+        seed=chance.seed,
+        progress=progress,
+    )
+    floor = floor_distances(
+        [pair.pooled_reference() for pair in usable],
+        np.array([pair.sizes for pair in usable], dtype=np.int64).reshape(-1, 2),
+        n_reference=n_reference,
+        n_generated=n_generated,
+        splits=chance.splits,
+        seed=chance.seed,
+        progress=progress,
+    )
+    values = np.array([pair.distance() for pair in usable])
+    return Replicates(values, drawn, floor.distances), floor.scale.tolist(), floor.n_each
+
+
+def _record(
+    pair: ColumnPair, tables: tuple[QTable, QTable], numbers: EstimateNumbers, floor_scale: float
+) -> Distance:
+    """Make the record of one property."""
+    declared = pair.declared
+    return Distance(
+        **vars(numbers),
+        name=pair.name,
+        column=pair.column,
+        symbol=declared.symbol,
+        unit=declared.unit,
+        group=declared.group,
+        definition=declared.definition,
+        in_means=pair.in_means,
+        metric="linear" if pair.period is None else "circular",
+        normalization=pair.normalization,
+        scale=pair.scale,
+        floor_scale=floor_scale,
+        n_reference=pair.sizes[0],
+        n_generated=pair.sizes[1],
+        lost_reference=losses_of(tables[0], pair.reference),
+        lost_generated=losses_of(tables[1], pair.generated),
+        reference=summary_of(pair.reference),
+        generated=summary_of(pair.generated),
+        reason=pair.reason,
+    )

@@ -1,0 +1,133 @@
+"""From replicates to what is reported: value, bias-corrected interval, floor; for properties and for means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.compare.records import Mean
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """Distances of several properties, with their joint replicates.
+
+    Attributes
+    ----------
+    values : ndarray [property], float64
+        The distances themselves.
+    bootstrap : ndarray [replicate, property], float64
+        The same with both sets drawn anew.
+    floor : ndarray [split, property], float64
+        The same between two parts of the reference set.
+    """
+
+    values: Floats
+    bootstrap: Floats
+    floor: Floats
+
+    def columns(self, positions: list[int]) -> "Replicates":
+        """Keep some properties."""
+        return Replicates(self.values[positions], self.bootstrap[:, positions], self.floor[:, positions])
+
+    def averaged(self) -> "Replicates":
+        """Average over the properties, replicate by replicate; the result has one column."""
+        return Replicates(
+            self.values.mean(keepdims=True),
+            self.bootstrap.mean(axis=1, keepdims=True),
+            self.floor.mean(axis=1, keepdims=True),
+        )
+
+    def beside(self, other: "Replicates") -> "Replicates":
+        """Put the columns of two together."""
+        return Replicates(
+            np.concatenate([self.values, other.values]),
+            np.hstack([self.bootstrap, other.bootstrap]),
+            np.hstack([self.floor, other.floor]),
+        )
+
+
+@dataclass(frozen=True)
+class EstimateNumbers:
+    """The fields of an `Estimate`, to be passed on by name."""
+
+    value: float
+    corrected: float
+    uncertainty: float
+    interval: tuple[float, float]
+    floor: float
+    floor_sigma: float
+
+
+NOT_ESTIMATED = EstimateNumbers(
+    *(float("nan"),) * 3, (float("nan"), float("nan")), float("nan"), float("nan")
+)
+
+
+def estimate(replicates: Replicates, position: int, *, confidence: float) -> EstimateNumbers:
+    """Summarize one column of replicates.
+
+    A bootstrap draw differs from its own set by sampling noise, so that the distance between two draws
+    is larger than between the sets, most of all near zero. The mean excess of the draws is therefore
+    subtracted once from the distance: 2 W1 - mean(bootstrap) (Efron & Tibshirani 1993, sec. 10.6).
+
+    Parameters
+    ----------
+    replicates : Replicates
+        Of several properties.
+    position : int
+        Which of them.
+    confidence : float
+        Share of the bootstrap inside of the interval, such as 0.95.
+    """
+    value = float(replicates.values[position])
+    drawn = replicates.bootstrap[:, position]
+    center = float(np.nanmean(drawn))
+    tails = 50 * (1 - confidence)
+    low, high = np.nanpercentile(drawn, [tails, 100 - tails])
+    corrected = 2 * value - center
+    return EstimateNumbers(
+        value=value,
+        corrected=max(corrected, 0.0),
+        uncertainty=float(np.nanstd(drawn)),
+        interval=(max(corrected + float(low) - center, 0.0), max(corrected + float(high) - center, 0.0)),
+        floor=float(np.nanmean(replicates.floor[:, position])),
+        floor_sigma=float(np.nanstd(replicates.floor[:, position])),
+    )
+
+
+def estimate_means(replicates: Replicates, groups: list[str], *, confidence: float) -> tuple[Mean, ...]:
+    """Means of each group, of all properties, and of the group means (the headline).
+
+    Parameters
+    ----------
+    replicates : Replicates
+        One column a property that enters the means.
+    groups : list of str
+        The group of each column.
+    confidence : float
+        As for `estimate`.
+
+    Returns
+    -------
+    tuple of Mean
+        Empty where there is no property.
+    """
+    if not groups:
+        return ()
+    names = list(dict.fromkeys(groups))
+    members = {name: [place for place, group in enumerate(groups) if group == name] for name in names}
+    by_group = [replicates.columns(places).averaged() for places in members.values()]
+    joined = by_group[0]
+    for more in by_group[1:]:
+        joined = joined.beside(more)
+    table = joined.beside(replicates.averaged()).beside(joined.averaged())
+    counts = [*(len(places) for places in members.values()), len(groups), len(groups)]
+    return tuple(
+        Mean(**vars(estimate(table, place, confidence=confidence)), name=name, n_properties=count)
+        for place, (name, count) in enumerate(
+            zip([*names, "all properties", "headline"], counts, strict=True)
+        )
+    )

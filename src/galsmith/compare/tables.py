@@ -1,0 +1,191 @@
+"""The two sides of a comparison: reading or measuring them, and checking that they can be compared."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.compare.cuts import Cut, outside
+from galsmith.data.store import is_store, open_store
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback
+from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.provenance import Parent, Provenance
+
+logger = logging.getLogger("galsmith")
+
+Source: TypeAlias = str | Path | QTable
+ROLES = ("reference", "generated")
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How a store is measured before it is compared.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Where the tables go; None where there is no place for them.
+    workers : int
+        Local processes.
+    limit : int or None
+        Measure only the first images of each store.
+    settings : MeasureSettings
+        Segmentation, band, gain.
+    overwrite : bool
+        Replace tables that are there.
+    progress : callable
+        Told of the measuring.
+    """
+
+    folder: Path | None
+    workers: int
+    limit: int | None
+    settings: MeasureSettings
+    overwrite: bool
+    progress: ProgressCallback
+
+
+@dataclass(frozen=True)
+class MeasuredSet:
+    """One side of a comparison.
+
+    Attributes
+    ----------
+    role : str
+        ``"reference"`` or ``"generated"``.
+    table : QTable
+        One row a galaxy.
+    path : str
+        The table's file; empty for a table in memory.
+    """
+
+    role: str
+    table: QTable
+    path: str
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What the table says of itself."""
+        return self.table.meta
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the table."""
+        return Provenance.from_dict(self.meta.get("provenance", {"verb": "unknown", "versions": {}}))
+
+    @property
+    def images(self) -> Parent:
+        """The store that was measured, as far as the table says."""
+        return next(iter(self.provenance.parents), Parent("measured images", "", ""))
+
+    def as_parent(self) -> Parent:
+        """Name this table as a parent of the comparison."""
+        return Parent(self.role, str(self.meta.get("content_hash", "")), self.path)
+
+
+def read_side(source: Source, role: str, measuring: Measuring) -> MeasuredSet:
+    """Read a table, or measure a store first.
+
+    Raises
+    ------
+    SettingsError
+        If a store is given and there is no place for its table.
+    InputError
+        If the table or the store cannot be read.
+    """
+    from galsmith.measure import read_measurements
+
+    if isinstance(source, QTable):
+        return MeasuredSet(role, source, "")
+    path = Path(source)
+    if path.is_dir() or is_store(path):
+        path = _measured_store(path, role, measuring)
+    return MeasuredSet(role, read_measurements(path), str(path))
+
+
+def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
+    """Refuse two sides whose numbers do not mean the same.
+
+    Raises
+    ------
+    InputError
+        If bands, pixel scale, flux unit or the settings of the measurement differ; it says which.
+    """
+    for key, what in (
+        ("bands", "bands"),
+        ("flux_unit", "a flux unit of"),
+        ("pixel_scale_arcsec", "a pixel scale of"),
+    ):
+        one, other = reference.meta.get(key), generated.meta.get(key)
+        if one is None or other is None:
+            if one != other:
+                logger.warning("%s is known of one side only (%s and %s); not compared", key, one, other)
+            continue
+        if not _same(one, other):
+            raise InputError(
+                f"the reference set has {what} {_shown(one)}, the generated set {_shown(other)}; "
+                "bring both to one form before measuring, such as with galsmith ingest"
+            )
+    _refuse_other_settings(reference.provenance.settings, generated.provenance.settings)
+
+
+def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, list[int]]:
+    """Apply cuts; return the rows that stay, and how many lie outside of each cut."""
+    beyond = [outside(side.table, cut) for cut in cuts]
+    keep = ~np.any([np.zeros(len(side.table), dtype=bool), *beyond], axis=0)
+    return side.table[keep], [int(np.count_nonzero(rows)) for rows in beyond]
+
+
+def _measured_store(path: Path, role: str, measuring: Measuring) -> Path:
+    """Measure a store, or find it measured already by the same settings."""
+    from galsmith.measure import measure
+
+    if measuring.folder is None:
+        raise SettingsError(
+            f"{path}: is a store, and its measurements need a place; give compare an output, "
+            "or measure it first with galsmith measure"
+        )
+    output = measuring.folder / f"{role}.parquet"
+    measure(
+        open_store(path),
+        output,
+        workers=measuring.workers,
+        limit=measuring.limit,
+        settings=measuring.settings,
+        overwrite=measuring.overwrite,
+        progress=measuring.progress,
+    )
+    return output
+
+
+def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:
+    """Refuse measurements made by different recipes; how many were measured may differ."""
+    for key in sorted((reference.keys() | generated.keys()) - {"limit"}):
+        one, other = reference.get(key), generated.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            _refuse_other_settings(one, other)
+        elif one != other:
+            raise InputError(
+                f"the reference set was measured with {key} = {_shown(one)}, the generated set with {_shown(other)}; "
+                "measure both with the same settings"
+            )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two plain values are alike, numbers to six digits."""
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=1e-6)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return list(one) == list(other)
+    return bool(one == other)
+
+
+def _shown(value: Any) -> str:
+    """Write a value for an error."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

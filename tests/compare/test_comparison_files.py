@@ -1,0 +1,56 @@
+import json
+
+import numpy as np
+import pytest
+
+from galsmith.compare import compare, read_comparison, write_comparison
+from galsmith.errors import InputError
+
+QUICK = {"replicates": 20, "splits": 20}
+
+
+@pytest.fixture
+def comparison(reference, generated):
+    generated["asymmetry"] = np.nan
+    return compare(reference, generated, cuts={"sersic_index": (None, 10)}, **QUICK)
+
+
+def test_reads_back_what_was_written(comparison, tmp_path):
+    path = tmp_path / "comparison.json"
+    write_comparison(comparison, path)
+    again = read_comparison(path)
+    assert repr(again) == repr(comparison)  # by text, since NaN differs from itself
+
+
+def test_is_strict_json_and_the_same_every_time(reference, generated, tmp_path):
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    for path in paths:
+        compare(reference, generated, path, **QUICK)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    value = json.loads(paths[0].read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert value["schema_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ({"format": "galsmith-store"}, "not a comparison"),
+        ({"schema_version": 99}, "schema version 99, this galsmith reads version 1"),
+        ({"distances": [{}]}, "damaged comparison"),
+        ({"reference": None}, "damaged comparison"),
+        ({"means": 3}, "damaged comparison"),
+    ],
+)
+def test_damaged_files_are_named(comparison, tmp_path, damage, message):
+    path = tmp_path / "comparison.json"
+    write_comparison(comparison, path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    with pytest.raises(InputError, match=message):
+        read_comparison(path)
+
+
+def test_unknown_names_list_the_known(comparison):
+    with pytest.raises(KeyError, match="no distance 'gini'; there are asymmetry"):
+        comparison.distance("gini")
+    with pytest.raises(KeyError, match="no mean 'gini'; there are morphology"):
+        comparison.mean("gini")
