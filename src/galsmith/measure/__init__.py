@@ -1,1 +1,22 @@
-"""Room: measure."""
+"""One row a galaxy: morphology by statmorph, power spectra, flags, and a table that says what made it."""
+
+from galsmith.measure.measure import measure
+from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.power_spectrum import average_spectrum_db, log_power_rings, log_power_wavelength
+from galsmith.measure.properties import PROPERTIES, Property, properties_markdown, property_of_column
+from galsmith.measure.segmentation import segment
+from galsmith.measure.table import read_measurements
+
+__all__ = [
+    "PROPERTIES",
+    "MeasureSettings",
+    "Property",
+    "average_spectrum_db",
+    "log_power_rings",
+    "log_power_wavelength",
+    "measure",
+    "properties_markdown",
+    "property_of_column",
+    "read_measurements",
+    "segment",
+]

@@ -1,0 +1,163 @@
+"""Circular and elliptical apertures that compute their pixel weights once; what statmorph asks of photutils.
+
+The weights are photutils' own exact overlaps (BSD-3-Clause), taken over the part of the aperture that lies
+on the image and kept for the next sum over the same aperture.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from photutils.aperture import CircularAnnulus as PhotutilsAnnulus
+from photutils.geometry import circular_overlap_grid, elliptical_overlap_grid
+
+Array = NDArray[np.float64]
+Edges = tuple[float, float, float, float, int, int]
+
+
+class Aperture:
+    """A region with exact pixel weights; `outer` and `inner` are what `_grid` takes.
+
+    Parameters
+    ----------
+    center_pix : sequence of float
+        (x, y), pixel centers on integers.
+    outer, inner : float or tuple
+        Shape of the region and of its hole, None where there is none.
+    area : float
+        Geometric area in pixels.
+    half_size_pix : tuple of float
+        Half width and half height of the smallest box around it.
+    """
+
+    def __init__(
+        self, center_pix: Any, outer: Any, inner: Any, *, area: float, half_size_pix: tuple[float, float]
+    ) -> None:
+        self.area = area
+        self._center = (float(center_pix[0]), float(center_pix[1]))
+        self._outer, self._inner = outer, inner
+        self._half_size = half_size_pix
+        self._known: tuple[tuple[int, ...], tuple[slice, slice] | None, Array] | None = None
+
+    def area_overlap(
+        self, data: Array, *, mask: NDArray[np.bool_] | None = None, method: str = "exact"
+    ) -> float:
+        """Area on the image and off the mask, in pixels; NaN where they do not meet."""
+        box, weights = self._weights(data.shape)
+        if box is None:
+            return float("nan")
+        if mask is not None and mask[box].any():
+            weights = np.where(mask[box], 0.0, weights)
+        return float(np.sum(weights))
+
+    def do_photometry(self, data: Array, *, method: str = "exact") -> tuple[list[float], list[float]]:
+        """Weighted sum of the pixels in photutils' form, a list of sums and an empty one of errors."""
+        box, weights = self._weights(data.shape)
+        if box is None:
+            return [float("nan")], []
+        return [float((data[box] * weights)[weights > 0].sum())], []
+
+    def _grid(self, edges: Edges, shape: Any) -> Array:
+        """Overlap of each pixel with a region about the origin; a kind of aperture says how."""
+        raise TypeError("Aperture is an interface; use CircularAperture or EllipticalAperture")
+
+    def _weights(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice] | None, Array]:
+        """Box on the image that holds the aperture, and the weights of its pixels."""
+        if self._known is None or self._known[0] != shape:
+            self._known = (shape, *self._new_weights(shape))
+        return self._known[1], self._known[2]
+
+    def _new_weights(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice] | None, Array]:
+        """Compute what `_weights` keeps."""
+        (x, y), (half_width, half_height) = self._center, self._half_size
+        columns = _clipped_range(x, half_width, shape[1])
+        rows = _clipped_range(y, half_height, shape[0])
+        if columns is None or rows is None:
+            return None, np.empty((0, 0))
+        edges = (*columns[1], *rows[1], columns[0].stop - columns[0].start, rows[0].stop - rows[0].start)
+        weights = self._grid(edges, self._outer)
+        if self._inner is not None:
+            weights = weights - self._grid(edges, self._inner)
+        return (rows[0], columns[0]), weights
+
+
+class CircularAperture(Aperture):
+    """A circle of radius `r`, in pixels."""
+
+    def __init__(self, center_pix: Any, r: float) -> None:
+        super().__init__(center_pix, r, None, area=math.pi * r**2, half_size_pix=(r, r))
+
+    def _grid(self, edges: Edges, shape: float) -> Array:
+        return np.asarray(circular_overlap_grid(*edges, shape, 1, 1))
+
+
+class CircularAnnulus(Aperture):
+    """The ring between `r_in` and `r_out`, in pixels."""
+
+    def __init__(self, center_pix: Any, r_in: float, r_out: float) -> None:
+        area = math.pi * (r_out**2 - r_in**2)
+        super().__init__(center_pix, r_out, r_in, area=area, half_size_pix=(r_out, r_out))
+
+    def _grid(self, edges: Edges, shape: float) -> Array:
+        return np.asarray(circular_overlap_grid(*edges, shape, 1, 1))
+
+    def to_mask(self, *, method: str) -> Any:
+        """Give photutils' mask of this ring."""
+        return PhotutilsAnnulus(self._center, self._inner, self._outer).to_mask(method=method)
+
+
+class EllipticalAperture(Aperture):
+    """An ellipse with semi-axes `a` and `b` in pixels, `theta` radians counter-clockwise from +x."""
+
+    def __init__(self, center_pix: Any, a: float, b: float, *, theta: float) -> None:
+        self._theta = float(theta)
+        super().__init__(
+            center_pix, (a, b), None, area=math.pi * a * b, half_size_pix=_half_size(a, b, self._theta)
+        )
+
+    def _grid(self, edges: Edges, shape: tuple[float, float]) -> Array:
+        return np.asarray(elliptical_overlap_grid(*edges, *shape, self._theta, 1, 1))
+
+
+class EllipticalAnnulus(Aperture):
+    """The ring between two ellipses of one shape, semi-major axes `a_in` and `a_out` in pixels."""
+
+    def __init__(self, center_pix: Any, a_in: float, a_out: float, b_out: float, *, theta: float) -> None:
+        b_in = b_out * a_in / a_out
+        self._theta = float(theta)
+        super().__init__(
+            center_pix,
+            (a_out, b_out),
+            (a_in, b_in),
+            area=math.pi * (a_out * b_out - a_in * b_in),
+            half_size_pix=_half_size(a_out, b_out, self._theta),
+        )
+
+    def _grid(self, edges: Edges, shape: tuple[float, float]) -> Array:
+        return np.asarray(elliptical_overlap_grid(*edges, *shape, self._theta, 1, 1))
+
+
+def _clipped_range(
+    center: float, half_size: float, n_pixels: int
+) -> tuple[slice, tuple[float, float]] | None:
+    """Pixels of the image along one axis that an aperture may touch, and their edges about its center.
+
+    The edges are counted from the aperture's first pixel, on the image or not, which rounds as photutils
+    does.
+    """
+    first = math.floor(center - half_size + 0.5)
+    start, stop = max(first, 0), min(math.ceil(center + half_size + 0.5), n_pixels)
+    if start >= stop:
+        return None
+    edge = first - 0.5 - center
+    return slice(start, stop), (edge + (start - first), edge + (stop - first))
+
+
+def _half_size(a: float, b: float, theta: float) -> tuple[float, float]:
+    """Half width and half height of the box around an ellipse."""
+    cosine, sine = math.cos(theta), math.sin(theta)
+    return (
+        math.sqrt((a * cosine) ** 2 + (b * sine) ** 2),
+        math.sqrt((a * sine) ** 2 + (b * cosine) ** 2),
+    )

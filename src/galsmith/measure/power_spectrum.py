@@ -1,0 +1,163 @@
+"""Power spectrum of a galaxy in 15 modes, in two binnings (Holzschuh et al. 2022, section 4.1.2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from galsmith.measure.properties import N_POWER_MODES
+
+GRID_PIX = 256
+WAVELENGTH_EDGES = (2, 5, 9, 16, 24, 34, 46, 60, 76, 93, 113, 134, 157, 181)
+WAVELENGTH_EDGE_UNIT = 181
+LEFT_OUT = -1
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PowerBinning:
+    """Which mode each cell of a half spectrum belongs to.
+
+    Attributes
+    ----------
+    mode_of_cell : ndarray [frequency_y, frequency_x], int64
+        0 to 14, or -1 for cells that are left out.
+    weight_of_cell : ndarray [frequency_y, frequency_x], float64
+        2 for cells that stand for two of the full spectrum, else 1.
+    cells_of_mode : ndarray [mode], float64
+        Cells of the full spectrum in each mode; 0 where a small grid has none.
+    """
+
+    mode_of_cell: NDArray[np.int64]
+    weight_of_cell: Array
+    cells_of_mode: Array
+
+
+def log_power_wavelength(stamp: Array) -> Array:
+    """Power by wavelength: the definition in the paper's text; all image sizes share the frequencies.
+
+    Parameters
+    ----------
+    stamp : ndarray [y, x], float64
+        Flux per pixel. It is padded by zeros to 256 px, or to its longer side where that is more.
+
+    Returns
+    -------
+    ndarray [mode], float64
+        log10 of the mean |F|/N^2 over the mode's cells, N^2 the number of pixels of the stamp, in dex.
+        Mode 0 is the frequency 0 alone; mode k has f/f_max in (edge k-1, edge k] with f_max the corner of
+        the Fourier plane, 1/(sqrt(2) pixel). NaN where the mean is 0.
+    """
+    side = max(GRID_PIX, *stamp.shape)
+    amplitudes = np.abs(_half_spectrum(stamp, (side, side)))
+    return _log_means(amplitudes, wavelength_binning(side), stamp.size)
+
+
+def log_power_rings(stamp: Array) -> Array:
+    """Power by rings of integer radius on the stamp's own grid: the binning behind the paper's tables.
+
+    Parameters
+    ----------
+    stamp : ndarray [y, x], float64
+        Flux per pixel.
+
+    Returns
+    -------
+    ndarray [mode], float64
+        log10 of the mean |F|/N^2 over the cells with floor(radius) = mode about the frequency 0, in dex.
+        NaN where the mean is 0 or the grid has no such cell.
+    """
+    amplitudes = np.abs(_half_spectrum(stamp, stamp.shape))
+    return _log_means(amplitudes, rings_binning(*stamp.shape), stamp.size)
+
+
+@lru_cache(maxsize=8)
+def wavelength_binning(side_pix: int) -> PowerBinning:
+    """Cells of the 15 wavelength modes on a square grid of `side_pix`."""
+    radius = np.hypot(fft.fftfreq(side_pix)[:, np.newaxis], fft.rfftfreq(side_pix)) * np.sqrt(2)
+    edges = np.array(WAVELENGTH_EDGES) / WAVELENGTH_EDGE_UNIT
+    mode = np.searchsorted(edges, radius - 1e-12) + 1
+    mode[0, 0] = 0
+    return _binning(np.minimum(mode, N_POWER_MODES - 1), side_pix)
+
+
+@lru_cache(maxsize=256)
+def rings_binning(height_pix: int, width_pix: int) -> PowerBinning:
+    """Cells of the 15 ring modes on a grid of the given size."""
+    rows = fft.fftfreq(height_pix) * height_pix
+    columns = fft.rfftfreq(width_pix) * width_pix
+    mode = np.floor(np.hypot(np.round(rows)[:, np.newaxis], np.round(columns))).astype(np.int64)
+    return _binning(np.where(mode < N_POWER_MODES, mode, LEFT_OUT), width_pix)
+
+
+def average_spectrum_db(stamps: Iterable[Array], *, side_pix: int = GRID_PIX) -> Array:
+    """Average two-dimensional spectrum of many galaxies, in decibels.
+
+    Parameters
+    ----------
+    stamps : iterable of ndarray [y, x], float64
+        Flux per pixel, padded by zeros to `side_pix`; those with pixels that are not finite are left out.
+    side_pix : int
+        Side of the result.
+
+    Returns
+    -------
+    ndarray [frequency_y, frequency_x], float64
+        20 log10 of the mean |F|/N^2, frequency 0 at ``side_pix // 2``; NaN where it is 0.
+
+    Raises
+    ------
+    ValueError
+        If a stamp is larger than the grid or none is left.
+    """
+    total = np.zeros((side_pix, side_pix))
+    count = 0
+    for stamp in stamps:
+        if max(stamp.shape) > side_pix:
+            raise ValueError(
+                f"stamp has shape {stamp.shape} for a grid of {side_pix} px; wanted side_pix as large"
+            )
+        if np.isfinite(stamp).all():
+            total += np.abs(fft.fft2(stamp, (side_pix, side_pix))) / stamp.size
+            count += 1
+    if count == 0:
+        raise ValueError("stamps has none whose pixels are all finite; wanted one or more")
+    mean = fft.fftshift(total / count)
+    return 20 * np.log10(np.where(mean > 0, mean, np.nan))
+
+
+def _half_spectrum(stamp: Array, shape: tuple[int, ...]) -> NDArray[np.complex128]:
+    """Fourier transform padded to `shape`, x frequencies from 0 up; rows of padding are never transformed."""
+    along_x = fft.rfft(np.asarray(stamp, dtype=np.float64), n=shape[1], axis=1)
+    return np.asarray(fft.fft(along_x, n=shape[0], axis=0))
+
+
+def _binning(mode: NDArray[np.int64], width_pix: int) -> PowerBinning:
+    """Weigh and count the cells of each mode."""
+    weight = np.full(mode.shape, 2.0)
+    weight[:, 0] = 1.0
+    if width_pix % 2 == 0:
+        weight[:, -1] = 1.0
+    kept = mode != LEFT_OUT
+    cells = np.asarray(np.bincount(mode[kept], weight[kept], N_POWER_MODES), dtype=np.float64)
+    for array in (mode, weight, cells):
+        array.setflags(write=False)
+    return PowerBinning(mode, weight, cells)
+
+
+def _log_means(amplitudes: Array, binning: PowerBinning, n_pixels: int) -> Array:
+    """log10 of the weighted mean amplitude of each mode over the number of pixels; 0 gives NaN."""
+    kept = binning.mode_of_cell != LEFT_OUT
+    sums = np.bincount(
+        binning.mode_of_cell[kept],
+        weights=(amplitudes * binning.weight_of_cell)[kept],
+        minlength=N_POWER_MODES,
+    )
+    means = np.full(N_POWER_MODES, np.nan)
+    positive = (binning.cells_of_mode > 0) & (sums > 0)
+    means[positive] = sums[positive] / binning.cells_of_mode[positive] / n_pixels
+    return np.log10(means)

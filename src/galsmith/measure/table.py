@@ -1,0 +1,155 @@
+"""The measurement table: one row a galaxy, with units, flags and all that made it, as one Parquet file."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.store import is_store
+from galsmith.data.store.catalogs import hash_of_catalog
+from galsmith.errors import InputError
+from galsmith.files import written_atomically
+from galsmith.images import ImageSet
+from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.properties import Property, property_of_column
+from galsmith.measure.segmentation import recipe_text
+from galsmith.provenance import Provenance, hash_json
+
+TABLE_KIND = "galsmith-measurements"
+TABLE_VERSION = 1
+CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
+
+
+def measurement_table(
+    columns: Mapping[str, NDArray[Any]],
+    images: ImageSet,
+    *,
+    settings: MeasureSettings,
+    provenance: Provenance,
+) -> QTable:
+    """Build the table from measured columns.
+
+    Parameters
+    ----------
+    columns : mapping of column to ndarray [galaxy]
+        As `galsmith.measure.galaxies.rows_of` gives them, for the first galaxies of `images`.
+    images : ImageSet
+        What was measured.
+    settings : MeasureSettings
+        As `resolved_settings` gave them.
+    provenance : Provenance
+        Of the measurement.
+    """
+    n_measured = len(columns["flag"])
+    table = QTable()
+    for name in CATALOG_COLUMNS:
+        table[name] = np.asarray(images.catalog[name])[:n_measured]
+    for name, values in columns.items():
+        entry = property_of_column(name)
+        unit = None if entry is None else _column_unit(entry, images.flux_unit)
+        plain = values.astype(str) if values.dtype == object else values
+        table[name] = plain if unit is None else plain * unit
+    table.meta = {
+        "kind": TABLE_KIND,
+        "table_version": TABLE_VERSION,
+        "content_hash": "",
+        "n_measured": n_measured,
+        "n_images": len(images),
+        "n_flagged": counted_flags(table),
+        "bands": list(images.bands),
+        "band": settings.band,
+        "flux_unit": images.flux_unit,
+        "pixel_scale_arcsec": images.pixel_scale_arcsec,
+        "segmentation": recipe_text(settings),
+        "source": {"path": images.path, "content_hash": images.content_hash},
+        "properties": {
+            name: _described(name, images.flux_unit) for name in columns if property_of_column(name)
+        },
+        "provenance": provenance.to_dict(),
+    }
+    table.meta["content_hash"] = content_hash(table)
+    return table
+
+
+def content_hash(table: QTable) -> str:
+    """Hash of a table's values, units and of what made it: the same measurement has the same hash."""
+    provenance = Provenance.from_dict(table.meta["provenance"])
+    return hash_json([TABLE_VERSION, hash_of_catalog(table), provenance.fingerprint()])
+
+
+def counted_flags(table: QTable) -> dict[str, int]:
+    """How many galaxies carry each named flag, most frequent first."""
+    counts = Counter(name for text in table["flags"] for name in str(text).split(",") if name)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def write_measurements(path: Path, table: QTable) -> None:
+    """Write a measurement table, atomically."""
+    with written_atomically(path) as temporary:
+        table.write(temporary, format="parquet")
+
+
+def read_measurements(path: str | Path) -> QTable:
+    """Read a measurement table.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is a store, no Parquet table, or one that galsmith measure did not write.
+    """
+    file = Path(path)
+    if is_store(file):
+        raise InputError(
+            f"{file}: a store of images; measure it first: galsmith measure {file} -o TABLE.parquet"
+        )
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such measurement table; make it with galsmith measure")
+    try:
+        table = QTable.read(file, format="parquet")
+    except Exception as error:
+        raise InputError(
+            f"{file}: cannot be read as a Parquet table ({error}); measure again with galsmith measure"
+        ) from error
+    _check_kind(file, table)
+    return table
+
+
+def _check_kind(file: Path, table: QTable) -> None:
+    """Refuse tables of another kind or version."""
+    if table.meta.get("kind") != TABLE_KIND:
+        raise InputError(
+            f"{file}: a Parquet table without galsmith's measurements; make one with galsmith measure"
+        )
+    version = table.meta.get("table_version")
+    if version != TABLE_VERSION:
+        raise InputError(
+            f"{file}: has measurement table version {version}, this galsmith reads version {TABLE_VERSION}; measure again"
+        )
+
+
+def _column_unit(entry: Property, flux_unit: str) -> u.UnitBase | None:
+    """Astropy unit of a column; None for numbers, dex and flux units that astropy does not know."""
+    if entry.unit == "flux":
+        unit = u.Unit(flux_unit, parse_strict="silent")
+        return None if isinstance(unit, u.UnrecognizedUnit) or unit == u.dimensionless_unscaled else unit
+    return u.Unit(entry.unit) if entry.unit in ("pix", "rad") else None
+
+
+def _described(column: str, flux_unit: str) -> dict[str, Any]:
+    """Say what a reader needs to know of a column."""
+    entry = property_of_column(column)
+    if entry is None:
+        return {}
+    return {
+        "symbol": entry.symbol,
+        "unit": flux_unit if entry.unit == "flux" else entry.unit,
+        "group": entry.group,
+        "definition": entry.definition,
+        "headline": entry.headline,
+        "is_circular": entry.is_circular,
+    }
