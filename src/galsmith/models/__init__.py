@@ -1,1 +1,1 @@
-"""Generative models, one folder a family, and the protocols that the other rooms know them by."""
+"""The model families: how galaxies are learned and drawn, one folder a family."""

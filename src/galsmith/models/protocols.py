@@ -1,8 +1,8 @@
 """The two interfaces that cross rooms: what sampling may know of a model, and what the training loop may know."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 
@@ -25,6 +25,44 @@ class NetworkBatch:
     def to(self, device: torch.device) -> "NetworkBatch":
         """Move both tensors."""
         return NetworkBatch(self.pixels.to(device), self.scalars.to(device))
+
+
+TrainingBatches = Callable[[], Iterator[NetworkBatch]]
+"""Each call goes once over the training split, in order and not augmented, in chunks of any size."""
+
+Precision = Literal["float32", "bfloat16"]
+"""Of a network's trunk in training; outputs, losses and weights are float32 always."""
+
+
+@dataclass(frozen=True)
+class DataDescription:
+    """What a network must know of a training set before it sees pixels.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Filter names, in the order of the band axis.
+    size_pix : int
+        Side of the network's images.
+    scalar_names : tuple of str
+        What each column of the scalars is; may be empty.
+    n_train : int
+        Number of training images.
+    """
+
+    bands: tuple[str, ...]
+    size_pix: int
+    scalar_names: tuple[str, ...]
+    n_train: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "DataDescription":
+        """Read what `to_dict` wrote."""
+        return cls(tuple(value["bands"]), value["size_pix"], tuple(value["scalar_names"]), value["n_train"])
 
 
 @dataclass(frozen=True)
@@ -63,17 +101,36 @@ class Generator(Protocol):
 
 
 class Trainer(Protocol):
-    """Takes optimization steps on one generator; all that the loop may know."""
+    """Takes optimization steps on one generator; all that the loop may know.
+
+    Rotations and reflections are the trainer's own business (``model.symmetric``): a family knows the cheapest
+    way to apply them, and what is trained symmetric must be drawn symmetric. The loop never augments.
+    """
 
     @property
     def generator(self) -> torch.nn.Module:
-        """The network that the loop averages over time and saves; also a `Generator`."""
+        """The network that the loop averages over time and saves; also a `Generator`.
+
+        Its parameters are averaged; its buffers never change in training and are copied.
+        """
+
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map training images to what `step` wants to see again and again, such as coefficients.
+
+        The loop calls it once on each chunk of the training set and keeps the results; `step` gets rows of
+        them. A family that trains on pixels returns the batch as it is. `pixels` of the result may have any
+        shape [galaxy, ...].
+        """
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
-        """Take one step on a batch and return the losses by name; a loss that is not finite changes nothing."""
+        """Take one step on rows of what `compacted` gave and return the losses by name.
+
+        The first entry is ``"loss"``. A loss or gradient that is not finite changes nothing and is returned as a
+        loss that is not finite, so that the loop can count it.
+        """
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on: networks, optimizers."""
+        """Everything needed to go on (networks, optimizers), as tensors and plain values."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 
 
-def generator_from_seed(seed: int) -> torch.Generator:
-    """Give a CPU stream that starts at `seed`; CPU, so that every device sees the same numbers."""
-    stream = torch.Generator(device="cpu")
+def generator_from_seed(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Give a stream that starts at `seed`; on the CPU (the default) every machine sees the same numbers."""
+    stream = torch.Generator(device=device)
     stream.manual_seed(seed)
     return stream
 

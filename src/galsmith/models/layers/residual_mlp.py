@@ -1,0 +1,80 @@
+"""A plain residual network on vectors, steered by the noise level: for coefficients and for scalars."""
+
+import torch
+from torch.nn import functional
+
+from galsmith.models.layers.embeddings import FourierFeatures
+
+FOURIER_WIDTH = 64
+STEERING_WIDTH = 128
+FOURIER_BANDWIDTH = 0.64
+
+
+class Dense(torch.nn.Module):
+    """Linear layer whose first weights come from a given stream.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths.
+    gain : float
+        Output variance for inputs of unit variance is gain**2; 0 starts with no output.
+    chance : torch.Generator
+        Draws the weights.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, gain: float, chance: torch.Generator) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(n_out, n_in, generator=chance) * (gain / n_in**0.5))
+        self.bias = torch.nn.Parameter(torch.zeros(n_out))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_in] to [galaxy, n_out]."""
+        return functional.linear(values, self.weight, self.bias)
+
+
+class SteeredBlock(torch.nn.Module):
+    """Residual block: normalize, widen, scale by the noise level, return."""
+
+    def __init__(self, width: int, *, chance: torch.Generator) -> None:
+        super().__init__()
+        self.norm = torch.nn.LayerNorm(width)
+        self.enter = Dense(width, width, gain=1.0, chance=chance)
+        self.steer = Dense(STEERING_WIDTH, width, gain=0.3, chance=chance)
+        self.leave = Dense(width, width, gain=0.5, chance=chance)
+
+    def forward(self, values: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, width] to [galaxy, width]."""
+        inner = self.enter(self.norm(values)) * (1 + self.steer(embedding))
+        return values + self.leave(functional.silu(inner))
+
+
+class ResidualMlp(torch.nn.Module):
+    """Network on vectors for `edm.denoised`.
+
+    Parameters
+    ----------
+    n_values : int
+        Length of the vectors.
+    width, depth : int
+        Width of the layers and number of blocks.
+    chance : torch.Generator
+        Draws the first weights; the output starts at zero.
+    """
+
+    def __init__(self, n_values: int, *, width: int, depth: int, chance: torch.Generator) -> None:
+        super().__init__()
+        self.fourier = FourierFeatures(FOURIER_WIDTH, bandwidth=FOURIER_BANDWIDTH, chance=chance)
+        self.embed = Dense(FOURIER_WIDTH, STEERING_WIDTH, gain=1.0, chance=chance)
+        self.shift = Dense(STEERING_WIDTH, width, gain=1.0, chance=chance)
+        self.enter = Dense(n_values, width, gain=1.0, chance=chance)
+        self.blocks = torch.nn.ModuleList(SteeredBlock(width, chance=chance) for _ in range(depth))
+        self.leave = Dense(width, n_values, gain=0.0, chance=chance)
+
+    def forward(self, values: torch.Tensor, noise_condition: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_values] and the noise condition [galaxy] to [galaxy, n_values]."""
+        embedding = functional.silu(self.embed(self.fourier(noise_condition)))
+        hidden = self.enter(values) + self.shift(embedding)
+        for block in self.blocks:
+            hidden = block(hidden, embedding)
+        return self.leave(hidden)

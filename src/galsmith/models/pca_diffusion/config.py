@@ -1,0 +1,51 @@
+"""Settings of the family `pca_diffusion`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from galsmith.settings import Settings
+
+
+class PcaDiffusionConfig(Settings):
+    """Diffusion on the principal components of the stretched images.
+
+    Attributes
+    ----------
+    n_components : int
+        Coefficients an image; 96 hold a smooth galaxy at 32 px, 256 at 64 px. Fewer are kept where the data have
+        fewer directions.
+    images_for_fit : int
+        Training images that the components are fitted on, at most.
+    symmetric : bool
+        Train on all eight rotations and reflections, and draw them evenly.
+    whitening_power : float
+        0 scales every coefficient to unit deviation, 1 leaves them as they are.
+    width, depth : int
+        Of the network.
+    learning_rate, weight_decay : float
+        Of Adam; the rate is reached after `warmup_images` and falls to zero over the last `decay_share` of the budget.
+    noise_level_mean, noise_level_std : float or None
+        Of ln(noise level) in training; None fits them to the coefficients' deviations.
+    sampler_steps : int
+        Heun steps a drawn galaxy.
+    lowest_noise_level, highest_noise_level : float
+        Where sampling ends and starts.
+    """
+
+    family: Literal["pca_diffusion"] = "pca_diffusion"
+    n_components: int = Field(default=256, ge=1)
+    images_for_fit: int = Field(default=8192, ge=2)
+    symmetric: bool = True
+    whitening_power: float = Field(default=0.5, ge=0, le=1)
+    width: int = Field(default=512, ge=8)
+    depth: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-3, ge=0)
+    warmup_images: int = Field(default=100_000, ge=0)
+    decay_share: float = Field(default=0.7, gt=0, le=1)
+    noise_level_mean: float | None = -0.8
+    noise_level_std: float | None = Field(default=1.4, gt=0)
+    sampler_steps: int = Field(default=18, ge=1)
+    lowest_noise_level: float = Field(default=0.002, gt=0)
+    highest_noise_level: float = Field(default=80.0, gt=0)

@@ -1,0 +1,185 @@
+"""Snapshots: what whoever samples needs (weights, config, transform, card), as safetensors and JSON, never pickle.
+
+The weights file carries everything in its header and is replaced in one step, so it is the only truth;
+``snapshot.json`` beside it is the same page for people and other programs.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from galsmith.data.transforms import PixelTransform
+from galsmith.errors import InputError
+from galsmith.files import write_json, written_atomically
+from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.protocols import DataDescription
+from galsmith.settings import Settings
+
+WEIGHTS_FILE = "snapshot.safetensors"
+PAGE_FILE = "snapshot.json"
+FORMAT_NAME = "galsmith snapshot"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A generator that is ready to draw, and what is known of it.
+
+    Attributes
+    ----------
+    generator : torch.nn.Module
+        With ``.sample(seeds, conditions=None)``; in evaluation mode, on the device asked for.
+    family : str
+        Name in `FAMILIES`.
+    config : Settings
+        Of that family.
+    description : DataDescription
+        Of the training set.
+    transform : PixelTransform
+        Network space <-> physical pixels.
+    card : dict
+        Plain JSON: provenance, bands, pixel scale, unit, images seen, and what else the writer knew.
+    """
+
+    generator: torch.nn.Module
+    family: str
+    config: Settings
+    description: DataDescription
+    transform: PixelTransform
+    card: dict[str, Any]
+
+
+def save_snapshot(
+    folder: Path,
+    generator: torch.nn.Module,
+    *,
+    config: Settings,
+    description: DataDescription,
+    transform: PixelTransform,
+    card: Mapping[str, Any],
+) -> None:
+    """Write a snapshot; a killed writer leaves the old one or the new one.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets ``snapshot.safetensors`` and ``snapshot.json``; made when missing.
+    generator : torch.nn.Module
+        Its ``state_dict()`` is stored; moved to the CPU for that.
+    config : Settings
+        A family's config, with its ``family`` field.
+    card : mapping
+        Plain JSON values.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    tensors = {
+        name: value.detach().to("cpu").contiguous().clone() for name, value in generator.state_dict().items()
+    }
+    page = {
+        "format": FORMAT_NAME,
+        "format_version": FORMAT_VERSION,
+        "model": config.model_dump(mode="json"),
+        "description": description.to_dict(),
+        "transform": transform.to_dict(),
+        "card": dict(card),
+        "tensors_sha256": _hash_of_tensors(tensors),
+    }
+    with written_atomically(folder / WEIGHTS_FILE) as temporary:
+        save_file(tensors, temporary, metadata={"galsmith": json.dumps(page, allow_nan=False)})
+    write_json(folder / PAGE_FILE, page)
+
+
+def read_snapshot_page(folder: Path) -> dict[str, Any]:
+    """Read what a snapshot says of itself without its weights.
+
+    Returns
+    -------
+    dict
+        Keys ``format_version``, ``model``, ``description``, ``transform``, ``card``, ``tensors_sha256``.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, or of another format version.
+    """
+    return _read(folder, with_tensors=False)[0]
+
+
+def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapshot:
+    """Read a snapshot and build its generator.
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged (the weights' hash is checked), of another format version, or its family or
+        settings are unknown to this version.
+    """
+    page, tensors = _read(folder, with_tensors=True)
+    path = folder / WEIGHTS_FILE
+    if _hash_of_tensors(tensors) != page["tensors_sha256"]:
+        raise InputError(
+            f"{path}: damaged, its weights do not match their hash; train again or copy it again"
+        )
+    try:
+        family, config = model_settings(page["model"], source=str(path))
+        description = DataDescription.from_dict(page["description"])
+        transform = PixelTransform.from_dict(page["transform"])
+        generator = FAMILIES[family].build_generator(config, description, tensors)
+        generator.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{path}: cannot be used by this galsmith ({reason}); use the galsmith that made it, or train again"
+        ) from error
+    generator.to(device).eval()
+    return Snapshot(generator, family, config, description, transform, page["card"])
+
+
+def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Read the header's page, and the tensors when wanted."""
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise InputError(f"{path}: there is no snapshot; train one with galsmith train, or give another run")
+    try:
+        with safe_open(path, framework="pt") as stream:
+            page = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
+            _check_version(path, page)
+            tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise InputError(
+            f"{path}: not a readable snapshot ({error}); train again or copy it again"
+        ) from error
+    return page, tensors
+
+
+def _check_version(path: Path, page: Mapping[str, Any]) -> None:
+    """Refuse files of others and other format versions."""
+    if page.get("format") != FORMAT_NAME:
+        raise InputError(f"{path}: not a galsmith snapshot; wanted one that galsmith train wrote")
+    version = page.get("format_version")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: has snapshot format version {version}, this galsmith reads version {FORMAT_VERSION}; "
+            "sample with the galsmith that made it, or train again"
+        )
+
+
+def _hash_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes, in the order of names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}:".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,109 @@
+"""Small training sets and tiny configs of every family."""
+
+import pytest
+import torch
+
+from galsmith.data.transforms import PixelTransform
+from galsmith.data.transforms.scalars import Standardization
+from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.families import FAMILIES
+from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
+from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.settings import Settings
+
+SIZE_PIX = 16
+TINY_CONFIGS: dict[str, Settings] = {
+    "pca_diffusion": PcaDiffusionConfig(
+        n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
+    ),
+    "diffusion": DiffusionConfig(
+        channels=(8, 12),
+        embedding_width=16,
+        dropout=0.1,
+        scalar_width=16,
+        scalar_depth=1,
+        warmup_images=0,
+        sampler_steps=3,
+    ),
+}
+
+
+def _blobs(n: int, *, n_bands: int = 2, size_pix: int = SIZE_PIX, seed: int = 5) -> NetworkBatch:
+    """Elongated blobs of differing width and slope in network space, with one standardized scalar a band."""
+    chance = generator_from_seed(seed)
+    axis = torch.linspace(-1, 1, size_pix)
+    shape = torch.rand(n, 4, generator=chance)
+    x = axis[None, None, :] - 0.4 * (shape[:, 0, None, None] - 0.5)
+    y = axis[None, :, None] - 0.4 * (shape[:, 1, None, None] - 0.5)
+    width = 0.2 + 0.5 * shape[:, 2:, None, None]
+    radius = (x / width[:, 0]) ** 2 + (y / width[:, 1]) ** 2
+    pixels = torch.stack([torch.exp(-radius * (1 + 0.3 * band)) - 0.3 for band in range(n_bands)], dim=1)
+    return NetworkBatch(pixels, torch.randn(n, n_bands, generator=chance))
+
+
+def _description_of(batch: NetworkBatch) -> DataDescription:
+    """Describe a batch as a training set."""
+    n_bands = batch.pixels.shape[1]
+    return DataDescription(
+        bands=tuple("grizy"[:n_bands]),
+        size_pix=batch.pixels.shape[-1],
+        scalar_names=tuple(f"log_flux_{band}" for band in range(batch.scalars.shape[1])),
+        n_train=len(batch.pixels),
+    )
+
+
+def _build(family: str, batch: NetworkBatch, *, seed: int = 0, config: Settings | None = None):
+    """Build a tiny trainer of a family on a batch."""
+    return FAMILIES[family].build_trainer(
+        TINY_CONFIGS[family] if config is None else config,
+        _description_of(batch),
+        lambda: iter([batch]),
+        seed=seed,
+        device="cpu",
+        precision="float32",
+    )
+
+
+@pytest.fixture(scope="session")
+def training_blobs() -> NetworkBatch:
+    return _blobs(96)
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    return _blobs
+
+
+@pytest.fixture(scope="session")
+def description_of():
+    return _description_of
+
+
+@pytest.fixture(scope="session")
+def build():
+    return _build
+
+
+@pytest.fixture(scope="session")
+def tiny_configs() -> dict[str, Settings]:
+    return TINY_CONFIGS
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def family(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def transform() -> PixelTransform:
+    return PixelTransform(
+        kind="asinh",
+        factor_flux=True,
+        size_pix=SIZE_PIX,
+        softening=(0.02, 0.03),
+        mean=(1.0, 2.0),
+        scale=(0.5, 0.25),
+        flux=Standardization((3.0, 4.0), (1.0, 2.0)),
+        native_size=None,
+    )

@@ -1,0 +1,176 @@
+"""What every family must do, whatever it is: one list of tests over `FAMILIES`."""
+
+import copy
+import io
+import math
+
+import pytest
+import torch
+
+from galsmith.errors import SettingsError
+from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.protocols import Generator, NetworkBatch, TrainingProgress
+
+
+def steps(trainer, batch: NetworkBatch, *, first: int, last: int, seed: int = 3) -> list[float]:
+    """Take steps number first to last - 1 on compacted rows of a batch."""
+    rows = trainer.compacted(batch)
+    size = len(batch.pixels)
+    return [
+        trainer.step(rows, TrainingProgress(seed, size * number, 0.01 * number))["loss"]
+        for number in range(first, last)
+    ]
+
+
+def test_drawn_galaxies_have_the_shape_of_the_training_set_and_are_finite(family, training_blobs, build):
+    generator = build(family, training_blobs).generator.eval()
+    drawn = generator.sample([1, 2, 3])
+    assert isinstance(generator, Generator)
+    assert drawn.pixels.shape == (3, *training_blobs.pixels.shape[1:])
+    assert drawn.scalars.shape == (3, training_blobs.scalars.shape[1])
+    assert drawn.pixels.dtype == drawn.scalars.dtype == torch.float32
+    assert torch.isfinite(drawn.pixels).all()
+    assert torch.isfinite(drawn.scalars).all()
+
+
+@pytest.mark.parametrize("n_bands", [1, 3])
+def test_any_number_of_bands_and_no_scalars(family, n_bands, build, blobs):
+    batch = blobs(24, n_bands=n_bands)
+    bare = NetworkBatch(batch.pixels, batch.scalars[:, :0])
+    trainer = build(family, bare)
+    assert all(math.isfinite(loss) for loss in steps(trainer, bare, first=0, last=2))
+    drawn = trainer.generator.eval().sample([7])
+    assert drawn.pixels.shape == (1, n_bands, 16, 16)
+    assert drawn.scalars.shape == (1, 0)
+
+
+def test_a_seed_fixes_a_galaxy_and_another_seed_gives_another(family, training_blobs, build):
+    trainer = build(family, training_blobs)
+    steps(trainer, training_blobs, first=0, last=3)
+    generator = trainer.generator.eval()
+    first, again, other = generator.sample([11]), generator.sample([11]), generator.sample([12])
+    assert torch.equal(first.pixels, again.pixels)
+    assert not torch.allclose(first.pixels, other.pixels, atol=1e-2)
+
+
+def test_a_galaxy_does_not_depend_on_its_batch(family, training_blobs, build):
+    trainer = build(family, training_blobs)
+    steps(trainer, training_blobs, first=0, last=3)
+    generator = trainer.generator.eval()
+    together = generator.sample(list(range(40)))
+    shuffled = generator.sample([35, 3])
+    torch.testing.assert_close(shuffled.pixels, together.pixels[[35, 3]], rtol=0, atol=1e-5)
+    alone = generator.sample([0])
+    assert torch.equal(alone.pixels[0], together.pixels[0])
+    assert torch.equal(alone.scalars[0], together.scalars[0])
+
+
+def test_no_seeds_give_an_empty_batch(family, training_blobs, build):
+    drawn = build(family, training_blobs).generator.sample([])
+    assert drawn.pixels.shape == (0, *training_blobs.pixels.shape[1:])
+    assert drawn.scalars.shape == (0, 2)
+
+
+def test_loss_falls_on_one_fixed_batch(family, training_blobs, build):
+    trainer = build(family, training_blobs)
+    rows = trainer.compacted(training_blobs)
+    same_noise = TrainingProgress(3, 0, 0.0)
+    losses = [trainer.step(rows, same_noise)["loss"] for _ in range(60)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_three_and_three_steps_equal_six(family, training_blobs, build, tiny_configs, description_of):
+    whole = build(family, training_blobs)
+    losses = steps(whole, training_blobs, first=0, last=6)
+    halted = build(family, training_blobs)
+    steps(halted, training_blobs, first=0, last=3)
+    stream = io.BytesIO()
+    torch.save(halted.state_dict(), stream)
+    stream.seek(0)
+    state = torch.load(stream, weights_only=True)
+    resumed = FAMILIES[family].build_trainer(
+        tiny_configs[family],
+        description_of(training_blobs),
+        lambda: iter([]),
+        seed=0,
+        device="cpu",
+        precision="float32",
+        state=state,
+    )
+    assert steps(resumed, training_blobs, first=3, last=6) == losses[3:]
+    loaded = build(family, training_blobs, seed=99)
+    loaded.load_state_dict(state)
+    steps(loaded, training_blobs, first=3, last=6)
+    for name, value in whole.generator.state_dict().items():
+        assert torch.equal(value, resumed.generator.state_dict()[name]), name
+        assert torch.equal(value, loaded.generator.state_dict()[name]), name
+
+
+def test_another_seed_trains_another_network(family, training_blobs, build):
+    one, two = build(family, training_blobs), build(family, training_blobs)
+    assert steps(one, training_blobs, first=0, last=3) != steps(two, training_blobs, first=0, last=3, seed=4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_bad_number_changes_nothing_and_shows_in_the_loss(family, training_blobs, bad, build):
+    trainer = build(family, training_blobs)
+    steps(trainer, training_blobs, first=0, last=2)
+    before = copy.deepcopy(trainer.state_dict())
+    rows = trainer.compacted(training_blobs)
+    spoiled = NetworkBatch(rows.pixels.clone(), rows.scalars.clone())
+    spoiled.pixels[0].view(-1)[0] = bad
+    spoiled.scalars[0, 0] = bad
+    losses = trainer.step(spoiled, TrainingProgress(0, 500, 0.5))
+    assert not math.isfinite(losses["loss"])
+    for name, value in before["generator"].items():
+        assert torch.equal(value, trainer.state_dict()["generator"][name]), name
+    assert all(math.isfinite(loss) for loss in steps(trainer, training_blobs, first=2, last=4))
+
+
+def test_training_and_drawing_leave_the_global_random_state_alone(family, training_blobs, build):
+    before = torch.get_rng_state()
+    trainer = build(family, training_blobs)
+    steps(trainer, training_blobs, first=0, last=1)
+    trainer.generator.eval().sample([1])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_copy_of_the_generator_draws_the_same(family, training_blobs, build):
+    generator = build(family, training_blobs).generator.eval()
+    copied = copy.deepcopy(generator).float()
+    assert torch.equal(copied.sample([5]).pixels, generator.sample([5]).pixels)
+
+
+def test_unequal_orientations_are_drawn_only_when_symmetric(family, training_blobs, build):
+    symmetric = build(family, training_blobs).generator.eval()
+    fixed = copy.deepcopy(symmetric)
+    fixed.config = fixed.config.model_copy(update={"symmetric": False})
+    seeds = list(range(16))
+    turned = symmetric.sample(seeds).pixels
+    plain = fixed.sample(seeds).pixels
+    same = [torch.equal(one, two) for one, two in zip(turned, plain, strict=True)]
+    assert 0 < sum(same) < len(seeds)
+    torch.testing.assert_close(
+        turned.flatten(1).sort(dim=1).values, plain.flatten(1).sort(dim=1).values, rtol=0, atol=1e-5
+    )
+
+
+def test_the_family_table_is_read_with_near_misses(family):
+    name, config = model_settings({"family": family}, source="recipe x")
+    assert name == family
+    assert config == FAMILIES[family].config()
+
+
+def test_an_unknown_family_names_the_near_miss():
+    with pytest.raises(SettingsError, match=r"recipe x: model.family is 'pca_difusion' \(did you mean"):
+        model_settings({"family": "pca_difusion"}, source="recipe x")
+
+
+def test_a_missing_family_names_the_known_ones():
+    with pytest.raises(SettingsError, match="the families are pca_diffusion, diffusion"):
+        model_settings({}, source="recipe x")
+
+
+def test_an_unknown_setting_names_the_near_miss():
+    with pytest.raises(SettingsError, match="unknown setting 'widht' \\(did you mean 'width'"):
+        model_settings({"family": "pca_diffusion", "widht": 3}, source="recipe x")
