@@ -1,1 +1,7 @@
-"""Room: training."""
+"""The training loop for any family: budget, average, log, checkpoint and snapshot."""
+
+from galsmith.training.log import read_log
+from galsmith.training.settings import RunSettings, TrainingSettings, read_run_settings
+from galsmith.training.start import train
+
+__all__ = ["RunSettings", "TrainingSettings", "read_log", "read_run_settings", "train"]

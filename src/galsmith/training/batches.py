@@ -1,0 +1,197 @@
+"""The training set in network space: kept in memory where it fits, else read as training goes."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from galsmith.data.transforms import PixelTransform
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageSet
+from galsmith.models.protocols import NetworkBatch
+from galsmith.training.order import image_order
+
+IMAGES_PER_CHUNK = 256
+SHARE_OF_FREE_DEVICE_MEMORY = 0.25
+Compaction = Callable[[NetworkBatch], NetworkBatch]
+
+
+class Batches(Protocol):
+    """Gives the batch of any step."""
+
+    def at(self, images_seen: int) -> NetworkBatch:
+        """Give the images that come after `images_seen` others, on the training device."""
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+
+
+class TrainingSet:
+    """The training split, transformed when asked for.
+
+    Parameters
+    ----------
+    images : ImageSet
+        The training split.
+    transform : PixelTransform
+        Fitted on it.
+    progress : callable
+        Told how far each pass over the set is.
+    """
+
+    def __init__(
+        self, images: ImageSet, transform: PixelTransform, *, progress: ProgressCallback = ignore_progress
+    ) -> None:
+        self.images = images
+        self.transform = transform
+        self._progress = progress
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def rows(self, indices: NDArray[np.int64]) -> NetworkBatch:
+        """Read some images, in the order of `indices`, on the CPU."""
+        arrays = self.transform.forward(self.images.pixels.read(indices))
+        return NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
+
+    def chunks(self) -> Iterator[NetworkBatch]:
+        """Go once over the set, in order."""
+        for start in range(0, len(self), IMAGES_PER_CHUNK):
+            end = min(start + IMAGES_PER_CHUNK, len(self))
+            yield self.rows(np.arange(start, end))
+            self._progress(ProgressEvent("preparing", end, len(self), "images"))
+
+
+def make_batches(
+    training_set: TrainingSet,
+    compacted: Compaction,
+    *,
+    batch_size: int,
+    seed: int,
+    memory_gb: float,
+    device: torch.device,
+) -> Batches:
+    """Choose between keeping the compacted set in memory and reading it as training goes.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+        The images.
+    compacted : callable
+        `Trainer.compacted`.
+    batch_size : int
+        Images a step.
+    seed : int
+        The run's seed, which fixes the order.
+    memory_gb : float
+        Largest size to keep, in 1e9 bytes.
+    device : torch.device
+        Where steps are taken.
+    """
+    first = compacted(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
+    bytes_per_image = (first.pixels.nbytes + first.scalars.nbytes) / len(first.pixels)
+    if bytes_per_image * len(training_set) <= memory_gb * 1e9:
+        return KeptBatches(training_set, compacted, batch_size=batch_size, seed=seed, device=device)
+    return ReadBatches(training_set, compacted, batch_size=batch_size, seed=seed, device=device)
+
+
+class KeptBatches:
+    """The whole compacted set in memory: on the device where it fits there, else pinned for it."""
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        compacted: Compaction,
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._batch_size, self._seed, self._device = batch_size, seed, device
+        pixels, scalars = _filled(training_set, compacted, device)
+        if device.type == "cuda":
+            if _fits_on(device, pixels.nbytes + scalars.nbytes):
+                pixels, scalars = pixels.to(device), scalars.to(device)
+            else:
+                pixels, scalars = pixels.pin_memory(), scalars.pin_memory()
+        self._set = NetworkBatch(pixels, scalars)
+
+    def at(self, images_seen: int) -> NetworkBatch:
+        """Give the images that come after `images_seen` others."""
+        count = len(self._set.pixels)
+        chosen = image_order(count, seed=self._seed, images_seen=images_seen, count=self._batch_size)
+        rows = torch.from_numpy(chosen).to(self._set.pixels.device)
+        return moved(NetworkBatch(self._set.pixels[rows], self._set.scalars[rows]), self._device)
+
+    def close(self) -> None:
+        """Let go of nothing: the memory goes with the object."""
+
+
+class ReadBatches:
+    """Reads each batch by index; a thread reads the next one during a step."""
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        compacted: Compaction,
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self._training_set, self._compacted = training_set, compacted
+        self._batch_size, self._seed, self._device = batch_size, seed, device
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="galsmith-reader")
+        self._ahead: dict[int, Future[NetworkBatch]] = {}
+
+    def at(self, images_seen: int) -> NetworkBatch:
+        """Give the images that come after `images_seen` others, and start to read those after them."""
+        wanted = self._ahead.pop(images_seen, None) or self._reader.submit(self._read, images_seen)
+        following = images_seen + self._batch_size
+        self._ahead = {following: self._reader.submit(self._read, following)}
+        return self._compacted(moved(wanted.result(), self._device))
+
+    def close(self) -> None:
+        """End the reading thread."""
+        self._reader.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, images_seen: int) -> NetworkBatch:
+        """Read one batch, in the thread."""
+        count = len(self._training_set)
+        chosen = image_order(count, seed=self._seed, images_seen=images_seen, count=self._batch_size)
+        batch = self._training_set.rows(chosen)
+        if self._device.type != "cuda":
+            return batch
+        return NetworkBatch(batch.pixels.pin_memory(), batch.scalars.pin_memory())
+
+
+def moved(batch: NetworkBatch, device: torch.device) -> NetworkBatch:
+    """Move a batch to a device without waiting for it."""
+    return NetworkBatch(
+        batch.pixels.to(device, non_blocking=True), batch.scalars.to(device, non_blocking=True)
+    )
+
+
+def _filled(
+    training_set: TrainingSet, compacted: Compaction, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compact the whole set into two tensors on the CPU, chunk by chunk."""
+    pixels, scalars, start = torch.empty(0), torch.empty(0), 0
+    for chunk in training_set.chunks():
+        small = compacted(chunk.to(device))
+        if start == 0:
+            pixels = torch.empty((len(training_set), *small.pixels.shape[1:]), dtype=small.pixels.dtype)
+            scalars = torch.empty((len(training_set), *small.scalars.shape[1:]), dtype=small.scalars.dtype)
+        end = start + len(small.pixels)
+        pixels[start:end], scalars[start:end] = small.pixels.cpu(), small.scalars.cpu()
+        start = end
+    return pixels, scalars
+
+
+def _fits_on(device: torch.device, n_bytes: int) -> bool:
+    """Whether a tensor takes a small enough share of a device's free memory."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return n_bytes <= SHARE_OF_FREE_DEVICE_MEMORY * free

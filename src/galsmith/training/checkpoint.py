@@ -1,0 +1,91 @@
+"""The checkpoint: everything needed to go on with a run, in one file that is replaced in one step."""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from galsmith.errors import InputError
+from galsmith.files import written_atomically
+from galsmith.training.budget import RunState
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run goes on from.
+
+    Attributes
+    ----------
+    trainer, ema : mapping
+        What their ``state_dict`` gave.
+    transform : mapping
+        The fitted pixel transform, plain.
+    state : RunState
+        How far the run is.
+    settings_hash, data_hash : str
+        Of the settings and of the data that it belongs to.
+    """
+
+    trainer: Mapping[str, Any]
+    ema: Mapping[str, Any]
+    transform: Mapping[str, Any]
+    state: RunState
+    settings_hash: str
+    data_hash: str
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint; the one before stays until this one is complete.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    content = {
+        "format_version": FORMAT_VERSION,
+        "trainer": dict(checkpoint.trainer),
+        "ema": dict(checkpoint.ema),
+        "transform": dict(checkpoint.transform),
+        "state": asdict(checkpoint.state),
+        "settings_hash": checkpoint.settings_hash,
+        "data_hash": checkpoint.data_hash,
+    }
+    with written_atomically(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU; only tensors and plain values are loaded, no code.
+
+    Raises
+    ------
+    InputError
+        If it is damaged or of another format version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); start anew with --overwrite"
+        ) from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: has checkpoint format version {version}, this galsmith reads version {FORMAT_VERSION}; "
+            "finish the run with the galsmith that made it, or start anew with --overwrite"
+        )
+    return Checkpoint(
+        trainer=content["trainer"],
+        ema=content["ema"],
+        transform=content["transform"],
+        state=RunState(**content["state"]),
+        settings_hash=content["settings_hash"],
+        data_hash=content["data_hash"],
+    )

@@ -1,0 +1,124 @@
+"""The training loop: any `Trainer`, any batches; all else that happens on the way are listeners."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from galsmith.errors import DivergedError
+from galsmith.models.protocols import Trainer, TrainingProgress
+from galsmith.training.batches import Batches
+from galsmith.training.budget import Budget, RunState
+from galsmith.training.ema import PowerFunctionEma
+from galsmith.training.interruption import InterruptNote
+
+BAD_STEPS_AT_MOST = 10
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One finished step, for the listeners.
+
+    Attributes
+    ----------
+    images_seen : int
+        With this step.
+    seconds : float
+        Wall-clock training time with this step.
+    budget_before, budget_used : float
+        Share of the budget spent before and with this step, in [0, 1].
+    losses : mapping of str to float
+        What the step returned.
+    is_good : bool
+        Whether all losses are finite; a step that is not good changed nothing.
+    """
+
+    images_seen: int
+    seconds: float
+    budget_before: float
+    budget_used: float
+    losses: Mapping[str, float]
+    is_good: bool
+
+
+Listener = Callable[[StepReport], None]
+
+
+def run_loop(
+    trainer: Trainer,
+    batches: Batches,
+    *,
+    ema: PowerFunctionEma,
+    state: RunState,
+    budget: Budget,
+    seed: int,
+    batch_size: int,
+    listeners: Sequence[Listener],
+    note: InterruptNote,
+) -> bool:
+    """Take steps until the budget is spent or a stop is asked for.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        Takes the steps.
+    batches : Batches
+        Gives the images of each.
+    ema : PowerFunctionEma
+        Averages the trainer's generator after every good step.
+    state : RunState
+        Where to go on from; moved forward in place.
+    budget : Budget
+        When to end.
+    seed : int
+        The run's seed.
+    batch_size : int
+        Images a step.
+    listeners : sequence of callable
+        Called after every step, in order.
+    note : InterruptNote
+        Looked at after every step.
+
+    Returns
+    -------
+    bool
+        Whether the budget is spent; False after a stop.
+
+    Raises
+    ------
+    DivergedError
+        After ten steps in a row whose loss is not finite.
+    """
+    started = time.perf_counter() - state.seconds
+    while not budget.is_spent(state):
+        before = budget.used(state)
+        losses = trainer.step(
+            batches.at(state.images_seen), TrainingProgress(seed, state.images_seen, before)
+        )
+        is_good = all(math.isfinite(value) for value in losses.values())
+        state.images_seen += batch_size
+        state.seconds = time.perf_counter() - started
+        _count_bad_steps(state, is_good=is_good)
+        if is_good:
+            ema.update(trainer.generator, images_seen=state.images_seen, step_images=batch_size)
+        report = StepReport(
+            state.images_seen, state.seconds, before, budget.used(state), dict(losses), is_good
+        )
+        for listener in listeners:
+            listener(report)
+        if note.is_asked:
+            return budget.is_spent(state)
+    return True
+
+
+def _count_bad_steps(state: RunState, *, is_good: bool) -> None:
+    """Count a step that is not good, and give up after too many in a row."""
+    if is_good:
+        state.bad_steps_in_a_row = 0
+        return
+    state.bad_steps += 1
+    state.bad_steps_in_a_row += 1
+    if state.bad_steps_in_a_row >= BAD_STEPS_AT_MOST:
+        raise DivergedError(
+            f"the loss was not finite {BAD_STEPS_AT_MOST} times in a row, at {state.images_seen:,} images seen"
+        )

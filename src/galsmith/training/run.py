@@ -1,0 +1,222 @@
+"""One training run in the making: trainer, average, data and state, and how they are kept on disk."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from galsmith.data.transforms import PixelTransform
+from galsmith.execution import ProgressCallback
+from galsmith.images import ImageSet
+from galsmith.models.families import FAMILIES
+from galsmith.models.protocols import DataDescription, Trainer
+from galsmith.models.snapshot import save_snapshot
+from galsmith.provenance import Provenance, hash_json
+from galsmith.seeds import derive_seed
+from galsmith.training.batches import TrainingSet
+from galsmith.training.budget import RunState
+from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from galsmith.training.ema import PowerFunctionEma
+from galsmith.training.folder import RunFolder
+from galsmith.training.grids import write_grid
+from galsmith.training.settings import FREE_TO_CHANGE, RunSettings
+
+
+@dataclass
+class TrainingRun:
+    """All that one run is made of.
+
+    Attributes
+    ----------
+    folder : RunFolder
+        Where it is kept.
+    settings : RunSettings
+        How it was started.
+    tables : mapping
+        Content of ``settings.toml``.
+    image_set : ImageSet
+        The whole set, whose header the snapshot's card repeats.
+    training_set : TrainingSet
+        The training split in network space.
+    device : torch.device
+        Where steps are taken.
+    trainer : Trainer
+        Takes them.
+    ema : PowerFunctionEma
+        Averages the generator.
+    state : RunState
+        How far the run is.
+    """
+
+    folder: RunFolder
+    settings: RunSettings
+    tables: Mapping[str, Mapping[str, Any]]
+    image_set: ImageSet
+    training_set: TrainingSet
+    device: torch.device
+    trainer: Trainer
+    ema: PowerFunctionEma
+    state: RunState
+
+    @property
+    def description(self) -> DataDescription:
+        """What networks must know of the set."""
+        return describe(self.training_set)
+
+    def save(self, *, is_finished: bool) -> None:
+        """Write checkpoint and snapshot, unless the last steps were bad or a weight is not finite."""
+        if self.state.bad_steps_in_a_row > 0 or not _is_finite(self.trainer.generator):
+            return
+        save_checkpoint(
+            self.folder.checkpoint_file,
+            Checkpoint(
+                trainer=self.trainer.state_dict(),
+                ema=self.ema.state_dict(),
+                transform=self.training_set.transform.to_dict(),
+                state=self.state,
+                settings_hash=settings_hash(self.tables),
+                data_hash=self.image_set.content_hash,
+            ),
+        )
+        self.save_snapshot(is_finished=is_finished)
+
+    def save_snapshot(self, *, is_finished: bool) -> None:
+        """Write the averaged generator with its card."""
+        save_snapshot(
+            self.folder.snapshot_folder,
+            self.ema.average,
+            config=self.settings.model,
+            description=self.description,
+            transform=self.training_set.transform,
+            card=self._card(is_finished=is_finished),
+        )
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint."""
+        checkpoint = load_checkpoint(self.folder.checkpoint_file)
+        self.trainer.load_state_dict(checkpoint.trainer)
+        self.ema.load_state_dict(checkpoint.ema)
+        self.state = checkpoint.state
+
+    def draw_grid(self) -> None:
+        """Draw galaxies from the averaged generator, with the same seeds every time, and write their picture."""
+        count = self.settings.training.grid_images
+        seeds = [
+            derive_seed(self.settings.training.seed, "train.grid", position) for position in range(count)
+        ]
+        drawn = _drawn(self.ema.average, seeds, self.training_set.transform)
+        title = f"{self.settings.family}   {self.state.images_seen:,} images seen   {self.state.seconds / 60:.1f} min"
+        write_grid(
+            self.folder.grid_file(self.state.images_seen),
+            drawn,
+            title=title,
+            is_display=self.image_set.flux_unit == "display",
+        )
+
+    def _card(self, *, is_finished: bool) -> dict[str, Any]:
+        """Say what the snapshot is and what made it."""
+        images = self.image_set
+        training = self.settings.training
+        return {
+            "bands": list(images.bands),
+            "pixel_scale_arcsec": images.pixel_scale_arcsec,
+            "physical_pixel_kpc": images.physical_pixel_kpc,
+            "flux_unit": images.flux_unit,
+            "zero_points_mag": dict(images.zero_points_mag),
+            "psf": dict(images.psf),
+            "data_license": training.data_license,
+            "training": {
+                "is_finished": is_finished,
+                "images_seen": self.state.images_seen,
+                "seconds": round(self.state.seconds, 3),
+                "budget": self.settings.budget.text,
+                "n_training_images": len(self.training_set),
+                "bad_steps": self.state.bad_steps,
+                "ema_width": training.ema_width,
+                "device": str(self.device),
+            },
+            "recipe": {name: dict(self.tables[name]) for name in ("transform", "model", "training", "run")},
+            "provenance": Provenance(
+                verb="train",
+                settings=self.settings.to_dict(),
+                seed=training.seed,
+                parents=(images.as_parent("training set"),),
+            ).to_dict(),
+        }
+
+
+def start_run(
+    folder: RunFolder,
+    settings: RunSettings,
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    image_set: ImageSet,
+    training_images: ImageSet,
+    transform: PixelTransform,
+    device: torch.device,
+    precision: str,
+    checkpoint: Checkpoint | None,
+    progress: ProgressCallback,
+) -> TrainingRun:
+    """Build the trainer, new or from a checkpoint.
+
+    Parameters
+    ----------
+    transform : PixelTransform
+        Fitted on `training_images`, or the checkpoint's.
+    checkpoint : Checkpoint or None
+        What to go on from.
+    """
+    training_set = TrainingSet(training_images, transform, progress=progress)
+    trainer = FAMILIES[settings.family].build_trainer(
+        settings.model,
+        describe(training_set),
+        training_set.chunks,
+        seed=settings.training.seed,
+        device=device,
+        precision=precision,
+        state=None if checkpoint is None else checkpoint.trainer,
+    )
+    ema = PowerFunctionEma(trainer.generator, width=settings.training.ema_width)
+    if checkpoint is not None:
+        ema.load_state_dict(checkpoint.ema)
+    state = RunState() if checkpoint is None else checkpoint.state
+    return TrainingRun(folder, settings, tables, image_set, training_set, device, trainer, ema, state)
+
+
+def describe(training_set: TrainingSet) -> DataDescription:
+    """Say what networks must know of a set."""
+    return DataDescription(
+        bands=training_set.images.bands,
+        size_pix=training_set.transform.size_pix,
+        scalar_names=training_set.transform.scalar_names,
+        n_train=len(training_set),
+    )
+
+
+def settings_hash(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Hash of the settings that decide a run's numbers."""
+    decisive = {
+        f"{table}.{key}": value
+        for table in ("transform", "model", "training")
+        for key, value in tables[table].items()
+        if f"{table}.{key}" not in FREE_TO_CHANGE
+    }
+    return hash_json(decisive)
+
+
+def _is_finite(network: torch.nn.Module) -> bool:
+    """Whether all weights are finite."""
+    return all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())
+
+
+def _drawn(generator: Any, seeds: list[int], transform: PixelTransform) -> list[Any]:
+    """Draw galaxies and bring them to physical pixels."""
+    from galsmith.data.transforms.pixel_transform import NetworkArrays
+
+    with torch.no_grad():
+        batch = generator.sample(seeds)
+    return transform.inverse(
+        NetworkArrays(batch.pixels.float().cpu().numpy(), batch.scalars.float().cpu().numpy())
+    )

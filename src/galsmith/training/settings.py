@@ -1,0 +1,202 @@
+"""Settings of a training run: how pixels are transformed, which model, how the loop goes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from galsmith.data.transforms import TransformSettings
+from galsmith.errors import SettingsError
+from galsmith.models.families import model_settings
+from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, typed_settings
+from galsmith.training.budget import Budget
+
+TABLES = ("transform", "model", "training")
+ALSO_ALLOWED = ("about", "run", "data")
+FREE_TO_CHANGE = {
+    "training.minutes",
+    "training.images",
+    "training.checkpoint_seconds",
+    "training.log_seconds",
+    "training.sample_grids",
+    "training.grid_images",
+    "training.tensorboard",
+    "training.data_license",
+}
+
+
+class TrainingSettings(Settings):
+    """How the loop goes; what one step does is the family's business.
+
+    Attributes
+    ----------
+    minutes : float or None
+        Budget of wall-clock training time, summed over resumes.
+    images : int or None
+        Budget in training images shown; one of the two is wanted.
+    seed : int
+        Fixes all chance of the run.
+    batch_size : int
+        Images a step.
+    ema_width : float
+        Width of the weights' averaging profile as a share of the training's length; see `PowerFunctionEma`.
+    memory_gb : float
+        The training set is kept in memory up to this size, and read from disk as it goes beyond it.
+    checkpoint_seconds : float
+        Time between checkpoints: what a killed run loses at most.
+    log_seconds : float
+        Time between lines of the log.
+    sample_grids : int
+        How many pictures of drawn galaxies are made; each comes at twice the budget used of the one before,
+        the last one at the end.
+    grid_images : int
+        Galaxies on each of them.
+    tensorboard : bool
+        Write TensorBoard's files too, where it is installed.
+    data_license : str
+        License of the training images; travels in the snapshot's card.
+    """
+
+    minutes: float | None = Field(default=None, gt=0)
+    images: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    batch_size: int = Field(default=256, ge=1)
+    ema_width: float = Field(default=0.1, gt=0, lt=0.28)
+    memory_gb: float = Field(default=4.0, ge=0)
+    checkpoint_seconds: float = Field(default=60.0, ge=0)
+    log_seconds: float = Field(default=5.0, ge=0)
+    sample_grids: int = Field(default=5, ge=0)
+    grid_images: int = Field(default=32, ge=1)
+    tensorboard: bool = False
+    data_license: str = "not stated"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All settings of a run, one record for each table of a recipe.
+
+    Attributes
+    ----------
+    transform : TransformSettings
+        How pixels become network input.
+    family : str
+        Name of the model family.
+    model : Settings
+        The family's own config.
+    training : TrainingSettings
+        How the loop goes.
+    """
+
+    transform: TransformSettings
+    family: str
+    model: Settings
+    training: TrainingSettings
+
+    @property
+    def budget(self) -> Budget:
+        """How long to train."""
+        return Budget(self.training.minutes, self.training.images)
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return plain values by table, as a recipe has them; None is left out."""
+        tables = {"transform": self.transform, "model": self.model, "training": self.training}
+        return {name: table.model_dump(mode="json", exclude_none=True) for name, table in tables.items()}
+
+
+def read_run_settings(
+    recipe: str | Path | Mapping[str, Any],
+    *,
+    minutes: float | None,
+    images: int | None,
+    seed: int | None,
+    overrides: Sequence[str],
+) -> RunSettings:
+    """Join a recipe, the overrides and the arguments of `train` to typed settings.
+
+    Raises
+    ------
+    SettingsError
+        If a table or key is unknown (the near miss is named), a value is out of range, or there is no budget,
+        or two.
+    """
+    source = "recipe" if isinstance(recipe, Mapping) else f"recipe {str(recipe)!r}"
+    plain = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
+    values = apply_overrides(plain, overrides)
+    _refuse_unknown_tables(values, source)
+    training = _with_arguments(values.get("training", {}), minutes=minutes, images=images, seed=seed)
+    family, model = model_settings(values.get("model", {}), source=source)
+    settings = RunSettings(
+        transform=typed_settings(
+            TransformSettings, values.get("transform", {}), source=f"{source}, [transform]"
+        ),
+        family=family,
+        model=model,
+        training=typed_settings(TrainingSettings, training, source=f"{source}, [training]"),
+    )
+    _refuse_unclear_budget(settings.training, source)
+    return settings
+
+
+def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Name the settings that differ between two runs, except those that may change on the way.
+
+    Parameters
+    ----------
+    before, now : mapping of table to mapping
+        As `RunSettings.to_dict` gives them.
+
+    Returns
+    -------
+    list of str
+        Such as ``"training.batch_size was 256, now 128"``.
+    """
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{name} was {old.get(name, 'not set')!r}, now {new.get(name, 'not set')!r}"
+        for name in sorted({*old, *new} - FREE_TO_CHANGE)
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _refuse_unknown_tables(values: Mapping[str, Any], source: str) -> None:
+    """Raise if the top of a recipe has a key of another name."""
+    for name in values:
+        if name not in (*TABLES, *ALSO_ALLOWED):
+            raise SettingsError(
+                f"{source}: unknown table or key {name!r}{near_miss(name, TABLES)}; a recipe has the tables "
+                f"[{'], ['.join(TABLES)}]"
+            )
+
+
+def _with_arguments(
+    training: Any, *, minutes: float | None, images: int | None, seed: int | None
+) -> dict[str, Any]:
+    """Let the arguments of `train` win over the recipe's table; a budget replaces the recipe's, of either kind."""
+    values = dict(training)
+    if minutes is not None and images is not None:
+        raise SettingsError(
+            f"minutes is {minutes} and images is {images}; wanted one budget: give --minutes or --images"
+        )
+    if minutes is not None:
+        values = {**values, "minutes": minutes, "images": None}
+    if images is not None:
+        values = {**values, "images": images, "minutes": None}
+    if seed is not None:
+        values["seed"] = seed
+    return values
+
+
+def _refuse_unclear_budget(training: TrainingSettings, source: str) -> None:
+    """Raise unless there is exactly one budget."""
+    if (training.minutes is None) == (training.images is None):
+        came = "no budget" if training.minutes is None else "two budgets"
+        raise SettingsError(
+            f"{source}: has {came}; give --minutes or --images, or set training.minutes or training.images"
+        )
+
+
+def _flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Tables as one mapping with dotted keys."""
+    return {f"{table}.{key}": value for table, values in tables.items() for key, value in values.items()}

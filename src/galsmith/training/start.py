@@ -1,0 +1,294 @@
+"""The verb `train`: recipe and data in, a run folder out; the same call goes on after an interruption."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from galsmith.data.store import open_store
+from galsmith.data.transforms import PixelTransform, fit_pixel_transform
+from galsmith.errors import DivergedError, InputError, InterruptedRunError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import refuse_existing
+from galsmith.images import ImageSet
+from galsmith.models.devices import usable_device
+from galsmith.models.snapshot import read_snapshot_page
+from galsmith.training.batches import make_batches
+from galsmith.training.checkpoint import Checkpoint, load_checkpoint
+from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
+from galsmith.training.interruption import interrupts_noted
+from galsmith.training.keeping import Evaluate, Evaluation, GridPainter, Keeper
+from galsmith.training.live import LiveProgress
+from galsmith.training.log import TrainingLog
+from galsmith.training.loop import Listener, run_loop
+from galsmith.training.precision import check_precision
+from galsmith.training.run import TrainingRun, settings_hash, start_run
+from galsmith.training.settings import RunSettings, read_run_settings
+
+logger = logging.getLogger("galsmith")
+
+FEW_IMAGES = 100
+
+
+def train(
+    recipe: str | Path | Mapping[str, Any],
+    data: str | Path | ImageSet,
+    output: str | Path,
+    *,
+    minutes: float | None = None,
+    images: int | None = None,
+    overrides: Sequence[str] = (),
+    seed: int | None = None,
+    device: str = "cpu",
+    precision: str = "float32",
+    overwrite: bool = False,
+    evaluate: Evaluate | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> Path:
+    """Learn the galaxies of a set; the same call goes on with an interrupted run.
+
+    The learning rate is a function of the budget used, so a run is as long as planned from its start. A finished
+    run returns at once; with a larger budget of the same kind it is extended, which raises the learning rate again.
+
+    Parameters
+    ----------
+    recipe : str, Path or mapping
+        A shipped recipe by name, a TOML file (also a run's ``settings.toml``), or the tables themselves.
+    data : str, Path or ImageSet
+        A store, or a set in memory; the images of its split ``"train"`` are learned.
+    output : str or Path
+        The run folder: ``settings.toml``, ``log.jsonl``, ``checkpoint/``, ``snapshot/``, ``samples/``.
+    minutes, images : float or int, optional
+        Budget of wall-clock training time or of images shown; replaces the recipe's.
+    overrides : sequence of str
+        ``table.key=value`` entries, such as ``"training.batch_size=128"``.
+    seed : int, optional
+        Replaces the recipe's.
+    device : str
+        Name that torch knows, such as ``"cpu"`` or ``"cuda"``.
+    precision : {"float32", "bfloat16"}
+        Of the network's trunk.
+    overwrite : bool
+        Replace what is there.
+    evaluate : callable
+        Called with the averaged generator whenever a sample grid is drawn; what it returns goes to the log.
+    progress : callable
+        Told how far the run is, twice a second.
+
+    Returns
+    -------
+    Path
+        The run folder.
+
+    Raises
+    ------
+    SettingsError
+        If a setting, the device or the precision cannot be used.
+    OutputExistsError
+        If `output` holds something else, or a run of other settings or data.
+    InputError
+        If the training split is empty, or its images cannot be learned from.
+    DivergedError
+        If the loss was not finite ten times in a row; the last good state is kept.
+    InterruptedRunError
+        After Ctrl-C or SIGTERM; the state is kept.
+    OutputError
+        If the disk is full.
+    """
+    settings = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
+    place = usable_device(device)
+    check_precision(precision, place)
+    image_set = data if isinstance(data, ImageSet) else open_store(data)
+    folder = RunFolder(Path(output))
+    refuse_data_as_output(folder, image_set.path)
+    tables = _tables(settings, image_set, device=device, precision=precision, recipe=recipe)
+    goes_on = claim_run(folder, tables, overwrite=overwrite)
+    checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on else None
+    if checkpoint is not None and _is_complete(folder, settings, checkpoint):
+        _say_finished(folder, settings, progress)
+        return folder.path
+    run = _prepared(
+        folder,
+        settings,
+        tables,
+        image_set=image_set,
+        device=place,
+        precision=precision,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    if checkpoint is None and overwrite:
+        refuse_existing(folder.path, overwrite=True)
+    write_run_settings(folder, tables)
+    _train_and_keep(run, evaluate=evaluate, progress=progress)
+    return folder.path
+
+
+def _tables(
+    settings: RunSettings,
+    image_set: ImageSet,
+    *,
+    device: str,
+    precision: str,
+    recipe: str | Path | Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Content of ``settings.toml``."""
+    name = "a mapping" if isinstance(recipe, Mapping) else str(recipe)
+    return {
+        **settings.to_dict(),
+        "run": {
+            "recipe": name,
+            "device": device,
+            "precision": precision,
+            "galsmith_version": metadata.version("galsmith"),
+        },
+        "data": {"path": image_set.path, "content_hash": image_set.content_hash},
+    }
+
+
+def _usable_checkpoint(
+    folder: RunFolder, tables: Mapping[str, Mapping[str, Any]], image_set: ImageSet
+) -> Checkpoint:
+    """Read the checkpoint and make sure that it belongs to the settings beside it."""
+    checkpoint = load_checkpoint(folder.checkpoint_file)
+    if (checkpoint.settings_hash, checkpoint.data_hash) != (settings_hash(tables), image_set.content_hash):
+        raise InputError(
+            f"{folder.checkpoint_file}: was made by other settings or data than {folder.settings_file} says; "
+            "start anew with --overwrite or another -o"
+        )
+    return checkpoint
+
+
+def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoint) -> bool:
+    """Whether the budget is spent and the last snapshot and picture are there."""
+    if not settings.budget.is_spent(checkpoint.state):
+        return False
+    images_seen = checkpoint.state.images_seen
+    if settings.training.sample_grids > 0 and not folder.grid_file(images_seen).exists():
+        return False
+    kept = read_snapshot_page(folder.snapshot_folder)["card"]["training"]
+    return (kept["images_seen"], kept["is_finished"]) == (images_seen, True)
+
+
+def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
+    """Tell that there is nothing to do, and what would make something to do."""
+    logger.info(
+        "%s: is finished (%s); give a larger budget to extend it, or --overwrite to start anew",
+        folder.path,
+        settings.budget.text,
+    )
+    budget = settings.budget
+    progress(ProgressEvent("training", budget.total, budget.total, budget.unit, {"state": "finished before"}))
+
+
+def _prepared(
+    folder: RunFolder,
+    settings: RunSettings,
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    image_set: ImageSet,
+    device: torch.device,
+    precision: str,
+    checkpoint: Checkpoint | None,
+    progress: ProgressCallback,
+) -> TrainingRun:
+    """Fit the transform, build the trainer, or take both from the checkpoint."""
+    training_images = image_set.in_split("train")
+    if 0 < len(training_images) < FEW_IMAGES:
+        logger.warning(
+            "only %d training images: expect drawn galaxies that repeat them; some thousands are wanted",
+            len(training_images),
+        )
+    transform = (
+        fit_pixel_transform(training_images, settings.transform)
+        if checkpoint is None
+        else PixelTransform.from_dict(checkpoint.transform)
+    )
+    return start_run(
+        folder,
+        settings,
+        tables,
+        image_set=image_set,
+        training_images=training_images,
+        transform=transform,
+        device=device,
+        precision=precision,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+
+
+def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: ProgressCallback) -> None:
+    """Run the loop with its listeners, and keep what it made however it ends."""
+    training = run.settings.training
+    batches = make_batches(
+        run.training_set,
+        run.trainer.compacted,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        memory_gb=training.memory_gb,
+        device=run.device,
+    )
+    log = TrainingLog(
+        run.folder.log_file,
+        images_seen=run.state.images_seen,
+        log_seconds=training.log_seconds,
+        device=run.device,
+        tensorboard=run.folder.tensorboard_folder if training.tensorboard else None,
+    )
+    listeners: list[Listener] = [
+        log,
+        LiveProgress(progress, budget=run.settings.budget, device=run.device),
+        GridPainter(run),
+        *([] if evaluate is None else [Evaluation(run, evaluate, log)]),
+        Keeper(run),
+    ]
+    try:
+        with interrupts_noted() as note:
+            if run.state.images_seen == 0:
+                run.save(is_finished=False)
+            is_finished = run_loop(
+                run.trainer,
+                batches,
+                ema=run.ema,
+                state=run.state,
+                budget=run.settings.budget,
+                seed=training.seed,
+                batch_size=training.batch_size,
+                listeners=listeners,
+                note=note,
+            )
+            run.save(is_finished=is_finished)
+    except DivergedError as error:
+        raise _explained(run, error) from error
+    finally:
+        log.close()
+        batches.close()
+    if not is_finished:
+        raise InterruptedRunError(_how_to_go_on(run))
+    if training.sample_grids > 0:
+        run.draw_grid()
+
+
+def _explained(run: TrainingRun, error: DivergedError) -> DivergedError:
+    """Go back to the last good state and say what to change."""
+    run.restore()
+    run.save_snapshot(is_finished=False)
+    rate = getattr(run.settings.model, "learning_rate", None)
+    lower = f"lower model.learning_rate (now {rate:g})" if rate is not None else "lower the learning rate"
+    return DivergedError(
+        f"{run.folder.path}: {error}; the state of {run.state.images_seen:,} images seen is kept. To get through, "
+        f"{lower} with --set, or take --precision float32, into another -o"
+    )
+
+
+def _how_to_go_on(run: TrainingRun) -> str:
+    """One line for whoever interrupted a run."""
+    used = 100 * run.settings.budget.used(run.state)
+    return (
+        f"{run.folder.path}: stopped at {run.state.images_seen:,} images seen, {used:.0f} % of {run.settings.budget.text}; "
+        "all is kept, repeat the command to go on"
+    )
