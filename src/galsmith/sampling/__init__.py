@@ -1,1 +1,5 @@
-"""Room: sampling."""
+"""Seeds to galaxies: draws any number of images from a snapshot, one for each seed."""
+
+from galsmith.sampling.generate import sample
+
+__all__ = ["sample"]

@@ -1,0 +1,206 @@
+"""A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.store import StoreHeader
+from galsmith.errors import InputError, OutputExistsError
+from galsmith.files import read_json, refuse_existing, write_json, written_atomically
+from galsmith.images import ImageSet
+from galsmith.images.image_set import completed_catalog
+from galsmith.provenance import hash_json
+
+Pixels = NDArray[np.float32]
+
+MARK_FILE = "sampling.json"
+ARCSEC_PER_DEGREE = 3600.0
+
+
+class CutoutFolder:
+    """Writes the files of one set, in any order; a rerun skips those that are there.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    header : StoreHeader
+        What is true of every image.
+    n : int
+        How many there will be.
+    overwrite : bool
+        Replace a finished folder, or another set.
+
+    Raises
+    ------
+    OutputExistsError
+        If a finished folder, another set or anything else is there.
+    """
+
+    def __init__(self, path: Path, header: StoreHeader, *, n: int, overwrite: bool = False) -> None:
+        self.path = path
+        self.header = header
+        self.n = n
+        self._mark = {"format": "galsmith cutouts", "fingerprint": header.fingerprint(), "n_images": n}
+        self._claim(overwrite=overwrite)
+
+    def file(self, index: int) -> Path:
+        """Name of one galaxy's file."""
+        return cutout_file(self.path, index)
+
+    def has(self, index: int) -> bool:
+        """Whether a galaxy is written."""
+        return self.file(index).exists()
+
+    def write(self, index: int, image: Pixels, *, seed: int) -> None:
+        """Write one galaxy, [band, y, x] or, for one band, as a plain [y, x] image."""
+        pixels = image[0] if len(self.header.bands) == 1 else image
+        header = fits_header(self.header, index=index, seed=seed, size_pix=image.shape[-1])
+        with written_atomically(self.file(index)) as temporary, temporary.open("wb") as stream:
+            fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header).writeto(stream)
+
+    def finish(self, catalog: QTable) -> ImageSet:
+        """Mark the folder as finished and open it."""
+        self._write_mark(is_finished=True)
+        pixels = CutoutPixels(self.path, self.n)
+        return ImageSet(
+            pixels=pixels,
+            bands=self.header.bands,
+            pixel_scale_arcsec=self.header.pixel_scale_arcsec,
+            flux_unit=self.header.flux_unit,
+            catalog=completed_catalog(catalog, [int(size) for size in pixels.shapes[:, 1]]),
+            provenance=self.header.provenance,
+            physical_pixel_kpc=self.header.physical_pixel_kpc,
+            zero_points_mag=self.header.zero_points_mag,
+            psf=self.header.psf,
+            content_hash=hash_json(self._mark),
+            path=str(self.path),
+        )
+
+    def _claim(self, *, overwrite: bool) -> None:
+        """Take the folder: go on with an unfinished one of the same galaxies, refuse anything else."""
+        mark_file = self.path / MARK_FILE
+        if mark_file.exists() and not overwrite:
+            found = read_json(mark_file)
+            if found.get("is_finished"):
+                refuse_existing(self.path, overwrite=False)
+            if {key: found.get(key) for key in self._mark} == self._mark:
+                return
+            raise OutputExistsError(
+                f"{self.path}: holds unfinished cutouts of another snapshot, seed or number; finish them with their own "
+                "command, choose another -o, or replace them with --overwrite"
+            )
+        refuse_existing(self.path, overwrite=overwrite)
+        self._write_mark(is_finished=False)
+
+    def _write_mark(self, *, is_finished: bool) -> None:
+        """Write what the folder holds and whether it is all there."""
+        provenance = self.header.provenance.to_dict()
+        write_json(
+            self.path / MARK_FILE, {**self._mark, "is_finished": is_finished, "provenance": provenance}
+        )
+
+
+class CutoutPixels:
+    """Pixels of a folder of cutouts, read when asked for."""
+
+    def __init__(self, folder: Path, n: int) -> None:
+        self._folder = folder
+        self._n = n
+        self._shapes: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, index: int) -> Pixels:
+        if not 0 <= index < self._n:
+            raise IndexError(f"image {index} of a folder with {self._n} cutouts")
+        path = cutout_file(self._folder, index)
+        try:
+            pixels = np.asarray(fits.getdata(path), dtype=np.float32)
+        except (OSError, TypeError) as error:
+            raise InputError(f"{path}: cannot be read as FITS ({error}); sample again") from error
+        return pixels[np.newaxis] if pixels.ndim == 2 else pixels
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every image, [galaxy, 2] int64, in pixels, from the headers."""
+        if self._shapes is None:
+            headers = (fits.getheader(cutout_file(self._folder, index)) for index in range(self._n))
+            sizes = [(header["NAXIS2"], header["NAXIS1"]) for header in headers]
+            self._shapes = np.array(sizes, dtype=np.int64).reshape(-1, 2)
+        return self._shapes
+
+    def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        """Read several images, in the order of `indices`."""
+        return [self[int(index)] for index in indices]
+
+
+def cutout_file(folder: Path, index: int) -> Path:
+    """Name of the file of galaxy `index`."""
+    return folder / f"galaxy-{index:08d}.fits"
+
+
+def fits_header(header: StoreHeader, *, index: int, seed: int, size_pix: int) -> fits.Header:
+    """Header of one drawn galaxy.
+
+    Parameters
+    ----------
+    header : StoreHeader
+        What is true of every image.
+    index : int
+        Position in the set.
+    seed : int
+        Of this galaxy.
+    size_pix : int
+        Side of the image.
+    """
+    cards = fits.Header()
+    cards["OBJECT"] = (f"{index:08d}", "generated galaxy, position in its set")
+    cards["BUNIT"] = (header.flux_unit, "unit of a pixel's value")
+    _add_bands(cards, header)
+    if header.pixel_scale_arcsec is not None:
+        _add_scale(cards, header.pixel_scale_arcsec, size_pix)
+    if header.physical_pixel_kpc is not None:
+        cards["PIXKPC"] = (header.physical_pixel_kpc, "[kpc] length of a pixel side")
+    if isinstance(header.psf.get("psf_fwhm_pix"), int | float):
+        cards["PSFFWHM"] = (header.psf["psf_fwhm_pix"], "[pix] PSF width, FWHM")
+    provenance = header.provenance
+    cards["GSSEED"] = (seed, "seed of this galaxy")
+    cards["GSSET"] = (provenance.seed, "seed of the set")
+    cards["GSVERS"] = (metadata.version("galsmith"), "galsmith version")
+    cards["GSSNAP"] = provenance.parents[0].content_hash
+    cards.add_history("Drawn by galsmith sample: a synthetic galaxy, not an observation.")
+    cards.add_history("GSSNAP is the content hash of the model's snapshot.")
+    return cards
+
+
+def _add_bands(cards: fits.Header, header: StoreHeader) -> None:
+    """Add filter names and zero points: FILTER for one band, BAND1 and so on for the planes of more."""
+    if len(header.bands) == 1:
+        cards["FILTER"] = (header.bands[0], "filter")
+    for position, band in enumerate(header.bands, start=1):
+        number = "" if len(header.bands) == 1 else str(position)
+        if number:
+            cards[f"BAND{number}"] = (band, f"filter of plane {number}")
+        if band in header.zero_points_mag:
+            cards[f"MAGZP{number}"] = (header.zero_points_mag[band], "[mag] AB magnitude of one BUNIT")
+
+
+def _add_scale(cards: fits.Header, pixel_scale_arcsec: float, size_pix: int) -> None:
+    """Add the pixel scale, and a tangent plane whose place on the sky is for the user to set."""
+    degrees = pixel_scale_arcsec / ARCSEC_PER_DEGREE
+    center = float(size_pix // 2 + 1)
+    cards["PIXSCALE"] = (pixel_scale_arcsec, "[arcsec] pixel side")
+    cards["WCSAXES"] = 2
+    for axis, kind, step in ((1, "RA---TAN", -degrees), (2, "DEC--TAN", degrees)):
+        cards[f"CTYPE{axis}"] = kind
+        cards[f"CUNIT{axis}"] = "deg"
+        cards[f"CRPIX{axis}"] = center
+        cards[f"CRVAL{axis}"] = (0.0, "not a real position: set your own")
+        cards[f"CDELT{axis}"] = step
