@@ -25,7 +25,7 @@ from galsmith.compare.tables import (
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure import MeasureSettings
 from galsmith.measure.properties import property_of_column
 from galsmith.provenance import Provenance
 

@@ -14,7 +14,9 @@ from galsmith.compare.cuts import Cut, outside
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.images import ImageSet
+from galsmith.measure import MeasureSettings, measure, read_measurements
+from galsmith.measure.measure_settings import resolved_settings
 from galsmith.provenance import Parent, Provenance
 
 logger = logging.getLogger("galsmith")
@@ -99,8 +101,6 @@ def read_side(source: Source, role: str, measuring: Measuring) -> MeasuredSet:
     InputError
         If the table or the store cannot be read.
     """
-    from galsmith.measure import read_measurements
-
     if isinstance(source, QTable):
         return MeasuredSet(role, source, "")
     path = Path(source)
@@ -144,16 +144,17 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
 
 def _measured_store(path: Path, role: str, measuring: Measuring) -> Path:
     """Measure a store, or find it measured already by the same settings."""
-    from galsmith.measure import measure
-
     if measuring.folder is None:
         raise SettingsError(
             f"{path}: is a store, and its measurements need a place; give compare an output, "
             "or measure it first with galsmith measure"
         )
     output = measuring.folder / f"{role}.parquet"
+    images = open_store(path)
+    if not measuring.overwrite and _is_measured(output, images, measuring):
+        return output
     measure(
-        open_store(path),
+        images,
         output,
         workers=measuring.workers,
         limit=measuring.limit,
@@ -162,6 +163,17 @@ def _measured_store(path: Path, role: str, measuring: Measuring) -> Path:
         progress=measuring.progress,
     )
     return output
+
+
+def _is_measured(output: Path, images: ImageSet, measuring: Measuring) -> bool:
+    """Whether an interrupted comparison left a finished table of these images, settings and limit."""
+    if not output.exists():
+        return False
+    provenance = MeasuredSet("", read_measurements(output), "").provenance
+    wanted = resolved_settings(measuring.settings, bands=images.bands, flux_unit=images.flux_unit)
+    settings = {**wanted.model_dump(mode="json"), "limit": measuring.limit}
+    made_from = [parent.content_hash for parent in provenance.parents]
+    return made_from == [images.content_hash] and settings.items() <= dict(provenance.settings).items()
 
 
 def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:
