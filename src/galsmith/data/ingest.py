@@ -1,0 +1,134 @@
+"""Bringing images from files into a store: ``galsmith.ingest.folder`` and ``galsmith.ingest.fits``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from galsmith.data.options import SetOptions
+from galsmith.data.sources import FitsSource, PictureSource
+from galsmith.data.sources.to_store import refuse_finished_store, write_source
+from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.images import ImageSet
+
+
+def folder(
+    source: str | Path,
+    output: str | Path,
+    *,
+    labels: str | Path | None = None,
+    options: SetOptions | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Make a store from a folder of PNG and JPEG pictures.
+
+    Parameters
+    ----------
+    source : str or Path
+        Pictures of one kind (gray or RGB, 8 or 16 bit), taken in the order of their stems, which become
+        ``object_id``. Numbers stay as they are; the bottom row becomes row 0.
+    output : str or Path
+        The folder to become the store.
+    labels : str or Path, optional
+        A table (CSV, or columns between spaces) with a column of stems; the other columns go to the catalog,
+        with NaN where a picture has no row.
+    options : SetOptions, optional
+        Crop, resize, leave out, split.
+    seed : int
+        Of the split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Returns
+    -------
+    ImageSet
+        Pixels in ``"display"`` units.
+
+    Raises
+    ------
+    InputError
+        If the folder, a picture or the table cannot be used; the message names it.
+    OutputExistsError
+        If the output is there already.
+    """
+    refuse_finished_store(Path(output), overwrite=overwrite)
+    pictures = PictureSource(Path(source), labels=None if labels is None else Path(labels), progress=progress)
+    return write_source(
+        pictures,
+        Path(output),
+        verb="ingest folder",
+        seed=seed,
+        options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def fits(
+    source: str | Path,
+    output: str | Path,
+    *,
+    hdu: int | str = 0,
+    bands: Sequence[str] | None = None,
+    pixel_scale_arcsec: float | None = None,
+    flux_unit: str | None = None,
+    options: SetOptions | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Make a store from a folder of FITS cutouts, one galaxy a file.
+
+    Parameters
+    ----------
+    source : str or Path
+        ``.fits``, ``.fit`` and ``.fits.gz`` files, [y, x] or [band, y, x], taken in the order of their stems,
+        which become ``object_id``; keywords with one value go to the catalog.
+    output : str or Path
+        The folder to become the store.
+    hdu : int or str
+        Which header-data unit holds the image.
+    bands : sequence of str, optional
+        Filter names; else the keyword FILTER.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side; else from the world coordinates.
+    flux_unit : str, optional
+        Unit of a pixel's value; else the keyword BUNIT, else ``"unknown"``.
+    options : SetOptions, optional
+        Crop, resize, leave out, split.
+    seed : int
+        Of the split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Raises
+    ------
+    InputError
+        If the folder or a file cannot be used; the message names it.
+    SettingsError
+        If `bands` or `pixel_scale_arcsec` contradict the files.
+    OutputExistsError
+        If the output is there already.
+    """
+    refuse_finished_store(Path(output), overwrite=overwrite)
+    cutouts = FitsSource(
+        Path(source),
+        hdu=hdu,
+        bands=bands,
+        pixel_scale_arcsec=pixel_scale_arcsec,
+        flux_unit=flux_unit,
+        progress=progress,
+    )
+    return write_source(
+        cutouts,
+        Path(output),
+        verb="ingest fits",
+        seed=seed,
+        options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )

@@ -1,0 +1,278 @@
+"""A folder of FITS cutouts, plain or compressed, one galaxy a file, [y, x] or [band, y, x]."""
+
+import contextlib
+import math
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.sources.columns import add_column
+from galsmith.data.sources.fits_headers import kept_keywords, pixel_scale_of
+from galsmith.data.sources.listing import list_files, listing_as_parent
+from galsmith.data.sources.source import UnusableImage
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+SUFFIXES = (".fits.gz", ".fit.gz", ".fits", ".fit", ".fts")
+SCALE_TOLERANCE = 1e-3
+READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error, Warning)
+
+
+@dataclass(frozen=True)
+class CutoutHead:
+    """What the header of one file says."""
+
+    shape: tuple[int, ...]
+    pixel_scale_arcsec: float | None
+    unit: str | None
+    band: str | None
+    keywords: Mapping[str, Any]
+
+    @property
+    def n_bands(self) -> int:
+        """Length of the band axis."""
+        return self.shape[0] if len(self.shape) == 3 else 1
+
+
+class FitsSource:
+    """FITS cutouts of one folder, sorted by stem; all have the same bands, unit and pixel scale.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+    hdu : int or str
+        Which header-data unit holds the image.
+    bands : sequence of str, optional
+        Filter names; taken from the keyword FILTER of single-band files where all agree.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side, for files without world coordinates.
+    flux_unit : str, optional
+        Unit of a pixel's value; taken from BUNIT where not given, else ``"unknown"``.
+    progress : callable
+        Told how far reading the headers is.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or two files differ in bands, unit or pixel scale.
+    SettingsError
+        If `bands`, `hdu` or `pixel_scale_arcsec` do not fit the files.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = 1
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        hdu: int | str = 0,
+        bands: Sequence[str] | None = None,
+        pixel_scale_arcsec: float | None = None,
+        flux_unit: str | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
+            raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        files = list_files(folder, SUFFIXES)
+        self._paths, self._hdu = list(files.values()), hdu
+        self._heads, faults = _read_heads(self._paths, hdu, progress)
+        self.faults: Mapping[int, UnusableImage] = faults
+        good = [(path, head) for path, head in zip(self._paths, self._heads, strict=True) if head]
+        self.bands = _common_bands(good, bands)
+        self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good)
+        self.pixel_scale_arcsec = _common_scale(good, pixel_scale_arcsec)
+        self.zero_points_mag: Mapping[str, float] = {}
+        self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
+        self.settings: Mapping[str, Any] = {
+            "kind": "fits",
+            "hdu": hdu,
+            "bands": list(self.bands),
+            "pixel_scale_arcsec": self.pixel_scale_arcsec,
+            "flux_unit": self.flux_unit,
+        }
+        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, self._paths),)
+        self.notes: Mapping[str, Any] = {}
+        self.catalog = _catalog(list(files), self._heads)
+
+    def name_of(self, row: int) -> str:
+        """Name a file in messages."""
+        return str(self._paths[row])
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read cutouts, each [band, y, x] float32 in `flux_unit` per pixel."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def _read_one(self, row: int) -> Pixels | UnusableImage:
+        """Read the pixels of one file."""
+        path = self._paths[row]
+        if row in self.faults:
+            return self.faults[row]
+        try:
+            with _opened(path) as units, np.errstate(over="ignore"):
+                data = units[self._hdu].data
+                image = np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
+        except READ_ERRORS as error:
+            return UnusableImage(
+                "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
+            )
+        return image
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[fits.HDUList]:
+    """Open a FITS file; a warning that it is truncated is an error, others are not shown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message=".*truncated.*")
+        with fits.open(path, memmap=False, lazy_load_hdus=True) as units:
+            yield units
+
+
+def _read_heads(
+    paths: Sequence[Path], hdu: int | str, progress: ProgressCallback
+) -> tuple[list[CutoutHead | None], dict[int, UnusableImage]]:
+    """Read the header of every file, and say which have no readable one."""
+    heads: list[CutoutHead | None] = []
+    faults: dict[int, UnusableImage] = {}
+    for row, path in enumerate(paths):
+        try:
+            heads.append(_read_head(path, hdu))
+        except READ_ERRORS as error:
+            if isinstance(error, InputError):
+                raise
+            heads.append(None)
+            faults[row] = UnusableImage(
+                "truncated or damaged", f"{path}: not a FITS file that can be read ({error})"
+            )
+        if row % 64 == 0 or row == len(paths) - 1:
+            progress(ProgressEvent("reading headers", row + 1, len(paths), "files"))
+    return heads, faults
+
+
+def _read_head(path: Path, hdu: int | str) -> CutoutHead:
+    """Read the header of one file."""
+    with _opened(path) as units:
+        try:
+            unit = units[hdu]
+        except (KeyError, IndexError) as error:
+            raise InputError(f"{path}: has no HDU {hdu!r}; {_images_in(units)}") from error
+        shape = tuple(getattr(unit, "shape", ()))
+        if not unit.is_image or len(shape) not in (2, 3):
+            what = f"an array of {len(shape)} axes" if shape else "no image"
+            raise InputError(
+                f"{path}: HDU {hdu!r} holds {what}, wanted [y, x] or [band, y, x]; {_images_in(units)}"
+            )
+        header = {**kept_keywords(units[0].header), **dict(unit.header)}
+    band = header.get("FILTER")
+    bunit = header.get("BUNIT")
+    return CutoutHead(
+        shape=shape,
+        pixel_scale_arcsec=pixel_scale_of(header),
+        unit=bunit.strip() if isinstance(bunit, str) and bunit.strip() else None,
+        band=band.strip() if isinstance(band, str) and band.strip() else None,
+        keywords=kept_keywords(header),
+    )
+
+
+def _images_in(units: fits.HDUList) -> str:
+    """Name the image HDUs of a file, as the way out of a wrong --hdu."""
+    found = [
+        f"{number} ({unit.name})" if unit.name else str(number)
+        for number, unit in enumerate(units)
+        if unit.is_image and len(unit.shape) in (2, 3)
+    ]
+    return f"images are in {', '.join(found)}: choose with --hdu" if found else "the file holds no image"
+
+
+def _common_bands(heads: Sequence[tuple[Path, CutoutHead]], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the bands that all files have."""
+    if not heads:
+        return tuple(given) if given is not None else ("band0",)
+    first_path, first = heads[0]
+    for path, head in heads:
+        if head.n_bands != first.n_bands:
+            raise InputError(
+                f"{path}: has {head.n_bands} bands, {first_path.name} has {first.n_bands}; "
+                "put files of the same bands in a folder"
+            )
+    if given is not None:
+        if len(given) != first.n_bands:
+            raise SettingsError(
+                f"--bands {','.join(given)}: names {len(given)} bands, {first_path} has {first.n_bands}"
+            )
+        return tuple(given)
+    if first.n_bands > 1:
+        return tuple(f"band{number}" for number in range(first.n_bands))
+    return (_agreed_filter(heads) or "band0",)
+
+
+def _agreed_filter(heads: Sequence[tuple[Path, CutoutHead]]) -> str | None:
+    """Give the filter that the files name; refuse single-band files of different filters."""
+    first_path, first = heads[0]
+    for path, head in heads:
+        if head.band != first.band:
+            raise InputError(
+                f"{path}: FILTER is {head.band}, in {first_path.name} it is {first.band}; put one band in a folder, "
+                "or name the band with --bands"
+            )
+    return first.band
+
+
+def _common_unit(heads: Sequence[tuple[Path, CutoutHead]]) -> str:
+    """Give the unit that all files state in BUNIT."""
+    for path, head in heads:
+        if head.unit != heads[0][1].unit:
+            raise InputError(
+                f"{path}: BUNIT is {head.unit}, in {heads[0][0].name} it is {heads[0][1].unit}; "
+                "put files of one unit in a folder, or give --flux-unit"
+            )
+    unit = heads[0][1].unit if heads else None
+    return unit if unit is not None else "unknown"
+
+
+def _common_scale(heads: Sequence[tuple[Path, CutoutHead]], given: float | None) -> float | None:
+    """Pixel scale of all files; refuse mixed ones and ones that contradict the given one."""
+    known = [(path, head.pixel_scale_arcsec) for path, head in heads if head.pixel_scale_arcsec is not None]
+    if not known:
+        return given
+    reference_path, reference = known[0]
+    for path, scale in known:
+        if not math.isclose(scale, reference, rel_tol=SCALE_TOLERANCE):
+            raise InputError(
+                f"{path}: its pixels are {scale:.6g} arcsec, those of {reference_path.name} {reference:.6g}; "
+                "put files of one pixel scale in a folder"
+            )
+    if given is not None and not math.isclose(given, reference, rel_tol=10 * SCALE_TOLERANCE):
+        raise SettingsError(
+            f"--pixel-scale {given:g}: the header of {reference_path} says {reference:.6g} arcsec; "
+            "leave the option out, or mend the header"
+        )
+    return given if given is not None else reference
+
+
+def _catalog(stems: Sequence[str], heads: Sequence[CutoutHead | None]) -> QTable:
+    """One row a file: its stem and its header's keywords."""
+    table = QTable({"object_id": np.array(stems, dtype=str)})
+    names: dict[str, None] = {}
+    for head in heads:
+        names.update(dict.fromkeys(head.keywords if head else ()))
+    for name in names:
+        add_column(table, name, [head.keywords.get(name) if head else None for head in heads])
+    return table

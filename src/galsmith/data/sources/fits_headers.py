@@ -1,0 +1,68 @@
+"""What a FITS header says of an image: pixel scale, unit, and the keywords worth keeping."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ARCSEC_PER_UNIT = {"deg": 3600.0, "degree": 3600.0, "arcmin": 60.0, "arcsec": 1.0, "rad": 206264.80624709636}
+STRUCTURAL = re.compile(
+    r"^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|BUNIT|CHECKSUM|DATASUM"
+    r"|EXTNAME|EXTVER|EXTLEVEL|INHERIT|WCSAXES|WCSNAME|CTYPE\d+|CUNIT\d+|CRPIX\d+|CDELT\d+|CROTA\d+|CD\d+_\d+"
+    r"|PC\d+_\d+|PV\d+_\d+|LONPOLE|LATPOLE|COMMENT|HISTORY|CONTINUE|END|LONGSTRN|Z[A-Z]+\d*|)$"
+)
+KEPT_WITH_Z = ("Z", "ZERO", "ZEROPNT", "ZPT", "ZP", "ZPHOT", "ZSPEC", "ZBEST", "ZMAG")
+
+
+def pixel_scale_of(header: Mapping[str, Any]) -> float | None:
+    """Angle per pixel side from the world coordinates of a header.
+
+    Parameters
+    ----------
+    header : mapping
+        With a CD matrix, a PC matrix and CDELT, or CDELT alone (Greisen & Calabretta 2002).
+
+    Returns
+    -------
+    float or None
+        Square root of a pixel's area, in arcsec; None where the header does not tell.
+    """
+    if "CD1_1" in header or "CD2_2" in header:
+        area = _determinant(header, "CD", diagonal=0.0)
+    elif "CDELT1" in header and "CDELT2" in header:
+        area = _number(header, "CDELT1", 0.0) * _number(header, "CDELT2", 0.0)
+        area *= _determinant(header, "PC", diagonal=1.0)
+    else:
+        return None
+    factor = ARCSEC_PER_UNIT.get(str(header.get("CUNIT1", "deg")).strip().lower())
+    if factor is None or not math.isfinite(area) or area == 0:
+        return None
+    scale = math.sqrt(abs(area)) * factor
+    return None if _is_default(header, scale) else scale
+
+
+def kept_keywords(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords with one value that describe the object, not the file: no structure, no world coordinates."""
+    return {
+        key: value
+        for key, value in header.items()
+        if isinstance(value, str | int | float | bool) and (key in KEPT_WITH_Z or not STRUCTURAL.match(key))
+    }
+
+
+def _determinant(header: Mapping[str, Any], name: str, *, diagonal: float) -> float:
+    """Compute the determinant of a 2 x 2 matrix of keywords, with the standard's values for missing ones."""
+    a, d = _number(header, f"{name}1_1", diagonal), _number(header, f"{name}2_2", diagonal)
+    b, c = _number(header, f"{name}1_2", 0.0), _number(header, f"{name}2_1", 0.0)
+    return a * d - b * c
+
+
+def _number(header: Mapping[str, Any], key: str, default: float) -> float:
+    """Value of a keyword as a number; NaN where it is not one."""
+    value = header.get(key, default)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def _is_default(header: Mapping[str, Any], scale_arcsec: float) -> bool:
+    """Whether a scale is only CDELT = 1 without coordinates, which says nothing."""
+    return "CTYPE1" not in header and "CUNIT1" not in header and math.isclose(scale_arcsec, 3600.0)

@@ -1,0 +1,83 @@
+"""`Source`: what a store can be made from, whatever the format; new formats are added by a new file here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class UnusableImage:
+    """An image that cannot be used.
+
+    Attributes
+    ----------
+    reason : str
+        The kind of fault, by which such images are counted.
+    message : str
+        One line that names the file and says what is wrong with it.
+    """
+
+    reason: str
+    message: str
+
+
+class Source(Protocol):
+    """Images with a catalog that is known before any pixel is read.
+
+    Attributes
+    ----------
+    stage : str
+        What reading is called in progress events.
+    rows_per_read : int or None
+        How many images to ask for at once; None for as many as a chunk has.
+    bands : tuple of str
+        Filter names.
+    flux_unit : str
+        Unit of a pixel's value; ``"display"`` for pictures.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side where known.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one flux unit where known.
+    settings : mapping
+        All that decides the content, as plain JSON values.
+    parents : tuple of Parent
+        What is read.
+    notes : mapping
+        What is worth telling about the input, as plain JSON values; goes to the catalog's metadata.
+    catalog : QTable
+        One row an image, with ``object_id``.
+    shapes : ndarray [galaxy, 2], int64
+        Height and width in pixels; 0 where a file's head cannot be read.
+    faults : mapping of row to UnusableImage
+        Images known to be unusable without reading their pixels.
+    """
+
+    stage: str
+    rows_per_read: int | None
+    bands: tuple[str, ...]
+    flux_unit: str
+    pixel_scale_arcsec: float | None
+    zero_points_mag: Mapping[str, float]
+    settings: Mapping[str, Any]
+    parents: tuple[Parent, ...]
+    notes: Mapping[str, Any]
+    catalog: QTable
+    shapes: NDArray[np.int64]
+    faults: Mapping[int, UnusableImage]
+
+    def name_of(self, row: int) -> str:
+        """Name an image in messages: its file, or its number."""
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read images, each [band, y, x] float32, or say why one cannot be read."""
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give the catalog rows of images, whose summed fluxes as read, [galaxy, band], are at hand."""
