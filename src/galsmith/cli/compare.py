@@ -21,6 +21,7 @@ def compare(
         Literal["reference-zscore", "reference-iqr", "none"],
         Parameter(help="What a difference is divided by."),
     ] = "reference-zscore",
+    cuts: Annotated[str | None, Parameter(help="Leave out extreme galaxies by a named set of cuts.")] = None,
     seed: Seed = 0,
     workers: Workers = None,
     limit: Limit = None,
@@ -29,20 +30,21 @@ def compare(
 ) -> Outcome:
     """Compare two sets, property by property: W1 with its uncertainty, its floor and what was lost."""
     from galsmith.cli.comparisons import mean_numbers, mean_sentence
-    from galsmith.cli.tables import measured_first
-    from galsmith.compare import compare as compare_tables
-    from galsmith.files import refuse_existing, sha256_of_file
+    from galsmith.compare import compare as compare_sets
+    from galsmith.files import sha256_of_file
 
-    refuse_existing(output, overwrite=overwrite)
-    beside = output.with_name(f"{output.stem}.measurements")
-    count = worker_count(workers)
     with shown.progress() as progress:
-        tables = [
-            measured_first(path, beside / f"{name}.parquet", workers=count, limit=limit, progress=progress)
-            for name, path in (("reference", reference), ("generated", generated))
-        ]
-        comparison = compare_tables(
-            *tables, output, normalization=normalization, seed=seed, progress=progress
+        comparison = compare_sets(
+            reference,
+            generated,
+            output,
+            normalization=normalization,
+            cuts=cuts,
+            seed=seed,
+            workers=worker_count(workers),
+            limit=limit,
+            overwrite=overwrite,
+            progress=progress,
         )
     return Outcome(
         verb="compare",

@@ -26,18 +26,14 @@ def info(
     from galsmith.cli.describe import describe
 
     description = describe(thing)
-    faults = _verify(thing, description.kind, shown) if verify else None
-    checked = [] if faults is None else faults or ["checksums     all files are as they were written"]
+    faults = _verify(thing, description.kind, shown) if verify else []
+    rows = [("checksums", "all files are as they were written")] if verify and not faults else []
     return Outcome(
         verb="info",
         output=Path(thing),
         content_hash=description.content_hash,
-        numbers={
-            "kind": description.kind,
-            **description.numbers,
-            **({} if faults is None else {"faults": faults}),
-        },
-        details=(*description.to_lines(), *checked),
+        numbers={"kind": description.kind, **description.numbers, **({"faults": faults} if verify else {})},
+        details=(*description.to_lines(rows), *faults),
         exit_code=1 if faults else 0,
     )
 

@@ -1,5 +1,6 @@
 """Running one command: parse, call, say what came out; every fault becomes one line and an exit code."""
 
+import logging
 import os
 import signal
 import sys
@@ -33,7 +34,7 @@ def run(tokens: Sequence[str]) -> int:
         command(*bound.args, **bound.kwargs)
         return DONE if not tokens or any(token in ASKED_FOR for token in tokens) else WRONG_USAGE
     shown = bound.arguments.get("shown", Shown())
-    with _terminate_as_interrupt(), warnings.catch_warnings():
+    with _terminate_as_interrupt(), _notices_shown(shown), warnings.catch_warnings():
         if not shown.debug:
             warnings.simplefilter("ignore")
         return _call(verb, lambda: command(*bound.args, **bound.kwargs), shown)
@@ -75,6 +76,19 @@ def _refuse(tokens: Sequence[str], error: CycloptsError) -> int:
     if "--json" in tokens:
         print(failure_json(words, message, WRONG_USAGE, seconds=0.0))
     return WRONG_USAGE
+
+
+@contextmanager
+def _notices_shown(shown: Shown) -> Iterator[None]:
+    """Print what the library logs as a warning on stderr, one line each."""
+    logger, handler = logging.getLogger("galsmith"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    handler.setLevel(logging.ERROR if shown.quiet else logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -6,18 +6,19 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.cli.outcome import Outcome
-from galsmith.execution import ProgressCallback
 
 
 def outcome_of_table(table: QTable, output: Path) -> Outcome:
-    """Say how many galaxies were measured, and how many of them without a flag."""
-    clean = int(np.count_nonzero(np.asarray(table["flag"]) == 0)) if len(table) else 0
+    """Say how many galaxies were measured, and which flags they got."""
+    flags = flag_counts(table)
+    without = int(np.count_nonzero(np.asarray(table["flag"]) == 0))
+    said = ", ".join(f"{name} {count:,}" for name, count in flags.items()) or "none"
     return Outcome(
         verb="measure",
-        summary=f"{len(table):,} galaxies, {clean:,} of them without any flag",
+        summary=f"{len(table):,} galaxies (flags: {said})",
         output=output,
         content_hash=str(table.meta.get("content_hash", "")),
-        numbers={"n_measured": len(table), "n_without_flag": clean, "flags": flag_counts(table)},
+        numbers={"n_galaxies": len(table), "n_without_flag": without, "flags": flags},
     )
 
 
@@ -27,16 +28,3 @@ def flag_counts(table: QTable) -> dict[str, int]:
     found, counts = np.unique([name for name in names if name], return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return {str(found[position]): int(counts[position]) for position in order}
-
-
-def measured_first(
-    path: Path, output: Path, *, workers: int, limit: int | None, progress: ProgressCallback
-) -> Path:
-    """Return the table at `path`; a store is measured first, into `output`, unless that was done before."""
-    from galsmith.data.store import is_store
-    from galsmith.measure import measure
-
-    if not is_store(path):
-        return path
-    measure(path, output, workers=workers, limit=limit, overwrite=output.exists(), progress=progress)
-    return output

@@ -185,13 +185,13 @@ def _measured(demo: Demo, store: Path, table: Path, *, limit: int) -> None:
 
 
 def _measuring_rate(demo: Demo, *, workers: int) -> float:
-    """Galaxies a second on all cores, from measuring a few of the drawn ones."""
+    """Galaxies a second on all cores, from measuring a few of the reference set."""
     from galsmith.measure import measure
 
-    watch = _Stopwatch()
     count = demo_plan.N_TIMED_PER_WORKER * workers
+    watch = _Stopwatch(n_warming_up=count // 2)
     measure(
-        demo.folder.generated_set,
+        demo.folder.reference_set,
         demo.folder.timing,
         workers=workers,
         limit=count,
@@ -202,9 +202,16 @@ def _measuring_rate(demo: Demo, *, workers: int) -> float:
 
 
 class _Stopwatch:
-    """Takes the rate between the first galaxies and the last, so that starting the workers does not count."""
+    """Takes the rate after the first galaxies, so that starting the workers does not count.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    n_warming_up : int
+        How many galaxies are not timed.
+    """
+
+    def __init__(self, *, n_warming_up: int) -> None:
+        self._n_warming_up = n_warming_up
         self._started = time.monotonic()
         self._marks: list[tuple[float, float]] = []
 
@@ -218,7 +225,8 @@ class _Stopwatch:
         """Galaxies a second."""
         if not self._marks:
             return 0.0
-        (first, done_first), (last, done_last) = self._marks[0], self._marks[-1]
+        warm = next((mark for mark in self._marks if mark[1] >= self._n_warming_up), self._marks[-1])
+        (first, done_first), (last, done_last) = warm, self._marks[-1]
         if done_last > done_first and last > first:
             return (done_last - done_first) / (last - first)
         return done_last / (last - self._started)

@@ -5,8 +5,9 @@ from pathlib import Path
 from astropy.table import QTable
 
 from galsmith.cli.comparisons import mean_numbers
-from galsmith.cli.describe.record import Description, counts_text, provenance_rows
-from galsmith.cli.tables import flag_counts, outcome_of_table
+from galsmith.cli.describe.record import Description, provenance_rows
+from galsmith.cli.tables import outcome_of_table
+from galsmith.files import sha256_of_file
 from galsmith.provenance import Provenance
 
 
@@ -19,7 +20,7 @@ def describe_table(path: Path) -> Description:
     made_by = table.meta.get("provenance")
     rows = [
         ("measured", outcome.summary),
-        ("flags", counts_text(flag_counts(table))),
+        ("segmentation", str(table.meta.get("segmentation", ""))),
         ("properties", " ".join(_with_unit(table, name) for name in table.colnames)),
         *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
@@ -41,7 +42,7 @@ def describe_comparison(path: Path) -> Description:
         *((f"  {item.name}", f"{item.value:.3f} (floor {item.floor:.3f})") for item in comparison.distances),
         *provenance_rows(comparison.provenance),
     ]
-    return Description("comparison", rows, numbers=mean_numbers(comparison))
+    return Description("comparison", rows, sha256_of_file(path), mean_numbers(comparison))
 
 
 def describe_report(path: Path) -> Description:

@@ -31,9 +31,9 @@ class Description:
     content_hash: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_lines(self) -> list[str]:
+    def to_lines(self, more_rows: Sequence[tuple[str, str]] = ()) -> list[str]:
         """Lines with aligned labels."""
-        rows = [("what", self.kind), *self.rows]
+        rows = [("what", self.kind), *self.rows, *more_rows]
         if self.content_hash:
             rows.append(("content hash", self.content_hash))
         width = max(len(label) for label, _ in rows)

@@ -11,6 +11,9 @@ from galsmith.files import read_json
 from galsmith.provenance import Provenance
 from galsmith.settings import read_recipe
 
+PAGE_FILE, FORMAT_NAME = "snapshot.json", "galsmith snapshot"
+SHOWN_ELSEWHERE = ("provenance", "recipe")  # the provenance states the same settings
+
 
 def describe_recipe(path: Path) -> Description:
     """Describe a recipe: its settings as they stand in the file."""
@@ -24,29 +27,29 @@ def describe_run(path: Path) -> Description:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path / 'settings.toml'}: not valid TOML ({error}); train again") from error
     last = _last_log_line(path / "log.jsonl")
-    rows = [
-        ("last log line", ", ".join(f"{name} {_short(value)}" for name, value in last.items())),
-        *flat_settings(settings),
-    ]
-    if not (path / "snapshot" / "snapshot.json").is_file():
-        return Description("run without a snapshot yet", rows, numbers=last)
+    log = ("last log line", ", ".join(f"{name} {_short(value)}" for name, value in last.items()))
+    if not (path / "snapshot" / PAGE_FILE).is_file():
+        return Description("run without a snapshot yet", [log, *flat_settings(settings)], numbers=last)
     snapshot = describe_snapshot(path / "snapshot")
-    return Description("run", [*rows, *snapshot.rows], snapshot.content_hash, {**last, **snapshot.numbers})
+    return Description("run", [log, *snapshot.rows], snapshot.content_hash, {**last, **snapshot.numbers})
 
 
 def describe_snapshot(path: Path) -> Description:
     """Describe a snapshot by the page beside its weights."""
-    page = read_json(path / "snapshot.json")
-    card = dict(page.get("card", {}))
-    made_by = card.pop("provenance", None)
-    provenance = Provenance.from_dict(made_by) if isinstance(made_by, dict) and "verb" in made_by else None
+    page = read_json(path / PAGE_FILE)
+    if page.get("format") != FORMAT_NAME:
+        raise InputError(f"{path / PAGE_FILE}: not a galsmith snapshot; wanted one that galsmith train wrote")
+    card, made_by = page["card"], page["card"].get("provenance")
+    facts = {name: value for name, value in card.items() if name not in SHOWN_ELSEWHERE and value is not None}
     rows = [
-        ("family", str(page.get("model", {}).get("family", ""))),
-        *((f"  {name}", value) for name, value in flat_settings(card)),
-        *provenance_rows(provenance),
+        ("family", str(page["model"]["family"])),
+        *flat_settings(facts),
+        *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
+    training = card.get("training", {})
+    numbers = {name: training[name] for name in ("is_finished", "images_seen") if name in training}
     return Description(
-        "snapshot", rows, str(page.get("tensors_sha256", "")), {"images_seen": card.get("images_seen")}
+        "snapshot", rows, str(page["tensors_sha256"]), {**numbers, "family": page["model"]["family"]}
     )
 
 

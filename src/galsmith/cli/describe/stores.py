@@ -7,6 +7,7 @@ from galsmith.cli.stores import bands_text, sizes_text, split_counts
 from galsmith.data.store import open_store, read_description
 from galsmith.files import read_json
 from galsmith.images import ImageSet
+from galsmith.provenance import Provenance
 
 
 def describe_store(path: Path) -> Description:
@@ -49,3 +50,15 @@ def _scale_text(images: ImageSet) -> str:
         return "differs by image: column pixel_scale_arcsec"
     texts = [f"{angle:g} arcsec per pixel" if angle is not None else "not known"]
     return ", ".join([*texts, f"{length:g} kpc per pixel"] if length is not None else texts)
+
+
+def describe_cutouts(path: Path) -> Description:
+    """Describe a folder of FITS cutouts that ``galsmith sample --format fits`` wrote."""
+    mark = read_json(path / "sampling.json")
+    made_by = mark.get("provenance")
+    rows = [
+        ("galaxies", f"{mark.get('n_images', '?')}, one file each"),
+        ("finished", "yes" if mark.get("is_finished") else "no: run the command that makes it again"),
+        *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
+    ]
+    return Description("folder of FITS cutouts", rows, numbers={"n_images": mark.get("n_images")})
