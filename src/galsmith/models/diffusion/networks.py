@@ -144,7 +144,8 @@ class UNet(torch.nn.Module):
         dropout : torch.Generator, optional
             Draws what is left out; None leaves nothing out.
         """
-        embedding = self._embedding(noise_condition, scalars, shown)
+        with torch.autocast(pixels.device.type, enabled=False):
+            embedding = self._embedding(noise_condition, scalars, shown)
         values = functional.pixel_unshuffle(pixels, self.patch)
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         values = self.enter(values.contiguous(memory_format=torch.channels_last))

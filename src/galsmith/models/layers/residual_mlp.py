@@ -60,10 +60,16 @@ class ResidualMlp(torch.nn.Module):
         Width of the layers and number of blocks.
     chance : torch.Generator
         Draws the first weights; the output starts at zero.
+
+    Attributes
+    ----------
+    trunk_dtype : torch.dtype
+        bfloat16 multiplies the blocks' matrices in it; the first and the last layer stay float32.
     """
 
     def __init__(self, n_values: int, *, width: int, depth: int, chance: torch.Generator) -> None:
         super().__init__()
+        self.trunk_dtype = torch.float32
         self.fourier = FourierFeatures(FOURIER_WIDTH, bandwidth=FOURIER_BANDWIDTH, chance=chance)
         self.embed = Dense(FOURIER_WIDTH, STEERING_WIDTH, gain=1.0, chance=chance)
         self.shift = Dense(STEERING_WIDTH, width, gain=1.0, chance=chance)
@@ -75,6 +81,8 @@ class ResidualMlp(torch.nn.Module):
         """Map [galaxy, n_values] and the noise condition [galaxy] to [galaxy, n_values]."""
         embedding = functional.silu(self.embed(self.fourier(noise_condition)))
         hidden = self.enter(values) + self.shift(embedding)
-        for block in self.blocks:
-            hidden = block(hidden, embedding)
-        return self.leave(hidden)
+        half = self.trunk_dtype != torch.float32
+        with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
+            for block in self.blocks:
+                hidden = block(hidden, embedding)
+        return self.leave(hidden.float())

@@ -25,6 +25,7 @@ from galsmith.models.protocols import TrainingBatches
 
 LARGEST_EXACT_BLOCK = 3072
 SMALLEST_RELATIVE_VARIANCE = 1e-10
+ROUNDING = 1e-12
 ITERATION_PASSES = 4
 EXTRA_DIRECTIONS = 32
 BlockFit = tuple[torch.Tensor, torch.Tensor]
@@ -125,7 +126,8 @@ def fit_symmetric_basis(
     """
     sizes = block_sizes(n_bands=n_bands, size_pix=size_pix)
     mean, fits = _fitted_blocks(batches, sizes=sizes, n_components=n_components, n_images=n_images)
-    counts = _counts_kept([variance for variance, _ in fits], n_components)
+    rounding = ROUNDING * float(mean @ mean)
+    counts = _counts_kept([variance for variance, _ in fits], n_components, rounding=rounding)
     basis = SymmetricBasis(n_bands=n_bands, size_pix=size_pix, counts=counts)
     basis.mean.copy_(mean)
     deviations = []
@@ -234,13 +236,13 @@ def _covariance_times(
     return product / count
 
 
-def _counts_kept(variances: list[torch.Tensor], n_components: int) -> list[int]:
+def _counts_kept(variances: list[torch.Tensor], n_components: int, *, rounding: float) -> list[int]:
     """Components to keep a copy of each block, the strongest first, pairs together."""
     ranked = sorted(
         ((float(value), position) for position, block in enumerate(variances) for value in block),
         reverse=True,
     )
-    threshold = SMALLEST_RELATIVE_VARIANCE * (ranked[0][0] if ranked else 0.0)
+    threshold = max(SMALLEST_RELATIVE_VARIANCE * ranked[0][0], rounding)
     counts, used = [0] * len(variances), 0
     for value, position in ranked:
         copies = PARITY_BLOCKS[position].copies

@@ -109,19 +109,16 @@ def build_trainer(
     Raises
     ------
     SettingsError
-        If the images' side is odd, or `precision` is not float32.
+        If the images' side is odd.
     InputError
         If there is no training image, or pixels are not finite.
     """
-    if precision != "float32":
-        raise SettingsError(
-            f"precision is {precision!r}: pca_diffusion trains in float32, which is as fast for it; use --precision float32"
-        )
     generator = (
         _fitted_generator(config, description, training_batches, seed=seed)
         if state is None
         else build_generator(config, description, state["generator"])
     )
+    generator.network.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     trainer = PcaTrainer(generator.to(device), config)
     if state is not None:
         trainer.load_state_dict(state)

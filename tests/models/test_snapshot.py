@@ -1,0 +1,136 @@
+"""Snapshots come back whole, are replaced in one step, and refuse what they cannot vouch for."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from galsmith.errors import InputError
+from galsmith.models import snapshot as snapshot_module
+from galsmith.models.families import FAMILIES
+from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
+
+
+@pytest.fixture
+def facts(description_of, training_blobs, transform):
+    """Everything but the generator and its config."""
+    return {
+        "description": description_of(training_blobs),
+        "transform": transform,
+        "card": {"images_seen": 7, "flux_unit": "nJy"},
+    }
+
+
+@pytest.fixture
+def saved(tmp_path, build, training_blobs, facts):
+    """Save a tiny generator of a family; gives (folder, generator)."""
+
+    def save(family="pca_diffusion", seed=0, folder=tmp_path / "snapshot"):
+        generator = build(family, training_blobs, seed=seed).generator.eval()
+        save_snapshot(folder, generator, config=generator.config, **facts)
+        return folder, generator
+
+    return save
+
+
+def rewritten(folder, change_page=None, change_tensors=None):
+    """Write the weights file anew with a changed page or tensors, as a faulty program would."""
+    path = folder / "snapshot.safetensors"
+    with safe_open(path, framework="pt") as stream:
+        page = json.loads(stream.metadata()["galsmith"])
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
+    if change_page:
+        change_page(page)
+    if change_tensors:
+        change_tensors(tensors)
+    save_file(tensors, path, metadata={"galsmith": json.dumps(page)})
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_snapshot_draws_what_its_generator_drew(saved, name, tiny_configs, facts):
+    folder, generator = saved(name)
+    loaded = load_snapshot(folder)
+    assert torch.equal(loaded.generator.sample([3, 4]).pixels, generator.sample([3, 4]).pixels)
+    assert loaded.family == name
+    assert loaded.config == tiny_configs[name]
+    assert loaded.description == facts["description"]
+    assert loaded.transform == facts["transform"]
+    assert loaded.card == facts["card"]
+    assert not loaded.generator.training
+
+
+def test_the_page_beside_it_says_the_same(saved):
+    folder, _ = saved()
+    page = json.loads((folder / "snapshot.json").read_text())
+    assert page == read_snapshot_page(folder)
+    assert page["format_version"] == 1
+    assert page["model"]["family"] == "pca_diffusion"
+
+
+def test_saving_again_replaces_it_and_leaves_no_other_file(saved):
+    folder, _ = saved()
+    _, second = saved(seed=1)
+    assert torch.equal(load_snapshot(folder).generator.sample([3]).pixels, second.sample([3]).pixels)
+    assert sorted(path.name for path in folder.iterdir()) == ["snapshot.json", "snapshot.safetensors"]
+
+
+def test_a_writer_killed_midway_leaves_the_old_snapshot(saved, monkeypatch):
+    folder, first = saved()
+
+    def interrupted(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(snapshot_module, "save_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        saved(seed=1)
+    assert torch.equal(load_snapshot(folder).generator.sample([3]).pixels, first.sample([3]).pixels)
+
+
+def test_a_missing_snapshot_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"snapshot.safetensors: there is no snapshot; train one"):
+        load_snapshot(tmp_path)
+
+
+def test_a_truncated_file_is_refused(saved):
+    folder, _ = saved()
+    path = folder / "snapshot.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="not a readable snapshot"):
+        load_snapshot(folder)
+
+
+def test_changed_weights_are_refused(saved):
+    folder, _ = saved()
+    rewritten(folder, change_tensors=lambda tensors: tensors["network.leave.weight"].add_(0.1))
+    with pytest.raises(InputError, match="damaged, its weights do not match their hash"):
+        load_snapshot(folder)
+
+
+def test_another_format_version_is_refused(saved):
+    folder, _ = saved()
+    rewritten(folder, change_page=lambda page: page.update(format_version=2))
+    with pytest.raises(InputError, match="has snapshot format version 2, this galsmith reads version 1"):
+        load_snapshot(folder)
+
+
+def test_a_safetensors_file_of_others_is_refused(tmp_path):
+    save_file({"weight": torch.ones(3)}, tmp_path / "snapshot.safetensors")
+    with pytest.raises(InputError, match="not a galsmith snapshot"):
+        read_snapshot_page(tmp_path)
+
+
+def test_an_unknown_family_is_refused(saved):
+    folder, _ = saved()
+    rewritten(folder, change_page=lambda page: page["model"].update(family="gan"))
+    with pytest.raises(InputError, match=r"cannot be used by this galsmith .*model.family is 'gan'"):
+        load_snapshot(folder)
+
+
+def test_weights_of_another_shape_are_refused(saved):
+    folder, _ = saved()
+    rewritten(folder, change_page=lambda page: page["model"].update(width=64))
+    with pytest.raises(InputError, match="cannot be used by this galsmith"):
+        load_snapshot(folder)

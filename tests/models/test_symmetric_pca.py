@@ -1,0 +1,170 @@
+"""The parity trick against brute force on all eight copies, and signs on coefficients against turned pixels."""
+
+import numpy as np
+import pytest
+import torch
+
+from galsmith.errors import InputError
+from galsmith.models.layers import symmetric_pca
+from galsmith.models.layers.d4 import (
+    apply_d4,
+    block_sizes,
+    elements_from_normal,
+    join_parities,
+    split_by_parity,
+)
+from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.symmetric_pca import fit_symmetric_basis
+from galsmith.models.protocols import NetworkBatch
+
+N, BANDS, SIZE = 300, 2, 8
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    chance = generator_from_seed(0)
+    mix = torch.randn(SIZE, SIZE, generator=chance)
+    return torch.randn(N, BANDS, SIZE, SIZE, generator=chance) @ mix + 1.0
+
+
+def in_chunks(images: torch.Tensor):
+    def batches():
+        for chunk in images.split(64):
+            yield NetworkBatch(chunk, torch.empty(len(chunk), 0))
+
+    return batches
+
+
+def fitted(images: torch.Tensor, n_components: int):
+    return fit_symmetric_basis(
+        in_chunks(images), n_bands=BANDS, size_pix=SIZE, n_components=n_components, n_images=N
+    )
+
+
+@pytest.fixture(scope="module")
+def brute_force(images) -> np.ndarray:
+    """Eigenvalues of the covariance of all eight copies of every image, falling."""
+    copies = torch.cat([apply_d4(images, torch.full((N,), element)) for element in range(8)])
+    return np.linalg.eigvalsh(np.cov(copies.flatten(1).double().numpy().T, bias=True))[::-1]
+
+
+def test_the_elements_are_the_eight_turns_and_reflections_of_numpy():
+    image = torch.arange(9.0).reshape(1, 1, 3, 3)
+    ours = {tuple(apply_d4(image, torch.tensor([element])).flatten().tolist()) for element in range(8)}
+    plain = image[0, 0].numpy()
+    theirs = {tuple(np.rot90(side, turns).flatten()) for side in (plain, plain.T) for turns in range(4)}
+    assert ours == theirs
+
+
+def test_each_image_gets_its_own_element(images):
+    elements = torch.arange(8).repeat(2)
+    together = apply_d4(images[:16], elements)
+    for position in range(16):
+        alone = apply_d4(images[position : position + 1], elements[position : position + 1])
+        assert torch.equal(together[position], alone[0])
+
+
+def test_elements_are_equally_likely():
+    normal = torch.randn(80_000, generator=generator_from_seed(1))
+    counts = torch.bincount(elements_from_normal(normal), minlength=8)
+    assert len(counts) == 8
+    assert counts.double().div(10_000).tolist() == pytest.approx([1.0] * 8, abs=0.05)
+
+
+def test_the_parity_blocks_are_an_orthonormal_basis(images):
+    blocks = split_by_parity(images.double())
+    assert [block.shape[2] for block in blocks] == block_sizes(n_bands=BANDS, size_pix=SIZE)
+    assert sum(block[0].numel() for block in blocks) == BANDS * SIZE**2
+    power = sum((block**2).sum() for block in blocks)
+    assert power == pytest.approx(float((images.double() ** 2).sum()), rel=1e-12)
+    back = join_parities(blocks, n_bands=BANDS, size_pix=SIZE)
+    torch.testing.assert_close(back, images.double())
+
+
+def test_variances_equal_those_of_all_eight_copies(images, brute_force):
+    basis = fitted(images, BANDS * SIZE**2)
+    ours = np.sort(basis.deviations.double().numpy() ** 2)[::-1]
+    assert len(ours) == BANDS * SIZE**2
+    np.testing.assert_allclose(ours, brute_force, rtol=1e-5)
+
+
+def test_variances_of_the_images_alone_differ(images, brute_force):
+    plain = np.linalg.eigvalsh(np.cov(images.flatten(1).double().numpy().T, bias=True))[::-1]
+    assert np.abs(plain / brute_force - 1).max() > 0.2
+
+
+def test_all_components_give_the_images_back_and_few_lose_the_least(images, brute_force):
+    whole = fitted(images, BANDS * SIZE**2)
+    torch.testing.assert_close(whole.decode(whole.encode(images)), images, rtol=0, atol=1e-4)
+    few = fitted(images, 40)
+    assert few.n_coefficients in (39, 40)
+    copies = torch.cat([apply_d4(images, torch.full((N,), element)) for element in range(8)])
+    lost = ((few.decode(few.encode(copies)) - copies) ** 2).sum(dim=(1, 2, 3)).mean()
+    assert float(lost) == pytest.approx(brute_force[few.n_coefficients :].sum(), rel=0.02)
+
+
+def test_coefficients_have_the_stated_deviations_and_no_mean(images):
+    basis = fitted(images, 40)
+    copies = torch.cat([apply_d4(images, torch.full((N,), element)) for element in range(8)])
+    coefficients = basis.encode(copies).double()
+    deviations = basis.deviations.double()
+    torch.testing.assert_close(
+        coefficients.mean(dim=0) / deviations, torch.zeros(40, dtype=torch.float64), rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close((coefficients**2).mean(dim=0).sqrt(), deviations, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("element", range(8))
+def test_turning_coefficients_is_turning_pixels(images, element):
+    basis = fitted(images, 50)
+    elements = torch.full((N,), element)
+    on_pixels = basis.encode(apply_d4(images, elements))
+    on_coefficients = basis.turned(basis.encode(images), elements)
+    torch.testing.assert_close(on_coefficients, on_pixels, rtol=0, atol=1e-4)
+    drawn = basis.decode(on_coefficients)
+    torch.testing.assert_close(
+        drawn, apply_d4(basis.decode(basis.encode(images)), elements), rtol=0, atol=1e-4
+    )
+
+
+def test_large_blocks_are_solved_by_iteration_to_the_same_components(images, monkeypatch):
+    exact = fitted(images, 12)
+    monkeypatch.setattr(symmetric_pca, "LARGEST_EXACT_BLOCK", 4)
+    iterated = fitted(images, 12)
+    assert iterated.counts == exact.counts
+    torch.testing.assert_close(iterated.deviations, exact.deviations, rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        iterated.decode(iterated.encode(images)), exact.decode(exact.encode(images)), rtol=0, atol=1e-2
+    )
+
+
+def test_directions_without_variance_are_left_out():
+    chance = generator_from_seed(2)
+    shapes = torch.randn(3, 1, SIZE, SIZE, generator=chance)
+    images = torch.einsum("ns,sbyx->nbyx", torch.randn(N, 3, generator=chance), shapes)
+    basis = fit_symmetric_basis(in_chunks(images), n_bands=1, size_pix=SIZE, n_components=60, n_images=N)
+    assert 0 < basis.n_coefficients <= 24  # three shapes in eight orientations
+
+
+def test_only_the_first_images_are_fitted_on(images):
+    spoiled = images.clone()
+    spoiled[100:] *= 100
+    first = fit_symmetric_basis(
+        in_chunks(spoiled), n_bands=BANDS, size_pix=SIZE, n_components=9, n_images=100
+    )
+    alone = fit_symmetric_basis(
+        in_chunks(images[:100]), n_bands=BANDS, size_pix=SIZE, n_components=9, n_images=N
+    )
+    torch.testing.assert_close(first.deviations, alone.deviations)
+
+
+def test_pixels_that_are_not_finite_are_refused(images):
+    spoiled = images.clone()
+    spoiled[7, 0, 0, 0] = float("nan")
+    with pytest.raises(InputError, match="training pixels are not all finite"):
+        fitted(spoiled, 5)
+
+
+def test_an_empty_training_set_is_refused():
+    with pytest.raises(InputError, match="the training split has no images"):
+        fit_symmetric_basis(lambda: iter([]), n_bands=1, size_pix=SIZE, n_components=3, n_images=N)
