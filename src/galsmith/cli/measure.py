@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import SHOWN_ALL, Limit, Output, Overwrite, Shown, Workers, worker_count
+from galsmith.cli.options import (
+    NO_SETTINGS,
+    SHOWN_ALL,
+    Limit,
+    Output,
+    Overwrite,
+    Sets,
+    Shown,
+    Workers,
+    worker_count,
+)
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith measure galaxies -o galaxies.parquet --workers 2 --limit 500"
@@ -19,13 +29,17 @@ def measure(
     workers: Workers = None,
     limit: Limit = None,
     engine: Annotated[Literal["statmorph"], Parameter(help="What measures.")] = "statmorph",
+    settings: Sets = NO_SETTINGS,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Measure the galaxies of a store into a Parquet table; an interrupted run goes on when repeated."""
     from galsmith.cli.tables import outcome_of_table
+    from galsmith.measure import MeasureSettings
     from galsmith.measure import measure as measure_images
+    from galsmith.settings import apply_overrides, typed_settings
 
+    chosen = typed_settings(MeasureSettings, apply_overrides({}, settings), source="--set")
     with shown.progress() as progress:
         table = measure_images(
             store,
@@ -33,6 +47,7 @@ def measure(
             engine=engine,
             workers=worker_count(workers),
             limit=limit,
+            settings=chosen,
             overwrite=overwrite,
             progress=progress,
         )

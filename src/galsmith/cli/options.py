@@ -21,7 +21,7 @@ Sets = Annotated[
     list[str],
     Parameter(
         name="--set",
-        help="Change one setting of the recipe, as section.key=value; may be repeated.",
+        help="Change one setting, as key=value or table.key=value; may be repeated.",
         show_default=False,
     ),
 ]
