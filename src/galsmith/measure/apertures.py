@@ -1,7 +1,8 @@
 """Circular and elliptical apertures that compute their pixel weights once; what statmorph asks of photutils.
 
 The weights are photutils' own exact overlaps (BSD-3-Clause), taken over the part of the aperture that lies
-on the image and kept for the next sum over the same aperture.
+on the image and kept for the next sum over the same aperture. Sums are NumPy's float64, which a float32 sky cannot round down
+as it does a Python number.
 """
 
 import math
@@ -42,21 +43,21 @@ class Aperture:
 
     def area_overlap(
         self, data: Array, *, mask: NDArray[np.bool_] | None = None, method: str = "exact"
-    ) -> float:
+    ) -> np.float64:
         """Area on the image and off the mask, in pixels; NaN where they do not meet."""
         box, weights = self._weights(data.shape)
         if box is None:
-            return float("nan")
+            return np.float64(np.nan)
         if mask is not None and mask[box].any():
             weights = np.where(mask[box], 0.0, weights)
-        return float(np.sum(weights))
+        return np.float64(np.sum(weights))
 
-    def do_photometry(self, data: Array, *, method: str = "exact") -> tuple[list[float], list[float]]:
+    def do_photometry(self, data: Array, *, method: str = "exact") -> tuple[list[np.float64], list[float]]:
         """Weighted sum of the pixels in photutils' form, a list of sums and an empty one of errors."""
         box, weights = self._weights(data.shape)
         if box is None:
-            return [float("nan")], []
-        return [float((data[box] * weights)[weights > 0].sum())], []
+            return [np.float64(np.nan)], []
+        return [np.float64((data[box] * weights)[weights > 0].sum())], []
 
     def _grid(self, edges: Edges, shape: Any) -> Array:
         """Overlap of each pixel with a region about the origin; a kind of aperture says how."""

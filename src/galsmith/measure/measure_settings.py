@@ -26,8 +26,9 @@ class MeasureSettings(Settings):
     psf_fwhm_pix : float or None
         Width of a Gaussian point spread function that the Sérsic fit takes into account.
     subtract_background : bool or None
-        Whether the sigma-clipped mean of an image is taken off before its morphology is measured. None
-        does so for pictures (flux unit ``"display"``), whose sky is not zero, and for nothing else.
+        Whether the median of a stamp's border is taken off before its morphology is measured. None does so
+        for pictures (flux unit ``"display"``), whose sky is not zero, and for nothing else: on EFIGI's
+        pictures 29 of 30 Petrosian radii are meaningless without it.
     threshold_sigma : float
         A source lies this many standard deviations above the sky.
     minimum_pixels : int

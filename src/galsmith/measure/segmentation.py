@@ -12,6 +12,7 @@ from galsmith.measure.measure_settings import MeasureSettings
 
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10
+BORDER_FRACTION = 16
 EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 
 RECIPE = (
@@ -59,6 +60,20 @@ def clipped_background(stamp: NDArray[np.float64]) -> Background:
             stamp, masked=False, return_bounds=False
         )
         return Background(float(np.nanmean(clipped)), float(np.nanstd(clipped)))
+
+
+def border_level(stamp: NDArray[np.float64]) -> float:
+    """Median of the pixels along the four sides of a stamp, a sixteenth of its side deep: the sky of a picture.
+
+    The galaxy reaches the border last, so this lies below the clipped mean of the whole stamp, which the
+    wings of a galaxy lift. NaN where no such pixel is finite.
+    """
+    inner = np.zeros(stamp.shape, dtype=bool)
+    rows, columns = (max(1, side // BORDER_FRACTION) for side in stamp.shape)
+    inner[rows:-rows, columns:-columns] = True
+    border = stamp[~inner]
+    border = border[np.isfinite(border)]
+    return float(np.median(border)) if border.size else float("nan")
 
 
 def largest_source(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from galsmith.errors import SettingsError
 from galsmith.measure.measure_settings import MeasureSettings
 from galsmith.measure.properties import PROPERTIES
-from galsmith.measure.segmentation import clipped_background, segment
+from galsmith.measure.segmentation import border_level, segment
 
 LOGGER = logging.getLogger("galsmith")
 
@@ -138,7 +138,7 @@ def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettin
 def _measure_into(result: Measured, image: NDArray[np.float64], settings: MeasureSettings) -> None:
     """Segment, measure and note what came out."""
     if settings.subtract_background:
-        image = image - clipped_background(image).mean
+        image = image - border_level(image)
     segmentation_map, reason = segment(image, settings)
     if segmentation_map is None:
         result.flag = CATASTROPHIC

@@ -1,0 +1,62 @@
+"""The list of properties: complete, consistent and the same as the documentation."""
+
+from pathlib import Path
+
+import pytest
+
+from galsmith.measure import PROPERTIES, properties_markdown, property_of_column
+
+# Holzschuh et al. (2022), section 4.1.1 and appendix B.
+PAPER_LIST = {
+    "asymmetry",
+    "smoothness",
+    "concentration",
+    "gini",
+    "m20",
+    "r_half_pix",
+    "sersic_index",
+    "orientation_rad",
+    "ellipticity",
+    "elongation",
+    "bulge_statistic",
+}
+
+
+def test_the_headline_holds_the_papers_morphology_and_one_power_binning():
+    headline = {entry.name for entry in PROPERTIES if entry.headline}
+    assert {name for name in headline if not name.startswith("power_")} == PAPER_LIST
+    assert {name for name in headline if name.startswith("power_")} == {
+        f"power_wavelength_{mode:02d}" for mode in range(15)
+    }
+
+
+def test_names_are_unique_and_carry_their_unit():
+    names = [entry.name for entry in PROPERTIES]
+    assert len(set(names)) == len(names)
+    for entry in PROPERTIES:
+        assert entry.name.endswith("_pix") == (entry.unit == "pix"), entry.name
+        assert entry.name.endswith("_rad") == (entry.unit == "rad"), entry.name
+        assert (entry.period is not None) == entry.is_circular == (entry.unit == "rad"), entry.name
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("gini", "gini"),
+        ("power_wavelength_03", "power_wavelength_03"),
+        ("power_rings_14_g", "power_rings_14"),
+        ("power_wavelength_00_F814W_new", "power_wavelength_00"),
+    ],
+)
+def test_a_column_finds_its_property(column, name):
+    assert property_of_column(column).name == name
+
+
+@pytest.mark.parametrize("column", ["object_id", "flag", "power_wavelength_15", "power_other_01", "gini_g"])
+def test_other_columns_have_no_property(column):
+    assert property_of_column(column) is None
+
+
+def test_the_page_of_properties_is_rendered_from_the_list():
+    page = (Path(__file__).parents[2] / "docs" / "properties.md").read_text(encoding="utf-8")
+    assert properties_markdown().strip() in page

@@ -1,0 +1,193 @@
+"""A run of measure: the same table by any route, after an interruption, and refusals of what does not fit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
+
+from galsmith.data.store import write_store
+from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.images import image_set_from_arrays
+from galsmith.measure import MeasureSettings, measure, read_measurements
+from galsmith.measure.chunks import ImageChunk
+
+POWER = MeasureSettings(quantities=("power",))
+
+
+def _assert_same_table(one, other):
+    assert one.colnames == other.colnames
+    assert one.meta["content_hash"] == other.meta["content_hash"]
+    for name in one.colnames:
+        np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(other[name]), err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def store(noisy_set, tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("stores") / "store", noisy_set)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    return measure(store.path, tmp_path_factory.mktemp("tables") / "undisturbed.parquet")
+
+
+def _interrupt_after(n_galaxies):
+    def progress(event):
+        if event.done >= n_galaxies:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_an_undisturbed_one(store, undisturbed, tmp_path):
+    output = tmp_path / "table.parquet"
+    with pytest.raises(InterruptedRunError, match=r"stopped at 16 of 36 galaxies.*the same command goes on"):
+        measure(store, output, progress=_interrupt_after(16))
+    assert not output.exists()
+    assert [path.name for path in sorted((tmp_path / "table.parquet.partial").iterdir())] == [
+        "chunk-00000.parquet",
+        "settings.json",
+    ]
+    events = []
+    table = measure(store, output, progress=events.append)
+    assert [event.done for event in events] == [16, 32, 36]
+    assert {(event.stage, event.unit, event.total) for event in events} == {("measuring", "galaxies", 36)}
+    _assert_same_table(table, undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.parquet"]
+
+
+def test_an_unfinished_run_of_other_settings_is_refused_and_can_be_replaced(store, tmp_path):
+    output = tmp_path / "table.parquet"
+    with pytest.raises(InterruptedRunError):
+        measure(store, output, progress=_interrupt_after(16))
+    for change in ({"limit": 20}, {"settings": MeasureSettings(gain=2.0)}, {"settings": POWER}):
+        with pytest.raises(OutputExistsError, match="other images or settings"):
+            measure(store, output, **change)
+    table = measure(store, output, settings=POWER, overwrite=True)
+    assert len(table) == 36
+    assert not (tmp_path / "table.parquet.partial").exists()
+
+
+@pytest.mark.slow
+def test_processes_give_the_table_of_one(store, noisy_set, undisturbed, tmp_path):
+    _assert_same_table(measure(store.path, tmp_path / "two.parquet", workers=2), undisturbed)
+    in_memory = measure(noisy_set, tmp_path / "memory.parquet", workers=2)
+    for name in undisturbed.colnames:
+        np.testing.assert_array_equal(np.asarray(in_memory[name]), np.asarray(undisturbed[name]))
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_finished_chunk(store, undisturbed, tmp_path):
+    output = tmp_path / "table.parquet"
+    command = f"from galsmith.measure import measure; measure({store.path!r}, {str(output)!r})"
+    process = subprocess.Popen([sys.executable, "-c", command])
+    first = tmp_path / "table.parquet.partial" / "chunk-00000.parquet"
+    deadline = time.monotonic() + 240
+    while not first.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert first.exists()
+    assert not output.exists()
+    written = first.stat().st_mtime_ns
+    events = []
+    table = measure(store.path, output, progress=lambda event: events.append((event.done, first.exists())))
+    assert events[0][0] >= 16
+    assert written < output.stat().st_mtime_ns
+    _assert_same_table(table, undisturbed)
+
+
+def test_the_first_images_are_those_of_the_whole_run(store, undisturbed, tmp_path):
+    table = measure(store, tmp_path / "table.parquet", limit=5)
+    assert (table.meta["n_measured"], table.meta["n_images"]) == (5, 36)
+    np.testing.assert_array_equal(table["gini"], undisturbed["gini"][:5])
+
+
+def test_a_selection_of_a_store_is_what_is_measured(store, undisturbed, tmp_path):
+    table = measure(store.select([7, 2]), tmp_path / "table.parquet", settings=POWER)
+    assert table["object_id"].tolist() == ["00000007", "00000002"]
+    expected = np.asarray(undisturbed["power_rings_03"])[[7, 2]]
+    np.testing.assert_array_equal(table["power_rings_03"], expected)
+
+
+def test_an_existing_table_is_kept_unless_it_may_be_replaced(store, tmp_path):
+    output = tmp_path / "table.parquet"
+    measure(store, output, settings=POWER, limit=3)
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        measure(store, output, settings=POWER, limit=4)
+    assert len(read_measurements(output)) == 3
+    assert len(measure(store, output, settings=POWER, limit=4, overwrite=True)) == 4
+
+
+def test_several_bands_have_a_spectrum_each_and_morphology_of_one(noisy_stamps, tmp_path):
+    images = [np.stack([stamp, 2 * stamp, np.zeros_like(stamp)]) for stamp in noisy_stamps[:1]]
+    cube = image_set_from_arrays(images, bands=["g", "r", "z"], flux_unit="nJy")
+    table = measure(cube, tmp_path / "middle.parquet")
+    assert table.meta["band"] == "r"
+    assert {"power_wavelength_00_g", "power_rings_14_z"} <= set(table.colnames)
+    assert "power_wavelength_00" not in table.colnames
+    difference = table["power_rings_05_r"] - table["power_rings_05_g"]
+    np.testing.assert_allclose(difference, np.log10(2), atol=1e-6)
+    assert "no_power_wavelength_z" in table["flags"][0]
+    green = measure(cube, tmp_path / "g.parquet", settings=MeasureSettings(band="g"))
+    np.testing.assert_allclose(table["flux"].value, 2 * green["flux"].value, rtol=1e-5)
+    with pytest.raises(SettingsError, match=r"band 'G'.*they have g, r, z"):
+        measure(cube, tmp_path / "no.parquet", settings=MeasureSettings(band="G"))
+
+
+def test_pictures_lose_their_sky_and_other_images_keep_it(noisy_stamps, tmp_path):
+    lifted = [noisy_stamps[0] + 50]
+    for unit, subtracted in (("display", True), ("electron / s", False)):
+        images = image_set_from_arrays(lifted, bands=["r"], flux_unit=unit)
+        table = measure(images, tmp_path / f"{subtracted}.parquet")
+        assert table.meta["provenance"]["settings"]["subtract_background"] is subtracted
+        assert bool(abs(np.asarray(table["sky_mean"])[0]) < 3) is subtracted
+
+
+def test_images_of_differing_size_stand_in_one_table(noisy_stamps, tmp_path):
+    stamps = [noisy_stamps[0], noisy_stamps[1][4:-4, 4:-4], np.pad(noisy_stamps[2], 20)]
+    images = image_set_from_arrays(stamps, bands=["r"], flux_unit="nJy")
+    table = measure(images, tmp_path / "table.parquet", settings=POWER)
+    assert table["native_size_pix"].tolist() == [56, 48, 96]
+    assert np.isfinite(table["power_wavelength_14"]).all()
+
+
+def test_a_chunk_travels_with_its_own_images_or_with_the_name_of_its_store(noisy_set, store):
+    sent = ImageChunk(2, 4, noisy_set).__getstate__()
+    assert sent["images"] is None
+    assert len(sent["pixels"]) == 2
+    named = ImageChunk(2, 4, store, store=store.path).__getstate__()
+    assert (named["images"], named["pixels"]) == (None, None)
+    arrived = ImageChunk(**named)
+    np.testing.assert_array_equal(arrived.read()[1], noisy_set[3])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"limit": 0}, SettingsError, "limit is 0; wanted 1 or more"),
+        ({"engine": "statmorf"}, SettingsError, "did you mean 'statmorph'"),
+        ({"workers": 0}, SettingsError, "workers is 0"),
+    ],
+)
+def test_wrong_arguments_are_named(store, tmp_path, arguments, error, words):
+    with pytest.raises(error, match=words):
+        measure(store, tmp_path / "table.parquet", **arguments)
+    assert not (tmp_path / "table.parquet").exists()
+
+
+def test_wrong_files_are_named(store, tmp_path, noisy_set):
+    with pytest.raises(SettingsError, match=r"ends in \.parquet"):
+        measure(store, tmp_path / "table.csv")
+    with pytest.raises(InputError, match="no such store"):
+        measure(tmp_path / "nothing", tmp_path / "table.parquet")
+    with pytest.raises(InputError, match="nothing to measure"):
+        measure(noisy_set.select([]), tmp_path / "table.parquet")
+    assert list(Path(tmp_path).iterdir()) == []
