@@ -177,8 +177,13 @@ class StoreWriter:
         return parts, part_of, row_of
 
     def _write_part_file(self, path: Path, pixels: Pixels) -> None:
-        """Write one HDF5 file with one galaxy a chunk, atomically."""
-        with written_atomically(path) as temporary, h5py.File(temporary, "w") as part:
+        """Write one HDF5 file, atomically; HDF5 makes it in memory, as it crashes on a full disk."""
+        with written_atomically(path) as temporary:
+            temporary.write_bytes(self._part_content(pixels))
+
+    def _part_content(self, pixels: Pixels) -> bytes:
+        """Bytes of an HDF5 file with one galaxy a chunk."""
+        with h5py.File("part", "w", driver="core", backing_store=False, block_size=2**22) as part:
             data = part.create_dataset(
                 "image_array", data=np.asarray(pixels, dtype=np.float32), chunks=(1, *pixels.shape[1:])
             )
@@ -186,6 +191,9 @@ class StoreWriter:
             data.attrs["unit"] = self.header.flux_unit
             if self.header.pixel_scale_arcsec is not None:
                 data.attrs["image_scale"] = self.header.pixel_scale_arcsec
+            part.flush()
+            content: bytes = part.id.get_file_image()
+        return content
 
     def _joined(self) -> tuple[list[Part], QTable]:
         """All parts and catalog rows, with part numbers counted over the whole store."""

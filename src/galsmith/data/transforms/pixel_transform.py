@@ -252,6 +252,12 @@ def _surface_brightness(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels to stretch, [galaxy, band, y, x], and log flux [galaxy, band] of the native images."""
     stack = np.stack(resized).astype(np.float64)
+    finite = np.isfinite(stack).all(axis=(1, 2, 3))
+    if not finite.all():
+        raise InputError(
+            f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with --on-bad skip, or leave such images "
+            "out with --where"
+        )
     if not factor_flux:
         return stack, np.empty((len(images), 0))
     fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
