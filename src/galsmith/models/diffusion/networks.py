@@ -16,6 +16,7 @@ from galsmith.models.layers.magnitude_preserving import (
     silu,
     unit_pixels,
 )
+from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
 from galsmith.models.protocols import DataDescription, NetworkBatch
@@ -138,7 +139,7 @@ class UNet(torch.nn.Module):
         noise_condition : Tensor [galaxy]
             ln(noise level) / 4.
         scalars : Tensor [galaxy, scalar]
-            Standardized.
+            As normal numbers; see `NormalMarginals`.
         shown : Tensor [galaxy]
             1 where the scalars may be seen, else 0.
         dropout : torch.Generator, optional
@@ -207,6 +208,7 @@ class DiffusionGenerator(torch.nn.Module):
             if n_scalars
             else None
         )
+        self.marginals = NormalMarginals(n_scalars)
         self.register_buffer("sigma_data", torch.tensor(SIGMA_DATA))
         for layer in self.unet.modules():
             if isinstance(layer, MagnitudePreservingConv):
@@ -278,7 +280,7 @@ class DiffusionGenerator(torch.nn.Module):
             scalars = sample_heun(self.denoise_scalars, chance[:, :n_scalars] * amplitude, schedule)
             scalars = scalars / SIGMA_DATA
         else:
-            scalars = functional.pad(conditions.to(chance), (0, 0, 0, padding))
+            scalars = functional.pad(self.marginals.to_normal(conditions.to(chance)), (0, 0, 0, padding))
         shown = torch.ones(len(chance), device=chance.device)
         start = chance[:, n_scalars:-1].reshape(-1, n_bands, side, side) * amplitude
         pixels = sample_heun(
@@ -286,7 +288,10 @@ class DiffusionGenerator(torch.nn.Module):
         )
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
-        return NetworkBatch(pixels[: len(seeds)].contiguous(), scalars[: len(seeds)])
+        drawn = self.marginals.from_normal(scalars[: len(seeds)])
+        return NetworkBatch(
+            pixels[: len(seeds)].contiguous(), drawn if conditions is None else conditions.to(drawn)
+        )
 
 
 def _levels(

@@ -13,6 +13,7 @@ from galsmith.models.diffusion.networks import SIGMA_DATA, DiffusionGenerator
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
 from galsmith.models.layers.magnitude_preserving import force_unit_weights
+from galsmith.models.layers.marginals import fit_marginals
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.protocols import (
@@ -53,9 +54,10 @@ class DiffusionTrainer:
         """Both networks."""
         return self._generator
 
+    @torch.no_grad()
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
-        """Return the batch as it is: this family trains on pixels."""
-        return batch
+        """Map scalars to normal numbers; pixels stay as they are."""
+        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on pixels given scalars, and one on the scalars."""
@@ -157,7 +159,7 @@ def build_trainer(
     precision: Precision = "float32",
     state: Mapping[str, Any] | None = None,
 ) -> DiffusionTrainer:
-    """Start the networks; nothing is fitted. See `Family.build_trainer`.
+    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
 
     Raises
     ------
@@ -166,7 +168,10 @@ def build_trainer(
     """
     _check_size(config, description)
     chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    generator = DiffusionGenerator(config, description, chance=chance).to(device)
+    generator = DiffusionGenerator(config, description, chance=chance)
+    if state is None:
+        generator.marginals = fit_marginals(training_batches, len(description.scalar_names))
+    generator.to(device)
     generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     trainer = DiffusionTrainer(generator, config)
     if state is not None:

@@ -7,6 +7,7 @@ import torch
 from galsmith.errors import SettingsError
 from galsmith.models.layers.d4 import elements_from_normal
 from galsmith.models.layers.edm import denoised, noise_schedule, sample_heun
+from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
 from galsmith.models.layers.symmetric_pca import SymmetricBasis
@@ -24,10 +25,10 @@ class PcaGenerator(torch.nn.Module):
     ----------
     basis : SymmetricBasis
         Fitted components.
+    marginals : NormalMarginals
+        Fitted laws of the scalars.
     config : PcaDiffusionConfig
         Of the family.
-    n_scalars : int
-        Scalars a galaxy.
     chance : torch.Generator
         Draws the first weights.
 
@@ -43,21 +44,29 @@ class PcaGenerator(torch.nn.Module):
     scale: torch.Tensor
 
     def __init__(
-        self, basis: SymmetricBasis, config: PcaDiffusionConfig, *, n_scalars: int, chance: torch.Generator
+        self,
+        basis: SymmetricBasis,
+        marginals: NormalMarginals,
+        config: PcaDiffusionConfig,
+        *,
+        chance: torch.Generator,
     ) -> None:
         super().__init__()
         self.basis = basis
+        self.marginals = marginals
         self.config = config
-        self.n_scalars = n_scalars
+        n_scalars = len(marginals.quantiles)
         n_values = basis.n_coefficients + n_scalars
         self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=chance)
         whitened = (basis.deviations / basis.deviations.max()) ** config.whitening_power
         self.register_buffer("scale", basis.deviations / whitened)
         self.register_buffer("sigma_data", torch.cat([whitened, torch.full((n_scalars,), SCALAR_SIGMA)]))
 
-    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Map [galaxy, band, y, x] to half-whitened coefficients [galaxy, coefficient]."""
-        return self.basis.encode(pixels) / self.scale
+    def encode(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map pixels to half-whitened coefficients [galaxy, coefficient], and scalars to normal numbers."""
+        return NetworkBatch(
+            self.basis.encode(batch.pixels) / self.scale, self.marginals.to_normal(batch.scalars)
+        )
 
     def denoise(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
         """Estimate clean values [galaxy, value] of noisy ones at `noise_level` [galaxy]."""
@@ -113,4 +122,4 @@ class PcaGenerator(torch.nn.Module):
         """Compose images from values [galaxy, value]."""
         n_coefficients = self.basis.n_coefficients
         pixels = self.basis.decode(values[:, :n_coefficients] * self.scale)
-        return NetworkBatch(pixels, values[:, n_coefficients:] / SCALAR_SIGMA)
+        return NetworkBatch(pixels, self.marginals.from_normal(values[:, n_coefficients:] / SCALAR_SIGMA))

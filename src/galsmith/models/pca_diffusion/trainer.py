@@ -9,6 +9,7 @@ import torch
 from galsmith.errors import InputError, SettingsError
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
+from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.layers.symmetric_pca import SymmetricBasis, counts_in_state, fit_symmetric_basis
@@ -50,8 +51,8 @@ class PcaTrainer:
 
     @torch.no_grad()
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
-        """Map images to coefficients [galaxy, coefficient]; scalars stay."""
-        return NetworkBatch(self._generator.encode(batch.pixels), batch.scalars)
+        """Map images to coefficients [galaxy, coefficient] and scalars to normal numbers."""
+        return self._generator.encode(batch)
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on coefficients that `compacted` gave."""
@@ -135,9 +136,8 @@ def build_generator(
         size_pix=description.size_pix,
         counts=counts_in_state(state, "basis."),
     )
-    generator = PcaGenerator(
-        basis, config, n_scalars=len(description.scalar_names), chance=generator_from_seed(0)
-    )
+    marginals = NormalMarginals(len(description.scalar_names))
+    generator = PcaGenerator(basis, marginals, config, chance=generator_from_seed(0))
     generator.load_state_dict(state)
     return generator
 
@@ -157,7 +157,8 @@ def _fitted_generator(
     if basis.n_coefficients == 0:
         raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
     chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    return PcaGenerator(basis, config, n_scalars=len(description.scalar_names), chance=chance)
+    marginals = fit_marginals(batches, len(description.scalar_names))
+    return PcaGenerator(basis, marginals, config, chance=chance)
 
 
 def _check_size(description: DataDescription) -> None:

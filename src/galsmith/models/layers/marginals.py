@@ -1,0 +1,101 @@
+"""Scalars <-> standard normal numbers, column by column, through the quantiles of the training set.
+
+A network that draws normal numbers well then draws each scalar with the law it has in the training set, also where
+that law has edges (a magnitude limit) or lumps (a few native sizes), which a network alone would smear.
+"""
+
+import torch
+
+from galsmith.errors import InputError
+from galsmith.models.protocols import TrainingBatches
+
+N_KNOTS = 257
+IMAGES_FOR_FIT = 16384
+
+
+class NormalMarginals(torch.nn.Module):
+    """Monotone maps, one a scalar, piecewise linear between quantiles.
+
+    Parameters
+    ----------
+    n_scalars : int
+        Columns.
+
+    Attributes
+    ----------
+    quantiles : Tensor [scalar, knot], float32
+        Values of the scalar at `normal`; equal neighbors where many galaxies share one value.
+    normal : Tensor [knot], float32
+        Standard normal numbers of the knots, rising.
+    """
+
+    quantiles: torch.Tensor
+    normal: torch.Tensor
+
+    def __init__(self, n_scalars: int) -> None:
+        super().__init__()
+        self.register_buffer("normal", torch.linspace(-4.0, 4.0, N_KNOTS))
+        self.register_buffer("quantiles", self.normal.repeat(n_scalars, 1))
+
+    def to_normal(self, scalars: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, scalar] to standard normal numbers; a shared value goes to the middle of its range."""
+        columns = [
+            _interpolated(scalars[:, column].contiguous(), knots, self.normal)
+            for column, knots in enumerate(self.quantiles)
+        ]
+        return torch.stack(columns, dim=1) if columns else scalars
+
+    def from_normal(self, normal: torch.Tensor) -> torch.Tensor:
+        """Undo `to_normal`; beyond the outermost knots the last slope goes on."""
+        columns = [
+            _interpolated(normal[:, column].contiguous(), self.normal, knots)
+            for column, knots in enumerate(self.quantiles)
+        ]
+        return torch.stack(columns, dim=1) if columns else normal
+
+
+def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
+    """Fit the maps on the first 16,384 training images.
+
+    Raises
+    ------
+    InputError
+        If there are no images, or a scalar is not finite.
+    """
+    marginals = NormalMarginals(n_scalars)
+    if n_scalars == 0:
+        return marginals
+    parts: list[torch.Tensor] = []
+    count = 0
+    for batch in batches():
+        parts.append(batch.scalars.cpu().double())
+        count += len(parts[-1])
+        if count >= IMAGES_FOR_FIT:
+            break
+    if count == 0:
+        raise InputError("the training split has no images; the scalars' laws cannot be fitted")
+    scalars = torch.cat(parts)[:IMAGES_FOR_FIT]
+    if not torch.isfinite(scalars).all():
+        raise InputError("training scalars are not all finite; check fluxes with galsmith info --verify")
+    reach = float(torch.special.ndtri(torch.tensor(1 - 0.5 / (len(scalars) + 1), dtype=torch.float64)))
+    normal = torch.linspace(-reach, reach, N_KNOTS, dtype=torch.float64)
+    quantiles = torch.quantile(scalars, torch.special.ndtr(normal), dim=0).T
+    marginals.normal.copy_(normal)
+    marginals.quantiles.copy_(quantiles)
+    return marginals
+
+
+def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Piecewise linear map of [galaxy] that takes rising `knots` to `targets`, with its end slopes beyond them."""
+    knots, targets = knots.contiguous(), targets.contiguous()
+    first = torch.searchsorted(knots, values, right=False)
+    after = torch.searchsorted(knots, values, right=True)
+    right = after.clamp(1, len(knots) - 1)
+    left = right - 1
+    width = knots[right] - knots[left]
+    share = torch.where(
+        width > 0, (values - knots[left]) / width.clamp_min(torch.finfo(width.dtype).tiny), 0.5
+    )
+    slanted = targets[left] + share * (targets[right] - targets[left])
+    middle = 0.5 * (targets[first.clamp_max(len(knots) - 1)] + targets[(after - 1).clamp_min(0)])
+    return torch.where(after - first > 1, middle, slanted)
