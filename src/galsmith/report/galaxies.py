@@ -1,0 +1,187 @@
+"""Galaxies to look at: a row of the reference over a row of the generated set, under one stretch."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.visualization import make_lupton_rgb
+from numpy.typing import NDArray
+from PIL import Image
+
+from galsmith.images import ImageSet, resize_linear
+from galsmith.report.material import Material
+from galsmith.seeds import random_stream
+
+PER_ROW = 5
+N_BLOCKS = 4
+LARGEST_SIDE_PIX = 192
+PICTURE_RANGES = (1.0, 255.0, 65535.0)
+
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """How fluxes become brightness, the same for a pair of rows.
+
+    Attributes
+    ----------
+    sky : float
+        Flux shown as black, about.
+    softening : float
+        Flux at which the scale turns from linear to logarithmic.
+    peak : float
+        Flux shown as white.
+    is_display : bool
+        The pixels are a picture already: 0 to `peak`, unchanged.
+    """
+
+    sky: float
+    softening: float
+    peak: float
+    is_display: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One galaxy as pixels of the screen, [y, x] or [y, x, 3] uint8, first row at the top."""
+
+    object_id: str
+    pixels: Bytes
+
+    @property
+    def data_url(self) -> str:
+        """The picture as a PNG inside of a URL."""
+        return png_data_url(self.pixels)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A row of reference galaxies over a row of generated ones."""
+
+    reference: list[Picture]
+    generated: list[Picture]
+
+
+def blocks_of(material: Material) -> list[Block]:
+    """Choose galaxies by the comparison's seed and draw them; none where a store is gone."""
+    reference, generated = (side.images for side in material.sides)
+    if reference is None or generated is None:
+        return []
+    count = min(PER_ROW * N_BLOCKS, len(reference), len(generated))
+    chosen = [
+        _chosen(images, count, seed=material.comparison.seed, role=side.role)
+        for images, side in zip((reference, generated), material.sides, strict=True)
+    ]
+    return [
+        _block(
+            (reference, generated),
+            (chosen[0][start : start + PER_ROW], chosen[1][start : start + PER_ROW]),
+        )
+        for start in range(0, count, PER_ROW)
+    ]
+
+
+def common_stretch(images: list[Floats], *, flux_unit: str, reference_peak: float) -> Stretch:
+    """Find one stretch for a pair of rows.
+
+    Parameters
+    ----------
+    images : list of ndarray [band, y, x], float64
+        All galaxies of both rows.
+    flux_unit : str
+        ``"display"`` is shown as it is.
+    reference_peak : float
+        Brightest pixel of the reference images; tells 8-bit pictures from 16-bit ones.
+    """
+    if flux_unit == "display":
+        peak = next((top for top in PICTURE_RANGES if reference_peak <= top), reference_peak)
+        return Stretch(0.0, 1.0, peak, is_display=True)
+    values = np.concatenate([image.ravel() for image in images])
+    values = values[np.isfinite(values)]
+    if not values.size or np.ptp(values) == 0:
+        return Stretch(0.0, 1.0, 1.0, is_display=False)
+    sky = float(np.median(values))
+    noise = 1.4826 * float(np.median(np.abs(values - sky)))
+    peak = float(np.median([np.nanmax(image) for image in images]))
+    span = max(peak - sky, 1e-12 * max(abs(sky), 1.0))
+    softening = float(np.clip(2 * noise, 1e-3 * span, 0.05 * span))
+    return Stretch(sky - 0.5 * softening, softening, sky + span, is_display=False)
+
+
+def picture_of(image: Floats, stretch: Stretch) -> Bytes:
+    """Draw one galaxy.
+
+    Parameters
+    ----------
+    image : ndarray [band, y, x], float64
+        One band becomes gray. Of more, three become red, green and blue: in the order of wavelength
+        from the last to the first (Lupton et al. 2004), or as they are for a picture.
+    stretch : Stretch
+        Common to the rows.
+
+    Returns
+    -------
+    ndarray [y, x] or [y, x, 3], uint8
+        First row at the top.
+    """
+    flipped = np.nan_to_num(image[:, ::-1, :], nan=stretch.sky, posinf=stretch.peak, neginf=stretch.sky)
+    if stretch.is_display:
+        shown = np.clip(255 * flipped[:3] / stretch.peak, 0, 255).round().astype(np.uint8)
+        return shown[0] if len(shown) < 3 else np.moveaxis(shown, 0, -1)
+    if len(flipped) == 1:
+        return _gray(flipped[0], stretch)
+    red, green, blue = flipped[-1], flipped[len(flipped) // 2], flipped[0]
+    # Lupton's asinh(Q x / stretch) / Q reaches 1 at x = stretch sinh(Q) / Q.
+    softness = float(np.arcsinh((stretch.peak - stretch.sky) / stretch.softening))
+    linear = stretch.softening * softness
+    rgb: Bytes = make_lupton_rgb(red, green, blue, minimum=stretch.sky, stretch=linear, Q=softness)
+    return rgb
+
+
+def png_data_url(pixels: Bytes) -> str:
+    """Encode a picture as a PNG inside of a URL."""
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _gray(band: Floats, stretch: Stretch) -> Bytes:
+    """Stretch one band by asinh."""
+    top = np.arcsinh((stretch.peak - stretch.sky) / stretch.softening)
+    shown = np.arcsinh((band - stretch.sky) / stretch.softening) / top
+    result: Bytes = np.clip(255 * shown, 0, 255).round().astype(np.uint8)
+    return result
+
+
+def _chosen(images: ImageSet, count: int, *, seed: int, role: str) -> NDArray[np.int64]:
+    """Choose galaxies by chance."""
+    return random_stream(seed, f"report.galaxies.{role}").permutation(len(images))[:count]
+
+
+def _block(sets: tuple[ImageSet, ImageSet], rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Block:
+    """Draw one pair of rows."""
+    pixels = [
+        [_shrunk(image) for image in images.pixels.read(chosen)]
+        for images, chosen in zip(sets, rows, strict=True)
+    ]
+    peak = max((float(np.nanmax(image)) for image in pixels[0] if np.isfinite(image).any()), default=1.0)
+    stretch = common_stretch(pixels[0] + pixels[1], flux_unit=sets[0].flux_unit, reference_peak=peak)
+    pictures = [
+        [
+            Picture(str(images.catalog["object_id"][row]), picture_of(image, stretch))
+            for row, image in zip(chosen, row_pixels, strict=True)
+        ]
+        for images, chosen, row_pixels in zip(sets, rows, pixels, strict=True)
+    ]
+    return Block(pictures[0], pictures[1])
+
+
+def _shrunk(image: NDArray[np.float32]) -> Floats:
+    """Bring a large image down to what a page shows, as float64."""
+    side = max(image.shape[-2:])
+    if side > LARGEST_SIDE_PIX:
+        image = resize_linear(image, LARGEST_SIDE_PIX)
+    return image.astype(np.float64)

@@ -1,0 +1,125 @@
+"""Histograms of a property on both sides, as paths that the page draws."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import QTable
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from galsmith.compare import Distance
+from galsmith.compare.columns import measured, values_of
+from galsmith.report.axes import Axis, Tick, step_path
+from galsmith.report.labels import label_of, symbol_html, unit_text
+
+WIDTH, HEIGHT = 280, 132
+LEFT, RIGHT, TOP, BOTTOM = 6, 274, 6, 108
+N_BINS = 30
+SHOWN_PERCENT = 99.0
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Histograms of both sides on common bins.
+
+    Attributes
+    ----------
+    edges : ndarray [bin + 1], float64
+        In the property's unit.
+    reference, generated : ndarray [bin], float64
+        Share of each side's measured galaxies in the bin.
+    outside_reference, outside_generated : float
+        Share of each side that lies beyond the bins.
+    """
+
+    edges: Floats
+    reference: Floats
+    generated: Floats
+    outside_reference: float
+    outside_generated: float
+
+
+@dataclass(frozen=True)
+class HistogramPanel:
+    """One small histogram of the page.
+
+    Attributes
+    ----------
+    distance : Distance
+        What is written beside it.
+    label : str
+        The property in words.
+    symbol : Markup
+        The property's symbol as HTML.
+    unit : str
+        As readers write it.
+    reference_path, generated_path : str
+        For the attribute ``d``.
+    ticks : list of Tick
+        Of the horizontal axis.
+    outside : str
+        What lies beyond the axis; empty where nothing does.
+    """
+
+    distance: Distance
+    label: str
+    symbol: Markup
+    unit: str
+    reference_path: str
+    generated_path: str
+    ticks: list[Tick]
+    outside: str
+
+
+def bins_of(distance: Distance, reference: QTable, generated: QTable) -> Bins:
+    """Sort both sides into common bins that hold the middle 99 % of either side."""
+    one, other = (measured(values_of(table, distance.column)) for table in (reference, generated))
+    tail = (100 - SHOWN_PERCENT) / 2
+    spans = [np.percentile(values, [tail, 100 - tail]) for values in (one, other) if values.size]
+    low = min((span[0] for span in spans), default=0.0)
+    high = max((span[1] for span in spans), default=1.0)
+    if not high > low:
+        width = max(abs(low), 1.0) * 0.5
+        low, high = low - width, high + width
+    edges = np.linspace(low, high, N_BINS + 1)
+    shares = [np.histogram(values, edges)[0] / max(values.size, 1) for values in (one, other)]
+    outside = [
+        1 - float(share.sum()) if values.size else 0.0
+        for share, values in zip(shares, (one, other), strict=True)
+    ]
+    return Bins(edges, shares[0], shares[1], outside[0], outside[1])
+
+
+def histogram_panel(
+    distance: Distance, reference: QTable, generated: QTable, *, flux_unit: str
+) -> HistogramPanel:
+    """Draw one small histogram."""
+    bins = bins_of(distance, reference, generated)
+    across = Axis(float(bins.edges[0]), float(bins.edges[-1]), LEFT, RIGHT)
+    top = max(float(bins.reference.max()), float(bins.generated.max()), 1e-12)
+    up = Axis(0.0, top * 1.05, BOTTOM, TOP)
+    x = across.at(bins.edges)
+    return HistogramPanel(
+        distance=distance,
+        label=label_of(distance),
+        symbol=symbol_html(distance.symbol),
+        unit=unit_text(distance.unit, flux_unit),
+        reference_path=step_path(x, np.append(up.at(bins.reference), BOTTOM), closed=True),
+        generated_path=step_path(x, np.append(up.at(bins.generated), BOTTOM), closed=False),
+        ticks=across.ticks(),
+        outside=_outside_text(bins),
+    )
+
+
+def _outside_text(bins: Bins) -> str:
+    """Say what lies beyond the axis where that is more than the middle leaves out."""
+    shares = [
+        (name, share)
+        for name, share in (("reference", bins.outside_reference), ("generated", bins.outside_generated))
+        if share > 0.002
+    ]
+    if not shares:
+        return ""
+    return "beyond the axis: " + ", ".join(f"{100 * share:.1f} % of the {name}" for name, share in shares)

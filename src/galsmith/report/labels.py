@@ -1,0 +1,118 @@
+"""What a property is called on a page: words for its name, HTML for its symbol, digits for its numbers."""
+
+import math
+import re
+
+from markupsafe import Markup, escape
+
+from galsmith.compare import Distance
+
+GROUP_TITLES = {
+    "morphology": "Morphology",
+    "power_wavelength": "Power by wavelength",
+    "power_rings": "Power by rings",
+    "size": "Sizes",
+    "position": "Position in the frame",
+    "photometry": "Photometry",
+    "sersic": "Sérsic fit",
+    "sky": "Sky",
+    "color": "Colors",
+}
+WORDS = {
+    "gini": "Gini coefficient",
+    "m20": "M20",
+    "r_half_pix": "half-light radius",
+    "r_half_ellip_pix": "half-light semi-major axis",
+    "r_petro_pix": "Petrosian radius",
+    "r_petro_ellip_pix": "Petrosian semi-major axis",
+    "r_max_pix": "largest radius",
+    "sersic_index": "Sérsic index",
+    "sersic_r_eff_pix": "Sérsic effective radius",
+    "sersic_amplitude": "Sérsic amplitude",
+    "sersic_ellipticity": "Sérsic ellipticity",
+    "sersic_orientation_rad": "Sérsic orientation",
+    "sn_per_pixel": "signal to noise a pixel",
+    "flux_ellip": "flux in ellipse",
+    "flux_frame": "flux of the frame",
+    "center_x_pix": "center x",
+    "center_y_pix": "center y",
+    "sky_sigma": "sky sigma",
+}
+UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
+POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
+LETTERS = {r"\theta": "θ", r"\mu": "μ", r"\sigma": "σ", r"\log": "log", r"\Delta": "Δ"}
+SUBSCRIPT = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")
+
+
+def group_title(group: str) -> str:
+    """Words for a group of properties."""
+    return GROUP_TITLES.get(group, group.replace("_", " ").capitalize())
+
+
+def label_of(distance: Distance) -> str:
+    """Words for a property, with the band of a power mode and the circle of an angle."""
+    label = _words(distance.column)
+    return f"{label}, on the circle" if distance.metric == "circular" else label
+
+
+def band_of(column: str) -> str:
+    """Band of a column of power, or nothing."""
+    match = POWER.match(column)
+    return (match.group(3) or "") if match else ""
+
+
+def mode_of(column: str) -> int | None:
+    """Mode of a column of power, or None."""
+    match = POWER.match(column)
+    return int(match.group(2)) if match else None
+
+
+def symbol_html(symbol: str) -> Markup:
+    r"""Write a symbol of matplotlib's mathematical text as HTML: ``$r_\mathrm{half}$`` to r with an index."""
+    text = str(escape(symbol.strip("$")))
+    for name, letter in LETTERS.items():
+        text = text.replace(name, letter)
+    text = re.sub(r"\\(?:mathrm|mathit)\{([^{}]*)\}", r"\1", re.sub(r"_\\mathrm\{([^{}]*)\}", r"_{\1}", text))
+    text = SUBSCRIPT.sub(lambda found: f"<sub>{found.group(1) or found.group(2)}</sub>", text)
+    return Markup("<i>{}</i>").format(Markup(re.sub(r"[{}\\]", "", text)))
+
+
+def unit_text(unit: str, flux_unit: str) -> str:
+    """Write a unit for readers."""
+    return {"pix": "px", "flux": flux_unit}.get(unit, unit)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number in `digits` significant digits; a dash where there is none."""
+    if not math.isfinite(value):
+        return "–"
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else digits - 1
+    return f"{value:.{min(decimals, 4)}f}".replace("-", "−")
+
+
+def distance_number(value: float) -> str:
+    """Write a distance with three decimals, so that a column of them can be read down."""
+    return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def percent(part: float, whole: float) -> str:
+    """Write a share in percent."""
+    if whole <= 0:
+        return "–"
+    return f"{100 * part / whole:.1f} %"
+
+
+def _words(column: str) -> str:
+    """Words for a column."""
+    match = POWER.match(column)
+    if match:
+        kind = "power mode" if match.group(1) == "wavelength" else "power ring"
+        band = f" ({match.group(3)})" if match.group(3) else ""
+        return f"{kind} {int(match.group(2))}{band}"
+    if column in WORDS:
+        return WORDS[column]
+    for suffix in UNIT_SUFFIXES:
+        column = column.removesuffix(suffix)
+    return column.replace("_", " ")

@@ -1,0 +1,81 @@
+"""Writing a report: the page, its figures for talks and papers, its tables."""
+
+import os
+import shutil
+from pathlib import Path
+
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import TEMPORARY_SUFFIX, raise_if_unwritable, refuse_existing
+from galsmith.report.average_spectra import average_spectra
+from galsmith.report.figures import write_figures
+from galsmith.report.galaxies import blocks_of
+from galsmith.report.material import gather
+from galsmith.report.page import page_html
+from galsmith.report.tables import write_tables
+
+PAGE_FILE = "index.html"
+
+
+def write_report(
+    comparison: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> Path:
+    """Write a comparison as one self-contained page, with its figures and tables beside it.
+
+    Reads stored results only: the comparison, and the tables and stores that it names. What is not there any
+    more is left out, and the page says so.
+
+    Parameters
+    ----------
+    comparison : path
+        What `galsmith.compare.compare` wrote.
+    output : path
+        The folder to become the report: ``index.html``, ``figures/`` (PNG and PDF), ``tables/`` (ECSV and
+        LaTeX). It appears only once all of it is written.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told after each piece.
+
+    Returns
+    -------
+    Path
+        Of ``index.html``.
+
+    Raises
+    ------
+    OutputExistsError
+        If the folder is there already.
+    InputError
+        If the comparison cannot be read.
+    OutputError
+        If the report cannot be written.
+    """
+    folder = Path(output)
+    if not overwrite:
+        refuse_existing(folder, overwrite=False)
+    source = Path(comparison)
+    material = gather(source)
+    temporary = folder.with_name(folder.name + TEMPORARY_SUFFIX)
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
+        blocks, planes = blocks_of(material), average_spectra(material)
+        progress(ProgressEvent("writing the page", 2, 4, "pieces"))
+        html = page_html(material, source, blocks=blocks, planes=planes)
+        (temporary / PAGE_FILE).write_text(html, encoding="utf-8")
+        progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
+        write_figures(temporary / "figures", material, blocks=blocks, planes=planes)
+        write_tables(temporary / "tables", material.comparison)
+        refuse_existing(folder, overwrite=overwrite)
+        os.replace(temporary, folder)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise_if_unwritable(error, folder)
+        raise
+    progress(ProgressEvent("report", 4, 4, "pieces"))
+    return folder / PAGE_FILE
