@@ -165,7 +165,7 @@ def fits_header(header: StoreHeader, *, index: int, seed: int, size_pix: int) ->
     cards["BUNIT"] = (header.flux_unit, "unit of a pixel's value")
     _add_bands(cards, header)
     if header.pixel_scale_arcsec is not None:
-        _add_scale(cards, header.pixel_scale_arcsec, size_pix)
+        _add_scale(cards, header.pixel_scale_arcsec, size_pix, has_planes=len(header.bands) > 1)
     if header.physical_pixel_kpc is not None:
         cards["PIXKPC"] = (header.physical_pixel_kpc, "[kpc] length of a pixel side")
     if isinstance(header.psf.get("psf_fwhm_pix"), int | float):
@@ -192,15 +192,16 @@ def _add_bands(cards: fits.Header, header: StoreHeader) -> None:
             cards[f"MAGZP{number}"] = (header.zero_points_mag[band], "[mag] AB magnitude of one BUNIT")
 
 
-def _add_scale(cards: fits.Header, pixel_scale_arcsec: float, size_pix: int) -> None:
+def _add_scale(cards: fits.Header, pixel_scale_arcsec: float, size_pix: int, *, has_planes: bool) -> None:
     """Add the pixel scale, and a tangent plane whose place on the sky is for the user to set."""
     degrees = pixel_scale_arcsec / ARCSEC_PER_DEGREE
     center = float(size_pix // 2 + 1)
     cards["PIXSCALE"] = (pixel_scale_arcsec, "[arcsec] pixel side")
-    cards["WCSAXES"] = 2
     for axis, kind, step in ((1, "RA---TAN", -degrees), (2, "DEC--TAN", degrees)):
         cards[f"CTYPE{axis}"] = kind
         cards[f"CUNIT{axis}"] = "deg"
         cards[f"CRPIX{axis}"] = center
         cards[f"CRVAL{axis}"] = (0.0, "not a real position: set your own")
         cards[f"CDELT{axis}"] = step
+    if has_planes:
+        cards["CTYPE3"] = ("BAND", "planes are bands: see BAND1 and so on")

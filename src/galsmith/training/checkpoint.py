@@ -1,7 +1,5 @@
 """The checkpoint: everything needed to go on with a run, in one file that is replaced in one step."""
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -71,9 +69,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damaged bytes raise almost anything
         raise InputError(
-            f"{path}: not a readable checkpoint ({str(error).splitlines()[0]}); start anew with --overwrite"
+            f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with --overwrite"
         ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
@@ -89,3 +87,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         settings_hash=content["settings_hash"],
         data_hash=content["data_hash"],
     )
+
+
+def _first_line(error: Exception) -> str:
+    """First line of an error's text, or its kind."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -16,6 +16,7 @@ STRETCH = 40.0
 GAP_PIX = 2
 TILE_PIX_AT_LEAST = 96
 BACKGROUND = 0.08
+BRIGHTEST_SHOWN = np.float32(1e30)
 
 
 def write_grid(path: Path, images: Sequence[Pixels], *, title: str, is_display: bool = False) -> None:
@@ -31,12 +32,19 @@ def write_grid(path: Path, images: Sequence[Pixels], *, title: str, is_display: 
         Line above the tiles.
     is_display : bool
         Pixels are those of pictures, red first: shown without a stretch.
+
+    Pixels that are not finite are shown as zero.
     """
     size = max(image.shape[-1] for image in images)
-    tiles = [_tile(resize_linear(image, size), is_display=is_display) for image in images]
+    tiles = [_tile(resize_linear(_finite(image), size), is_display=is_display) for image in images]
     repeat = max(1, round(TILE_PIX_AT_LEAST / size))
     mosaic = _mosaic([np.repeat(np.repeat(tile, repeat, axis=0), repeat, axis=1) for tile in tiles])
     _write_picture(path, mosaic, title)
+
+
+def _finite(image: Pixels) -> Pixels:
+    """Put zero where pixels are not finite, and a bound where arithmetic on them would not be."""
+    return np.clip(np.where(np.isfinite(image), image, np.float32(0.0)), -BRIGHTEST_SHOWN, BRIGHTEST_SHOWN)
 
 
 def _tile(image: Pixels, *, is_display: bool) -> NDArray[np.float64]:

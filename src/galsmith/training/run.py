@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from galsmith.data.transforms import PixelTransform
@@ -215,8 +216,8 @@ def _drawn(generator: Any, seeds: list[int], transform: PixelTransform) -> list[
     """Draw galaxies and bring them to physical pixels."""
     from galsmith.data.transforms.pixel_transform import NetworkArrays
 
-    with torch.no_grad():
+    with torch.no_grad(), np.errstate(all="ignore"):  # a young network may draw what overflows
         batch = generator.sample(seeds)
-    return transform.inverse(
-        NetworkArrays(batch.pixels.float().cpu().numpy(), batch.scalars.float().cpu().numpy())
-    )
+        return transform.inverse(
+            NetworkArrays(batch.pixels.float().cpu().numpy(), batch.scalars.float().cpu().numpy())
+        )

@@ -1,0 +1,66 @@
+"""Small trained runs to draw from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.training import train
+
+MODELS: dict[str, dict[str, Any]] = {
+    "pca_diffusion": {"n_components": 12, "width": 16, "depth": 1, "sampler_steps": 3, "warmup_images": 64},
+    "diffusion": {
+        "channels": [8],
+        "embedding_width": 8,
+        "scalar_width": 8,
+        "scalar_depth": 1,
+        "sampler_steps": 8,
+        "warmup_images": 64,
+    },
+}
+
+
+def blobs(n: int, *, sizes_pix: tuple[int, ...], bands: tuple[str, ...]) -> ImageSet:
+    """Gaussian blobs of random width and flux, in images of the sizes given in turn."""
+    rng = np.random.default_rng(1)
+    images = []
+    for position in range(n):
+        size = sizes_pix[position % len(sizes_pix)]
+        y, x = np.mgrid[:size, :size] - (size - 1) / 2
+        light = np.exp(-(x**2 + y**2) / (2 * rng.uniform(0.1, 0.2) ** 2 * size**2))
+        images.append(10 ** rng.uniform(1, 2, size=(len(bands), 1, 1)) * light / light.sum())
+    made = image_set_from_arrays(images, bands=bands, flux_unit="nJy", pixel_scale_arcsec=0.06)
+    fields = {**made.__dict__, "zero_points_mag": dict.fromkeys(bands, 31.4), "psf": {"psf_fwhm_pix": 2.5}}
+    return ImageSet(**fields)
+
+
+def train_tiny(folder: Path, family: str, images: ImageSet, **transform: Any) -> Path:
+    recipe = {
+        "transform": transform,
+        "model": {"family": family, **MODELS[family]},
+        "training": {"images": 640, "batch_size": 32, "sample_grids": 0},
+    }
+    return train(recipe, images, folder)
+
+
+@pytest.fixture(scope="session", params=["pca_diffusion", "diffusion"])
+def any_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of each family, one band, 16 px."""
+    images = blobs(100, sizes_pix=(16,), bands=("F814W",))
+    return train_tiny(tmp_path_factory.mktemp("run") / "run", request.param, images)
+
+
+@pytest.fixture(scope="session")
+def pca_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of pca_diffusion, one band, 16 px."""
+    images = blobs(100, sizes_pix=(16,), bands=("F814W",))
+    return train_tiny(tmp_path_factory.mktemp("run") / "run", "pca_diffusion", images)
+
+
+@pytest.fixture(scope="session")
+def varied_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on images of three sizes in two bands, resized to 16 px."""
+    images = blobs(120, sizes_pix=(12, 20, 40), bands=("g", "r"))
+    return train_tiny(tmp_path_factory.mktemp("run") / "run", "pca_diffusion", images, size_pix=16)

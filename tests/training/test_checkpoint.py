@@ -1,0 +1,67 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from galsmith.errors import InputError
+from galsmith.training import checkpoint as module
+from galsmith.training.budget import RunState
+from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+
+def make(images_seen: int) -> Checkpoint:
+    return Checkpoint(
+        trainer={"weights": torch.arange(1000.0), "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}}},
+        ema={"weights": torch.ones(3)},
+        transform={"kind": "asinh", "mean": (0.5,), "native_size": None},
+        state=RunState(images_seen=images_seen, seconds=1.25, bad_steps=2),
+        settings_hash="s",
+        data_hash="d",
+    )
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint" / "checkpoint.pt"
+    save_checkpoint(path, make(64))
+    read = load_checkpoint(path)
+    assert torch.equal(read.trainer["weights"], torch.arange(1000.0))
+    assert read.state == RunState(images_seen=64, seconds=1.25, bad_steps=2)
+    assert (read.settings_hash, read.data_hash, dict(read.transform)) == ("s", "d", make(64).transform)
+
+
+def test_a_write_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, make(64))
+
+    def fail(content: Any, stream: Any) -> None:
+        stream.write(b"half")
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(module.torch, "save", fail)
+    with pytest.raises(RuntimeError, match="killed"):
+        save_checkpoint(path, make(128))
+    assert load_checkpoint(path).state.images_seen == 64
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, make(64))
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError, match=r"not a readable checkpoint .*--overwrite"):
+        load_checkpoint(path)
+
+
+def test_another_format_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"format_version": 99}, path)
+    with pytest.raises(InputError, match=r"format version 99, this galsmith reads version 1"):
+        load_checkpoint(path)
+
+
+def test_a_file_with_code_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"format_version": 1, "trainer": Path("/")}, path)
+    with pytest.raises(InputError, match=r"not a readable checkpoint"):
+        load_checkpoint(path)

@@ -1,0 +1,86 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from galsmith.errors import SettingsError
+from galsmith.settings import recipe_names
+from galsmith.training.settings import RunSettings, differences, read_run_settings
+
+FAMILIES_OF_RECIPES = ["pca_diffusion", "pca_diffusion-64", "diffusion", "diffusion-64", "demo"]
+
+
+def read(recipe: Any, overrides: tuple[str, ...] = (), **arguments: Any) -> RunSettings:
+    given = {"minutes": None, "images": None, "seed": None, **arguments}
+    return read_run_settings(recipe, overrides=overrides, **given)
+
+
+@pytest.mark.parametrize("name", FAMILIES_OF_RECIPES)
+def test_shipped_recipes_are_valid_and_have_a_budget(name: str) -> None:
+    settings = read(name)
+    assert name in recipe_names()
+    assert settings.budget.total > 0
+
+
+def test_arguments_win_over_the_recipe(tiny_recipe: Callable[..., Any]) -> None:
+    settings = read(tiny_recipe(), minutes=2.5, seed=9)
+    assert (settings.training.minutes, settings.training.images, settings.training.seed) == (2.5, None, 9)
+    assert settings.budget.text == "2.5 minutes"
+
+
+def test_overrides_reach_every_table(tiny_recipe: Callable[..., Any]) -> None:
+    overrides = ("transform.kind=linear", "model.width=24", "training.batch_size=7")
+    settings = read(tiny_recipe(), overrides)
+    assert settings.transform.kind == "linear"
+    assert settings.to_dict()["model"]["width"] == 24
+    assert settings.training.batch_size == 7
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("training.batchsize=8",), r"unknown setting 'batchsize' \(did you mean 'batch_size'\?\)"),
+        (("traning.batch_size=8",), r"unknown table or key 'traning' \(did you mean 'training'\?\)"),
+        (("model.widht=8",), r"did you mean 'width'"),
+        (("model.family=pca_difusion",), r"did you mean 'pca_diffusion'"),
+        (("transform.kind=log",), r"'kind' is 'log'"),
+        (("training.batch_size=0",), r"'batch_size' is 0"),
+        (("training.minutes=3",), r"has two budgets"),
+    ],
+)
+def test_wrong_settings_name_the_way_out(
+    tiny_recipe: Callable[..., Any], overrides: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read(tiny_recipe(), overrides)
+
+
+def test_a_run_without_budget_is_refused(tiny_recipe: Callable[..., Any]) -> None:
+    recipe = tiny_recipe()
+    del recipe["training"]["images"]
+    with pytest.raises(SettingsError, match=r"has no budget; give --minutes or --images"):
+        read(recipe)
+
+
+def test_two_budgets_as_arguments_are_refused(tiny_recipe: Callable[..., Any]) -> None:
+    with pytest.raises(SettingsError, match=r"wanted one budget"):
+        read(tiny_recipe(), minutes=1.0, images=100)
+
+
+def test_an_unknown_recipe_names_the_near_miss() -> None:
+    with pytest.raises(SettingsError, match=re.escape("did you mean 'pca_diffusion'?")):
+        read("pca_difusion")
+
+
+def test_differences_name_what_changed_and_leave_out_what_may() -> None:
+    before = {"training": {"batch_size": 256, "log_seconds": 5.0, "minutes": 4.0}, "model": {"width": 8}}
+    now = {
+        "training": {"batch_size": 128, "log_seconds": 1.0, "minutes": 9.0},
+        "model": {"width": 8, "depth": 2},
+    }
+    assert differences(before, now) == [
+        "model.depth was 'not set', now 2",
+        "training.batch_size was 256, now 128",
+    ]
+    assert differences(before, before) == []
