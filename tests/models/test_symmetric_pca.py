@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.layers import symmetric_pca
+from galsmith.models.layers import symmetric_fit
 from galsmith.models.layers.d4 import (
     apply_d4,
     block_sizes,
@@ -14,7 +14,7 @@ from galsmith.models.layers.d4 import (
     split_by_parity,
 )
 from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.symmetric_pca import fit_symmetric_basis
+from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
 from galsmith.models.protocols import NetworkBatch
 
 N, BANDS, SIZE = 300, 2, 8
@@ -129,7 +129,7 @@ def test_turning_coefficients_is_turning_pixels(images, element):
 
 def test_large_blocks_are_solved_by_iteration_to_the_same_components(images, monkeypatch):
     exact = fitted(images, 12)
-    monkeypatch.setattr(symmetric_pca, "LARGEST_EXACT_BLOCK", 4)
+    monkeypatch.setattr(symmetric_fit, "LARGEST_EXACT_BLOCK", 4)
     iterated = fitted(images, 12)
     assert iterated.counts == exact.counts
     torch.testing.assert_close(iterated.deviations, exact.deviations, rtol=1e-4, atol=0)

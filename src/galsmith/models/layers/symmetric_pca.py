@@ -1,34 +1,20 @@
-"""Principal components of images made symmetric under rotation and reflection, without ever making copies.
-
-The covariance of a set with all eight turned and mirrored copies of every image is block diagonal in the parity
-blocks of `d4`, so five small eigenproblems replace one of the full size, and the covariance of the copies costs no
-more than that of the images.
-"""
+"""Components of images that behave simply under rotation and reflection: images <-> coefficients."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import numpy as np
-import scipy.linalg
 import torch
 
-from galsmith.errors import InputError
 from galsmith.models.layers.d4 import (
+    FLIP_X,
+    FLIP_Y,
     N_ELEMENTS,
     PARITY_BLOCKS,
+    TRANSPOSE,
     block_sizes,
     join_parities,
     split_by_parity,
 )
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.protocols import TrainingBatches
-
-LARGEST_EXACT_BLOCK = 3072
-SMALLEST_RELATIVE_VARIANCE = 1e-10
-ROUNDING = 1e-12
-ITERATION_PASSES = 4
-EXTRA_DIRECTIONS = 32
-BlockFit = tuple[torch.Tensor, torch.Tensor]
 
 
 class SymmetricBasis(torch.nn.Module):
@@ -76,7 +62,7 @@ class SymmetricBasis(torch.nn.Module):
         blocks = split_by_parity(pixels)
         blocks[0] = blocks[0] - self.mean
         parts = [
-            values @ self._vectors(position).T for position, values in enumerate(blocks)
+            values @ self.vectors(position).T for position, values in enumerate(blocks)
         ]  # each [galaxy, copy, component]
         return torch.cat([part.flatten(1) for part in parts], dim=1)
 
@@ -86,7 +72,7 @@ class SymmetricBasis(torch.nn.Module):
         for position, (block, count) in enumerate(zip(PARITY_BLOCKS, self.counts, strict=True)):
             stop = start + block.copies * count
             part = coefficients[:, start:stop].reshape(len(coefficients), block.copies, count)
-            blocks.append(part @ self._vectors(position))
+            blocks.append(part @ self.vectors(position))
             start = stop
         blocks[0] = blocks[0] + self.mean
         return join_parities(blocks, n_bands=self.n_bands, size_pix=self.size_pix)
@@ -95,7 +81,7 @@ class SymmetricBasis(torch.nn.Module):
         """Coefficients of the images turned and mirrored by `elements` [galaxy]; see `d4.apply_d4`."""
         return coefficients.gather(1, self.d4_sources[elements]) * self.d4_signs[elements]
 
-    def _vectors(self, position: int) -> torch.Tensor:
+    def vectors(self, position: int) -> torch.Tensor:
         """Components of one block, [component, value]."""
         return getattr(self, f"vectors_{PARITY_BLOCKS[position].name}")
 
@@ -103,153 +89,6 @@ class SymmetricBasis(torch.nn.Module):
 def counts_in_state(state: Mapping[str, torch.Tensor], prefix: str) -> list[int]:
     """Components a block of a stored `SymmetricBasis`, from the shapes in its ``state_dict()``."""
     return [len(state[f"{prefix}vectors_{block.name}"]) for block in PARITY_BLOCKS]
-
-
-def fit_symmetric_basis(
-    batches: TrainingBatches, *, n_bands: int, size_pix: int, n_components: int, n_images: int
-) -> SymmetricBasis:
-    """Fit the leading components of a training set made symmetric under D4.
-
-    Parameters
-    ----------
-    batches : TrainingBatches
-        Network pixels, [galaxy, band, y, x].
-    n_components : int
-        Coefficients to keep, at most; pairs are kept together, and directions without variance are left out.
-    n_images : int
-        Images to fit on, the first ones.
-
-    Returns
-    -------
-    SymmetricBasis
-        On the CPU. Blocks of up to 3072 values are solved exactly, larger ones by subspace iteration over the data.
-    """
-    sizes = block_sizes(n_bands=n_bands, size_pix=size_pix)
-    mean, fits = _fitted_blocks(batches, sizes=sizes, n_components=n_components, n_images=n_images)
-    rounding = ROUNDING * float(mean @ mean)
-    counts = _counts_kept([variance for variance, _ in fits], n_components, rounding=rounding)
-    basis = SymmetricBasis(n_bands=n_bands, size_pix=size_pix, counts=counts)
-    basis.mean.copy_(mean)
-    deviations = []
-    for position, ((variance, vectors), count) in enumerate(zip(fits, counts, strict=True)):
-        basis._vectors(position).copy_(vectors[:count])
-        deviations += [variance[:count].sqrt()] * PARITY_BLOCKS[position].copies
-    basis.deviations.copy_(torch.cat(deviations))
-    return basis
-
-
-def _fitted_blocks(
-    batches: TrainingBatches, *, sizes: list[int], n_components: int, n_images: int
-) -> tuple[torch.Tensor, list[BlockFit]]:
-    """Mean of the first block, and for each block variances (falling) and vectors [component, value]."""
-    exact = [size <= LARGEST_EXACT_BLOCK for size in sizes]
-    moments = [
-        torch.zeros(size, size, dtype=torch.float64) if small else None
-        for size, small in zip(sizes, exact, strict=True)
-    ]
-    total, count = torch.zeros(sizes[0], dtype=torch.float64), 0
-    for blocks in _parity_stream(batches, n_images):
-        count += len(blocks[0])
-        total += blocks[0].sum(dim=(0, 1))
-        for moment, values in zip(moments, blocks, strict=True):
-            if moment is not None:
-                rows = values.flatten(0, 1)
-                moment.addmm_(rows.T, rows)
-    if count == 0:
-        raise InputError("the training split has no images; components cannot be fitted")
-    mean = total / count
-    fits = []
-    for position, moment in enumerate(moments):
-        wanted = min(n_components, sizes[position])
-        center = mean if position == 0 else None
-        if moment is None:
-            fits.append(_by_iteration(batches, position, center, wanted=wanted, n_images=n_images))
-        else:
-            covariance = moment / (count * PARITY_BLOCKS[position].copies)
-            fits.append(_by_eigenproblem(covariance, center, wanted=wanted))
-    return mean, fits
-
-
-def _parity_stream(batches: TrainingBatches, n_images: int) -> Iterator[list[torch.Tensor]]:
-    """Parity blocks of the first images, chunk by chunk, float64."""
-    left = n_images
-    for batch in batches():
-        pixels = batch.pixels[:left].cpu().double()
-        if not torch.isfinite(pixels).all():
-            raise InputError(
-                "training pixels are not all finite in network space; check the set with galsmith info --verify"
-            )
-        left -= len(pixels)
-        yield split_by_parity(pixels)
-        if left <= 0:
-            return
-
-
-def _by_eigenproblem(second_moment: torch.Tensor, center: torch.Tensor | None, *, wanted: int) -> BlockFit:
-    """Leading eigenpairs of a covariance [value, value]."""
-    matrix = second_moment if center is None else second_moment - torch.outer(center, center)
-    size = len(matrix)
-    if size == 0 or wanted == 0:
-        return torch.zeros(0, dtype=torch.float64), torch.zeros(0, size, dtype=torch.float64)
-    values, vectors = scipy.linalg.eigh(matrix.numpy(), subset_by_index=(size - wanted, size - 1))
-    falling = np.ascontiguousarray(vectors[:, ::-1].T)
-    return torch.from_numpy(values[::-1].copy()).clamp_min(0.0), torch.from_numpy(falling)
-
-
-def _by_iteration(
-    batches: TrainingBatches, position: int, center: torch.Tensor | None, *, wanted: int, n_images: int
-) -> BlockFit:
-    """Leading eigenpairs of a block too large for a matrix of its own, by subspace iteration over the data.
-
-    Block power iteration with extra directions (Halko, Martinsson & Tropp 2011, algorithm 4.4).
-    """
-    directions: torch.Tensor | None = None
-    variances = torch.empty(0)
-    for _ in range(ITERATION_PASSES):
-        product = _covariance_times(directions, batches, position, center, wanted=wanted, n_images=n_images)
-        directions, variances, _ = torch.linalg.svd(product, full_matrices=False)
-    if directions is None:
-        raise ValueError("ITERATION_PASSES is 0; wanted 1 or more")
-    return variances[:wanted], directions[:, :wanted].T
-
-
-def _covariance_times(
-    directions: torch.Tensor | None,
-    batches: TrainingBatches,
-    position: int,
-    center: torch.Tensor | None,
-    *,
-    wanted: int,
-    n_images: int,
-) -> torch.Tensor:
-    """Covariance of one block times directions [value, direction]; random ones to begin with."""
-    product, count = torch.zeros(()), 0
-    for blocks in _parity_stream(batches, n_images):
-        rows = blocks[position].flatten(0, 1)
-        rows = rows if center is None else rows - center
-        if directions is None:
-            shape = (rows.shape[1], min(wanted + EXTRA_DIRECTIONS, rows.shape[1]))
-            start = torch.randn(shape, generator=generator_from_seed(0), dtype=torch.float64)
-            directions = torch.linalg.qr(start)[0]
-        product = product + rows.T @ (rows @ directions)
-        count += len(rows)
-    return product / count
-
-
-def _counts_kept(variances: list[torch.Tensor], n_components: int, *, rounding: float) -> list[int]:
-    """Components to keep a copy of each block, the strongest first, pairs together."""
-    ranked = sorted(
-        ((float(value), position) for position, block in enumerate(variances) for value in block),
-        reverse=True,
-    )
-    threshold = max(SMALLEST_RELATIVE_VARIANCE * ranked[0][0], rounding)
-    counts, used = [0] * len(variances), 0
-    for value, position in ranked:
-        copies = PARITY_BLOCKS[position].copies
-        if value > threshold and used + copies <= n_components:
-            counts[position] += 1
-            used += copies
-    return counts
 
 
 def _d4_tables(counts: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -260,12 +99,12 @@ def _d4_tables(counts: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         source, sign, start = [], [], 0
         for block, count in zip(PARITY_BLOCKS, counts, strict=True):
             for copy in range(block.copies):
-                origin = block.copies - 1 - copy if element & 4 else copy
+                origin = block.copies - 1 - copy if element & TRANSPOSE else copy
                 source.append(torch.arange(count) + start + origin * count)
                 factors = (
-                    block.flip_x[origin] if element & 1 else 1.0,
-                    block.flip_y[origin] if element & 2 else 1.0,
-                    block.transpose[copy] if element & 4 else 1.0,
+                    block.flip_x[origin] if element & FLIP_X else 1.0,
+                    block.flip_y[origin] if element & FLIP_Y else 1.0,
+                    block.transpose[copy] if element & TRANSPOSE else 1.0,
                 )
                 sign.append(torch.full((count,), math.prod(factors)))
             start += block.copies * count

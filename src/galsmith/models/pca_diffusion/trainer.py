@@ -12,7 +12,8 @@ from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, l
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.symmetric_pca import SymmetricBasis, counts_in_state, fit_symmetric_basis
+from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
+from galsmith.models.layers.symmetric_pca import SymmetricBasis, counts_in_state
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.networks import SCALAR_SIGMA, PcaGenerator
 from galsmith.models.protocols import (
