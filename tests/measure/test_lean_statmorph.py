@@ -89,12 +89,20 @@ def test_half_turn_equals_skimage_to_the_bit():
         )
 
 
-def test_the_half_turn_of_an_empty_mask_is_empty_and_of_a_full_one_is_turned():
+@pytest.mark.parametrize("masked_share", [0.0, 0.002, 0.05, 0.6])
+def test_half_turn_of_a_mask_equals_skimage(masked_share):
+    rng = random_stream(2, "tests.half_turn")
+    for _ in range(40):
+        mask = rng.uniform(size=(31, 36)) < masked_share
+        center = rng.uniform(-2, 38, 2)
+        expected = skimage.transform.rotate(mask, 180.0, center=center) >= 0.5
+        np.testing.assert_array_equal(half_turn(mask, 180.0, center=center) >= 0.5, expected)
+
+
+def test_a_masked_pixel_lands_opposite():
     mask = np.zeros((9, 9), dtype=bool)
-    assert half_turn(mask, 180.0, center=(4, 4)) is mask
     mask[1, 2] = True
-    turned = half_turn(mask, 180.0, center=(4, 4)) >= 0.5
-    assert np.argwhere(turned).tolist() == [[7, 6]]
+    assert np.argwhere(half_turn(mask, 180.0, center=(4, 4))).tolist() == [[7, 6]]
 
 
 @pytest.mark.parametrize("center", [(10.3, 12.9), (-2.5, 3.0), (29.5, 15.2)])

@@ -180,7 +180,16 @@ def test_a_chunk_travels_with_its_own_images_or_with_the_name_of_its_store(noisy
 def test_wrong_arguments_are_named(store, tmp_path, arguments, error, words):
     with pytest.raises(error, match=words):
         measure(store, tmp_path / "table.parquet", **arguments)
-    assert not (tmp_path / "table.parquet").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_other_files_is_never_removed(store, tmp_path):
+    foreign = tmp_path / "table.parquet.partial"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="choose another -o"):
+        measure(store, tmp_path / "table.parquet")
+    assert (foreign / "thesis.txt").read_text() == "mine"
 
 
 def test_wrong_files_are_named(store, tmp_path, noisy_set):

@@ -1,8 +1,8 @@
 """Circular and elliptical apertures that compute their pixel weights once; what statmorph asks of photutils.
 
 The weights are photutils' own exact overlaps (BSD-3-Clause), taken over the part of the aperture that lies
-on the image and kept for the next sum over the same aperture. Sums are NumPy's float64, which a float32 sky cannot round down
-as it does a Python number.
+on the image and kept for the next sum over the same aperture. Sums are NumPy's float64: a float32 sky would round a Python
+number down to its own precision.
 """
 
 import math

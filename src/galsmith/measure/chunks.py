@@ -124,8 +124,10 @@ class PartialTable:
     def _claim(self, mark: dict[str, Any], overwrite: bool) -> None:  # noqa: FBT001
         """Take the folder, or go on with one of the same mark."""
         mark_file = self.folder / MARK_FILE
-        if self.folder.exists() and not (mark_file.exists() and read_json(mark_file) == mark):
-            if mark_file.exists() and not overwrite:
+        if mark_file.exists() and read_json(mark_file) == mark:
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            if not overwrite:
                 raise OutputExistsError(
                     f"{self.folder}: an unfinished measurement of other images or settings; finish it with its own "
                     "command, choose another -o, or replace it with --overwrite"

@@ -18,6 +18,7 @@ import skimage.segmentation
 import skimage.transform
 from astropy.utils import lazyproperty
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from galsmith.measure import apertures
 from galsmith.measure.ellipse_overlap import ellipse_overlap_grid
@@ -65,9 +66,7 @@ _TRANSFORM: Any = skimage.transform  # its functions carry no types
 
 
 def half_turn(image: NDArray[Any], angle: float, *, center: Any) -> NDArray[Any]:
-    """Turn an image by 180 degrees as ``skimage.transform.rotate`` does; an empty mask needs no turning."""
-    if image.dtype == np.bool_:
-        return image if not image.any() else _TRANSFORM.rotate(image, angle, center=center)
+    """Turn an image by 180 degrees as ``skimage.transform.rotate`` does, bilinear, or a mask, nearest."""
     x, y = center
     cosine, sine = math.cos(np.deg2rad(angle)), math.sin(np.deg2rad(angle))
     there = np.array([[1.0, 0.0, -x], [0.0, 1.0, -y], [0.0, 0.0, 1.0]])
@@ -75,7 +74,27 @@ def half_turn(image: NDArray[Any], angle: float, *, center: Any) -> NDArray[Any]
     back = np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
     matrix = back @ (turn @ there)
     matrix[2] = (0.0, 0.0, 1.0)
+    if image.dtype == np.bool_:
+        return _turned_mask(image, matrix, center=center)
     return np.asarray(_TRANSFORM.warp(image, matrix))
+
+
+def _turned_mask(mask: NDArray[np.bool_], matrix: NDArray[np.float64], *, center: Any) -> NDArray[np.bool_]:
+    """Turn a mask that has few pixels, most often none: only where one of them may land is looked up."""
+    rows, columns = np.nonzero(mask)
+    if len(rows) == 0:
+        return mask
+    offset_y, offset_x = (offsets.ravel() for offsets in np.mgrid[-1:2, -1:2])
+    x = (np.rint(2 * center[0] - columns)[:, np.newaxis] + offset_x).ravel()
+    y = (np.rint(2 * center[1] - rows)[:, np.newaxis] + offset_y).ravel()
+    inside = (x >= 0) & (x < mask.shape[1]) & (y >= 0) & (y < mask.shape[0])
+    x, y = x[inside], y[inside]
+    source = matrix @ np.stack([x, y, np.ones_like(x)])
+    turned = np.zeros_like(mask)
+    turned[y.astype(int), x.astype(int)] = ndimage.map_coordinates(
+        mask, source[1::-1], order=0, mode="grid-constant", cval=0.0, prefilter=False
+    )
+    return turned
 
 
 def first_empty_box(occupied: NDArray[np.bool_], size_pix: int) -> tuple[slice, slice] | None:

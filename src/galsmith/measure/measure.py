@@ -73,7 +73,7 @@ def measure(
     chosen = MeasureSettings() if settings is None else settings
     versions = _engine_versions(engine, chosen)
     image_set = images if isinstance(images, ImageSet) else open_store(images)
-    n_images = _checked_count(image_set, limit)
+    n_images = _checked_count(image_set, limit, workers)
     chosen = resolved_settings(chosen, bands=image_set.bands, flux_unit=image_set.flux_unit)
     provenance = Provenance(
         verb="measure",
@@ -138,8 +138,10 @@ def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
     return require_statmorph() if "morphology" in settings.quantities else {}
 
 
-def _checked_count(images: ImageSet, limit: int | None) -> int:
-    """How many images are measured."""
+def _checked_count(images: ImageSet, limit: int | None, workers: int) -> int:
+    """Count the images to measure, before anything is written."""
+    if workers < 1:
+        raise SettingsError(f"workers is {workers}; wanted 1 or more")
     if limit is not None and limit < 1:
         raise SettingsError(f"limit is {limit}; wanted 1 or more, or none for all images")
     if len(images) == 0:

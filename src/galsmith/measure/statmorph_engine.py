@@ -153,6 +153,12 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
     for flag, names in ((source.flag, FLAG_NAMES), (source.flag_sersic, SERSIC_FLAG_NAMES)):
         if flag in names:
             result.flags.append(names[flag])
+    if result.flag != CATASTROPHIC:
+        _copy_values(result, source)
+
+
+def _copy_values(result: Measured, source: Any) -> None:
+    """Take statmorph's values over, its invalid ones as NaN and a flag."""
     for name, attribute in STATMORPH_NAMES.items():
         value = float(source[attribute])
         if value == INVALID or not math.isfinite(value):
@@ -160,7 +166,7 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
             continue
         result.values[name] = value
     result.values["sersic_orientation_rad"] = _half_circle(result.values["sersic_orientation_rad"])
-    if source.flag != CATASTROPHIC and _is_beyond_stamp(source):
+    if _is_beyond_stamp(source):
         result.flags.append("petrosian_beyond_stamp")
         result.values["r_petro_ellip_pix"] = result.values["flux_ellip"] = np.nan
 
