@@ -1,5 +1,6 @@
 """Pixels of the renderer against adaptive-grade integration and against GalSim's integration in real space."""
 
+import itertools
 from dataclasses import asdict, dataclass
 
 import galsim
@@ -42,7 +43,7 @@ def graded_points(low, high, center, count=48, power=7):
     nodes, weights = (nodes + 1) / 2, weights / 2
     cuts = [low, *([center] if low < center < high else []), high]
     points, measures = [], []
-    for left, right in zip(cuts[:-1], cuts[1:], strict=True):
+    for left, right in itertools.pairwise(cuts):
         near, far = (left, right) if abs(left - center) <= abs(right - center) else (right, left)
         points.append(near + (far - near) * nodes**power)
         measures.append(abs(far - near) * power * nodes ** (power - 1) * weights)

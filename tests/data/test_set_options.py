@@ -29,5 +29,4 @@ def test_defaults_keep_everything():
         "minimum_size_pix": None,
         "split": [0.8, 0.1, 0.1],
         "where": None,
-        "on_bad": "error",
     }

@@ -59,12 +59,15 @@ class SetOptions:
             parse_where(self.where)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, for provenance."""
+        """Return what decides the content, as plain JSON values for provenance.
+
+        `on_bad` is not among it: a run that a bad image stopped can be finished with ``--on-bad skip``, and
+        the catalog's metadata say what was skipped.
+        """
         return {
             "crop_pix": self.crop_pix,
             "resize_pix": self.resize_pix,
             "minimum_size_pix": self.minimum_size_pix,
             "split": list(self.split),
             "where": self.where,
-            "on_bad": self.on_bad,
         }

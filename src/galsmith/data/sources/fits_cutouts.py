@@ -25,7 +25,7 @@ from galsmith.provenance import Parent
 Pixels = NDArray[np.float32]
 SUFFIXES = (".fits.gz", ".fit.gz", ".fits", ".fit", ".fts")
 SCALE_TOLERANCE = 1e-3
-READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error, Warning)
+READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,10 @@ class FitsSource:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file; a warning that it is truncated is an error, others are not shown."""
+    """Open a FITS file; warnings are not shown, as data that are too short fail when they are read."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.filterwarnings("error", message=".*truncated.*")
-        with fits.open(path, memmap=False, lazy_load_hdus=True) as units:
+        with path.open("rb") as stream, fits.open(stream, memmap=False, lazy_load_hdus=True) as units:
             yield units
 
 

@@ -79,9 +79,14 @@ def write_source(
     plan = plan_store(source, options)
     header = store_header(source, plan, verb=verb, seed=seed)
     writer = StoreWriter(output, header, n_chunks=plan.n_chunks, overwrite=overwrite)
-    for chunk in range(plan.n_chunks):
-        if not writer.is_done(chunk):
-            _write_chunk(writer, chunk, source=source, plan=plan, progress=progress)
+    try:
+        for chunk in range(plan.n_chunks):
+            if not writer.is_done(chunk):
+                _write_chunk(writer, chunk, source=source, plan=plan, progress=progress)
+    except InputError:
+        if writer.n_done == 0:
+            shutil.rmtree(writer.path)
+        raise
     summary = _summary(writer, source, plan)
     _refuse_empty(writer, plan, summary)
 

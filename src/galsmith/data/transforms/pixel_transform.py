@@ -316,8 +316,9 @@ def _moments(
         log_fluxes.append(log_flux)
     mean = total / count
     variance = np.clip(squares / count - mean**2, 0.0, None)
-    if np.any(variance <= 0):
-        band = int(np.argmin(variance))
+    constant = variance <= 1e-13 * mean**2  # rounding leaves this much of equal pixels
+    if np.any(constant):
+        band = int(np.argmax(constant))
         raise InputError(
             f"all training pixels of band {training_set.bands[band]!r} are equal; nothing can be learned"
         )

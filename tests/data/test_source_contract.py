@@ -1,0 +1,112 @@
+"""What every source promises, run on each of them."""
+
+import numpy as np
+import pytest
+
+from galsmith.data.options import SetOptions
+from galsmith.data.sersic import SersicSource
+from galsmith.data.sources import FitsSource, PictureSource, UnusableImage, write_source
+from galsmith.data.sources.plan import plan_store
+from galsmith.errors import SettingsError
+from galsmith.provenance import hash_json
+
+KINDS = ("sersic", "pictures", "fits")
+
+
+@pytest.fixture(params=KINDS)
+def make_source(request, write_picture, write_cutout, random_stamp, sersic_settings):
+    if request.param == "sersic":
+        return lambda: SersicSource(sersic_settings(), n=5, seed=3)
+    if request.param == "pictures":
+        rng = np.random.default_rng(0)
+        for name in "abcde":
+            folder = write_picture(f"{name}.png", rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
+        return lambda: PictureSource(folder)
+    for seed, name in enumerate("abcde"):
+        folder = write_cutout(f"{name}.fits", random_stamp(32, 32, seed=seed), MAG=20.0 + seed)
+    return lambda: FitsSource(folder, pixel_scale_arcsec=0.1, flux_unit="nJy")
+
+
+def test_the_catalog_the_shapes_and_the_pixels_agree(make_source):
+    source = make_source()
+    assert len(source.catalog) == len(source.shapes) == 5
+    assert len(set(source.catalog["object_id"])) == 5
+    for row, image in enumerate(source.read(np.arange(5))):
+        assert not isinstance(image, UnusableImage)
+        assert image.dtype == np.float32
+        assert image.dtype.isnative
+        assert image.shape == (len(source.bands), *source.shapes[row])
+        assert source.name_of(row)
+
+
+def test_reading_in_another_order_gives_the_same_images(make_source):
+    source = make_source()
+    forward = source.read(np.arange(5))
+    for row in (4, 0, 2):
+        np.testing.assert_array_equal(source.read(np.array([row]))[0], forward[row])
+
+
+def test_describing_gives_the_rows_asked_for(make_source):
+    source = make_source()
+    fluxes = np.ones((2, len(source.bands)))
+    assert list(source.describe(np.array([3, 1]), fluxes)["object_id"]) == list(
+        source.catalog["object_id"][[3, 1]]
+    )
+
+
+def test_settings_and_notes_are_plain_values(make_source):
+    source = make_source()
+    assert hash_json(dict(source.settings)) == hash_json(dict(make_source().settings))
+    assert hash_json(dict(source.notes))
+
+
+def test_the_same_source_gives_the_same_store(make_source, tmp_path):
+    stores = [
+        write_source(make_source(), tmp_path / name, verb="test", seed=1, options=SetOptions())
+        for name in ("a", "b")
+    ]
+    assert stores[0].content_hash == stores[1].content_hash
+    assert stores[0].provenance.fingerprint() == stores[1].provenance.fingerprint()
+
+
+def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(make_source, tmp_path, monkeypatch):
+    monkeypatch.setattr("galsmith.data.sources.plan.IMAGES_PER_CHUNK", 2)
+
+    def stop(event):
+        if event.done >= 3:
+            raise KeyboardInterrupt
+
+    options = SetOptions(crop_pix=24, resize_pix=12)
+    with pytest.raises(KeyboardInterrupt):
+        write_source(make_source(), tmp_path / "a", verb="test", seed=1, options=options, progress=stop)
+    assert (tmp_path / "a" / "partial" / "chunk-00000.json").exists()
+    resumed = write_source(make_source(), tmp_path / "a", verb="test", seed=1, options=options)
+    whole = write_source(make_source(), tmp_path / "b", verb="test", seed=1, options=options)
+    assert resumed.content_hash == whole.content_hash
+    assert {image.shape[1:] for image in resumed.pixels.read(np.arange(5))} == {(12, 12)}
+
+
+def test_splits_have_exact_counts_and_follow_the_seed(make_source, tmp_path):
+    options = SetOptions(split=(0.6, 0.2, 0.2))
+    splits = [
+        list(
+            write_source(
+                make_source(), tmp_path / str(seed), verb="test", seed=seed, options=options
+            ).catalog["split"]
+        )
+        for seed in range(4)
+    ]
+    assert all(sorted(names) == ["test", "train", "train", "train", "validation"] for names in splits)
+    assert len({tuple(names) for names in splits}) > 1
+
+
+def test_an_unknown_column_in_where_names_the_near_miss(make_source):
+    with pytest.raises(
+        SettingsError, match=r"--where object_ib: no such column \(did you mean 'object_id'\?\)"
+    ):
+        plan_store(make_source(), SetOptions(where="object_ib=a"))
+
+
+def test_native_size_can_be_a_condition(make_source, tmp_path):
+    options = SetOptions(where="native_size_pix=30..40")
+    assert len(write_source(make_source(), tmp_path / "a", verb="test", seed=1, options=options)) == 5
