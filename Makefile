@@ -12,7 +12,7 @@ PYTHON ?= $(shell for name in python3 python3.12 python3.11 python3.13; do \
 # make env TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 STAMP := $(VENV)/.installed
 MINUTES ?=
 
