@@ -50,9 +50,9 @@ def written_atomically(path: Path) -> Iterator[Path]:
 def raise_if_unwritable(error: BaseException, path: Path) -> None:
     """Turn a system's write failure into an `OutputError` that names `path`; other errors pass.
 
-    HDF5 reports a full disk as a plain `OSError` or `RuntimeError` with the reason in its text.
+    HDF5 and safetensors report a full disk as errors of their own with the reason in the text.
     """
-    if not isinstance(error, OSError | RuntimeError) or isinstance(error, OutputError):
+    if not isinstance(error, Exception) or isinstance(error, OutputError):
         return
     code = getattr(error, "errno", None)
     if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error) or "errno = 28" in str(error):

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 
-from galsmith.errors import InputError
+from galsmith.errors import InputError, OutputError
 from galsmith.training import checkpoint as module
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -43,6 +43,17 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: p
         save_checkpoint(path, make(128))
     assert load_checkpoint(path).state.images_seen == 64
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device of a full disk is Linux's")
+def test_a_full_disk_is_said_and_leaves_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, make(64))
+    (tmp_path / "checkpoint.pt.writing").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=r"checkpoint.pt: the disk is full; free some space"):
+        save_checkpoint(path, make(128))
+    assert load_checkpoint(path).state.images_seen == 64
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def kill_after_a_new_checkpoint(process: subprocess.Popen[bytes], checkpoint: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("family", "images"), [("pca_diffusion", 40_000), ("diffusion", 5_000)])
+@pytest.mark.parametrize(("family", "images"), [("pca_diffusion", 24_000), ("diffusion", 5_000)])
 def test_killed_and_resumed_equals_undisturbed(
     family: str, images: int, discs: ImageSet, tiny_recipe: Callable[..., Any], tmp_path: Path
 ) -> None:

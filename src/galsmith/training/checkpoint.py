@@ -1,15 +1,19 @@
 """The checkpoint: everything needed to go on with a run, in one file that is replaced in one step."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from galsmith.errors import InputError
 from galsmith.files import written_atomically
 from galsmith.training.budget import RunState
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 FORMAT_VERSION = 1
 
@@ -55,8 +59,13 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "settings_hash": checkpoint.settings_hash,
         "data_hash": checkpoint.data_hash,
     }
-    with written_atomically(path) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)
+    with written_atomically(path) as temporary, _WatchedWriter(io.FileIO(temporary, "w")) as stream:
+        try:
+            torch.save(content, stream)
+        except RuntimeError as error:
+            if stream.fault is not None:
+                raise stream.fault from error
+            raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -87,6 +96,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
         settings_hash=content["settings_hash"],
         data_hash=content["data_hash"],
     )
+
+
+class _WatchedWriter(io.BufferedWriter):
+    """Remembers why the system refused to write, which `torch.save` replaces by a reason of its own."""
+
+    fault: OSError | None = None
+
+    def write(self, data: "Buffer", /) -> int:
+        """Write some bytes."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.fault = error
+            raise
 
 
 def _first_line(error: Exception) -> str:
