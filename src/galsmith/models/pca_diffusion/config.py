@@ -30,7 +30,8 @@ class PcaDiffusionConfig(Settings):
     sampler_steps : int
         Heun steps a drawn galaxy.
     lowest_noise_level, highest_noise_level : float
-        Where sampling ends and starts.
+        Where sampling ends and starts; the start takes the coefficients' own variance into account, so 20 times
+        their largest deviation is enough.
     """
 
     family: Literal["pca_diffusion"] = "pca_diffusion"
@@ -47,5 +48,5 @@ class PcaDiffusionConfig(Settings):
     noise_level_mean: float | None = -0.8
     noise_level_std: float | None = Field(default=1.4, gt=0)
     sampler_steps: int = Field(default=18, ge=1)
-    lowest_noise_level: float = Field(default=0.002, gt=0)
-    highest_noise_level: float = Field(default=80.0, gt=0)
+    lowest_noise_level: float = Field(default=0.005, gt=0)
+    highest_noise_level: float = Field(default=20.0, gt=0)
