@@ -60,7 +60,7 @@ def raise_if_unwritable(error: BaseException, path: Path) -> None:
             f"{path}: the disk is full; free some space or choose another place with -o. "
             "Finished parts are kept, nothing half-written is"
         ) from error
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         raise OutputError(
             f"{path}: cannot be written ({os.strerror(code)}); choose another place with -o"
         ) from error

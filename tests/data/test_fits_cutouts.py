@@ -157,20 +157,19 @@ def test_a_given_scale_may_not_contradict_the_header(tmp_path, write_cutout, ran
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "message"),
+    ("keywords", "message"),
     [
         (
-            {"CDELT1": 1e-4, "CDELT2": 1e-4},
-            {"CDELT1": 2e-4, "CDELT2": 2e-4},
-            r"b\.fits: its pixels are 0.72 .*a\.fits 0.36",
+            ({"CDELT1": 1e-4, "CDELT2": 1e-4}, {"CDELT1": 2e-4, "CDELT2": 2e-4}),
+            r"b\.fits: its pixels are 0.72 arcsec, those of a\.fits 0.36",
         ),
-        ({"BUNIT": "nJy"}, {"BUNIT": "mJy"}, r"b\.fits: BUNIT is mJy, in a\.fits it is nJy"),
-        ({"FILTER": "g"}, {"FILTER": "r"}, r"b\.fits: FILTER is r, in a\.fits it is g"),
+        (({"BUNIT": "nJy"}, {"BUNIT": "mJy"}), r"b\.fits: BUNIT is mJy, in a\.fits it is nJy"),
+        (({"FILTER": "g"}, {"FILTER": "r"}), r"b\.fits: FILTER is r, in a\.fits it is g"),
     ],
 )
-def test_mixed_files_name_both(tmp_path, write_cutout, random_stamp, first, second, message):
-    write_cutout("a.fits", random_stamp(6, 6), **first)
-    folder = write_cutout("b.fits", random_stamp(6, 6), **second)
+def test_mixed_files_name_both(tmp_path, write_cutout, random_stamp, keywords, message):
+    write_cutout("a.fits", random_stamp(6, 6), **keywords[0])
+    folder = write_cutout("b.fits", random_stamp(6, 6), **keywords[1])
     with pytest.raises(InputError, match=message):
         ingest.fits(folder, tmp_path / "set")
     assert not (tmp_path / "set").exists()

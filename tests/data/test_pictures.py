@@ -171,7 +171,7 @@ def test_empty_and_missing_folders_are_named(tmp_path, write_picture):
     with pytest.raises(InputError, match="none: there is no such folder"):
         ingest.folder(tmp_path / "none", tmp_path / "set")
     write_picture("a.png", gray())
-    with pytest.raises(InputError, match="holds no .* files; its folder pictures does, give that one"):
+    with pytest.raises(InputError, match=r"holds no .* files; its folder pictures does, give that one"):
         ingest.folder(tmp_path, tmp_path / "set")
 
 
