@@ -130,6 +130,7 @@ def _record(
 ) -> Distance:
     """Make the record of one property."""
     declared = pair.declared
+    core, tail_share = pair.core_and_tail_share()
     return Distance(
         **vars(numbers),
         name=pair.name,
@@ -149,5 +150,7 @@ def _record(
         lost_generated=losses_of(tables[1], pair.generated),
         reference=summary_of(pair.reference),
         generated=summary_of(pair.generated),
+        core=core,
+        tail_share=tail_share,
         reason=pair.reason,
     )

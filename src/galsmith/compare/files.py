@@ -1,7 +1,7 @@
 """Writing a `Comparison` as ``comparison.json`` and reading it back."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,18 @@ def _distance(item: Mapping[str, Any]) -> Distance:
         "lost_reference": Losses(**item["lost_reference"]),
         "lost_generated": Losses(**item["lost_generated"]),
     }
-    return Distance(**{**_estimate(item), **sides})
+    return Distance(**{**_estimate(item), **sides, "core": _pair(item["core"])})
 
 
 def _estimate(item: Mapping[str, Any]) -> dict[str, Any]:
     """Bring null back to NaN and the interval to a tuple."""
-    low, high = item["interval"]
-    return {**_numbers(item), "interval": tuple(_numbers({"low": low, "high": high}).values())}
+    return {**_numbers(item), "interval": _pair(item["interval"])}
+
+
+def _pair(ends: Sequence[float | None]) -> tuple[float, float]:
+    """Read the two ends of a range."""
+    low, high = (math.nan if end is None else float(end) for end in ends)
+    return low, high
 
 
 def _numbers(item: Mapping[str, Any]) -> dict[str, Any]:

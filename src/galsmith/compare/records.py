@@ -112,6 +112,10 @@ class Distance(Estimate):
         Galaxies without one, and why.
     reference, generated : Summary
         What each side looks like.
+    core : tuple of float
+        Range where the bulk of both sides lies, in the property's unit.
+    tail_share : float
+        Share of the distance that is made beyond `core`: near 1 where a few wild values decide.
     reason : str
         Why there is no distance; empty where there is one.
     """
@@ -133,6 +137,8 @@ class Distance(Estimate):
     lost_generated: Losses
     reference: Summary
     generated: Summary
+    core: tuple[float, float]
+    tail_share: float
     reason: str = ""
 
 

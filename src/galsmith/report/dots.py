@@ -86,7 +86,10 @@ def grouped(distances: tuple[Distance, ...]) -> list[tuple[str, list[Distance]]]
         return f"{group_title(item.group)}, {band} band" if band else group_title(item.group)
 
     groups = list(dict.fromkeys(item.group for item in distances))
-    ordered = sorted(distances, key=lambda item: (groups.index(item.group), band_of(item.column)))
+    bands = list(dict.fromkeys(band_of(item.column) for item in distances))
+    ordered = sorted(
+        distances, key=lambda item: (groups.index(item.group), bands.index(band_of(item.column)))
+    )
     return [
         (name, members if members[0].group.startswith("power") else _far_to_near(members))
         for name, group in groupby(ordered, key=title)

@@ -7,13 +7,14 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from galsmith.compare import Distance
 from galsmith.report.average_spectra import DIFFERENCE_DB, AverageSpectra
-from galsmith.report.dots import grouped
+from galsmith.report.dots import floors_axis, grouped
 from galsmith.report.galaxies import Block, Picture
 from galsmith.report.histograms import bins_of
-from galsmith.report.labels import group_title, label_of, unit_text
+from galsmith.report.labels import group_title, label_of, mode_of, unit_text
 from galsmith.report.material import Material
 from galsmith.report.spectra import Spectrum, spectra_of
 from galsmith.report.verdict import FLOORS_WITHIN, is_within
@@ -25,10 +26,11 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.unicode_minus": True,
     "figure.dpi": 100,
-    "savefig.dpi": 200,
+    "savefig.dpi": 160,
     "pdf.fonttype": 42,
 }
 COLUMNS = 4
+FLOOR_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def write_figures(
@@ -59,7 +61,12 @@ def _dot_figure(counted: tuple[Distance, ...]) -> Figure:
     for axis, (title, members) in zip(axes, groups, strict=True):
         _dot_axis(axis, members)
         axis.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axis_range = floors_axis(counted)
     axes[-1].set_xscale("log")
+    axes[-1].set_xlim(axis_range.low, axis_range.high)
+    axes[-1].set_xticks([tick for tick in FLOOR_TICKS if axis_range.low <= tick <= axis_range.high])
+    axes[-1].xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes[-1].minorticks_off()
     axes[-1].set_xlabel("$W_1$ in units of its floor")
     return figure
 
@@ -107,13 +114,13 @@ def _show(axis: Axes, picture: Picture | None) -> None:
 
 
 def _histogram_figures(material: Material) -> list[tuple[str, Figure]]:
-    """One figure for each group that enters the means."""
+    """One figure for each group that enters the means; the spectrum's figure stands for the power modes."""
     reference, generated = (side.table for side in material.sides)
     if reference is None or generated is None:
         return []
     groups: dict[str, list[Distance]] = {}
     for item in material.comparison.distances:
-        if item.in_means:
+        if item.in_means and mode_of(item.column) is None:
             groups.setdefault(item.group, []).append(item)
     return [
         (f"histograms_{_file_name(group)}", _histogram_figure(group, members, material))
@@ -124,13 +131,19 @@ def _histogram_figures(material: Material) -> list[tuple[str, Figure]]:
 def _histogram_figure(group: str, members: list[Distance], material: Material) -> Figure:
     """Small histograms side by side."""
     lines = -(-len(members) // COLUMNS)
-    figure = Figure(figsize=(2.5 * COLUMNS, 1.9 * lines + 0.4), layout="constrained")
+    height = 1.9 * lines + 0.4
+    figure = Figure(figsize=(2.5 * COLUMNS, height))
     axes = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
+    # Every panel is alike, so that fixed margins in inches do what a slow layout would.
+    figure.subplots_adjust(
+        left=0.02, right=0.98, bottom=0.5 / height, top=1 - 0.6 / height, wspace=0.12, hspace=0.75
+    )
     for axis, item in zip(axes, members, strict=False):
         _histogram_axis(axis, item, material)
+    axes[0].legend(frameon=False, fontsize=7, handlelength=1.2, borderaxespad=0.1)
     for axis in axes[len(members) :]:
         axis.set_visible(False)
-    figure.suptitle(group_title(group), x=0.01, ha="left", fontweight="bold")
+    figure.suptitle(group_title(group), x=0.02, y=1 - 0.12 / height, va="top", ha="left", fontweight="bold")
     return figure
 
 
@@ -144,6 +157,7 @@ def _histogram_axis(axis: Axes, item: Distance, material: Material) -> None:
     text = "not compared" if item.reason else f"$W_1$ {item.value:.3f}, floor {item.floor:.3f}"
     axis.set_title(text, fontsize=8, color="0.3")
     axis.set_yticks([])
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.spines["left"].set_visible(False)
 
 
@@ -195,4 +209,5 @@ def _file_name(text: str) -> str:
 def _save(figure: Figure, stem: Path) -> None:
     """Write a figure without the time of day, so that the same comparison gives the same files."""
     figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    figure.set_layout_engine("none")
     figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})

@@ -14,8 +14,8 @@ from galsmith.report.labels import label_of, symbol_html, unit_text
 
 WIDTH, HEIGHT = 280, 132
 LEFT, RIGHT, TOP, BOTTOM = 6, 274, 6, 108
-N_BINS = 30
-SHOWN_PERCENT = 99.0
+LEAST_BINS, MOST_BINS = 12, 40
+WORTH_SAYING = 0.02
 
 Floats = NDArray[np.float64]
 
@@ -74,19 +74,18 @@ class HistogramPanel:
 
 
 def bins_of(distance: Distance, reference: QTable, generated: QTable) -> Bins:
-    """Sort both sides into common bins that hold the middle 99 % of either side."""
+    """Sort both sides into common bins over the range where their bulk lies."""
     one, other = (measured(values_of(table, distance.column)) for table in (reference, generated))
-    tail = (100 - SHOWN_PERCENT) / 2
-    spans = [np.percentile(values, [tail, 100 - tail]) for values in (one, other) if values.size]
-    low = min((span[0] for span in spans), default=0.0)
-    high = max((span[1] for span in spans), default=1.0)
+    low, high = distance.core
     if not high > low:
-        width = max(abs(low), 1.0) * 0.5
-        low, high = low - width, high + width
-    edges = np.linspace(low, high, N_BINS + 1)
+        middle = low if np.isfinite(low) else 0.0
+        low, high = middle - max(abs(middle), 1.0) / 2, middle + max(abs(middle), 1.0) / 2
+    fewest = min(one.size, other.size)
+    n_bins = int(np.clip(1.3 * np.sqrt(fewest), LEAST_BINS, MOST_BINS))
+    edges = np.linspace(low, high, n_bins + 1)
     shares = [np.histogram(values, edges)[0] / max(values.size, 1) for values in (one, other)]
     outside = [
-        1 - float(share.sum()) if values.size else 0.0
+        max(0.0, round(1 - float(share.sum()), 12)) if values.size else 0.0
         for share, values in zip(shares, (one, other), strict=True)
     ]
     return Bins(edges, shares[0], shares[1], outside[0], outside[1])
@@ -109,17 +108,14 @@ def histogram_panel(
         reference_path=step_path(x, np.append(up.at(bins.reference), BOTTOM), closed=True),
         generated_path=step_path(x, np.append(up.at(bins.generated), BOTTOM), closed=False),
         ticks=across.ticks(),
-        outside=_outside_text(bins),
+        outside=_outside_text(bins, distance),
     )
 
 
-def _outside_text(bins: Bins) -> str:
-    """Say what lies beyond the axis where that is more than the middle leaves out."""
-    shares = [
-        (name, share)
-        for name, share in (("reference", bins.outside_reference), ("generated", bins.outside_generated))
-        if share > 0.002
-    ]
-    if not shares:
+def _outside_text(bins: Bins, distance: Distance) -> str:
+    """Say what lies beyond the axis where that matters."""
+    if max(bins.outside_reference, bins.outside_generated) <= WORTH_SAYING and distance.tail_share <= 0.5:
         return ""
-    return "beyond the axis: " + ", ".join(f"{100 * share:.1f} % of the {name}" for name, share in shares)
+    shares = (("reference", bins.outside_reference), ("generated", bins.outside_generated))
+    text = "Beyond the axis: " + ", ".join(f"{100 * share:.1f} % of the {name}" for name, share in shares)
+    return f"{text}; they make {100 * distance.tail_share:.0f} % of W1."

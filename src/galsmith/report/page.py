@@ -119,7 +119,7 @@ def setting_text(comparison: Comparison) -> str:
     side = comparison.reference
     parts = [", ".join(side.bands)] if side.bands else []
     if side.pixel_scale_arcsec is not None:
-        parts.append(f"{number(side.pixel_scale_arcsec)}″ a pixel")
+        parts.append(f"{side.pixel_scale_arcsec:g}″ a pixel")
     if side.flux_unit:
         parts.append("pictures" if side.flux_unit == "display" else side.flux_unit)
     return " · ".join(parts)

@@ -44,17 +44,15 @@ class Step:
 def steps_of(material: Material, comparison_path: Path) -> list[Step]:
     """Follow the chain upward from the comparison; first commands first, each artifact once."""
     comparison = material.comparison
-    found = [
-        _step("comparison", comparison_path.name, comparison.provenance, "", material.folder),
-    ]
+    found: list[Step] = []
     for side in material.sides:
-        provenance = Provenance.from_dict(side.side.provenance)
+        provenance = Provenance.from_dict({"verb": "measure", **side.side.provenance})
+        parent = Parent(f"{side.role} images", side.side.images_hash, side.side.images_path)
+        found += reversed(_ancestors(parent, material.folder, depth=0))
         made = f"measurements of the {side.role} set"
         found.append(_step(made, side.side.path, provenance, side.side.content_hash, material.folder))
-        parent = Parent(f"{side.role} images", side.side.images_hash, side.side.images_path)
-        found += _ancestors(parent, material.folder, depth=0)
-    unique = {(step.made if not step.content_hash else step.content_hash): step for step in reversed(found)}
-    return list(unique.values())
+    found.append(_step("comparison", comparison_path.name, comparison.provenance, "", material.folder))
+    return list({step.content_hash or step.made: step for step in reversed(found)}.values())[::-1]
 
 
 def flattened(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

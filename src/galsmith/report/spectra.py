@@ -11,7 +11,7 @@ from galsmith.report.axes import Axis, Tick, band_path, line_path
 from galsmith.report.labels import band_of, mode_of
 
 WIDTH, HEIGHT = 460, 400
-LEFT, RIGHT, TOP = 52, 448, 12
+LEFT, RIGHT, TOP = 68, 448, 12
 MIDDLE_BOTTOM, LOWER_TOP, BOTTOM = 262, 284, 350
 GROUP = "power_wavelength"
 

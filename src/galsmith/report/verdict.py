@@ -90,6 +90,10 @@ def _warnings(comparison: Comparison) -> tuple[str, ...]:
             f"On average {percent(lost_generated, 1)} of the generated galaxies have no value of a property, "
             f"{percent(lost_reference, 1)} of the reference ones: the two sides lose galaxies at different rates."
         )
+    wild = [item for item in comparison.counted if item.tail_share > 0.5 and not is_within(item)]
+    if wild:
+        named = ", ".join(f"{label_of(item)} ({100 * item.tail_share:.0f} %)" for item in wild)
+        found.append(f"A few outlying values make most of the distance in {named}; look at flags and cuts.")
     reasons = [label_of(item) for item in comparison.distances if item.reason and item.in_means]
     if reasons:
         found.append(f"Not compared: {', '.join(reasons)}; the table says why.")

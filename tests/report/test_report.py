@@ -1,0 +1,255 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from PIL import Image
+
+from galsmith.compare import read_comparison
+from galsmith.errors import InputError, OutputExistsError
+from galsmith.report import write_report
+
+VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle"}
+
+
+class Page(HTMLParser):
+    """Collects what a test asks of a page, and checks that tags close in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.images, self.links, self.loads, self.scripts, self.ids, self.text = [], [], [], 0, [], []
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag not in VOID:
+            self._open.append(tag)
+        self.images += [given] if tag == "img" else []
+        self.links += [given] if tag == "a" else []
+        self.scripts += tag == "script"
+        self.ids += [given["id"]] if "id" in given else []
+        loads = {"src", "data", "poster", "srcset", "xlink:href"} | ({"href"} if tag != "a" else set())
+        self.loads += [value for key, value in given.items() if key in loads]
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def page_of(compared, output):
+    text = write_report(compared.comparison, output).read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Leave out the slow part where a test reads the page alone."""
+    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, material, **given: None)
+
+
+@pytest.fixture(scope="module")
+def one_page(one_band, tmp_path_factory):
+    output = tmp_path_factory.mktemp("report") / "out"
+    return (output, *page_of(one_band, output))
+
+
+def test_page_is_one_file_that_requests_nothing(one_page):
+    _, text, page = one_page
+    assert page.loads
+    assert all(load.startswith("data:image/png;base64,") for load in page.loads)
+    assert "url(" not in text
+    assert "@import" not in text
+    for link in page.links:
+        assert link["href"].startswith("#") or link.get("class") == "citation"
+    external = set(re.findall(r"https?://[^\s\"'<)]+", text))
+    assert external == {link["href"] for link in page.links if link.get("class") == "citation"}
+
+
+def test_anchors_exist_and_ids_are_unique(one_page):
+    _, _, page = one_page
+    assert len(page.ids) == len(set(page.ids))
+    assert {link["href"][1:] for link in page.links if link["href"].startswith("#")} <= set(page.ids)
+
+
+def test_every_picture_says_what_it_is(one_page):
+    _, text, page = one_page
+    assert len(page.images) == 2 * 20 + 3
+    assert all(image["alt"].strip() for image in page.images)
+    for svg in re.findall(r"<svg[^>]*>", text):
+        assert 'role="img"' in svg
+        assert "aria-label=" in svg
+
+
+def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
+    _, _, page = one_page
+    comparison = read_comparison(one_band.comparison)
+    words = " ".join(" ".join(page.text).split())
+    n_within = sum(item.value <= 2 * item.floor for item in comparison.counted)
+    assert f"{n_within} of {len(comparison.counted)} properties within 2 floors" in words
+    assert f"{comparison.headline.value:.3f} standard deviations" in words
+    farthest = max(comparison.counted, key=lambda item: item.value / item.floor)
+    assert f"Farthest: asymmetry ({farthest.value / farthest.floor:.1f} floors)" in words
+    for item in comparison.counted:
+        assert f"{item.value:.3f}" in words
+        assert f"{item.floor:.3f}" in words
+    assert "only 40 galaxies" in words
+    assert "4 (10.0 %)" in words  # the flags
+    assert "galsmith simulate sersic -n 40 --seed 3 -o source" in words
+    assert "galsmith sample run/snapshot -n 40 --seed 5 -o drawn" in words
+    assert "galsmith measure source -o source.parquet" in words
+    assert "galsmith compare source.parquet drawn.parquet --seed 0 -o comparison.json" in words
+
+
+def test_figures_and_tables_lie_beside_the_page(one_page, one_band):
+    output, _, _ = one_page
+    figures = {path.name for path in (output / "figures").iterdir()}
+    stems = {"distances", "galaxies", "histograms_morphology", "power_spectrum", "average_spectra"}
+    assert figures == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf")}
+    for path in (output / "figures").glob("*.png"):
+        with Image.open(path) as image:
+            assert np.asarray(image.convert("L")).std() > 5
+    comparison = read_comparison(one_band.comparison)
+    table = Table.read(output / "tables" / "distances.ecsv", format="ascii.ecsv")
+    assert list(table["name"]) == [item.name for item in comparison.distances]
+    assert table["value"][0] == pytest.approx(comparison.distances[0].value)
+    latex = (output / "tables" / "distances.tex").read_text()
+    assert latex.count(r"\\") == len(comparison.counted) + 1
+    assert r"\begin{tabular}" in latex
+
+
+def test_the_same_comparison_gives_the_same_bytes(one_page, one_band, tmp_path):
+    first = one_page[0]
+    write_report(one_band.comparison, tmp_path / "again")
+    for path in sorted(file for file in first.rglob("*") if file.is_file()):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(first)).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("bands", ["three_bands", "pictures"])
+def test_three_bands_show_color_and_a_spectrum_each(bands, request, tmp_path):
+    compared = request.getfixturevalue(bands)
+    text, page = page_of(compared, tmp_path / "out")
+    for band in read_comparison(compared.comparison).reference.bands:
+        assert f"{band} band</h4>" in text
+        assert (tmp_path / "out" / "figures" / f"power_spectrum_{band}.pdf").exists()
+    assert len(page.images) == 43
+
+
+def test_missing_stores_are_said_not_raised(compared_in, tmp_path):
+    compared = compared_in(tmp_path)
+    for store in compared.stores:
+        shutil.rmtree(store)
+    text, page = page_of(compared, tmp_path / "out")
+    assert page.images == []
+    assert "The images of the reference set (source) are not there any more." in text
+    assert "there are none to show" in text
+    assert "Histogram of asymmetry" in text
+    assert not (tmp_path / "out" / "figures" / "galaxies.png").exists()
+
+
+def test_missing_tables_and_altered_stores_are_said_too(compared_in, tmp_path, without_figures):
+    compared = compared_in(tmp_path)
+    compared.tables[0].unlink()
+    description = json.loads((compared.stores[1] / "dataset.json").read_text())
+    (compared.stores[1] / "dataset.json").write_text(json.dumps({**description, "content_hash": "f" * 64}))
+    text, _ = page_of(compared, tmp_path / "out")
+    assert "The measurements of the reference set (source.parquet) are not there any more." in text
+    assert "The images of the generated set (drawn) have changed since they were measured." in text
+    assert "there are no histograms" in text
+
+
+def test_a_report_moves_with_its_folder(compared_in, tmp_path, without_figures):
+    compared_in(tmp_path)
+    moved = tmp_path.with_name(tmp_path.name + "-moved")
+    shutil.move(tmp_path, moved)
+    text = write_report(moved / "comparison.json", moved / "out").read_text()
+    assert "any more" not in text
+
+
+def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures):
+    nasty = '<script>alert("x")</script><img src="http://evil.example/x.png">'
+    names = [f"{nasty}{row}" for row in range(40)]
+    compared = compared_in(tmp_path, bands=(nasty,), names=names, flags=("", nasty))
+    text, page = page_of(compared, tmp_path / "out")
+    assert page.scripts == 1
+    assert all(load.startswith("data:image/png;base64,") for load in page.loads)
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_nothing_measured_still_makes_a_page(compared_in, tmp_path):
+    compared = compared_in(tmp_path)
+    value = json.loads(compared.comparison.read_text())
+    for item in value["distances"]:
+        item.update(reason="measured on 0 of 40 galaxies of the generated set; wanted 10 or more")
+        item.update(dict.fromkeys(("value", "corrected", "uncertainty", "floor", "floor_sigma", "scale")))
+        item.update(interval=[None, None], core=[None, None])
+    compared.comparison.write_text(json.dumps({**value, "means": []}))
+    text, _ = page_of(compared, tmp_path / "out")
+    assert "Nothing could be compared" in text
+    assert "measured on 0 of 40 galaxies" in text
+
+
+def test_existing_output_is_refused_or_replaced(one_band, tmp_path, without_figures):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "mine.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        write_report(one_band.comparison, output)
+    assert (output / "mine.txt").exists()
+    page = write_report(one_band.comparison, output, overwrite=True)
+    assert page == output / "index.html"
+    assert not (output / "mine.txt").exists()
+
+
+def test_a_failure_leaves_what_was_there(one_band, tmp_path, monkeypatch):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "mine.txt").write_text("mine")
+
+    def fail(*arguments, **options):
+        raise RuntimeError("no figures today")
+
+    monkeypatch.setattr("galsmith.report.write.write_figures", fail)
+    with pytest.raises(RuntimeError, match="no figures today"):
+        write_report(one_band.comparison, output, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert (output / "mine.txt").read_text() == "mine"
+
+
+def test_a_comparison_that_is_none_is_named(tmp_path):
+    (tmp_path / "other.json").write_text("{}")
+    with pytest.raises(InputError, match=r"other\.json: not a comparison"):
+        write_report(tmp_path / "other.json", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_reporting_never_loads_torch_or_the_makers():
+    code = (
+        "import sys, galsmith.report, galsmith.report.write;"
+        "print([name for name in sys.modules if name == 'torch' or name.startswith("
+        "('galsmith.models', 'galsmith.training', 'galsmith.sampling'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_templates_are_beside_the_package():
+    from importlib.resources import files
+
+    names = {item.name for item in (files("galsmith.report") / "templates").iterdir()}
+    assert {"page.html.j2", "parts.html.j2", "style.css", "sort.js"} <= names
