@@ -81,7 +81,7 @@ class ProgressDisplay:
         elapsed, done = now - self._stage_started, event.done - self._done_before
         rate = done / elapsed if elapsed > 0 else 0.0
         if rate > 0 and event.unit != "s":
-            words.append(f"{rate:.3g} {event.unit}/s")
+            words.append(f"{_rate_text(rate)} {event.unit}/s")
         if rate > 0 and event.total is not None:
             words.append(f"{duration_text(max(0.0, event.total - event.done) / rate)} left")
         words.extend(f"{name} {value}" for name, value in event.fields.items())
@@ -95,6 +95,11 @@ def _amount(event: ProgressEvent) -> str:
         return done if event.total is None else f"{done} of {duration_text(event.total)}"
     done = f"{event.done:,.0f}"
     return f"{done} {event.unit}" if event.total is None else f"{done}/{event.total:,.0f} {event.unit}"
+
+
+def _rate_text(rate: float) -> str:
+    """Write a rate with three digits and no exponent."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
 def _new_bar(stream: TextIO) -> "Progress":
