@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from galsmith.compare import Comparison
 
-ALL_PROPERTIES, HEADLINE = "all properties", "headline"
+HEADLINE = "headline"
 
 
 def mean_numbers(comparison: "Comparison") -> Mapping[str, float | int | None]:
@@ -23,13 +23,13 @@ def mean_numbers(comparison: "Comparison") -> Mapping[str, float | int | None]:
 
 
 def mean_sentence(comparison: "Comparison") -> str:
-    """Say the mean distance beside what two parts of the reference have between them."""
-    mean = next((item for item in comparison.means if item.name == ALL_PROPERTIES), None)
-    if mean is None:
+    """Say the headline distance, the one at the top of a report, beside what sampling alone makes."""
+    mean = next((item for item in comparison.means if item.name == HEADLINE), None)
+    if mean is None or not mean.n_properties:
         return "no property could be compared"
     return (
-        f"mean W1 of {mean.n_properties} properties {mean.value:.3f} in standard deviations of the reference "
-        f"(floor {mean.floor:.3f}: what two parts of the reference differ by)"
+        f"W1 {mean.value:.3f} standard deviations of the reference on average over {mean.n_properties} properties, "
+        f"{mean.in_floors:.1f} times the {mean.floor:.3f} that sampling alone makes"
     )
 
 
