@@ -18,7 +18,7 @@ def test_as_many_galaxies_are_measured_as_the_time_allows():
 
 
 def test_the_time_plan_fits_into_ten_minutes():
-    everything_else = 120.0  # measured on two cores: imports, drawing, timing, comparing, the page
+    everything_else = 150.0  # set aside for imports, simulating, drawing, timing, comparing and the page
     assert 60 * plan.TRAIN_MINUTES + plan.MEASURE_SECONDS + everything_else <= 600
 
 
