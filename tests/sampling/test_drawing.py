@@ -5,18 +5,17 @@ import pytest
 import torch
 
 from galsmith.errors import GalsmithError, InputError
-from galsmith.sampling.drawing import GalaxySource, batch_size_for, refuse_non_finite, snapshot_folder
+from galsmith.models.snapshot import load_snapshot
+from galsmith.sampling.drawing import GalaxySource, refuse_non_finite, snapshot_folder
 from galsmith.seeds import derive_seed
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(
-    ("size_pix", "wanted"), [(8, 256), (32, 256), (64, 64), (65, 32), (128, 16), (1000, 16)]
-)
-def test_batches_are_powers_of_two_within_bounds(size_pix: int, wanted: int) -> None:
-    assert batch_size_for(size_pix) == wanted
-    assert 256 % batch_size_for(size_pix) == 0  # a store's chunk is whole batches
+def test_batches_are_what_the_generator_computes_at_once(any_run: Path) -> None:
+    source = GalaxySource(any_run / "snapshot", seed=5, device=CPU)
+    assert source.batch_size == load_snapshot(any_run / "snapshot").generator.galaxies_per_call
+    assert len(source.batch(0)) == source.batch_size
 
 
 def test_seeds_follow_from_the_users_seed_and_the_index(pca_run: Path) -> None:

@@ -10,6 +10,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 
 from galsmith import ingest
 from galsmith.errors import OutputExistsError
+from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.sampling import sample
 from galsmith.sampling.drawing import GalaxySource
 from galsmith.seeds import derive_seed
@@ -64,7 +65,7 @@ class Killed(BaseException):
 def test_a_killed_sampling_draws_only_the_batches_it_lacks(
     pca_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("galsmith.sampling.drawing.batch_size_for", lambda size_pix: 16)
+    monkeypatch.setattr(PcaGenerator, "galaxies_per_call", 16)
     whole = sample(pca_run, tmp_path / "whole", n=40, kind="fits")
     drawn: list[int] = []
     real_batch = GalaxySource.batch

@@ -80,7 +80,7 @@ def test_a_killed_sampling_goes_on_to_the_same_store(
         GalaxySource, "batch", lambda self, number: (drawn.append(number), real_batch(self, number))[1]
     )
     resumed = sample(pca_run, tmp_path / "killed", n=600, seed=8)
-    assert drawn == [2]  # 256 galaxies a batch at 16 px
+    assert drawn == [2]  # 256 galaxies a batch
     assert resumed.content_hash == whole.content_hash
 
 

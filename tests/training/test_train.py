@@ -129,7 +129,7 @@ def test_a_finished_run_says_so_and_stays(discs: ImageSet, tiny_recipe: MakeReci
     events: list[ProgressEvent] = []
     train(tiny_recipe(sample_grids=1, grid_images=2), discs, run, progress=events.append)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
-    assert [event.fields for event in events] == [{"state": "finished before"}]
+    assert [event.fields for event in events] == [{"state": "finished before"}]  # nothing is prepared
 
 
 def test_a_run_killed_before_its_last_picture_draws_it(
@@ -230,6 +230,40 @@ def test_a_diverged_run_keeps_its_last_good_state(
     snapshot = load_snapshot(tmp_path / "run/snapshot")
     assert snapshot.card["training"]["images_seen"] == 128
     assert all(bool(torch.isfinite(value).all()) for value in snapshot.generator.parameters())
+
+
+def test_a_run_that_ends_on_bad_steps_is_kept_and_one_on_bad_weights_is_not(
+    discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_step = PcaTrainer.step
+    spoils = False
+
+    def step(self: PcaTrainer, batch: Any, progress: Any) -> Any:
+        if progress.images_seen < 288:
+            return real_step(self, batch, progress)
+        if spoils:
+            with torch.no_grad():
+                next(self.generator.parameters()).fill_(torch.nan)
+        return {"loss": float("nan")}
+
+    monkeypatch.setattr(PcaTrainer, "step", step)
+    kept = train(tiny_recipe(), discs, tmp_path / "kept")
+    assert read_snapshot_page(kept / "snapshot")["card"]["training"]["images_seen"] == 320
+    spoils = True
+    with pytest.raises(
+        DivergedError, match=r"a weight is not finite at 320 .* the state of 288 images seen is kept"
+    ):
+        train(tiny_recipe(), discs, tmp_path / "spoiled")
+
+
+def test_bfloat16_trains_and_is_not_mixed_with_float32(
+    discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(tiny_recipe("diffusion", images=64), discs, tmp_path / "run", precision="bfloat16")
+    tensors = load_snapshot(run / "snapshot").generator.state_dict().values()
+    assert {value.dtype for value in tensors if value.is_floating_point()} == {torch.float32}
+    with pytest.raises(OutputExistsError, match=r"run.precision was 'bfloat16', now 'float32'"):
+        train(tiny_recipe("diffusion", images=64), discs, run)
 
 
 def test_few_images_are_warned_about(

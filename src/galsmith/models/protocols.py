@@ -88,6 +88,9 @@ class TrainingProgress:
 class Generator(Protocol):
     """Draws galaxies in network space; a `torch.nn.Module`, so that it can be averaged, moved and saved."""
 
+    galaxies_per_call: int
+    """Galaxies that are computed at once: asking for this many wastes nothing."""
+
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
         """Draw one galaxy for each seed; a galaxy depends on its own seed alone.
 

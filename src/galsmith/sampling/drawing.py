@@ -1,7 +1,7 @@
 """Drawing galaxies by index: image k is the same whatever else is drawn, before, beside or after it."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from galsmith.data.store import StoreHeader
 from galsmith.data.transforms import NetworkArrays
 from galsmith.errors import GalsmithError, InputError
+from galsmith.models.protocols import Generator
 from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 
 Pixels = NDArray[np.float32]
 
-SMALLEST_BATCH, LARGEST_BATCH = 16, 256
-PIXELS_PER_BATCH = 64 * 64 * 64
+IMAGES_INVERTED_AT_ONCE = 32
 SEEDS_NAMED = 5
 
 
@@ -45,7 +45,8 @@ class GalaxySource:
     def __init__(self, folder: Path, *, seed: int, device: torch.device) -> None:
         self._snapshot = load_snapshot(folder, device=device)
         self._seed = seed
-        self.batch_size = batch_size_for(self._snapshot.transform.size_pix)
+        self._generator = cast(Generator, self._snapshot.generator)
+        self.batch_size = self._generator.galaxies_per_call
 
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
@@ -61,18 +62,15 @@ class GalaxySource:
         """
         first = number * self.batch_size
         seeds = self.seeds(np.arange(first, first + self.batch_size))
-        generator: Any = self._snapshot.generator
         with torch.no_grad():
-            drawn = generator.sample([int(seed) for seed in seeds])
-        arrays = NetworkArrays(drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy())
-        with np.errstate(all="ignore"):
-            return self._snapshot.transform.inverse(arrays)
-
-
-def batch_size_for(size_pix: int) -> int:
-    """Galaxies in a batch: a power of two that depends on the image size alone, so that memory is bounded."""
-    wanted = max(PIXELS_PER_BATCH // size_pix**2, 1)
-    return int(min(max(2 ** int(np.log2(wanted)), SMALLEST_BATCH), LARGEST_BATCH))
+            drawn = self._generator.sample([int(seed) for seed in seeds])
+        pixels, scalars = drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy()
+        images: list[Pixels] = []
+        for start in range(0, len(pixels), IMAGES_INVERTED_AT_ONCE):
+            part = slice(start, start + IMAGES_INVERTED_AT_ONCE)
+            with np.errstate(all="ignore"):  # what overflows is refused by its result
+                images += self._snapshot.transform.inverse(NetworkArrays(pixels[part], scalars[part]))
+        return images
 
 
 def refuse_non_finite(images: list[Pixels], seeds: NDArray[np.int64]) -> None:

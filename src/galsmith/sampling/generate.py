@@ -12,7 +12,6 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.sampling.drawing import (
-    LARGEST_BATCH,
     GalaxySource,
     Pixels,
     header_of_drawn,
@@ -23,7 +22,7 @@ from galsmith.sampling.fits_cutouts import CutoutFolder
 from galsmith.settings import near_miss
 
 KINDS = ("store", "fits")
-GALAXIES_PER_CHUNK = LARGEST_BATCH
+GALAXIES_PER_CHUNK_AT_LEAST = 256
 SPLIT = "generated"
 
 
@@ -99,10 +98,11 @@ def _fill_store(
     progress: ProgressCallback,
 ) -> ImageSet:
     """Draw the chunks that a store lacks."""
-    n_chunks = -(-n // GALAXIES_PER_CHUNK)
+    per_chunk = source.batch_size * -(-GALAXIES_PER_CHUNK_AT_LEAST // source.batch_size)
+    n_chunks = -(-n // per_chunk)
     writer = StoreWriter(output, header, n_chunks=n_chunks, overwrite=overwrite)
     for chunk in range(n_chunks):
-        first, end = chunk * GALAXIES_PER_CHUNK, min((chunk + 1) * GALAXIES_PER_CHUNK, n)
+        first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
         if not writer.is_done(chunk):
             images: list[Pixels] = []
             for number in range(first // source.batch_size, -(-end // source.batch_size)):

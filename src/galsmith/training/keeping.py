@@ -19,10 +19,10 @@ class Keeper:
         self._kept_at = run.state.seconds
 
     def __call__(self, report: StepReport) -> None:
-        """Keep the run when it is time; the end is kept by whoever runs the loop."""
+        """Keep the run when it is time and its last step was good; the end is kept by whoever runs the loop."""
         if report.seconds - self._kept_at < self._run.settings.training.checkpoint_seconds:
             return
-        if report.budget_used < 1.0:
+        if report.is_good and report.budget_used < 1.0:
             self._run.save(is_finished=False)
         self._kept_at = report.seconds
 

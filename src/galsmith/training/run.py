@@ -65,10 +65,10 @@ class TrainingRun:
         """What networks must know of the set."""
         return describe(self.training_set)
 
-    def save(self, *, is_finished: bool) -> None:
-        """Write checkpoint and snapshot, unless the last steps were bad or a weight is not finite."""
-        if self.state.bad_steps_in_a_row > 0 or not _is_finite(self.trainer.generator):
-            return
+    def save(self, *, is_finished: bool) -> bool:
+        """Write checkpoint and snapshot and return True, or nothing and False if a weight is not finite."""
+        if not _is_finite(self.trainer.generator):
+            return False
         save_checkpoint(
             self.folder.checkpoint_file,
             Checkpoint(
@@ -81,6 +81,7 @@ class TrainingRun:
             ),
         )
         self.save_snapshot(is_finished=is_finished)
+        return True
 
     def save_snapshot(self, *, is_finished: bool) -> None:
         """Write the averaged generator with its card."""

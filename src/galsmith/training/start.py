@@ -92,7 +92,7 @@ def train(
     InputError
         If the training split is empty, or its images cannot be learned from.
     DivergedError
-        If the loss was not finite ten times in a row; the last good state is kept.
+        If the loss was not finite ten times in a row, or a weight is not at the end; the last good state is kept.
     InterruptedRunError
         After Ctrl-C or SIGTERM; the state is kept.
     OutputError
@@ -197,6 +197,7 @@ def _prepared(
 ) -> TrainingRun:
     """Fit the transform, build the trainer, or take both from the checkpoint."""
     training_images = image_set.in_split("train")
+    progress(ProgressEvent("preparing", 0, len(training_images), "images"))
     if 0 < len(training_images) < FEW_IMAGES:
         logger.warning(
             "only %d training images: expect drawn galaxies that repeat them; some thousands are wanted",
@@ -261,7 +262,8 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
                 listeners=listeners,
                 note=note,
             )
-            run.save(is_finished=is_finished)
+            if not run.save(is_finished=is_finished):
+                raise DivergedError(f"a weight is not finite at {run.state.images_seen:,} images seen")
     except DivergedError as error:
         raise _explained(run, error) from error
     finally:

@@ -195,6 +195,8 @@ class DiffusionGenerator(torch.nn.Module):
 
     sigma_data: torch.Tensor
 
+    galaxies_per_call = GALAXIES_PER_CALL
+
     def __init__(
         self, config: DiffusionConfig, description: DataDescription, *, chance: torch.Generator
     ) -> None:

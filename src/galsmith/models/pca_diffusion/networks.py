@@ -43,6 +43,8 @@ class PcaGenerator(torch.nn.Module):
     sigma_data: torch.Tensor
     scale: torch.Tensor
 
+    galaxies_per_call = GALAXIES_PER_CALL
+
     def __init__(
         self,
         basis: SymmetricBasis,
