@@ -23,25 +23,11 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
         device.choose_device("cuda")
 
 
-@pytest.mark.parametrize(
-    ("native", "family", "chosen"),
-    [
-        (True, "diffusion", "bfloat16"),
-        (True, "pca_diffusion", "float32"),
-        (False, "diffusion", "float32"),
-    ],
-)
-def test_bfloat16_only_where_it_is_native_and_helps(monkeypatch, native, family, chosen):
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_bfloat16_only_where_it_is_native(monkeypatch, native, chosen):
     monkeypatch.setattr(device, "_multiplies_bfloat16", lambda name: native)
-    assert device.choose_precision("auto", device="cpu", family=family) == chosen
+    assert device.choose_precision("auto", device="cpu") == chosen
 
 
 def test_a_stated_precision_wins():
-    assert device.choose_precision("bfloat16", device="cpu", family="pca_diffusion") == "bfloat16"
-
-
-def test_the_family_is_read_from_the_recipe_and_its_overrides(tmp_path):
-    recipe = tmp_path / "mine.toml"
-    recipe.write_text('[model]\nfamily = "diffusion"\n')
-    assert device.family_of(str(recipe)) == "diffusion"
-    assert device.family_of(str(recipe), ["model.family=pca_diffusion"]) == "pca_diffusion"
+    assert device.choose_precision("bfloat16", device="cpu") == "bfloat16"

@@ -24,13 +24,13 @@ def train(
     device: Device = "auto",
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
-        Parameter(help="auto takes bfloat16 for diffusion where the device has it."),
+        Parameter(help="auto takes bfloat16 where the device multiplies it itself."),
     ] = "auto",
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
-    from galsmith.cli.device import choose_device, choose_precision, family_of
+    from galsmith.cli.device import choose_device, choose_precision
     from galsmith.cli.runs import outcome_of_run
     from galsmith.training import train as train_model
 
@@ -45,7 +45,7 @@ def train(
             overrides=settings,
             seed=seed,
             device=chosen,
-            precision=choose_precision(precision, device=chosen, family=family_of(recipe, settings)),
+            precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
             progress=progress,
         )

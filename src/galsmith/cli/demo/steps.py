@@ -8,7 +8,7 @@ from typing import Any
 from galsmith.cli.comparisons import mean_numbers, mean_sentence
 from galsmith.cli.demo import plan as demo_plan
 from galsmith.cli.demo.plan import DemoFolder
-from galsmith.cli.device import choose_device, choose_precision, family_of
+from galsmith.cli.device import choose_device, choose_precision
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, duration_text
 from galsmith.data.options import SetOptions
@@ -85,7 +85,7 @@ def train_model(demo: Demo) -> str:
             minutes=minutes,
             seed=demo_plan.MODEL_SEED,
             device=demo.device,
-            precision=choose_precision("auto", device=demo.device, family=family_of(recipe)),
+            precision=choose_precision("auto", device=demo.device),
             progress=progress,
         )
     return f"a model trained for {minutes:g} minutes on {demo.device}: {demo.folder.run}"
