@@ -85,7 +85,7 @@ def test_set_against_itself_is_zero(reference):
 
 def test_means_are_of_declared_properties(reference, generated):
     comparison = compare(reference, generated, **QUICK)
-    morphology = ["asymmetry", "concentration", "sersic_index", "r_half_pix", "orientation_rad"]
+    morphology = ["asymmetry", "concentration", "r_half_pix", "sersic_index", "orientation_rad"]
     power = ["power_wavelength_00", "power_wavelength_07"]
     assert [item.name for item in comparison.counted] == morphology + power
     first, second = (
@@ -296,3 +296,19 @@ def test_existing_output_is_refused(reference, generated, tmp_path):
     with pytest.raises(OutputExistsError, match="--overwrite"):
         compare(reference, generated, output, **QUICK)
     assert output.read_text() == "mine"
+
+
+def test_a_few_wild_values_are_told_from_a_shift(make_galaxies):
+    reference, wild, shifted = (
+        make_galaxies(400, case=1),
+        make_galaxies(400, case=2),
+        make_galaxies(400, case=2, shift=3),
+    )
+    wild["asymmetry"][:2] = 50.0
+    outlying = compare(reference, wild, **QUICK).distance("asymmetry")
+    assert outlying.tail_share > 0.9
+    assert outlying.core[1] < 0.5
+    elsewhere = compare(reference, shifted, **QUICK).distance("asymmetry")
+    assert elsewhere.tail_share < 0.05
+    assert elsewhere.core[0] < 0.1
+    assert elsewhere.core[1] > 0.25

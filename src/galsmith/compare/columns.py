@@ -18,7 +18,7 @@ from galsmith.compare.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.errors import InputError
-from galsmith.measure.properties import Property, property_of_column
+from galsmith.measure.properties import PROPERTIES, Property, property_of_column
 
 MINIMUM_MEASURED = 10
 FLAG_NAMES_COLUMN = "flags"
@@ -107,7 +107,7 @@ def shared_properties(reference: QTable, generated: QTable) -> tuple[list[str], 
     """
     ours = [name for name in reference.colnames if property_of_column(name) is not None]
     theirs = [name for name in generated.colnames if property_of_column(name) is not None]
-    shared = [name for name in ours if name in theirs]
+    shared = sorted((name for name in ours if name in theirs), key=_declared_place)
     if not shared:
         raise InputError(
             f"the tables have no property in common: the reference set has {', '.join(ours) or 'none'}; "
@@ -200,6 +200,12 @@ def summary_of(values: Floats) -> Summary:
         return Summary(*(float("nan"),) * 5)
     low, median, high = np.percentile(kept, [16, 50, 84])
     return Summary(float(median), float(low), float(high), float(kept.mean()), float(kept.std()))
+
+
+def _declared_place(column: str) -> int:
+    """Place of a column's property among the declared ones."""
+    declared = property_of_column(column)
+    return len(PROPERTIES) if declared is None else PROPERTIES.index(declared)
 
 
 def _pair(

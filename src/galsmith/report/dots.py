@@ -115,4 +115,4 @@ def _dot(item: Distance, axis: Axis) -> Dot:
     low, high, floor_low, floor_high, at = axis.at(
         [item.interval[0] / floor, item.interval[1] / floor, 1 - spread, 1 + spread, item.in_floors]
     ).tolist()
-    return Dot(item, label_of(item), is_within(item), at, low, high, floor_low, floor_high)
+    return Dot(item, label_of(item, with_band=False), is_within(item), at, low, high, floor_low, floor_high)

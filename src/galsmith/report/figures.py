@@ -85,7 +85,7 @@ def _dot_axis(axis: Axes, members: list[Distance]) -> None:
         axis.plot(item.in_floors, row, style[0], color=style[1], ms=5, zorder=3)
     axis.axvline(1, color="0.3", lw=0.8)
     axis.axvline(FLOORS_WITHIN, color="0.3", lw=0.8, ls="--")
-    axis.set_yticks(rows, [label_of(item) for item in members])
+    axis.set_yticks(rows, [label_of(item, with_band=False) for item in members])
     axis.set_ylim(-0.7, len(members) - 0.3)
     axis.tick_params(axis="y", length=0)
 

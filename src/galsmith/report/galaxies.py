@@ -134,10 +134,12 @@ def picture_of(image: Floats, stretch: Stretch) -> Bytes:
     if len(flipped) == 1:
         return _gray(flipped[0], stretch)
     red, green, blue = flipped[-1], flipped[len(flipped) // 2], flipped[0]
-    # Lupton's asinh(Q x / stretch) / Q reaches 1 at x = stretch sinh(Q) / Q.
-    softness = float(np.arcsinh((stretch.peak - stretch.sky) / stretch.softening))
-    linear = stretch.softening * softness
-    rgb: Bytes = make_lupton_rgb(red, green, blue, minimum=stretch.sky, stretch=linear, Q=softness)
+    # Its scale is asinh(Q x / stretch) 0.1 / asinh(0.1 Q); this Q makes it 1 at the peak.
+    softness = 10 * np.sinh(0.1 * np.arcsinh((stretch.peak - stretch.sky) / stretch.softening))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rgb: Bytes = make_lupton_rgb(
+            red, green, blue, minimum=stretch.sky, stretch=stretch.softening * softness, Q=softness
+        )
     return rgb
 
 

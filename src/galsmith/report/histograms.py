@@ -15,7 +15,7 @@ from galsmith.report.labels import label_of, symbol_html, unit_text
 WIDTH, HEIGHT = 280, 132
 LEFT, RIGHT, TOP, BOTTOM = 6, 274, 6, 108
 LEAST_BINS, MOST_BINS = 12, 40
-WORTH_SAYING = 0.02
+WORTH_SAYING = 0.05
 
 Floats = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ def histogram_panel(
 
 def _outside_text(bins: Bins, distance: Distance) -> str:
     """Say what lies beyond the axis where that matters."""
-    if max(bins.outside_reference, bins.outside_generated) <= WORTH_SAYING and distance.tail_share <= 0.5:
+    if max(bins.outside_reference, bins.outside_generated) <= WORTH_SAYING and distance.tail_share <= 0.3:
         return ""
     shares = (("reference", bins.outside_reference), ("generated", bins.outside_generated))
     text = "Beyond the axis: " + ", ".join(f"{100 * share:.1f} % of the {name}" for name, share in shares)

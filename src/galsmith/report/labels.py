@@ -49,9 +49,10 @@ def group_title(group: str) -> str:
     return GROUP_TITLES.get(group, group.replace("_", " ").capitalize())
 
 
-def label_of(distance: Distance) -> str:
+def label_of(distance: Distance, *, with_band: bool = True) -> str:
     """Words for a property, with the band of a power mode and the circle of an angle."""
-    label = _words(distance.column)
+    band = band_of(distance.column)
+    label = _words(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
     return f"{label}, on the circle" if distance.metric == "circular" else label
 
 
