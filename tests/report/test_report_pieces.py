@@ -1,5 +1,7 @@
 import math
+import re
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -160,3 +162,28 @@ def test_labels_are_words(three_bands):
     assert named["r_half_pix"] == "half-light radius"
     assert named["power_wavelength_07_i"] == "power mode 7 (i)"
     assert label_of(comparison.distance("power_wavelength_07_i"), with_band=False) == "power mode 7"
+
+
+def test_text_stands_out_in_light_and_dark():
+    style = (files("galsmith.report") / "templates" / "style.css").read_text()
+    schemes = re.findall(r":root \{([^}]*)\}", style)[:2]
+    for scheme in schemes:
+        color = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
+        for ink in ("ink", "muted", "reference", "generated"):
+            for ground in ("paper", "panel"):
+                # 4.5 is what WCAG 2.1 AA asks of text.
+                assert contrast(color[ink], color[ground]) >= 4.5, (ink, ground)
+        assert contrast(color["warn-ink"], color["warn"]) >= 4.5
+        for mark in ("within", "beyond"):
+            assert contrast(color[mark], color["floor"]) >= 3  # graphics
+
+
+def contrast(one, other):
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(color):
+    channels = np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

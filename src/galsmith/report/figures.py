@@ -19,7 +19,7 @@ from galsmith.report.material import Material
 from galsmith.report.spectra import Spectrum, spectra_of
 from galsmith.report.verdict import FLOORS_WITHIN, is_within
 
-REFERENCE, GENERATED, WITHIN, BEYOND, FLOOR = "#0069a8", "#c24e00", "#00785a", "#98286f", "#dde2ea"
+REFERENCE, GENERATED, WITHIN, BEYOND, FLOOR = "#0069a8", "#b84a00", "#00785a", "#98286f", "#dde2ea"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
