@@ -67,6 +67,19 @@ def test_bands_come_first(tmp_path, write_cutout, random_stamp):
         ingest.fits(folder, tmp_path / "wrong", bands=("g", "r"))
 
 
+def test_bands_and_zero_points_are_read_where_files_agree(tmp_path, write_cutout, random_stamp):
+    keywords = {"BAND1": "g", "BAND2": "r", "MAGZP1": 25.0, "MAGZP2": 26.5}
+    write_cutout("a.fits", random_stamp(2, 8, 8), **keywords)
+    folder = write_cutout("b.fits", random_stamp(2, 8, 8), **keywords)
+    images = ingest.fits(folder, tmp_path / "store")
+    assert images.bands == ("g", "r")
+    assert images.zero_points_mag == {"g": 25.0, "r": 26.5}
+    write_cutout("c.fits", random_stamp(2, 8, 8), **(keywords | {"MAGZP2": 27.0}))
+    differing = ingest.fits(folder, tmp_path / "differing")
+    assert differing.zero_points_mag == {}
+    assert list(differing.catalog["MAGZP2"]) == [26.5, 26.5, 27.0]
+
+
 def test_hdus_by_number_and_by_name(tmp_path, random_stamp):
     (tmp_path / "in").mkdir()
     primary = fits.PrimaryHDU()

@@ -15,7 +15,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.sources.columns import add_column
-from galsmith.data.sources.fits_headers import kept_keywords, pixel_scale_of
+from galsmith.data.sources.fits_headers import band_names_of, kept_keywords, pixel_scale_of, zero_points_of
 from galsmith.data.sources.listing import list_files, listing_as_parent
 from galsmith.data.sources.source import UnusableImage
 from galsmith.errors import InputError, SettingsError
@@ -35,7 +35,8 @@ class CutoutHead:
     shape: tuple[int, ...]
     pixel_scale_arcsec: float | None
     unit: str | None
-    band: str | None
+    bands: tuple[str, ...] | None
+    zero_points_mag: tuple[float, ...] | None
     keywords: Mapping[str, Any]
 
     @property
@@ -54,7 +55,7 @@ class FitsSource:
     hdu : int or str
         Which header-data unit holds the image.
     bands : sequence of str, optional
-        Filter names; taken from the keyword FILTER of single-band files where all agree.
+        Filter names; taken from the keyword FILTER of single-band files, or BAND1 and so on, where all agree.
     pixel_scale_arcsec : float, optional
         Angle per pixel side, for files without world coordinates.
     flux_unit : str, optional
@@ -93,7 +94,7 @@ class FitsSource:
         self.bands = _common_bands(good, bands)
         self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good)
         self.pixel_scale_arcsec = _common_scale(good, pixel_scale_arcsec)
-        self.zero_points_mag: Mapping[str, float] = {}
+        self.zero_points_mag: Mapping[str, float] = _common_zero_points(good, self.bands)
         self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
         self.settings: Mapping[str, Any] = {
             "kind": "fits",
@@ -179,13 +180,14 @@ def _read_head(path: Path, hdu: int | str) -> CutoutHead:
                 f"{path}: HDU {hdu!r} holds {what}, wanted [y, x] or [band, y, x]; {_images_in(units)}"
             )
         header = {**kept_keywords(units[0].header), **dict(unit.header)}
-    band = header.get("FILTER")
+    n_bands = shape[0] if len(shape) == 3 else 1
     bunit = header.get("BUNIT")
     return CutoutHead(
         shape=shape,
         pixel_scale_arcsec=pixel_scale_of(header),
         unit=bunit.strip() if isinstance(bunit, str) and bunit.strip() else None,
-        band=band.strip() if isinstance(band, str) and band.strip() else None,
+        bands=band_names_of(header, n_bands),
+        zero_points_mag=zero_points_of(header, n_bands),
         keywords=kept_keywords(header),
     )
 
@@ -217,21 +219,31 @@ def _common_bands(heads: Sequence[tuple[Path, CutoutHead]], given: Sequence[str]
                 f"--bands {','.join(given)}: names {len(given)} bands, {first_path} has {first.n_bands}"
             )
         return tuple(given)
-    if first.n_bands > 1:
-        return tuple(f"band{number}" for number in range(first.n_bands))
-    return (_agreed_filter(heads) or "band0",)
+    return _agreed_bands(heads) or tuple(f"band{number}" for number in range(first.n_bands))
 
 
-def _agreed_filter(heads: Sequence[tuple[Path, CutoutHead]]) -> str | None:
-    """Give the filter that the files name; refuse single-band files of different filters."""
+def _agreed_bands(heads: Sequence[tuple[Path, CutoutHead]]) -> tuple[str, ...] | None:
+    """Give the filters that the files name; refuse files of different filters."""
     first_path, first = heads[0]
     for path, head in heads:
-        if head.band != first.band:
+        if head.bands != first.bands:
             raise InputError(
-                f"{path}: FILTER is {head.band}, in {first_path.name} it is {first.band}; put one band in a folder, "
-                "or name the band with --bands"
+                f"{path}: FILTER is {_named(head)}, in {first_path.name} it is {_named(first)}; put files of the same "
+                "bands in a folder, or name the bands with --bands"
             )
-    return first.band
+    return first.bands
+
+
+def _named(head: CutoutHead) -> str:
+    """Name the filters of one file."""
+    return ",".join(head.bands) if head.bands is not None else "not stated"
+
+
+def _common_zero_points(heads: Sequence[tuple[Path, CutoutHead]], bands: tuple[str, ...]) -> dict[str, float]:
+    """Zero points where all files state the same; differing ones stay in the catalog alone."""
+    stated = {head.zero_points_mag for _, head in heads}
+    values = next(iter(stated)) if len(stated) == 1 else None
+    return dict(zip(bands, values, strict=True)) if values is not None else {}
 
 
 def _common_unit(heads: Sequence[tuple[Path, CutoutHead]]) -> str:

@@ -41,6 +41,21 @@ def pixel_scale_of(header: Mapping[str, Any]) -> float | None:
     return None if _is_default(header, scale) else scale
 
 
+def band_names_of(header: Mapping[str, Any], n_bands: int) -> tuple[str, ...] | None:
+    """Filter names: FILTER of a single band, BAND1 and so on of more; None where one is not stated."""
+    keys = ["FILTER"] if n_bands == 1 else [f"BAND{number}" for number in range(1, n_bands + 1)]
+    names = [header.get(key) for key in keys]
+    stated = tuple(name.strip() for name in names if isinstance(name, str) and name.strip())
+    return stated if len(stated) == n_bands else None
+
+
+def zero_points_of(header: Mapping[str, Any], n_bands: int) -> tuple[float, ...] | None:
+    """AB magnitudes of one flux unit: MAGZP of a single band, MAGZP1 and so on of more; None where not stated."""
+    keys = ["MAGZP"] if n_bands == 1 else [f"MAGZP{number}" for number in range(1, n_bands + 1)]
+    values = tuple(_number(header, key, math.nan) for key in keys)
+    return values if all(math.isfinite(value) for value in values) else None
+
+
 def kept_keywords(header: Mapping[str, Any]) -> dict[str, Any]:
     """Keywords with one value that describe the object, not the file: no structure, no world coordinates."""
     return {
