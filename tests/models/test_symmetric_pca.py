@@ -36,9 +36,7 @@ def in_chunks(images: torch.Tensor):
 
 
 def fitted(images: torch.Tensor, n_components: int):
-    return fit_symmetric_basis(
-        in_chunks(images), n_bands=BANDS, size_pix=SIZE, n_components=n_components, n_images=N
-    )
+    return fit_symmetric_basis(in_chunks(images), n_bands=BANDS, size_pix=SIZE, n_components=n_components)
 
 
 @pytest.fixture(scope="module")
@@ -142,20 +140,8 @@ def test_directions_without_variance_are_left_out():
     chance = generator_from_seed(2)
     shapes = torch.randn(3, 1, SIZE, SIZE, generator=chance)
     images = torch.einsum("ns,sbyx->nbyx", torch.randn(N, 3, generator=chance), shapes)
-    basis = fit_symmetric_basis(in_chunks(images), n_bands=1, size_pix=SIZE, n_components=60, n_images=N)
+    basis = fit_symmetric_basis(in_chunks(images), n_bands=1, size_pix=SIZE, n_components=60)
     assert 0 < basis.n_coefficients <= 24  # three shapes in eight orientations
-
-
-def test_only_the_first_images_are_fitted_on(images):
-    spoiled = images.clone()
-    spoiled[100:] *= 100
-    first = fit_symmetric_basis(
-        in_chunks(spoiled), n_bands=BANDS, size_pix=SIZE, n_components=9, n_images=100
-    )
-    alone = fit_symmetric_basis(
-        in_chunks(images[:100]), n_bands=BANDS, size_pix=SIZE, n_components=9, n_images=N
-    )
-    torch.testing.assert_close(first.deviations, alone.deviations)
 
 
 def test_pixels_that_are_not_finite_are_refused(images):
@@ -167,4 +153,4 @@ def test_pixels_that_are_not_finite_are_refused(images):
 
 def test_an_empty_training_set_is_refused():
     with pytest.raises(InputError, match="the training split has no images"):
-        fit_symmetric_basis(lambda: iter([]), n_bands=1, size_pix=SIZE, n_components=3, n_images=N)
+        fit_symmetric_basis(lambda: iter([]), n_bands=1, size_pix=SIZE, n_components=3)

@@ -16,6 +16,7 @@ from galsmith.models.layers.magnitude_preserving import force_unit_weights
 from galsmith.models.layers.marginals import fit_marginals
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
+from galsmith.models.layers.thinning import thinned
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -27,6 +28,7 @@ from galsmith.seeds import derive_seed
 
 SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX = 16, 256
 LARGEST_GRADIENT = 100.0
+IMAGES_FOR_MARGINALS = 16384
 
 
 class DiffusionTrainer:
@@ -170,7 +172,10 @@ def build_trainer(
     chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
     generator = DiffusionGenerator(config, description, chance=chance)
     if state is None:
-        generator.marginals = fit_marginals(training_batches, len(description.scalar_names))
+        generator.marginals = fit_marginals(
+            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
+            len(description.scalar_names),
+        )
     generator.to(device)
     generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     trainer = DiffusionTrainer(generator, config)

@@ -10,7 +10,6 @@ from galsmith.errors import InputError
 from galsmith.models.protocols import TrainingBatches
 
 N_KNOTS = 257
-IMAGES_FOR_FIT = 16384
 
 
 class NormalMarginals(torch.nn.Module):
@@ -55,7 +54,7 @@ class NormalMarginals(torch.nn.Module):
 
 
 def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
-    """Fit the maps on the first 16,384 training images.
+    """Fit the maps on all images that `batches` gives.
 
     Raises
     ------
@@ -65,16 +64,10 @@ def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
     marginals = NormalMarginals(n_scalars)
     if n_scalars == 0:
         return marginals
-    parts: list[torch.Tensor] = []
-    count = 0
-    for batch in batches():
-        parts.append(batch.scalars.cpu().double())
-        count += len(parts[-1])
-        if count >= IMAGES_FOR_FIT:
-            break
-    if count == 0:
+    parts = [batch.scalars.cpu().double() for batch in batches()]
+    if not any(len(part) for part in parts):
         raise InputError("the training split has no images; the scalars' laws cannot be fitted")
-    scalars = torch.cat(parts)[:IMAGES_FOR_FIT]
+    scalars = torch.cat(parts)
     if not torch.isfinite(scalars).all():
         raise InputError("training scalars are not all finite; check fluxes with galsmith info --verify")
     reach = float(torch.special.ndtri(torch.tensor(1 - 0.5 / (len(scalars) + 1), dtype=torch.float64)))

@@ -26,7 +26,7 @@ BlockFit = tuple[torch.Tensor, torch.Tensor]
 
 
 def fit_symmetric_basis(
-    batches: TrainingBatches, *, n_bands: int, size_pix: int, n_components: int, n_images: int
+    batches: TrainingBatches, *, n_bands: int, size_pix: int, n_components: int
 ) -> SymmetricBasis:
     """Fit the leading components of a training set made symmetric under D4.
 
@@ -36,8 +36,6 @@ def fit_symmetric_basis(
         Network pixels, [galaxy, band, y, x].
     n_components : int
         Coefficients to keep, at most; pairs are kept together, and directions without variance are left out.
-    n_images : int
-        Images to fit on, the first ones.
 
     Returns
     -------
@@ -45,7 +43,7 @@ def fit_symmetric_basis(
         On the CPU. Blocks of up to 3072 values are solved exactly, larger ones by subspace iteration over the data.
     """
     sizes = block_sizes(n_bands=n_bands, size_pix=size_pix)
-    mean, fits = _fitted_blocks(batches, sizes=sizes, n_components=n_components, n_images=n_images)
+    mean, fits = _fitted_blocks(batches, sizes=sizes, n_components=n_components)
     rounding = ROUNDING * float(mean @ mean)
     counts = _counts_kept([variance for variance, _ in fits], n_components, rounding=rounding)
     basis = SymmetricBasis(n_bands=n_bands, size_pix=size_pix, counts=counts)
@@ -59,7 +57,7 @@ def fit_symmetric_basis(
 
 
 def _fitted_blocks(
-    batches: TrainingBatches, *, sizes: list[int], n_components: int, n_images: int
+    batches: TrainingBatches, *, sizes: list[int], n_components: int
 ) -> tuple[torch.Tensor, list[BlockFit]]:
     """Mean of the first block, and for each block variances (falling) and vectors [component, value]."""
     exact = [size <= LARGEST_EXACT_BLOCK for size in sizes]
@@ -68,7 +66,7 @@ def _fitted_blocks(
         for size, small in zip(sizes, exact, strict=True)
     ]
     total, count = torch.zeros(sizes[0], dtype=torch.float64), 0
-    for blocks in _parity_stream(batches, n_images):
+    for blocks in _parity_stream(batches):
         count += len(blocks[0])
         total += blocks[0].sum(dim=(0, 1))
         for moment, values in zip(moments, blocks, strict=True):
@@ -80,7 +78,7 @@ def _fitted_blocks(
     mean = total / count
     wanted = [min(n_components, size) for size in sizes]
     large = {position: wanted[position] for position, small in enumerate(exact) if not small}
-    iterated = _by_iteration(batches, mean, wanted=large, n_images=n_images)
+    iterated = _by_iteration(batches, mean, wanted=large)
     fits = []
     for position, moment in enumerate(moments):
         if moment is None:
@@ -93,19 +91,15 @@ def _fitted_blocks(
     return mean, fits
 
 
-def _parity_stream(batches: TrainingBatches, n_images: int) -> Iterator[list[torch.Tensor]]:
-    """Parity blocks of the first images, chunk by chunk, float64."""
-    left = n_images
+def _parity_stream(batches: TrainingBatches) -> Iterator[list[torch.Tensor]]:
+    """Parity blocks of the images, chunk by chunk, float64."""
     for batch in batches():
-        pixels = batch.pixels[:left].cpu().double()
+        pixels = batch.pixels.cpu().double()
         if not torch.isfinite(pixels).all():
             raise InputError(
                 "training pixels are not all finite in network space; check the set with galsmith info --verify"
             )
-        left -= len(pixels)
         yield split_by_parity(pixels)
-        if left <= 0:
-            return
 
 
 def _by_eigenproblem(covariance: torch.Tensor, wanted: int) -> BlockFit:
@@ -119,7 +113,7 @@ def _by_eigenproblem(covariance: torch.Tensor, wanted: int) -> BlockFit:
 
 
 def _by_iteration(
-    batches: TrainingBatches, mean: torch.Tensor, *, wanted: dict[int, int], n_images: int
+    batches: TrainingBatches, mean: torch.Tensor, *, wanted: dict[int, int]
 ) -> dict[int, BlockFit]:
     """Leading eigenpairs of blocks too large for matrices of their own, by subspace iteration over the data.
 
@@ -129,7 +123,7 @@ def _by_iteration(
     directions: dict[int, torch.Tensor] = {}
     variances: dict[int, torch.Tensor] = {}
     for _ in range(ITERATION_PASSES if wanted else 0):
-        products = _covariance_times(batches, mean, directions, wanted=wanted, n_images=n_images)
+        products = _covariance_times(batches, mean, directions, wanted=wanted)
         for position, product in products.items():
             directions[position], variances[position], _ = torch.linalg.svd(product, full_matrices=False)
     return {
@@ -144,12 +138,11 @@ def _covariance_times(
     directions: dict[int, torch.Tensor],
     *,
     wanted: dict[int, int],
-    n_images: int,
 ) -> dict[int, torch.Tensor]:
     """Covariance of each wanted block times its directions [value, direction]; random ones where it has none."""
     products: dict[int, torch.Tensor] = {}
     count = 0
-    for blocks in _parity_stream(batches, n_images):
+    for blocks in _parity_stream(batches):
         count += len(blocks[0])
         for position, n_wanted in wanted.items():
             rows = blocks[position].flatten(0, 1)

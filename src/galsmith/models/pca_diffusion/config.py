@@ -16,7 +16,8 @@ class PcaDiffusionConfig(Settings):
         Coefficients an image; 96 hold a smooth galaxy at 32 px, 256 at 64 px. Fewer are kept where the data have
         fewer directions.
     images_for_fit : int
-        Training images that the components are fitted on, at most.
+        Training images that the components and the laws of the scalars are fitted on, at most; evenly spread over
+        the set.
     symmetric : bool
         Train on all eight rotations and reflections, and draw them evenly.
     whitening_power : float

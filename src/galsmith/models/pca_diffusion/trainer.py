@@ -14,6 +14,7 @@ from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
 from galsmith.models.layers.symmetric_pca import SymmetricBasis, counts_in_state
+from galsmith.models.layers.thinning import thinned
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.networks import SCALAR_SIGMA, PcaGenerator
 from galsmith.models.protocols import (
@@ -148,17 +149,17 @@ def _fitted_generator(
 ) -> PcaGenerator:
     """Fit the components and draw the network's first weights."""
     _check_size(description)
+    fitted_on = thinned(batches, n_images=description.n_train, at_most=config.images_for_fit)
     basis = fit_symmetric_basis(
-        batches,
+        fitted_on,
         n_bands=len(description.bands),
         size_pix=description.size_pix,
         n_components=config.n_components,
-        n_images=config.images_for_fit,
     )
     if basis.n_coefficients == 0:
         raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
     chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    marginals = fit_marginals(batches, len(description.scalar_names))
+    marginals = fit_marginals(fitted_on, len(description.scalar_names))
     return PcaGenerator(basis, marginals, config, chance=chance)
 
 
