@@ -7,7 +7,7 @@ from typing import Any
 from galsmith.errors import OutputExistsError
 
 # Ten minutes on two cores: 4 to train, 4 to measure, the rest for everything else.
-N_TRAINING, N_REFERENCE, N_GENERATED = 2000, 1000, 1000
+N_TRAINING, N_REFERENCE, N_GENERATED = 2000, 2000, 2000
 TRAIN_MINUTES = 4.0
 MEASURE_SECONDS = 200.0
 N_TIMED_PER_WORKER = 32  # two chunks each: the first warms up, the second is timed
