@@ -39,7 +39,8 @@ def sersic(
         Any integer.
     recipe : str, Path or mapping
         ``"sersic"`` (the galaxies paper: 256 px of 0.04 arcsec, magnitude 22), ``"sersic-64"`` and
-        ``"sersic-32"`` (the same field on fewer pixels, magnitudes 20 to 24), a TOML file, or its values.
+        ``"sersic-32"`` (the same field on fewer pixels, magnitudes 20 to 24), ``"sersic-demo"`` (``sersic-64``
+        with centered galaxies), a TOML file, or its values.
     overrides : sequence of str
         Such as ``("magnitude.low=20", "magnitude.high=24")``, or ``"sersic_index=4"`` for a fixed value.
     options : SetOptions, optional

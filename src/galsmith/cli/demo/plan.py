@@ -15,7 +15,7 @@ N_MEASURED_AT_LEAST = 50
 
 # The reference has a seed of its own: the model is judged against galaxies that it has never seen.
 TRAINING_SEED, REFERENCE_SEED, MODEL_SEED, SAMPLING_SEED = 1, 2, 3, 4
-SIMULATION_RECIPE, TRAINING_RECIPE = "sersic-64", "demo"
+SIMULATION_RECIPE, TRAINING_RECIPE = "sersic-demo", "demo"
 PLAN_FILE = "plan.json"
 
 
