@@ -8,7 +8,14 @@ from galsmith.errors import SettingsError
 from galsmith.settings import recipe_names
 from galsmith.training.settings import RunSettings, differences, read_run_settings
 
-FAMILIES_OF_RECIPES = ["pca_diffusion", "pca_diffusion-64", "diffusion", "diffusion-64", "demo"]
+FAMILIES_OF_RECIPES = [
+    "pca_diffusion",
+    "pca_diffusion-64",
+    "pca_diffusion-pictures",
+    "diffusion",
+    "diffusion-64",
+    "demo",
+]
 
 
 def read(recipe: Any, overrides: tuple[str, ...] = (), **arguments: Any) -> RunSettings:
