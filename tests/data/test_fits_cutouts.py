@@ -133,6 +133,10 @@ def test_pixel_scales_are_those_of_astropy(keywords):
     [
         ({}, None),
         ({"CDELT1": 1.0, "CDELT2": 1.0}, None),
+        ({"CDELT1": 1.0, "CDELT2": 1.0, "PIXSCALE": 0.06}, 0.06),
+        ({"PIXSCALE": 0.06}, 0.06),
+        ({"PIXSCALE": "fine"}, None),
+        ({"PIXSCALE": -1.0}, None),
         ({"CDELT1": 0.2, "CDELT2": 0.2, "CUNIT1": "arcsec"}, 0.2),
         ({"CD1_1": 0.0, "CD2_2": 0.0}, None),
         ({"CDELT1": "broken", "CDELT2": 0.2}, None),

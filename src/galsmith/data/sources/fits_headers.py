@@ -15,30 +15,24 @@ KEPT_WITH_Z = ("Z", "ZERO", "ZEROPNT", "ZPT", "ZP", "ZPHOT", "ZSPEC", "ZBEST", "
 
 
 def pixel_scale_of(header: Mapping[str, Any]) -> float | None:
-    """Angle per pixel side from the world coordinates of a header.
+    """Angle per pixel side from the world coordinates of a header, or else from its keyword PIXSCALE.
 
     Parameters
     ----------
     header : mapping
-        With a CD matrix, a PC matrix and CDELT, or CDELT alone (Greisen & Calabretta 2002).
+        With a CD matrix, a PC matrix and CDELT, or CDELT alone (Greisen & Calabretta 2002); PIXSCALE, the
+        custom of many pipelines, is in arcsec.
 
     Returns
     -------
     float or None
         Square root of a pixel's area, in arcsec; None where the header does not tell.
     """
-    if "CD1_1" in header or "CD2_2" in header:
-        area = _determinant(header, "CD", diagonal=0.0)
-    elif "CDELT1" in header and "CDELT2" in header:
-        area = _number(header, "CDELT1", 0.0) * _number(header, "CDELT2", 0.0)
-        area *= _determinant(header, "PC", diagonal=1.0)
-    else:
-        return None
-    factor = ARCSEC_PER_UNIT.get(str(header.get("CUNIT1", "deg")).strip().lower())
-    if factor is None or not math.isfinite(area) or area == 0:
-        return None
-    scale = math.sqrt(abs(area)) * factor
-    return None if _is_default(header, scale) else scale
+    from_coordinates = _scale_of_coordinates(header)
+    if from_coordinates is not None:
+        return from_coordinates
+    stated = _number(header, "PIXSCALE", math.nan)
+    return stated if math.isfinite(stated) and stated > 0 else None
 
 
 def band_names_of(header: Mapping[str, Any], n_bands: int) -> tuple[str, ...] | None:
@@ -63,6 +57,22 @@ def kept_keywords(header: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in header.items()
         if isinstance(value, str | int | float | bool) and (key in KEPT_WITH_Z or not STRUCTURAL.match(key))
     }
+
+
+def _scale_of_coordinates(header: Mapping[str, Any]) -> float | None:
+    """Angle per pixel side from world coordinates, in arcsec; None where there are none."""
+    if "CD1_1" in header or "CD2_2" in header:
+        area = _determinant(header, "CD", diagonal=0.0)
+    elif "CDELT1" in header and "CDELT2" in header:
+        area = _number(header, "CDELT1", 0.0) * _number(header, "CDELT2", 0.0)
+        area *= _determinant(header, "PC", diagonal=1.0)
+    else:
+        return None
+    factor = ARCSEC_PER_UNIT.get(str(header.get("CUNIT1", "deg")).strip().lower())
+    if factor is None or not math.isfinite(area) or area == 0:
+        return None
+    scale = math.sqrt(abs(area)) * factor
+    return None if _is_default(header, scale) else scale
 
 
 def _determinant(header: Mapping[str, Any], name: str, *, diagonal: float) -> float:
