@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from galsmith.data.transforms import PixelTransform
+from galsmith.data.transforms import NetworkArrays, PixelTransform
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.families import FAMILIES
@@ -215,8 +215,6 @@ def _is_finite(network: torch.nn.Module) -> bool:
 
 def _drawn(generator: Any, seeds: list[int], transform: PixelTransform) -> list[Any]:
     """Draw galaxies and bring them to physical pixels."""
-    from galsmith.data.transforms.pixel_transform import NetworkArrays
-
     with torch.no_grad(), np.errstate(all="ignore"):  # a young network may draw what overflows
         batch = generator.sample(seeds)
         return transform.inverse(
