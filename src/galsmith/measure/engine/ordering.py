@@ -1,0 +1,236 @@
+"""Sorting, medians and sigma clipping: a clip of sorted values is a range of indices.
+
+Ranges are given as start and stop, the stop left out, into an ascending array.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine.compiled import compiled, compiled_sum
+
+RADIX_FROM = 600
+DIGIT_BITS = 11
+N_DIGITS = 6
+N_BUCKETS = 1 << DIGIT_BITS
+SIGN_BIT = np.uint64(1 << 63)
+DIGIT = np.uint64(N_BUCKETS - 1)
+SHELL_GAPS = (301, 132, 57, 23, 10, 4, 1)
+
+
+@compiled
+def _shell_sort(values: NDArray[np.float64]) -> None:
+    """Sort a short array in place."""
+    for gap in SHELL_GAPS:
+        for index in range(gap, len(values)):
+            value = values[index]
+            place = index
+            while place >= gap and values[place - gap] > value:
+                values[place] = values[place - gap]
+                place -= gap
+            values[place] = value
+
+
+@compiled
+def _ordered_keys(values: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Integers in the order of the floats: sign bit flipped, negative numbers inverted."""
+    keys = values.copy().view(np.uint64)
+    for index in range(len(keys)):
+        key = keys[index]
+        keys[index] = ~key if key & SIGN_BIT else key | SIGN_BIT
+    return keys
+
+
+@compiled
+def _digit_counts(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How often each value of each digit occurs, [digit, value]."""
+    counts = np.zeros((N_DIGITS, N_BUCKETS), dtype=np.int64)
+    for key in keys:
+        for digit in range(N_DIGITS):
+            counts[digit, (key >> np.uint64(DIGIT_BITS * digit)) & DIGIT] += 1
+    return counts
+
+
+@compiled
+def _scatter_by_digit(
+    keys: NDArray[np.uint64], result: NDArray[np.uint64], counts: NDArray[np.int64], shift: np.uint64
+) -> None:
+    """Stable pass of the radix sort: order by one digit."""
+    place = 0
+    for bucket in range(N_BUCKETS):
+        count = counts[bucket]
+        counts[bucket] = place
+        place += count
+    for key in keys:
+        value = (key >> shift) & DIGIT
+        result[counts[value]] = key
+        counts[value] += 1
+
+
+@compiled
+def _radix_sorted(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sort from the least significant digit; a digit that all values share, as float32 data have, is skipped."""
+    keys = _ordered_keys(values)
+    other = np.empty_like(keys)
+    counts = _digit_counts(keys)
+    for digit in range(N_DIGITS):
+        shift = np.uint64(DIGIT_BITS * digit)
+        if counts[digit, (keys[0] >> shift) & DIGIT] == len(keys):
+            continue
+        _scatter_by_digit(keys, other, counts[digit], shift)
+        keys, other = other, keys
+    for index in range(len(keys)):
+        key = keys[index]
+        keys[index] = key ^ SIGN_BIT if key & SIGN_BIT else ~key
+    return keys.view(np.float64)
+
+
+@compiled
+def sorted_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Copy of values in ascending order.
+
+    Parameters
+    ----------
+    values : ndarray [n], float64
+        Contiguous, without NaN.
+
+    Returns
+    -------
+    ndarray [n], float64
+        Ascending.
+    """
+    if len(values) >= RADIX_FROM:
+        return _radix_sorted(values)
+    result = values.copy()
+    _shell_sort(result)
+    return result
+
+
+@compiled_sum
+def sum_of(values: NDArray[np.float64], start: int, stop: int) -> float:
+    """Sum of values[start:stop], added in no particular order."""
+    total = 0.0
+    for index in range(start, stop):
+        total += values[index]
+    return total
+
+
+@compiled_sum
+def _squared_deviations(values: NDArray[np.float64], start: int, stop: int, center: float) -> float:
+    total = 0.0
+    for index in range(start, stop):
+        deviation = values[index] - center
+        total += deviation * deviation
+    return total
+
+
+@compiled
+def mean_of(values: NDArray[np.float64], start: int, stop: int) -> float:
+    """Mean of values[start:stop]; NaN of none."""
+    return sum_of(values, start, stop) / (stop - start)
+
+
+@compiled
+def standard_deviation(values: NDArray[np.float64], start: int, stop: int, mean: float) -> float:
+    """Give the standard deviation of values[start:stop] about their mean (divided by n); NaN of none."""
+    return math.sqrt(_squared_deviations(values, start, stop, mean) / (stop - start))
+
+
+@compiled
+def median_of_sorted(values: NDArray[np.float64], start: int, stop: int) -> float:
+    """Median of the ascending values[start:stop]; NaN of none."""
+    count = stop - start
+    if count <= 0:
+        return math.nan
+    middle = start + count // 2
+    if count % 2 == 1:
+        return values[middle]
+    return 0.5 * (values[middle - 1] + values[middle])
+
+
+@compiled
+def kept_range(
+    values: NDArray[np.float64], start: int, stop: int, low: float, high: float
+) -> tuple[int, int]:
+    """Range of the ascending values[start:stop] within low <= value <= high; empty where a bound is NaN."""
+    if not low <= high:
+        return start, start
+    first, behind = start, stop
+    while first < behind:  # the first value that is not below
+        middle = (first + behind) // 2
+        if values[middle] < low:
+            first = middle + 1
+        else:
+            behind = middle
+    last, behind = first, stop
+    while last < behind:  # the first value above
+        middle = (last + behind) // 2
+        if values[middle] <= high:
+            last = middle + 1
+        else:
+            behind = middle
+    return first, last
+
+
+@compiled
+def clipped_about_median(
+    values: NDArray[np.float64], start: int, stop: int, n_sigma: float, max_iterations: int
+) -> tuple[int, int]:
+    """Sigma clip about the median, as astropy's ``SigmaClip`` does with its defaults.
+
+    Each turn keeps what lies within `n_sigma` standard deviations of the median of what the last one kept; the
+    last bounds are then applied to all of the values.
+
+    Parameters
+    ----------
+    values : ndarray [n], float64
+        Ascending, finite.
+    start, stop : int
+        The range to clip.
+    n_sigma : float
+        Half width of what is kept.
+    max_iterations : int
+        At most so many turns.
+
+    Returns
+    -------
+    start, stop : int
+        The range kept.
+    """
+    first, last = start, stop
+    low = high = math.nan
+    for _ in range(max_iterations):
+        center = median_of_sorted(values, first, last)
+        spread = standard_deviation(values, first, last, mean_of(values, first, last))
+        low, high = center - n_sigma * spread, center + n_sigma * spread
+        kept_first, kept_last = kept_range(values, first, last, low, high)
+        if kept_last == kept_first or (kept_first == first and kept_last == last):
+            break
+        first, last = kept_first, kept_last
+    return kept_range(values, start, stop, low, high)
+
+
+@compiled
+def sextractor_mode(values: NDArray[np.float64], start: int, stop: int) -> float:
+    """Mode of a crowded sky, 2.5 median - 1.5 mean (Bertin & Arnouts 1996), clipped at 3 sigma 10 times at most."""
+    first, last = clipped_about_median(values, start, stop, 3.0, 10)
+    return 2.5 * median_of_sorted(values, first, last) - 1.5 * mean_of(values, first, last)
+
+
+@compiled
+def clipped_about_mode(values: NDArray[np.float64], start: int, stop: int, n_sigma: float) -> tuple[int, int]:
+    """Sigma clip about `sextractor_mode` until nothing changes; the range kept, which may be empty."""
+    first, last = start, stop
+    for _ in range(len(values) + 1):  # each turn but the last drops a value
+        if first == last:
+            break
+        center = sextractor_mode(values, first, last)
+        spread = standard_deviation(values, first, last, mean_of(values, first, last))
+        kept_first, kept_last = kept_range(
+            values, first, last, center - n_sigma * spread, center + n_sigma * spread
+        )
+        if kept_first == first and kept_last == last:
+            break
+        first, last = kept_first, kept_last
+    return first, last
