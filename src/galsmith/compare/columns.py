@@ -18,7 +18,8 @@ from galsmith.compare.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.errors import InputError
-from galsmith.measure.properties import PROPERTIES, Property, property_of_column
+from galsmith.measure.properties import PROPERTIES, property_of_column
+from galsmith.measure.property import Property
 
 MINIMUM_MEASURED = 10
 FLAG_NAMES_COLUMN = "flags"

@@ -3,7 +3,9 @@
 from galsmith.measure.measure import measure
 from galsmith.measure.measure_settings import MeasureSettings
 from galsmith.measure.power_spectrum import average_spectrum_db, log_power_rings, log_power_wavelength
-from galsmith.measure.properties import PROPERTIES, Property, properties_markdown, property_of_column
+from galsmith.measure.properties import PROPERTIES, property_of_column
+from galsmith.measure.properties_page import properties_markdown
+from galsmith.measure.property import Property
 from galsmith.measure.segmentation import segment
 from galsmith.measure.table import read_measurements
 

@@ -1,50 +1,18 @@
 """The declared quantities: what every column of a measurement table means, for tables, axes and documents."""
 
-from dataclasses import dataclass
+import math
+
+from galsmith.measure.property import Property
+from galsmith.measure.sersic_properties import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
 
 N_POWER_MODES = 15
 
 _LOTZ = "Lotz et al. 2004"
 _RODRIGUEZ = "Rodriguez-Gomez et al. 2019"
-_SERSIC = "of the Sérsic law fitted to the pixels (Sérsic 1963; Graham & Driver 2005)"
+_MID = "Freeman et al. 2013; Peth et al. 2016"
+_AXES = {"x": "column", "y": "row"}
+_ENDS = {"min": "First", "max": "Last"}
 
-
-@dataclass(frozen=True)
-class Property:
-    """One quantity that is measured on every galaxy.
-
-    Attributes
-    ----------
-    name : str
-        Its column, with the unit as suffix where it has one.
-    symbol : str
-        What a figure's axis says, in matplotlib's mathematical text.
-    unit : str
-        An astropy unit, ``"dex"``, ``"flux"`` for the flux unit of the image set, or nothing.
-    group : str
-        ``morphology``, ``size``, ``position``, ``photometry``, ``sersic``, ``sky``, ``power_wavelength``
-        or ``power_rings``.
-    definition : str
-        One sentence with its source.
-    is_circular : bool
-        Whether it is an angle that repeats; see `period`.
-    headline : bool
-        Whether it counts in the headline distance (Holzschuh et al. 2022, section 4.1).
-    period : float or None
-        The period of a circular quantity, in its unit.
-    """
-
-    name: str
-    symbol: str
-    unit: str
-    group: str
-    definition: str
-    is_circular: bool = False
-    headline: bool = False
-    period: float | None = None
-
-
-_PI = 3.141592653589793
 
 _MORPHOLOGY = (
     Property(
@@ -99,14 +67,7 @@ _MORPHOLOGY = (
         f"({_RODRIGUEZ}; Pawlik et al. 2016)",
         headline=True,
     ),
-    Property(
-        "sersic_index",
-        "$n$",
-        "",
-        "morphology",
-        f"Index n {_SERSIC}",
-        headline=True,
-    ),
+    SERSIC_INDEX,
     Property(
         "orientation_rad",
         r"$\theta$",
@@ -116,7 +77,7 @@ _MORPHOLOGY = (
         "(-pi/2, pi/2] (Bertin & Arnouts 1996)",
         is_circular=True,
         headline=True,
-        period=_PI,
+        period=math.pi,
     ),
     Property(
         "ellipticity",
@@ -148,6 +109,75 @@ _MORPHOLOGY = (
         "",
         "morphology",
         f"0.139 M20 + 0.990 G - 0.327; above 0 is a candidate merger ({_RODRIGUEZ}; Snyder et al. 2015)",
+    ),
+    Property(
+        "multimode",
+        "$M$",
+        "",
+        "morphology",
+        "Area of the second largest over that of the largest clump, at the brightness threshold where the former squared "
+        f"over the latter is greatest ({_MID}; {_RODRIGUEZ})",
+    ),
+    Property(
+        "intensity",
+        "$I$",
+        "",
+        "morphology",
+        f"Light of the second brightest over that of the brightest region about a peak of the smoothed galaxy ({_MID})",
+    ),
+    Property(
+        "deviation",
+        "$D$",
+        "",
+        "morphology",
+        "Distance of the brightest region's peak from the centroid, over the radius of a circle of the galaxy's area "
+        f"({_MID})",
+    ),
+    Property(
+        "rms_asymmetry_squared",
+        r"$A_\mathrm{rms}^2$",
+        "",
+        "morphology",
+        "Squared difference that a half turn makes over the squared light, less that of the sky (Sazonova et al. 2024, "
+        "eq. 27)",
+    ),
+    Property(
+        "outer_asymmetry",
+        "$A_o$",
+        "",
+        "morphology",
+        "Asymmetry between the ellipse of half of the light and the largest ellipse of the galaxy (Wen et al. 2014)",
+    ),
+    Property(
+        "shape_asymmetry",
+        "$A_S$",
+        "",
+        "morphology",
+        "Asymmetry of the galaxy's outline, every pixel within counting as one (Pawlik et al. 2016)",
+    ),
+    Property(
+        "ellipticity_center",
+        "$(1 - b/a)_A$",
+        "",
+        "morphology",
+        "1 - b/a from the second moments about the point of least asymmetry (Bertin & Arnouts 1996)",
+    ),
+    Property(
+        "elongation_center",
+        "$(a/b)_A$",
+        "",
+        "morphology",
+        "a/b from the second moments about the point of least asymmetry (Bertin & Arnouts 1996)",
+    ),
+    Property(
+        "orientation_center_rad",
+        r"$\theta_A$",
+        "rad",
+        "morphology",
+        "Angle of the major axis from the second moments about the point of least asymmetry, counter-clockwise from +x, "
+        "in (-pi/2, pi/2] (Bertin & Arnouts 1996)",
+        is_circular=True,
+        period=math.pi,
     ),
 )
 
@@ -202,9 +232,30 @@ _SIZES = (
         "size",
         "Largest distance of a pixel of the galaxy from its center (Pawlik et al. 2016)",
     ),
+    Property(
+        "r_max_ellip_pix",
+        r"$a_\mathrm{max}$",
+        "pix",
+        "size",
+        f"Semi-major axis of the smallest ellipse that holds all pixels of the galaxy ({_RODRIGUEZ})",
+    ),
 )
 
-_OTHERS = (
+_PLACES = (
+    Property(
+        "centroid_x_pix",
+        r"$\bar{x}$",
+        "pix",
+        "position",
+        "Column of the centroid of the galaxy's segment; the first pixel's center is 0",
+    ),
+    Property(
+        "centroid_y_pix",
+        r"$\bar{y}$",
+        "pix",
+        "position",
+        "Row of the centroid of the galaxy's segment; the first pixel's center is 0",
+    ),
     Property(
         "center_x_pix",
         "$x_A$",
@@ -219,6 +270,20 @@ _OTHERS = (
         "position",
         f"Row of the point about which the asymmetry is least; the first pixel's center is 0 ({_LOTZ})",
     ),
+    *(
+        Property(
+            f"stamp_{axis}_{end}_pix",
+            rf"${axis}_\mathrm{{{end}}}$",
+            "pix",
+            "position",
+            f"{_ENDS[end]} {_AXES[axis]} of the cutout about the galaxy on which all is measured ({_RODRIGUEZ})",
+        )
+        for end in _ENDS
+        for axis in _AXES
+    ),
+)
+
+_PHOTOMETRY = (
     Property(
         "flux",
         "$F$",
@@ -247,42 +312,22 @@ _OTHERS = (
         "photometry",
         f"Mean signal to noise of the galaxy's pixels, noise from gain and sky ({_LOTZ})",
     ),
-    Property(
-        "sersic_amplitude",
-        "$I_e$",
-        "flux",
-        "sersic",
-        f"Flux per pixel at the effective radius {_SERSIC}",
-    ),
-    Property(
-        "sersic_r_eff_pix",
-        r"$r_\mathrm{eff}$",
-        "pix",
-        "sersic",
-        f"Effective semi-major axis {_SERSIC}",
-    ),
-    Property(
-        "sersic_ellipticity",
-        r"$(1 - b/a)_\mathrm{Sersic}$",
-        "",
-        "sersic",
-        f"1 - b/a {_SERSIC}",
-    ),
-    Property(
-        "sersic_orientation_rad",
-        r"$\theta_\mathrm{Sersic}$",
-        "rad",
-        "sersic",
-        f"Angle of the major axis {_SERSIC}, counter-clockwise from +x, in (-pi/2, pi/2]",
-        is_circular=True,
-        period=_PI,
-    ),
+)
+
+_SKY = (
     Property(
         "sky_mean",
         r"$\mu_\mathrm{sky}$",
         "flux",
         "sky",
         f"Mean pixel of the sky box, the first empty square of the frame ({_RODRIGUEZ})",
+    ),
+    Property(
+        "sky_median",
+        r"$\mathrm{med}_\mathrm{sky}$",
+        "flux",
+        "sky",
+        f"Median pixel of the sky box ({_RODRIGUEZ})",
     ),
     Property(
         "sky_sigma",
@@ -313,7 +358,11 @@ def _power_modes(binning: str, meaning: str, *, headline: bool) -> tuple[Propert
 PROPERTIES: tuple[Property, ...] = (
     *_MORPHOLOGY,
     *_SIZES,
-    *_OTHERS,
+    *_PLACES,
+    *_PHOTOMETRY,
+    *SERSIC_PROPERTIES,
+    *DOUBLE_SERSIC_PROPERTIES,
+    *_SKY,
     *_power_modes("wavelength", "bin {mode} of spatial frequency, shared by all image sizes", headline=True),
     *_power_modes(
         "rings", "the ring of integer radius {mode} of the image's own Fourier grid", headline=False
@@ -342,29 +391,3 @@ def property_of_column(column: str) -> Property | None:
         return None
     stem = "_".join(column.split("_")[:3])
     return PROPERTY_BY_NAME.get(stem)
-
-
-def properties_markdown() -> str:
-    """Render all properties as the Markdown tables of ``docs/properties.md``."""
-    lines: list[str] = []
-    for group in dict.fromkeys(entry.group for entry in PROPERTIES):
-        lines += [
-            f"## {group}",
-            "",
-            "| column | symbol | unit | headline | definition |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [_markdown_row(entry) for entry in PROPERTIES if entry.group == group]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def _markdown_row(entry: Property) -> str:
-    """Render one property as a row."""
-    unit = "flux unit of the set" if entry.unit == "flux" else entry.unit or "–"
-    period = " Circular, period pi." if entry.is_circular else ""
-    symbol = entry.symbol.replace("|", r"\|")
-    definition = entry.definition.replace("|", r"\|")
-    return (
-        f"| `{entry.name}` | {symbol} | {unit} | {'yes' if entry.headline else ''} | {definition}.{period} |"
-    )

@@ -16,7 +16,8 @@ from galsmith.errors import InputError
 from galsmith.files import written_atomically
 from galsmith.images import ImageSet
 from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.properties import Property, property_of_column
+from galsmith.measure.properties import property_of_column
+from galsmith.measure.property import Property
 from galsmith.measure.segmentation import recipe_text
 from galsmith.provenance import Provenance, hash_json
 

@@ -15,6 +15,7 @@ GROUP_TITLES = {
     "position": "Position in the frame",
     "photometry": "Photometry",
     "sersic": "Sérsic fit",
+    "double_sersic": "Double Sérsic fit",
     "sky": "Sky",
     "color": "Colors",
 }

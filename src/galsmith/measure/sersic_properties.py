@@ -1,0 +1,123 @@
+"""The declared quantities of the fitted Sérsic laws: one law, and two laws of one center."""
+
+import math
+
+from galsmith.measure.property import Property
+
+_SERSIC = "of the Sérsic law fitted to the pixels (Sérsic 1963; Graham & Driver 2005)"
+_DOUBLE = "of the two Sérsic laws of one center fitted to the pixels (Rodriguez-Gomez et al. 2019)"
+_COMPONENTS = {1: "first (inner at the start of the fit)", 2: "second (outer at the start of the fit)"}
+_ANGLE = "counter-clockwise from +x, in (-pi/2, pi/2]"
+
+SERSIC_INDEX = Property("sersic_index", "$n$", "", "morphology", f"Index n {_SERSIC}", headline=True)
+
+SERSIC_PROPERTIES: tuple[Property, ...] = (
+    Property(
+        "sersic_amplitude", "$I_e$", "flux", "sersic", f"Flux per pixel at the effective radius {_SERSIC}"
+    ),
+    Property(
+        "sersic_r_eff_pix", r"$r_\mathrm{eff}$", "pix", "sersic", f"Effective semi-major axis {_SERSIC}"
+    ),
+    Property("sersic_ellipticity", r"$(1 - b/a)_\mathrm{Sersic}$", "", "sersic", f"1 - b/a {_SERSIC}"),
+    Property(
+        "sersic_orientation_rad",
+        r"$\theta_\mathrm{Sersic}$",
+        "rad",
+        "sersic",
+        f"Angle of the major axis {_SERSIC}, {_ANGLE}",
+        is_circular=True,
+        period=math.pi,
+    ),
+    Property("sersic_x_pix", r"$x_\mathrm{Sersic}$", "pix", "sersic", f"Column of the center {_SERSIC}"),
+    Property("sersic_y_pix", r"$y_\mathrm{Sersic}$", "pix", "sersic", f"Row of the center {_SERSIC}"),
+    Property(
+        "sersic_chi2_dof",
+        r"$\chi^2_\nu$",
+        "",
+        "sersic",
+        f"Squared residuals over their variance, a degree of freedom, {_SERSIC}",
+    ),
+    Property(
+        "sersic_aic",
+        r"$\mathrm{AIC}$",
+        "",
+        "sersic",
+        f"Akaike's information criterion {_SERSIC} (Akaike 1974)",
+    ),
+    Property(
+        "sersic_bic",
+        r"$\mathrm{BIC}$",
+        "",
+        "sersic",
+        f"Bayesian information criterion {_SERSIC} (Schwarz 1978)",
+    ),
+)
+
+
+def _component(number: int) -> tuple[Property, ...]:
+    """Declare the parameters of one of the two laws."""
+    name, law = "double_sersic", f"of the {_COMPONENTS[number]} {_DOUBLE}"
+    return (
+        Property(
+            f"{name}_amplitude_{number}",
+            f"$I_{{e,{number}}}$",
+            "flux",
+            name,
+            f"Flux per pixel at the effective radius {law}",
+        ),
+        Property(
+            f"{name}_r_eff_{number}_pix",
+            rf"$r_{{\mathrm{{eff}},{number}}}$",
+            "pix",
+            name,
+            f"Effective semi-major axis {law}",
+        ),
+        Property(f"{name}_index_{number}", f"$n_{number}$", "", name, f"Index n {law}"),
+        Property(f"{name}_ellipticity_{number}", f"$(1 - b/a)_{number}$", "", name, f"1 - b/a {law}"),
+        Property(
+            f"{name}_orientation_{number}_rad",
+            rf"$\theta_{number}$",
+            "rad",
+            name,
+            f"Angle of the major axis {law}, {_ANGLE}",
+            is_circular=True,
+            period=math.pi,
+        ),
+    )
+
+
+DOUBLE_SERSIC_PROPERTIES: tuple[Property, ...] = (
+    Property(
+        "double_sersic_x_pix",
+        r"$x_\mathrm{double}$",
+        "pix",
+        "double_sersic",
+        f"Column of the center {_DOUBLE}",
+    ),
+    Property(
+        "double_sersic_y_pix", r"$y_\mathrm{double}$", "pix", "double_sersic", f"Row of the center {_DOUBLE}"
+    ),
+    *_component(1),
+    *_component(2),
+    Property(
+        "double_sersic_chi2_dof",
+        r"$\chi^2_{\nu,\mathrm{double}}$",
+        "",
+        "double_sersic",
+        f"Squared residuals over their variance, a degree of freedom, {_DOUBLE}",
+    ),
+    Property(
+        "double_sersic_aic",
+        r"$\mathrm{AIC}_\mathrm{double}$",
+        "",
+        "double_sersic",
+        f"Akaike's information criterion {_DOUBLE} (Akaike 1974)",
+    ),
+    Property(
+        "double_sersic_bic",
+        r"$\mathrm{BIC}_\mathrm{double}$",
+        "",
+        "double_sersic",
+        f"Bayesian information criterion {_DOUBLE} (Schwarz 1978)",
+    ),
+)
