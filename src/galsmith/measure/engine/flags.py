@@ -52,6 +52,8 @@ _MORPHOLOGY_FLAGS = (
     ("shape_map_undefined", 2),
     ("shape_peak_added", 2),
     ("r_max_zero", 2),
+    ("label_missing", 4),
+    ("value_undefined", 2),
 )
 _SERSIC_FLAGS = (
     ("sersic_radius_below_annulus", 2),
@@ -116,6 +118,8 @@ FIRST_DOUBLE_SERSIC_FLAG = FIRST_SERSIC_FLAG + len(_SERSIC_FLAGS)
     SHAPE_MAP_UNDEFINED,
     SHAPE_PEAK_ADDED,
     R_MAX_ZERO,
+    LABEL_MISSING,
+    VALUE_UNDEFINED,
     SERSIC_RADIUS_BELOW_ANNULUS,
     SERSIC_NONPOSITIVE_AMPLITUDE,
     SERSIC_NOT_ENOUGH_PIXELS,
