@@ -1,20 +1,17 @@
 """A folder of FITS cutouts, plain or compressed, one galaxy a file, [y, x] or [band, y, x]."""
 
-import contextlib
 import math
-import warnings
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.sources.columns import add_column
+from galsmith.data.sources.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
 from galsmith.data.sources.fits_headers import band_names_of, kept_keywords, pixel_scale_of, zero_points_of
 from galsmith.data.sources.listing import list_files, listing_as_parent
 from galsmith.data.sources.source import UnusableImage
@@ -23,9 +20,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
-SUFFIXES = (".fits.gz", ".fit.gz", ".fits", ".fit", ".fts")
 SCALE_TOLERANCE = 1e-3
-READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ class FitsSource:
     ) -> None:
         if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
             raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
-        files = list_files(folder, SUFFIXES)
+        files = list_files(folder, FITS_SUFFIXES)
         self._paths, self._hdu = list(files.values()), hdu
         self._heads, faults = _read_heads(self._paths, hdu, progress)
         self.faults: Mapping[int, UnusableImage] = faults
@@ -126,7 +121,7 @@ class FitsSource:
         if row in self.faults:
             return self.faults[row]
         try:
-            with _opened(path) as units, np.errstate(over="ignore"):
+            with opened_fits(path) as units, np.errstate(over="ignore"):
                 data = units[self._hdu].data
                 image = np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
         except READ_ERRORS as error:
@@ -134,15 +129,6 @@ class FitsSource:
                 "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
             )
         return image
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[fits.HDUList]:
-    """Open a FITS file; warnings are not shown, as data that are too short fail when they are read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with path.open("rb") as stream, fits.open(stream, memmap=False, lazy_load_hdus=True) as units:
-            yield units
 
 
 def _read_heads(
@@ -168,16 +154,16 @@ def _read_heads(
 
 def _read_head(path: Path, hdu: int | str) -> CutoutHead:
     """Read the header of one file."""
-    with _opened(path) as units:
+    with opened_fits(path) as units:
         try:
             unit = units[hdu]
         except (KeyError, IndexError) as error:
-            raise InputError(f"{path}: has no HDU {hdu!r}; {_images_in(units)}") from error
+            raise InputError(f"{path}: has no HDU {hdu!r}; {images_in(units)}") from error
         shape = tuple(getattr(unit, "shape", ()))
         if not unit.is_image or len(shape) not in (2, 3):
             what = f"an array of {len(shape)} axes" if shape else "no image"
             raise InputError(
-                f"{path}: HDU {hdu!r} holds {what}, wanted [y, x] or [band, y, x]; {_images_in(units)}"
+                f"{path}: HDU {hdu!r} holds {what}, wanted [y, x] or [band, y, x]; {images_in(units)}"
             )
         header = {**kept_keywords(units[0].header), **dict(unit.header)}
     n_bands = shape[0] if len(shape) == 3 else 1
@@ -190,16 +176,6 @@ def _read_head(path: Path, hdu: int | str) -> CutoutHead:
         zero_points_mag=zero_points_of(header, n_bands),
         keywords=kept_keywords(header),
     )
-
-
-def _images_in(units: fits.HDUList) -> str:
-    """Name the image HDUs of a file, as the way out of a wrong --hdu."""
-    found = [
-        f"{number} ({unit.name})" if unit.name else str(number)
-        for number, unit in enumerate(units)
-        if unit.is_image and len(unit.shape) in (2, 3)
-    ]
-    return f"images are in {', '.join(found)}: choose with --hdu" if found else "the file holds no image"
 
 
 def _common_bands(heads: Sequence[tuple[Path, CutoutHead]], given: Sequence[str] | None) -> tuple[str, ...]:
