@@ -1,0 +1,211 @@
+"""The sky around a galaxy: statmorph's empty box, or all of the background beyond the galaxy.
+
+The box is the first empty one, in a corner; where it lies is chance, and what it finds differs from corner to
+corner. All of the background gives the same quantities with the noise of thousands of pixels instead of a few.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine import flags
+from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.ordering import (
+    clipped_about_median,
+    mean_of,
+    median_of_sorted,
+    sorted_values,
+    standard_deviation,
+)
+from galsmith.measure.engine.stamp import SkyBox, Stamp
+
+LARGEST_BOX_PIX = 32
+SMALLEST_BOX_PIX = 2
+CLIP_SIGMA = 4.0  # takes 0.05 % off the standard deviation of pure noise
+CLIP_ITERATIONS = 10
+FEWEST_PIXELS = 64
+MARGIN_PIX = 0.5
+
+
+@compiled
+def first_empty_box(occupied: NDArray[np.bool_], side_pix: int) -> tuple[int, int]:
+    """Find the first empty square in raster order, its last position along each axis left out as in statmorph.
+
+    Parameters
+    ----------
+    occupied : ndarray [y, x], bool
+        True where there is a source or a masked pixel.
+    side_pix : int
+        Side of the square.
+
+    Returns
+    -------
+    x, y : int
+        Its first column and row; -1 where there is none.
+    """
+    height, width = occupied.shape
+    depth = np.zeros(width, dtype=np.int64)  # of empty pixels that end at this row
+    for y in range(height - 1):
+        run = 0
+        for x in range(width - 1):
+            depth[x] = 0 if occupied[y, x] else depth[x] + 1
+            run = run + 1 if depth[x] >= side_pix else 0
+            if run == side_pix:
+                return x - side_pix + 1, y - side_pix + 1
+    return -1, -1
+
+
+@compiled
+def _values_of_box(pixels: NDArray[np.float64], x: int, y: int, side: int) -> NDArray[np.float64]:
+    values = np.empty(side * side)
+    for row in range(side):
+        values[row * side : (row + 1) * side] = pixels[y + row, x : x + side]
+    return values
+
+
+@compiled
+def _half_turn_difference(values: NDArray[np.float64]) -> float:
+    """Mean of |half-turned - plain| over the pixels of a square, in raster order."""
+    total = 0.0
+    for index in range(len(values)):
+        total += abs(values[len(values) - 1 - index] - values[index])
+    return total / len(values)
+
+
+@compiled
+def _sky_is_unknown(noticed: NDArray[np.uint8]) -> SkyBox:
+    noticed[flags.NO_SKY_BOX] = 1
+    return SkyBox(
+        side_pix=0,
+        x=0,
+        y=0,
+        is_known=False,
+        mean=math.nan,
+        median=math.nan,
+        sigma=math.nan,
+        asymmetry=math.nan,
+    )
+
+
+@compiled
+def _notice_level(mean: float, sigma: float, noticed: NDArray[np.uint8]) -> None:
+    if abs(mean) > sigma:
+        noticed[flags.NOT_BACKGROUND_SUBTRACTED] = 1
+
+
+@compiled
+def sky_box(stamp: Stamp, noticed: NDArray[np.uint8]) -> SkyBox:
+    """Sky from the first empty box of 32, 16, 8, 4 or 2 px in raster order, as statmorph 0.7.2 finds it.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    noticed : ndarray [flag], uint8
+        Set where there is no box, or where its mean is farther from 0 than its standard deviation.
+
+    Returns
+    -------
+    SkyBox
+        Flux per pixel.
+    """
+    side = LARGEST_BOX_PIX
+    x, y = first_empty_box(stamp.occupied, side)
+    while x < 0 and side > SMALLEST_BOX_PIX:
+        side //= 2
+        x, y = first_empty_box(stamp.occupied, side)
+    if x < 0:
+        return _sky_is_unknown(noticed)
+    values = _values_of_box(stamp.pixels, x, y, side)
+    mean = mean_of(values, 0, len(values))
+    sigma = standard_deviation(values, 0, len(values), mean)
+    median = median_of_sorted(sorted_values(values), 0, len(values))
+    _notice_level(mean, sigma, noticed)
+    asymmetry = _half_turn_difference(values)
+    return SkyBox(
+        side_pix=side, x=x, y=y, is_known=True, mean=mean, median=median, sigma=sigma, asymmetry=asymmetry
+    )
+
+
+@compiled
+def mean_difference(values: NDArray[np.float64], start: int, stop: int) -> float:
+    """Mean of |a - b| over all pairs of the ascending values[start:stop] (Gini's mean difference).
+
+    What |half-turned - plain| of pixels whose noise is independent averages to, but from all pairs.
+    """
+    count = stop - start
+    if count < 2:
+        return math.nan
+    middle = median_of_sorted(values, start, stop)
+    total = 0.0
+    for index in range(count):
+        total += (2 * index + 1 - count) * (values[start + index] - middle)
+    return 2.0 * total / (float(count) * float(count - 1))
+
+
+@compiled
+def _reach_of_segment(segment: NDArray[np.bool_], x: float, y: float) -> float:
+    """Distance of the galaxy's farthest pixel from a point; 0 of none."""
+    farthest = 0.0
+    height, width = segment.shape
+    for row in range(height):
+        for column in range(width):
+            if segment[row, column]:
+                farthest = max(farthest, (column - x) ** 2 + (row - y) ** 2)
+    return math.sqrt(farthest)
+
+
+@compiled
+def background_values(stamp: Stamp, x: float, y: float, radius: float) -> NDArray[np.float64]:
+    """Pixels without source or mask that are farther than a radius from a point, in raster order."""
+    height, width = stamp.pixels.shape
+    values = np.empty(height * width)
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            distance = (column - x) ** 2 + (row - y) ** 2
+            free = not (stamp.occupied[row, column] or stamp.mask[row, column])
+            if free and distance > radius * radius:
+                values[count] = stamp.pixels[row, column]
+                count += 1
+    return values[:count].copy()
+
+
+@compiled
+def sky_background(stamp: Stamp, x: float, y: float, noticed: NDArray[np.uint8]) -> SkyBox:
+    """Sky from all of the background beyond the galaxy's farthest pixel, clipped at 4 sigma about the median.
+
+    Where fewer than 64 pixels lie there, from all of the background. Unlike the box it does not change when
+    the image is turned or flipped, and hardly when it is cut elsewhere.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    x, y : float
+        Its center, pixels of the stamp.
+    noticed : ndarray [flag], uint8
+        Set where fewer than 64 pixels are background, or where their mean is farther from 0 than their standard
+        deviation.
+
+    Returns
+    -------
+    SkyBox
+        Its side is 0; its asymmetry is the mean |a - b| of all pairs of pixels.
+    """
+    values = background_values(stamp, x, y, _reach_of_segment(stamp.segment, x, y) + MARGIN_PIX)
+    if len(values) < FEWEST_PIXELS:
+        values = background_values(stamp, x, y, -1.0)
+    if len(values) < FEWEST_PIXELS:
+        return _sky_is_unknown(noticed)
+    ascending = sorted_values(values)
+    start, stop = clipped_about_median(ascending, 0, len(ascending), CLIP_SIGMA, CLIP_ITERATIONS)
+    mean = mean_of(ascending, start, stop)
+    sigma = standard_deviation(ascending, start, stop, mean)
+    _notice_level(mean, sigma, noticed)
+    median = median_of_sorted(ascending, start, stop)
+    asymmetry = mean_difference(ascending, start, stop)
+    return SkyBox(
+        side_pix=0, x=0, y=0, is_known=True, mean=mean, median=median, sigma=sigma, asymmetry=asymmetry
+    )
