@@ -53,6 +53,8 @@ class PictureSource:
     ----------
     folder : Path
         Where the pictures are.
+    files : mapping of name to Path, optional
+        Only these pictures; all of the folder when left out.
     labels : Path, optional
         A table with a column of file stems; its other columns go to the catalog.
     progress : callable
@@ -70,9 +72,14 @@ class PictureSource:
     pixel_scale_arcsec: float | None = None
 
     def __init__(
-        self, folder: Path, *, labels: Path | None = None, progress: ProgressCallback = ignore_progress
+        self,
+        folder: Path,
+        *,
+        files: Mapping[str, Path] | None = None,
+        labels: Path | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
-        files = list_files(folder, SUFFIXES)
+        files = list_files(folder, SUFFIXES) if files is None else files
         self._paths = list(files.values())
         self._heads, faults = _read_heads(self._paths, progress)
         self.faults: Mapping[int, UnusableImage] = faults

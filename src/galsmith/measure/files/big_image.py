@@ -1,0 +1,232 @@
+"""Many galaxies in one big image: cutouts of labels or of catalog positions, read when they are measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.errors import InputError
+from galsmith.measure.files.bands import ChosenPlanes, common_flux_unit, common_pixel_scale
+from galsmith.measure.files.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
+from galsmith.measure.files.fits_image import ImageHead, read_part
+from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
+from galsmith.measure.files.maps import Companions, read_label_map, read_mask, read_psf
+from galsmith.measure.files.positions import Positions
+from galsmith.measure.files.windows import (
+    ROWS_PER_STRIP,
+    LabelBoxes,
+    Window,
+    label_boxes,
+    window_at,
+    window_of_box,
+)
+from galsmith.provenance import Parent
+
+OFF_IMAGE = "position_off_image"
+NOT_A_POSITION = "position_not_finite"
+BEYOND_IMAGE = "cutout_beyond_image"
+NO_WINDOW = Window(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One galaxy of a big image: where to cut, which label, or why not."""
+
+    window: Window = NO_WINDOW
+    label: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class BigImage:
+    """Galaxies of one image.
+
+    Parameters
+    ----------
+    head : ImageHead
+        The image.
+    companions : Companions
+        Its maps.
+    chosen : ChosenPlanes
+        Which planes are measured.
+    targets : sequence of Target
+        One a galaxy.
+    catalog : QTable
+        One row a galaxy.
+    parents : tuple of Parent
+        The files.
+    settings : mapping
+        What made the targets.
+    """
+
+    def __init__(
+        self,
+        head: ImageHead,
+        companions: Companions,
+        *,
+        chosen: ChosenPlanes,
+        targets: Sequence[Target],
+        catalog: QTable,
+        parents: tuple[Parent, ...],
+        settings: Mapping[str, Any],
+    ) -> None:
+        self._head, self._companions = head, companions
+        self._planes, self._targets = chosen.planes, tuple(targets)
+        self.bands = chosen.bands
+        self.flux_unit = common_flux_unit([head])
+        self.pixel_scale_arcsec = common_pixel_scale([head])
+        self.catalog, self.parents, self.path = catalog, parents, str(head.place)
+        self.settings: Mapping[str, Any] = {
+            **settings,
+            "hdu": [head.place.hdu],
+            "planes": list(chosen.planes),
+        }
+        self._psf = None if companions.psf is None else read_psf(companions.psf)
+
+    def __len__(self) -> int:
+        """Return how many galaxies there are."""
+        return len(self._targets)
+
+    def read(self, rows: Sequence[int]) -> list[FileGalaxy]:
+        """Cut out some galaxies; one that has no pixels comes with the reason."""
+        return [self._read_one(self._targets[int(row)]) for row in rows]
+
+    def _read_one(self, target: Target) -> FileGalaxy:
+        """Cut out one galaxy and what belongs to it."""
+        if target.reason:
+            return missing_galaxy(target.reason, target.message)
+        on_image = target.window.clipped(*self._head.size)
+        # A label needs no pixels beyond the image; a position stays in the middle of its cutout.
+        window = on_image if target.label else target.window
+        rows, columns = slice(on_image.y_start, on_image.y_stop), slice(on_image.x_start, on_image.x_stop)
+        maps = self._companions
+        try:
+            image = read_part(self._head, planes=self._planes, rows=rows, columns=columns).astype(np.float64)
+            sigma_map = sigma_of(maps, self._planes, rows=rows, columns=columns)
+            mask = None if maps.mask is None else read_mask(maps.mask, rows=rows, columns=columns)
+            labels = (
+                None if maps.label_map is None else read_label_map(maps.label_map, rows=rows, columns=columns)
+            )
+        except InputError as error:
+            return missing_galaxy(UNREADABLE, str(error))
+        return FileGalaxy(
+            image=_widened(image, on_image, window, np.nan),
+            label_map=labels,
+            label=target.label,
+            mask=None if mask is None else _widened(mask, on_image, window, fill=True),
+            sigma_map=None if sigma_map is None else _widened(sigma_map, on_image, window, np.nan),
+            psf=self._psf,
+            x_offset_pix=window.x_start,
+            y_offset_pix=window.y_start,
+            noticed=(BEYOND_IMAGE,) if window != on_image else (),
+        )
+
+
+def targets_of_labels(
+    head: ImageHead, *, wanted: Sequence[int] | None
+) -> tuple[NDArray[np.int64], list[Target]]:
+    """Find the labels of a segmentation map and where each is to be cut out.
+
+    Parameters
+    ----------
+    head : ImageHead
+        The map; it is read by strips.
+    wanted : sequence of int or None
+        Some labels, or all.
+
+    Raises
+    ------
+    InputError
+        If the map has no label, or lacks a wanted one.
+    """
+    found = _boxes_of(head)
+    if len(found.labels) == 0:
+        raise InputError(
+            f"--segmap {head.place}: has no label, every pixel is 0; there is nothing to measure"
+        )
+    labels = found.labels if wanted is None else np.asarray(list(wanted), dtype=np.int64)
+    missing = labels[~np.isin(labels, found.labels)]
+    if len(missing):
+        named = ", ".join(map(str, found.labels[:LABELS_NAMED]))
+        more = ", ..." if len(found.labels) > LABELS_NAMED else ""
+        raise InputError(f"--segmap {head.place}: has no label {missing[0]}; it has {named}{more}")
+    boxes = found.boxes[np.searchsorted(found.labels, labels)]
+    return labels, [Target(window_of_box(box), int(label)) for label, box in zip(labels, boxes, strict=True)]
+
+
+def targets_of_positions(
+    head: ImageHead, positions: Positions, *, cutout_pix: int, label_map: ImageHead | None
+) -> list[Target]:
+    """Say for every position where to cut, or why not.
+
+    Parameters
+    ----------
+    head : ImageHead
+        The image.
+    positions : Positions
+        In its pixels.
+    cutout_pix : int
+        Side of the cutouts where the catalog has none.
+    label_map : ImageHead or None
+        A segmentation map; the label under each position is then measured.
+    """
+    sizes = (
+        np.full(len(positions.x_pix), float(cutout_pix))
+        if positions.sizes_pix is None
+        else positions.sizes_pix
+    )
+    labels = None if label_map is None else read_label_map(label_map)
+    boxes = None if label_map is None else _boxes_of(label_map)
+    return [
+        _target_at(head, (float(x), float(y)), float(size), labels, boxes)
+        for x, y, size in zip(positions.x_pix, positions.y_pix, sizes, strict=True)
+    ]
+
+
+def _target_at(
+    head: ImageHead,
+    position: tuple[float, float],
+    size_pix: float,
+    labels: NDArray[np.int32] | None,
+    boxes: LabelBoxes | None,
+) -> Target:
+    """Decide on one position."""
+    x, y = position
+    if not (np.isfinite(x) and np.isfinite(y)):
+        return Target(reason=NOT_A_POSITION, message="the catalog has no position on this image's pixels")
+    height, width = head.size
+    row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    if not (0 <= row < height and 0 <= column < width):
+        return Target(
+            reason=OFF_IMAGE, message=f"x {x:.1f}, y {y:.1f} is off the image of {width} x {height} pixels"
+        )
+    if labels is None or boxes is None:
+        if not (np.isfinite(size_pix) and size_pix >= 1):
+            return Target(reason=NOT_A_POSITION, message=f"the cutout's size is {size_pix:g} pixels")
+        return Target(window_at(x, y, round(size_pix)))
+    label = int(labels[row, column])
+    if label == 0:
+        return Target(reason=NO_LABEL, message=f"the segmentation map has no label at x {x:.1f}, y {y:.1f}")
+    return Target(window_of_box(boxes.boxes[np.searchsorted(boxes.labels, label)]), label)
+
+
+def _boxes_of(head: ImageHead) -> LabelBoxes:
+    """Bounding boxes of all labels of a map, read by strips."""
+    boxes = LabelBoxes.empty()
+    for first in range(0, head.size[0], ROWS_PER_STRIP):
+        strip = read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
+        boxes = boxes.joined(label_boxes(strip, first))
+    return boxes
+
+
+def _widened(part: NDArray[Any], has: Window, wanted: Window, fill: float | bool) -> NDArray[Any]:  # noqa: FBT001
+    """Put a part of an image where it lies in a wider window, the rest filled."""
+    if has == wanted:
+        return np.ascontiguousarray(part)
+    wide = np.full((*part.shape[:-2], *wanted.shape), fill, dtype=part.dtype)
+    y, x = has.y_start - wanted.y_start, has.x_start - wanted.x_start
+    wide[..., y : y + has.shape[0], x : x + has.shape[1]] = part
+    return wide

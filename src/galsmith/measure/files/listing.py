@@ -1,0 +1,164 @@
+"""Which image files a user means: files, a folder, a glob; FITS images or pictures."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from galsmith.data.sources.fits_files import FITS_SUFFIXES
+from galsmith.data.sources.listing import list_files
+from galsmith.data.sources.pictures import SUFFIXES as PICTURE_SUFFIXES
+from galsmith.errors import InputError
+from galsmith.measure.files.fits_image import split_hdu
+from galsmith.settings import near_miss
+
+Kind = Literal["fits", "pictures"]
+ALL_SUFFIXES = (*FITS_SUFFIXES, *PICTURE_SUFFIXES)
+GLOB_CHARACTERS = "*?"
+
+
+@dataclass(frozen=True)
+class ListedImages:
+    """Image files of one kind, each with the name of its galaxy.
+
+    Attributes
+    ----------
+    kind : {"fits", "pictures"}
+        How they are read.
+    paths : tuple of Path
+        In the order given; those of a folder or a glob sorted.
+    stems : tuple of str
+        File names without their suffix, all different; the galaxies' names.
+    hdu : int, str or None
+        The HDU that was written in brackets, where one was.
+    """
+
+    kind: Kind
+    paths: tuple[Path, ...]
+    stems: tuple[str, ...]
+    hdu: int | str | None = None
+
+
+def list_images(images: Sequence[str | Path]) -> ListedImages:
+    """Find the image files that are meant.
+
+    Parameters
+    ----------
+    images : sequence of str or Path
+        FITS files, PNG or JPEG files, folders of them, or globs such as ``"field/*_sci.fits"``; a file or glob may
+        name its HDU as ``image.fits[SCI]``.
+
+    Raises
+    ------
+    InputError
+        If a file or folder is missing or holds nothing of the kind, kinds are mixed, or two files share a stem.
+    """
+    paths: list[Path] = []
+    hdus: dict[int | str | None, None] = {}
+    for text in images:
+        name, hdu = split_hdu(str(text))
+        hdus[hdu] = None
+        paths += _expanded(name)
+    if len(hdus) > 1:
+        raise InputError(
+            f"{images[0]}: the files name different HDUs; name one for all with --hdu, or measure them apart"
+        )
+    kinds = {_kind_of(path): path for path in reversed(paths)}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{kinds['pictures']}: a picture among FITS files such as {kinds['fits'].name}; measure them apart"
+        )
+    return ListedImages(next(iter(kinds)), tuple(paths), _distinct_stems(paths), next(iter(hdus)))
+
+
+def stem_of(path: Path) -> str:
+    """Name of a file without the suffix of its format."""
+    lowered = path.name.lower()
+    suffix = next((suffix for suffix in ALL_SUFFIXES if lowered.endswith(suffix)), path.suffix)
+    return path.name[: len(path.name) - len(suffix)]
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a name is that of a FITS image or a picture."""
+    return path.name.lower().endswith(ALL_SUFFIXES)
+
+
+def matches_of(pattern: str) -> list[Path]:
+    """Files that a glob matches, sorted.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise InputError(f"{pattern}: matches no file; check the folder and the pattern")
+    return files
+
+
+def has_glob(text: str) -> bool:
+    """Whether a name is a pattern and no file of that name is there."""
+    return any(character in text for character in GLOB_CHARACTERS) and not Path(text).exists()
+
+
+def _expanded(name: str) -> list[Path]:
+    """Files that one name stands for."""
+    if has_glob(name):
+        return [_checked_suffix(path) for path in matches_of(name)]
+    path = Path(name)
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        raise InputError(f"{name}: there is no such file, folder or store{_similar(path)}")
+    return [_checked_suffix(path)]
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    """All FITS images of a folder, or all pictures where it has no FITS image."""
+    names = [path.name.lower() for path in folder.iterdir()]
+    has_fits = any(name.endswith(FITS_SUFFIXES) for name in names)
+    has_pictures = any(name.endswith(PICTURE_SUFFIXES) for name in names)
+    suffixes: tuple[str, ...] = PICTURE_SUFFIXES if has_pictures and not has_fits else FITS_SUFFIXES
+    if not (has_fits or has_pictures):
+        suffixes = ALL_SUFFIXES
+    return list(list_files(folder, suffixes).values())
+
+
+def _checked_suffix(path: Path) -> Path:
+    """Refuse a file of another format."""
+    if not is_image_file(path):
+        raise InputError(
+            f"{path}: wanted a store, or a file that ends in {' '.join(ALL_SUFFIXES)}; "
+            "convert it, or rename it if it is one of these"
+        )
+    return path
+
+
+def _kind_of(path: Path) -> Kind:
+    """Whether a file is a FITS image or a picture."""
+    return "fits" if path.name.lower().endswith(FITS_SUFFIXES) else "pictures"
+
+
+def _distinct_stems(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Name galaxies by their files; those of one stem in several folders get the folder before it."""
+    stems = [stem_of(path) for path in paths]
+    if len(set(stems)) < len(stems):
+        stems = [f"{path.parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
+    seen: dict[str, Path] = {}
+    for path, stem in zip(paths, stems, strict=True):
+        if stem in seen:
+            raise InputError(
+                f"{path}: has the name of {seen[stem]}; a galaxy is named by its file's stem, so rename or leave out one"
+            )
+        seen[stem] = path
+    return tuple(stems)
+
+
+def _similar(path: Path) -> str:
+    """Name the neighbor that was probably meant."""
+    return (
+        near_miss(path.name, [other.name for other in path.parent.iterdir()]) if path.parent.is_dir() else ""
+    )

@@ -1,0 +1,157 @@
+"""Reading what is given beside an image: segmentation map, mask, noise image, point spread function."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.errors import InputError
+from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head, read_part
+
+LARGEST_LABEL = np.iinfo(np.int32).max
+EVERYTHING = slice(None)
+
+
+@dataclass(frozen=True)
+class Companions:
+    """Heads of the files that belong to one image; None where none was given.
+
+    Attributes
+    ----------
+    label_map, mask, sigma_map : ImageHead or None
+        Of the image's height and width.
+    psf : ImageHead or None
+        Smaller than the image.
+    """
+
+    label_map: ImageHead | None = None
+    mask: ImageHead | None = None
+    sigma_map: ImageHead | None = None
+    psf: ImageHead | None = None
+
+
+def companion_head(place: FitsPlace, image: ImageHead, *, option: str, planes: int = 1) -> ImageHead:
+    """Read the head of a map and check that it has the image's height and width.
+
+    Parameters
+    ----------
+    place : FitsPlace
+        The map.
+    image : ImageHead
+        The image it belongs to.
+    option : str
+        What the user gave it as, for messages.
+    planes : int
+        A cube of so many planes is taken too.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or has another shape.
+    """
+    head = read_head(place)
+    if head.size != image.size:
+        raise InputError(
+            f"{option} {place}: has {_pixels(head.size)} pixels, its image {image.place.path.name} has "
+            f"{_pixels(image.size)} (width x height); wanted a map of the same pixels"
+        )
+    if head.n_planes not in (1, planes):
+        raise InputError(
+            f"{option} {place}: a cube of {head.n_planes} planes; wanted one map of [y, x] pixels"
+        )
+    return head
+
+
+def psf_head(place: FitsPlace, image: ImageHead) -> ImageHead:
+    """Read the head of a point spread function and check that it is smaller than the image.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is a cube, or is larger than the image.
+    """
+    head = read_head(place)
+    if head.n_planes != 1:
+        raise InputError(
+            f"--psf {place}: a cube of {head.n_planes} planes; wanted one image of [y, x] pixels"
+        )
+    if head.size[0] > image.size[0] or head.size[1] > image.size[1]:
+        raise InputError(
+            f"--psf {place}: {_pixels(head.size)} pixels are more than the image {image.place.path.name} has "
+            f"({_pixels(image.size)}, width x height); cut the PSF to its core"
+        )
+    return head
+
+
+def read_label_map(
+    head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+) -> NDArray[np.int32]:
+    """Read a segmentation map or a part of it, [y, x] int32.
+
+    Raises
+    ------
+    InputError
+        If labels are negative, no whole numbers, or beyond 32 bits.
+    """
+    values = read_part(head, rows=rows, columns=columns)[0]
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.round(values))
+        if not whole.all():
+            raise InputError(
+                f"--segmap {head.place}: holds {values[~whole][0]:g}, wanted whole numbers: 0 is sky, "
+                "each galaxy has a label of its own; is it the right HDU?"
+            )
+    if values.size and (values.min() < 0 or values.max() > LARGEST_LABEL):
+        worst = values.min() if values.min() < 0 else values.max()
+        raise InputError(
+            f"--segmap {head.place}: holds the label {worst:g}, wanted 0 for sky and labels of 1 to {LARGEST_LABEL}; "
+            "mark what is not to be used with --mask instead"
+        )
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def read_mask(head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
+    """Read a mask or a part of it, [y, x] bool: true where the file is not 0."""
+    return np.asarray(read_part(head, rows=rows, columns=columns)[0] != 0)
+
+
+def read_sigma_map(
+    head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+) -> NDArray[np.float64]:
+    """Read a noise image or a part of it, [plane, y, x] float64.
+
+    Raises
+    ------
+    InputError
+        If a value is negative: it is then no standard deviation.
+    """
+    planes = tuple(range(head.n_planes))
+    values = read_part(head, planes=planes, rows=rows, columns=columns).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        negative = values < 0
+    if negative.any():
+        raise InputError(
+            f"--sigma {head.place}: holds {values[negative][0]:g}; wanted the standard deviation of every pixel "
+            "(not a variance or inverse variance), 0 or more"
+        )
+    return values
+
+
+def read_psf(head: ImageHead) -> NDArray[np.float64]:
+    """Read a point spread function, [y, x] float64, in the file's own normalization.
+
+    Raises
+    ------
+    InputError
+        If it has pixels that are not finite or its sum is not positive.
+    """
+    values = read_part(head)[0].astype(np.float64)
+    if not np.isfinite(values).all() or values.sum() <= 0:
+        what = "pixels that are not finite" if not np.isfinite(values).all() else f"the sum {values.sum():g}"
+        raise InputError(f"--psf {head.place}: has {what}; wanted finite pixels with a positive sum")
+    return values
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    """Write a size as people do: width x height."""
+    return f"{size[1]} x {size[0]}"

@@ -1,0 +1,322 @@
+"""From what a user names to galaxies that can be measured; all that can be checked is checked here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.data.sources.listing import file_as_parent, listing_as_parent
+from galsmith.data.sources.pictures import PictureSource
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, choose_planes
+from galsmith.measure.files.big_image import BigImage, Target, targets_of_labels, targets_of_positions
+from galsmith.measure.files.cutout_files import CutoutFiles, PictureFiles, folder_of
+from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head
+from galsmith.measure.files.galaxy import FileGalaxies
+from galsmith.measure.files.listing import ListedImages, has_glob, list_images
+from galsmith.measure.files.maps import Companions, companion_head, psf_head
+from galsmith.measure.files.pairing import Companion, pair_with
+from galsmith.measure.files.position_columns import parse_columns
+from galsmith.measure.files.positions import Positions, read_positions
+from galsmith.provenance import Parent, hash_json
+from galsmith.settings import near_miss
+
+DEFAULT_CUTOUT_PIX = 128
+HEADS_PER_EVENT = 64
+
+
+@dataclass(frozen=True)
+class FileRequest:
+    """What a user names on the command line.
+
+    Attributes
+    ----------
+    images : tuple of str
+        Files, folders or globs.
+    hdu : int, str or None
+        The HDU of the images; None takes the first that holds an image.
+    band : str or None
+        One band of a cube, or ``"all"``.
+    bands : tuple of str or None
+        Names of the planes.
+    segmap, mask, sigma, psf : str or None
+        As `galsmith.measure.files.pairing` reads them.
+    labels : tuple of int or None
+        Which labels of the segmentation map.
+    catalog : Path or None
+        Positions in one big image.
+    columns : str or None
+        Which columns of the catalog are what, as ``x=XPOS,y=YPOS``.
+    cutout_pix : int or None
+        Side of the cutouts around positions.
+    """
+
+    images: tuple[str, ...]
+    hdu: int | str | None = None
+    band: str | None = None
+    bands: tuple[str, ...] | None = None
+    segmap: str | None = None
+    mask: str | None = None
+    sigma: str | None = None
+    psf: str | None = None
+    labels: tuple[int, ...] | None = None
+    catalog: Path | None = None
+    columns: str | None = None
+    cutout_pix: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning together."""
+        if self.cutout_pix is not None and self.cutout_pix < 1:
+            raise SettingsError(f"--cutout {self.cutout_pix}: wanted 1 pixel or more")
+        if self.catalog is None:
+            for name, value in (("--columns", self.columns), ("--cutout", self.cutout_pix)):
+                if value is not None:
+                    raise SettingsError(f"{name} {value}: means something only with --catalog; give one")
+        if self.labels is not None and self.segmap is None:
+            raise SettingsError(
+                f"--label {','.join(map(str, self.labels))}: means something only with --segmap; give one"
+            )
+        if self.labels is not None and min(self.labels) < 1:
+            raise SettingsError(f"--label {min(self.labels)}: wanted 1 or more, 0 is the sky")
+
+
+def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_progress) -> FileGalaxies:
+    """Find the files, check their headers and give the galaxies in them, without reading pixels yet.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, truncated, holds no image, or does not fit to the others; the message names it.
+    SettingsError
+        If options do not go together.
+    """
+    listed = list_images(request.images)
+    if listed.kind == "pictures":
+        return _pictures(request, listed, progress)
+    hdu = listed.hdu if request.hdu is None else request.hdu
+    heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
+    chosen = choose_planes(heads, band=request.band, bands=request.bands)
+    companions = _companions(request, heads)
+    parents = _parents(heads, companions)
+    if request.catalog is not None:
+        return _at_positions(request, heads, companions, chosen, parents)
+    if request.segmap is not None and _is_one_file(request):
+        return _of_labels(request, heads[0], companions[0], chosen, parents)
+    if request.labels is not None and len(request.labels) > 1:
+        raise SettingsError(
+            f"--label {','.join(map(str, request.labels))}: several labels for {len(heads)} images; wanted one"
+        )
+    galaxies = CutoutFiles(
+        heads,
+        companions,
+        chosen=chosen,
+        names=listed.stems,
+        label=None if request.labels is None else request.labels[0],
+        parents=parents,
+        path=folder_of(listed.paths),
+    )
+    return _first_one_read(galaxies)
+
+
+def _is_one_file(request: FileRequest) -> bool:
+    """Whether the user named one file, not a folder or a glob that holds one."""
+    name = request.images[0]
+    return len(request.images) == 1 and not has_glob(name) and not Path(name).is_dir()
+
+
+def _first_one_read(galaxies: CutoutFiles) -> CutoutFiles:
+    """Read the first galaxy, so that what is wrong with all is said before the run."""
+    first = galaxies.read([0])[0]
+    if first.reason:
+        raise InputError(first.message)
+    return galaxies
+
+
+def _of_labels(
+    request: FileRequest,
+    head: ImageHead,
+    companions: Companions,
+    chosen: ChosenPlanes,
+    parents: tuple[Parent, ...],
+) -> BigImage:
+    """Galaxies of one image by the labels of its map."""
+    if companions.label_map is None:
+        raise InputError(f"{head.place}: has no segmentation map")
+    labels, targets = targets_of_labels(companions.label_map, wanted=request.labels)
+    catalog = QTable({"object_id": np.array([str(label) for label in labels], dtype=str)})
+    catalog["native_size_pix"] = _sizes(targets, head)
+    catalog["label"] = labels
+    return BigImage(
+        head,
+        companions,
+        chosen=chosen,
+        targets=targets,
+        catalog=catalog,
+        parents=parents,
+        settings={"kind": "labels", "labels": None if request.labels is None else list(request.labels)},
+    )
+
+
+def _at_positions(
+    request: FileRequest,
+    heads: Sequence[ImageHead],
+    companions: Sequence[Companions],
+    chosen: ChosenPlanes,
+    parents: tuple[Parent, ...],
+) -> BigImage:
+    """Galaxies of one image by a catalog."""
+    if request.catalog is None or len(heads) != 1:
+        raise SettingsError(
+            f"--catalog {request.catalog}: {len(heads)} images; wanted one big image, measure others apart"
+        )
+    if request.labels is not None:
+        raise SettingsError("--label: give either labels or a catalog of positions")
+    head, maps = heads[0], companions[0]
+    chosen_columns = {} if request.columns is None else parse_columns(request.columns)
+    positions = read_positions(request.catalog, head, chosen=chosen_columns)
+    cutout_pix = DEFAULT_CUTOUT_PIX if request.cutout_pix is None else request.cutout_pix
+    if request.cutout_pix is not None and positions.sizes_pix is not None:
+        positions = _without_sizes(positions)
+    targets = targets_of_positions(head, positions, cutout_pix=cutout_pix, label_map=maps.label_map)
+    _check_some_on_image(request.catalog, head, targets)
+    _check_psf_fits(maps, targets)
+    return BigImage(
+        head,
+        maps,
+        chosen=chosen,
+        targets=targets,
+        catalog=_catalog_of(positions, targets, head),
+        parents=(*parents, file_as_parent(request.catalog, "catalog of positions")),
+        settings={"kind": "positions", "columns": positions.columns.to_dict(), "cutout_pix": cutout_pix},
+    )
+
+
+def _catalog_of(positions: Positions, targets: Sequence[Target], head: ImageHead) -> QTable:
+    """One row a position."""
+    catalog = QTable({"object_id": positions.names})
+    catalog["native_size_pix"] = _sizes(targets, head)
+    catalog["label"] = np.array([target.label for target in targets], dtype=np.int64)
+    catalog["position_x_pix"], catalog["position_y_pix"] = positions.x_pix, positions.y_pix
+    return catalog
+
+
+def _without_sizes(positions: Positions) -> Positions:
+    """Leave the catalog's sizes for the one that was asked for."""
+    return replace(positions, sizes_pix=None, columns=replace(positions.columns, size=None))
+
+
+def _sizes(targets: Sequence[Target], head: ImageHead) -> Any:
+    """Width of every cutout on the image, in pixels."""
+    return np.array([target.window.clipped(*head.size).shape[1] for target in targets], dtype=np.int32)
+
+
+def _check_some_on_image(catalog: Path, head: ImageHead, targets: Sequence[Target]) -> None:
+    """Refuse a catalog of another image."""
+    if all(target.reason for target in targets):
+        raise InputError(
+            f"{catalog}: none of its {len(targets)} positions can be measured on {head.place}; the first: "
+            f"{targets[0].message}"
+        )
+
+
+def _check_psf_fits(companions: Companions, targets: Sequence[Target]) -> None:
+    """Refuse a PSF that is larger than a cutout around a position."""
+    if companions.psf is None or companions.label_map is not None:
+        return
+    smallest = min(target.window.shape[0] for target in targets if not target.reason)
+    if max(companions.psf.size) > smallest:
+        raise InputError(
+            f"--psf {companions.psf.place}: {companions.psf.size[1]} x {companions.psf.size[0]} pixels are more than a "
+            f"cutout of {smallest} has; cut the PSF to its core, or take a larger --cutout"
+        )
+
+
+def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list[ImageHead]:
+    """Read the header of every image."""
+    heads = []
+    for number, place in enumerate(places, start=1):
+        heads.append(read_head(place))
+        if number % HEADS_PER_EVENT == 0 or number == len(places):
+            progress(ProgressEvent("reading headers", number, len(places), "files"))
+    return heads
+
+
+def _companions(request: FileRequest, heads: Sequence[ImageHead]) -> list[Companions]:
+    """Heads of what belongs to every image, checked against it."""
+    paths = [head.place.path for head in heads]
+    places = {
+        option: pair_with(Companion(option, text, one_for_all=option == "--psf"), paths)
+        for option, text in (
+            ("--segmap", request.segmap),
+            ("--mask", request.mask),
+            ("--sigma", request.sigma),
+            ("--psf", request.psf),
+        )
+        if text is not None
+    }
+    return [_companions_of(head, row, places) for row, head in enumerate(heads)]
+
+
+def _companions_of(head: ImageHead, row: int, places: dict[str, tuple[FitsPlace, ...]]) -> Companions:
+    """Heads of what belongs to one image."""
+
+    def map_head(option: str, planes: int = 1) -> ImageHead | None:
+        if option not in places:
+            return None
+        return companion_head(places[option][row], head, option=option, planes=planes)
+
+    return Companions(
+        label_map=map_head("--segmap"),
+        mask=map_head("--mask"),
+        sigma_map=map_head("--sigma", head.n_planes),
+        psf=psf_head(places["--psf"][row], head) if "--psf" in places else None,
+    )
+
+
+def _parents(heads: Sequence[ImageHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
+    """Name all files by their names, sizes and times."""
+    parents = [_listing("images", [head.place for head in heads])]
+    for role in ("label_map", "mask", "sigma_map", "psf"):
+        found = [getattr(maps, role) for maps in companions]
+        places = [head.place for head in found if head is not None]
+        if places:
+            parents.append(_listing(role, places))
+    return tuple(parents)
+
+
+def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
+    """Name some files as one parent, with the HDUs that are read."""
+    listing = listing_as_parent(places[0].path.parent, [place.path for place in places])
+    units = hash_json([listing.content_hash, [place.hdu for place in places]])
+    return Parent(f"{role} (names, sizes, times)", units, folder_of([place.path for place in places]))
+
+
+def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> PictureFiles:
+    """Pictures of one folder."""
+    for name in ("segmap", "mask", "sigma", "psf", "catalog", "hdu"):
+        if getattr(request, name) is not None:
+            raise SettingsError(
+                f"--{name} {getattr(request, name)}: works with FITS images, not with pictures"
+            )
+    files = dict(zip(listed.stems, listed.paths, strict=True))
+    source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
+    return PictureFiles(
+        source, bands=_picture_bands(request.band, source.bands), path=folder_of(listed.paths)
+    )
+
+
+def _picture_bands(band: str | None, bands: tuple[str, ...]) -> tuple[str, ...]:
+    """Take all bands, the one asked for, or the middle one as for stores."""
+    if band == ALL_BANDS:
+        return bands
+    if band is None:
+        return (bands[len(bands) // 2],)
+    if band not in bands:
+        raise SettingsError(
+            f"--band {band}: the pictures have no such band{near_miss(band, bands)}; they have {', '.join(bands)}"
+        )
+    return (band,)
