@@ -177,8 +177,9 @@ def _indices_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Give the flat indices of the pixels that are True, ascending."""
     flat = mask.ravel()
     count = 0
-    for value in flat:
-        count += value
+    for is_masked in flat:
+        if is_masked:
+            count += 1
     result = np.empty(count, dtype=np.int64)
     count = 0
     for index in range(flat.size if result.size > 0 else 0):

@@ -12,10 +12,13 @@ from galsmith.measure.engine.compiled import compiled, compiled_sum
 
 RADIX_FROM = 600
 DIGIT_BITS = 11
-N_DIGITS = 6
+N_DIGITS = 3
 N_BUCKETS = 1 << DIGIT_BITS
 SIGN_BIT = np.uint64(1 << 63)
 DIGIT = np.uint64(N_BUCKETS - 1)
+UPPER_HALF = np.uint64(64 - N_DIGITS * DIGIT_BITS)  # lowest bit of the upper 33
+LOWER_HALF = np.uint64(0)
+MOVES_PER_VALUE = 2
 SHELL_GAPS = (301, 132, 57, 23, 10, 4, 1)
 
 
@@ -43,12 +46,13 @@ def _ordered_keys(values: NDArray[np.float64]) -> NDArray[np.uint64]:
 
 
 @compiled
-def _digit_counts(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """How often each value of each digit occurs, [digit, value]."""
+def _digit_counts(keys: NDArray[np.uint64], lowest_bit: np.uint64) -> NDArray[np.int64]:
+    """How often each value of each of three digits occurs, [digit, value]."""
     counts = np.zeros((N_DIGITS, N_BUCKETS), dtype=np.int64)
     for key in keys:
+        bits = key >> lowest_bit
         for digit in range(N_DIGITS):
-            counts[digit, (key >> np.uint64(DIGIT_BITS * digit)) & DIGIT] += 1
+            counts[digit, (bits >> np.uint64(DIGIT_BITS * digit)) & DIGIT] += 1
     return counts
 
 
@@ -69,17 +73,45 @@ def _scatter_by_digit(
 
 
 @compiled
-def _radix_sorted(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sort from the least significant digit; a digit that all values share, as float32 data have, is skipped."""
-    keys = _ordered_keys(values)
+def _sort_by_bits(keys: NDArray[np.uint64], lowest_bit: np.uint64) -> NDArray[np.uint64]:
+    """Sort by 33 bits of the keys, keeping the order of what agrees in them; may write into `keys`."""
     other = np.empty_like(keys)
-    counts = _digit_counts(keys)
+    counts = _digit_counts(keys, lowest_bit)
     for digit in range(N_DIGITS):
-        shift = np.uint64(DIGIT_BITS * digit)
+        shift = lowest_bit + np.uint64(DIGIT_BITS * digit)
         if counts[digit, (keys[0] >> shift) & DIGIT] == len(keys):
             continue
         _scatter_by_digit(keys, other, counts[digit], shift)
         keys, other = other, keys
+    return keys
+
+
+@compiled
+def _insertion_sort(keys: NDArray[np.uint64], most_moves: int) -> bool:
+    """Finish in place a sort that is nearly done; False, no key lost, where that takes too many moves."""
+    moves = 0
+    for index in range(1, len(keys)):
+        key = keys[index]
+        place = index
+        while place > 0 and keys[place - 1] > key:
+            keys[place] = keys[place - 1]
+            place -= 1
+        keys[place] = key
+        moves += index - place
+        if moves > most_moves:
+            return False
+    return True
+
+
+@compiled
+def _radix_sorted(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sort by the upper half of the bits, then by the few swaps that the lower half asks for.
+
+    Where these are many, because the values nearly agree, by the lower half first: the passes are stable.
+    """
+    keys = _sort_by_bits(_ordered_keys(values), UPPER_HALF)
+    if not _insertion_sort(keys, MOVES_PER_VALUE * len(keys)):
+        keys = _sort_by_bits(_sort_by_bits(keys, LOWER_HALF), UPPER_HALF)
     for index in range(len(keys)):
         key = keys[index]
         keys[index] = key ^ SIGN_BIT if key & SIGN_BIT else ~key
@@ -209,28 +241,3 @@ def clipped_about_median(
             break
         first, last = kept_first, kept_last
     return kept_range(values, start, stop, low, high)
-
-
-@compiled
-def sextractor_mode(values: NDArray[np.float64], start: int, stop: int) -> float:
-    """Mode of a crowded sky, 2.5 median - 1.5 mean (Bertin & Arnouts 1996), clipped at 3 sigma 10 times at most."""
-    first, last = clipped_about_median(values, start, stop, 3.0, 10)
-    return 2.5 * median_of_sorted(values, first, last) - 1.5 * mean_of(values, first, last)
-
-
-@compiled
-def clipped_about_mode(values: NDArray[np.float64], start: int, stop: int, n_sigma: float) -> tuple[int, int]:
-    """Sigma clip about `sextractor_mode` until nothing changes; the range kept, which may be empty."""
-    first, last = start, stop
-    for _ in range(len(values) + 1):  # each turn but the last drops a value
-        if first == last:
-            break
-        center = sextractor_mode(values, first, last)
-        spread = standard_deviation(values, first, last, mean_of(values, first, last))
-        kept_first, kept_last = kept_range(
-            values, first, last, center - n_sigma * spread, center + n_sigma * spread
-        )
-        if kept_first == first and kept_last == last:
-            break
-        first, last = kept_first, kept_last
-    return first, last

@@ -24,6 +24,8 @@ LARGEST_BOX_PIX = 32
 SMALLEST_BOX_PIX = 2
 CLIP_SIGMA = 4.0  # takes 0.05 % off the standard deviation of pure noise
 CLIP_ITERATIONS = 10
+REACHES = (2.0, 1.5, 1.0)  # where the sky begins, in distances of the galaxy's farthest pixel
+ENOUGH_PIXELS = LARGEST_BOX_PIX**2
 FEWEST_PIXELS = 64
 MARGIN_PIX = 0.5
 
@@ -173,11 +175,23 @@ def background_values(stamp: Stamp, x: float, y: float, radius: float) -> NDArra
 
 
 @compiled
-def sky_background(stamp: Stamp, x: float, y: float, noticed: NDArray[np.uint8]) -> SkyBox:
-    """Sky from all of the background beyond the galaxy's farthest pixel, clipped at 4 sigma about the median.
+def _distant_values(stamp: Stamp, x: float, y: float) -> NDArray[np.float64]:
+    """Background as far from the galaxy as leaves 1024 pixels; all of it where even next to the galaxy fewer are."""
+    reach = _reach_of_segment(stamp.segment, x, y)
+    for factor in REACHES:
+        values = background_values(stamp, x, y, factor * reach + MARGIN_PIX)
+        if len(values) >= ENOUGH_PIXELS:
+            return values
+    return background_values(stamp, x, y, -1.0)
 
-    Where fewer than 64 pixels lie there, from all of the background. Unlike the box it does not change when
-    the image is turned or flipped, and hardly when it is cut elsewhere.
+
+@compiled
+def sky_background(stamp: Stamp, x: float, y: float, noticed: NDArray[np.uint8]) -> SkyBox:
+    """Sky from all of the background far from the galaxy, clipped at 4 sigma about the median.
+
+    Far is beyond twice the distance of the galaxy's farthest pixel, 1.5 times or once where fewer than 1024
+    pixels lie there, and all of the background where these are too few as well. Unlike the box it does not
+    change when the image is turned or flipped.
 
     Parameters
     ----------
@@ -194,9 +208,7 @@ def sky_background(stamp: Stamp, x: float, y: float, noticed: NDArray[np.uint8])
     SkyBox
         Its side is 0; its asymmetry is the mean |a - b| of all pairs of pixels.
     """
-    values = background_values(stamp, x, y, _reach_of_segment(stamp.segment, x, y) + MARGIN_PIX)
-    if len(values) < FEWEST_PIXELS:
-        values = background_values(stamp, x, y, -1.0)
+    values = _distant_values(stamp, x, y)
     if len(values) < FEWEST_PIXELS:
         return _sky_is_unknown(noticed)
     ascending = sorted_values(values)
