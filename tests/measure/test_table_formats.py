@@ -1,0 +1,79 @@
+"""Tables in other formats: what was measured comes back, with units and metadata."""
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import QTable, Table
+
+from galsmith.errors import InputError, SettingsError
+from galsmith.measure.table_formats import checked_output, read_table, write_table
+
+
+@pytest.fixture
+def table():
+    columns = {
+        "object_id": np.array(["a", "bb"]),
+        "r_half_pix": np.array([4.25, np.nan]) * u.pix,
+        "flux": np.array([1 / 3, 2e-9]) * u.electron / u.s,
+        "gini": np.array([0.1 + 0.2, 0.5]),
+        "flag": np.array([0, 4], dtype=np.int32),
+        "flags": np.array(["", "no_source,source_at_edge"]),
+        "message": np.array(["", ""]),
+    }
+    meta = {"kind": "x", "provenance": {"settings": {"band": None, "text": "Sérsic " * 2000}, "n": [1, 2.5]}}
+    return QTable(columns, meta=meta)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".ecsv", ".fits"])
+def test_values_units_and_metadata_come_back(tmp_path, table, suffix):
+    write_table(tmp_path / f"t{suffix}", table)
+    back = read_table(tmp_path / f"t{suffix}")
+    assert back.colnames == table.colnames
+    assert back.meta == table.meta
+    for name in table.colnames:
+        assert getattr(back[name], "unit", None) == getattr(table[name], "unit", None)
+        np.testing.assert_array_equal(np.asarray(back[name]), np.asarray(table[name]))
+
+
+def test_csv_has_the_values_and_says_what_it_lost(tmp_path, table, caplog):
+    write_table(tmp_path / "t.csv", table)
+    back = Table.read(tmp_path / "t.csv", format="ascii.csv")
+    assert back.colnames == table.colnames
+    assert back["gini"][0] == table["gini"][0]
+    assert "CSV keeps neither units, definitions nor provenance; choose .ecsv" in caplog.text
+    with pytest.raises(InputError, match=r"CSV has lost its units and metadata: write it again as \.ecsv"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_other_programs_read_the_fits_table(tmp_path, table):
+    write_table(tmp_path / "t.fits", table)
+    with fits.open(tmp_path / "t.fits") as units:
+        units.verify("exception")
+        assert [unit.name for unit in units] == ["PRIMARY", "MEASUREMENTS", "METADATA"]
+        assert units[1].columns["flux"].unit == "electron / s"
+
+
+def test_a_failed_write_leaves_the_old_table(tmp_path, table):
+    write_table(tmp_path / "t.ecsv", table)
+    before = (tmp_path / "t.ecsv").read_bytes()
+    broken = table.copy()
+    broken.meta["made_by"] = object()
+    with pytest.raises(Exception, match="object"):
+        write_table(tmp_path / "t.ecsv", broken)
+    assert (tmp_path / "t.ecsv").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["t.ecsv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("t.hdf5", "wanted a name that ends in"), ("t.parqet", "did you mean")]
+)
+def test_an_unknown_ending_is_refused(tmp_path, name, said):
+    with pytest.raises(SettingsError, match=said):
+        checked_output(tmp_path / name)
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    (tmp_path / "t.fits").write_text("not a table")
+    with pytest.raises(InputError, match=r"t\.fits: cannot be read as a FITS table"):
+        read_table(tmp_path / "t.fits")
