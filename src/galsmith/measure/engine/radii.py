@@ -1,0 +1,278 @@
+"""Radii of the curve of growth: Petrosian, and those that hold a fraction of the light.
+
+Definitions and order of operations are those of statmorph 0.7.2 (Rodriguez-Gomez et al. 2019, BSD-3-Clause):
+a scan of 100 radii up to the first crossing, then a root to 1e-6 pixels. A circle is an ellipse of elongation
+1 and angle 0; radii of ellipses are semi-major axes.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine.apertures import ellipse_sum, ellipse_sum_and_area
+from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.flags import (
+    LIGHT_RADIUS_UNDEFINED,
+    PETROSIAN_BELOW_ANNULUS,
+    PETROSIAN_BEYOND_STAMP,
+    PETROSIAN_ZERO_FLUX,
+    TOTAL_FLUX_NEGATIVE,
+    TOTAL_FLUX_ZERO,
+)
+from galsmith.measure.engine.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.stamp import Stamp
+
+PETROSIAN_ETA = 0.2  # Lotz, Primack & Madau (2004), equation 4
+ANNULUS_WIDTH_PIX = 1.0
+N_SCANNED = 100
+ROOT_TOLERANCE_PIX = 1e-6
+SMALLEST_RING_AREA = 1e-8  # below it, a ring's area is rounding
+
+
+@compiled
+def scanned_radius(index: int, first: float, last: float) -> float:
+    """One of `N_SCANNED` evenly spaced radii, the last exact, as ``numpy.linspace`` gives them."""
+    if index == N_SCANNED - 1:
+        return last
+    return index * ((last - first) / (N_SCANNED - 1)) + first
+
+
+@compiled
+def petrosian_ratio(
+    stamp: Stamp,
+    x: float,
+    y: float,
+    elongation: float,
+    theta: float,
+    radius: float,
+    noticed: NDArray[np.uint8],
+) -> float:
+    """Mean flux in a ring one pixel wide over that inside the ring's middle.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy; masked pixels, and what lies beyond the stamp, count neither as flux nor as area.
+    x, y : float
+        Center in the stamp, pixels.
+    elongation : float
+        a/b of the ellipses.
+    theta : float
+        Angle of their major axis, radians counter-clockwise from +x.
+    radius : float
+        Semi-major axis of the ring's middle, pixels.
+    noticed : ndarray [flag], uint8
+        Gets `PETROSIAN_ZERO_FLUX`.
+
+    Returns
+    -------
+    float
+        Of absolute means; 1 (0) where there is no flux inside but some (none) in the ring.
+    """
+    outer, inner = radius + 0.5 * ANNULUS_WIDTH_PIX, radius - 0.5 * ANNULUS_WIDTH_PIX
+    flux_outer, area_outer = ellipse_sum_and_area(stamp, x, y, outer, outer / elongation, theta)
+    flux_inner, area_inner = ellipse_sum_and_area(stamp, x, y, inner, inner / elongation, theta)
+    flux, area = ellipse_sum_and_area(stamp, x, y, radius, radius / elongation, theta)
+    ring_area = area_outer - area_inner
+    ring_mean = abs((flux_outer - flux_inner) / ring_area) if ring_area > SMALLEST_RING_AREA else 0.0
+    mean = abs(flux / area) if area != 0.0 else 0.0
+    if mean == 0.0:
+        noticed[PETROSIAN_ZERO_FLUX] = 1
+        return 1.0 if ring_mean != 0.0 else 0.0
+    return ring_mean / mean
+
+
+@compiled
+def petrosian_radius(
+    stamp: Stamp, x: float, y: float, elongation: float, theta: float, noticed: NDArray[np.uint8]
+) -> float:
+    """Radius at which the surface brightness falls to a fifth of the mean inside (Petrosian 1976).
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    x, y : float
+        Center in the stamp, pixels.
+    elongation : float
+        a/b of the ellipses; 1 for circles.
+    theta : float
+        Angle of their major axis, radians counter-clockwise from +x; 0 for circles.
+    noticed : ndarray [flag], uint8
+        Gets `PETROSIAN_ZERO_FLUX`, `PETROSIAN_BELOW_ANNULUS` and, where no radius up to the stamp's diagonal
+        will do, `PETROSIAN_BEYOND_STAMP`.
+
+    Returns
+    -------
+    float
+        Semi-major axis, pixels: statmorph's value even where `is_beyond_stamp` tells that it means nothing;
+        NaN only where the center or the ellipse is.
+    """
+    n_y, n_x = stamp.pixels.shape
+    first, last = ANNULUS_WIDTH_PIX, math.sqrt(float(n_x * n_x + n_y * n_y)) * elongation
+    low, value_low = np.nan, np.nan
+    for index in range(N_SCANNED):
+        radius = scanned_radius(index, first, last)
+        value = petrosian_ratio(stamp, x, y, elongation, theta, radius, noticed) - PETROSIAN_ETA
+        if value == 0.0:
+            return radius
+        if np.isnan(value):
+            return np.nan
+        if value > 0.0:
+            low, value_low = radius, value
+            continue
+        if index == 0:
+            noticed[PETROSIAN_BELOW_ANNULUS] = 1
+            return first
+        search = bracketed(low, value_low, radius, value)
+        while next_point(search, ROOT_TOLERANCE_PIX):
+            ratio = petrosian_ratio(stamp, x, y, elongation, theta, search[POINT], noticed)
+            search[VALUE] = ratio - PETROSIAN_ETA
+        return search[POINT]
+    noticed[PETROSIAN_BEYOND_STAMP] = 1
+    return last
+
+
+@compiled
+def is_beyond_stamp(
+    stamp: Stamp, x: float, y: float, elongation: float, theta: float, r_petro: float
+) -> bool:
+    """Whether the ring at a Petrosian radius has no pixel: the radius is then a matter of rounding.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        Where it was measured.
+    x, y : float
+        Center in the stamp, pixels.
+    elongation, theta : float
+        Of the ellipse, theta in radians.
+    r_petro : float
+        As `petrosian_radius` gave it, pixels.
+
+    Returns
+    -------
+    bool
+        For the caller to set `PETROSIAN_BEYOND_STAMP` and to tell NaN; later steps go on with the value.
+    """
+    n_y, n_x = stamp.pixels.shape
+    cosine, sine = math.cos(theta), math.sin(theta)
+    farthest = 0.0
+    for corner in range(4):
+        dx = (n_x - 0.5 if corner % 2 else -0.5) - x
+        dy = (n_y - 0.5 if corner // 2 else -0.5) - y
+        along, across = dx * cosine + dy * sine, (dy * cosine - dx * sine) * elongation
+        farthest = max(farthest, math.hypot(along, across))
+    return r_petro - 0.5 * ANNULUS_WIDTH_PIX >= farthest
+
+
+@compiled
+def light_radius(
+    stamp: Stamp,
+    x: float,
+    y: float,
+    elongation: float,
+    theta: float,
+    r_total: float,
+    fraction: float,
+    noticed: NDArray[np.uint8],
+) -> float:
+    """Radius that holds a fraction of the light within a larger one.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    x, y : float
+        Center in the stamp, pixels.
+    elongation, theta : float
+        Of the ellipses, theta in radians; 1 and 0 for circles.
+    r_total : float
+        Radius that holds all of the light, pixels.
+    fraction : float
+        Of that light, 0 to 1.
+    noticed : ndarray [flag], uint8
+        Gets `TOTAL_FLUX_ZERO`, `TOTAL_FLUX_NEGATIVE`, `LIGHT_RADIUS_UNDEFINED`.
+
+    Returns
+    -------
+    float
+        Semi-major axis, pixels; `r_total` where there is no flux, NaN where `r_total` is not above 0.
+    """
+    total = total_flux(stamp, x, y, elongation, theta, r_total, noticed)
+    scanned = np.full(N_SCANNED, np.nan)
+    return _radius_of_fraction(stamp, (x, y, elongation, theta), r_total, total, fraction, scanned, noticed)
+
+
+@compiled
+def light_radii(
+    stamp: Stamp, x: float, y: float, r_total: float, noticed: NDArray[np.uint8]
+) -> tuple[float, float, float]:
+    """Radii of the circles that hold 20, 50 and 80 percent of the light; arguments as for `light_radius`."""
+    total = total_flux(stamp, x, y, 1.0, 0.0, r_total, noticed)
+    scanned = np.full(N_SCANNED, np.nan)
+    circle = (x, y, 1.0, 0.0)
+    return (
+        _radius_of_fraction(stamp, circle, r_total, total, 0.2, scanned, noticed),
+        _radius_of_fraction(stamp, circle, r_total, total, 0.5, scanned, noticed),
+        _radius_of_fraction(stamp, circle, r_total, total, 0.8, scanned, noticed),
+    )
+
+
+@compiled
+def total_flux(
+    stamp: Stamp,
+    x: float,
+    y: float,
+    elongation: float,
+    theta: float,
+    r_total: float,
+    noticed: NDArray[np.uint8],
+) -> float:
+    """Absolute flux within an ellipse, its sign noticed; arguments as for `light_radius`."""
+    flux = ellipse_sum(stamp.pixels, stamp.row_sums, x, y, r_total, r_total / elongation, theta)
+    if flux == 0.0:
+        noticed[TOTAL_FLUX_ZERO] = 1
+    elif flux < 0.0:
+        noticed[TOTAL_FLUX_NEGATIVE] = 1
+    return abs(flux)
+
+
+@compiled
+def _growth(stamp: Stamp, ellipse: tuple[float, float, float, float], radius: float, total: float) -> float:
+    """Share of the light inside a radius; `ellipse` is (x, y, elongation, theta)."""
+    if radius == 0.0:
+        return 0.0
+    x, y, elongation, theta = ellipse
+    return abs(ellipse_sum(stamp.pixels, stamp.row_sums, x, y, radius, radius / elongation, theta)) / total
+
+
+@compiled
+def _radius_of_fraction(
+    stamp: Stamp,
+    ellipse: tuple[float, float, float, float],
+    r_total: float,
+    total: float,
+    fraction: float,
+    scanned: NDArray[np.float64],
+    noticed: NDArray[np.uint8],
+) -> float:
+    """Scan, then find the root; `scanned` keeps the shares at the scanned radii, NaN where not yet known."""
+    if not (r_total > 0.0 and total > 0.0):
+        if r_total > 0.0 and total == 0.0:
+            return r_total
+        noticed[LIGHT_RADIUS_UNDEFINED] = 1
+        return np.nan
+    for index in range(N_SCANNED):
+        radius = scanned_radius(index, 0.0, r_total)
+        if np.isnan(scanned[index]):
+            scanned[index] = _growth(stamp, ellipse, radius, total)
+        if scanned[index] - fraction > 0.0:
+            low = scanned_radius(index - 1, 0.0, r_total)
+            search = bracketed(low, scanned[index - 1] - fraction, radius, scanned[index] - fraction)
+            while next_point(search, ROOT_TOLERANCE_PIX):
+                search[VALUE] = _growth(stamp, ellipse, search[POINT], total) - fraction
+            return search[POINT]
+    noticed[LIGHT_RADIUS_UNDEFINED] = 1
+    return np.nan
