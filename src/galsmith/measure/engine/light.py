@@ -1,0 +1,388 @@
+"""How the light of a galaxy is spread: Gini, M20, signal-to-noise, smoothness (Lotz et al. 2004)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine import flags
+from galsmith.measure.engine.apertures import ellipse_sum, row_prefix_sums
+from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.filters import gaussian_filter, uniform_filter
+from galsmith.measure.engine.ordering import sorted_values, sum_of
+from galsmith.measure.engine.regions import at_least, brightest_pixel, region_with
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
+
+SMOOTHING_PER_R_PETRO = 0.2
+ANNULUS_WIDTH_PIX = 1.0
+M20_FAINT_FRACTION = 0.8
+CLUMP_PER_R_PETRO = 0.25
+APERTURE_PER_R_PETRO = 1.5
+
+
+@compiled
+def gini_map(
+    stamp: Stamp,
+    x_centroid: float,
+    y_centroid: float,
+    moments: Moments,
+    r_petro_ellip: float,
+    noticed: NDArray[np.uint8],
+) -> NDArray[np.bool_]:
+    """Map the pixels that are brighter, once smoothed, than the light at the Petrosian radius.
+
+    Smoothed by a Gaussian of 0.2 r_petro_ellip, the threshold being the mean in an elliptical annulus 1 pixel
+    wide at r_petro_ellip about the *centroid*; of several regions the one with the brightest smoothed pixel
+    (Lotz et al. 2004, section 3.1, as statmorph 0.7.2 has it).
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    x_centroid, y_centroid : float
+        Centroid, pixels of the stamp.
+    moments : Moments
+        Elongation and orientation about the asymmetry center.
+    r_petro_ellip : float
+        Petrosian semi-major axis about the asymmetry center, pixels.
+    noticed : ndarray [flag], uint8
+        Flags to raise.
+
+    Returns
+    -------
+    ndarray [y, x], bool
+        Empty where the radius is not a positive number.
+    """
+    if not 0.0 < r_petro_ellip < np.inf:
+        noticed[flags.GINI_MAP_EMPTY] = 1
+        return np.zeros(stamp.pixels.shape, dtype=np.bool_)
+    smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, reflect=False)
+    threshold = _annulus_mean(smooth, x_centroid, y_centroid, r_petro_ellip, moments)
+    above, n_above = at_least(smooth, threshold)
+    if n_above == 0:
+        noticed[flags.GINI_MAP_EMPTY] = 1
+        return above
+    if n_above == above.size:
+        noticed[flags.GINI_MAP_FULL] = 1
+        return above
+    y, x = brightest_pixel(smooth)
+    region, n_regions = region_with(above, y, x)
+    if n_regions > 1:
+        noticed[flags.GINI_MAP_DISJOINT] = 1
+    return region
+
+
+@compiled
+def _annulus_mean(image: NDArray[np.float64], x: float, y: float, a: float, moments: Moments) -> float:
+    """Mean over an elliptical annulus of its whole area, also where it lies outside of the image."""
+    elongation, theta = moments.elongation, moments.orientation_rad
+    a_in, a_out = a - 0.5 * ANNULUS_WIDTH_PIX, a + 0.5 * ANNULUS_WIDTH_PIX
+    row_sums = row_prefix_sums(image)
+    total = ellipse_sum(image, row_sums, x, y, a_out, a_out / elongation, theta)
+    area = np.pi * a_out * (a_out / elongation)
+    if a_in > 0.0:
+        total -= ellipse_sum(image, row_sums, x, y, a_in, a_in / elongation, theta)
+        area -= np.pi * a_in * (a_in / elongation)
+    return total / area
+
+
+@compiled
+def _values_inside(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Collect the pixels of a map, in raster order."""
+    height, width = image.shape
+    values = np.empty(height * width)
+    count = 0
+    for y in range(height):
+        for x in range(width):
+            if inside[y, x]:
+                values[count] = image[y, x]
+                count += 1
+    return values[:count]
+
+
+@compiled
+def gini(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.uint8]) -> float:
+    """Gini coefficient of the absolute pixels in a map (Lotz et al. 2004, equation 6).
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    gini_map : ndarray [y, x], bool
+        From `gini_map`.
+    noticed : ndarray [flag], uint8
+        Flags to raise.
+
+    Returns
+    -------
+    float
+        0 for light spread evenly, 1 for all of it in one pixel; NaN for a single pixel or no light.
+    """
+    values = _values_inside(stamp.pixels, gini_map)
+    n = values.size
+    for index in range(n):
+        values[index] = abs(values[index])
+    ascending = sorted_values(values)
+    total, weighted = 0.0, 0.0
+    for rank in range(n):
+        total += ascending[rank]
+        weighted += (2.0 * (rank + 1) - n - 1.0) * ascending[rank]
+    if n <= 1 or total == 0.0:
+        noticed[flags.GINI_UNDEFINED] = 1
+        return np.nan
+    return weighted / ((n - 1.0) * total)
+
+
+@compiled
+def m20(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.uint8]) -> float:
+    """Second moment of the brightest fifth of the light, log10 of its share (Lotz et al. 2004, equation 8).
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    gini_map : ndarray [y, x], bool
+        From `gini_map`.
+    noticed : ndarray [flag], uint8
+        Flags to raise.
+
+    Returns
+    -------
+    float
+        NaN where there is no light or a moment is not positive.
+    """
+    flux, x, y = _centroid_inside(stamp.pixels, gini_map)
+    if not flux > 0.0:
+        noticed[flags.M20_UNDEFINED] = 1
+        return np.nan
+    threshold = _brightest_fifth(sorted_values(_values_inside(stamp.pixels, gini_map)))
+    total, brightest = _second_moments(stamp.pixels, gini_map, x, y, threshold)
+    if not (total > 0.0 and brightest > 0.0):
+        noticed[flags.M20_UNDEFINED] = 1
+        return np.nan
+    return np.log10(brightest / total)
+
+
+@compiled
+def _centroid_inside(image: NDArray[np.float64], inside: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Flux inside a map and its centroid x, y."""
+    flux, first_x, first_y = 0.0, 0.0, 0.0
+    n_y, n_x = image.shape
+    for y in range(n_y):
+        row_flux = 0.0
+        for x in range(n_x):
+            if inside[y, x]:
+                row_flux += image[y, x]
+                first_x += image[y, x] * x
+        flux += row_flux
+        first_y += row_flux * y
+    return flux, first_x / flux, first_y / flux
+
+
+@compiled
+def _brightest_fifth(ascending: NDArray[np.float64]) -> float:
+    """Faintest pixel of those that make up the brightest 20 % of the light, NaN where there is none."""
+    total = 0.0
+    for rank in range(ascending.size):
+        total += ascending[rank]
+    fainter = 0.0
+    for rank in range(ascending.size):
+        fainter += ascending[rank]
+        if fainter / total >= M20_FAINT_FRACTION:
+            return ascending[rank]
+    return np.nan
+
+
+@compiled
+def _second_moments(
+    image: NDArray[np.float64], inside: NDArray[np.bool_], x_0: float, y_0: float, threshold: float
+) -> tuple[float, float]:
+    """Second moments about a point of all the light inside a map, and of its pixels from a threshold on."""
+    total, brightest = 0.0, 0.0
+    n_y, n_x = image.shape
+    for y in range(n_y):
+        for x in range(n_x):
+            if inside[y, x]:
+                moment = image[y, x] * ((x - x_0) ** 2 + (y - y_0) ** 2)
+                total += moment
+                if image[y, x] >= threshold:
+                    brightest += moment
+    return total, brightest
+
+
+@compiled
+def bulge_statistic(gini: float, m20: float) -> float:
+    """Gini-M20 bulge statistic F, above 0 for early types (Rodriguez-Gomez et al. 2019, equation 3)."""
+    return -0.693 * m20 + 4.95 * gini - 3.96
+
+
+@compiled
+def merger_statistic(gini: float, m20: float) -> float:
+    """Gini-M20 merger statistic S, above 0 for mergers (Rodriguez-Gomez et al. 2019, equation 4)."""
+    return 0.139 * m20 + 0.990 * gini - 0.327
+
+
+@compiled
+def noise_map(stamp: Stamp, gain: float, sky: SkyBox, sigma_map: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One standard deviation of each pixel, from Poisson statistics and the sky or as given.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    gain : float
+        Flux unit to electrons; not read where a map is given.
+    sky : SkyBox
+        Its sigma counts where it is known.
+    sigma_map : ndarray [y, x], float64
+        One sigma a pixel of the whole image the stamp was cut from, or 0 x 0 for none.
+
+    Returns
+    -------
+    ndarray [y, x], float64
+        Flux per pixel, 0 where masked.
+    """
+    n_y, n_x = stamp.pixels.shape
+    noise = np.zeros((n_y, n_x))
+    is_given = sigma_map.size > 0
+    sky_variance = sky.sigma**2 if sky.is_known else 0.0
+    for y in range(n_y):
+        for x in range(n_x):
+            if stamp.mask[y, x]:
+                continue
+            if is_given:
+                noise[y, x] = sigma_map[y + stamp.y_min, x + stamp.x_min]
+            else:
+                noise[y, x] = np.sqrt(abs(stamp.raw[y, x]) / gain + sky_variance)
+    return noise
+
+
+@compiled
+def sn_per_pixel(
+    stamp: Stamp, gini_map: NDArray[np.bool_], noise: NDArray[np.float64], noticed: NDArray[np.uint8]
+) -> float:
+    """Mean signal-to-noise of the pixels in a map that are not negative (Lotz et al. 2004, equation 5).
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    gini_map : ndarray [y, x], bool
+        From `gini_map`.
+    noise : ndarray [y, x], float64
+        From `noise_map`; pixels of noise 0 are left out, a negative one counts by its absolute value.
+    noticed : ndarray [flag], uint8
+        Flags to raise.
+
+    Returns
+    -------
+    float
+        NaN where no pixel is left.
+    """
+    total, count = 0.0, 0
+    n_y, n_x = noise.shape
+    for y in range(n_y):
+        for x in range(n_x):
+            sigma = abs(noise[y, x])
+            if gini_map[y, x] and stamp.pixels[y, x] >= 0.0 and sigma > 0.0:
+                total += stamp.pixels[y, x] / sigma
+                count += 1
+    if count == 0:
+        noticed[flags.SN_UNDEFINED] = 1
+        return np.nan
+    return total / count
+
+
+@compiled
+def smoothness(
+    stamp: Stamp, sky: SkyBox, x: float, y: float, r_petro: float, noticed: NDArray[np.uint8]
+) -> float:
+    """Light in clumps smaller than a quarter of the Petrosian radius (Lotz et al. 2004, equation 11).
+
+    What stands out of a boxcar of int(0.25 r_petro) pixels, between 0.25 and 1.5 r_petro, less the same of the
+    sky. A boxcar of 0 or 1 pixel leaves nothing to stand out: the value is 0, as in statmorph.
+
+    Parameters
+    ----------
+    stamp : Stamp
+        The galaxy.
+    sky : SkyBox
+        Whose smoothness is taken off, where it is known.
+    x, y : float
+        Asymmetry center, pixels of the stamp.
+    r_petro : float
+        Circular Petrosian radius, pixels.
+    noticed : ndarray [flag], uint8
+        Flags to raise.
+
+    Returns
+    -------
+    float
+        NaN where the annulus has no light.
+    """
+    if not 0.0 < r_petro < np.inf:
+        noticed[flags.SMOOTHNESS_UNDEFINED] = 1
+        return np.nan
+    r_in, r_out = CLUMP_PER_R_PETRO * r_petro, APERTURE_PER_R_PETRO * r_petro
+    boxcar_pix = int(CLUMP_PER_R_PETRO * r_petro)
+    clumps = _clumps(stamp.pixels, boxcar_pix)
+    clump_sums = row_prefix_sums(clumps)
+    flux = _disc_sum(stamp.pixels, stamp.row_sums, x, y, r_out) - _disc_sum(
+        stamp.pixels, stamp.row_sums, x, y, r_in
+    )
+    clump_flux = _disc_sum(clumps, clump_sums, x, y, r_out) - _disc_sum(clumps, clump_sums, x, y, r_in)
+    if not flux > 0.0:
+        noticed[flags.SMOOTHNESS_UNDEFINED] = 1
+        return np.nan
+    if sky.is_known:
+        area = np.pi * (r_out**2 - r_in**2)
+        reach_pix = r_out + boxcar_pix
+        clump_flux -= area * _sky_clumps(stamp, sky, clumps, x, y, reach_pix, boxcar_pix)
+    return clump_flux / flux
+
+
+@compiled
+def _clumps(image: NDArray[np.float64], boxcar_pix: int) -> NDArray[np.float64]:
+    """Take the boxcar mean off an image; 0 where nothing stands out."""
+    height, width = image.shape
+    clumps = np.zeros((height, width))
+    if boxcar_pix > 1:
+        smooth = uniform_filter(image, boxcar_pix)
+        for y in range(height):
+            for x in range(width):
+                clumps[y, x] = max(image[y, x] - smooth[y, x], 0.0)
+    return clumps
+
+
+@compiled
+def _disc_sum(
+    image: NDArray[np.float64], row_sums: NDArray[np.float64], x: float, y: float, radius: float
+) -> float:
+    return ellipse_sum(image, row_sums, x, y, radius, radius, 0.0)
+
+
+@compiled
+def _sky_clumps(
+    stamp: Stamp,
+    sky: SkyBox,
+    clumps: NDArray[np.float64],
+    x: float,
+    y: float,
+    reach_pix: float,
+    boxcar_pix: int,
+) -> float:
+    """Mean per pixel of what stands out of the sky: of its box, or of the background the galaxy does not reach."""
+    side = sky.side_pix
+    if side > 0:
+        box = np.empty((side, side))
+        for row in range(side):
+            for column in range(side):
+                box[row, column] = stamp.pixels[sky.y + row, sky.x + column]
+        return sum_of(_clumps(box, boxcar_pix).ravel(), 0, side * side) / (side * side)
+    total, count = 0.0, 0
+    n_y, n_x = clumps.shape
+    for row in range(n_y):
+        for column in range(n_x):
+            is_sky = not (stamp.occupied[row, column] or stamp.mask[row, column])
+            if is_sky and (column - x) ** 2 + (row - y) ** 2 > reach_pix**2:
+                total += clumps[row, column]
+                count += 1
+    return total / count if count > 0 else 0.0
