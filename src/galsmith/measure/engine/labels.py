@@ -113,6 +113,9 @@ def label_regions(above: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
 def label_areas(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     """Count the pixels of each label, 0 included, [label]; no label may be negative or above `count`."""
     areas = np.zeros(count + 1, dtype=np.int64)
+    areas[0] = labels.size
     for label in labels.flat:
-        areas[label] += 1
+        if label != 0:
+            areas[label] += 1
+            areas[0] -= 1
     return areas

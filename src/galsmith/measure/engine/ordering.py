@@ -181,6 +181,25 @@ def median_of_sorted(values: NDArray[np.float64], start: int, stop: int) -> floa
     return 0.5 * (values[middle - 1] + values[middle])
 
 
+@compiled_sum
+def _sums_about(values: NDArray[np.float64], start: int, stop: int, center: float) -> tuple[float, float]:
+    """Add up values[start:stop] less a center, and of their squares."""
+    total = squares = 0.0
+    for index in range(start, stop):
+        deviation = values[index] - center
+        total += deviation
+        squares += deviation * deviation
+    return total, squares
+
+
+@compiled
+def _deviation_of_sorted(values: NDArray[np.float64], start: int, stop: int, median: float) -> float:
+    """Give the standard deviation of values[start:stop] in one pass: the mean is within one of the median."""
+    total, squares = _sums_about(values, start, stop, median)
+    count = float(stop - start)
+    return math.sqrt(max(0.0, squares / count - (total / count) ** 2))
+
+
 @compiled
 def kept_range(
     values: NDArray[np.float64], start: int, stop: int, low: float, high: float
@@ -234,7 +253,7 @@ def clipped_about_median(
     low = high = math.nan
     for _ in range(max_iterations):
         center = median_of_sorted(values, first, last)
-        spread = standard_deviation(values, first, last, mean_of(values, first, last))
+        spread = _deviation_of_sorted(values, first, last, center)
         low, high = center - n_sigma * spread, center + n_sigma * spread
         kept_first, kept_last = kept_range(values, first, last, low, high)
         if kept_last == kept_first or (kept_first == first and kept_last == last):
