@@ -16,7 +16,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 STAMP := $(VENV)/.installed
 MINUTES ?=
 
-.PHONY: help demo test test-slow lint format env lock docs clean
+.PHONY: help demo test test-slow lint oracle format env lock docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ test: lint ## Check style, types and imports, then run the tests that take under
 
 test-slow: env ## Run the slow tests
 	@$(BIN)/pytest -q -m slow
+
+oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
+	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALFORGE_TEST_DATA:-../shared/data} --galaxies 3
 
 lint: env ## Check style, types and imports
 	@echo "lint: ruff format, ruff check, mypy, lint-imports"

@@ -7,7 +7,6 @@ was answered stays in the work folder, so it can be stopped and repeated. The fi
 """
 
 import argparse
-import hashlib
 import itertools
 import json
 import math
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import statmorph
 from numpy.typing import NDArray
-from oracle_sets import ORACLE_SETS, OracleGalaxy
+from oracle_sets import HEX_DIGITS, ORACLE_SETS, OracleGalaxy, fingerprint
 from photutils.segmentation import detect_sources, detect_threshold
 from scipy.ndimage import uniform_filter
 from statmorph.statmorph import _doublesersic_quantity_names, _quantity_names
@@ -31,18 +30,10 @@ from statmorph.statmorph import _doublesersic_quantity_names, _quantity_names
 HERE = Path(__file__).parent
 FIRST = 40
 THRESHOLD_SIGMA, MINIMUM_PIXELS, SMOOTHING_PIX = 1.5, 5, 10
-HEX_DIGITS = 16
 # Double Sérsic fits cost minutes each; every set but the pictures and the noise-free ones has a few.
 DOUBLE_SERSIC = {"noisy_sersic": 2, "cosmos": 2, "hst": 4, "profit": 2, "reference": 1}
 TEXTS = ("name", "image_sha256", "segmentation_sha256", "gini_map_sha256", "mid_map_sha256")
 TEXTS += ("shape_map_sha256", "mask_sha256", "status")
-
-
-def fingerprint(array: NDArray[Any]) -> str:
-    """First digits of the SHA-256 of an array's bytes, [y, x] order, little-endian."""
-    native = np.ascontiguousarray(array)
-    native = native.astype(native.dtype.newbyteorder("<"), copy=False)
-    return hashlib.sha256(native.tobytes()).hexdigest()[:HEX_DIGITS]
 
 
 def paper_segmentation(image: NDArray[np.float64]) -> NDArray[np.int32] | None:

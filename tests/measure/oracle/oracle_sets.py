@@ -1,10 +1,12 @@
 """The galaxies on which statmorph's answers are frozen: made from seeds, or read from the folder of real galaxies."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -25,6 +27,7 @@ HST_NOISE_SIGMA = 0.004  # electron / s and pixel, about that of COSMOS
 HST_SEED = 2021
 EFIGI_STEP = 11  # every eleventh of 3,571 pictures, in the order of their names
 EFIGI_COUNT = 300
+HEX_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,13 @@ ORACLE_SETS: dict[str, Callable[[Path | None], Iterator[OracleGalaxy]]] = {
     "efigi": efigi,
 }
 NEEDS_NO_DATA = ("noise_free_sersic", "noisy_sersic")
+
+
+def fingerprint(array: NDArray[Any]) -> str:
+    """First digits of the SHA-256 of an array's bytes, [y, x] order, little-endian."""
+    native = np.ascontiguousarray(array)
+    native = native.astype(native.dtype.newbyteorder("<"), copy=False)
+    return hashlib.sha256(native.tobytes()).hexdigest()[:HEX_DIGITS]
 
 
 def expected_reference_values(data: Path) -> dict[str, float]:
