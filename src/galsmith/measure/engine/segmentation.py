@@ -42,7 +42,8 @@ SURVEY_RECIPE = (
     "distance of the lower quartile; sources of at least {minimum_pixels} 8-connected pixels that exceed the sky by "
     "{threshold_sigma} sigma once smoothed by (1 2 1) in both directions; the one nearest to the stamp's center, at most "
     "an eighth of the shorter side away; where that isophote lies over 5 magnitudes below the mean surface brightness "
-    "of the brighter half of the galaxy's light, the isophote at 5 magnitudes; all other sources are masked"
+    "of the brighter half of the galaxy's light, the isophote at 5 magnitudes; all other sources are masked; "
+    "sources that touch are not separated"
 )
 
 
