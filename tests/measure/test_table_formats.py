@@ -21,7 +21,13 @@ def table():
         "flags": np.array(["", "no_source,source_at_edge"]),
         "message": np.array(["", ""]),
     }
-    meta = {"kind": "x", "provenance": {"settings": {"band": None, "text": "Sérsic " * 2000}, "n": [1, 2.5]}}
+    meta = {
+        "kind": "x",
+        "provenance": {
+            "settings": {"band": None, "text": "Sérsic " * 2000, "list": [" a ", "b "]},
+            "n": [1, 2.5],
+        },
+    }
     return QTable(columns, meta=meta)
 
 

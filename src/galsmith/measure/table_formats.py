@@ -20,7 +20,6 @@ logger = logging.getLogger("galsmith")
 METADATA_HDU = "METADATA"
 TABLE_HDU = "MEASUREMENTS"
 JSON_COLUMN = "json"
-JSON_CHARACTERS_PER_ROW = 4096
 
 
 def checked_output(path: Path) -> Path:
@@ -96,11 +95,8 @@ def _write_fits(path: Path, table: QTable) -> None:
         if unit is not None:  # in astropy's own words: the standard's list has no electrons
             columns.header.set(f"TUNIT{number}", unit.to_string(), after=f"TFORM{number}")
     columns.name = TABLE_HDU
-    text = json.dumps(table.meta)
-    parts = [
-        text[start : start + JSON_CHARACTERS_PER_ROW]
-        for start in range(0, len(text), JSON_CHARACTERS_PER_ROW)
-    ]
+    # one line of JSON a row: none ends in a space, which FITS would strip
+    parts = json.dumps(table.meta, indent=1).splitlines()
     metadata = fits.BinTableHDU(Table({JSON_COLUMN: np.array(parts, dtype="S")}), name=METADATA_HDU)
     fits.HDUList([fits.PrimaryHDU(), columns, metadata]).writeto(path)
 

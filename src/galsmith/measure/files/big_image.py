@@ -84,6 +84,7 @@ class BigImage:
             "hdu": [head.place.hdu],
             "planes": list(chosen.planes),
         }
+        self.has_maps = companions.label_map is not None
         self._psf = None if companions.psf is None else read_psf(companions.psf)
 
     def __len__(self) -> int:

@@ -60,6 +60,7 @@ class CutoutFiles:
         self.flux_unit = common_flux_unit(heads)
         self.pixel_scale_arcsec = common_pixel_scale(heads)
         self.parents, self.path = parents, path
+        self.has_maps = companions[0].label_map is not None
         self.settings: Mapping[str, Any] = {
             "kind": "cutouts",
             "hdu": [head.place.hdu for head in heads[:1]],
@@ -118,7 +119,7 @@ class PictureFiles:
         self.bands = bands
         self.flux_unit = source.flux_unit
         self.pixel_scale_arcsec = source.pixel_scale_arcsec
-        self.parents, self.path = source.parents, path
+        self.parents, self.path, self.has_maps = source.parents, path, False
         self.settings: Mapping[str, Any] = {"kind": "pictures", "bands": list(bands)}
         self.catalog = QTable(
             {

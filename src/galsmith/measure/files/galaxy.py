@@ -76,6 +76,8 @@ class FileGalaxies(Protocol):
         All that decides the values besides the files and how is measured, as plain JSON values.
     path : str
         Where they lie, in words.
+    has_maps : bool
+        Whether segmentation maps were given, so that nothing has to be found.
     """
 
     bands: tuple[str, ...]
@@ -85,6 +87,7 @@ class FileGalaxies(Protocol):
     parents: tuple[Parent, ...]
     settings: Mapping[str, Any]
     path: str
+    has_maps: bool
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
