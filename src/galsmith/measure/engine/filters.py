@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.measure.engine.brightness import pairwise_sum
 from galsmith.measure.engine.compiled import compiled
 
 TRUNCATE_SIGMA = 4.0
@@ -85,14 +86,10 @@ def uniform_filter(image: NDArray[np.float64], size_pix: int) -> NDArray[np.floa
 def gaussian_weights(sigma_pix: float) -> NDArray[np.float64]:
     """Sample a Gaussian from its middle outwards, cut at 4 sigma; the whole kernel, both sides, sums to 1."""
     radius = int(TRUNCATE_SIGMA * sigma_pix + 0.5)
-    weights = np.empty(radius + 1)
-    total = 0.0
-    for offset in range(radius + 1):
-        weights[offset] = math.exp(-0.5 / (sigma_pix * sigma_pix) * offset * offset)
-        total += weights[offset] if offset == 0 else 2.0 * weights[offset]
-    for offset in range(radius + 1):
-        weights[offset] /= total
-    return weights
+    weights = np.empty(2 * radius + 1)
+    for index in range(len(weights)):
+        weights[index] = math.exp(-0.5 / (sigma_pix * sigma_pix) * (index - radius) ** 2)
+    return weights[radius:] / pairwise_sum(weights, 0, len(weights))
 
 
 @compiled

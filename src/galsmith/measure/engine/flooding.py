@@ -1,0 +1,200 @@
+"""Flooding of an image from its peaks down, in the very order of scikit-image's watershed.
+
+There a priority queue gives the brightest pixel, the one that entered first among equals; a pixel brighter than the
+one that it is reached from waits as if it were as bright. Nothing that enters is brighter than what leaves, so
+a list for each brightness does the same in less time. Only the peaks themselves enter at the same moment: as long as
+equally bright ones wait, their order is that of scikit-image's binary heap, which is kept until then.
+
+Images are flat and have a border one pixel wide, so that index 0 is never flooded.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine.compiled import compiled
+
+NONE = 0
+
+
+class Heap(NamedTuple):
+    """Pixels that wait, each before its two children 2k + 1 and 2k + 2.
+
+    Attributes
+    ----------
+    pixels : ndarray [place], int64
+        Flat indices.
+    levels : ndarray [pixel], int64
+        As how bright a pixel waits.
+    ages : ndarray [pixel], int64
+        When it entered; 0 for all peaks.
+    """
+
+    pixels: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    ages: NDArray[np.int64]
+
+
+class Lists(NamedTuple):
+    """Pixels that wait, first in first out, one list for each level of brightness.
+
+    Attributes
+    ----------
+    first, last : ndarray [level], int64
+        Ends of each list; NONE where it is empty.
+    following : ndarray [pixel], int64
+        The next one of the same list.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    following: NDArray[np.int64]
+
+
+@compiled
+def _is_before(heap: Heap, one: int, other: int) -> bool:
+    """Whether one pixel is flooded before another: the brighter one, else the one that waits longer."""
+    if heap.levels[one] != heap.levels[other]:
+        return heap.levels[one] > heap.levels[other]
+    return heap.ages[one] < heap.ages[other]
+
+
+@compiled
+def _push(heap: Heap, n_waiting: int, pixel: int) -> None:
+    """Put a pixel into the heap."""
+    place = n_waiting
+    while place > 0:
+        parent = (place - 1) // 2
+        if not _is_before(heap, pixel, heap.pixels[parent]):
+            break
+        heap.pixels[place] = heap.pixels[parent]
+        place = parent
+    heap.pixels[place] = pixel
+
+
+@compiled
+def _pop(heap: Heap, n_waiting: int) -> int:
+    """Take the first of `n_waiting` pixels out of the heap."""
+    first, moved = heap.pixels[0], heap.pixels[n_waiting - 1]
+    n_left = n_waiting - 1
+    place, child = 0, 1
+    while child < n_left:
+        foremost = moved
+        if _is_before(heap, heap.pixels[child], foremost):
+            foremost = heap.pixels[child]
+        if child + 1 < n_left and _is_before(heap, heap.pixels[child + 1], foremost):
+            child += 1
+            foremost = heap.pixels[child]
+        if foremost == moved:
+            break
+        heap.pixels[place] = foremost
+        place, child = child, 2 * child + 1
+    heap.pixels[place] = moved
+    return first
+
+
+@compiled
+def _append(lists: Lists, level: int, pixel: int) -> None:
+    """Put a pixel at the end of a level's list."""
+    lists.following[pixel] = NONE
+    if lists.first[level] == NONE:
+        lists.first[level] = pixel
+    else:
+        lists.following[lists.last[level]] = pixel
+    lists.last[level] = pixel
+
+
+@compiled
+def _peaks_at_levels(
+    labels: NDArray[np.int64], levels: NDArray[np.int64], n_levels: int
+) -> NDArray[np.int64]:
+    """How many peaks there are of each level, [level]."""
+    counts = np.zeros(n_levels + 1, dtype=np.int64)
+    for pixel in range(len(labels)):
+        if labels[pixel] > 0:
+            counts[levels[pixel]] += 1
+    return counts
+
+
+@compiled
+def _flood_while_tied(
+    labels: NDArray[np.int64],
+    heap: Heap,
+    n_waiting: int,
+    n_peaks: NDArray[np.int64],
+    steps: NDArray[np.int64],
+) -> int:
+    """Spread the labels until no two equally bright peaks wait; how many pixels wait then."""
+    n_tied = 0
+    for level in range(len(n_peaks)):
+        n_tied += n_peaks[level] if n_peaks[level] > 1 else 0
+    age = 1
+    while n_tied > 0:
+        pixel = _pop(heap, n_waiting)
+        n_waiting -= 1
+        if heap.ages[pixel] == 0 and n_peaks[heap.levels[pixel]] > 1:
+            n_tied -= 1
+        for turn in range(len(steps)):
+            neighbor = pixel + steps[turn]
+            if labels[neighbor] != 0:
+                continue
+            age += 1
+            labels[neighbor] = labels[pixel]
+            heap.ages[neighbor] = age
+            heap.levels[neighbor] = min(heap.levels[neighbor], heap.levels[pixel])
+            _push(heap, n_waiting, neighbor)
+            n_waiting += 1
+    return n_waiting
+
+
+@compiled
+def _flood_by_level(
+    labels: NDArray[np.int64], levels: NDArray[np.int64], lists: Lists, steps: NDArray[np.int64]
+) -> None:
+    """Spread the labels of the pixels that wait in the lists, the brightest level first."""
+    for level in range(len(lists.first) - 1, 0, -1):
+        pixel = lists.first[level]
+        while pixel != NONE:
+            for turn in range(len(steps)):
+                neighbor = pixel + steps[turn]
+                if labels[neighbor] == 0:
+                    labels[neighbor] = labels[pixel]
+                    _append(lists, min(levels[neighbor], level), neighbor)
+            pixel = lists.following[pixel]
+
+
+@compiled
+def flood(labels: NDArray[np.int64], levels: NDArray[np.int64], n_levels: int, width: int) -> None:
+    """Spread the labels of the peaks over the pixels that have none yet.
+
+    Parameters
+    ----------
+    labels : ndarray [pixel], int64
+        Above 0 at the peaks, 0 where the flood may come, below 0 elsewhere and on the border; written.
+    levels : ndarray [pixel], int64
+        Brightness as a rank, from 1; written.
+    n_levels : int
+        The greatest rank.
+    width : int
+        Length of a row, border included.
+    """
+    # sides before corners, each in raster order
+    steps = np.array([-width, -1, 1, width, -width - 1, -width + 1, width - 1, width + 1])
+    n_peaks = _peaks_at_levels(labels, levels, n_levels)
+    heap = Heap(np.empty(len(labels), dtype=np.int64), levels, np.zeros(len(labels), dtype=np.int64))
+    n_waiting = 0
+    for pixel in range(len(labels)):
+        if labels[pixel] > 0:
+            _push(heap, n_waiting, pixel)
+            n_waiting += 1
+    n_waiting = _flood_while_tied(labels, heap, n_waiting, n_peaks, steps)
+    lists = Lists(
+        np.zeros(n_levels + 1, dtype=np.int64),
+        np.zeros(n_levels + 1, dtype=np.int64),
+        np.zeros(len(labels), dtype=np.int64),
+    )
+    for n_left in range(n_waiting, 0, -1):
+        pixel = _pop(heap, n_left)
+        _append(lists, levels[pixel], pixel)
+    _flood_by_level(labels, levels, lists, steps)
