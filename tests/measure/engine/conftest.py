@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from galsmith.measure.engine.apertures import row_prefix_sums
 from galsmith.measure.engine.cutting import cut_stamp
 from galsmith.measure.engine.flags import N_FLAGS
 from galsmith.measure.engine.sky import sky_box
-from galsmith.measure.engine.stamp import Moments
+from galsmith.measure.engine.stamp import Moments, Stamp
 
 NO_MASK, NO_SIGMA_MAP = np.zeros((0, 0), dtype=bool), np.zeros((0, 0))
 
@@ -41,6 +42,37 @@ def noticed() -> Callable[[], np.ndarray]:
 def cut() -> Callable[..., object]:
     """Cut the stamp of label 1: ``cut(image, labels, mask=None, sigma_map=None)``."""
     return _cut
+
+
+@pytest.fixture(scope="session")
+def stamp_from() -> Callable[..., Stamp]:
+    """All of an image as a stamp, no pixel judged bad: ``stamp_from(image, mask=None, peak=(0, 0))``."""
+
+    def made(image, mask=None, *, peak=(0, 0)):
+        mask = np.zeros(image.shape, dtype=bool) if mask is None else mask
+        pixels = np.where(mask, 0.0, image)
+        valid = np.zeros((image.shape[0], image.shape[1] + 1), dtype=np.int64)
+        np.cumsum(~mask, axis=1, out=valid[:, 1:])
+        return Stamp(
+            pixels=pixels,
+            raw=np.ascontiguousarray(image),
+            galaxy=pixels,
+            segment=~mask,
+            occupied=mask,
+            mask=mask,
+            masked=np.flatnonzero(mask),
+            row_sums=row_prefix_sums(pixels),
+            row_abs_sums=row_prefix_sums(np.abs(pixels)),
+            row_valid=valid,
+            turned=np.pad(pixels[::-1, ::-1], 1),
+            pad=1,
+            x_min=0,
+            y_min=0,
+            x_peak=peak[0],
+            y_peak=peak[1],
+        )
+
+    return made
 
 
 @pytest.fixture(scope="session")

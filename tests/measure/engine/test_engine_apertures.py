@@ -1,13 +1,20 @@
 """Sums within ellipses: photutils' exact apertures are the oracle, and the areas of whole ellipses."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import ellipse_sum, ellipse_sum_and_area, row_prefix_sums
+from galsmith.measure.engine.apertures import (
+    ellipse_sum,
+    ellipse_sum_and_area,
+    ring_sum_and_area,
+    row_prefix_sums,
+)
 from galsmith.measure.engine.stamp import Stamp
+from galsmith.seeds import random_stream
 
 SHAPES = {
     "circle": lambda rng: (1.0, 0.0),
@@ -28,34 +35,10 @@ def photutils_sum(image: NDArray[np.float64], there: tuple[float, ...]) -> float
     return float(np.nan_to_num(ellipse.do_photometry(image, method="exact")[0][0]))
 
 
-def stamp_with(pixels: NDArray[np.float64], mask: NDArray[np.bool_]) -> Stamp:
-    clean = np.where(mask, 0.0, pixels)
-    valid = np.zeros((pixels.shape[0], pixels.shape[1] + 1), dtype=np.int64)
-    np.cumsum(~mask, axis=1, out=valid[:, 1:])
-    return Stamp(
-        pixels=clean,
-        raw=pixels,
-        galaxy=clean,
-        segment=~mask,
-        occupied=mask,
-        mask=mask,
-        masked=np.flatnonzero(mask),
-        row_sums=row_prefix_sums(clean),
-        row_abs_sums=row_prefix_sums(np.abs(clean)),
-        row_valid=valid,
-        turned=np.pad(clean[::-1, ::-1], max(pixels.shape) + 2),
-        pad=max(pixels.shape) + 2,
-        x_min=0,
-        y_min=0,
-        x_peak=0,
-        y_peak=0,
-    )
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_sum_is_that_of_exact_apertures(shape: str) -> None:
     # centers inside, outside and on whole and half pixels; from a hundredth of a pixel to beyond the image
-    rng = np.random.default_rng(["circle", "ellipse", "upright", "needle"].index(shape))
+    rng = random_stream(4, f"tests.apertures.{shape}")
     image = rng.random((45, 60)) + 0.01
     row_sums = row_prefix_sums(image)
     for number in range(300):
@@ -93,18 +76,46 @@ def test_nothing_inside_gives_zero(there: tuple[float, ...]) -> None:
 
 
 def test_ellipse_beyond_the_image_gives_all_of_it() -> None:
-    image = np.random.default_rng(5).normal(size=(10, 12))
+    image = random_stream(5, "tests.huge_apertures").normal(size=(10, 12))
     total = ellipse_sum(image, row_prefix_sums(image), 4.0, 7.0, 1e6, 1e5, 0.4)
     assert total == pytest.approx(image.sum(), rel=1e-13)
 
 
-def test_masked_pixels_are_neither_flux_nor_area() -> None:
-    rng = np.random.default_rng(6)
+def test_masked_pixels_are_neither_flux_nor_area(stamp_from: Callable[..., Stamp]) -> None:
+    rng = random_stream(6, "tests.masked_apertures")
     pixels = rng.normal(1.0, 0.3, size=(40, 50))
     mask = rng.random((40, 50)) < 0.1
     there = (22.3, 18.9, 20.7, 9.4, 0.7)
-    flux, area = ellipse_sum_and_area(stamp_with(pixels, mask), *there)
+    flux, area = ellipse_sum_and_area(stamp_from(pixels, mask), *there)
     assert flux == pytest.approx(photutils_sum(np.where(mask, 0.0, pixels), there), rel=1e-14)
     assert area == pytest.approx(photutils_sum(np.where(mask, 0.0, 1.0), there), rel=1e-14)
-    _, whole = ellipse_sum_and_area(stamp_with(pixels, np.zeros_like(mask)), *there)
+    _, whole = ellipse_sum_and_area(stamp_from(pixels), *there)
     assert whole > area * 1.05
+
+
+def test_ring_is_the_difference_of_two_ellipses(stamp_from: Callable[..., Stamp]) -> None:
+    rng = random_stream(7, "tests.rings")
+    stamp = stamp_from(rng.normal(1.0, 0.3, size=(40, 50)), rng.random((40, 50)) < 0.1)
+    for outer, inner in ((12.0, 11.0), (12.0, 11.999), (300.0, 20.0)):
+        flux, area = ring_sum_and_area(stamp, 22.3, 18.9, (outer, 0.4 * outer, inner, 0.4 * inner), 0.7)
+        outer_sums = ellipse_sum_and_area(stamp, 22.3, 18.9, outer, 0.4 * outer, 0.7)
+        inner_sums = ellipse_sum_and_area(stamp, 22.3, 18.9, inner, 0.4 * inner, 0.7)
+        assert flux == pytest.approx(outer_sums[0] - inner_sums[0], rel=1e-9)
+        assert area == pytest.approx(outer_sums[1] - inner_sums[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("depth", [1e-2, 1e-4, 1e-6])
+def test_ring_that_cuts_a_corner_has_the_area_of_the_corner(
+    stamp_from: Callable[..., Stamp], depth: float
+) -> None:
+    # of the whole stamp only a triangle at (-0.5, -0.5) is left beyond a circle that is all but straight
+    flux, area = ring_sum_and_area(stamp_from(np.full((20, 20), 2.0)), *_circle_at_corner(depth), 0.0)
+    assert area == pytest.approx(depth**2, rel=1e-3)
+    assert flux == pytest.approx(2 * area, rel=1e-12)
+
+
+def _circle_at_corner(depth: float) -> tuple[float, float, tuple[float, float, float, float]]:
+    """Center and axes of a ring whose inner circle passes a distance from the corner of (-0.5, -0.5)."""
+    reach = 1e4
+    inner = math.hypot(reach + 0.5, reach + 0.5) - depth
+    return reach, reach, (inner + 1.0, inner + 1.0, inner, inner)

@@ -6,13 +6,13 @@ outer: Wen et al. (2014); shape: Pawlik et al. (2016). The order of operations i
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.apertures import row_prefix_sums
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.cutting import turned_in_border
 from galsmith.measure.engine.flags import (
     CENTER_DRIFTED,
     CENTER_IS_CENTROID,
@@ -20,34 +20,23 @@ from galsmith.measure.engine.flags import (
     CENTER_MASKED,
     CENTER_ZERO_FLUX,
 )
+from galsmith.measure.engine.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
 from galsmith.measure.engine.stamp import SkyBox, Stamp
 from galsmith.measure.engine.turning import (
+    ABSOLUTE,
+    NARROWEST_BORDER_PIX,
+    SQUARED,
     TurnedSums,
     half_turn,
     least_if_positive,
-    turned_in_border,
     turned_sums,
 )
 
 ASYMMETRY_EXTENT = 1.5  # radius of the aperture, in Petrosian radii about the centroid
 LARGEST_DRIFT = 0.25  # of the center from where its search began, in the same unit
 AWAY = 100.0  # value that keeps the search on the stamp and on light
-MOST_EVALUATIONS = 400
 CENTER_TOLERANCE_PIX = 1e-6
 ASYMMETRY_TOLERANCE = 1e-4
-FIRST_STEP = 1.05
-FIRST_STEP_FROM_ZERO = 0.00025
-
-
-class _Search(NamedTuple):
-    """What the asymmetry about a trial center needs; `counts` holds the number of evaluations so far."""
-
-    stamp: Stamp
-    sky: SkyBox
-    radius: float
-    least: float
-    noticed: NDArray[np.uint8]
-    counts: NDArray[np.int64]
 
 
 @compiled
@@ -80,18 +69,23 @@ def asymmetry_center(
         x and y in the stamp, pixels: from a search that begins at the centroid; if that drifts too far, at
         the brightest pixel; if that drifts too, the centroid.
     """
-    limit = LARGEST_DRIFT * r_petro_centroid
-    counts = np.zeros(1, dtype=np.int64)
-    radius = ASYMMETRY_EXTENT * r_petro_centroid
-    search = _Search(stamp, sky, radius, least_if_positive(stamp.pixels), noticed, counts)
-    x, y = _least_asymmetric_point(search, x_start, y_start)
-    if not _distance(x - x_start, y - y_start) <= limit:
-        noticed[CENTER_DRIFTED] = 1
-        x_peak, y_peak = float(stamp.x_peak), float(stamp.y_peak)
-        x, y = _least_asymmetric_point(search, x_peak, y_peak)
-        if not _distance(x - x_peak, y - y_peak) <= limit:
-            noticed[CENTER_IS_CENTROID] = 1
-            x, y = x_start, y_start
+    least = least_if_positive(stamp.pixels)
+    radius, limit = ASYMMETRY_EXTENT * r_petro_centroid, LARGEST_DRIFT * r_petro_centroid
+    x, y = x_start, y_start
+    for attempt, start in enumerate(((x_start, y_start), (float(stamp.x_peak), float(stamp.y_peak)))):
+        search = simplex_about(start[0], start[1])
+        while next_trial(search, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE):
+            trial = search[TRIAL, X], search[TRIAL, Y]
+            sums = _sums_about(stamp, trial[0], trial[1], radius, radius, 0.0, ABSOLUTE, least, noticed)
+            value = _less_sky(sums, sky)
+            search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
+        x, y = search[BEST, X], search[BEST, Y]
+        dx, dy = x - start[0], y - start[1]
+        if math.sqrt(dx * dx + dy * dy) <= limit:
+            break
+        noticed[CENTER_IS_CENTROID if attempt else CENTER_DRIFTED] = 1
+    if noticed[CENTER_IS_CENTROID]:
+        x, y = x_start, y_start
     if not _is_on(stamp, x, y) or stamp.pixels[int(y), int(x)] == 0.0:
         noticed[CENTER_MASKED] = 1
     return x, y
@@ -121,8 +115,8 @@ def asymmetry(
     float
         NaN where there is no flux.
     """
-    sums = _sums_about(stamp, x, y, (radius, radius), 0.0, False, noticed)
-    return _less_sky(sums, sky.asymmetry if sky.is_known else 0.0)
+    least = least_if_positive(stamp.pixels)
+    return _less_sky(_sums_about(stamp, x, y, radius, radius, 0.0, ABSOLUTE, least, noticed), sky)
 
 
 @compiled
@@ -130,7 +124,8 @@ def squared_asymmetry(
     stamp: Stamp, sky: SkyBox, x: float, y: float, radius: float, noticed: NDArray[np.uint8]
 ) -> float:
     """Square of the root-mean-square asymmetry, less what the sky adds; arguments as for `asymmetry`."""
-    sums = _sums_about(stamp, x, y, (radius, radius), 0.0, True, noticed)
+    least = least_if_positive(stamp.pixels)
+    sums = _sums_about(stamp, x, y, radius, radius, 0.0, SQUARED, least, noticed)
     variance = sky.sigma * sky.sigma if sky.is_known else 0.0
     light = sums.light - sums.area * variance
     return (sums.difference - 2 * sums.area * variance) / light if light != 0.0 else np.nan
@@ -166,14 +161,15 @@ def outer_asymmetry(
     """
     if not 0.0 < a_in < a_out:
         return np.nan
-    outer = _sums_about(stamp, x, y, (a_out, a_out / elongation), theta, False, noticed)
-    inner = _sums_about(stamp, x, y, (a_in, a_in / elongation), theta, False, noticed)
+    least = least_if_positive(stamp.pixels)
+    outer = _sums_about(stamp, x, y, a_out, a_out / elongation, theta, ABSOLUTE, least, noticed)
+    inner = _sums_about(stamp, x, y, a_in, a_in / elongation, theta, ABSOLUTE, least, noticed)
     light = outer.light - inner.light
     if light <= 1e-14 * outer.light:
         noticed[CENTER_ZERO_FLUX] = 1
         return np.nan
     ring = TurnedSums(outer.difference - inner.difference, light, outer.area - inner.area)
-    return _less_sky(ring, sky.asymmetry if sky.is_known else 0.0)
+    return _less_sky(ring, sky)
 
 
 @compiled
@@ -211,12 +207,14 @@ def shape_asymmetry(
         for column in range(n_x):
             outline[row, column] = 1.0 if shape_map[row, column] else 0.0
     drawn = _with_pixels(stamp, outline)
-    return _less_sky(_sums_about(drawn, x, y, (r_max, r_max), 0.0, False, noticed), 0.0)
+    sums = _sums_about(drawn, x, y, r_max, r_max, 0.0, ABSOLUTE, -np.inf, noticed)
+    return sums.difference / sums.light
 
 
 @compiled
 def _with_pixels(stamp: Stamp, pixels: NDArray[np.float64]) -> Stamp:
     """Put other pixels under the same mask; `raw`, `galaxy` and `row_sums` stay those of the galaxy."""
+    pad = min(stamp.pad, NARROWEST_BORDER_PIX)
     return Stamp(
         pixels,
         stamp.raw,
@@ -228,18 +226,13 @@ def _with_pixels(stamp: Stamp, pixels: NDArray[np.float64]) -> Stamp:
         stamp.row_sums,
         row_prefix_sums(pixels),
         stamp.row_valid,
-        turned_in_border(pixels, stamp.pad),
-        stamp.pad,
+        turned_in_border(pixels, pad),
+        pad,
         stamp.x_min,
         stamp.y_min,
         stamp.x_peak,
         stamp.y_peak,
     )
-
-
-@compiled
-def _distance(dx: float, dy: float) -> float:
-    return math.sqrt(dx * dx + dy * dy)
 
 
 @compiled
@@ -254,20 +247,21 @@ def _sums_about(
     stamp: Stamp,
     x: float,
     y: float,
-    axes: tuple[float, float],
+    a: float,
+    b: float,
     theta: float,
-    is_squared: bool,
+    power: float,
+    least: float,
     noticed: NDArray[np.uint8],
 ) -> TurnedSums:
-    """Sums about one point, NaN where it is off the stamp, the ellipse has no area or there is no flux."""
+    """Sum up about one point; NaN where it is off the stamp, the ellipse has no area or there is no flux."""
     nothing = TurnedSums(np.nan, np.nan, np.nan)
     if not _is_on(stamp, x, y):
         noticed[CENTER_LEFT_STAMP] = 1
         return nothing
-    if not (axes[0] > 0.0 and axes[1] > 0.0):
+    if not (a > 0.0 and b > 0.0):
         return nothing
-    turn = half_turn(stamp, x, y, least_if_positive(stamp.pixels))
-    sums = turned_sums(stamp, turn, axes, theta, is_squared)
+    sums = turned_sums(stamp, half_turn(stamp, x, y, least), a, b, theta, power)
     if sums.light == 0.0:
         noticed[CENTER_ZERO_FLUX] = 1
         return nothing
@@ -275,119 +269,7 @@ def _sums_about(
 
 
 @compiled
-def _less_sky(sums: TurnedSums, sky_asymmetry: float) -> float:
-    """Asymmetry from its sums; `sky_asymmetry` per pixel."""
-    return (sums.difference - sums.area * sky_asymmetry) / sums.light
-
-
-@compiled
-def _asymmetry_at(search: _Search, x: float, y: float) -> float:
-    """Value that the search makes least."""
-    search.counts[0] += 1
-    stamp, noticed = search.stamp, search.noticed
-    if not _is_on(stamp, x, y):
-        noticed[CENTER_LEFT_STAMP] = 1
-        return AWAY
-    turn = half_turn(stamp, x, y, search.least)
-    sums = turned_sums(stamp, turn, (search.radius, search.radius), 0.0, False)
-    if sums.light == 0.0:
-        noticed[CENTER_ZERO_FLUX] = 1
-        return AWAY
-    return _less_sky(sums, search.sky.asymmetry if search.sky.is_known else 0.0)
-
-
-@compiled
-def _least_asymmetric_point(search: _Search, x: float, y: float) -> tuple[float, float]:
-    """Minimize by a simplex (Nelder & Mead 1965) with the steps of SciPy's ``fmin``."""
-    search.counts[0] = 0
-    simplex = np.empty((3, 2))
-    values = np.empty(3)
-    simplex[:, 0], simplex[:, 1] = x, y
-    simplex[1, 0] = FIRST_STEP * x if x != 0.0 else FIRST_STEP_FROM_ZERO
-    simplex[2, 1] = FIRST_STEP * y if y != 0.0 else FIRST_STEP_FROM_ZERO
-    for corner in range(3):
-        values[corner] = _asymmetry_at(search, simplex[corner, 0], simplex[corner, 1])
-    _sort(simplex, values)
-    while search.counts[0] < MOST_EVALUATIONS and not _has_converged(simplex, values):
-        _improve(search, simplex, values)
-        _sort(simplex, values)
-    return simplex[0, 0], simplex[0, 1]
-
-
-@compiled
-def _sort(simplex: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    """Put the best corner first; equals keep their order."""
-    for one, other in ((0, 1), (1, 2), (0, 1)):
-        if values[other] < values[one]:
-            values[one], values[other] = values[other], values[one]
-            for axis in range(2):
-                kept = simplex[one, axis]
-                simplex[one, axis] = simplex[other, axis]
-                simplex[other, axis] = kept
-
-
-@compiled
-def _has_converged(simplex: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
-    """Whether no corner is far from the best one, in place or in value."""
-    for corner in range(1, 3):
-        for axis in range(2):
-            if not abs(simplex[corner, axis] - simplex[0, axis]) <= CENTER_TOLERANCE_PIX:
-                return False
-        if not abs(values[0] - values[corner]) <= ASYMMETRY_TOLERANCE:
-            return False
-    return True
-
-
-@compiled
-def _trial(simplex: NDArray[np.float64], factor: float) -> tuple[float, float]:
-    """Point on the line from the worst corner through the middle of the others, `factor` times as far beyond."""
-    x = (1 + factor) * ((simplex[0, 0] + simplex[1, 0]) / 2) - factor * simplex[2, 0]
-    y = (1 + factor) * ((simplex[0, 1] + simplex[1, 1]) / 2) - factor * simplex[2, 1]
-    return x, y
-
-
-@compiled
-def _replace_worst(
-    simplex: NDArray[np.float64], values: NDArray[np.float64], point: tuple[float, float], value: float
-) -> None:
-    simplex[2, 0], simplex[2, 1] = point
-    values[2] = value
-
-
-@compiled
-def _improve(search: _Search, simplex: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    """Reflect the worst corner, then expand, contract or shrink; stops where the evaluations are used up."""
-    reflected = _trial(simplex, 1.0)
-    value = _asymmetry_at(search, reflected[0], reflected[1])
-    if values[0] <= value < values[1]:
-        _replace_worst(simplex, values, reflected, value)
-        return
-    if search.counts[0] >= MOST_EVALUATIONS:
-        return
-    if value < values[0]:
-        expanded = _trial(simplex, 2.0)
-        value_expanded = _asymmetry_at(search, expanded[0], expanded[1])
-        if value_expanded < value:
-            _replace_worst(simplex, values, expanded, value_expanded)
-        else:
-            _replace_worst(simplex, values, reflected, value)
-        return
-    is_outside = value < values[2]
-    contracted = _trial(simplex, 0.5 if is_outside else -0.5)
-    value_contracted = _asymmetry_at(search, contracted[0], contracted[1])
-    if (value_contracted <= value) if is_outside else (value_contracted < values[2]):
-        _replace_worst(simplex, values, contracted, value_contracted)
-    else:
-        _shrink(search, simplex, values)
-
-
-@compiled
-def _shrink(search: _Search, simplex: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    """Halve the distance of all corners from the best one."""
-    for corner in range(1, 3):
-        for axis in range(2):
-            best = simplex[0, axis]
-            simplex[corner, axis] = best + 0.5 * (simplex[corner, axis] - best)
-        if search.counts[0] >= MOST_EVALUATIONS:
-            return
-        values[corner] = _asymmetry_at(search, simplex[corner, 0], simplex[corner, 1])
+def _less_sky(sums: TurnedSums, sky: SkyBox) -> float:
+    """Asymmetry from its sums, without what the sky adds."""
+    sky_difference = sums.area * sky.asymmetry if sky.is_known else 0.0
+    return (sums.difference - sky_difference) / sums.light

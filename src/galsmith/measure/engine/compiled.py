@@ -9,3 +9,6 @@ compiled_sum = numba.njit(
     cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
 """Decorator of plain sums, whose terms may be added in any order."""
+
+inlined = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+"""Decorator of small functions that are called for single pixels."""

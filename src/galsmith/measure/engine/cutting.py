@@ -13,7 +13,7 @@ CUTOUT_EXTENT = 2.5
 SMALLEST_HALF_SIDE_PIX = 24
 SHORTEST_SIDE_PIX = 2
 BAD_PIXEL_SIGMA = 10.0
-PAD_BEYOND_SIDE_PIX = 2
+BORDER_PIX = 1  # of zeros about the turned stamp: what lies farther out is never looked up
 
 
 @compiled
@@ -175,18 +175,15 @@ def _cut(raw: NDArray[np.float64], keep: NDArray[np.bool_], wanted: bool) -> NDA
 @compiled
 def _indices_of(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Give the flat indices of the pixels that are True, ascending."""
-    flat = mask.ravel()
+    height, width = mask.shape
+    result = np.empty(mask.size, dtype=np.int64)
     count = 0
-    for is_masked in flat:
-        if is_masked:
-            count += 1
-    result = np.empty(count, dtype=np.int64)
-    count = 0
-    for index in range(flat.size if result.size > 0 else 0):
-        if flat[index]:
-            result[count] = index
-            count += 1
-    return result
+    for y in range(height):
+        for x in range(width):
+            if mask[y, x]:
+                result[count] = y * width + x
+                count += 1
+    return result[:count].copy()
 
 
 @compiled
@@ -240,11 +237,15 @@ def _notice_galaxy(
     galaxy: NDArray[np.float64], segment: NDArray[np.bool_], noticed: NDArray[np.uint8]
 ) -> None:
     """Flag a galaxy that is masked away, or whose flux is not above zero (as NaN is not)."""
-    if not segment.any():
-        noticed[flags.ALL_MASKED] = 1
     total = 0.0
-    for flux in galaxy.flat:
-        total += flux
+    is_masked = True
+    for y in range(segment.shape[0]):
+        for x in range(segment.shape[1]):
+            if segment[y, x]:
+                is_masked = False
+                total += galaxy[y, x]
+    if is_masked:
+        noticed[flags.ALL_MASKED] = 1
     if not total > 0.0:
         noticed[flags.NONPOSITIVE_FLUX] = 1
 
@@ -317,7 +318,7 @@ def cut_stamp(
         _notice_galaxy(galaxy, segment, noticed)
     row_sums, row_abs_sums, row_valid = _row_sums(pixels, mask)
     x_peak, y_peak = _first_peak(galaxy)
-    pad = max(raw.shape) + PAD_BEYOND_SIDE_PIX
+    pad = min(BORDER_PIX, max(raw.shape))  # not the constant itself, which numba would make a type of its own
     return Stamp(
         pixels,
         raw,

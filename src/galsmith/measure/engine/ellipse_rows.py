@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.compiled import compiled, inlined
 
 RIGHT, LEFT = 1.0, -1.0
 # Up to this squared half chord (of a circle of radius 1) the series of the segment is exact to 1e-16.
-SERIES_REACH = 0.0144
+SERIES_REACH = 0.01
 
 
 class Ellipse(NamedTuple):
@@ -24,23 +24,37 @@ class Ellipse(NamedTuple):
 
     Attributes
     ----------
-    x, y : float
+    y : float
         Center, pixels.
+    offset : float
+        Column of the center: whole numbers are the pixels' left edges.
     reach_x, reach_y : float
-        Its greatest distances from the center along x and y, pixels.
+        Greatest distances X and Y from the center, pixels.
+    per_reach_x, per_reach_y : float
+        1 / X and 1 / Y.
     cosine, sine : float
         Of the skew: 0 and 1 where an axis lies along x.
     half_product : float
         Half the product of the semi-axes, square pixels.
     """
 
-    x: float
     y: float
+    offset: float
     reach_x: float
     reach_y: float
+    per_reach_x: float
+    per_reach_y: float
     cosine: float
     sine: float
     half_product: float
+
+
+class Point(NamedTuple):
+    """A point of the outline: its column `u`, and (y, s) on the circle, pixels from the center."""
+
+    u: float
+    y: float
+    s: float
 
 
 class RowSpan(NamedTuple):
@@ -64,8 +78,10 @@ def ellipse_of(x: float, y: float, a: float, b: float, theta: float) -> Ellipse:
     reach_x = math.sqrt(a * cosine * (a * cosine) + b * sine * (b * sine))
     reach_y = math.sqrt(a * sine * (a * sine) + b * cosine * (b * cosine))
     scale = 1.0 / (reach_x * reach_y)
-    skew_cosine = cosine * sine * (a - b) * (a + b) * scale
-    return Ellipse(x, y, reach_x, reach_y, skew_cosine, a * b * scale, 0.5 * a * b)
+    skew = cosine * sine * (a - b) * (a + b) * scale
+    return Ellipse(
+        y, x + 0.5, reach_x, reach_y, 1.0 / reach_x, 1.0 / reach_y, skew, a * b * scale, 0.5 * a * b
+    )
 
 
 @compiled
@@ -102,8 +118,12 @@ def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpa
     if not height > 0.0:
         return RowSpan(0, 0, 0, 0, 0.0)
     n_x = len(weights)
-    left_first, left_last = _side_columns(ellipse, LEFT, low, high, n_x)
-    right_first, right_last = _side_columns(ellipse, RIGHT, low, high, n_x)
+    s_low = math.sqrt(max((ellipse.reach_y - low) * (ellipse.reach_y + low), 0.0))
+    s_high = math.sqrt(max((ellipse.reach_y - high) * (ellipse.reach_y + high), 0.0))
+    left = _point(ellipse, low, -s_low), _point(ellipse, high, -s_high)
+    right = _point(ellipse, low, s_low), _point(ellipse, high, s_high)
+    left_first, left_last = _columns(ellipse, LEFT, left[0], left[1], n_x)
+    right_first, right_last = _columns(ellipse, RIGHT, right[0], right[1], n_x)
     begin, end = max(left_first, 0), min(right_last + 1, n_x)
     if begin >= end:
         return RowSpan(0, 0, 0, 0, 0.0)
@@ -114,136 +134,116 @@ def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpa
     for column in range(inner_end, end):
         weights[column] = 0.0
     if left_last >= 0:
-        _add_side(ellipse, LEFT, low, high, left_first, weights)
+        _add_side(ellipse, LEFT, left[0], left[1], left_first, weights)
     if right_first < n_x:
-        _add_side(ellipse, RIGHT, low, high, right_first, weights)
+        _add_side(ellipse, RIGHT, right[0], right[1], right_first, weights)
     return RowSpan(begin, inner_begin, inner_end, end, height)
 
 
-@compiled
-def _width_at(ellipse: Ellipse, y: float) -> float:
-    """Half the circle's width at height `y`, pixels of y."""
-    return math.sqrt(max((ellipse.reach_y - y) * (ellipse.reach_y + y), 0.0))
+@inlined
+def _point(ellipse: Ellipse, y: float, s: float) -> Point:
+    """Complete a point of the outline with its column."""
+    along = (ellipse.cosine * y + ellipse.sine * s) * ellipse.per_reach_y
+    return Point(along * ellipse.reach_x + ellipse.offset, y, s)
 
 
-@compiled
-def _column_at(ellipse: Ellipse, y: float, s: float) -> float:
-    """Column of a point of the outline: whole numbers are the pixels' left edges."""
-    x = (ellipse.reach_x / ellipse.reach_y) * (ellipse.cosine * y + ellipse.sine * s)
-    return x + (ellipse.x + 0.5)
+@inlined
+def _floor_within(value: float, high: int) -> int:
+    """Whole part of a column, kept between -1 and `high`."""
+    return math.floor(min(max(value, -1.0), float(high)))
 
 
-@compiled
-def _floor_within(value: float, low: float, high: float) -> int:
-    """Whole part of a number, kept within bounds."""
-    return math.floor(min(max(value, low), high))
-
-
-@compiled
-def _side_columns(ellipse: Ellipse, side: float, low: float, high: float, n_x: int) -> tuple[int, int]:
-    """First and last column that one side of the outline crosses in a row, within -1 to `n_x`."""
-    one = _column_at(ellipse, low, side * _width_at(ellipse, low))
-    other = _column_at(ellipse, high, side * _width_at(ellipse, high))
-    least, greatest = min(one, other), max(one, other)
+@inlined
+def _columns(ellipse: Ellipse, side: float, low: Point, high: Point, n_x: int) -> tuple[int, int]:
+    """First and last column that one side of the outline crosses between two heights, within -1 to `n_x`."""
+    least, greatest = min(low.u, high.u), max(low.u, high.u)
     turn = side * ellipse.cosine * ellipse.reach_y
-    if low < turn < high:
-        extreme = side * ellipse.reach_x + (ellipse.x + 0.5)
+    if low.y < turn < high.y:
+        extreme = side * ellipse.reach_x + ellipse.offset
         least, greatest = min(least, extreme), max(greatest, extreme)
-    return _floor_within(least, -1.0, float(n_x)), _floor_within(greatest, -1.0, float(n_x))
+    return _floor_within(least, n_x), _floor_within(greatest, n_x)
 
 
 @compiled
 def _add_side(
-    ellipse: Ellipse, side: float, low: float, high: float, first: int, weights: NDArray[np.float64]
+    ellipse: Ellipse, side: float, low: Point, high: Point, first: int, weights: NDArray[np.float64]
 ) -> None:
     """Add what lies left of one side of the outline (take it away for the left side)."""
-    turn = side * ellipse.cosine * ellipse.reach_y
-    s_low, s_high = side * _width_at(ellipse, low), side * _width_at(ellipse, high)
-    if low < turn < high:
-        s_turn = side * ellipse.sine * ellipse.reach_y
-        _add_piece(ellipse, side, -1.0, (low, s_low), (turn, s_turn), first, weights)
-        _add_piece(ellipse, side, 1.0, (turn, s_turn), (high, s_high), first, weights)
-    else:
-        half = 1.0 if turn <= low else -1.0
-        _add_piece(ellipse, side, half, (low, s_low), (high, s_high), first, weights)
+    y_turn = side * ellipse.cosine * ellipse.reach_y
+    if low.y < y_turn < high.y:
+        u_turn, s_turn = side * ellipse.reach_x + ellipse.offset, side * ellipse.sine * ellipse.reach_y
+        turn = Point(u_turn, y_turn, s_turn)
+        _add_piece(ellipse, side, -1.0, low, turn, first, weights)
+        low = turn
+    _add_piece(ellipse, side, 1.0 if y_turn <= low.y else -1.0, low, high, first, weights)
 
 
-@compiled
+@inlined
 def _add_piece(
     ellipse: Ellipse,
     side: float,
     half: float,
-    start: tuple[float, float],
-    stop: tuple[float, float],
+    start: Point,
+    stop: Point,
     first: int,
     weights: NDArray[np.float64],
 ) -> None:
     """Add what lies left of a piece of outline on which x only grows or only falls.
 
-    `half` is 1 above the turning point and -1 below it; `start` and `stop` are (y, s); columns from `first`
-    up to the piece have all of its height on their side.
+    `half` is 1 above the turning point and -1 below it; columns from `first` up to the piece have all of its
+    height on their side.
     """
     n_x = len(weights)
-    u, u_stop = _column_at(ellipse, start[0], start[1]), _column_at(ellipse, stop[0], stop[1])
-    if u > u_stop:
+    if start.u > stop.u:
         start, stop = stop, start
-        u, u_stop = u_stop, u
-    if u_stop < 0.0:
+    if stop.u < 0.0:
         return
-    y, s = start
-    column, last = _floor_within(u, 0.0, float(n_x)), _floor_within(u_stop, 0.0, float(n_x))
+    column, last = max(_floor_within(start.u, n_x), 0), _floor_within(stop.u, n_x)
     for passed in range(max(first, 0), column):
-        weights[passed] += side * abs(stop[0] - y)
-    if u < 0.0:
-        u = 0.0
-        y, s = _crossing(ellipse, u, half, start[0], stop[0])
+        weights[passed] += side * abs(stop.y - start.y)
+    here = start
+    if start.u < 0.0:
+        here = _crossing(ellipse, 0.0, half, start.y, stop.y)
     while column < n_x and column <= last:
-        u_next, y_next, s_next = u_stop, stop[0], stop[1]
+        there = stop
         if column < last:
-            u_next = column + 1.0
-            y_next, s_next = _crossing(ellipse, u_next, half, y, stop[0])
-        area = _area_left(ellipse, side, (u - column, y, s), (u_next - column, y_next, s_next))
-        weights[column] += side * (area + abs(stop[0] - y_next))
-        u, y, s = u_next, y_next, s_next
+            there = _crossing(ellipse, column + 1.0, half, here.y, stop.y)
+        weights[column] += side * (_area_left(ellipse, side, column, here, there) + abs(stop.y - there.y))
+        here = there
         column += 1
 
 
-@compiled
-def _crossing(ellipse: Ellipse, u: float, half: float, y_from: float, y_to: float) -> tuple[float, float]:
-    """Where the outline crosses a pixel's edge: (y, s), y not beyond the two given."""
-    along = min(max((u - (ellipse.x + 0.5)) / ellipse.reach_x, -1.0), 1.0)
+@inlined
+def _crossing(ellipse: Ellipse, u: float, half: float, y_from: float, y_to: float) -> Point:
+    """Where the outline crosses a pixel's edge, not beyond the two heights."""
+    along = min(max((u - ellipse.offset) * ellipse.per_reach_x, -1.0), 1.0)
     across = half * math.sqrt((1.0 - along) * (1.0 + along))
     y = ellipse.reach_y * (ellipse.cosine * along + ellipse.sine * across)
     s = ellipse.reach_y * (ellipse.sine * along - ellipse.cosine * across)
-    return min(max(y, min(y_from, y_to)), max(y_from, y_to)), s
+    return Point(u, min(max(y, min(y_from, y_to)), max(y_from, y_to)), s)
 
 
-@compiled
-def _area_left(
-    ellipse: Ellipse, side: float, one: tuple[float, float, float], other: tuple[float, float, float]
-) -> float:
-    """Area between a pixel's left edge and the outline; points are (distance from that edge, y, s)."""
-    dy, ds = other[1] - one[1], other[2] - one[2]
-    trapezoid = 0.5 * (one[0] + other[0]) * abs(dy)
-    scale = 1.0 / (ellipse.reach_y * ellipse.reach_y)
-    squared = 0.25 * (dy * dy + ds * ds) * scale
+@inlined
+def _area_left(ellipse: Ellipse, side: float, column: int, one: Point, other: Point) -> float:
+    """Area between a pixel's left edge and the outline."""
+    dy, ds = (other.y - one.y) * ellipse.per_reach_y, (other.s - one.s) * ellipse.per_reach_y
+    trapezoid = 0.5 * ((one.u - column) + (other.u - column)) * abs(other.y - one.y)
+    squared = 0.25 * (dy * dy + ds * ds)
     if squared < SERIES_REACH:
         return trapezoid + side * ellipse.half_product * _thin_segment(squared)
-    sum_y, sum_s = other[1] + one[1], other[2] + one[2]
-    half_chord = math.sqrt(squared)
-    half_sum = 0.5 * math.sqrt((sum_y * sum_y + sum_s * sum_s) * scale)
+    sum_y, sum_s = (other.y + one.y) * ellipse.per_reach_y, (other.s + one.s) * ellipse.per_reach_y
+    half_chord, half_sum = math.sqrt(squared), 0.5 * math.sqrt(sum_y * sum_y + sum_s * sum_s)
     segment = 2.0 * (math.atan2(half_chord, half_sum) - half_chord * half_sum)
     return trapezoid + side * ellipse.half_product * segment
 
 
-@compiled
-def _thin_segment(squared: float) -> float:
+@inlined
+def _thin_segment(h2: float) -> float:
     """Twice the area of a segment of the unit circle, from its squared half chord h^2.
 
     That is angle - sin(angle) = 2 (asin(h) - h sqrt(1 - h^2)), the integral of 4 h^2 / sqrt(1 - h^2).
     """
-    series = 429 / 8704 + squared * (6435 / 155648)
-    series = 63 / 832 + squared * (77 / 1280 + squared * series)
-    series = 5 / 36 + squared * (35 / 352 + squared * series)
-    series = 2 / 5 + squared * (3 / 14 + squared * series)
-    return squared * math.sqrt(squared) * (4 / 3 + squared * series)
+    h4 = h2 * h2
+    low = (4 / 3 + h2 * (2 / 5)) + h4 * (3 / 14 + h2 * (5 / 36))
+    high = (35 / 352 + h2 * (63 / 832)) + h4 * (77 / 1280 + h2 * (429 / 8704))
+    return h2 * math.sqrt(h2) * (low + h4 * h4 * high)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import ellipse_sum, ellipse_sum_and_area
+from galsmith.measure.engine.apertures import ellipse_sum, ellipse_sum_and_area, ring_sum_and_area
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.flags import (
     LIGHT_RADIUS_UNDEFINED,
@@ -27,7 +27,10 @@ PETROSIAN_ETA = 0.2  # Lotz, Primack & Madau (2004), equation 4
 ANNULUS_WIDTH_PIX = 1.0
 N_SCANNED = 100
 ROOT_TOLERANCE_PIX = 1e-6
-SMALLEST_RING_AREA = 1e-8  # below it, a ring's area is rounding
+# A ring that all but leaves the stamp is summed pixel by pixel; below the smallest area it has left.
+SMALL_RING_AREA = 1e-4
+SMALLEST_RING_AREA = 1e-13
+CORNER_TOLERANCE_PIX = 1e-5
 
 
 @compiled
@@ -74,8 +77,11 @@ def petrosian_ratio(
     flux_outer, area_outer = ellipse_sum_and_area(stamp, x, y, outer, outer / elongation, theta)
     flux_inner, area_inner = ellipse_sum_and_area(stamp, x, y, inner, inner / elongation, theta)
     flux, area = ellipse_sum_and_area(stamp, x, y, radius, radius / elongation, theta)
-    ring_area = area_outer - area_inner
-    ring_mean = abs((flux_outer - flux_inner) / ring_area) if ring_area > SMALLEST_RING_AREA else 0.0
+    ring_flux, ring_area = flux_outer - flux_inner, area_outer - area_inner
+    if ring_area < SMALL_RING_AREA:
+        axes = (outer, outer / elongation, inner, inner / elongation)
+        ring_flux, ring_area = ring_sum_and_area(stamp, x, y, axes, theta)
+    ring_mean = abs(ring_flux / ring_area) if ring_area > SMALLEST_RING_AREA else 0.0
     mean = abs(flux / area) if area != 0.0 else 0.0
     if mean == 0.0:
         noticed[PETROSIAN_ZERO_FLUX] = 1
@@ -138,7 +144,7 @@ def petrosian_radius(
 def is_beyond_stamp(
     stamp: Stamp, x: float, y: float, elongation: float, theta: float, r_petro: float
 ) -> bool:
-    """Whether the ring at a Petrosian radius has no pixel: the radius is then a matter of rounding.
+    """Whether the ring at a Petrosian radius has no pixel: the radius is then that of the farthest corner.
 
     Parameters
     ----------
@@ -164,7 +170,7 @@ def is_beyond_stamp(
         dy = (n_y - 0.5 if corner // 2 else -0.5) - y
         along, across = dx * cosine + dy * sine, (dy * cosine - dx * sine) * elongation
         farthest = max(farthest, math.hypot(along, across))
-    return r_petro - 0.5 * ANNULUS_WIDTH_PIX >= farthest
+    return r_petro - 0.5 * ANNULUS_WIDTH_PIX >= farthest - CORNER_TOLERANCE_PIX
 
 
 @compiled

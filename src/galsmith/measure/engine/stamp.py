@@ -34,7 +34,7 @@ class Stamp(NamedTuple):
     turned : ndarray [y + 2 pad, x + 2 pad], float64
         `pixels` turned by 180 degrees, in a border of zeros `pad` wide.
     pad : int
-        Width of that border: the longer side plus 2.
+        Width of that border, at least 1.
     x_min, y_min : int
         The stamp's first column and row in the image.
     x_peak, y_peak : int

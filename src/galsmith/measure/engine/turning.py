@@ -14,6 +14,9 @@ from galsmith.measure.engine.compiled import compiled, compiled_sum
 from galsmith.measure.engine.ellipse_rows import RowSpan, ellipse_of, fill_row, row_range
 from galsmith.measure.engine.stamp import Stamp
 
+ABSOLUTE, SQUARED = 1.0, 2.0  # no integers: numba would compile the sums anew for each
+NARROWEST_BORDER_PIX = 1  # of zeros about a turned image
+
 
 class HalfTurn(NamedTuple):
     """A turn of a stamp by 180 degrees.
@@ -61,26 +64,15 @@ class TurnedSums(NamedTuple):
 
 
 @compiled
-def turned_in_border(image: NDArray[np.float64], pad: int) -> NDArray[np.float64]:
-    """Turn an image by 180 degrees and put a border of zeros around it, `pad` wide: [y + 2 pad, x + 2 pad]."""
-    n_y, n_x = image.shape
-    turned = np.zeros((n_y + 2 * pad, n_x + 2 * pad))
-    for y in range(n_y):
-        for x in range(n_x):
-            turned[pad + y, pad + x] = image[n_y - 1 - y, n_x - 1 - x]
-    return turned
-
-
-@compiled
 def least_if_positive(pixels: NDArray[np.float64]) -> float:
     """Find an image's least pixel if all are above 0; minus infinity if not."""
     least = np.inf
     n_y, n_x = pixels.shape
     for y in range(n_y):
         for x in range(n_x):
-            if not pixels[y, x] > 0.0:
-                return -np.inf
             least = min(least, pixels[y, x])
+        if not least > 0.0:
+            return -np.inf
     return least
 
 
@@ -102,51 +94,64 @@ def half_turn(stamp: Stamp, x: float, y: float, least: float) -> HalfTurn:
 
 
 @compiled
-def turned_sums(
-    stamp: Stamp, turn: HalfTurn, axes: tuple[float, float], theta: float, is_squared: bool
-) -> TurnedSums:
+def turned_sums(stamp: Stamp, turn: HalfTurn, a: float, b: float, theta: float, power: float) -> TurnedSums:
     """Sum up how an image differs from its turned self within an ellipse about the point of the turn.
 
     Parameters
     ----------
     stamp : Stamp
-        The galaxy.
+        The galaxy; the border of its `turned` is at least one pixel wide.
     turn : HalfTurn
         As `half_turn` gives it.
-    axes : tuple of float
+    a, b : float
         Semi-axes, pixels, above 0.
     theta : float
         Angle of the first axis, radians counter-clockwise from +x.
-    is_squared : bool
-        Whether squares are summed instead of absolute values.
+    power : float
+        `ABSOLUTE` or `SQUARED`.
 
     Returns
     -------
     TurnedSums
         Within the stamp.
     """
-    n_y, n_x = stamp.pixels.shape
-    weights = np.empty(n_x)
-    ellipse = ellipse_of(turn.x, turn.y, axes[0], axes[1], theta)
-    first, last = row_range(ellipse, n_y)
+    pixels, turned, row_sums = stamp.pixels, stamp.turned, stamp.row_abs_sums
+    is_masked = len(stamp.masked) > 0
+    weights = np.empty(pixels.shape[1])
+    ellipse = ellipse_of(turn.x, turn.y, a, b, theta)
+    first, last = row_range(ellipse, pixels.shape[0])
     difference, light, area = 0.0, 0.0, 0.0
     for row in range(first, last):
         span = fill_row(ellipse, row, weights)
-        if is_squared or _meets_mask(stamp, turn, row, span):
+        if power != ABSOLUTE or (is_masked and _meets_mask(stamp, turn, row, span)):
             _spell_out(stamp, turn, row, span, weights)
             span = RowSpan(span.begin, span.end, span.end, span.end, 0.0)
-        inner_begin, inner_end = span.inner_begin, span.inner_end
-        if inner_end > inner_begin:
-            difference += span.height * _row_difference(stamp, turn, row, inner_begin, inner_end)
-            light += span.height * (stamp.row_abs_sums[row, inner_end] - stamp.row_abs_sums[row, inner_begin])
-            area += span.height * (inner_end - inner_begin)
-        for begin, end in ((span.begin, inner_begin), (inner_end, span.end)):
-            if end > begin:
-                part = _weighted_sums(stamp, turn, row, begin, end, weights, is_squared)
-                difference += part.difference
-                light += part.light
-                area += part.area
+        covered = _covered(turn, turned, row, span)
+        inner = span.inner_begin, span.inner_end
+        if inner[0] < inner[1]:
+            within = max(inner[0], covered[0]), min(inner[1], covered[1])
+            inner_light = row_sums[row, inner[1]] - row_sums[row, inner[0]]
+            inner_difference = inner_light
+            if within[0] < within[1]:
+                inner_difference -= row_sums[row, within[1]] - row_sums[row, within[0]]
+                inner_difference += _row_difference(pixels, turned, turn, row, within)
+            difference += span.height * inner_difference
+            light += span.height * inner_light
+            area += span.height * (inner[1] - inner[0])
+        for part in ((span.begin, inner[0]), (inner[1], span.end)):
+            sums = _weighted_sums(pixels, turned, turn, row, part, covered, weights, power)
+            difference, light, area = difference + sums[0], light + sums[1], area + sums[2]
     return TurnedSums(difference, light, area)
+
+
+@compiled
+def _covered(turn: HalfTurn, turned: NDArray[np.float64], row: int, span: RowSpan) -> tuple[int, int]:
+    """First column of a span to which the turned image reaches, and the one after the last."""
+    turned_row = row + turn.row
+    if turned_row < 0 or turned_row + 1 >= turned.shape[0]:
+        return span.begin, span.begin
+    begin = min(max(span.begin, -turn.column), span.end)
+    return begin, max(min(span.end, turned.shape[1] - 1 - turn.column), begin)
 
 
 @compiled
@@ -173,57 +178,66 @@ def _spell_out(stamp: Stamp, turn: HalfTurn, row: int, span: RowSpan, weights: N
         weights[column] = span.height
     if len(stamp.masked) == 0:
         return
-    for column in range(span.begin, span.end):
-        if stamp.mask[row, column]:
-            weights[column] = 0.0
+    here, own = weights[span.begin : span.end], stamp.mask[row, span.begin : span.end]
+    for k in range(len(here)):
+        here[k] *= 1.0 - own[k]
     mirror_row = turn.mirror_y - row
-    if 0 <= mirror_row < n_y:
-        begin, end = max(span.begin, turn.mirror_x - n_x + 1), min(span.end, turn.mirror_x + 1)
-        for column in range(begin, end):
-            if stamp.mask[mirror_row, turn.mirror_x - column]:
-                weights[column] = 0.0
+    begin, end = max(span.begin, turn.mirror_x - n_x + 1), min(span.end, turn.mirror_x + 1)
+    if 0 <= mirror_row < n_y and begin < end:
+        there = weights[begin:end]
+        partner = stamp.mask[mirror_row, turn.mirror_x - end + 1 : turn.mirror_x - begin + 1]
+        for k in range(len(there)):
+            there[k] *= 1.0 - partner[len(there) - 1 - k]
 
 
 @compiled_sum
-def _row_difference(stamp: Stamp, turn: HalfTurn, row: int, begin: int, end: int) -> float:
+def _row_difference(
+    pixels: NDArray[np.float64],
+    turned: NDArray[np.float64],
+    turn: HalfTurn,
+    row: int,
+    within: tuple[int, int],
+) -> float:
     """Sum of |turned - plain| over a part of a row."""
     one, right, down, both = turn.weights
-    start, stop = begin + turn.column, end + turn.column + 1
-    upper = stamp.turned[row + turn.row, start:stop]
-    lower = stamp.turned[row + turn.row + 1, start:stop]
-    plain = stamp.pixels[row, begin:end]
-    lowest = turn.lowest
+    begin, end = within[0] + turn.column, within[1] + turn.column + 1
+    upper, lower = turned[row + turn.row, begin:end], turned[row + turn.row + 1, begin:end]
+    plain, lowest = pixels[row, within[0] : within[1]], turn.lowest
     total = 0.0
     for k in range(len(plain)):
-        turned = one * upper[k] + right * upper[k + 1] + down * lower[k] + both * lower[k + 1]
-        total += abs(max(turned, lowest) - plain[k])
+        value = one * upper[k] + right * upper[k + 1] + down * lower[k] + both * lower[k + 1]
+        total += abs(max(value, lowest) - plain[k])
     return total
 
 
 @compiled_sum
 def _weighted_sums(
-    stamp: Stamp,
+    pixels: NDArray[np.float64],
+    turned: NDArray[np.float64],
     turn: HalfTurn,
     row: int,
-    begin: int,
-    end: int,
+    part: tuple[int, int],
+    covered: tuple[int, int],
     weights: NDArray[np.float64],
-    is_squared: bool,
-) -> TurnedSums:
-    """Sum up a part of a row with a weight for each pixel."""
+    power: float,
+) -> tuple[float, float, float]:
+    """Sum up a part of a row with a weight for each pixel: difference, light and area."""
     one, right, down, both = turn.weights
+    lowest, difference, light, area = turn.lowest, 0.0, 0.0, 0.0
+    for column in range(part[0], part[1]):
+        flux = abs(pixels[row, column]) if power == ABSOLUTE else pixels[row, column] * pixels[row, column]
+        light += weights[column] * flux
+        area += weights[column]
+        if column < covered[0] or column >= covered[1]:
+            difference += weights[column] * flux
+    begin, end = max(part[0], covered[0]), min(part[1], covered[1])
+    if begin >= end:
+        return difference, light, area
     start, stop = begin + turn.column, end + turn.column + 1
-    upper = stamp.turned[row + turn.row, start:stop]
-    lower = stamp.turned[row + turn.row + 1, start:stop]
-    plain = stamp.pixels[row, begin:end]
-    share = weights[begin:end]
-    difference, light, area = 0.0, 0.0, 0.0
+    upper, lower = turned[row + turn.row, start:stop], turned[row + turn.row + 1, start:stop]
+    plain, share = pixels[row, begin:end], weights[begin:end]
     for k in range(len(plain)):
-        turned = one * upper[k] + right * upper[k + 1] + down * lower[k] + both * lower[k + 1]
-        step, flux = abs(max(turned, turn.lowest) - plain[k]), abs(plain[k])
-        if is_squared:
-            step, flux = step * step, flux * flux
-        difference += share[k] * step
-        light += share[k] * flux
-        area += share[k]
-    return TurnedSums(difference, light, area)
+        value = one * upper[k] + right * upper[k + 1] + down * lower[k] + both * lower[k + 1]
+        step = abs(max(value, lowest) - plain[k])
+        difference += share[k] * (step if power == ABSOLUTE else step * step)
+    return difference, light, area
