@@ -3,14 +3,22 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
-
 from galsmith.errors import SettingsError
 from galsmith.images import image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure, statmorph_engine
-from galsmith.measure.galaxies import measured_columns, rows_of
-from galsmith.measure.statmorph_engine import MORPHOLOGY_COLUMNS, measure_morphology
+from galsmith.measure.engine.columns import columns_of
+from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, rows_of
 from galsmith.seeds import random_stream
+
+MORPHOLOGY_COLUMNS = columns_of(sersic=True, double_sersic=False)
+
+
+@pytest.fixture(params=list(MORPHOLOGY_ENGINES))
+def measure_morphology(request):
+    """The function of each engine."""
+    if request.param == "statmorph":
+        pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
+    return MORPHOLOGY_ENGINES[request.param]
 
 
 def _noise(size):
@@ -62,7 +70,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_never_an_error_and_every_loss_is_named(bad_stamps, name):
+def test_never_an_error_and_every_loss_is_named(bad_stamps, name, measure_morphology):
     measured = measure_morphology(bad_stamps[name], MeasureSettings())
     assert set(measured.values) == set(MORPHOLOGY_COLUMNS)
     assert -99.0 not in measured.values.values()
@@ -75,7 +83,7 @@ def test_never_an_error_and_every_loss_is_named(bad_stamps, name):
         assert set(MORPHOLOGY_COLUMNS) - {"flux_frame"} <= set(lost)
 
 
-def test_pixels_that_are_not_finite_are_left_out_and_named(bad_stamps, sersic):
+def test_pixels_that_are_not_finite_are_left_out_and_named(bad_stamps, measure_morphology):
     for name in ("nan patch", "infinite"):
         measured = measure_morphology(bad_stamps[name], MeasureSettings())
         assert "not_finite_pixels" in measured.flags
@@ -87,8 +95,9 @@ def test_an_error_of_the_engine_is_a_row_of_nan_with_its_text(monkeypatch, sersi
     def fail(*arguments, **settings):
         raise AssertionError("Root not found within range.")
 
+    pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
     monkeypatch.setattr("galsmith.measure.lean_statmorph.LeanSourceMorphology", fail)
-    measured = measure_morphology(sersic(48, r_eff=4.0, n=1.0), MeasureSettings())
+    measured = statmorph_engine.measure_morphology(sersic(48, r_eff=4.0, n=1.0), MeasureSettings())
     assert measured.flag == 4
     assert measured.flags == ["engine_error"]
     assert measured.message == "AssertionError: Root not found within range."
@@ -100,8 +109,9 @@ def test_power_of_nothing_is_nan_and_named(bad_stamps):
         np.asarray(bad_stamps[name], dtype=np.float32)[None] for name in ("zero", "nan patch", "tiny", "edge")
     ]
     settings = MeasureSettings(quantities=("power",), band="r")
-    rows = rows_of(images, settings, ["r"])
-    assert set(rows) == {*measured_columns(settings, ["r"]), "flag", "flags", "message"}
+    rows = rows_of(images, settings, ["r"], engine="galsmith")
+    modes = {f"power_{binning}_{mode:02d}" for binning in ("wavelength", "rings") for mode in range(15)}
+    assert set(rows) == {*modes, "flag", "flags", "message"}
     assert rows["flags"].tolist() == [
         "no_power_wavelength,no_power_rings",
         "not_finite_pixels",

@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
-
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.images import image_set_from_arrays
-from galsmith.measure import MeasureSettings, measure, read_measurements
+from galsmith.measure import MeasureSettings, chunks, measure, read_measurements
 from galsmith.measure.chunks import ImageChunk
 
 POWER = MeasureSettings(quantities=("power",))
@@ -26,6 +24,13 @@ def _assert_same_table(one, other):
     assert one.meta["content_hash"] == other.meta["content_hash"]
     for name in one.colnames:
         np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(other[name]), err_msg=name)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(request, monkeypatch):
+    """Chunks of 16, so that 36 galaxies make three."""
+    if "slow" not in request.keywords:
+        monkeypatch.setitem(chunks.GALAXIES_PER_CHUNK, "galsmith", 16)
 
 
 @pytest.fixture(scope="module")
@@ -75,16 +80,29 @@ def test_an_unfinished_run_of_other_settings_is_refused_and_can_be_replaced(stor
     assert not (tmp_path / "table.parquet.partial").exists()
 
 
-@pytest.mark.slow
-def test_processes_give_the_table_of_one(store, noisy_set, undisturbed, tmp_path):
-    _assert_same_table(measure(store.path, tmp_path / "two.parquet", workers=2), undisturbed)
-    in_memory = measure(noisy_set, tmp_path / "memory.parquet", workers=2)
+@pytest.mark.parametrize("workers", [2, 5])
+def test_threads_give_the_table_of_one(store, noisy_set, undisturbed, tmp_path, workers):
+    _assert_same_table(measure(store.path, tmp_path / "store.parquet", workers=workers), undisturbed)
+    in_memory = measure(noisy_set, tmp_path / "memory.parquet", workers=workers)
     for name in undisturbed.colnames:
         np.testing.assert_array_equal(np.asarray(in_memory[name]), np.asarray(undisturbed[name]))
 
 
 @pytest.mark.slow
-def test_a_killed_run_loses_no_finished_chunk(store, undisturbed, tmp_path):
+def test_processes_of_the_oracle_give_the_table_of_one(store, noisy_set, tmp_path):
+    pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
+    one = measure(store.path, tmp_path / "one.parquet", engine="statmorph")
+    _assert_same_table(measure(store.path, tmp_path / "two.parquet", engine="statmorph", workers=2), one)
+    in_memory = measure(noisy_set, tmp_path / "memory.parquet", engine="statmorph", workers=2)
+    for name in one.colnames:
+        np.testing.assert_array_equal(np.asarray(in_memory[name]), np.asarray(one[name]))
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_finished_chunk(noisy_stamps, tmp_path):
+    images = image_set_from_arrays(noisy_stamps * 100, bands=["r"], flux_unit="nJy")
+    store = write_store(tmp_path / "store", images)
+    undisturbed = measure(store, tmp_path / "undisturbed.parquet")
     output = tmp_path / "table.parquet"
     command = f"from galsmith.measure import measure; measure({store.path!r}, {str(output)!r})"
     process = subprocess.Popen([sys.executable, "-c", command])
@@ -99,7 +117,7 @@ def test_a_killed_run_loses_no_finished_chunk(store, undisturbed, tmp_path):
     written = first.stat().st_mtime_ns
     events = []
     table = measure(store.path, output, progress=lambda event: events.append((event.done, first.exists())))
-    assert events[0][0] >= 16
+    assert 128 <= events[0][0] < 600
     assert written < output.stat().st_mtime_ns
     _assert_same_table(table, undisturbed)
 
@@ -142,6 +160,31 @@ def test_several_bands_have_a_spectrum_each_and_morphology_of_one(noisy_stamps, 
         measure(cube, tmp_path / "no.parquet", settings=MeasureSettings(band="G"))
 
 
+def test_all_bands_have_a_row_each(noisy_stamps, tmp_path):
+    images = [np.stack([stamp, 2 * stamp]) for stamp in noisy_stamps[:3]]
+    cube = image_set_from_arrays(images, bands=["g", "r"], flux_unit="nJy")
+    table = measure(cube, tmp_path / "all.parquet", settings=MeasureSettings(band="all"))
+    assert table["band"].tolist() == ["g", "r"] * 3
+    assert table["object_id"].tolist() == [f"{k:08d}" for k in (0, 0, 1, 1, 2, 2)]
+    assert (table.meta["n_measured"], table.meta["band"]) == (3, "all")
+    assert "power_rings_05" in table.colnames
+    for place, band in enumerate(("g", "r")):
+        one = measure(cube, tmp_path / f"{band}.parquet", settings=MeasureSettings(band=band))
+        for name in ("gini", "r_half_pix", "sersic_index", "flux"):
+            np.testing.assert_array_equal(table[name][place::2], one[name])
+        np.testing.assert_array_equal(table["power_rings_05"][place::2], one[f"power_rings_05_{band}"])
+
+
+def test_large_images_make_small_chunks(noisy_stamps):
+    def chunk_size(side, engine):
+        images = image_set_from_arrays([np.zeros((side, side))], bands=["r"], flux_unit="nJy")
+        return chunks.chunk_size_for(images, ("morphology",), engine=engine)
+
+    assert (chunk_size(56, "galsmith"), chunk_size(56, "statmorph")) == (16, 16)
+    assert chunk_size(4096, "galsmith") == 1
+    assert chunk_size(2000, "galsmith") == 4
+
+
 def test_pictures_lose_their_sky_and_other_images_keep_it(noisy_stamps, tmp_path):
     lifted = [noisy_stamps[0] + 50]
     for unit, subtracted in (("display", True), ("electron / s", False)):
@@ -174,6 +217,11 @@ def test_a_chunk_travels_with_its_own_images_or_with_the_name_of_its_store(noisy
     [
         ({"limit": 0}, SettingsError, "limit is 0; wanted 1 or more"),
         ({"engine": "statmorf"}, SettingsError, "did you mean 'statmorph'"),
+        (
+            {"engine": "statmorph", "settings": MeasureSettings(segmentation="survey")},
+            SettingsError,
+            "set sky to 'box', or take engine 'galsmith'",
+        ),
         ({"workers": 0}, SettingsError, "workers is 0"),
     ],
 )

@@ -1,7 +1,8 @@
-"""One row a galaxy: morphology by statmorph, power spectra, flags, and a table that says what made it."""
+"""One row a galaxy: morphology by a compiled engine, power spectra, flags, and a table that says what made it."""
 
 from galsmith.measure.measure import measure
 from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.morphology import morphology
 from galsmith.measure.power_spectrum import average_spectrum_db, log_power_rings, log_power_wavelength
 from galsmith.measure.properties import PROPERTIES, property_of_column
 from galsmith.measure.properties_page import properties_markdown
@@ -17,6 +18,7 @@ __all__ = [
     "log_power_rings",
     "log_power_wavelength",
     "measure",
+    "morphology",
     "properties_markdown",
     "property_of_column",
     "read_measurements",

@@ -1,6 +1,7 @@
 """Measuring chunk by chunk, so that a killed run goes on where it stopped."""
 
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,9 +21,14 @@ from galsmith.images import ImageSet
 from galsmith.measure.galaxies import rows_of
 from galsmith.measure.measure_settings import MeasureSettings
 
-GALAXIES_PER_CHUNK = 16
+# A killed run loses at most a chunk, about a second of work of one core; writing it takes some milliseconds.
+GALAXIES_PER_CHUNK = {"galsmith": 128, "statmorph": 16}
 GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY = 256
+PIXELS_PER_CHUNK = 16_000_000
 MARK_FILE = "settings.json"
+
+
+_READING = threading.Lock()  # the files of a store are not for several threads at once
 
 
 @dataclass
@@ -51,8 +57,9 @@ class ImageChunk:
         """Read the images, [band, y, x] each."""
         if self.pixels is not None:
             return self.pixels
-        images = _opened(self.store) if self.images is None else self.images
-        return images.pixels.read(np.arange(self.start, self.stop))
+        with _READING:
+            images = _opened(self.store) if self.images is None else self.images
+            return images.pixels.read(np.arange(self.start, self.stop))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the set behind; sent one task at a time, so that memory holds few images."""
@@ -68,6 +75,7 @@ class ChunkTask:
     file: Path
     settings: MeasureSettings
     bands: tuple[str, ...]
+    engine: str
 
 
 class PartialTable:
@@ -142,7 +150,7 @@ class PartialTable:
 
 
 def chunk_tasks(
-    partial: PartialTable, images: ImageSet, settings: MeasureSettings
+    partial: PartialTable, images: ImageSet, settings: MeasureSettings, *, engine: str
 ) -> tuple[list[ChunkTask], int]:
     """Tasks that are left, and how many images are measured already."""
     whole_store = images.path if isinstance(images.pixels, StorePixels) else ""
@@ -153,21 +161,26 @@ def chunk_tasks(
             n_done += stop - start
             continue
         chunk = ImageChunk(start, stop, images, store=whole_store)
-        tasks.append(ChunkTask(chunk, partial.file(number), settings, images.bands))
+        tasks.append(ChunkTask(chunk, partial.file(number), settings, images.bands, engine))
     return tasks, n_done
 
 
 def measure_chunk(task: ChunkTask) -> int:
     """Measure one chunk, write its file and return how many galaxies it has."""
-    columns = rows_of(task.chunk.read(), task.settings, task.bands)
+    images = task.chunk.read()
+    columns = rows_of(images, task.settings, task.bands, engine=task.engine)
     with written_atomically(task.file) as temporary:
         pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
-    return len(columns["flag"])
+    return len(images)
 
 
-def chunk_size_for(quantities: Sequence[str]) -> int:
-    """Galaxies a chunk: few where each takes long, so that a killed run loses little."""
-    return GALAXIES_PER_CHUNK if "morphology" in quantities else GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY
+def chunk_size_for(images: ImageSet, quantities: Sequence[str], *, engine: str) -> int:
+    """Galaxies a chunk: few where each takes long, so that a killed run loses little, or where each is large."""
+    wanted = GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY
+    if "morphology" in quantities:
+        wanted = GALAXIES_PER_CHUNK[engine]
+    pixels = float(np.mean(np.prod(images.shapes, axis=1))) * len(images.bands)
+    return int(np.clip(PIXELS_PER_CHUNK / max(pixels, 1.0), 1, wanted))
 
 
 @lru_cache(maxsize=2)

@@ -1,78 +1,67 @@
 """From a chunk of images to rows of values and flags: the work of one task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure import compiled_engine, statmorph_engine
+from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
+from galsmith.measure.measured import Measured, columns_of_rows
 from galsmith.measure.power_spectrum import log_power_rings, log_power_wavelength
 from galsmith.measure.properties import N_POWER_MODES
-from galsmith.measure.statmorph_engine import MORPHOLOGY_COLUMNS, Measured, measure_morphology
 
 BINNINGS = {"wavelength": log_power_wavelength, "rings": log_power_rings}
+MORPHOLOGY_ENGINES: dict[str, Callable[[NDArray[Any], MeasureSettings], Measured]] = {
+    "galsmith": compiled_engine.measure_morphology,
+    "statmorph": statmorph_engine.measure_morphology,
+}
 
 
-def measured_columns(settings: MeasureSettings, bands: Sequence[str]) -> tuple[str, ...]:
-    """Names of the columns of values, in order; power modes carry their band where there are several."""
-    columns: list[str] = []
-    if "morphology" in settings.quantities:
-        columns += MORPHOLOGY_COLUMNS
-    if "power" in settings.quantities:
-        for band in bands:
-            suffix = f"_{band}" if len(bands) > 1 else ""
-            columns += [
-                f"power_{binning}_{mode:02d}{suffix}" for binning in BINNINGS for mode in range(N_POWER_MODES)
-            ]
-    return tuple(columns)
-
-
-def measure_galaxy(image: NDArray[np.float32], settings: MeasureSettings, bands: Sequence[str]) -> Measured:
-    """Measure one galaxy in all that the settings name.
+def rows_of(
+    images: Sequence[NDArray[np.float32]], settings: MeasureSettings, bands: Sequence[str], *, engine: str
+) -> dict[str, NDArray[Any]]:
+    """Measure several galaxies, one after another.
 
     Parameters
     ----------
-    image : ndarray [band, y, x], float32
+    images : sequence of ndarray [band, y, x], float32
         Flux per pixel.
     settings : MeasureSettings
         As `resolved_settings` gave them.
     bands : sequence of str
         Names of the first axis.
+    engine : str
+        A key of `MORPHOLOGY_ENGINES`.
 
     Returns
     -------
-    Measured
-        One value for each of `measured_columns`; NaN and a flag for what could not be measured.
+    dict of column to ndarray [row]
+        float64 values, int32 flags, and the texts ``flags`` and ``message``; one row an image, or one an
+        image and band where the setting `band` is ``"all"``, the bands of an image together.
     """
+    rows: list[Measured] = []
+    for image in images:
+        if settings.band == ALL_BANDS:
+            rows += [_measured(band[np.newaxis], settings, [""], 0, engine=engine) for band in image]
+        else:
+            place = list(bands).index(str(settings.band))
+            rows.append(_measured(image, settings, bands, place, engine=engine))
+    return columns_of_rows(rows)
+
+
+def _measured(
+    image: NDArray[np.float32], settings: MeasureSettings, bands: Sequence[str], place: int, *, engine: str
+) -> Measured:
+    """Measure the morphology of one band and the power of all; columns name a band where there are several."""
     result = Measured()
     if "morphology" in settings.quantities:
-        result = measure_morphology(image[list(bands).index(str(settings.band))], settings)
+        result = MORPHOLOGY_ENGINES[engine](image[place], settings)
     if "power" in settings.quantities:
         for band, stamp in zip(bands, image, strict=True):
             _add_power(result, stamp, suffix=f"_{band}" if len(bands) > 1 else "")
     return result
-
-
-def rows_of(
-    images: Sequence[NDArray[np.float32]], settings: MeasureSettings, bands: Sequence[str]
-) -> dict[str, NDArray[Any]]:
-    """Measure several galaxies, one after another.
-
-    Returns
-    -------
-    dict of column to ndarray [galaxy]
-        float64 values, ``flag`` int32, and the texts ``flags`` and ``message``.
-    """
-    measured = [measure_galaxy(image, settings, bands) for image in images]
-    columns: dict[str, NDArray[Any]] = {
-        name: np.array([galaxy.values[name] for galaxy in measured], dtype=np.float64)
-        for name in measured_columns(settings, bands)
-    }
-    columns["flag"] = np.array([galaxy.flag for galaxy in measured], dtype=np.int32)
-    columns["flags"] = np.array([",".join(galaxy.flags) for galaxy in measured], dtype=object)
-    columns["message"] = np.array([galaxy.message for galaxy in measured], dtype=object)
-    return columns
 
 
 def _add_power(result: Measured, stamp: NDArray[np.float32], *, suffix: str) -> None:

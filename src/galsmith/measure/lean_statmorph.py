@@ -1,8 +1,8 @@
 """statmorph's own measurement with the same values, several times faster: import it only where it is used.
 
 A private copy of the module `statmorph.statmorph` is given apertures that keep their weights and a half
-turn that skips what it need not do; statmorph itself, as others import it, is left as it is. Of the
-quantities only those of `WANTED` are computed. Rodriguez-Gomez et al. (2019), BSD-3-Clause.
+turn that skips what it need not do; statmorph itself, as others import it, is left as it is.
+Rodriguez-Gomez et al. (2019), BSD-3-Clause.
 """
 
 import importlib.util
@@ -22,45 +22,6 @@ from scipy import ndimage
 
 from galsmith.measure import apertures
 from galsmith.measure.ellipse_overlap import ellipse_overlap_grid
-
-# Everything but: multimode, intensity and deviation (up to 60 % of the time), shape, outer and squared
-# asymmetry, and the fit's chi2, AIC and BIC. Their own failures do not count in the flag.
-WANTED = (
-    "xc_centroid",
-    "yc_centroid",
-    "ellipticity_centroid",
-    "elongation_centroid",
-    "orientation_centroid",
-    "xc_asymmetry",
-    "yc_asymmetry",
-    "flux_circ",
-    "flux_ellip",
-    "rpetro_circ",
-    "rpetro_ellip",
-    "rmax_circ",
-    "rmax_ellip",
-    "rhalf_circ",
-    "rhalf_ellip",
-    "r20",
-    "r50",
-    "r80",
-    "gini",
-    "m20",
-    "gini_m20_bulge",
-    "gini_m20_merger",
-    "sn_per_pixel",
-    "concentration",
-    "asymmetry",
-    "smoothness",
-    "sersic_amplitude",
-    "sersic_rhalf",
-    "sersic_n",
-    "sersic_ellip",
-    "sersic_theta",
-    "sky_mean",
-    "sky_median",
-    "sky_sigma",
-)
 
 _TRANSFORM: Any = skimage.transform  # its functions carry no types
 
@@ -191,11 +152,7 @@ _STATMORPH = _private_statmorph()
 
 
 class LeanSourceMorphology(_STATMORPH.SourceMorphology):  # type: ignore[name-defined]  # a class found at run time
-    """`statmorph.SourceMorphology` that computes `WANTED` only; takes the same arguments."""
-
-    def _calculate_morphology(self) -> None:
-        for name in WANTED:
-            self[name]
+    """`statmorph.SourceMorphology` with faster parts; takes the same arguments."""
 
     @lazyproperty
     def _good_pixels(self) -> NDArray[np.float64]:

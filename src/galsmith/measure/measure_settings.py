@@ -8,7 +8,12 @@ from pydantic import Field
 from galsmith.errors import SettingsError
 from galsmith.settings import Settings, near_miss
 
+ALL_BANDS = "all"
+
 Quantities = Literal["morphology", "power"]
+Segmentation = Literal["paper", "survey"]
+Sky = Literal["box", "annulus"]
+SersicFitting = Literal["optimum", "parity", "none"]
 
 
 class MeasureSettings(Settings):
@@ -20,11 +25,23 @@ class MeasureSettings(Settings):
         What is measured.
     band : str or None
         The band on which morphology is measured; None takes the only band, or the middle one
-        (i of g, r, i, z as Holzschuh et al. 2022 do).
+        (i of g, r, i, z as Holzschuh et al. 2022 do), ``"all"`` measures every band, a row each.
+    segmentation : {"paper", "survey"}
+        How the galaxy is found: ``"paper"`` as Holzschuh et al. (2022) did, so that numbers compare with
+        theirs; ``"survey"`` takes the source at the center and the sky from all of the background.
+    sky : {"box", "annulus"} or None
+        Where the sky's mean, noise and asymmetry come from: ``"box"`` the first empty square, as statmorph
+        does, ``"annulus"`` all of the background, which does not change when an image is turned. None takes
+        the box with the paper's segmentation, all of the background with the survey's.
+    sersic : {"optimum", "parity", "none"}
+        The Sérsic fit: ``"optimum"`` goes to the minimum, ``"parity"`` stops where statmorph stops,
+        ``"none"`` leaves it out.
+    double_sersic : bool
+        Whether two Sérsic laws of one center are fitted too.
     gain : float
-        Electrons per flux unit; weighs the Sérsic fit and the signal to noise.
+        Electrons per flux unit; weighs the Sérsic fits and the signal to noise.
     psf_fwhm_pix : float or None
-        Width of a Gaussian point spread function that the Sérsic fit takes into account.
+        Width of a Gaussian point spread function that the Sérsic fits take into account.
     subtract_background : bool or None
         Whether the median of a stamp's border is taken off before its morphology is measured. None does so
         for pictures (flux unit ``"display"``), whose sky is not zero, and for nothing else: on EFIGI's
@@ -39,6 +56,10 @@ class MeasureSettings(Settings):
 
     quantities: tuple[Quantities, ...] = Field(default=("morphology", "power"), min_length=1)
     band: str | None = None
+    segmentation: Segmentation = "paper"
+    sky: Sky | None = None
+    sersic: SersicFitting = "optimum"
+    double_sersic: bool = False
     gain: float = Field(default=1.0, gt=0)
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     subtract_background: bool | None = None
@@ -47,8 +68,15 @@ class MeasureSettings(Settings):
     smoothing_pix: int = Field(default=10, ge=1)
 
 
+def chosen_sky(settings: MeasureSettings) -> Sky:
+    """Give the sky of the settings, or what goes with their segmentation."""
+    if settings.sky is None:
+        return "annulus" if settings.segmentation == "survey" else "box"
+    return settings.sky
+
+
 def resolved_settings(settings: MeasureSettings, *, bands: Sequence[str], flux_unit: str) -> MeasureSettings:
-    """Fill in what depends on the image set: the band, and whether the background is subtracted.
+    """Fill in what was left open: the band, the sky, and whether the background is subtracted.
 
     Raises
     ------
@@ -56,11 +84,12 @@ def resolved_settings(settings: MeasureSettings, *, bands: Sequence[str], flux_u
         If the set lacks the band that was asked for.
     """
     band = bands[len(bands) // 2] if settings.band is None else settings.band
-    if band not in bands:
+    if band not in (*bands, ALL_BANDS):
         raise SettingsError(
-            f"band {band!r}: the images have no such band{near_miss(band, list(bands))}; they have {', '.join(bands)}"
+            f"band {band!r}: the images have no such band{near_miss(band, list(bands))}; they have "
+            f"{', '.join(bands)}; 'all' measures every band"
         )
-    subtract = (
-        flux_unit == "display" if settings.subtract_background is None else settings.subtract_background
-    )
-    return settings.model_copy(update={"band": band, "subtract_background": subtract})
+    chosen = {"band": band, "sky": chosen_sky(settings), "subtract_background": settings.subtract_background}
+    if settings.subtract_background is None:
+        chosen["subtract_background"] = flux_unit == "display"
+    return settings.model_copy(update=chosen)

@@ -8,6 +8,7 @@ from astropy.stats import SigmaClip
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from galsmith.measure.engine.segmentation import PAPER_RECIPE, SURVEY_RECIPE
 from galsmith.measure.measure_settings import MeasureSettings
 
 CLIP_SIGMA = 3.0
@@ -15,11 +16,8 @@ CLIP_ITERATIONS = 10
 BORDER_FRACTION = 16
 EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 
-RECIPE = (
-    "threshold = sigma-clipped mean + {threshold_sigma} standard deviations (clipped at 3 sigma about the median, at most "
-    "10 times); sources of at least {minimum_pixels} 8-connected pixels above it; the one of largest area; its "
-    "outline smoothed by a uniform filter of {smoothing_pix} px, kept above 0.5"
-)
+GIVEN_MAPS = "given maps"
+RECIPES = {"paper": PAPER_RECIPE, "survey": SURVEY_RECIPE}
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Background:
 
 def recipe_text(settings: MeasureSettings) -> str:
     """Describe the segmentation in words, for a table's metadata."""
-    return RECIPE.format(
+    return RECIPES[settings.segmentation].format(
         threshold_sigma=settings.threshold_sigma,
         minimum_pixels=settings.minimum_pixels,
         smoothing_pix=settings.smoothing_pix,

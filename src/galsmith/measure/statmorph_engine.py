@@ -4,7 +4,6 @@ import importlib
 import logging
 import math
 import warnings
-from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
 
@@ -12,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
+from galsmith.measure.compiled_engine import recipe_of
+from galsmith.measure.engine.batch import find_galaxy
+from galsmith.measure.engine.columns import columns_of
+from galsmith.measure.engine.flags import FLAG_NAMES as ENGINE_FLAG_NAMES
+from galsmith.measure.engine.segmentation import FOUND
+from galsmith.measure.gaussian_psf import gaussian_psf
 from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.properties import PROPERTIES
+from galsmith.measure.measured import CATASTROPHIC, Measured
 from galsmith.measure.segmentation import border_level, segment
 
 LOGGER = logging.getLogger("galsmith")
@@ -50,38 +55,47 @@ STATMORPH_NAMES = {
     "sersic_orientation_rad": "sersic_theta",
     "sky_mean": "sky_mean",
     "sky_sigma": "sky_sigma",
+    "multimode": "multimode",
+    "intensity": "intensity",
+    "deviation": "deviation",
+    "rms_asymmetry_squared": "rms_asymmetry2",
+    "outer_asymmetry": "outer_asymmetry",
+    "shape_asymmetry": "shape_asymmetry",
+    "ellipticity_center": "ellipticity_asymmetry",
+    "elongation_center": "elongation_asymmetry",
+    "orientation_center_rad": "orientation_asymmetry",
+    "r_max_ellip_pix": "rmax_ellip",
+    "centroid_x_pix": "xc_centroid",
+    "centroid_y_pix": "yc_centroid",
+    "stamp_x_min_pix": "xmin_stamp",
+    "stamp_y_min_pix": "ymin_stamp",
+    "stamp_x_max_pix": "xmax_stamp",
+    "stamp_y_max_pix": "ymax_stamp",
+    "sersic_x_pix": "sersic_xc",
+    "sersic_y_pix": "sersic_yc",
+    "sersic_chi2_dof": "sersic_chi2_dof",
+    "sersic_aic": "sersic_aic",
+    "sersic_bic": "sersic_bic",
+    "sky_median": "sky_median",
+    "double_sersic_x_pix": "doublesersic_xc",
+    "double_sersic_y_pix": "doublesersic_yc",
+    "double_sersic_amplitude_1": "doublesersic_amplitude1",
+    "double_sersic_r_eff_1_pix": "doublesersic_rhalf1",
+    "double_sersic_index_1": "doublesersic_n1",
+    "double_sersic_ellipticity_1": "doublesersic_ellip1",
+    "double_sersic_orientation_1_rad": "doublesersic_theta1",
+    "double_sersic_amplitude_2": "doublesersic_amplitude2",
+    "double_sersic_r_eff_2_pix": "doublesersic_rhalf2",
+    "double_sersic_index_2": "doublesersic_n2",
+    "double_sersic_ellipticity_2": "doublesersic_ellip2",
+    "double_sersic_orientation_2_rad": "doublesersic_theta2",
+    "double_sersic_chi2_dof": "doublesersic_chi2_dof",
+    "double_sersic_aic": "doublesersic_aic",
+    "double_sersic_bic": "doublesersic_bic",
 }
-MORPHOLOGY_COLUMNS = tuple(
-    entry.name for entry in PROPERTIES if entry.name in STATMORPH_NAMES or entry.name == "flux_frame"
-)
+FIT_ANGLES = ("sersic_orientation_rad", "double_sersic_orientation_1_rad", "double_sersic_orientation_2_rad")
 INVALID = -99.0
-CATASTROPHIC = 4
 FLAG_NAMES = {1: "suspect", 2: "bad", 4: "catastrophic"}
-SERSIC_FLAG_NAMES = {1: "sersic_suspect", 2: "sersic_bad", 4: "sersic_catastrophic"}
-PSF_REACH_SIGMA = 4.0
-SIGMA_PER_FWHM = 1 / (2 * math.sqrt(2 * math.log(2)))
-
-
-@dataclass
-class Measured:
-    """What one galaxy gave.
-
-    Attributes
-    ----------
-    values : dict of property name to float
-        NaN for what could not be measured.
-    flag : int
-        statmorph's: 0 good, 1 suspect, 2 bad, 4 nothing was measured.
-    flags : list of str
-        Names of all that was noticed.
-    message : str
-        Of the error, where the engine failed.
-    """
-
-    values: dict[str, float] = field(default_factory=dict)
-    flag: int = 0
-    flags: list[str] = field(default_factory=list)
-    message: str = ""
 
 
 def require_statmorph() -> dict[str, str]:
@@ -114,11 +128,16 @@ def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettin
     Returns
     -------
     Measured
-        With all of `MORPHOLOGY_COLUMNS`.
+        With the columns that the compiled engine gives for these settings.
     """
     image = np.asarray(stamp, dtype=np.float64)
     finite = np.isfinite(image)
-    result = Measured(values=dict.fromkeys(MORPHOLOGY_COLUMNS, np.nan))
+    columns = columns_of(sersic=settings.sersic != "none", double_sersic=settings.double_sersic)
+    fits = {"flag_sersic": settings.sersic != "none", "flag_double_sersic": settings.double_sersic}
+    result = Measured(
+        values=dict.fromkeys(columns, np.nan),
+        fit_flags={name: CATASTROPHIC for name, is_wanted in fits.items() if is_wanted},
+    )
     if not finite.all():
         result.flags.append("not_finite_pixels")
     if finite.any():
@@ -139,7 +158,7 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
     """Segment, measure and note what came out."""
     if settings.subtract_background:
         image = image - border_level(image)
-    segmentation_map, reason = segment(image, settings)
+    segmentation_map, reason = _segmentation(image, settings)
     if segmentation_map is None:
         result.flag = CATASTROPHIC
         result.flags.append(reason)
@@ -147,25 +166,45 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
     from galsmith.measure.lean_statmorph import LeanSourceMorphology
 
     source = LeanSourceMorphology(
-        image, segmentation_map, 1, gain=settings.gain, psf=_gaussian_psf(settings.psf_fwhm_pix)
+        image,
+        segmentation_map,
+        1,
+        gain=settings.gain,
+        psf=None if settings.psf_fwhm_pix is None else gaussian_psf(settings.psf_fwhm_pix),
+        include_doublesersic=settings.double_sersic,
     )
     result.flag = int(source.flag)
-    for flag, names in ((source.flag, FLAG_NAMES), (source.flag_sersic, SERSIC_FLAG_NAMES)):
-        if flag in names:
-            result.flags.append(names[flag])
+    for name in result.fit_flags:
+        result.fit_flags[name] = int(source[name.replace("double_sersic", "doublesersic")])
+    if result.flag in FLAG_NAMES:
+        result.flags.append(FLAG_NAMES[result.flag])
+    for name, flag in result.fit_flags.items():
+        if flag in FLAG_NAMES:
+            result.flags.append(f"{name.removeprefix('flag_')}_{FLAG_NAMES[flag]}")
     if result.flag != CATASTROPHIC:
         _copy_values(result, source)
 
 
+def _segmentation(
+    image: NDArray[np.float64], settings: MeasureSettings
+) -> tuple[NDArray[np.int32] | None, str]:
+    """Find the galaxy by the recipe of the settings; no map and the reason where there is none."""
+    if settings.segmentation == "paper":
+        return segment(image, settings)
+    labels, failure = find_galaxy(image, recipe_of(settings).segmenting)
+    return (labels, "") if failure == FOUND else (None, ENGINE_FLAG_NAMES[failure])
+
+
 def _copy_values(result: Measured, source: Any) -> None:
     """Take statmorph's values over, its invalid ones as NaN and a flag."""
-    for name, attribute in STATMORPH_NAMES.items():
-        value = float(source[attribute])
+    for name in result.values:
+        if name == "flux_frame":
+            continue
+        value = float(source[STATMORPH_NAMES[name]])
         if value == INVALID or not math.isfinite(value):
             result.flags.append(f"no_{name}")
             continue
-        result.values[name] = value
-    result.values["sersic_orientation_rad"] = _half_circle(result.values["sersic_orientation_rad"])
+        result.values[name] = _half_circle(value) if name in FIT_ANGLES else value
     if _is_beyond_stamp(source):
         result.flags.append("petrosian_beyond_stamp")
         result.values["r_petro_ellip_pix"] = result.values["flux_ellip"] = np.nan
@@ -185,15 +224,3 @@ def _is_beyond_stamp(source: Any) -> bool:
 def _half_circle(angle_rad: float) -> float:
     """Bring the angle of an axis to (-pi/2, pi/2]."""
     return angle_rad - math.pi if angle_rad > math.pi / 2 else angle_rad
-
-
-def _gaussian_psf(fwhm_pix: float | None) -> NDArray[np.float64] | None:
-    """Gaussian point spread function out to 4 sigma, [y, x], sum 1."""
-    if fwhm_pix is None:
-        return None
-    sigma = fwhm_pix * SIGMA_PER_FWHM
-    reach = max(1, math.ceil(PSF_REACH_SIGMA * sigma))
-    offsets = np.arange(-reach, reach + 1)
-    profile = np.exp(-0.5 * (offsets / sigma) ** 2)
-    psf = np.outer(profile, profile)
-    return psf / psf.sum()

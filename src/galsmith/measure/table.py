@@ -1,7 +1,7 @@
 """The measurement table: one row a galaxy, with units, flags and all that made it, as one Parquet file."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ from galsmith.data.store.catalogs import hash_of_catalog
 from galsmith.errors import InputError
 from galsmith.files import written_atomically
 from galsmith.images import ImageSet
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.properties import property_of_column
 from galsmith.measure.property import Property
 from galsmith.measure.segmentation import recipe_text
 from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
 
 
@@ -46,15 +46,14 @@ def measurement_table(
     provenance : Provenance
         Of the measurement.
     """
-    n_measured = len(columns["flag"])
+    rows_per_image = len(images.bands) if settings.band == ALL_BANDS else 1
+    n_measured = len(columns["flag"]) // rows_per_image
     table = QTable()
     for name in CATALOG_COLUMNS:
-        table[name] = np.asarray(images.catalog[name])[:n_measured]
-    for name, values in columns.items():
-        entry = property_of_column(name)
-        unit = None if entry is None else _column_unit(entry, images.flux_unit)
-        plain = values.astype(str) if values.dtype == object else values
-        table[name] = plain if unit is None else plain * unit
+        table[name] = np.repeat(np.asarray(images.catalog[name])[:n_measured], rows_per_image)
+    if settings.band == ALL_BANDS:
+        table["band"] = np.tile(np.array(images.bands, dtype=str), n_measured)
+    add_measured_columns(table, columns, flux_unit=images.flux_unit)
     table.meta = {
         "kind": TABLE_KIND,
         "table_version": TABLE_VERSION,
@@ -68,13 +67,25 @@ def measurement_table(
         "pixel_scale_arcsec": images.pixel_scale_arcsec,
         "segmentation": recipe_text(settings),
         "source": {"path": images.path, "content_hash": images.content_hash},
-        "properties": {
-            name: _described(name, images.flux_unit) for name in columns if property_of_column(name)
-        },
+        "properties": described_columns(columns, flux_unit=images.flux_unit),
         "provenance": provenance.to_dict(),
     }
     table.meta["content_hash"] = content_hash(table)
     return table
+
+
+def add_measured_columns(table: QTable, columns: Mapping[str, NDArray[Any]], *, flux_unit: str) -> None:
+    """Add measured columns to a table, with their units where astropy knows them."""
+    for name, values in columns.items():
+        entry = property_of_column(name)
+        unit = None if entry is None else _column_unit(entry, flux_unit)
+        plain = values.astype(str) if values.dtype == object else values
+        table[name] = plain if unit is None else plain * unit
+
+
+def described_columns(columns: Iterable[str], *, flux_unit: str) -> dict[str, dict[str, Any]]:
+    """Say of each measured column what a reader needs to know."""
+    return {name: _described(name, flux_unit) for name in columns if property_of_column(name)}
 
 
 def content_hash(table: QTable) -> str:
@@ -129,7 +140,8 @@ def _check_kind(file: Path, table: QTable) -> None:
     version = table.meta.get("table_version")
     if version != TABLE_VERSION:
         raise InputError(
-            f"{file}: has measurement table version {version}, this galsmith reads version {TABLE_VERSION}; measure again"
+            f"{file}: has measurement table version {version}, this galsmith reads version {TABLE_VERSION}; measure the "
+            "images again with galsmith measure, or read the values with astropy.table.QTable.read"
         )
 
 

@@ -1,0 +1,68 @@
+"""One stamp to morphological values and named flags, by galsmith's compiled engine."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.execution import ProgressCallback, ProgressEvent
+from galsmith.measure.engine import ENGINE_VERSION, batch
+from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
+from galsmith.measure.gaussian_psf import gaussian_psf
+from galsmith.measure.measure_settings import MeasureSettings, chosen_sky
+from galsmith.measure.measured import Measured
+from galsmith.measure.segmentation import border_level
+
+ORACLE = "statmorph 0.7.2, photutils 3.0.0"
+
+
+def engine_versions() -> dict[str, str]:
+    """Name what decides the engine's numbers."""
+    return {"galsmith.measure.engine": ENGINE_VERSION, "oracle": ORACLE}
+
+
+def load_kernels(progress: ProgressCallback) -> None:
+    """Load the kernels if they are not in memory, or compile them where they were never used, and say so."""
+    if batch.is_loaded():
+        return
+    progress(
+        ProgressEvent("loading the engine (compiled the first time, up to a minute)", 0, None, "galaxies")
+    )
+    batch.load_kernels()
+
+
+def recipe_of(settings: MeasureSettings) -> Recipe:
+    """Bring settings to the form in which kernels read them."""
+    return Recipe(
+        segmenting=Segmenting(
+            settings.segmentation, settings.threshold_sigma, settings.minimum_pixels, settings.smoothing_pix
+        ),
+        sky=chosen_sky(settings),
+        sersic=settings.sersic,
+        double_sersic=settings.double_sersic,
+        gain=settings.gain,
+        psf=None if settings.psf_fwhm_pix is None else gaussian_psf(settings.psf_fwhm_pix),
+    )
+
+
+def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettings) -> Measured:
+    """Measure one galaxy in one band; a stamp that cannot be measured gives NaN and a flag, never an error.
+
+    Parameters
+    ----------
+    stamp : ndarray [y, x], float
+        Flux per pixel.
+    settings : MeasureSettings
+        As `resolved_settings` gave them.
+    """
+    image = np.asarray(stamp, dtype=np.float64)
+    measured = measure_galaxy_input(GalaxyInput(above_sky(image, settings)), recipe_of(settings))
+    finite = np.isfinite(image)
+    measured.values["flux_frame"] = float(np.sum(image, where=finite)) if finite.any() else np.nan
+    return measured
+
+
+def above_sky(stamp: NDArray[Any], settings: MeasureSettings) -> NDArray[np.float64]:
+    """Take the level of the border off where the settings ask for it, [y, x] float64."""
+    image = np.asarray(stamp, dtype=np.float64)
+    return image - border_level(image) if settings.subtract_background else image

@@ -1,0 +1,276 @@
+"""Galaxies to measurements: the kernels' face towards Python, for one galaxy or for many on threads."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine import flags
+from galsmith.measure.engine.columns import N_COLUMNS, PLACE, columns_of
+from galsmith.measure.engine.galaxy import NO_FIT, Choices, measure_galaxy, tell_maps
+from galsmith.measure.engine.segmentation import FOUND, paper_map, survey_map
+from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
+from galsmith.measure.measured import CATASTROPHIC, Measured
+
+SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
+PLACE_OF: dict[str, int] = PLACE._asdict()
+TASKS_AHEAD_PER_WORKER = 4
+
+_NO_PIXELS = np.empty((0, 0))
+_NO_MASK = np.empty((0, 0), dtype=np.bool_)
+
+
+@dataclass(frozen=True)
+class Segmenting:
+    """How a galaxy is found where no segmentation map is given.
+
+    Attributes
+    ----------
+    method : {"paper", "survey"}
+        As in `galsmith.measure.engine.segmentation`.
+    threshold_sigma : float
+        A source lies this many standard deviations above the sky.
+    minimum_pixels : int
+        A source has at least so many connected pixels.
+    smoothing_pix : int
+        Side of the box that smooths its outline; the paper's only.
+    """
+
+    method: str = "paper"
+    threshold_sigma: float = 1.5
+    minimum_pixels: int = 5
+    smoothing_pix: int = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How galaxies are measured.
+
+    Attributes
+    ----------
+    segmenting : Segmenting
+        How they are found.
+    sky : {"box", "annulus"}
+        From the first empty square, or from all of the background.
+    sersic : {"optimum", "parity", "none"}
+        The Sérsic fit.
+    double_sersic : bool
+        Whether two Sérsic laws are fitted too.
+    gain : float
+        Electrons per flux unit.
+    psf : ndarray [y, x], float64, or None
+        Point spread function that the fits take into account.
+    """
+
+    segmenting: Segmenting
+    sky: str = "box"
+    sersic: str = "optimum"
+    double_sersic: bool = False
+    gain: float = 1.0
+    psf: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class GalaxyInput:
+    """One galaxy in one band, as it came.
+
+    Attributes
+    ----------
+    image : ndarray [y, x]
+        Flux per pixel.
+    labels : ndarray [y, x], integer, or None
+        Segmentation map; None finds the galaxy.
+    label : int or None
+        Which of its labels; None takes the one at the center, or the only one.
+    mask : ndarray [y, x], bool, or None
+        True where a pixel is to be ignored.
+    sigma_map : ndarray [y, x] or None
+        Standard deviation of each pixel, in flux units.
+    psf : ndarray [y, x] or None
+        Used in place of the recipe's.
+    """
+
+    image: NDArray[Any]
+    labels: NDArray[Any] | None = None
+    label: int | None = None
+    mask: NDArray[np.bool_] | None = None
+    sigma_map: NDArray[Any] | None = None
+    psf: NDArray[Any] | None = None
+
+
+def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
+    """Measure one galaxy; what cannot be measured is NaN and a named flag, never an error."""
+    row = np.full(N_COLUMNS, np.nan)
+    noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
+    image = _pixels(galaxy.image)
+    mask = _NO_MASK if galaxy.mask is None else np.ascontiguousarray(galaxy.mask, dtype=np.bool_)
+    labels, label, failure = _found(image, mask, galaxy, recipe)
+    if failure != FOUND:
+        noticed[failure] = 1
+        noticed[flags.NOT_FINITE_PIXELS] = not np.isfinite(image).all()
+    else:
+        measure_galaxy(
+            image,
+            labels,
+            label=label,
+            caller_mask=mask,
+            sigma_map=_pixels(galaxy.sigma_map),
+            choices=Choices(
+                sky_is_all_background=recipe.sky == "annulus",
+                sersic_mode=SERSIC_MODES[recipe.sersic],
+                is_double=recipe.double_sersic,
+                gain=float(recipe.gain),
+                psf=_pixels(recipe.psf if galaxy.psf is None else galaxy.psf),
+            ),
+            row=row,
+            noticed=noticed,
+        )
+    return _measured(row, noticed, recipe)
+
+
+def measure_batch(galaxies: Iterable[GalaxyInput], recipe: Recipe, *, workers: int) -> Iterator[Measured]:
+    """Measure many galaxies on threads, in their order; the result does not depend on the number of threads.
+
+    Parameters
+    ----------
+    galaxies : iterable of GalaxyInput
+        Taken a few ahead, so that memory holds few of them.
+    recipe : Recipe
+        How to measure.
+    workers : int
+        Threads; kernels run without the interpreter's lock.
+    """
+    if workers == 1:
+        yield from (measure_galaxy_input(galaxy, recipe) for galaxy in galaxies)
+        return
+    left = iter(galaxies)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        ahead = itertools.islice(left, TASKS_AHEAD_PER_WORKER * workers)
+        waiting: deque[Future[Measured]] = deque(
+            pool.submit(measure_galaxy_input, galaxy, recipe) for galaxy in ahead
+        )
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(
+                pool.submit(measure_galaxy_input, galaxy, recipe) for galaxy in itertools.islice(left, 1)
+            )
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def find_galaxy(image: NDArray[np.float64], how: Segmenting) -> tuple[NDArray[np.int32], int]:
+    """Find the galaxy of an image that has no segmentation map.
+
+    Parameters
+    ----------
+    image : ndarray [y, x], float64
+        Flux per pixel; pixels that are not finite belong to nothing.
+    how : Segmenting
+        The recipe.
+
+    Returns
+    -------
+    labels : ndarray [y, x], int32
+        1 where the galaxy is.
+    failure : int
+        `FOUND`, or the flag that says why there is none.
+    """
+    threshold, fewest = float(how.threshold_sigma), how.minimum_pixels
+    if how.method == "survey":
+        labels, failure = survey_map(image, threshold, fewest)
+    else:
+        labels, failure = paper_map(image, threshold, fewest, how.smoothing_pix)
+    return labels, int(failure)
+
+
+def is_loaded() -> bool:
+    """Whether the kernels are in memory; if not, the first galaxy waits for them to be loaded or compiled."""
+    return bool(tell_maps.signatures)
+
+
+def load_kernels() -> None:
+    """Load the kernels, or compile them where they were never used: up to a minute."""
+    recipe = Recipe(Segmenting())
+    measure_galaxy_input(GalaxyInput(np.zeros((4, 4)), labels=np.ones((4, 4), dtype=np.int32)), recipe)
+    for method in ("paper", "survey"):
+        measure_galaxy_input(GalaxyInput(np.zeros((4, 4))), Recipe(Segmenting(method)))
+
+
+def chosen_label(labels: NDArray[np.int32], label: int | None) -> tuple[int, int]:
+    """Find which label of a map is meant.
+
+    Parameters
+    ----------
+    labels : ndarray [y, x], int32
+        0 is the background.
+    label : int or None
+        None takes the one at the center, or the only one.
+
+    Returns
+    -------
+    label : int
+        0 where there is none.
+    failure : int
+        `FOUND`, or the flag that says why there is none.
+    """
+    inside = labels[labels > 0]
+    if inside.size == 0:
+        return 0, flags.NO_SOURCE
+    if label is not None:
+        return (label, FOUND) if (inside == label).any() else (0, flags.LABEL_MISSING)
+    central = int(labels[labels.shape[0] // 2, labels.shape[1] // 2])
+    if central > 0:
+        return central, FOUND
+    lowest = int(inside.min())
+    return (lowest, FOUND) if lowest == int(inside.max()) else (0, flags.LABEL_MISSING)
+
+
+def _found(
+    image: NDArray[np.float64], mask: NDArray[np.bool_], galaxy: GalaxyInput, recipe: Recipe
+) -> tuple[NDArray[np.int32], int, int]:
+    """Give the map, the label in it, and the flag that says why there is none, or `FOUND`."""
+    if galaxy.labels is not None:
+        labels = np.ascontiguousarray(galaxy.labels, dtype=np.int32)
+        return labels, *chosen_label(labels, galaxy.label)
+    searched = np.where(mask, np.nan, image) if mask.size else image
+    found, failure = find_galaxy(searched, recipe.segmenting)
+    return found, 1, failure
+
+
+def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], recipe: Recipe) -> Measured:
+    """Bring a row and what was noticed to names; a value without a number has a flag."""
+    columns = columns_of(sersic=recipe.sersic != "none", double_sersic=recipe.double_sersic)
+    row[~np.isfinite(row)] = np.nan
+    lost = [name for name in columns if np.isnan(row[PLACE_OF[name]]) and "sersic" not in name]
+    if lost and not _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG):
+        noticed[flags.VALUE_UNDEFINED] = 1
+    fit_flags = {}
+    if recipe.sersic != "none":
+        fit_flags["flag_sersic"] = _gravity(noticed, flags.FIRST_SERSIC_FLAG, flags.FIRST_DOUBLE_SERSIC_FLAG)
+    if recipe.double_sersic:
+        fit_flags["flag_double_sersic"] = _gravity(noticed, flags.FIRST_DOUBLE_SERSIC_FLAG, flags.N_FLAGS)
+    flag = _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG)
+    if flag == CATASTROPHIC:
+        fit_flags = dict.fromkeys(fit_flags, CATASTROPHIC)
+    return Measured(
+        values={name: float(row[PLACE_OF[name]]) for name in columns},
+        flag=flag,
+        fit_flags=fit_flags,
+        flags=[flags.FLAG_NAMES[index] for index in np.flatnonzero(noticed)],
+    )
+
+
+def _gravity(noticed: NDArray[np.uint8], first: int, last: int) -> int:
+    """Greatest gravity among some of the flags."""
+    return int(np.max(flags.FLAG_GRAVITY[first:last] * noticed[first:last], initial=0))
+
+
+def _pixels(array: NDArray[Any] | None) -> NDArray[np.float64]:
+    """As kernels read it: float64, rows on end; nothing is an array without pixels."""
+    return _NO_PIXELS if array is None else np.ascontiguousarray(array, dtype=np.float64)
