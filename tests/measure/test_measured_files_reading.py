@@ -1,6 +1,7 @@
 """Reading other people's files: what is found, what is cut out, and what is refused before a run."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -74,6 +75,21 @@ def test_zipped_and_tile_compressed_files_give_the_same_pixels(tmp_path):
     fits.HDUList([fits.PrimaryHDU(), tiled]).writeto(tmp_path / "c.fits.fz")
     for galaxy in opened(plain, tmp_path / "b.fits.gz", tmp_path / "c.fits.fz").read([0, 1, 2]):
         np.testing.assert_array_equal(galaxy.image[0], ramp())
+
+
+def test_threads_may_read_one_compressed_image(tmp_path):
+    noise = random_stream(4, "tests.threads").normal(size=(512, 512)).astype(np.float32)
+    tiled = fits.CompImageHDU(noise, compression_type="HCOMPRESS_1", tile_shape=(64, 64))
+    fits.HDUList([fits.PrimaryHDU(), tiled]).writeto(tmp_path / "a.fits")
+    table = Table({"x": np.linspace(40, 470, 40), "y": np.linspace(470, 40, 40)})
+    table.write(tmp_path / "s.csv")
+    galaxies = opened(tmp_path / "a.fits", catalog=tmp_path / "s.csv", cutout_pix=64)
+    alone = [galaxies.read([row])[0].image for row in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda row: galaxies.read([row])[0], range(40)))
+    for one, other in zip(alone, together, strict=True):
+        assert other.reason == ""
+        np.testing.assert_array_equal(one, other.image)
 
 
 def test_pictures_come_as_ingest_reads_them(tmp_path):

@@ -1,6 +1,6 @@
 """Many galaxies in one big image: cutouts of labels or of catalog positions, read when they are measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,51 +174,71 @@ def targets_of_positions(
     label_map : ImageHead or None
         A segmentation map; the label under each position is then measured.
     """
-    sizes = (
-        np.full(len(positions.x_pix), float(cutout_pix))
-        if positions.sizes_pix is None
-        else positions.sizes_pix
-    )
-    labels = None if label_map is None else read_label_map(label_map)
-    boxes = None if label_map is None else _boxes_of(label_map)
+    sizes = positions.sizes_pix
+    if sizes is None:
+        sizes = np.full(len(positions.x_pix), float(cutout_pix))
+    pixels = [_pixel_at(head, x, y) for x, y in zip(positions.x_pix, positions.y_pix, strict=True)]
+    if label_map is None:
+        at = zip(positions.x_pix, positions.y_pix, sizes, strict=True)
+        return [
+            pixel if isinstance(pixel, Target) else _target_around(x, y, size)
+            for pixel, (x, y, size) in zip(pixels, at, strict=True)
+        ]
+    labels = _labels_at(label_map, [pixel for pixel in pixels if not isinstance(pixel, Target)])
+    boxes = _boxes_of(label_map)
     return [
-        _target_at(head, (float(x), float(y)), float(size), labels, boxes)
-        for x, y, size in zip(positions.x_pix, positions.y_pix, sizes, strict=True)
+        pixel if isinstance(pixel, Target) else _target_of_label(pixel, labels[pixel], boxes)
+        for pixel in pixels
     ]
 
 
-def _target_at(
-    head: ImageHead,
-    position: tuple[float, float],
-    size_pix: float,
-    labels: NDArray[np.int32] | None,
-    boxes: LabelBoxes | None,
-) -> Target:
-    """Decide on one position."""
-    x, y = position
+def _pixel_at(head: ImageHead, x: float, y: float) -> tuple[int, int] | Target:
+    """Row and column of a position, or why it has none on the image."""
     if not (np.isfinite(x) and np.isfinite(y)):
         return Target(reason=NOT_A_POSITION, message="the catalog has no position on this image's pixels")
     height, width = head.size
     row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
-    if not (0 <= row < height and 0 <= column < width):
-        return Target(
-            reason=OFF_IMAGE, message=f"x {x:.1f}, y {y:.1f} is off the image of {width} x {height} pixels"
-        )
-    if labels is None or boxes is None:
-        if not (np.isfinite(size_pix) and size_pix >= 1):
-            return Target(reason=NOT_A_POSITION, message=f"the cutout's size is {size_pix:g} pixels")
-        return Target(window_at(x, y, round(size_pix)))
-    label = int(labels[row, column])
+    if 0 <= row < height and 0 <= column < width:
+        return row, column
+    return Target(
+        reason=OFF_IMAGE, message=f"x {x:.1f}, y {y:.1f} is off the image of {width} x {height} pixels"
+    )
+
+
+def _target_around(x: float, y: float, size_pix: float) -> Target:
+    """Cut a square around a position."""
+    if not (np.isfinite(size_pix) and size_pix >= 1):
+        return Target(reason=NOT_A_POSITION, message=f"the cutout's size is {size_pix:g} pixels")
+    return Target(window_at(x, y, round(size_pix)))
+
+
+def _target_of_label(pixel: tuple[int, int], label: int, boxes: LabelBoxes) -> Target:
+    """Cut as the label under a position wants it."""
     if label == 0:
-        return Target(reason=NO_LABEL, message=f"the segmentation map has no label at x {x:.1f}, y {y:.1f}")
+        message = f"the segmentation map has no label at x {pixel[1]}, y {pixel[0]}"
+        return Target(reason=NO_LABEL, message=message)
     return Target(window_of_box(boxes.boxes[np.searchsorted(boxes.labels, label)]), label)
+
+
+def _labels_at(head: ImageHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Labels under some pixels of a map, read by strips."""
+    found: dict[tuple[int, int], int] = {}
+    for first, strip in _strips(head):
+        inside = [pixel for pixel in pixels if first <= pixel[0] < first + len(strip)]
+        found.update({(row, column): int(strip[row - first, column]) for row, column in inside})
+    return found
+
+
+def _strips(head: ImageHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
+    """Read a map some rows at a time, with the first row's number."""
+    for first in range(0, head.size[0], ROWS_PER_STRIP):
+        yield first, read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
 
 
 def _boxes_of(head: ImageHead) -> LabelBoxes:
     """Bounding boxes of all labels of a map, read by strips."""
     boxes = LabelBoxes.empty()
-    for first in range(0, head.size[0], ROWS_PER_STRIP):
-        strip = read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
+    for first, strip in _strips(head):
         boxes = boxes.joined(label_boxes(strip, first))
     return boxes
 

@@ -1,6 +1,7 @@
 """One image in a FITS file of somebody: which HDU, what its header says, and reading a part of it."""
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from galsmith.settings import near_miss
 GZIPPED = (".gz", ".bz2")
 GZIPPED_IMAGES_KEPT = 4
 IMAGE_AXES = (2, 3)
+_READING = threading.Lock()  # decompressing is not for several threads at once
 FITS_BLOCK = 2880
 
 
@@ -119,19 +121,27 @@ def read_part(
     InputError
         If the file is truncated or damaged.
     """
-    place = head.place
     try:
-        if place.path.suffix in GZIPPED:
-            return _native(_whole(place)[..., rows, columns], planes)
-        with opened_fits(place.path, memmap=True) as units:
-            section = units[place.hdu].section
-            if len(head.shape) == 2:
-                return _native(section[rows, columns], (0,))
-            return np.stack([_native(section[plane, rows, columns], (0,))[0] for plane in planes])
-    except READ_ERRORS as error:
+        with _READING:
+            return _part(head, planes, rows, columns)
+    except MemoryError:
+        raise
+    except Exception as error:  # what a damaged tile raises has a private type
         raise InputError(
-            f"{place.path}: the FITS file is truncated or damaged ({_one_line(error)})"
+            f"{head.place.path}: the FITS file is truncated or damaged ({_one_line(error)})"
         ) from error
+
+
+def _part(head: ImageHead, planes: Sequence[int], rows: slice, columns: slice) -> NDArray[Any]:
+    """Read a part of an image, [plane, y, x]."""
+    place = head.place
+    if place.path.suffix in GZIPPED:
+        return _native(_whole(place)[..., rows, columns], planes)
+    with opened_fits(place.path, memmap=True) as units:
+        section = units[place.hdu].section
+        if len(head.shape) == 2:
+            return _native(section[rows, columns], (0,))
+        return np.stack([_native(section[plane, rows, columns], (0,))[0] for plane in planes])
 
 
 @lru_cache(maxsize=GZIPPED_IMAGES_KEPT)
