@@ -105,7 +105,8 @@ def label_regions(above: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     labels = np.zeros((height, width), dtype=np.int32)
     for y in range(height):
         for run in range(first_of_row[y], first_of_row[y + 1]):
-            labels[y, starts[run] : ends[run] + 1] = parents[run]
+            for x in range(starts[run], ends[run] + 1):
+                labels[y, x] = parents[run]
     return labels, count
 
 
@@ -114,8 +115,9 @@ def label_areas(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     """Count the pixels of each label, 0 included, [label]; no label may be negative or above `count`."""
     areas = np.zeros(count + 1, dtype=np.int64)
     areas[0] = labels.size
-    for label in labels.flat:
-        if label != 0:
-            areas[label] += 1
-            areas[0] -= 1
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            if labels[y, x] != 0:
+                areas[labels[y, x]] += 1
+                areas[0] -= 1
     return areas

@@ -52,10 +52,11 @@ def finite_values(image: NDArray[np.float64]) -> NDArray[np.float64]:
     """Copy the pixels that are finite, in raster order, [n]."""
     values = np.empty(image.size)
     count = 0
-    for value in image.flat:
-        values[count] = value
-        if math.isfinite(value):
-            count += 1
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            values[count] = image[y, x]
+            if math.isfinite(image[y, x]):
+                count += 1
     return values[:count].copy()
 
 

@@ -62,7 +62,8 @@ def first_empty_box(occupied: NDArray[np.bool_], side_pix: int) -> tuple[int, in
 def _values_of_box(pixels: NDArray[np.float64], x: int, y: int, side: int) -> NDArray[np.float64]:
     values = np.empty(side * side)
     for row in range(side):
-        values[row * side : (row + 1) * side] = pixels[y + row, x : x + side]
+        for column in range(side):
+            values[row * side + column] = pixels[y + row, x + column]
     return values
 
 
