@@ -224,20 +224,22 @@ def _weighted_sums(
     """Sum up a part of a row with a weight for each pixel: difference, light and area."""
     one, right, down, both = turn.weights
     lowest, difference, light, area = turn.lowest, 0.0, 0.0, 0.0
-    for column in range(part[0], part[1]):
-        flux = abs(pixels[row, column]) if power == ABSOLUTE else pixels[row, column] * pixels[row, column]
-        light += weights[column] * flux
-        area += weights[column]
-        if column < covered[0] or column >= covered[1]:
-            difference += weights[column] * flux
-    begin, end = max(part[0], covered[0]), min(part[1], covered[1])
-    if begin >= end:
+    begin = min(max(part[0], covered[0]), part[1])
+    end = max(min(part[1], covered[1]), begin)
+    for outside in ((part[0], begin), (end, part[1])):
+        for column in range(outside[0], outside[1]):
+            flux = abs(pixels[row, column])
+            flux *= weights[column] if power == ABSOLUTE else weights[column] * flux
+            difference, light, area = difference + flux, light + flux, area + weights[column]
+    if begin == end:
         return difference, light, area
     start, stop = begin + turn.column, end + turn.column + 1
     upper, lower = turned[row + turn.row, start:stop], turned[row + turn.row + 1, start:stop]
     plain, share = pixels[row, begin:end], weights[begin:end]
     for k in range(len(plain)):
         value = one * upper[k] + right * upper[k + 1] + down * lower[k] + both * lower[k + 1]
-        step = abs(max(value, lowest) - plain[k])
+        step, flux = abs(max(value, lowest) - plain[k]), abs(plain[k])
         difference += share[k] * (step if power == ABSOLUTE else step * step)
+        light += share[k] * (flux if power == ABSOLUTE else flux * flux)
+        area += share[k]
     return difference, light, area
