@@ -71,7 +71,7 @@ def asymmetry_center(
     """
     least = least_if_positive(stamp.pixels)
     radius, limit = ASYMMETRY_EXTENT * r_petro_centroid, LARGEST_DRIFT * r_petro_centroid
-    x, y = x_start, y_start
+    x, y, is_found = x_start, y_start, False
     for attempt, start in enumerate(((x_start, y_start), (float(stamp.x_peak), float(stamp.y_peak)))):
         search = simplex_about(start[0], start[1])
         while next_trial(search, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE):
@@ -81,10 +81,11 @@ def asymmetry_center(
             search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
         x, y = search[BEST, X], search[BEST, Y]
         dx, dy = x - start[0], y - start[1]
-        if math.sqrt(dx * dx + dy * dy) <= limit:
+        is_found = math.sqrt(dx * dx + dy * dy) <= limit
+        if is_found:
             break
         noticed[CENTER_IS_CENTROID if attempt else CENTER_DRIFTED] = 1
-    if noticed[CENTER_IS_CENTROID]:
+    if not is_found:
         x, y = x_start, y_start
     if not _is_on(stamp, x, y) or stamp.pixels[int(y), int(x)] == 0.0:
         noticed[CENTER_MASKED] = 1
