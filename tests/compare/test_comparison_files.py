@@ -6,7 +6,7 @@ import pytest
 from galsmith.compare import compare, read_comparison, write_comparison
 from galsmith.errors import InputError
 
-QUICK = {"replicates": 20, "splits": 20}
+QUICK = {"replicates": 20, "splits": 20, "permutations": 20}
 
 
 @pytest.fixture
@@ -28,17 +28,18 @@ def test_is_strict_json_and_the_same_every_time(reference, generated, tmp_path):
         compare(reference, generated, path, **QUICK)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     value = json.loads(paths[0].read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    assert value["schema_version"] == 1
+    assert value["schema_version"] == 2
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         ({"format": "galsmith-store"}, "not a comparison"),
-        ({"schema_version": 99}, "schema version 99, this galsmith reads version 1"),
-        ({"distances": [{}]}, "damaged comparison"),
-        ({"reference": None}, "damaged comparison"),
-        ({"means": 3}, "damaged comparison"),
+        ({"schema_version": 99}, "schema version 99, this galsmith reads version 2"),
+        ({"judgments": [{}]}, "damaged comparison"),
+        ({"judgments": []}, "damaged comparison.*judges no set"),
+        ({"provenance": None}, "damaged comparison"),
+        ({"recipe": 3}, "damaged comparison.*3 is no str"),
     ],
 )
 def test_damaged_files_are_named(comparison, tmp_path, damage, message):

@@ -1,8 +1,9 @@
 """Distances between two sets of measured galaxies, each with its uncertainty and its floor."""
 
+from galsmith.compare.card import Judgment, PairedDifference, PublishedColumn, ReportCard
 from galsmith.compare.compare import compare
 from galsmith.compare.cuts import NAMED_CUTS
-from galsmith.compare.files import read_comparison, write_comparison
+from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
 from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
 from galsmith.compare.wasserstein import circular_wasserstein_distance, wasserstein_distance
 
@@ -12,13 +13,19 @@ __all__ = [
     "CutCount",
     "Distance",
     "Estimate",
+    "Judgment",
     "Losses",
     "Mean",
+    "PairedDifference",
+    "PublishedColumn",
+    "ReportCard",
     "Side",
     "Summary",
     "circular_wasserstein_distance",
     "compare",
+    "read_card",
     "read_comparison",
     "wasserstein_distance",
+    "write_card",
     "write_comparison",
 ]

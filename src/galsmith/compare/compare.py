@@ -43,6 +43,7 @@ def compare(
     cuts: Cuts | str | None = None,
     replicates: int = 1000,
     splits: int = 200,
+    permutations: int = 2000,
     confidence: float = 0.95,
     workers: int = 1,
     limit: int | None = None,
@@ -66,8 +67,8 @@ def compare(
         Fixes bootstrap and floor.
     cuts : mapping of column to (low, high), or str, optional
         Galaxies outside are left out on both sides; None for an open end. A name of `NAMED_CUTS` will do.
-    replicates, splits : int
-        Draws of the bootstrap; splits of the reference for the floor.
+    replicates, splits, permutations : int
+        Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing differs.
     confidence : float
         Of the intervals.
     workers, limit, measure_settings
@@ -89,7 +90,7 @@ def compare(
         If a side cannot be read, has fewer than 10 galaxies, or the two are not alike in bands, scale,
         unit or settings of the measurement.
     """
-    chance = Chance(seed, replicates, splits, confidence)
+    chance = Chance(seed, replicates, splits, confidence, permutations)
     chosen_cuts = resolve_cuts(cuts)
     place = None if output is None else Path(output)
     if place is not None:
@@ -133,6 +134,7 @@ def _compared(
         "normalization": by_group,
         "replicates": chance.replicates,
         "splits": chance.splits,
+        "permutations": chance.permutations,
         "confidence": chance.confidence,
         "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in cuts},
     }

@@ -7,10 +7,13 @@ from astropy.table import QTable
 
 from galsmith.compare.columns import ColumnPair, losses_of, summary_of
 from galsmith.compare.estimates import NOT_ESTIMATED, EstimateNumbers, Replicates, estimate, estimate_means
+from galsmith.compare.holm import Floats, holm, permutation_p
 from galsmith.compare.records import Distance, Mean
-from galsmith.compare.resampling import bootstrap_distances, floor_distances
+from galsmith.compare.resampling import bootstrap_distances, floor_distances, permutation_distances
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback
+
+NO_TEST = float("nan"), float("nan")
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,21 @@ class Chance:
         Splits of the reference set for the floor.
     confidence : float
         Of the intervals.
+    permutations : int
+        Deals of the test that nothing differs.
     """
 
     seed: int = 0
     replicates: int = 1000
     splits: int = 200
     confidence: float = 0.95
+    permutations: int = 2000
 
     def __post_init__(self) -> None:
         """Refuse numbers from which no interval follows."""
-        for name in ("replicates", "splits"):
+        for name, usual in (("replicates", 1000), ("splits", 200), ("permutations", 2000)):
             if getattr(self, name) < 2:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)}; wanted 2 or more (1000 and 200 are usual)"
-                )
+                raise SettingsError(f"{name} is {getattr(self, name)}; wanted 2 or more ({usual} are usual)")
         if not 0 < self.confidence < 1:
             raise SettingsError(
                 f"confidence is {self.confidence}; wanted a share between 0 and 1, such as 0.95"
@@ -59,11 +63,14 @@ class JointDistances:
         Of groups, of all properties, and the headline; empty where nothing could be compared.
     floor_n : int
         Galaxies in each of the two parts of the reference set.
+    replicates : Replicates
+        Of all distances that enter the means, for differences between generated sets.
     """
 
     distances: tuple[Distance, ...]
     means: tuple[Mean, ...]
     floor_n: int
+    replicates: Replicates
 
 
 def joint_distances(
@@ -95,8 +102,39 @@ def joint_distances(
         [usable[place].declared.group for place in counted],
         confidence=chance.confidence,
     )
-    distances = tuple(_record(pair, tables, *numbers.get(pair.name, nothing)) for pair in pairs)
-    return JointDistances(distances, means, floor_n)
+    tests = _tests(usable, tables, replicates.values, chance, progress)
+    distances = tuple(
+        _record(pair, tables, *numbers.get(pair.name, nothing), tests.get(pair.name, NO_TEST))
+        for pair in pairs
+    )
+    return JointDistances(distances, means, floor_n, replicates.columns(counted))
+
+
+def _tests(
+    usable: list[ColumnPair],
+    tables: tuple[QTable, QTable],
+    values: Floats,
+    chance: Chance,
+    progress: ProgressCallback,
+) -> dict[str, tuple[float, float]]:
+    """Test by deals that nothing differs; p values, plain and corrected, by name of the distance.
+
+    What enters the means is corrected together, and the rest together: the verdict rests on the first alone.
+    """
+    dealt = permutation_distances(
+        [pair.pooled() for pair in usable],
+        n_reference=len(tables[0]),
+        n_generated=len(tables[1]),
+        permutations=chance.permutations,
+        seed=chance.seed,
+        progress=progress,
+    )
+    p_values = permutation_p(values, dealt)
+    in_means = np.array([pair.in_means for pair in usable], dtype=bool)
+    corrected = np.empty(len(usable))
+    for family in (in_means, ~in_means):
+        corrected[family] = holm(p_values[family])
+    return {pair.name: (float(p_values[place]), float(corrected[place])) for place, pair in enumerate(usable)}
 
 
 def _replicates(
@@ -126,7 +164,11 @@ def _replicates(
 
 
 def _record(
-    pair: ColumnPair, tables: tuple[QTable, QTable], numbers: EstimateNumbers, floor_scale: float
+    pair: ColumnPair,
+    tables: tuple[QTable, QTable],
+    numbers: EstimateNumbers,
+    floor_scale: float,
+    p_values: tuple[float, float],
 ) -> Distance:
     """Make the record of one property."""
     declared = pair.declared
@@ -152,5 +194,7 @@ def _record(
         generated=summary_of(pair.generated),
         core=core,
         tail_share=tail_share,
+        p_value=p_values[0],
+        p_holm=p_values[1],
         reason=pair.reason,
     )

@@ -116,6 +116,10 @@ class Distance(Estimate):
         Range where the bulk of both sides lies, in the property's unit.
     tail_share : float
         Share of the distance that is made beyond `core`: near 1 where a few wild values decide.
+    p_value : float
+        Share of random rearrangements of the two sets, taken as one, whose distance is as large.
+    p_holm : float
+        The same, corrected for the number of properties that are tested together (Holm 1979).
     reason : str
         Why there is no distance; empty where there is one.
     """
@@ -139,6 +143,8 @@ class Distance(Estimate):
     generated: Summary
     core: tuple[float, float]
     tail_share: float
+    p_value: float = float("nan")
+    p_holm: float = float("nan")
     reason: str = ""
 
 

@@ -80,6 +80,53 @@ def bootstrap_distances(
     return result
 
 
+def permutation_distances(
+    columns: Sequence[PooledValues],
+    *,
+    n_reference: int,
+    n_generated: int,
+    permutations: int,
+    seed: int,
+    progress: ProgressCallback = ignore_progress,
+) -> Floats:
+    """Distances of every property when the galaxies of both sets are dealt anew into two sets of the same sizes.
+
+    One deal serves all properties.
+
+    Parameters
+    ----------
+    columns : sequence of PooledValues
+        One a property; rows 0 to `n_reference` - 1 are the reference set's, the generated set's follow.
+    n_reference, n_generated : int
+        Rows of each set, measured or not.
+    permutations : int
+        How many deals.
+    seed : int
+        Deal k depends on (seed, k) alone.
+    progress : callable, optional
+        Told after each block of deals.
+
+    Returns
+    -------
+    ndarray [permutation, property], float64
+        NaN where a deal has no measured row on one side.
+    """
+
+    def deal(number: int) -> Counts:
+        shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
+        counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
+        counts[shuffled[:n_reference]] = 1
+        return counts
+
+    result = np.empty((permutations, len(columns)))
+    for block in _blocks(permutations):
+        counts = np.stack([deal(number) for number in block])
+        for position, pooled in enumerate(columns):
+            result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
+        progress(ProgressEvent("permutations", block.stop, permutations, "permutations"))
+    return result
+
+
 def floor_distances(
     columns: Sequence[PooledValues],
     sizes: NDArray[np.int64],

@@ -1,0 +1,124 @@
+"""A report card: several generated sets against one reference, with what is known beyond single properties; frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from galsmith.compare.evidence import BeyondMarginals, FeatureComparison, Memorization
+from galsmith.compare.records import Comparison
+from galsmith.provenance import Provenance
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """All that is found out about one generated set.
+
+    Attributes
+    ----------
+    name : str
+        Of the generated set, as figures and tables have it.
+    comparison : Comparison
+        Property by property.
+    beyond : BeyondMarginals or None
+        What all properties together tell.
+    features : tuple of FeatureComparison
+        In the features of networks, one each.
+    memorization : tuple of Memorization
+        In pixels, and in the features of networks.
+    missing : mapping of str to str
+        What was not judged, such as ``"memorization"``, and why.
+    """
+
+    name: str
+    comparison: Comparison
+    beyond: BeyondMarginals | None = None
+    features: tuple[FeatureComparison, ...] = ()
+    memorization: tuple[Memorization, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much nearer one generated set is than another, both against the same draws of the reference.
+
+    Attributes
+    ----------
+    name : str
+        A property's, a group's, ``"all properties"`` or ``"headline"``.
+    first, second : str
+        Names of the generated sets.
+    value : float
+        Distance of `first` less that of `second`; below 0 where `first` is nearer.
+    uncertainty : float
+        Standard deviation over the joint bootstrap.
+    interval : tuple of float
+        At the stated confidence.
+    p_value : float
+        Two-sided, of no difference.
+    """
+
+    name: str
+    first: str
+    second: str
+    value: float
+    uncertainty: float
+    interval: tuple[float, float]
+    p_value: float
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """What a paper found for one model on one set, to stand beside the user's numbers.
+
+    Attributes
+    ----------
+    model : str
+        Such as ``"StyleGAN"``.
+    data : str
+        Such as ``"COSMOS"``.
+    table : str
+        Such as ``"Table 2"``.
+    values : mapping of str to float
+        Distances by the name of the property, group or mean, in the unit of this package (not x 10^-2).
+    """
+
+    model: str
+    data: str
+    table: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ReportCard:
+    """What ``comparison.json`` holds.
+
+    Attributes
+    ----------
+    judgments : tuple of Judgment
+        One a generated set, all against the same reference.
+    paired : tuple of PairedDifference
+        Between generated sets; empty where there is one.
+    recipe : str
+        Name of the recipe whose choices were followed; empty for the defaults.
+    published : tuple of PublishedColumn
+        Of the recipe's paper.
+    settings : mapping
+        All choices.
+    provenance : Provenance
+        What made this card.
+    """
+
+    judgments: tuple[Judgment, ...]
+    paired: tuple[PairedDifference, ...]
+    recipe: str
+    published: tuple[PublishedColumn, ...]
+    settings: Mapping[str, Any]
+    provenance: Provenance
+
+    def judgment(self, name: str = "") -> Judgment:
+        """Find the judgment of a generated set by name, the first without one; `KeyError` lists the names."""
+        for judgment in self.judgments:
+            if name in ("", judgment.name):
+                return judgment
+        known = ", ".join(judgment.name for judgment in self.judgments)
+        raise KeyError(f"no generated set {name!r}; there are {known}")
