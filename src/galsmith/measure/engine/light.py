@@ -7,8 +7,9 @@ from galsmith.measure.engine import flags
 from galsmith.measure.engine.apertures import ellipse_sum, row_prefix_sums
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.filters import gaussian_filter, uniform_filter
-from galsmith.measure.engine.ordering import sorted_values, sum_of
+from galsmith.measure.engine.ordering import sorted_values
 from galsmith.measure.engine.regions import at_least, brightest_pixel, region_with
+from galsmith.measure.engine.sky import values_of_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 SMOOTHING_PER_R_PETRO = 0.2
@@ -54,7 +55,8 @@ def gini_map(
     if not 0.0 < r_petro_ellip < np.inf:
         noticed[flags.GINI_MAP_EMPTY] = 1
         return np.zeros(stamp.pixels.shape, dtype=np.bool_)
-    smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, reflect=False)
+    is_mirrored = np.bool_(0)  # a plain False would be compiled once more
+    smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, is_mirrored)
     threshold = _annulus_mean(smooth, x_centroid, y_centroid, r_petro_ellip, moments)
     above, n_above = at_least(smooth, threshold)
     if n_above == 0:
@@ -332,10 +334,12 @@ def smoothness(
     if not flux > 0.0:
         noticed[flags.SMOOTHNESS_UNDEFINED] = 1
         return np.nan
-    if sky.is_known:
-        area = np.pi * (r_out**2 - r_in**2)
+    area = np.pi * (r_out**2 - r_in**2)
+    if sky.is_known and sky.side_pix > 0:
+        clump_flux -= area * _box_clumps(stamp.pixels, sky, boxcar_pix)
+    elif sky.is_known:
         reach_pix = r_out + boxcar_pix
-        clump_flux -= area * _sky_clumps(stamp, sky, clumps, x, y, reach_pix, boxcar_pix)
+        clump_flux -= area * _distant_clumps(clumps, stamp.occupied, stamp.mask, (x, y), reach_pix)
     return clump_flux / flux
 
 
@@ -360,29 +364,33 @@ def _disc_sum(
 
 
 @compiled
-def _sky_clumps(
-    stamp: Stamp,
-    sky: SkyBox,
-    clumps: NDArray[np.float64],
-    x: float,
-    y: float,
-    reach_pix: float,
-    boxcar_pix: int,
-) -> float:
-    """Mean per pixel of what stands out of the sky: of its box, or of the background the galaxy does not reach."""
+def _box_clumps(pixels: NDArray[np.float64], sky: SkyBox, boxcar_pix: int) -> float:
+    """Mean per pixel of what stands out of the sky box, mirrored at its edges."""
     side = sky.side_pix
-    if side > 0:
-        box = np.empty((side, side))
-        for row in range(side):
-            for column in range(side):
-                box[row, column] = stamp.pixels[sky.y + row, sky.x + column]
-        return sum_of(_clumps(box, boxcar_pix).ravel(), 0, side * side) / (side * side)
+    box = values_of_box(pixels, sky.x, sky.y, side).reshape((side, side))
+    clumps = _clumps(box, boxcar_pix)
+    total = 0.0
+    for row in range(side):
+        for column in range(side):
+            total += clumps[row, column]
+    return total / (side * side)
+
+
+@compiled
+def _distant_clumps(
+    clumps: NDArray[np.float64],
+    occupied: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    center: tuple[float, float],
+    reach_pix: float,
+) -> float:
+    """Mean per pixel of what stands out of the background that the galaxy does not reach; 0 where there is none."""
     total, count = 0.0, 0
-    n_y, n_x = clumps.shape
-    for row in range(n_y):
-        for column in range(n_x):
-            is_sky = not (stamp.occupied[row, column] or stamp.mask[row, column])
-            if is_sky and (column - x) ** 2 + (row - y) ** 2 > reach_pix**2:
+    height, width = clumps.shape
+    for row in range(height):
+        for column in range(width):
+            squared = (column - center[0]) ** 2 + (row - center[1]) ** 2
+            if squared > reach_pix * reach_pix and not (occupied[row, column] or mask[row, column]):
                 total += clumps[row, column]
                 count += 1
     return total / count if count > 0 else 0.0

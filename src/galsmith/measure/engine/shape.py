@@ -8,6 +8,7 @@ from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.filters import uniform_filter
 from galsmith.measure.engine.ordering import sorted_values
 from galsmith.measure.engine.regions import at_least, brightest_pixel, region_with
+from galsmith.measure.engine.sky import values_of_box
 from galsmith.measure.engine.sky_mode import one_sigma_above_mode
 from galsmith.measure.engine.stamp import SkyBox, Stamp
 
@@ -47,15 +48,17 @@ def shape_map(
     """
     r_in, r_out = INNER_PER_R_PETRO * r_petro_ellip, OUTER_PER_R_PETRO * r_petro_ellip
     values = _annulus_values(stamp.pixels, stamp.mask, x, y, r_in, r_out)
-    if values.size >= FEWEST_SKY_PIXELS:
-        threshold = one_sigma_above_mode(sorted_values(values))
-    elif not sky.is_known:
-        noticed[flags.SHAPE_MAP_UNDEFINED] = 1
-        return stamp.segment.copy()
-    else:
+    if values.size < FEWEST_SKY_PIXELS:
+        if not sky.is_known:
+            noticed[flags.SHAPE_MAP_UNDEFINED] = 1
+            return stamp.segment.copy()
         noticed[flags.SHAPE_MAP_FROM_SKY_BOX] = 1
-        threshold = _sky_threshold(stamp.pixels, sky)
-    smooth = uniform_filter(stamp.pixels, BOXCAR_PIX)
+        values = values_of_box(stamp.pixels, sky.x, sky.y, sky.side_pix)
+    if values.size > 0:
+        threshold = one_sigma_above_mode(sorted_values(values))
+    else:  # no box, but all of the background
+        threshold = 2.5 * sky.median - 1.5 * sky.mean + sky.sigma
+    smooth = uniform_filter(stamp.pixels, np.int64(BOXCAR_PIX))  # a plain 3 would be compiled once more
     above, _ = at_least(smooth, threshold)
     y_peak, x_peak = brightest_pixel(smooth)
     if not above[y_peak, x_peak]:
@@ -79,19 +82,6 @@ def _annulus_values(
                 values[count] = pixels[row, column]
                 count += 1
     return values[:count]
-
-
-@compiled
-def _sky_threshold(pixels: NDArray[np.float64], sky: SkyBox) -> float:
-    """Mode plus standard deviation of the sky box, clipped, or of all of the background."""
-    side = sky.side_pix
-    if side == 0:
-        return 2.5 * sky.median - 1.5 * sky.mean + sky.sigma
-    values = np.empty(side * side)
-    for row in range(side):
-        for column in range(side):
-            values[row * side + column] = pixels[sky.y + row, sky.x + column]
-    return one_sigma_above_mode(sorted_values(values))
 
 
 @compiled

@@ -59,7 +59,8 @@ def first_empty_box(occupied: NDArray[np.bool_], side_pix: int) -> tuple[int, in
 
 
 @compiled
-def _values_of_box(pixels: NDArray[np.float64], x: int, y: int, side: int) -> NDArray[np.float64]:
+def values_of_box(pixels: NDArray[np.float64], x: int, y: int, side: int) -> NDArray[np.float64]:
+    """Pixels of a square whose first column and row are x and y, in raster order."""
     values = np.empty(side * side)
     for row in range(side):
         for column in range(side):
@@ -120,7 +121,7 @@ def sky_box(stamp: Stamp, noticed: NDArray[np.uint8]) -> SkyBox:
         x, y = first_empty_box(stamp.occupied, side)
     if x < 0:
         return _sky_is_unknown(noticed)
-    values = _values_of_box(stamp.pixels, x, y, side)
+    values = values_of_box(stamp.pixels, x, y, side)
     mean = mean_of(values, 0, len(values))
     sigma = standard_deviation(values, 0, len(values), mean)
     median = median_of_sorted(sorted_values(values), 0, len(values))
