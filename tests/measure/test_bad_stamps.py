@@ -6,6 +6,7 @@ import pytest
 from galsmith.errors import SettingsError
 from galsmith.images import image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure, statmorph_engine
+from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.columns import columns_of
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, rows_of
 from galsmith.seeds import random_stream
@@ -18,7 +19,8 @@ def measure_morphology(request):
     """The function of each engine."""
     if request.param == "statmorph":
         pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
-    return MORPHOLOGY_ENGINES[request.param]
+    engine = MORPHOLOGY_ENGINES[request.param]
+    return lambda stamp, settings: engine(GalaxyInput(stamp), settings)
 
 
 def _noise(size):
@@ -97,7 +99,9 @@ def test_an_error_of_the_engine_is_a_row_of_nan_with_its_text(monkeypatch, sersi
 
     pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
     monkeypatch.setattr("galsmith.measure.lean_statmorph.LeanSourceMorphology", fail)
-    measured = statmorph_engine.measure_morphology(sersic(48, r_eff=4.0, n=1.0), MeasureSettings())
+    measured = statmorph_engine.measure_morphology(
+        GalaxyInput(sersic(48, r_eff=4.0, n=1.0)), MeasureSettings()
+    )
     assert measured.flag == 4
     assert measured.flags == ["engine_error"]
     assert measured.message == "AssertionError: Root not found within range."

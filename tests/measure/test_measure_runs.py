@@ -242,7 +242,7 @@ def test_a_folder_of_other_files_is_never_removed(store, tmp_path):
 
 def test_wrong_files_are_named(store, tmp_path, noisy_set):
     with pytest.raises(SettingsError, match=r"ends in \.parquet"):
-        measure(store, tmp_path / "table.csv")
+        measure(store, tmp_path / "table.hdf5")
     with pytest.raises(InputError, match="no such store"):
         measure(tmp_path / "nothing", tmp_path / "table.parquet")
     with pytest.raises(InputError, match="nothing to measure"):

@@ -11,6 +11,7 @@ pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
 
 from galsmith.images import crop_center
 from galsmith.measure import MeasureSettings
+from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.lean_statmorph import WANTED, LeanSourceMorphology
 from galsmith.measure.statmorph_engine import measure_morphology
 
@@ -45,7 +46,7 @@ def test_hubble_galaxies_have_the_half_light_radius_and_magnitude_of_their_heade
         if header["RADIUS"] < SMALLEST_GALAXY_PIX:
             continue
         image = crop_center((fits.getdata(bulge) + fits.getdata(disk))[np.newaxis], 128)[0]
-        values = measure_morphology(image, MeasureSettings()).values
+        values = measure_morphology(GalaxyInput(image), MeasureSettings()).values
         ratios.append(values["r_half_pix"] / header["RADIUS"])
         differences_mag.append(header["MAG0"] - 2.5 * np.log10(values["flux_frame"]) - header["MAG"])
     assert len(ratios) == 146  # 4 stars left out, none lost

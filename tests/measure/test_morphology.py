@@ -5,11 +5,15 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import gammainc, gammaincinv
 
-from galsmith.measure import MeasureSettings, property_of_column
-from galsmith.measure.compiled_engine import measure_morphology
+from galsmith.measure import MeasureSettings, compiled_engine, property_of_column
+from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.seeds import random_stream
 
 R_EFF = 12.0
+
+
+def measure_morphology(stamp, settings):
+    return compiled_engine.measure_morphology(GalaxyInput(stamp), settings)
 
 
 class _GrowthCurve:

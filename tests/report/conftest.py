@@ -12,7 +12,7 @@ from galsmith.compare import compare
 from galsmith.data.store import write_store
 from galsmith.images import image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
-from galsmith.measure.table import write_measurements
+from galsmith.measure.table_formats import write_table
 from galsmith.provenance import Parent, Provenance
 from galsmith.seeds import random_stream
 
@@ -69,7 +69,7 @@ def make_compared(
         table["r_half_pix"] = rng.normal(6, 1, count) * u.pix
         table["gini"] = np.where(np.arange(count) < 3, np.nan, rng.normal(0.5, 0.05, count))
         table["flags"] = np.array([flags[0]] * (count - 4) + [flags[1]] * 4)
-        write_measurements(path, table)
+        write_table(path, table)
         stores.append(folder / name)
         tables.append(path)
     output = folder / "comparison.json"

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -119,6 +119,15 @@ class PartialTable:
             for start in range(0, self.n_images, self.chunk_size)
         ]
 
+    def left(self) -> list[tuple[int, int, Path]]:
+        """First and last-but-one image, and file, of every chunk that is not measured yet."""
+        numbered = [(start, stop, self.file(number)) for number, (start, stop) in enumerate(self.ranges())]
+        return [(start, stop, file) for start, stop, file in numbered if not file.exists()]
+
+    def n_done(self) -> int:
+        """How many images are measured."""
+        return self.n_images - sum(stop - start for start, stop, _ in self.left())
+
     def joined(self) -> dict[str, NDArray[Any]]:
         """All finished chunks as columns, in order."""
         parts = [_read_chunk(self.file(chunk)) for chunk in range(len(self.ranges()))]
@@ -151,27 +160,26 @@ class PartialTable:
 
 def chunk_tasks(
     partial: PartialTable, images: ImageSet, settings: MeasureSettings, *, engine: str
-) -> tuple[list[ChunkTask], int]:
-    """Tasks that are left, and how many images are measured already."""
+) -> list[ChunkTask]:
+    """Tasks that are left."""
     whole_store = images.path if isinstance(images.pixels, StorePixels) else ""
-    tasks: list[ChunkTask] = []
-    n_done = 0
-    for number, (start, stop) in enumerate(partial.ranges()):
-        if partial.file(number).exists():
-            n_done += stop - start
-            continue
-        chunk = ImageChunk(start, stop, images, store=whole_store)
-        tasks.append(ChunkTask(chunk, partial.file(number), settings, images.bands, engine))
-    return tasks, n_done
+    return [
+        ChunkTask(ImageChunk(start, stop, images, store=whole_store), file, settings, images.bands, engine)
+        for start, stop, file in partial.left()
+    ]
 
 
 def measure_chunk(task: ChunkTask) -> int:
     """Measure one chunk, write its file and return how many galaxies it has."""
     images = task.chunk.read()
-    columns = rows_of(images, task.settings, task.bands, engine=task.engine)
-    with written_atomically(task.file) as temporary:
-        pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
+    write_chunk(task.file, rows_of(images, task.settings, task.bands, engine=task.engine))
     return len(images)
+
+
+def write_chunk(file: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+    """Write the columns of one chunk, atomically."""
+    with written_atomically(file) as temporary:
+        pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
 
 
 def chunk_size_for(images: ImageSet, quantities: Sequence[str], *, engine: str) -> int:

@@ -1,5 +1,6 @@
 """One stamp to morphological values and named flags, by galsmith's compiled engine."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,18 +46,18 @@ def recipe_of(settings: MeasureSettings) -> Recipe:
     )
 
 
-def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettings) -> Measured:
+def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measured:
     """Measure one galaxy in one band; a stamp that cannot be measured gives NaN and a flag, never an error.
 
     Parameters
     ----------
-    stamp : ndarray [y, x], float
-        Flux per pixel.
+    galaxy : GalaxyInput
+        Flux per pixel, and the maps that were given.
     settings : MeasureSettings
         As `resolved_settings` gave them.
     """
-    image = np.asarray(stamp, dtype=np.float64)
-    measured = measure_galaxy_input(GalaxyInput(above_sky(image, settings)), recipe_of(settings))
+    image = np.asarray(galaxy.image, dtype=np.float64)
+    measured = measure_galaxy_input(replace(galaxy, image=above_sky(image, settings)), recipe_of(settings))
     finite = np.isfinite(image)
     measured.values["flux_frame"] = float(np.sum(image, where=finite)) if finite.any() else np.nan
     return measured

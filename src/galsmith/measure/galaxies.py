@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure import compiled_engine, statmorph_engine
+from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.measured import Measured, columns_of_rows
 from galsmith.measure.power_spectrum import log_power_rings, log_power_wavelength
 from galsmith.measure.properties import N_POWER_MODES
 
 BINNINGS = {"wavelength": log_power_wavelength, "rings": log_power_rings}
-MORPHOLOGY_ENGINES: dict[str, Callable[[NDArray[Any], MeasureSettings], Measured]] = {
+MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {
     "galsmith": compiled_engine.measure_morphology,
     "statmorph": statmorph_engine.measure_morphology,
 }
@@ -51,13 +52,23 @@ def rows_of(
     return columns_of_rows(rows)
 
 
+def measure_input(galaxy: GalaxyInput, settings: MeasureSettings, *, engine: str) -> Measured:
+    """Measure one galaxy in one band, with the maps that were given, in all that the settings name."""
+    result = Measured()
+    if "morphology" in settings.quantities:
+        result = MORPHOLOGY_ENGINES[engine](galaxy, settings)
+    if "power" in settings.quantities:
+        _add_power(result, galaxy.image, suffix="")
+    return result
+
+
 def _measured(
     image: NDArray[np.float32], settings: MeasureSettings, bands: Sequence[str], place: int, *, engine: str
 ) -> Measured:
     """Measure the morphology of one band and the power of all; columns name a band where there are several."""
     result = Measured()
     if "morphology" in settings.quantities:
-        result = MORPHOLOGY_ENGINES[engine](image[place], settings)
+        result = MORPHOLOGY_ENGINES[engine](GalaxyInput(image[place]), settings)
     if "power" in settings.quantities:
         for band, stamp in zip(bands, image, strict=True):
             _add_power(result, stamp, suffix=f"_{band}" if len(bands) > 1 else "")

@@ -4,6 +4,7 @@ import importlib
 import logging
 import math
 import warnings
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
@@ -11,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
-from galsmith.measure.compiled_engine import recipe_of
-from galsmith.measure.engine.batch import find_galaxy
+from galsmith.measure.compiled_engine import above_sky, recipe_of
+from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
 from galsmith.measure.engine.columns import columns_of
 from galsmith.measure.engine.flags import FLAG_NAMES as ENGINE_FLAG_NAMES
 from galsmith.measure.engine.segmentation import FOUND
 from galsmith.measure.gaussian_psf import gaussian_psf
 from galsmith.measure.measure_settings import MeasureSettings
 from galsmith.measure.measured import CATASTROPHIC, Measured
-from galsmith.measure.segmentation import border_level, segment
+from galsmith.measure.segmentation import segment
 
 LOGGER = logging.getLogger("galsmith")
 
@@ -115,13 +116,13 @@ def require_statmorph() -> dict[str, str]:
     return {name: metadata.version(name) for name in ("statmorph", "photutils")}
 
 
-def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettings) -> Measured:
+def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measured:
     """Measure one galaxy in one band; a stamp that cannot be measured gives NaN and a flag, never an error.
 
     Parameters
     ----------
-    stamp : ndarray [y, x], float
-        Flux per pixel.
+    galaxy : GalaxyInput
+        Flux per pixel, and the maps that were given.
     settings : MeasureSettings
         As `resolved_settings` gave them.
 
@@ -130,7 +131,7 @@ def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettin
     Measured
         With the columns that the compiled engine gives for these settings.
     """
-    image = np.asarray(stamp, dtype=np.float64)
+    image = np.asarray(galaxy.image, dtype=np.float64)
     finite = np.isfinite(image)
     columns = columns_of(sersic=settings.sersic != "none", double_sersic=settings.double_sersic)
     fits = {"flag_sersic": settings.sersic != "none", "flag_double_sersic": settings.double_sersic}
@@ -145,7 +146,7 @@ def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettin
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            _measure_into(result, image, settings)
+            _measure_into(result, replace(galaxy, image=image), settings)
         except Exception as error:
             result.flag = CATASTROPHIC
             result.flags.append("engine_error")
@@ -154,11 +155,10 @@ def measure_morphology(stamp: NDArray[np.floating[Any]], settings: MeasureSettin
     return result
 
 
-def _measure_into(result: Measured, image: NDArray[np.float64], settings: MeasureSettings) -> None:
+def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettings) -> None:
     """Segment, measure and note what came out."""
-    if settings.subtract_background:
-        image = image - border_level(image)
-    segmentation_map, reason = _segmentation(image, settings)
+    image = above_sky(galaxy.image, settings)
+    segmentation_map, label, reason = _segmentation(image, galaxy, settings)
     if segmentation_map is None:
         result.flag = CATASTROPHIC
         result.flags.append(reason)
@@ -168,9 +168,11 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
     source = LeanSourceMorphology(
         image,
         segmentation_map,
-        1,
+        label,
+        mask=galaxy.mask,
+        weightmap=galaxy.sigma_map,
         gain=settings.gain,
-        psf=None if settings.psf_fwhm_pix is None else gaussian_psf(settings.psf_fwhm_pix),
+        psf=_psf(galaxy, settings),
         include_doublesersic=settings.double_sersic,
     )
     result.flag = int(source.flag)
@@ -186,13 +188,29 @@ def _measure_into(result: Measured, image: NDArray[np.float64], settings: Measur
 
 
 def _segmentation(
-    image: NDArray[np.float64], settings: MeasureSettings
-) -> tuple[NDArray[np.int32] | None, str]:
-    """Find the galaxy by the recipe of the settings; no map and the reason where there is none."""
+    image: NDArray[np.float64], galaxy: GalaxyInput, settings: MeasureSettings
+) -> tuple[NDArray[np.int32] | None, int, str]:
+    """Give the map and the galaxy's label in it, found by the recipe of the settings where no map was given.
+
+    Without a map there is the reason.
+    """
+    if galaxy.labels is not None:
+        labels = np.asarray(galaxy.labels, dtype=np.int32)
+        label, failure = chosen_label(labels, galaxy.label)
+        return (labels, label, "") if failure == FOUND else (None, 0, ENGINE_FLAG_NAMES[failure])
+    searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
     if settings.segmentation == "paper":
-        return segment(image, settings)
-    labels, failure = find_galaxy(image, recipe_of(settings).segmenting)
-    return (labels, "") if failure == FOUND else (None, ENGINE_FLAG_NAMES[failure])
+        found, reason = segment(searched, settings)
+        return found, 1, reason
+    labels, failure = find_galaxy(searched, recipe_of(settings).segmenting)
+    return (labels, 1, "") if failure == FOUND else (None, 0, ENGINE_FLAG_NAMES[failure])
+
+
+def _psf(galaxy: GalaxyInput, settings: MeasureSettings) -> NDArray[np.float64] | None:
+    """Give the point spread function of this galaxy, else the one of the settings."""
+    if galaxy.psf is not None:
+        return np.asarray(galaxy.psf, dtype=np.float64)
+    return None if settings.psf_fwhm_pix is None else gaussian_psf(settings.psf_fwhm_pix)
 
 
 def _copy_values(result: Measured, source: Any) -> None:

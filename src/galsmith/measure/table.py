@@ -1,9 +1,9 @@
 """The measurement table: one row a galaxy, with units, flags and all that made it, as one Parquet file."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import astropy.units as u
 import numpy as np
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from galsmith.data.store import is_store
 from galsmith.data.store.catalogs import hash_of_catalog
 from galsmith.errors import InputError
-from galsmith.files import written_atomically
-from galsmith.images import ImageSet
 from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.properties import property_of_column
 from galsmith.measure.property import Property
 from galsmith.measure.segmentation import recipe_text
+from galsmith.measure.table_formats import read_table
 from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
@@ -26,12 +25,45 @@ TABLE_VERSION = 2
 CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
 
 
+class MeasuredImages(Protocol):
+    """What a table says of the images it was made from: an `ImageSet`, or galaxies in files."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Filter names."""
+
+    @property
+    def flux_unit(self) -> str:
+        """Unit of a pixel's value."""
+
+    @property
+    def pixel_scale_arcsec(self) -> float | None:
+        """Angle per pixel side where known."""
+
+    @property
+    def catalog(self) -> QTable:
+        """One row an image."""
+
+    @property
+    def path(self) -> str:
+        """Where the images lie."""
+
+    @property
+    def content_hash(self) -> str:
+        """What names them."""
+
+    def __len__(self) -> int:
+        """Return how many images there are."""
+
+
 def measurement_table(
     columns: Mapping[str, NDArray[Any]],
-    images: ImageSet,
+    images: MeasuredImages,
     *,
     settings: MeasureSettings,
     provenance: Provenance,
+    catalog_columns: Sequence[str] = CATALOG_COLUMNS,
+    segmentation: str | None = None,
 ) -> QTable:
     """Build the table from measured columns.
 
@@ -39,17 +71,21 @@ def measurement_table(
     ----------
     columns : mapping of column to ndarray [galaxy]
         As `galsmith.measure.galaxies.rows_of` gives them, for the first galaxies of `images`.
-    images : ImageSet
+    images : MeasuredImages
         What was measured.
     settings : MeasureSettings
         As `resolved_settings` gave them.
     provenance : Provenance
         Of the measurement.
+    catalog_columns : sequence of str
+        What is taken from the catalog.
+    segmentation : str, optional
+        How galaxies were found, in words; the recipe of `settings` when left out.
     """
     rows_per_image = len(images.bands) if settings.band == ALL_BANDS else 1
     n_measured = len(columns["flag"]) // rows_per_image
     table = QTable()
-    for name in CATALOG_COLUMNS:
+    for name in catalog_columns:
         table[name] = np.repeat(np.asarray(images.catalog[name])[:n_measured], rows_per_image)
     if settings.band == ALL_BANDS:
         table["band"] = np.tile(np.array(images.bands, dtype=str), n_measured)
@@ -65,7 +101,7 @@ def measurement_table(
         "band": settings.band,
         "flux_unit": images.flux_unit,
         "pixel_scale_arcsec": images.pixel_scale_arcsec,
-        "segmentation": recipe_text(settings),
+        "segmentation": recipe_text(settings) if segmentation is None else segmentation,
         "source": {"path": images.path, "content_hash": images.content_hash},
         "properties": described_columns(columns, flux_unit=images.flux_unit),
         "provenance": provenance.to_dict(),
@@ -100,12 +136,6 @@ def counted_flags(table: QTable) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def write_measurements(path: Path, table: QTable) -> None:
-    """Write a measurement table, atomically."""
-    with written_atomically(path) as temporary:
-        table.write(temporary, format="parquet")
-
-
 def read_measurements(path: str | Path) -> QTable:
     """Read a measurement table.
 
@@ -121,12 +151,7 @@ def read_measurements(path: str | Path) -> QTable:
         )
     if not file.is_file():
         raise InputError(f"{file}: there is no such measurement table; make it with galsmith measure")
-    try:
-        table = QTable.read(file, format="parquet")
-    except Exception as error:
-        raise InputError(
-            f"{file}: cannot be read as a Parquet table ({error}); measure again with galsmith measure"
-        ) from error
+    table = read_table(file)
     _check_kind(file, table)
     return table
 

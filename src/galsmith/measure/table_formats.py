@@ -19,6 +19,7 @@ logger = logging.getLogger("galsmith")
 
 METADATA_HDU = "METADATA"
 TABLE_HDU = "MEASUREMENTS"
+FORMAT_NAMES = {".parquet": "Parquet", ".ecsv": "ECSV", ".fits": "FITS"}
 JSON_COLUMN = "json"
 
 
@@ -70,7 +71,7 @@ def read_table(path: Path) -> QTable:
     except Exception as error:
         words = " ".join(str(error).split())
         raise InputError(
-            f"{path}: cannot be read as a {path.suffix[1:].upper()} table ({words}); measure again with galsmith measure"
+            f"{path}: cannot be read as a {FORMAT_NAMES[path.suffix]} table ({words}); measure again with galsmith measure"
         ) from error
 
 
