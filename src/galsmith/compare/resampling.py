@@ -64,16 +64,9 @@ def bootstrap_distances(
     ndarray [replicate, property], float64
         NaN where a draw has no measured row on one side.
     """
-
-    def draw(replicate: int) -> Counts:
-        rng = random_stream(seed, "compare.bootstrap", replicate)
-        reference = np.bincount(rng.integers(0, n_reference, n_reference), minlength=n_reference)
-        generated = np.bincount(rng.integers(0, n_generated, n_generated), minlength=n_generated)
-        return np.concatenate([reference, -generated]).astype(np.int16)
-
     result = np.empty((replicates, len(columns)))
     for block in _blocks(replicates):
-        counts = np.stack([draw(replicate) for replicate in block])
+        counts = np.stack([drawn_counts(n_reference, n_generated, seed, replicate) for replicate in block])
         for position, pooled in enumerate(columns):
             result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
         progress(ProgressEvent("bootstrap", block.stop, replicates, "replicates"))
@@ -111,16 +104,9 @@ def permutation_distances(
     ndarray [permutation, property], float64
         NaN where a deal has no measured row on one side.
     """
-
-    def deal(number: int) -> Counts:
-        shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
-        counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
-        counts[shuffled[:n_reference]] = 1
-        return counts
-
     result = np.empty((permutations, len(columns)))
     for block in _blocks(permutations):
-        counts = np.stack([deal(number) for number in block])
+        counts = np.stack([dealt_counts(n_reference, n_generated, seed, number) for number in block])
         for position, pooled in enumerate(columns):
             result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
         progress(ProgressEvent("permutations", block.stop, permutations, "permutations"))
@@ -158,13 +144,12 @@ def floor_distances(
     progress : callable, optional
         Told after each block of splits.
     """
-    wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
-    n_each = max(1, min(n_reference // 2, wanted))
+    n_each = size_of_parts(n_reference, n_generated)
     target = np.sqrt((1.0 / sizes).sum(axis=1))
     distances = np.empty((splits, len(columns)))
     scales = np.empty((splits, len(columns)))
     for block in _blocks(splits):
-        counts = np.stack([_split(n_reference, n_each, seed, split) for split in block])
+        counts = np.stack([split_counts(n_reference, n_each, seed, split) for split in block])
         for position, pooled in enumerate(columns):
             values, totals = replicate_distances(pooled, counts)
             with np.errstate(divide="ignore"):
@@ -175,7 +160,29 @@ def floor_distances(
     return FloorReplicates(distances, scales.mean(axis=0), n_each)
 
 
-def _split(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
+def drawn_counts(n_reference: int, n_generated: int, seed: int, replicate: int) -> Counts:
+    """Draw both sets anew from themselves: how often each row comes, those of the generated set below 0."""
+    rng = random_stream(seed, "compare.bootstrap", replicate)
+    reference = np.bincount(rng.integers(0, n_reference, n_reference), minlength=n_reference)
+    generated = np.bincount(rng.integers(0, n_generated, n_generated), minlength=n_generated)
+    return np.concatenate([reference, -generated]).astype(np.int16)
+
+
+def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
+    """Deal all rows into two sets of the same sizes: +1 in the first, -1 in the second."""
+    shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
+    counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
+    counts[shuffled[:n_reference]] = 1
+    return counts
+
+
+def size_of_parts(n_reference: int, n_generated: int) -> int:
+    """Rows n of each part of the reference set, so that 2/n = 1/`n_reference` + 1/`n_generated` if it can."""
+    wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
+    return max(1, min(n_reference // 2, wanted))
+
+
+def split_counts(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
     """Draw one random split: +1 in the first part, -1 in the second, 0 in neither."""
     shuffled = random_stream(seed, "compare.floor", split).permutation(n_rows)
     counts = np.zeros(n_rows, dtype=np.int16)
