@@ -55,7 +55,7 @@ def gini_map(
     if not 0.0 < r_petro_ellip < np.inf:
         noticed[flags.GINI_MAP_EMPTY] = 1
         return np.zeros(stamp.pixels.shape, dtype=np.bool_)
-    is_mirrored = np.bool_(0)  # a plain False would be compiled once more
+    is_mirrored = bool(0)  # a plain False would be compiled once more
     smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, is_mirrored)
     threshold = _annulus_mean(smooth, x_centroid, y_centroid, r_petro_ellip, moments)
     above, n_above = at_least(smooth, threshold)

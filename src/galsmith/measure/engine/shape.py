@@ -58,7 +58,7 @@ def shape_map(
         threshold = one_sigma_above_mode(sorted_values(values))
     else:  # no box, but all of the background
         threshold = 2.5 * sky.median - 1.5 * sky.mean + sky.sigma
-    smooth = uniform_filter(stamp.pixels, np.int64(BOXCAR_PIX))  # a plain 3 would be compiled once more
+    smooth = uniform_filter(stamp.pixels, int(BOXCAR_PIX))  # a plain 3 would be compiled once more
     above, _ = at_least(smooth, threshold)
     y_peak, x_peak = brightest_pixel(smooth)
     if not above[y_peak, x_peak]:
