@@ -91,8 +91,19 @@ class MeasuredSet:
         return Parent(self.role, str(self.meta.get("content_hash", "")), self.path)
 
 
-def read_side(source: Source, role: str, measuring: Measuring) -> MeasuredSet:
+def read_side(source: Source, role: str, measuring: Measuring, *, name: str = "") -> MeasuredSet:
     """Read a table, or measure a store first.
+
+    Parameters
+    ----------
+    source : path or QTable
+        A table or a store.
+    role : {"reference", "generated"}
+        Which side it is.
+    measuring : Measuring
+        How a store is measured.
+    name : str
+        Of the file in the folder of measurements; the role where empty.
 
     Raises
     ------
@@ -105,7 +116,7 @@ def read_side(source: Source, role: str, measuring: Measuring) -> MeasuredSet:
         return MeasuredSet(role, source, "")
     path = Path(source)
     if path.is_dir() or is_store(path):
-        path = _measured_store(path, role, measuring)
+        path = _measured_store(path, name if name else role, measuring)
     return MeasuredSet(role, read_measurements(path), str(path))
 
 
@@ -142,14 +153,14 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
     return side.table[keep], [int(np.count_nonzero(rows)) for rows in beyond]
 
 
-def _measured_store(path: Path, role: str, measuring: Measuring) -> Path:
+def _measured_store(path: Path, name: str, measuring: Measuring) -> Path:
     """Measure a store, or find it measured already by the same settings."""
     if measuring.folder is None:
         raise SettingsError(
             f"{path}: is a store, and its measurements need a place; give compare an output, "
             "or measure it first with galsmith measure"
         )
-    output = measuring.folder / f"{role}.parquet"
+    output = measuring.folder / f"{name}.parquet"
     images = open_store(path)
     if not measuring.overwrite and _is_measured(output, images, measuring):
         return output
