@@ -41,7 +41,8 @@ def test_signs_means_and_the_cancelling_of_the_common_draw(common):
     # Two independent draws of 0.01 each; the common draw of 0.5 is gone.
     assert found["gini"].uncertainty == pytest.approx(0.01 * np.sqrt(2), rel=0.1)
     assert found["gini"].interval[1] < 0 < found["power_wavelength_01"].interval[0]
-    assert found["gini"].p_value < 0.01 < 0.5 < found["m20"].p_value
+    assert found["gini"].p_value < 0.01
+    assert found["m20"].p_value > 0.5
 
 
 def test_equal_sets_do_not_differ_and_unpaired_draws_would_hide_a_difference(common):
