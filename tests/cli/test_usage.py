@@ -50,7 +50,8 @@ def test_each_verb_that_writes_takes_overwrite(verb):
         (["sample", "run", "-o", "x"], "requires an argument"),
         (["sample", "run", "-n", "four", "-o", "x"], "unable to convert"),
         (["sample", "run", "-n", "4", "-o", "x", "--format", "png"], "Choose from"),
-        (["measure", "store", "more", "-o", "x"], "Unused"),
+        (["train", "recipe", "more", "--data", "x", "-o", "y"], "Unused"),
+        (["measure", "-o", "x"], "requires an argument"),
         (["compare", "one", "-o", "x"], "requires an argument"),
     ],
 )

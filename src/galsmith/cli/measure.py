@@ -1,15 +1,15 @@
-"""``galsmith measure STORE``: a row of properties for every galaxy."""
+"""``galsmith measure IMAGES``: a row of properties for every galaxy of a store, or of anybody's image files."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from galsmith.cli.measure_flags import FigureFlags, FileFlags, MethodFlags
 from galsmith.cli.options import (
     NO_SETTINGS,
     SHOWN_ALL,
     Limit,
-    Output,
     Overwrite,
     Sets,
     Shown,
@@ -19,36 +19,44 @@ from galsmith.cli.options import (
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith measure galaxies -o galaxies.parquet --workers 2 --limit 500"
+NO_FILES, METHOD_OF_SETTINGS, NO_FIGURE = FileFlags(), MethodFlags(), FigureFlags()
 
 
 def measure(
-    store: Annotated[Path, Parameter(help="Store of galaxies, source or generated.")],
+    images: Annotated[
+        list[str],
+        Parameter(help="A store; or FITS, PNG or JPEG files, a folder of them, a glob in quotes, FILE[HDU]."),
+    ],
     /,
     *,
-    output: Output,
+    output: Annotated[
+        Path | None,
+        Parameter(name=["--output", "-o"], help="Table: .parquet, .ecsv, .fits, or .csv (loses units)."),
+    ] = None,
     workers: Workers = None,
     limit: Limit = None,
-    engine: Annotated[Literal["statmorph"], Parameter(help="What measures.")] = "statmorph",
+    method: MethodFlags = METHOD_OF_SETTINGS,
+    files: FileFlags = NO_FILES,
+    figure: FigureFlags = NO_FIGURE,
     settings: Sets = NO_SETTINGS,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
-    """Measure the galaxies of a store into a Parquet table; an interrupted run goes on when repeated."""
-    from galsmith.cli.tables import outcome_of_table
-    from galsmith.measure import MeasureSettings
-    from galsmith.measure import measure as measure_images
-    from galsmith.settings import apply_overrides, typed_settings
+    """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
+    from galsmith.cli.galaxy_figure import write_figure
+    from galsmith.cli.measurable import open_measurable
+    from galsmith.measure.table_formats import checked_output
 
-    chosen = typed_settings(MeasureSettings, apply_overrides({}, settings), source="--set")
+    figure.check(output)
+    if output is not None:
+        checked_output(output)
     with shown.progress() as progress:
-        table = measure_images(
-            store,
-            output,
-            engine=engine,
-            workers=worker_count(workers),
-            limit=limit,
-            settings=chosen,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_table(table, output)
+        measurable = open_measurable(images, method, files, settings, progress=progress)
+        if figure.figure is not None:
+            drawn = write_figure(
+                measurable, figure.figure, index=figure.index, name=figure.id, overwrite=overwrite
+            )
+        if output is None:
+            return drawn
+        how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
+        return measurable.measure(output, workers=worker_count(workers), **how)

@@ -11,6 +11,8 @@ from galsmith.cli.describe.stores import describe_cutouts, describe_partial_stor
 from galsmith.errors import InputError
 from galsmith.settings import near_miss, recipe_names
 
+TABLE_SUFFIXES = (".parquet", ".ecsv", ".fits")
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -35,7 +37,7 @@ KINDS = {
     "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
     "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),
     "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
-    "measurements": Kind(lambda path: path.is_file() and path.suffix == ".parquet", describe_table),
+    "measurements": Kind(lambda path: path.is_file() and path.suffix in TABLE_SUFFIXES, describe_table),
     "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),
     "recipe": Kind(lambda path: str(path) in recipe_names() or _is_toml(path), describe_recipe),
 }

@@ -1,0 +1,199 @@
+"""Flags of `galsmith measure`: how it measures, what belongs to image files, and the picture of one galaxy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+
+from galsmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from galsmith.measure import MeasureSettings
+    from galsmith.measure.files import FileRequest
+
+METHOD = Group(
+    "How to measure",
+    help="Example: galsmith measure galaxies -o galaxies.parquet --segmentation survey --sky annulus",
+    sort_key=10,
+)
+FILES = Group(
+    "Image files with maps",
+    help=(
+        "A MAP is a file, FILE[HDU], [HDU] of the image's own file, a folder of files with the images' stems, or a glob in "
+        "quotes. One image with --segmap: all its labels are measured. "
+        "Example: galsmith measure 'g/*_sci.fits' --segmap 'g/*_seg.fits' --psf psf.fits -o table.fits"
+    ),
+    sort_key=20,
+)
+CATALOG = Group(
+    "Positions in one big image",
+    help="Example: galsmith measure field.fits --catalog sources.csv --cutout 128 -o table.parquet",
+    sort_key=30,
+)
+FIGURE = Group(
+    "Figure of one galaxy",
+    help="Example: galsmith measure galaxies --index 12 --figure galaxy.png",
+    sort_key=40,
+)
+
+
+@Parameter(name="*", group=METHOD)
+@dataclass(frozen=True)
+class MethodFlags:
+    """How galaxies are found and measured; what is left out keeps the default of the settings."""
+
+    segmentation: Annotated[
+        Literal["paper", "survey"] | None,
+        Parameter(
+            help="Take the largest source (paper, the default) or the central one (survey, with --catalog)."
+        ),
+    ] = None
+    sky: Annotated[
+        Literal["box", "annulus"] | None,
+        Parameter(
+            help="Sky from the first empty box, as statmorph, or from all background (default of survey)."
+        ),
+    ] = None
+    sersic: Annotated[
+        Literal["optimum", "parity", "none"] | None,
+        Parameter(help="Sérsic fit to its minimum (default), to where statmorph stops, or none."),
+    ] = None
+    double_sersic: Annotated[
+        bool, Parameter(help="Fit two Sérsic laws of one center too.", show_default=False)
+    ] = False
+    band: Annotated[str | None, Parameter(help="Band to measure, or all: a row each.")] = None
+    gain: Annotated[float | None, Parameter(help="Electrons per flux unit (1 when left out).")] = None
+    engine: Annotated[
+        Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
+    ] = "galsmith"
+
+    def to_settings(self, overrides: list[str], *, for_files: bool, central: bool) -> "MeasureSettings":
+        """Join the named options and --set to settings.
+
+        Parameters
+        ----------
+        overrides : list of str
+            What --set gave; an option that is named twice is refused.
+        for_files : bool
+            Image files are measured, whose power spectra nobody asked for.
+        central : bool
+            The galaxy is the one in the middle: cutouts around positions.
+        """
+        from galsmith.measure import MeasureSettings
+        from galsmith.settings import apply_overrides, typed_settings
+
+        named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
+        named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
+        values = {key: value for key, value in named.items() if value is not None}
+        chosen = apply_overrides({}, overrides)
+        for key in values:
+            if key in chosen:
+                option = key.replace("_", "-")
+                raise SettingsError(f"--set {key}={chosen[key]}: --{option} says it too; give one of them")
+        defaults: dict[str, Any] = {"quantities": ["morphology"]} if for_files else {}
+        if central:
+            defaults["segmentation"] = "survey"
+        return typed_settings(MeasureSettings, {**defaults, **chosen, **values}, source="--set")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class FileFlags:
+    """What belongs to image files of other people."""
+
+    hdu: Annotated[
+        str | None,
+        Parameter(
+            group=FILES, help="Number or name of the images' HDU; the first with an image when left out."
+        ),
+    ] = None
+    bands: Annotated[
+        str | None, Parameter(group=FILES, help="Names of the planes of a cube, such as g,r,i.")
+    ] = None
+    segmap: Annotated[
+        str | None, Parameter(group=FILES, help="MAP of labels: 0 is sky, every source has a number.")
+    ] = None
+    label: Annotated[
+        str | None,
+        Parameter(group=FILES, help="Labels to measure, such as 3 or 3,7,12; else all of one image."),
+    ] = None
+    mask: Annotated[
+        str | None, Parameter(group=FILES, help="MAP of pixels to ignore: those that are not 0.")
+    ] = None
+    sigma: Annotated[
+        str | None, Parameter(group=FILES, help="MAP of the standard deviation of every pixel.")
+    ] = None
+    psf: Annotated[
+        str | None, Parameter(group=FILES, help="Point spread function of all images, or a MAP of theirs.")
+    ] = None
+    catalog: Annotated[
+        Path | None, Parameter(group=CATALOG, help="CSV, ECSV, FITS or Parquet with x,y (from 0) or ra,dec.")
+    ] = None
+    columns: Annotated[
+        str | None,
+        Parameter(group=CATALOG, help="Columns of the catalog, such as x=XPOS,y=YPOS,id=NUM,size=N."),
+    ] = None
+    cutout: Annotated[
+        int | None, Parameter(group=CATALOG, help="Side of the cutouts in pixels (128 when left out).")
+    ] = None
+
+    def to_request(self, images: list[str], band: str | None) -> "FileRequest":
+        """Return the library's record of the same."""
+        from galsmith.measure.files import FileRequest, parse_hdu
+
+        return FileRequest(
+            images=tuple(images),
+            hdu=None if self.hdu is None else parse_hdu(self.hdu),
+            band=band,
+            bands=None if self.bands is None else tuple(name.strip() for name in self.bands.split(",")),
+            segmap=self.segmap,
+            mask=self.mask,
+            sigma=self.sigma,
+            psf=self.psf,
+            labels=None if self.label is None else parse_labels(self.label),
+            catalog=self.catalog,
+            columns=self.columns,
+            cutout_pix=self.cutout,
+        )
+
+    def refuse_for_store(self, store: str) -> None:
+        """Refuse flags that have no meaning for a store."""
+        for name, value in vars(self).items():
+            if value is not None:
+                raise SettingsError(
+                    f"--{name} {value}: belongs to image files, and {store} is a store; leave it out"
+                )
+
+
+@Parameter(name="*", group=FIGURE)
+@dataclass(frozen=True)
+class FigureFlags:
+    """Which galaxy is drawn, and where the picture goes."""
+
+    figure: Annotated[
+        Path | None, Parameter(help="Picture of one galaxy, .png or .pdf; the table needs -o as well.")
+    ] = None
+    index: Annotated[int | None, Parameter(help="Which galaxy, from 0; the first when left out.")] = None
+    id: Annotated[str | None, Parameter(help="Which galaxy, by its object_id.")] = None
+
+    def check(self, output: Path | None) -> None:
+        """Refuse what has no meaning together, and a command that would write nothing."""
+        if self.figure is None and output is None:
+            raise SettingsError(
+                "nothing to write: name the table with -o TABLE.parquet, or a picture with --figure GALAXY.png"
+            )
+        if self.figure is None and (self.index is not None or self.id is not None):
+            raise SettingsError(
+                "--index and --id choose the galaxy of a figure; give --figure PATH.png as well"
+            )
+        if self.index is not None and self.id is not None:
+            raise SettingsError(f"--index {self.index} --id {self.id}: give one of them")
+
+
+def parse_labels(text: str) -> tuple[int, ...]:
+    """Read labels written as ``3,7,12``."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise SettingsError(f"--label {text}: wanted whole numbers, such as 3 or 3,7,12") from error

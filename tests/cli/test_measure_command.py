@@ -1,0 +1,143 @@
+"""``galsmith measure`` on image files: options, faults, outcome."""
+
+import json
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from galsmith.cli import main
+from galsmith.measure.table_formats import read_table
+from galsmith.seeds import random_stream
+
+
+@pytest.fixture
+def cutouts(tmp_path):
+    """Two galaxies of 64 px, each with its map in the next HDU."""
+    y, x = np.mgrid[:64, :64]
+    for k, name in enumerate(("a", "b")):
+        noise = random_stream(9, "tests.measure_command", k).normal(0, 0.3, (64, 64))
+        image = 100 * np.exp(-np.hypot((x - 31.5) / 1.3, y - 31.5) / (3 + k)) + noise
+        labels = (np.hypot(x - 31.5, y - 31.5) < 15).astype(np.int16)
+        units = [fits.PrimaryHDU(image.astype(np.float32)), fits.ImageHDU(labels, name="SEG")]
+        (tmp_path / "in").mkdir(exist_ok=True)
+        fits.HDUList(units).writeto(tmp_path / "in" / f"{name}.fits")
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def cutouts_here(cutouts, monkeypatch):
+    """The same, in the working directory."""
+    monkeypatch.chdir(cutouts)
+    return cutouts
+
+
+def run(capsys, *words):
+    code = main(["measure", *(str(word) for word in words)])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".ecsv", ".fits", ".csv"])
+def test_a_folder_of_cutouts_becomes_a_table_of_any_format(cutouts, tmp_path, capsys, suffix):
+    table = tmp_path / f"table{suffix}"
+    code, out, err = run(capsys, cutouts, "-o", table, "--sersic", "none", "--json")
+    assert code == 0, err
+    said = json.loads(out.splitlines()[-1])
+    assert (said["output"], said["numbers"]["n_galaxies"]) == (str(table), 2)
+    back = Table.read(table, format="ascii.csv") if suffix == ".csv" else read_table(table)
+    assert list(back["object_id"]) == ["a", "b"]
+    assert np.all(np.asarray(back["r_half_pix"]) > 3)
+    assert ("CSV keeps neither units" in err) == (suffix == ".csv")
+
+
+def test_named_options_are_the_settings_of_the_table(cutouts, tmp_path, capsys):
+    words = [
+        "--segmentation",
+        "survey",
+        "--sky",
+        "annulus",
+        "--sersic",
+        "none",
+        "--gain",
+        "2.5",
+        "--workers",
+        1,
+    ]
+    code, _, err = run(capsys, cutouts / "a.fits", "-o", tmp_path / "t.parquet", *words)
+    assert code == 0, err
+    settings = read_table(tmp_path / "t.parquet").meta["provenance"]["settings"]
+    assert [settings[key] for key in ("segmentation", "sky", "sersic", "gain")] == [
+        "survey",
+        "annulus",
+        "none",
+        2.5,
+    ]
+    assert settings["quantities"] == ["morphology"]
+
+
+def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, capsys):
+    (tmp_path / "c.csv").write_text("id,x,y\none,31.5,31.5\n")
+    words = ["--catalog", tmp_path / "c.csv", "--cutout", 48, "--sersic", "none"]
+    code, _, err = run(capsys, cutouts / "a.fits", *words, "-o", tmp_path / "t.parquet")
+    assert code == 0, err
+    table = read_table(tmp_path / "t.parquet")
+    assert table.meta["provenance"]["settings"]["segmentation"] == "survey"
+    assert table["center_x_pix"][0].value == pytest.approx(31.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["a.fits"], 2, "nothing to write: name the table with -o"),
+        (["a.fits", "-o", "t.txt"], 2, "wanted a name that ends in .parquet, .ecsv, .fits, .csv"),
+        (["c.fits", "-o", "t.parquet"], 1, "c.fits: there is no such file, folder or store (did you mean"),
+        (["a.fits", "-o", "t.parquet", "--index", "1"], 2, "give --figure PATH.png as well"),
+        (["a.fits", "-o", "t.parquet", "--label", "one"], 2, "wanted whole numbers, such as 3 or 3,7,12"),
+        (
+            ["a.fits", "-o", "t.parquet", "--hdu", "SCI"],
+            1,
+            "has no HDU SCI; images are in 0 (PRIMARY), 1 (SEG)",
+        ),
+        (["a.fits", "-o", "t.parquet", "--segmap", "[1]", "--label", "7"], 1, "has no label 7; it has 1"),
+        (["a.fits", "-o", "t.parquet", "--sky", "box", "--set", "sky=box"], 2, "give one of them"),
+        (["a.fits", "b.fits", "-o", "t.parquet", "--segmap", "a.fits[1]"], 1, "one file for 2 images"),
+        (["a.fits", "-o", "t.parquet", "--workers", "0"], 2, "workers is 0"),
+        (["a.fits", "-o", "t.parquet", "--sersic", "exact"], 2, "Choose from"),
+        (["a.fits", "--figure", "g.jpg"], 2, "wanted a name that ends in .png or .pdf"),
+        (
+            ["a.fits", "--figure", "g.png", "--index", "5"],
+            2,
+            "--index 5: there are 1 galaxies, wanted 0 to 0",
+        ),
+        (["a.fits", "--figure", "g.png", "--id", "aa"], 2, "there is no such galaxy (did you mean 'a'?)"),
+    ],
+)
+def test_each_fault_is_one_line_and_leaves_nothing(cutouts_here, capsys, words, code, said):
+    ended, _, error = run(capsys, *words)
+    assert said in error
+    assert ended == code
+    assert len([line for line in error.splitlines() if line.startswith("galsmith: ")]) == 1
+    assert sorted(path.name for path in cutouts_here.iterdir()) == ["a.fits", "b.fits"]
+
+
+def test_options_of_files_are_refused_for_a_store(cutouts, tmp_path, capsys):
+    assert main(["ingest", "fits", str(cutouts), "-o", str(tmp_path / "store"), "--quiet"]) == 0
+    code, _, error = run(capsys, tmp_path / "store", "-o", tmp_path / "t.parquet", "--segmap", "[1]")
+    assert (code, "--segmap [1]: belongs to image files" in error) == (2, True)
+
+
+@pytest.mark.parametrize("source", ["store", "files"])
+def test_a_figure_of_one_galaxy(cutouts, tmp_path, capsys, source):
+    given = cutouts / "b.fits"
+    words = ["--segmap", "[1]"]
+    if source == "store":
+        assert main(["ingest", "fits", str(cutouts), "-o", str(tmp_path / "store"), "--quiet"]) == 0
+        given, words = tmp_path / "store", ["--id", "b"]
+    code, out, err = run(capsys, given, *words, "--figure", tmp_path / "g.png", "--sersic", "none")
+    assert code == 0, err
+    assert "drew galaxy" in out
+    assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
+    code, _, err = run(capsys, given, *words, "--figure", tmp_path / "g.png", "--sersic", "none")
+    assert (code, "already exists" in err) == (2, True)
