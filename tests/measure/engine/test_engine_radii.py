@@ -102,6 +102,17 @@ def test_petrosian_radius_of_flat_light_is_beyond_the_farthest_corner(stamp_from
     assert not is_beyond_stamp(stamp, 19.5, 14.0, elongation, 0.0, farthest + 0.4)
 
 
+def test_a_masked_corner_brings_the_end_of_the_stamp_nearer(stamp_from, noticed):
+    mask = np.zeros((30, 40), dtype=bool)
+    mask[-1, -1] = True
+    whole, masked = stamp_from(np.ones((30, 40))), stamp_from(np.ones((30, 40)), mask=mask)
+    # centered off the middle, so that one corner is the farthest
+    radius = petrosian_radius(masked, 18.0, 13.0, 1.0, 0.0, noticed())
+    assert radius < petrosian_radius(whole, 18.0, 13.0, 1.0, 0.0, noticed()) - 0.5
+    assert is_beyond_stamp(masked, 18.0, 13.0, 1.0, 0.0, radius)
+    assert not is_beyond_stamp(whole, 18.0, 13.0, 1.0, 0.0, radius)
+
+
 def test_petrosian_radius_of_one_pixel_is_the_smallest(stamp_from, noticed):
     image = np.zeros((30, 40))
     image[12, 21] = 1.0

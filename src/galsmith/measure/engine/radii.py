@@ -31,6 +31,7 @@ ROOT_TOLERANCE_PIX = 1e-6
 SMALL_RING_AREA = 1e-4
 SMALLEST_RING_AREA = 1e-13
 CORNER_TOLERANCE_PIX = 1e-5
+LEAST_AREA_BEYOND = 1e-9  # pixels; the area of a stamp is known to about 1e-11
 
 
 @compiled
@@ -144,7 +145,7 @@ def petrosian_radius(
 def is_beyond_stamp(
     stamp: Stamp, x: float, y: float, elongation: float, theta: float, r_petro: float
 ) -> bool:
-    """Whether the ring at a Petrosian radius has no pixel: the radius is then that of the farthest corner.
+    """Whether no unmasked pixel lies in the ring at a Petrosian radius or beyond: it is then a matter of rounding.
 
     Parameters
     ----------
@@ -163,14 +164,12 @@ def is_beyond_stamp(
         For the caller to set `PETROSIAN_BEYOND_STAMP` and to tell NaN; later steps go on with the value.
     """
     n_y, n_x = stamp.pixels.shape
-    cosine, sine = math.cos(theta), math.sin(theta)
-    farthest = 0.0
-    for corner in range(4):
-        dx = (n_x - 0.5 if corner % 2 else -0.5) - x
-        dy = (n_y - 0.5 if corner // 2 else -0.5) - y
-        along, across = dx * cosine + dy * sine, (dy * cosine - dx * sine) * elongation
-        farthest = max(farthest, math.hypot(along, across))
-    return r_petro - 0.5 * ANNULUS_WIDTH_PIX >= farthest - CORNER_TOLERANCE_PIX
+    valid = 0
+    for row in range(n_y):
+        valid += stamp.row_valid[row, n_x]
+    inner = r_petro - 0.5 * ANNULUS_WIDTH_PIX + CORNER_TOLERANCE_PIX
+    _, area = ellipse_sum_and_area(stamp, x, y, inner, inner / elongation, theta)
+    return valid - area < LEAST_AREA_BEYOND
 
 
 @compiled
