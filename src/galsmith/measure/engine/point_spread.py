@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.fourier import fast_length, transform_columns
 
 _fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
@@ -20,11 +21,20 @@ class PointSpread(NamedTuple):
         Its values, of sum 1; 0 by 0 where there is none.
     y_center, x_center : int
         The pixel that stays in its place.
+    real, imaginary : ndarray [x frequency, y frequency], float64
+        Its Fourier transform, over the number of elements; 0 by 0 where it is small and summed directly.
     """
 
     pixels: NDArray[np.float64]
     y_center: int
     x_center: int
+    real: NDArray[np.float64]
+    imaginary: NDArray[np.float64]
+
+
+# with more pixels than this, Fourier transforms are faster than sums
+_MOST_SUMMED = 64
+_BLOCK = 16
 
 
 @compiled
@@ -39,7 +49,7 @@ def point_spread(psf: NDArray[np.float64], height: int, width: int) -> PointSpre
         Of the images to be convolved.
     """
     if psf.size == 0:
-        return PointSpread(np.empty((0, 0)), 0, 0)
+        return PointSpread(np.empty((0, 0)), 0, 0, np.empty((0, 0)), np.empty((0, 0)))
     total = 0.0
     for value in psf.ravel():
         total += value
@@ -50,10 +60,21 @@ def point_spread(psf: NDArray[np.float64], height: int, width: int) -> PointSpre
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
             pixels[y, x] = psf[y_first + y, x_first + x] / total
-    return PointSpread(pixels, y_center - y_first, x_center - x_first)
+    y_center, x_center = y_center - y_first, x_center - x_first
+    if pixels.size <= _MOST_SUMMED:
+        return PointSpread(pixels, y_center, x_center, np.empty((0, 0)), np.empty((0, 0)))
+    # long enough that what is wrapped around the edges does not reach the image
+    n_y = fast_length(height + max(y_center, pixels.shape[0] - 1 - y_center))
+    n_x = fast_length(width + max(x_center, pixels.shape[1] - 1 - x_center))
+    real, imaginary = np.zeros((n_x, n_y)), np.zeros((n_x, n_y))
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            real[(x - x_center) % n_x, (y - y_center) % n_y] = pixels[y, x] / (n_x * n_y)
+    _transform_both_axes(real, imaginary)
+    return PointSpread(pixels, y_center, x_center, real, imaginary)
 
 
-@_fused
+@compiled
 def convolve(image: NDArray[np.float64], spread: PointSpread) -> None:
     """Convolve an image in place, dark beyond its edges.
 
@@ -62,8 +83,77 @@ def convolve(image: NDArray[np.float64], spread: PointSpread) -> None:
     image : ndarray [y, x], float64
         Is overwritten.
     spread : PointSpread
-        Not empty.
+        Not empty, and made for images of this size.
     """
+    if spread.real.size == 0:
+        _convolve_by_sums(image, spread)
+    else:
+        convolve_two(image, np.zeros(image.shape), spread)
+
+
+@compiled
+def convolve_two(one: NDArray[np.float64], other: NDArray[np.float64], spread: PointSpread) -> None:
+    """Convolve two images of one size in place, for the price of one; the arguments are those of `convolve`."""
+    if spread.real.size == 0:
+        _convolve_by_sums(one, spread)
+        _convolve_by_sums(other, spread)
+        return
+    height, width = one.shape
+    n_x, n_y = spread.real.shape
+    real, imaginary = np.zeros((n_y, width)), np.zeros((n_y, width))
+    for y in range(height):
+        for x in range(width):
+            real[y, x], imaginary[y, x] = one[y, x], other[y, x]
+    transform_columns(real, imaginary, np.empty((n_y, width)), np.empty((n_y, width)))
+    turned_real, turned_imaginary = _transposed(real, n_x), _transposed(imaginary, n_x)
+    room, more_room = np.empty((n_x, n_y)), np.empty((n_x, n_y))
+    transform_columns(turned_real, turned_imaginary, room, more_room)
+    _multiply(turned_real, turned_imaginary, spread)
+    transform_columns(turned_imaginary, turned_real, more_room, room)
+    real, imaginary = _transposed(turned_real[:width], n_y), _transposed(turned_imaginary[:width], n_y)
+    transform_columns(imaginary, real, np.empty((n_y, width)), np.empty((n_y, width)))
+    for y in range(height):
+        for x in range(width):
+            one[y, x], other[y, x] = real[y, x], imaginary[y, x]
+
+
+@compiled
+def _transposed(image: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Rows become columns, of which there are then so many rows, the last ones of zeros; in blocks, for the cache."""
+    height, width = image.shape
+    result = np.zeros((rows, height))
+    for y_first in range(0, height, _BLOCK):
+        for x in range(width):
+            for y in range(y_first, min(y_first + _BLOCK, height)):
+                result[x, y] = image[y, x]
+    return result
+
+
+@compiled
+def _transform_both_axes(real: NDArray[np.float64], imaginary: NDArray[np.float64]) -> None:
+    """Fourier transform of a complex image, in place."""
+    n_x, n_y = real.shape
+    transform_columns(real, imaginary, np.empty((n_x, n_y)), np.empty((n_x, n_y)))
+    turned_real, turned_imaginary = _transposed(real, n_y), _transposed(imaginary, n_y)
+    transform_columns(turned_real, turned_imaginary, np.empty((n_y, n_x)), np.empty((n_y, n_x)))
+    for x in range(n_x):
+        for y in range(n_y):
+            real[x, y], imaginary[x, y] = turned_real[y, x], turned_imaginary[y, x]
+
+
+@compiled
+def _multiply(real: NDArray[np.float64], imaginary: NDArray[np.float64], spread: PointSpread) -> None:
+    """Multiply a transform by that of the point spread."""
+    for x in range(real.shape[0]):
+        for y in range(real.shape[1]):
+            a, b = real[x, y], imaginary[x, y]
+            c, d = spread.real[x, y], spread.imaginary[x, y]
+            real[x, y], imaginary[x, y] = a * c - b * d, a * d + b * c
+
+
+@_fused
+def _convolve_by_sums(image: NDArray[np.float64], spread: PointSpread) -> None:
+    """Convolve an image in place with a few pixels."""
     height, width = image.shape
     rows, columns = spread.pixels.shape
     padded = np.zeros((height + rows - 1, width + columns - 1))

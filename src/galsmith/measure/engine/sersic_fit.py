@@ -40,8 +40,7 @@ from galsmith.measure.engine.stamp import Moments, Stamp
 PARITY, OPTIMUM = 0, 1
 _ANNULUS_WIDTH_PIX = 1.0
 _LEAST_FIRST_INDEX, _GREATEST_FIRST_INDEX = 1.0, 3.5
-_TOLERANCE, _MOST_EVALUATIONS = 1e-5, 500
-_GAIN_TOLERANCE, _MOST_STEPS = 1e-10, 200
+TOLERANCE, MOST_EVALUATIONS = 1e-5, 500
 _GREATEST_CONVERGED = 4
 # astropy corrects the criterion for smaller samples
 _SAMPLES_PER_PARAMETER = 40.0
@@ -129,7 +128,9 @@ def fit_sersic(
         return _undefined_fit()
     spread = point_spread(psf, stamp.pixels.shape[0], stamp.pixels.shape[1])
     data = SersicData(stamp.pixels, weights, PixelGrid(0.0, 1.0), spread)
-    has_converged, evaluations = fit_parameters(data, parameters, np.arange(parameters.size), mode)
+    has_converged, evaluations = fit_parameters(
+        data, parameters, np.arange(parameters.size), mode, TOLERANCE, MOST_EVALUATIONS
+    )
     if not has_converged:
         noticed[SERSIC_NOT_CONVERGED] = 1
     if hold_index(parameters, CENTER_PARAMETERS):
@@ -194,13 +195,23 @@ def sersic_start(
 
 @compiled
 def fit_parameters(
-    data: SersicData, parameters: NDArray[np.float64], free: NDArray[np.int64], mode: int
+    data: SersicData,
+    parameters: NDArray[np.float64],
+    free: NDArray[np.int64],
+    mode: int,
+    tolerance: float,
+    most_evaluations: int,
 ) -> tuple[bool, int]:
-    """Fit some parameters in place; whether that converged, and the evaluations of the model."""
+    """Fit some parameters in place; whether that converged, and the evaluations of the model.
+
+    The tolerance is one of the parameters; that of chi^2, which is flat at its minimum, is its square.
+    """
     if mode == PARITY:
-        status, evaluations = fit_as_minpack(data, parameters, free, _TOLERANCE, _MOST_EVALUATIONS)
+        status, evaluations = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
     else:
-        status, evaluations, _ = fit_to_minimum(data, parameters, free, _GAIN_TOLERANCE, _MOST_STEPS)
+        status, evaluations, _ = fit_to_minimum(
+            data, parameters, free, tolerance * tolerance, most_evaluations
+        )
     return 1 <= status <= _GREATEST_CONVERGED, evaluations
 
 

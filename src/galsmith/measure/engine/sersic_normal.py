@@ -6,18 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.point_spread import convolve
+from galsmith.measure.engine.point_spread import PointSpread, convolve, convolve_two
 from galsmith.measure.engine.sersic_data import SersicData
 from galsmith.measure.engine.sersic_law import (
     CUSP_PIX,
     Component,
+    PixelGrid,
     SersicModel,
     fill_model_and_derivatives,
     sersic_model_with_slopes,
 )
 
-# pixels
-_CUSP_REACH = 1.5
+# further than any pixel
+_FAR = 1e6
 
 
 @compiled
@@ -43,7 +44,7 @@ def fill_normal_equations(
 
     curvature : ndarray [3], float64
         Is overwritten by what J^T J leaves out for the center, by x twice, by x and y, by y twice: the residuals
-        times the second derivatives near it, where the law is steep; 0 with a point spread.
+        times the second derivatives near it, where the law is steep.
 
     Returns
     -------
@@ -58,16 +59,19 @@ def fill_normal_equations(
     for k in range(curvature.size):
         curvature[k] = 0.0
     if data.spread.pixels.size > 0:
-        return _of_blurred_model(data, parameters, matrix, gradient)
+        return _of_blurred_model(data, parameters, matrix, gradient, curvature)
     height, width = data.pixels.shape
     model = sersic_model_with_slopes(parameters)
     row = np.empty(width)
     derivatives = np.empty((n, width))
+    x_nearest, y_nearest = _nearest_pixel(model, data.grid)
     total = 0.0
     for y in range(height):
         fill_model_and_derivatives(model, data.grid, y, row, derivatives)
         total += _accumulate(data.pixels[y], data.weights[y], row, derivatives, matrix, gradient)
-        _add_curvature(data, model, y, row, curvature)
+        if abs(y - y_nearest) <= 1:
+            for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
+                _add_curvature(data, model, y, x, row[x] * data.weights[y, x], curvature)
     return total
 
 
@@ -77,29 +81,66 @@ def _of_blurred_model(
     parameters: NDArray[np.float64],
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
+    curvature: NDArray[np.float64],
 ) -> float:
-    """Do the same with a point spread: model and derivatives are convolved, one image after another."""
+    """Do the same with a point spread."""
     n = parameters.size
     height, width = data.pixels.shape
     model = sersic_model_with_slopes(parameters)
-    rows = np.empty((height, width))
-    derivatives = np.empty((height, n, width))
-    for y in range(height):
-        fill_model_and_derivatives(model, data.grid, y, rows[y], derivatives[y])
-    convolve(rows, data.spread)
-    plane = np.empty((height, width))
-    for k in range(n):
-        for y in range(height):
-            for x in range(width):
-                plane[y, x] = derivatives[y, k, x]
-        convolve(plane, data.spread)
-        for y in range(height):
-            for x in range(width):
-                derivatives[y, k, x] = plane[y, x]
+    images = _blurred_images(data, model, n)
+    derivatives = np.empty((n, width))
     total = 0.0
     for y in range(height):
-        total += _accumulate(data.pixels[y], data.weights[y], rows[y], derivatives[y], matrix, gradient)
+        for k in range(n):
+            for x in range(width):
+                derivatives[k, x] = images[k, y, x]
+        total += _accumulate(data.pixels[y], data.weights[y], images[n, y], derivatives, matrix, gradient)
+    x_nearest, y_nearest = _nearest_pixel(model, data.grid)
+    for y in range(max(0, y_nearest - 1), min(height, y_nearest + 2)):
+        for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
+            _add_curvature(
+                data, model, y, x, _gathered(images[n], data.weights, data.spread, y, x), curvature
+            )
     return total
+
+
+@compiled
+def _blurred_images(data: SersicData, model: SersicModel, n: int) -> NDArray[np.float64]:
+    """Convolve the derivatives, images 0 to n - 1, and the model, image n; two at a time."""
+    height, width = data.pixels.shape
+    images = np.empty((n + 1, height, width))
+    derivatives = np.empty((n, width))
+    for y in range(height):
+        fill_model_and_derivatives(model, data.grid, y, images[n, y], derivatives)
+        for k in range(n):
+            for x in range(width):
+                images[k, y, x] = derivatives[k, x]
+    for k in range(0, n, 2):
+        convolve_two(images[k], images[k + 1], data.spread)
+    if n % 2 == 0:
+        convolve(images[n], data.spread)
+    return images
+
+
+@compiled
+def _gathered(
+    residuals: NDArray[np.float64], weights: NDArray[np.float64], spread: PointSpread, y: int, x: int
+) -> float:
+    """Sum the weighted residuals of the pixels that light of one pixel is spread to."""
+    total = 0.0
+    for j in range(spread.pixels.shape[0]):
+        for i in range(spread.pixels.shape[1]):
+            to_y, to_x = y + j - spread.y_center, x + i - spread.x_center
+            if 0 <= to_y < residuals.shape[0] and 0 <= to_x < residuals.shape[1]:
+                total += spread.pixels[j, i] * weights[to_y, to_x] * residuals[to_y, to_x]
+    return total
+
+
+@compiled
+def _nearest_pixel(model: SersicModel, grid: PixelGrid) -> tuple[int, int]:
+    """Column and row of the pixel nearest to the center, which may lie outside the image."""
+    x, y = (model.first.x - grid.first) / grid.step, (model.first.y - grid.first) / grid.step
+    return round(min(max(x, -_FAR), _FAR)), round(min(max(y, -_FAR), _FAR))
 
 
 @compiled
@@ -169,25 +210,16 @@ def _four_dots(
 
 @compiled
 def _add_curvature(
-    data: SersicData,
-    model: SersicModel,
-    y: int,
-    residuals: NDArray[np.float64],
-    curvature: NDArray[np.float64],
+    data: SersicData, model: SersicModel, y: int, x: int, pull: float, curvature: NDArray[np.float64]
 ) -> None:
-    """Subtract the second derivatives by the center at the pixels around it, times the residuals."""
+    """Subtract a pixel's second derivatives by the center, times the weighted residuals that pull at it."""
+    dx = data.grid.first + data.grid.step * x - model.first.x
     dy = data.grid.first + data.grid.step * y - model.first.y
-    if not abs(dy) < _CUSP_REACH * data.grid.step:
-        return
-    nearest = round((model.first.x - data.grid.first) / data.grid.step)
-    for x in range(max(0, nearest - 1), min(residuals.size, nearest + 2)):
-        dx = data.grid.first + data.grid.step * x - model.first.x
-        pull = residuals[x] * data.weights[y, x]
-        for k in range(model.n_components):
-            xx, xy, yy = _center_curvature(model.first if k == 0 else model.second, dx, dy)
-            curvature[0] -= pull * xx
-            curvature[1] -= pull * xy
-            curvature[2] -= pull * yy
+    for k in range(model.n_components):
+        xx, xy, yy = _center_curvature(model.first if k == 0 else model.second, dx, dy)
+        curvature[0] -= pull * xx
+        curvature[1] -= pull * xy
+        curvature[2] -= pull * yy
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""The Sérsic fit to its true minimum: exact derivatives, normal equations, Marquardt's damping (1963)."""
+"""The Sérsic fit to its true minimum: MINPACK's trust radius (1980) with exact derivatives and normal equations."""
 
 import math
 from typing import NamedTuple
@@ -7,17 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.minpack import damped_step, euclidean_norm, product
 from galsmith.measure.engine.sersic_data import SersicData
 from galsmith.measure.engine.sersic_law import CENTER_PARAMETERS, COMPONENT_PARAMETERS, INDEX, LOWEST_INDEX
 from galsmith.measure.engine.sersic_normal import fill_normal_equations
+from galsmith.measure.engine.trust_radius import FIRST_RADIUS, Success, adjusted_radius
 
 CONVERGED, OUT_OF_EVALUATIONS, NOT_FINITE = 1, 5, -1
-_FIRST_DAMPING, _LEAST_DAMPING, _LITTLE_DAMPING = 1e-3, 1e-12, 1e-2
-_EASED, _RAISED = 0.1, 10.0
+# a radius of this share of the scaled parameters is rounding
+_LEAST_RADIUS = 1e-14
 # with no more to be gained than this share of chi^2, the curvature counts
 _NEAR = 1e-4
 # this share of the squared, weighted pixels is rounding
 _ROUNDING = 1e-28
+# pivots below this share of their column are rounding
+_LEAST_PIVOT = 1e-14
+_TINY = 1e-300
 
 
 class _Point(NamedTuple):
@@ -27,6 +32,15 @@ class _Point(NamedTuple):
     matrix: NDArray[np.float64]
     gradient: NDArray[np.float64]
     curvature: NDArray[np.float64]
+
+
+class _Step(NamedTuple):
+    """Damping of a step, its length, and what it promises in chi^2: all in all, and at its beginning (negative)."""
+
+    damping: float
+    length: float
+    gain: float
+    slope: float
 
 
 @compiled
@@ -66,30 +80,38 @@ def fit_to_minimum(
     if not math.isfinite(chi2):
         return NOT_FINITE, 1, chi2
     floor = _ROUNDING * _weighted_signal(data)
-    damping, gain = _FIRST_DAMPING, math.inf
+    scale = np.zeros(free.size)
+    radius, damping, gain = FIRST_RADIUS * _widen_scale(here, free, scale), 0.0, math.inf
+    steps = 0
     for evaluation in range(2, most_evaluations + 1):
-        gain = _fill_trial(here, free, damping, gain / chi2, there.parameters)
+        step = _fill_trial(here, free, scale, radius, damping, gain / chi2, there.parameters)
         trial_chi2 = fill_normal_equations(
             data, there.parameters, there.matrix, there.gradient, there.curvature
         )
-        is_done = gain <= tolerance * chi2
+        radius, damping = adjusted_radius(
+            min(radius, step.length) if steps == 0 else radius,
+            step.damping,
+            step.length,
+            _success(chi2, trial_chi2, step),
+            math.sqrt(trial_chi2 / chi2),
+        )
+        gain = step.gain
+        is_flat = gain <= tolerance * chi2 and (step.damping == 0.0 or not trial_chi2 < chi2)
         if trial_chi2 < chi2:
-            is_done = (is_done and damping <= _LITTLE_DAMPING) or trial_chi2 <= floor
+            steps += 1
             chi2 = trial_chi2
             here, there = there, here
             for k in range(parameters.size):
                 parameters[k] = here.parameters[k]
-            damping = max(damping * _EASED, _LEAST_DAMPING)
-        else:
-            damping *= _RAISED
-        if is_done:
+        size = _widen_scale(here, free, scale)
+        if is_flat or chi2 <= floor or radius <= _LEAST_RADIUS * size:
             return CONVERGED, evaluation, chi2
     return OUT_OF_EVALUATIONS, most_evaluations, chi2
 
 
 @compiled
 def _empty_point(parameters: NDArray[np.float64]) -> _Point:
-    """Room for one set of parameters, which begins as the one given."""
+    """Make room for one set of parameters, which begins as the one given."""
     n = parameters.size
     return _Point(parameters.copy(), np.empty((n, n)), np.empty(n), np.empty(3))
 
@@ -105,55 +127,87 @@ def _weighted_signal(data: SersicData) -> float:
 
 
 @compiled
-def _fill_trial(
-    point: _Point, free: NDArray[np.int64], damping: float, last_gain: float, trial: NDArray[np.float64]
-) -> float:
-    """Choose the parameters to be tried next; what they are expected to gain in chi^2.
-
-    The curvature is used near the minimum, as the share of chi^2 last gained tells, and where it is sane.
-    """
-    step = np.empty(free.size)
-    gain = math.nan
-    if last_gain <= _NEAR:
-        gain = _damped_step(point, free, damping, 1.0, step)
-    if not gain >= 0.0:
-        gain = _damped_step(point, free, damping, 0.0, step)
-    for k in range(point.parameters.size):
-        trial[k] = point.parameters[k]
+def _widen_scale(point: _Point, free: NDArray[np.int64], scale: NDArray[np.float64]) -> float:
+    """Raise the parameters' scales to the lengths of their derivatives; the length of the scaled parameters."""
+    scaled = np.empty(free.size)
     for k in range(free.size):
-        trial[free[k]] += step[k]
-        if _is_index(free[k]):
-            trial[free[k]] = max(trial[free[k]], LOWEST_INDEX)
-    return gain
+        scale[k] = max(scale[k], math.sqrt(point.matrix[free[k], free[k]]))
+        if scale[k] == 0.0:
+            scale[k] = 1.0
+        scaled[k] = scale[k] * point.parameters[free[k]]
+    return euclidean_norm(scaled)
 
 
 @compiled
-def _damped_step(
-    point: _Point, free: NDArray[np.int64], damping: float, curvature_share: float, step: NDArray[np.float64]
-) -> float:
-    """Marquardt's step, and the step times the gradient; NaN where the system is not positive."""
+def _success(chi2: float, trial_chi2: float, step: _Step) -> Success:
+    """Compare chi^2 after a step with what the step promised."""
+    actual = 1.0 - trial_chi2 / chi2 if trial_chi2 < 100.0 * chi2 else -1.0
+    predicted = step.gain / chi2
+    return Success(actual, predicted, actual / predicted if predicted != 0.0 else 0.0, step.slope / chi2)
+
+
+@compiled
+def _fill_trial(
+    point: _Point,
+    free: NDArray[np.int64],
+    scale: NDArray[np.float64],
+    radius: float,
+    damping: float,
+    last_gain: float,
+    trial: NDArray[np.float64],
+) -> _Step:
+    """Choose the parameters to be tried next.
+
+    The curvature is used near the minimum, as the share of chi^2 last gained tells, and where it is sane.
+    """
     n = free.size
-    system = np.zeros((n, n))
+    triangle = np.zeros((n, n))
+    if not (last_gain <= _NEAR and _fill_triangle(point, free, 1.0, triangle)):
+        _fill_triangle(point, free, 0.0, triangle)
+    turned, step = np.empty(n), np.empty(n)
     for k in range(n):
-        if _is_held(point, free[k]):
-            system[k, k] = 1.0
-            step[k] = 0.0
-            continue
-        step[k] = point.gradient[free[k]]
-        for j in range(k + 1):
-            if not _is_held(point, free[j]):
-                system[k, j] = _element(point, min(free[k], free[j]), max(free[k], free[j]), curvature_share)
-        system[k, k] += damping * point.matrix[free[k], free[k]] + 1e-300
-    _solve(system, step)
-    gain = 0.0
+        turned[k] = 0.0 if _is_held(point, free[k]) else point.gradient[free[k]]
+        for j in range(k):
+            turned[k] -= triangle[j, k] * turned[j]
+        turned[k] /= triangle[k, k]
+    damping = damped_step(triangle, np.arange(n), scale, turned, radius, damping, step)
+    length = euclidean_norm(product(scale, step))
+    along = 0.0
+    for k in range(point.parameters.size):
+        trial[k] = point.parameters[k]
     for k in range(n):
-        gain += step[k] * point.gradient[free[k]]
-    return gain
+        along += step[k] * point.gradient[free[k]]
+        trial[free[k]] += step[k]
+        if _is_index(free[k]):
+            trial[free[k]] = max(trial[free[k]], LOWEST_INDEX)
+    return _Step(damping, length, along + damping * length * length, -along)
+
+
+@compiled
+def _fill_triangle(
+    point: _Point, free: NDArray[np.int64], curvature_share: float, triangle: NDArray[np.float64]
+) -> bool:
+    """Cholesky's factor of the second derivatives of half of chi^2, pivots held above rounding; whether they were."""
+    is_positive = True
+    for k in range(free.size):
+        for j in range(k, free.size):
+            total = _element(point, min(free[k], free[j]), max(free[k], free[j]), curvature_share)
+            for i in range(k):
+                total -= triangle[i, k] * triangle[i, j]
+            if j > k:
+                triangle[k, j] = total / triangle[k, k]
+                continue
+            least = _LEAST_PIVOT * point.matrix[free[k], free[k]]
+            is_positive = is_positive and total > least
+            triangle[k, k] = math.sqrt(max(total, least, _TINY))
+    return is_positive
 
 
 @compiled
 def _element(point: _Point, row: int, column: int, curvature_share: float) -> float:
-    """Element of the second derivatives of half of chi^2, row <= column."""
+    """Element of the second derivatives of half of chi^2, row <= column; those of a held index are cut out."""
+    if _is_held(point, row) or _is_held(point, column):
+        return point.matrix[row, row] if row == column else 0.0
     if column < CENTER_PARAMETERS:
         return point.matrix[row, column] + curvature_share * point.curvature[row + column]
     return point.matrix[row, column]
@@ -161,34 +215,13 @@ def _element(point: _Point, row: int, column: int, curvature_share: float) -> fl
 
 @compiled
 def _is_index(parameter: int) -> bool:
+    """Whether a parameter is a Sérsic index."""
     return parameter >= CENTER_PARAMETERS and (parameter - CENTER_PARAMETERS) % COMPONENT_PARAMETERS == INDEX
 
 
 @compiled
 def _is_held(point: _Point, parameter: int) -> bool:
     """Whether a Sérsic index stands at its bound and is pushed beyond."""
-    return (
-        _is_index(parameter)
-        and point.parameters[parameter] <= LOWEST_INDEX
-        and point.gradient[parameter] <= 0.0
-    )
-
-
-@compiled
-def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> None:
-    """Solve a symmetric positive system in place, by Cholesky's method from the lower triangle; NaN if it is not."""
-    n = vector.size
-    for k in range(n):
-        for i in range(k, n):
-            total = matrix[i, k]
-            for j in range(k):
-                total -= matrix[i, j] * matrix[k, j]
-            matrix[i, k] = math.sqrt(total) if i == k else total / matrix[k, k]
-    for k in range(n):
-        for j in range(k):
-            vector[k] -= matrix[k, j] * vector[j]
-        vector[k] /= matrix[k, k]
-    for k in range(n - 1, -1, -1):
-        for j in range(k + 1, n):
-            vector[k] -= matrix[j, k] * vector[j]
-        vector[k] /= matrix[k, k]
+    if not _is_index(parameter):
+        return False
+    return point.parameters[parameter] <= LOWEST_INDEX and point.gradient[parameter] <= 0.0

@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.minpack import EPSILON, damped_step, euclidean_norm, factorize, product
 from galsmith.measure.engine.sersic_data import SersicData, fill_residuals
+from galsmith.measure.engine.trust_radius import ENOUGH_REDUCTION, FIRST_RADIUS, Success, adjusted_radius
 
 _DIFFERENCE = 2.0**-26
-_FIRST_RADIUS = 100.0
-_ENOUGH_REDUCTION = 1e-4
 # scipy.optimize.leastsq's own ftol
 _REDUCTION_TOLERANCE = 1.49012e-8
 NOT_FINITE = -1
@@ -31,15 +30,6 @@ class _Progress(NamedTuple):
     evaluations: int
     steps: int
     status: int
-
-
-class _Success(NamedTuple):
-    """How the squared residuals changed, as shares: really, as promised, one over the other; the promised slope."""
-
-    actual: float
-    predicted: float
-    ratio: float
-    slope: float
 
 
 class _LinearSystem(NamedTuple):
@@ -150,9 +140,9 @@ def _begun(
     for k in range(scale.size):
         scale[k] = norms[k] if norms[k] != 0.0 else 1.0
     scaled_norm = _scaled_norm(scale, parameters, free)
-    radius = _FIRST_RADIUS * scaled_norm
+    radius = FIRST_RADIUS * scaled_norm
     if radius == 0.0:
-        radius = _FIRST_RADIUS
+        radius = FIRST_RADIUS
     return _Progress(radius, 0.0, state.residual_norm, scaled_norm, state.evaluations, 0, 0)
 
 
@@ -209,8 +199,8 @@ def _descend(
         evaluations += 1
         trial_norm = euclidean_norm(trial_residuals)
         success = _success(system, step, math.sqrt(damping) * length, norm, trial_norm)
-        radius, damping = _adjusted(radius, damping, length, success, trial_norm / norm)
-        if success.ratio >= _ENOUGH_REDUCTION:
+        radius, damping = adjusted_radius(radius, damping, length, success, trial_norm / norm)
+        if success.ratio >= ENOUGH_REDUCTION:
             _copy(trial, parameters)
             _copy(trial_residuals, residuals)
             scaled_norm = _scaled_norm(system.scale, parameters, free)
@@ -243,7 +233,7 @@ def _copy(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
 @compiled
 def _success(
     system: _LinearSystem, step: NDArray[np.float64], damped_length: float, norm: float, trial_norm: float
-) -> _Success:
+) -> Success:
     """Compare the residuals after a step with what the linear system promised."""
     actual = 1.0 - (trial_norm / norm) ** 2 if 0.1 * trial_norm < norm else -1.0
     change = np.zeros(step.size)
@@ -253,34 +243,17 @@ def _success(
     along, across = euclidean_norm(change) / norm, damped_length / norm
     predicted = along * along + 2.0 * across * across
     ratio = actual / predicted if predicted != 0.0 else 0.0
-    return _Success(actual, predicted, ratio, -(along * along + across * across))
+    return Success(actual, predicted, ratio, -(along * along + across * across))
 
 
 @compiled
-def _adjusted(
-    radius: float, damping: float, length: float, success: _Success, growth: float
-) -> tuple[float, float]:
-    """Trust radius and damping after a step of a length, by which the residuals grew."""
-    if success.ratio <= 0.25:
-        factor = 0.5
-        if success.actual < 0.0:
-            factor = 0.5 * success.slope / (success.slope + 0.5 * success.actual)
-        if growth >= 10.0 or factor < 0.1:
-            factor = 0.1
-        return factor * min(radius, 10.0 * length), damping / factor
-    if damping == 0.0 or success.ratio >= 0.75:
-        return 2.0 * length, 0.5 * damping
-    return radius, damping
-
-
-@compiled
-def _is_within(success: _Success, tolerance: float) -> bool:
+def _is_within(success: Success, tolerance: float) -> bool:
     """Whether the residuals neither fell nor were to fall by more than a share."""
     return abs(success.actual) <= tolerance and success.predicted <= tolerance and success.ratio <= 2.0
 
 
 @compiled
-def _status(success: _Success, radius: float, least_radius: float) -> int:
+def _status(success: Success, radius: float, least_radius: float) -> int:
     """1, 2 or 3 where the fit has converged in its residuals, its parameters or both."""
     status = 0
     if _is_within(success, _REDUCTION_TOLERANCE):
@@ -292,7 +265,7 @@ def _status(success: _Success, radius: float, least_radius: float) -> int:
 
 @compiled
 def _status_of_limits(
-    success: _Success, relative_radius: float, gradient: float, evaluations_left: int
+    success: Success, relative_radius: float, gradient: float, evaluations_left: int
 ) -> int:
     """5 to 8 where no more can be gained."""
     if gradient <= EPSILON:
