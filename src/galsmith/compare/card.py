@@ -79,13 +79,17 @@ class PublishedColumn:
     table : str
         Such as ``"Table 2"``.
     values : mapping of str to float
-        Distances by the name of the property, group or mean, in the unit of this package (not x 10^-2).
+        By the name of the property, of a mean such as ``"mean morphology"``, or ``"FID"``: distances in the unit
+        of this package (not x 10^-2), or mean values of the property.
+    sigmas : mapping of str to float
+        Standard deviations, where `values` are means of the property; empty for distances.
     """
 
     model: str
     data: str
     table: str
     values: Mapping[str, float]
+    sigmas: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

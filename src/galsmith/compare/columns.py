@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.table import QTable
@@ -45,6 +45,8 @@ class ColumnPair:
         What differences are divided by.
     reason : str
         Why it cannot be compared; empty where it can.
+    is_headline : bool
+        Whether the property counts in the headline distance under the chosen binning of power.
     """
 
     name: str
@@ -56,11 +58,12 @@ class ColumnPair:
     normalization: str
     scale: float
     reason: str
+    is_headline: bool
 
     @property
     def in_means(self) -> bool:
         """Whether it enters the means: the paper's properties, orientation on the line as in the paper."""
-        return self.declared.headline and self.period is None
+        return self.is_headline and self.period is None
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -126,22 +129,41 @@ def shared_properties(reference: QTable, generated: QTable) -> tuple[list[str], 
 
 
 def pair_columns(
-    reference: QTable, generated: QTable, columns: list[str], normalization: Mapping[str, str]
+    reference: QTable,
+    generated: QTable,
+    columns: list[str],
+    normalization: Mapping[str, str],
+    *,
+    binning: str = "wavelength",
 ) -> list[ColumnPair]:
-    """Make the pairs of all columns; an angle makes two, on the line and on its circle."""
+    """Make the pairs of all columns; an angle makes two, on the line and on its circle.
+
+    Of the two binnings of power only `binning` counts in the headline distance.
+    """
     pairs: list[ColumnPair] = []
     for column in columns:
         declared = property_of_column(column)
         if declared is None:
             continue
         values = values_of(reference, column), values_of(generated, column)
-        pairs.append(_pair(column, column, declared, values, normalization[declared.group], period=None))
+        line = _pair(
+            column,
+            declared,
+            values,
+            normalization[declared.group],
+            is_headline=_is_headline(declared, binning),
+        )
+        pairs.append(line)
         if declared.period is not None:
-            name = f"{column}_circular"
-            pairs.append(
-                _pair(name, column, declared, values, normalization[declared.group], period=declared.period)
-            )
+            pairs.append(replace(line, name=f"{column}_circular", period=declared.period))
     return pairs
+
+
+def _is_headline(declared: Property, binning: str) -> bool:
+    """Whether a property counts in the headline distance."""
+    if declared.group.startswith("power_"):
+        return declared.group == f"power_{binning}"
+    return declared.headline
 
 
 def values_of(table: QTable, column: str) -> Floats:
@@ -210,20 +232,21 @@ def _declared_place(column: str) -> int:
 
 
 def _pair(
-    name: str,
     column: str,
     declared: Property,
     values: tuple[Floats, Floats],
     normalization: str,
     *,
-    period: float | None,
+    is_headline: bool,
 ) -> ColumnPair:
-    """Make one pair; find out whether it can be compared."""
+    """Make one pair, compared on the line; find out whether it can be compared."""
     reason = _too_few(values)
     scale = float("nan") if reason else scale_of(measured(values[0]), normalization)
     if scale == 0:
         reason = f"the reference set does not vary, so that {normalization} has nothing to divide by"
-    return ColumnPair(name, column, declared, period, *values, normalization, scale, reason)
+    return ColumnPair(
+        column, column, declared, None, *values, normalization, scale, reason, is_headline=is_headline
+    )
 
 
 def _too_few(values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> str:

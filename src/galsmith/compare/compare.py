@@ -1,6 +1,7 @@
 """Compare two sets of measured galaxies, property by property: `compare`."""
 
 from pathlib import Path
+from typing import Literal
 
 from galsmith.compare.cuts import Cuts, resolve_cuts
 from galsmith.compare.distances import Chance
@@ -13,6 +14,8 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.measure import MeasureSettings
 
+Binning = Literal["wavelength", "rings"]
+
 
 def compare(
     reference: Source,
@@ -20,6 +23,7 @@ def compare(
     output: str | Path | None = None,
     *,
     normalization: Normalization = "reference-zscore",
+    binning: Binning = "wavelength",
     seed: int = 0,
     cuts: Cuts | str | None = None,
     replicates: int = 1000,
@@ -44,6 +48,8 @@ def compare(
     normalization : str or mapping of group to str
         ``"reference-zscore"`` divides by the reference set's standard deviation, ``"reference-iqr"`` by
         its interquartile range over 1.349, ``"none"`` leaves the unit; one for all or one a group.
+    binning : {"wavelength", "rings"}
+        Which power modes enter the means; both are compared.
     seed : int
         Fixes bootstrap and floor.
     cuts : mapping of column to (low, high), or str, optional
@@ -86,7 +92,12 @@ def compare(
     )
     sides = read_side(reference, "reference", measuring), read_side(generated, "generated", measuring)
     comparison = compare_pair(
-        sides, normalization=normalization, cuts=chosen_cuts, chance=chance, progress=progress
+        sides,
+        normalization=normalization,
+        cuts=chosen_cuts,
+        chance=chance,
+        binning=binning,
+        progress=progress,
     ).comparison
     if place is not None:
         comparison = with_relative_paths(comparison, place.parent)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
+from galsmith.measure.properties import PROPERTIES
 from galsmith.settings import near_miss
 
 Floats = NDArray[np.float64]
@@ -62,7 +63,8 @@ def resolve_normalization(normalization: Normalization, groups: list[str]) -> di
     Parameters
     ----------
     normalization : str or mapping of group to str
-        One for all, or one a group; groups not named get ``"reference-zscore"``.
+        One for all, or one a group; groups not named get ``"reference-zscore"``, those that the tables lack are
+        passed over.
     groups : list of str
         Groups there are.
 
@@ -73,10 +75,11 @@ def resolve_normalization(normalization: Normalization, groups: list[str]) -> di
     """
     if isinstance(normalization, str):
         return dict.fromkeys(groups, _known(normalization, ""))
+    declared = list(dict.fromkeys([*groups, *(entry.group for entry in PROPERTIES)]))
     for group in normalization:
-        if group not in groups:
+        if group not in declared:
             raise SettingsError(
-                f"normalization: no group {group!r}{near_miss(group, groups)}; the groups are {', '.join(groups)}"
+                f"normalization: no group {group!r}{near_miss(group, declared)}; the groups are {', '.join(declared)}"
             )
     chosen = {group: _known(name, f" of group {group}") for group, name in normalization.items()}
     return {group: chosen.get(group, "reference-zscore") for group in groups}

@@ -48,6 +48,7 @@ def compare_pair(
     normalization: Normalization,
     cuts: tuple[Cut, ...],
     chance: Chance,
+    binning: str = "wavelength",
     progress: ProgressCallback,
 ) -> ComparedPair:
     """Compare a reference and a generated set, property by property.
@@ -68,10 +69,11 @@ def compare_pair(
     for side, table in zip(sides, tables, strict=True):
         _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
     joint = joint_distances(
-        pair_columns(*tables, columns, by_group), tables, chance=chance, progress=progress
+        pair_columns(*tables, columns, by_group, binning=binning), tables, chance=chance, progress=progress
     )
     settings = {
         "normalization": by_group,
+        "binning": binning,
         "replicates": chance.replicates,
         "splits": chance.splits,
         "permutations": chance.permutations,

@@ -1,7 +1,10 @@
 """Papers' choices by name: how they measured, cut and normalized, and what they found."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
 from typing import Any
 
 from galsmith.compare.card import PublishedColumn
@@ -27,8 +30,10 @@ class Recipe:
         As `galsmith.compare.compare` takes them.
     normalization : str or mapping of group to str
         As `galsmith.compare.compare` takes it.
-    published : tuple of PublishedColumn
-        What the paper found.
+    binning : {"wavelength", "rings"}
+        Which power modes enter the means.
+    data : str
+        The paper's data set whose numbers stand beside; empty for none.
     """
 
     name: str
@@ -36,11 +41,47 @@ class Recipe:
     measure: Mapping[str, Any] = field(default_factory=dict)
     cuts: Cuts | str | None = None
     normalization: Normalization = "reference-zscore"
-    published: tuple[PublishedColumn, ...] = ()
+    binning: str = "wavelength"
+    data: str = ""
+
+    @property
+    def published(self) -> tuple[PublishedColumn, ...]:
+        """What the paper found for this data set."""
+        return tuple(column for column in _holzschuh2022() if column.data == self.data)
+
+
+# The rows of Table 2 are z-scores of the reference for morphology, raw dex for power and raw magnitudes for colors.
+_HOLZSCHUH2022_NORMALIZATION = {
+    "morphology": "reference-zscore",
+    "power_rings": "none",
+    "power_wavelength": "none",
+}
+_HOLZSCHUH2022 = "Holzschuh et al. (2022), sections 4.1 to 4.3, as their published evaluation code has it"
+
+
+def _holzschuh2022_recipe(data: str, **measure: Any) -> Recipe:
+    """Make the paper's recipe for one of its data sets."""
+    name = f"holzschuh2022-{data.lower().replace('é', 'e')}"
+    return Recipe(
+        name,
+        f"{_HOLZSCHUH2022}: the {data} set.",
+        measure={"segmentation": "paper", **measure},
+        normalization=_HOLZSCHUH2022_NORMALIZATION,
+        binning="rings",
+        data=data,
+    )
 
 
 OWN = Recipe("", "This package's own choices.")
-RECIPES: dict[str, Recipe] = {}
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _holzschuh2022_recipe("Sérsic", gain=1.0),
+        _holzschuh2022_recipe("COSMOS", gain=1.0),
+        # The text's gain; the authors' code has 750. The kernel of FWHM 3 px goes into the Sérsic fit as well.
+        _holzschuh2022_recipe("SKIRT", gain=1200.0, psf_fwhm_pix=3.0),
+    )
+}
 
 
 def recipe_named(name: str | None) -> Recipe:
@@ -58,3 +99,10 @@ def recipe_named(name: str | None) -> Recipe:
             f"recipe {name!r}: unknown{near_miss(name, list(RECIPES))}; known: {', '.join(RECIPES)}"
         )
     return RECIPES[name]
+
+
+@lru_cache(maxsize=1)
+def _holzschuh2022() -> tuple[PublishedColumn, ...]:
+    """Read Tables 2 and C1 of the paper."""
+    text = (resources.files("galsmith.compare") / "published" / "holzschuh2022.toml").read_text("utf-8")
+    return tuple(PublishedColumn(**column) for column in tomllib.loads(text)["column"])
