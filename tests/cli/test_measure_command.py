@@ -141,3 +141,6 @@ def test_a_figure_of_one_galaxy(cutouts, tmp_path, capsys, source):
     assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
     code, _, err = run(capsys, given, *words, "--figure", tmp_path / "g.png", "--sersic", "none")
     assert (code, "already exists" in err) == (2, True)
+    both = ["--figure", tmp_path / "g.png", "--overwrite", "-o", tmp_path / "t.parquet", "--sersic", "none"]
+    code, out, err = run(capsys, given, *words, *both)
+    assert [line.split()[0] for line in out.splitlines()] == ["drew", "measure:"]

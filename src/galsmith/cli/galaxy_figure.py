@@ -13,6 +13,7 @@ from galsmith.files import refuse_existing
 from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
+    from galsmith.execution import ProgressCallback
     from galsmith.measure.files import FileGalaxy
 
 SUFFIXES = (".png", ".pdf")
@@ -20,7 +21,13 @@ ROWS_NAMED = 5
 
 
 def write_figure(
-    galaxies: Measurable, figure: Path, *, index: int | None, name: str | None, overwrite: bool
+    galaxies: Measurable,
+    figure: Path,
+    *,
+    index: int | None,
+    name: str | None,
+    overwrite: bool,
+    progress: "ProgressCallback",
 ) -> Outcome:
     """Draw one galaxy with its center, radii and maps.
 
@@ -39,8 +46,10 @@ def write_figure(
     galaxy = galaxies.galaxy(row)
     if galaxy.reason:
         raise InputError(f"--figure {figure}: galaxy {names[row]} cannot be drawn: {galaxy.message}")
+    from galsmith.measure.compiled_engine import load_kernels
     from galsmith.report.galaxy_figure import write_galaxy_figure
 
+    load_kernels(progress)
     label_map, mask = _as_one_label(galaxy)
     write_galaxy_figure(
         galaxy.image[0],

@@ -1,5 +1,6 @@
 """``galsmith measure IMAGES``: a row of properties for every galaxy of a store, or of anybody's image files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,11 +53,11 @@ def measure(
         checked_output(output)
     with shown.progress() as progress:
         measurable = open_measurable(images, method, files, settings, progress=progress)
+        outcomes = []
         if figure.figure is not None:
-            drawn = write_figure(
-                measurable, figure.figure, index=figure.index, name=figure.id, overwrite=overwrite
-            )
-        if output is None:
-            return drawn
-        how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
-        return measurable.measure(output, workers=worker_count(workers), **how)
+            which: dict[str, Any] = {"index": figure.index, "name": figure.id, "overwrite": overwrite}
+            outcomes.append(write_figure(measurable, figure.figure, **which, progress=progress))
+        if output is not None:
+            how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
+            outcomes.append(measurable.measure(output, workers=worker_count(workers), **how))
+    return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))

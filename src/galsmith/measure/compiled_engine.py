@@ -1,5 +1,7 @@
 """One stamp to morphological values and named flags, by galsmith's compiled engine."""
 
+import logging
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +16,12 @@ from galsmith.measure.measure_settings import MeasureSettings, chosen_sky
 from galsmith.measure.measured import Measured
 from galsmith.measure.segmentation import border_level
 
+LOGGER = logging.getLogger("galsmith")
+
 ORACLE = "statmorph 0.7.2, photutils 3.0.0"
+# Kernels that were compiled before are loaded within this time.
+SECONDS_OF_LOADING = 5.0
+COMPILING = "compiling the engine for the first time: about a minute, kept for later runs"
 
 
 def engine_versions() -> dict[str, str]:
@@ -26,10 +33,14 @@ def load_kernels(progress: ProgressCallback) -> None:
     """Load the kernels if they are not in memory, or compile them where they were never used, and say so."""
     if batch.is_loaded():
         return
-    progress(
-        ProgressEvent("loading the engine (compiled the first time, up to a minute)", 0, None, "galaxies")
-    )
-    batch.load_kernels()
+    progress(ProgressEvent("loading the engine", 0, None, "galaxies"))
+    note = threading.Timer(SECONDS_OF_LOADING, LOGGER.warning, [COMPILING])
+    note.daemon = True
+    note.start()
+    try:
+        batch.load_kernels()
+    finally:
+        note.cancel()
 
 
 def recipe_of(settings: MeasureSettings) -> Recipe:
