@@ -1,9 +1,9 @@
 """Settings of a measurement, recorded with every table."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from galsmith.errors import SettingsError
 from galsmith.settings import Settings, near_miss
@@ -37,7 +37,7 @@ class MeasureSettings(Settings):
         The Sérsic fit: ``"optimum"`` goes to the minimum, ``"parity"`` stops where statmorph stops,
         ``"none"`` leaves it out.
     double_sersic : bool
-        Whether two Sérsic laws of one center are fitted too.
+        Whether two Sérsic laws of one center are fitted too, which begins where one law ends.
     gain : float
         Electrons per flux unit; weighs the Sérsic fits and the signal to noise.
     psf_fwhm_pix : float or None
@@ -66,6 +66,15 @@ class MeasureSettings(Settings):
     threshold_sigma: float = Field(default=1.5, gt=0)
     minimum_pixels: int = Field(default=5, ge=1)
     smoothing_pix: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _double_fit_needs_a_single_one(self) -> Self:
+        """Refuse two laws without one."""
+        if self.double_sersic and self.sersic == "none":
+            raise ValueError(
+                "double_sersic begins where the fit of one law ends; set sersic to 'optimum' or 'parity'"
+            )
+        return self
 
 
 def chosen_sky(settings: MeasureSettings) -> Sky:

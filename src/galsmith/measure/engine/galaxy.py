@@ -28,6 +28,8 @@ from galsmith.measure.engine.asymmetry import (
 from galsmith.measure.engine.columns import PLACE
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.cutting import cut_stamp
+from galsmith.measure.engine.double_sersic import fit_double_sersic
+from galsmith.measure.engine.fit_columns import tell_double_sersic, tell_sersic
 from galsmith.measure.engine.light import (
     bulge_statistic,
     gini,
@@ -41,7 +43,7 @@ from galsmith.measure.engine.light import (
 from galsmith.measure.engine.mid import measure_mid, note_overlap
 from galsmith.measure.engine.moments import centroid, moments_about
 from galsmith.measure.engine.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.sersic_fit import SersicFit, fit_sersic
+from galsmith.measure.engine.sersic_fit import fit_sersic
 from galsmith.measure.engine.shape import r_max, r_max_ellip, shape_map
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
@@ -294,14 +296,23 @@ def tell_maps(
     note_overlap(inside, mid.map, noticed)
 
 
-def _tell_sersic(fit: SersicFit, stamp: Stamp, row: NDArray[np.float64]) -> None:
-    """Write the fit of one Sérsic law."""
-    row[PLACE.sersic_amplitude], row[PLACE.sersic_index] = fit.amplitude, fit.sersic_index
-    row[PLACE.sersic_r_eff_pix] = fit.r_eff
-    row[PLACE.sersic_ellipticity], row[PLACE.sersic_orientation_rad] = fit.ellipticity, fit.orientation_rad
-    row[PLACE.sersic_x_pix], row[PLACE.sersic_y_pix] = fit.x + stamp.x_min, fit.y + stamp.y_min
-    row[PLACE.sersic_chi2_dof] = fit.chi2_dof
-    row[PLACE.sersic_aic], row[PLACE.sersic_bic] = fit.aic, fit.bic
+def _fit(
+    stamp: Stamp,
+    noise: NDArray[np.float64],
+    place: Place,
+    radii: Radii,
+    *,
+    choices: Choices,
+    row: NDArray[np.float64],
+    noticed: NDArray[np.uint8],
+) -> None:
+    """Last step: one Sérsic law, and two of one center where they are wanted."""
+    where = (stamp, noise, place.x, place.y, radii.r_half_ellip)
+    how = (choices.psf, choices.sersic_mode, noticed)
+    fit = fit_sersic(*where, radii.concentration, place.moments, *how)
+    tell_sersic(fit, stamp, row)
+    if choices.is_double:
+        tell_double_sersic(fit_double_sersic(*where, place.moments, fit, *how), stamp, row)
 
 
 def _to_image_frame(stamp: Stamp, row: NDArray[np.float64]) -> None:
@@ -362,17 +373,5 @@ def measure_galaxy(
     noise = noise_map(stamp, choices.gain, sky, sigma_map)
     tell_maps(stamp, place, radii.r_petro_ellip, noise, row, noticed)
     if choices.sersic_mode != NO_FIT:
-        fit = fit_sersic(
-            stamp,
-            noise,
-            place.x,
-            place.y,
-            radii.r_half_ellip,
-            radii.concentration,
-            place.moments,
-            choices.psf,
-            choices.sersic_mode,
-            noticed,
-        )
-        _tell_sersic(fit, stamp, row)
+        _fit(stamp, noise, place, radii, choices=choices, row=row, noticed=noticed)
     _to_image_frame(stamp, row)
