@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from galsmith.measure import average_spectrum_db, log_power_rings, log_power_wavelength
+from galsmith.measure import average_spectrum_db, log_power, log_power_rings, log_power_wavelength
 from galsmith.measure.power_spectrum import WAVELENGTH_EDGES, rings_binning, wavelength_binning
 from galsmith.seeds import random_stream
 
@@ -95,8 +95,8 @@ def test_mode_0_is_the_mean_pixel(stamp):
 
 
 def test_nothing_gives_nan_and_never_minus_infinity():
-    for log_power in (log_power_wavelength, log_power_rings):
-        assert np.isnan(log_power(np.zeros((16, 16)))).all()
+    for binned in (log_power_wavelength, log_power_rings):
+        assert np.isnan(binned(np.zeros((16, 16)))).all()
 
 
 def test_rings_that_a_small_grid_lacks_are_nan():
@@ -126,3 +126,50 @@ def test_average_spectrum_refuses_what_does_not_fit():
         average_spectrum_db([np.ones((65, 10))], side_pix=64)
     with pytest.raises(ValueError, match="wanted one or more"):
         average_spectrum_db([np.full((4, 4), np.nan)])
+
+
+@pytest.mark.parametrize("binning", ["wavelength", "rings"])
+def test_many_sizes_at_once_equal_one_by_one_and_float32_is_close(binning):
+    rng = random_stream(5, "tests.power")
+    shapes = [(64, 64), (33, 40), (64, 64), (128, 128), (33, 40)]
+    images = [rng.normal(0.2, 1.0, shape) for shape in shapes]
+    one_by_one = {"wavelength": log_power_wavelength, "rings": log_power_rings}[binning]
+    expected = np.array([one_by_one(image) for image in images])
+    exact = log_power(images, binning=binning, precision="float64")
+    np.testing.assert_array_equal(exact, expected)
+    assert np.abs(log_power(images, binning=binning) - expected).max() < 1e-5
+
+
+def test_a_smooth_bright_galaxy_keeps_its_faint_small_scales_in_float32():
+    """Spectra that fall by six decades are where single precision would show first."""
+    y, x = np.mgrid[:128, :128] - 63.5
+    galaxy = 1e4 * np.exp(-(x**2 + y**2) / (2 * 3.0**2)) + random_stream(6, "tests.power").normal(
+        0, 0.1, x.shape
+    )
+    difference = log_power([galaxy])[0] - log_power([galaxy], precision="float64")[0]
+    assert np.abs(difference).max() < 1e-5
+
+
+@pytest.mark.parametrize("factor", [1e-40, 1e-300, 1e40, 1e300])
+def test_no_unit_of_flux_is_too_small_or_too_large(stamp, factor):
+    shifted = log_power([stamp * factor])[0] - np.log10(factor)
+    np.testing.assert_allclose(shifted, log_power([stamp])[0], atol=1e-6)
+
+
+def test_images_that_cannot_be_transformed_give_nan_and_leave_the_others_alone(stamp):
+    broken = stamp.copy()
+    broken[3, 4] = np.inf
+    modes = log_power(np.stack([stamp, broken, np.zeros_like(stamp), stamp]))
+    assert np.isnan(modes[1:3]).all()
+    np.testing.assert_array_equal(modes[0], modes[3])
+    assert np.isfinite(modes[0]).all()
+
+
+@pytest.mark.parametrize("padding", [1, 40, 96])
+def test_zero_padding_changes_no_wavelength_mode(stamp, padding):
+    padded = np.pad(stamp, padding)
+    correction = np.log10(padded.size / stamp.size)
+    for precision, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
+        modes = log_power([stamp], precision=precision)[0]
+        others = log_power([padded], precision=precision)[0] + correction
+        np.testing.assert_allclose(others, modes, atol=tolerance)

@@ -3,7 +3,12 @@
 from galsmith.measure.measure import measure
 from galsmith.measure.measure_settings import MeasureSettings
 from galsmith.measure.morphology import morphology
-from galsmith.measure.power_spectrum import average_spectrum_db, log_power_rings, log_power_wavelength
+from galsmith.measure.power_spectrum import (
+    average_spectrum_db,
+    log_power,
+    log_power_rings,
+    log_power_wavelength,
+)
 from galsmith.measure.properties import PROPERTIES, property_of_column
 from galsmith.measure.properties_page import properties_markdown
 from galsmith.measure.property import Property
@@ -15,6 +20,7 @@ __all__ = [
     "MeasureSettings",
     "Property",
     "average_spectrum_db",
+    "log_power",
     "log_power_rings",
     "log_power_wavelength",
     "measure",

@@ -10,10 +10,9 @@ from galsmith.measure import compiled_engine, statmorph_engine
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.measured import Measured, columns_of_rows
-from galsmith.measure.power_spectrum import log_power_rings, log_power_wavelength
-from galsmith.measure.properties import N_POWER_MODES
+from galsmith.measure.power_spectrum import Binning, log_power
 
-BINNINGS = {"wavelength": log_power_wavelength, "rings": log_power_rings}
+BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {
     "galsmith": compiled_engine.measure_morphology,
     "statmorph": statmorph_engine.measure_morphology,
@@ -75,14 +74,13 @@ def _measured(
     return result
 
 
-def _add_power(result: Measured, stamp: NDArray[np.float32], *, suffix: str) -> None:
+def _add_power(result: Measured, stamp: NDArray[np.floating[Any]], *, suffix: str) -> None:
     """Add the power modes of one band; pixels that are not finite leave none."""
-    pixels = np.asarray(stamp, dtype=np.float64)
-    finite = bool(np.isfinite(pixels).all())
+    finite = bool(np.isfinite(stamp).all())
     if not finite and "not_finite_pixels" not in result.flags:
         result.flags.append("not_finite_pixels")
-    for binning, log_power in BINNINGS.items():
-        modes = log_power(pixels) if finite else np.full(N_POWER_MODES, np.nan)
+    for binning in BINNINGS:
+        modes = log_power([stamp], binning=binning)[0]
         for mode, value in enumerate(modes):
             result.values[f"power_{binning}_{mode:02d}{suffix}"] = float(value)
         if finite and np.isnan(modes).any():

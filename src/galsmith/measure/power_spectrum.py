@@ -1,21 +1,28 @@
 """Power spectrum of a galaxy in 15 modes, in two binnings (Holzschuh et al. 2022, section 4.1.2)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from galsmith.measure.power_kernels import LEFT_OUT, ModeRuns, amplitude_sums, runs_of
 from galsmith.measure.properties import N_POWER_MODES
 
 GRID_PIX = 256
 WAVELENGTH_EDGES = (2, 5, 9, 16, 24, 34, 46, 60, 76, 93, 113, 134, 157, 181)
 WAVELENGTH_EDGE_UNIT = 181
-LEFT_OUT = -1
+IMAGES_AT_ONCE = 16
+ORDINARY_EXPONENT = (
+    20  # of the largest pixel, base 2: amplitudes of 4096 px squared stay far from float32's ends
+)
 
 Array = NDArray[np.float64]
+Binning = Literal["wavelength", "rings"]
+Precision = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +37,48 @@ class PowerBinning:
         2 for cells that stand for two of the full spectrum, else 1.
     cells_of_mode : ndarray [mode], float64
         Cells of the full spectrum in each mode; 0 where a small grid has none.
+    runs : ModeRuns
+        The same cells in runs of one mode, for the compiled sums.
     """
 
     mode_of_cell: NDArray[np.int64]
     weight_of_cell: Array
     cells_of_mode: Array
+    runs: ModeRuns
+
+
+def log_power(
+    images: Sequence[NDArray[Any]] | NDArray[Any],
+    *,
+    binning: Binning = "wavelength",
+    precision: Precision = "float32",
+) -> Array:
+    """Power of many images, which may differ in size.
+
+    Parameters
+    ----------
+    images : sequence of ndarray [y, x], or ndarray [image, y, x], float
+        Flux per pixel.
+    binning : {"wavelength", "rings"}
+        As `log_power_wavelength` and `log_power_rings`.
+    precision : {"float32", "float64"}
+        Of the Fourier transform; sums are float64. A mode differs by less than 1e-5 dex between the two.
+
+    Returns
+    -------
+    ndarray [image, mode], float64
+        In dex; NaN where the mean is 0, the grid has no such cell, or a pixel is not finite.
+    """
+    modes = np.full((len(images), N_POWER_MODES), np.nan)
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for place, image in enumerate(images):
+        by_shape.setdefault(image.shape, []).append(place)
+    for shape, places in by_shape.items():
+        for start in range(0, len(places), IMAGES_AT_ONCE):
+            some = places[start : start + IMAGES_AT_ONCE]
+            stack = np.stack([np.asarray(images[place]) for place in some])
+            modes[some] = _log_means(stack, binning, shape, precision)
+    return modes
 
 
 def log_power_wavelength(stamp: Array) -> Array:
@@ -52,9 +96,7 @@ def log_power_wavelength(stamp: Array) -> Array:
         Mode 0 is the frequency 0 alone; mode k has f/f_max in (edge k-1, edge k] with f_max the corner of
         the Fourier plane, 1/(sqrt(2) pixel). NaN where the mean is 0.
     """
-    side = max(GRID_PIX, *stamp.shape)
-    amplitudes = np.abs(_half_spectrum(stamp, (side, side)))
-    return _log_means(amplitudes, wavelength_binning(side), stamp.size)
+    return log_power([stamp], binning="wavelength", precision="float64")[0]
 
 
 def log_power_rings(stamp: Array) -> Array:
@@ -71,8 +113,7 @@ def log_power_rings(stamp: Array) -> Array:
         log10 of the mean |F|/N^2 over the cells with floor(radius) = mode about the frequency 0, in dex.
         NaN where the mean is 0 or the grid has no such cell.
     """
-    amplitudes = np.abs(_half_spectrum(stamp, stamp.shape))
-    return _log_means(amplitudes, rings_binning(*stamp.shape), stamp.size)
+    return log_power([stamp], binning="rings", precision="float64")[0]
 
 
 @lru_cache(maxsize=8)
@@ -130,10 +171,10 @@ def average_spectrum_db(stamps: Iterable[Array], *, side_pix: int = GRID_PIX) ->
     return 20 * np.log10(np.where(mean > 0, mean, np.nan))
 
 
-def _half_spectrum(stamp: Array, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-    """Fourier transform padded to `shape`, x frequencies from 0 up; rows of padding are never transformed."""
-    along_x = fft.rfft(np.asarray(stamp, dtype=np.float64), n=shape[1], axis=1)
-    return np.asarray(fft.fft(along_x, n=shape[0], axis=0))
+def _half_spectra(stack: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Fourier transforms padded to `shape`, x frequencies from 0 up; rows of padding are never transformed."""
+    along_x = fft.rfft(stack, n=shape[1], axis=2)
+    return np.ascontiguousarray(fft.fft(along_x, n=shape[0], axis=1, overwrite_x=True))
 
 
 def _binning(mode: NDArray[np.int64], width_pix: int) -> PowerBinning:
@@ -146,18 +187,36 @@ def _binning(mode: NDArray[np.int64], width_pix: int) -> PowerBinning:
     cells = np.asarray(np.bincount(mode[kept], weight[kept], N_POWER_MODES), dtype=np.float64)
     for array in (mode, weight, cells):
         array.setflags(write=False)
-    return PowerBinning(mode, weight, cells)
+    return PowerBinning(mode, weight, cells, runs_of(mode, weight))
 
 
-def _log_means(amplitudes: Array, binning: PowerBinning, n_pixels: int) -> Array:
-    """log10 of the weighted mean amplitude of each mode over the number of pixels; 0 gives NaN."""
-    kept = binning.mode_of_cell != LEFT_OUT
-    sums = np.bincount(
-        binning.mode_of_cell[kept],
-        weights=(amplitudes * binning.weight_of_cell)[kept],
-        minlength=N_POWER_MODES,
-    )
-    means = np.full(N_POWER_MODES, np.nan)
-    positive = (binning.cells_of_mode > 0) & (sums > 0)
-    means[positive] = sums[positive] / binning.cells_of_mode[positive] / n_pixels
-    return np.log10(means)
+def _log_means(stack: NDArray[Any], binning: Binning, shape: tuple[int, ...], precision: Precision) -> Array:
+    """log10 of the mean amplitude of each mode over the number of pixels, of images of one shape."""
+    side = max(GRID_PIX, *shape)
+    cells = wavelength_binning(side) if binning == "wavelength" else rings_binning(*shape)
+    grid = (side, side) if binning == "wavelength" else shape
+    with np.errstate(all="ignore"):
+        scaled, exponent, usable = _scaled(stack, precision)
+        sums = amplitude_sums(_half_spectra(scaled, grid), cells.runs, N_POWER_MODES)
+        counted = np.where(cells.cells_of_mode > 0, cells.cells_of_mode, np.nan)
+        means = np.ldexp(sums / counted, exponent[:, np.newaxis]) / (shape[0] * shape[1])
+        return np.log10(np.where(usable[:, np.newaxis] & (means > 0), means, np.nan))
+
+
+def _scaled(
+    stack: NDArray[Any], precision: Precision
+) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.bool_]]:
+    """Bring images of very faint or bright units to about 1 by a power of 2, so that no float32 over- or underflows.
+
+    Returns the images, zero where one has a pixel that is not finite or nothing but zeros; the exponents, 0
+    where the unit is an ordinary one; and which images are usable.
+    """
+    largest = np.maximum(stack.max(axis=(1, 2)), -stack.min(axis=(1, 2)))
+    usable = np.isfinite(largest) & (largest > 0)
+    exponent = np.frexp(np.where(usable, largest, 1.0))[1].astype(np.int64)
+    exponent[np.abs(exponent) <= ORDINARY_EXPONENT] = 0
+    if not usable.all():
+        stack = np.where(usable[:, np.newaxis, np.newaxis], stack, 0)
+    if exponent.any():
+        stack = np.ldexp(stack, -exponent[:, np.newaxis, np.newaxis])
+    return stack.astype(precision, copy=False), exponent, usable
