@@ -54,6 +54,15 @@ def test_statmorphs_own_galaxy_gives_its_own_values(shared_data, tmp_path):
 
 
 @pytest.mark.real_data
+def test_statmorphs_own_galaxy_gives_its_double_sersic(shared_data, tmp_path):
+    values, flags = of_statmorphs_own_galaxy(shared_data, tmp_path, "--sersic", "parity", "--double-sersic")
+    assert flags == [0, 0, 0]
+    for name, (value, expected) in values.items():
+        if family(name) == "double_sersic":
+            assert value == pytest.approx(expected, rel=SINGLE_PRECISION["double_sersic"]), name
+
+
+@pytest.mark.real_data
 @pytest.mark.parametrize("galaxy", PROFIT)
 def test_maps_noise_and_psf_of_profit_give_what_plain_statmorph_gives(shared_data, tmp_path, galaxy):
     statmorph = pytest.importorskip("statmorph")
