@@ -1,0 +1,108 @@
+"""The figure of one measured galaxy: its radii, maps, half-turn residual, Sérsic fit, profile and numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from galsmith.errors import SettingsError
+from galsmith.files import written_atomically
+from galsmith.measure.engine.batch import GalaxyInput
+from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.report.figures import STYLE
+from galsmith.report.galaxy_numbers import write_numbers
+from galsmith.report.galaxy_panels import (
+    draw_half_turn,
+    draw_maps,
+    draw_model,
+    draw_model_residual,
+    draw_radii,
+)
+from galsmith.report.galaxy_profile import draw_profile
+from galsmith.report.galaxy_view import GalaxyView, view_of
+
+# no time of day, so that the same galaxy gives the same file
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+WIDTH_INCHES, HEIGHT_INCHES = 15.0, 9.3
+MARGINS = {"left": 0.042, "right": 0.99, "top": 0.92, "bottom": 0.115, "wspace": 0.2, "hspace": 0.56}
+
+
+def write_galaxy_figure(
+    image: NDArray[Any],
+    output: str | Path,
+    *,
+    settings: MeasureSettings,
+    segmentation_map: NDArray[Any] | None = None,
+    label: int | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    psf: NDArray[Any] | None = None,
+    sigma: NDArray[Any] | None = None,
+    title: str = "",
+) -> None:
+    """Measure one galaxy and draw how.
+
+    Parameters
+    ----------
+    image : ndarray [y, x]
+        Flux per pixel.
+    output : str or Path
+        The file to write, in the format that its suffix names: .png, .pdf or .svg.
+    settings : MeasureSettings
+        How to measure.
+    segmentation_map : ndarray [y, x], integer, optional
+        0 for the background; found as `settings` say where left out.
+    label : int, optional
+        The galaxy's number in the map; the one at the center, or the only one, where left out.
+    mask : ndarray [y, x], bool, optional
+        True where a pixel is to be ignored.
+    psf : ndarray [y, x], optional
+        Point spread function of the Sérsic fit, in place of that of the settings.
+    sigma : ndarray [y, x], optional
+        Standard deviation of each pixel, in flux units.
+    title : str
+        Written above.
+
+    Raises
+    ------
+    SettingsError
+        If the suffix is not one of these.
+    OutputError
+        If the file cannot be written.
+    """
+    path = Path(output)
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in METADATA:
+        raise SettingsError(f"figure {path}: wanted a name that ends in .png, .pdf or .svg")
+    view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
+    with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
+        figure = galaxy_figure(view, title=title)
+        with written_atomically(path) as temporary:
+            figure.savefig(temporary, format=suffix, metadata=METADATA[suffix])
+
+
+def galaxy_figure(view: GalaxyView, *, title: str = "") -> Figure:
+    """Draw one galaxy: six panels and a column of numbers.
+
+    Parameters
+    ----------
+    view : GalaxyView
+        What to show; a panel without material says so.
+    title : str
+        Written above.
+    """
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES))
+    grid = figure.add_gridspec(2, 4, width_ratios=[1, 1, 1, 1.02], **MARGINS)
+    panels = (draw_radii, draw_maps, draw_half_turn, draw_model, draw_model_residual, draw_profile)
+    for place, draw in enumerate(panels):
+        draw(figure.add_subplot(grid[divmod(place, 3)]), view)
+    write_numbers(figure.add_subplot(grid[:, 3]), view)
+    if title:
+        figure.suptitle(title, x=MARGINS["left"], y=0.985, ha="left", fontsize=13, fontweight="bold")
+    return figure
