@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 from scipy import ndimage
 
-from galsmith.errors import SettingsError
+from galsmith.errors import InputError, SettingsError
 from galsmith.measure import MeasureSettings
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.report.figures import STYLE
@@ -142,6 +142,24 @@ def test_a_suffix_without_a_format_is_refused_and_nothing_written(tmp_path):
         SettingsError, match=r"galaxy\.jpeg: wanted a name that ends in \.png, \.pdf or \.svg"
     ):
         write_galaxy_figure(np.zeros((40, 40)), tmp_path / "galaxy.jpeg", settings=SETTINGS)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "map_shape", "says"),
+    [
+        ((3, 40, 40), (40, 40), r"image of shape \(3, 40, 40\): wanted \[y, x\]"),
+        ((40, 40), (40, 41), r"segmentation_map of shape \(40, 41\): wanted that of the image, \(40, 40\)"),
+    ],
+)
+def test_arrays_of_other_shapes_are_refused(tmp_path, image_shape, map_shape, says):
+    with pytest.raises(InputError, match=says):
+        write_galaxy_figure(
+            np.zeros(image_shape),
+            tmp_path / "galaxy.png",
+            settings=SETTINGS,
+            segmentation_map=np.ones(map_shape, dtype=int),
+        )
     assert list(tmp_path.iterdir()) == []
 
 

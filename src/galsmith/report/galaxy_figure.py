@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from galsmith.errors import SettingsError
+from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.measure_settings import MeasureSettings
@@ -73,6 +73,8 @@ def write_galaxy_figure(
     ------
     SettingsError
         If the suffix is not one of these.
+    InputError
+        If the image has not two axes, or a map has not its shape.
     OutputError
         If the file cannot be written.
     """
@@ -80,11 +82,23 @@ def write_galaxy_figure(
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in METADATA:
         raise SettingsError(f"figure {path}: wanted a name that ends in .png, .pdf or .svg")
+    _check_shapes(image, segmentation_map=segmentation_map, mask=mask, sigma=sigma)
     view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
     with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
         figure = galaxy_figure(view, title=title)
         with written_atomically(path) as temporary:
             figure.savefig(temporary, format=suffix, metadata=METADATA[suffix])
+
+
+def _check_shapes(image: NDArray[Any], **maps: NDArray[Any] | None) -> None:
+    """Refuse an image that is not one band of one galaxy, and maps of another shape."""
+    if np.ndim(image) != 2:
+        raise InputError(f"image of shape {np.shape(image)}: wanted [y, x], one band of one galaxy")
+    for name, given in maps.items():
+        if given is not None and np.shape(given) != np.shape(image):
+            raise InputError(
+                f"{name} of shape {np.shape(given)}: wanted that of the image, {np.shape(image)}"
+            )
 
 
 def galaxy_figure(view: GalaxyView, *, title: str = "") -> Figure:
