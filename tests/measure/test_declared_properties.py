@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from galsmith.measure import PROPERTIES, properties_markdown, property_of_column
+from galsmith.measure.engine.columns import PLACE, columns_of
+from galsmith.measure.engine.flags import FLAG_GRAVITY, FLAG_NAMES
 
 # Holzschuh et al. (2022), section 4.1.1 and appendix B.
 PAPER_LIST = {
@@ -60,3 +62,20 @@ def test_other_columns_have_no_property(column):
 def test_the_page_of_properties_is_rendered_from_the_list():
     page = (Path(__file__).parents[2] / "docs" / "properties.md").read_text(encoding="utf-8")
     assert properties_markdown().strip() in page
+
+
+def test_the_page_explains_every_flag_with_its_gravity():
+    page = (Path(__file__).parents[2] / "docs" / "properties.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    explained = {name.strip(" `"): cells[2].strip() for cells in rows for name in cells[1].split(",")}
+    for name, gravity in zip(FLAG_NAMES, FLAG_GRAVITY, strict=True):
+        assert explained.get(name) == str(gravity), name
+
+
+def test_the_engine_has_a_place_for_every_property_but_the_power_modes():
+    declared = [entry.name for entry in PROPERTIES if not entry.group.startswith("power_")]
+    assert [name for name, _ in sorted(PLACE._asdict().items(), key=lambda item: item[1])] == declared
+    assert set(columns_of(sersic=False, double_sersic=False)) == {
+        name for name in declared if "sersic" not in name
+    }
+    assert columns_of(sersic=True, double_sersic=True) == tuple(declared)

@@ -8,8 +8,6 @@ from typing import Any
 
 from galsmith.measure.properties import PROPERTIES
 
-SERSIC_GROUPS = ("sersic", "double_sersic")
-
 ENGINE_COLUMNS: tuple[str, ...] = tuple(
     entry.name for entry in PROPERTIES if not entry.group.startswith("power_")
 )
