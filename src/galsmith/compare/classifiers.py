@@ -1,0 +1,270 @@
+"""Classifier two-sample tests: whether a classifier can tell generated galaxies from real ones, and by what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from galsmith.compare.classifier_folds import (
+    cross_validate,
+    find_giveaways,
+    label_rows,
+    scores_by_fold,
+    sequential_scores,
+)
+from galsmith.compare.classifier_heads import HEADS
+from galsmith.compare.classifier_scores import (
+    FoldScore,
+    area_under_curve,
+    balanced_accuracy,
+    mean_of_folds,
+    sequential_p,
+)
+from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
+from galsmith.compare.evidence import ClassifierTest, Statistic
+from galsmith.compare.principal import MOST_COLUMNS, reduce_columns
+from galsmith.compare.resampling import split_counts
+from galsmith.errors import SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.seeds import derive_seed
+from galsmith.settings import near_miss
+
+Floats = NDArray[np.float64]
+
+MOST_ROWS = 10_000
+SUREST = 12
+SCORES = (area_under_curve, balanced_accuracy)
+NAMES = ("area under the curve", "balanced accuracy")
+HEAD_NAMES = {
+    "trees": "gradient-boosted trees",
+    "pairs": "a logistic law of all columns and their products of two",
+}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all classifiers of one comparison share.
+
+    Attributes
+    ----------
+    on : str
+        ``"properties"`` or the id of a feature extractor.
+    columns : tuple of str
+        After the reduction to principal components, if there was one.
+    n_given : int
+        Columns before it.
+    folds, splits : int
+        Of the cross-validation; of the reference set for the floor.
+    confidence : float
+        Of the intervals.
+    seed : int
+        Of everything.
+    """
+
+    on: str
+    columns: tuple[str, ...]
+    n_given: int
+    folds: int
+    splits: int
+    confidence: float
+    seed: int
+
+
+def two_sample_classifiers(
+    reference: ArrayLike,
+    generated: ArrayLike,
+    columns: Sequence[str],
+    *,
+    on: str = "properties",
+    seed: int = 0,
+    folds: int = 5,
+    heads: Sequence[str] = ("trees", "pairs"),
+    splits: int = 8,
+    confidence: float = 0.95,
+    progress: ProgressCallback = ignore_progress,
+) -> tuple[ClassifierTest, ...]:
+    """Train classifiers to tell two sets apart and judge them on galaxies that they have not seen.
+
+    Classifier two-sample tests after Lopez-Paz & Oquab (2017). Both sets give the same number of
+    galaxies, `MOST_ROWS` at most, drawn at random. Area under the curve and accuracy are means over the folds
+    of a cross-validation, their p values come from folds that were told by earlier folds alone
+    (`galsmith.compare.classifier_scores.sequential_p`), which keeps the promised share of false alarms.
+    More than `MOST_COLUMNS` columns, such as features, are first reduced to the principal components of both
+    sets together and the length of what these leave out (`galsmith.compare.principal`).
+
+    Parameters
+    ----------
+    reference, generated : array_like [galaxy, column], float
+        Finite numbers in any unit.
+    columns : sequence of str
+        Their names.
+    on : str
+        What the columns are: ``"properties"`` or the id of a feature extractor.
+    seed : int
+        Fixes all draws.
+    folds : int
+        Of the cross-validation, 2 or more.
+    heads : sequence of str
+        Keys of `galsmith.compare.classifier_heads.HEADS`.
+    splits : int
+        Splits of the reference set for the floor, 2 or more.
+    confidence : float
+        Of the intervals.
+    progress : callable
+        Told after each cross-validation.
+
+    Returns
+    -------
+    tuple of ClassifierTest
+        One a head.
+
+    Raises
+    ------
+    SettingsError
+        If an argument is out of range or a head is unknown.
+    InputError
+        If a set has too few galaxies or values that are not finite.
+    """
+    _check_settings(folds, splits, confidence, heads)
+    # Halves of the reference are told apart too, each with two galaxies a fold at least.
+    first, second = checked_rows(reference, generated, columns, minimum=4 * folds)
+    n_each = min(len(first), len(second), MOST_ROWS)
+    chosen = [
+        choose_rows(len(side), n_each, seed=seed, purpose=f"compare.classifier.{role}")
+        for role, side in (("reference", first), ("generated", second))
+    ]
+    given = standardize_together(first[chosen[0]], second[chosen[1]])
+    values, names = reduce_columns(*given, columns)
+    setup = Setup(on, names, len(columns), folds, splits, confidence, seed)
+    total = len(heads) * (splits + 1)
+    return tuple(
+        _test(head, values, chosen, setup, _Counter(progress, place * (splits + 1), total))
+        for place, head in enumerate(heads)
+    )
+
+
+@dataclass
+class _Counter:
+    """Tells progress one cross-validation at a time."""
+
+    progress: ProgressCallback
+    done: int
+    total: int
+
+    def step(self) -> None:
+        """Tell that one more is done."""
+        self.done += 1
+        self.progress(ProgressEvent("classifiers", self.done, self.total, "cross-validations"))
+
+
+def _test(
+    head: str, values: tuple[Floats, Floats], chosen: Sequence[Rows], setup: Setup, counter: _Counter
+) -> ClassifierTest:
+    """Judge one kind of classifier."""
+    seed = derive_seed(setup.seed, f"compare.classifier.{head}")
+    rows = label_rows(*values, folds=setup.folds, seed=seed)
+    validated = cross_validate(rows, head, seed=seed)
+    sequence = sequential_scores(rows, validated, head, SCORES, seed=seed)
+    counter.step()
+    floors = _floors(head, values[0], setup, seed, counter)
+    auc, accuracy = (
+        _statistic(
+            scores_by_fold(rows, validated, score),
+            sequential_p(sequence[place]),
+            floors[:, place],
+            confidence=setup.confidence,
+            name=NAMES[place],
+            definition=_definition(place, head, setup),
+            n_each=len(values[0]),
+        )
+        for place, score in enumerate(SCORES)
+    )
+    n_each = len(values[0])
+    order = np.argsort(validated.scores, kind="stable")
+    surest_real, surest_generated = order[order < n_each][:SUREST], order[order >= n_each][::-1][:SUREST]
+    return ClassifierTest(
+        head=head,
+        on=setup.on,
+        auc=auc,
+        accuracy=accuracy,
+        giveaways=find_giveaways(rows, validated, setup.columns, seed=seed),
+        told_reference=tuple(int(row) for row in chosen[0][surest_real]),
+        told_generated=tuple(int(row) for row in chosen[1][surest_generated - n_each]),
+    )
+
+
+def _floors(head: str, reference: Floats, setup: Setup, seed: int, counter: _Counter) -> Floats:
+    """Both scores [split, score] between halves of the reference set, brought to the comparison's size."""
+    half = len(reference) // 2
+    found = np.empty((setup.splits, len(SCORES)))
+    for split in range(setup.splits):
+        counts = split_counts(len(reference), half, seed, split)
+        parts = reference[counts > 0], reference[counts < 0]
+        rows = label_rows(
+            *parts, folds=setup.folds, seed=derive_seed(seed, "compare.classifier.floor", split)
+        )
+        validated = cross_validate(rows, head, seed=seed)
+        for place, score in enumerate(SCORES):
+            value = mean_of_folds(scores_by_fold(rows, validated, score))[0]
+            found[split, place] = 0.5 + (value - 0.5) * np.sqrt(half / len(reference))
+        counter.step()
+    return found
+
+
+def _statistic(
+    folds: Sequence[FoldScore],
+    p_value: float,
+    floors: Floats,
+    *,
+    confidence: float,
+    name: str,
+    definition: str,
+    n_each: int,
+) -> Statistic:
+    """Make the record of area under the curve or accuracy."""
+    value, uncertainty = mean_of_folds(folds)
+    reach = float(norm.isf((1 - confidence) / 2)) * uncertainty
+    return Statistic(
+        value=value,
+        corrected=value,
+        uncertainty=uncertainty,
+        interval=(max(value - reach, 0.0), min(value + reach, 1.0)),
+        floor=float(floors.mean()),
+        floor_sigma=float(floors.std()),
+        name=name,
+        definition=definition,
+        p_value=p_value,
+        n_reference=n_each,
+        n_generated=n_each,
+    )
+
+
+def _definition(place: int, head: str, setup: Setup) -> str:
+    """One sentence on what was done, with its source."""
+    what = ("Area under the receiver operating characteristic", "Balanced accuracy")[place]
+    reduced = (
+        f" of {len(setup.columns) - 1} principal components of {setup.n_given} columns and the length of the rest"
+        if setup.n_given > MOST_COLUMNS
+        else ""
+    )
+    return (
+        f"{what} of {HEAD_NAMES[head]}{reduced} on galaxies that it was not trained on, the mean of {setup.folds} folds "
+        "with as many galaxies of either set (Lopez-Paz & Oquab 2017); 0.5 is chance. The interval allows for "
+        "folds that train one another (Nadeau & Bengio 2003), the test takes folds told by earlier ones alone."
+    )
+
+
+def _check_settings(folds: int, splits: int, confidence: float, heads: Sequence[str]) -> None:
+    """Refuse settings from which nothing follows."""
+    for name, number, usual in (("folds", folds, 5), ("splits", splits, 8)):
+        if number < 2:
+            raise SettingsError(f"{name} is {number}; wanted 2 or more ({usual} are usual)")
+    if not 0 < confidence < 1:
+        raise SettingsError(f"confidence is {confidence}; wanted a share between 0 and 1, such as 0.95")
+    for head in heads:
+        if head not in HEADS:
+            raise SettingsError(
+                f"no classifier {head!r}{near_miss(head, list(HEADS))}; known: {', '.join(HEADS)}"
+            )
