@@ -1,0 +1,220 @@
+"""Whether two sets cover the same ground: precision, recall, density and coverage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from galsmith.compare.complete_rows import checked_rows, choose_rows
+from galsmith.compare.distances import Chance
+from galsmith.compare.evidence import Statistic
+from galsmith.compare.holm import permutation_p
+from galsmith.compare.neighbors import Neighborhoods, Neighbors, neighborhoods
+from galsmith.compare.resampling import dealt_counts, split_counts
+from galsmith.compare.wasserstein import Counts
+from galsmith.errors import SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.seeds import derive_seed, random_stream
+
+Floats = NDArray[np.float64]
+
+MOST_ROWS = 10_000
+COMMON = (
+    "as many random galaxies of either set, {most:,} at most; the interval is that of the galaxies judged, the "
+    "neighborhoods given; the floor is between halves of the reference; the test is two-sided."
+)
+DEFINITIONS = {
+    "precision": "Share of generated galaxies in the neighborhood, out to the {k}-th neighbor, of a real one "
+    "(Kynkäänniemi et al. 2019); ",
+    "recall": "Share of real galaxies in the neighborhood, out to the {k}-th neighbor, of a generated one "
+    "(Kynkäänniemi et al. 2019); ",
+    "density": "Mean number of real neighborhoods, out to the {k}-th neighbor, in which a generated galaxy lies, over "
+    "{k} (Naeem et al. 2020); ",
+    "coverage": "Share of real galaxies whose neighborhood, out to the {k}-th neighbor, holds a generated one "
+    "(Naeem et al. 2020); ",
+}
+
+
+@dataclass(frozen=True)
+class Support:
+    """How well the ground of two sets overlaps.
+
+    Attributes
+    ----------
+    precision, recall, density, coverage : Statistic
+        Of the generated set against the reference.
+    """
+
+    precision: Statistic
+    recall: Statistic
+    density: Statistic
+    coverage: Statistic
+
+
+def support(
+    reference: ArrayLike,
+    generated: ArrayLike,
+    *,
+    k: int = 5,
+    seed: int = 0,
+    replicates: int = 200,
+    splits: int = 100,
+    permutations: int = 500,
+    confidence: float = 0.95,
+    progress: ProgressCallback = ignore_progress,
+) -> Support:
+    """Precision, recall, density and coverage of a generated set.
+
+    Neighbors are exact and Euclidean, so that columns must have one unit, as features do. Parts and deals
+    count with lists of nearest neighbors that were made once.
+
+    Parameters
+    ----------
+    reference, generated : array_like [galaxy, feature], float
+        Finite numbers.
+    k : int
+        Which neighbor a neighborhood reaches to (5 in Naeem et al. 2020, 3 in Kynkäänniemi et al. 2019).
+    seed : int
+        Fixes all draws.
+    replicates, splits, permutations : int
+        Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing differs.
+    confidence : float
+        Of the intervals.
+    progress : callable
+        Told of the test's deals.
+
+    Returns
+    -------
+    Support
+
+    Raises
+    ------
+    SettingsError
+        If an argument is out of range.
+    InputError
+        If a set has fewer than 4 `k` galaxies, values that are not finite, or another number of features.
+    """
+    chance = Chance(seed, replicates, splits, confidence, permutations)
+    if k < 1:
+        raise SettingsError(f"k is {k}; wanted 1 or more (5 is usual)")
+    names = [str(number) for number in range(np.shape(reference)[-1] if np.ndim(reference) else 0)]
+    given = checked_rows(reference, generated, names, minimum=4 * k)
+    n_each = min(len(given[0]), len(given[1]), MOST_ROWS)
+    points = np.concatenate(
+        [
+            side[choose_rows(len(side), n_each, seed=seed, purpose=f"compare.support.{role}")]
+            for role, side in zip(("reference", "generated"), given, strict=True)
+        ]
+    )
+    sides = neighborhoods(points, n_each, k=k, listed=_listed(k))
+    return _support(*sides, k=k, chance=chance, progress=progress)
+
+
+def _support(
+    real: Neighborhoods, generated: Neighborhoods, *, k: int, chance: Chance, progress: ProgressCallback
+) -> Support:
+    """Make the four records."""
+    n_each = len(real.inside)
+    judged = _judged(real, generated, k=k)
+    values = np.array([item.mean() for item in judged.values()])
+    drawn = _bootstrap(judged, derive_seed(chance.seed, "compare.support"), chance.replicates)
+    floors = _floors(real.nearest_own, k=k, seed=chance.seed, splits=chance.splits)
+    nearest = np.concatenate([real.nearest, generated.nearest])
+    dealt = _dealt(nearest, k=k, seed=chance.seed, permutations=chance.permutations, progress=progress)
+    center = dealt.mean(axis=0)
+    p_values = permutation_p(np.abs(values - center), np.abs(dealt - center))
+    tails = 50 * (1 - chance.confidence)
+    low, high = np.percentile(drawn, [tails, 100 - tails], axis=0)
+    found = {
+        name: Statistic(
+            value=float(values[place]),
+            corrected=float(values[place]),
+            uncertainty=float(drawn[:, place].std()),
+            interval=(float(low[place]), float(high[place])),
+            floor=float(floors[:, place].mean()),
+            floor_sigma=float(floors[:, place].std()),
+            name=name,
+            definition=(DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS),
+            p_value=float(p_values[place]),
+            n_reference=n_each,
+            n_generated=n_each,
+        )
+        for place, name in enumerate(judged)
+    }
+    return Support(**found)
+
+
+def _judged(real: Neighborhoods, generated: Neighborhoods, *, k: int) -> dict[str, Floats]:
+    """Count what each galaxy adds to the means, by name of the mean."""
+    return {
+        "precision": (real.inside > 0).astype(np.float64),
+        "recall": (generated.inside > 0).astype(np.float64),
+        "density": real.inside / k,
+        "coverage": real.is_reached.astype(np.float64),
+    }
+
+
+def _bootstrap(judged: dict[str, Floats], seed: int, replicates: int) -> Floats:
+    """Means [replicate, name] over galaxies drawn anew, the same for what is a mean over the same galaxies."""
+    drawn = np.empty((replicates, len(judged)))
+    count = len(judged["precision"])
+    for replicate in range(replicates):
+        rng = random_stream(seed, "compare.bootstrap", replicate)
+        generated, real = rng.integers(0, count, count), rng.integers(0, count, count)
+        rows = {"precision": generated, "recall": real, "density": generated, "coverage": real}
+        drawn[replicate] = [values[rows[name]].mean() for name, values in judged.items()]
+    return drawn
+
+
+def _floors(nearest: Neighbors, *, k: int, seed: int, splits: int) -> Floats:
+    """All four [split, name] between two halves of the reference set."""
+    count = len(nearest)
+    halves = (split_counts(count, count // 2, seed, split) for split in range(splits))
+    return np.array([_by_lists(nearest, half, k=k) for half in halves])
+
+
+def _dealt(nearest: Neighbors, *, k: int, seed: int, permutations: int, progress: ProgressCallback) -> Floats:
+    """All four [permutation, name] with the galaxies of both sets dealt anew."""
+    count = len(nearest) // 2
+    found = np.empty((permutations, len(DEFINITIONS)))
+    for number in range(permutations):
+        found[number] = _by_lists(nearest, dealt_counts(count, count, seed, number), k=k)
+        if (number + 1) % 50 == 0 or number + 1 == permutations:
+            progress(ProgressEvent("support", number + 1, permutations, "permutations"))
+    return found
+
+
+def _by_lists(nearest: Neighbors, counts: Counts, *, k: int) -> tuple[float, float, float, float]:
+    """Precision, recall, density and coverage of the rows with -1 against those with +1.
+
+    A row of the other set lies in a neighborhood if fewer than k rows of the own set come before it in the
+    list of nearest neighbors.
+    """
+    real, generated = np.flatnonzero(counts > 0), np.flatnonzero(counts < 0)
+    around_real, around_generated = (
+        _inside(nearest[own], sign * counts, k=k) for own, sign in ((real, 1), (generated, -1))
+    )
+    return (
+        _share_found(nearest[real], around_real, counts < 0),
+        _share_found(nearest[generated], around_generated, counts > 0),
+        float(around_real.sum() / (k * len(generated))),
+        float(around_real.any(axis=1).mean()),
+    )
+
+
+def _inside(nearest: Neighbors, signs: Counts, *, k: int) -> NDArray[np.bool_]:
+    """Which listed rows [row, neighbor] are of the other set and inside of the neighborhood."""
+    sets = signs.astype(np.int8)[nearest]
+    return (sets < 0) & (np.cumsum(sets > 0, axis=1, dtype=np.int16) < k)
+
+
+def _share_found(nearest: Neighbors, inside: NDArray[np.bool_], members: NDArray[np.bool_]) -> float:
+    """Share of a set's rows that lie in any neighborhood."""
+    found = np.zeros(len(members), dtype=bool)
+    found[nearest[inside]] = True
+    return float(found.sum() / members.sum())
+
+
+def _listed(k: int) -> int:
+    """Neighbors to list so that a half of them at random holds k, but for one list in 10^8."""
+    return 8 * k + 24
