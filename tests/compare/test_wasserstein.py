@@ -6,6 +6,7 @@ from scipy.stats import wasserstein_distance as scipy_wasserstein
 
 from galsmith.compare.wasserstein import (
     circular_wasserstein_distance,
+    joint_replicates,
     pool_values,
     replicate_distances,
     wasserstein_distance,
@@ -131,3 +132,23 @@ def test_refuses_weights_that_do_not_fit(weights):
 def test_refuses_a_period_that_is_none(period):
     with pytest.raises(ValueError, match="wanted a positive number"):
         circular_wasserstein_distance([1.0], [1.0], period=period)
+
+
+def test_all_properties_at_once_equal_one_at_a_time():
+    rng = random_stream(7, "test.joint")
+    first, second = rng.normal(size=(5, 70)), rng.normal(0.2, 1, size=(5, 90))
+    first[1, ::3] = np.nan  # some rows not measured
+    second[2] = np.nan  # a side not measured at all
+    pooled = [pool_values(one, other) for one, other in zip(first, second, strict=True)]
+    pooled[4] = pool_values(first[4], second[4], period=1.0)
+    counts = rng.integers(0, 3, (19, 160)).astype(np.int16)
+    counts[:, 70:] *= -1
+    counts[3, :70] = 0  # a draw without one side
+    distances, totals = joint_replicates(pooled, counts)
+    for position, values in enumerate(pooled):
+        expected = replicate_distances(values, counts)
+        np.testing.assert_allclose(distances[:, position], expected[0], rtol=1e-12)
+        np.testing.assert_array_equal(totals[:, position], expected[1])
+    assert np.isnan(distances[:, 2]).all()
+    assert np.isnan(distances[3]).all()
+    assert np.isfinite(np.delete(distances[:, [0, 1, 3, 4]], 3, axis=0)).all()

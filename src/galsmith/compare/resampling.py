@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.wasserstein import Counts, Floats, PooledValues, replicate_distances
+from galsmith.compare.wasserstein import Counts, Floats, PooledValues, joint_replicates
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import random_stream
 
@@ -67,8 +67,7 @@ def bootstrap_distances(
     result = np.empty((replicates, len(columns)))
     for block in _blocks(replicates):
         counts = np.stack([drawn_counts(n_reference, n_generated, seed, replicate) for replicate in block])
-        for position, pooled in enumerate(columns):
-            result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
+        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
         progress(ProgressEvent("bootstrap", block.stop, replicates, "replicates"))
     return result
 
@@ -107,8 +106,7 @@ def permutation_distances(
     result = np.empty((permutations, len(columns)))
     for block in _blocks(permutations):
         counts = np.stack([dealt_counts(n_reference, n_generated, seed, number) for number in block])
-        for position, pooled in enumerate(columns):
-            result[block.start : block.stop, position] = replicate_distances(pooled, counts)[0]
+        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
         progress(ProgressEvent("permutations", block.stop, permutations, "permutations"))
     return result
 
@@ -150,12 +148,11 @@ def floor_distances(
     scales = np.empty((splits, len(columns)))
     for block in _blocks(splits):
         counts = np.stack([split_counts(n_reference, n_each, seed, split) for split in block])
-        for position, pooled in enumerate(columns):
-            values, totals = replicate_distances(pooled, counts)
-            with np.errstate(divide="ignore"):
-                scale = target[position] / np.sqrt((1.0 / totals).sum(axis=1))
-            scales[block.start : block.stop, position] = scale
-            distances[block.start : block.stop, position] = scale * values
+        values, totals = joint_replicates(columns, counts)
+        with np.errstate(divide="ignore"):
+            scale = target / np.sqrt((1.0 / totals).sum(axis=2))
+        scales[block.start : block.stop] = scale
+        distances[block.start : block.stop] = scale * values
         progress(ProgressEvent("floor", block.stop, splits, "splits"))
     return FloorReplicates(distances, scales.mean(axis=0), n_each)
 
