@@ -4,25 +4,31 @@ from galsmith.compare.card import Judgment, PairedDifference, PublishedColumn, R
 from galsmith.compare.compare import compare
 from galsmith.compare.cuts import NAMED_CUTS
 from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
+from galsmith.compare.judge import Extras, judge
+from galsmith.compare.recipes import RECIPES, Recipe
 from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
 from galsmith.compare.wasserstein import circular_wasserstein_distance, wasserstein_distance
 
 __all__ = [
     "NAMED_CUTS",
+    "RECIPES",
     "Comparison",
     "CutCount",
     "Distance",
     "Estimate",
+    "Extras",
     "Judgment",
     "Losses",
     "Mean",
     "PairedDifference",
     "PublishedColumn",
+    "Recipe",
     "ReportCard",
     "Side",
     "Summary",
     "circular_wasserstein_distance",
     "compare",
+    "judge",
     "read_card",
     "read_comparison",
     "wasserstein_distance",

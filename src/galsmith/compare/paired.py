@@ -98,6 +98,6 @@ def _difference(
         second=sets[1],
         value=value,
         uncertainty=float(kept.std()),
-        interval=(corrected + float(low) - center, corrected + float(high) - center),
-        p_value=min(1.0, 2 * (beyond + 1) / (kept.size + 1)),
+        interval=(float(corrected + low - center), float(corrected + high - center)),
+        p_value=float(min(1.0, 2 * (beyond + 1) / (kept.size + 1))),
     )
