@@ -1,0 +1,189 @@
+"""Two sets in the features of one network: Fréchet and kernel distance with floors, support, classifiers."""
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.compare.classifiers import two_sample_classifiers
+from galsmith.compare.complete_rows import choose_rows
+from galsmith.compare.distances import Chance
+from galsmith.compare.evidence import ClassifierTest, FeatureComparison, Statistic
+from galsmith.compare.frechet_statistic import frechet_statistic
+from galsmith.compare.kernel_statistic import kernel_statistic
+from galsmith.compare.support import support
+from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback, ignore_progress
+
+Features = NDArray[np.float32]
+
+# What the features of the published weights, seen as the standard FID sees pictures, begin with.
+STANDARD_ID = "inception-2015-12-05/6726825d0af5f729/pool3-2048/tf1-bilinear-299"
+MINIMUM_ROWS = 50
+MOST_ROWS = 10_000
+SUPPORT_REPLICATES, SUPPORT_SPLITS, SUPPORT_DEALS = 200, 100, 200
+
+
+class FeatureTable(Protocol):
+    """Features of one set, such as a `galsmith.features.FeatureSet`."""
+
+    @property
+    def values(self) -> Features:
+        """Features, [galaxy, feature] float32; a row with NaN is of an image that could not be seen."""
+
+    @property
+    def extractor_id(self) -> str:
+        """What the features depend on besides the images."""
+
+
+@dataclass(frozen=True)
+class NamedFeatures:
+    """Features that were made elsewhere.
+
+    Attributes
+    ----------
+    values : ndarray [galaxy, feature], float32
+        A row with NaN is of an image that could not be seen.
+    extractor_id : str
+        What the features depend on besides the images; begins with the network's name and a slash.
+    """
+
+    values: Features
+    extractor_id: str
+
+
+def compare_features(
+    reference: FeatureTable,
+    generated: FeatureTable,
+    *,
+    chance: Chance | None = None,
+    classifiers: bool = True,
+    progress: ProgressCallback = ignore_progress,
+) -> FeatureComparison:
+    """Compare two sets in the features of one network.
+
+    Parameters
+    ----------
+    reference, generated : FeatureTable
+        Of the same extractor; rows with NaN are left out.
+    chance : Chance, optional
+        Seed, draws and confidence; the distances take fewer draws than stated where those are dear.
+    classifiers : bool
+        Also train classifiers on the features.
+    progress : callable
+        Told of each step.
+
+    Raises
+    ------
+    InputError
+        If the extractors differ, or a set has fewer than 50 rows.
+    """
+    drawing = Chance() if chance is None else chance
+    _check_ids(reference.extractor_id, generated.extractor_id)
+    rows = _usable_rows(reference.values, "reference"), _usable_rows(generated.values, "generated")
+    first, second = reference.values[rows[0]], generated.values[rows[1]]
+    if first.shape[1] != second.shape[1]:
+        raise InputError(
+            f"features of the reference have {first.shape[1]} columns, of the generated set {second.shape[1]}; "
+            "extract both with the same network"
+        )
+    label, kernel_label = _labels(reference.extractor_id)
+    chosen = _few(rows[0], "reference", drawing.seed), _few(rows[1], "generated", drawing.seed)
+    few = reference.values[chosen[0]], generated.values[chosen[1]]
+    kernel, subsets = kernel_statistic(first, second, chance=drawing, label=kernel_label, progress=progress)
+    return FeatureComparison(
+        extractor_id=reference.extractor_id,
+        label=label,
+        frechet=frechet_statistic(first, second, chance=drawing, label=label, progress=progress),
+        kernel=kernel,
+        kernel_subsets=subsets,
+        **_supports(*few, drawing, progress),
+        classifiers=_classifiers(few, chosen, drawing, reference.extractor_id, progress)
+        if classifiers
+        else (),
+    )
+
+
+def _check_ids(reference: str, generated: str) -> None:
+    """Refuse features of different networks, weights, resizings or renderings, and say which differ."""
+    if reference == generated:
+        return
+    pairs = zip(reference.split("/"), generated.split("/"), strict=False)
+    differing = [f"{one} against {other}" for one, other in pairs if one != other]
+    raise InputError(
+        f"features of the reference are by {reference}, of the generated set by {generated}; they cannot be compared "
+        f"({'; '.join(differing) or 'one id is longer'}): extract both in the same way"
+    )
+
+
+def _usable_rows(values: Features, side: str) -> NDArray[np.intp]:
+    """Find the rows without NaN and see that they are enough."""
+    usable = np.flatnonzero(np.isfinite(values).all(axis=1))
+    if len(usable) < MINIMUM_ROWS:
+        raise InputError(
+            f"the {side} set has {len(usable)} galaxies with features; wanted {MINIMUM_ROWS} or more, "
+            "since the floor of fewer hides any difference"
+        )
+    return usable
+
+
+def _few(rows: NDArray[np.intp], side: str, seed: int) -> NDArray[np.intp]:
+    """Draw the rows that neighbors and classifiers look at: as float64, all would not fit into memory."""
+    return rows[choose_rows(len(rows), MOST_ROWS, seed=seed, purpose=f"compare.features.{side}")]
+
+
+def _labels(extractor_id: str) -> tuple[str, str]:
+    """Names of the two distances; only those of the standard network may have the known ones."""
+    if extractor_id == STANDARD_ID or extractor_id.startswith(f"{STANDARD_ID}/"):
+        return "FID", "KID"
+    network = extractor_id.partition("/")[0]
+    return f"FD[{network}]", f"KD[{network}]"
+
+
+def _supports(
+    first: Features, second: Features, chance: Chance, progress: ProgressCallback
+) -> dict[str, Statistic]:
+    """Precision, recall, density and coverage, by the names of the record's fields."""
+    found = support(
+        first,
+        second,
+        seed=chance.seed,
+        replicates=min(chance.replicates, SUPPORT_REPLICATES),
+        splits=min(chance.splits, SUPPORT_SPLITS),
+        permutations=min(chance.permutations, SUPPORT_DEALS),
+        confidence=chance.confidence,
+        progress=progress,
+    )
+    return {
+        "precision": found.precision,
+        "recall": found.recall,
+        "density": found.density,
+        "coverage": found.coverage,
+    }
+
+
+def _classifiers(
+    values: tuple[Features, Features],
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]],
+    chance: Chance,
+    extractor_id: str,
+    progress: ProgressCallback,
+) -> tuple[ClassifierTest, ...]:
+    """Train classifiers on features; the galaxies that they tell are rows of the whole sets."""
+    tests = two_sample_classifiers(
+        *values,
+        [f"feature_{number:04d}" for number in range(values[0].shape[1])],
+        on=extractor_id,
+        seed=chance.seed,
+        confidence=chance.confidence,
+        progress=progress,
+    )
+    return tuple(
+        replace(
+            test,
+            told_reference=tuple(int(rows[0][row]) for row in test.told_reference),
+            told_generated=tuple(int(rows[1][row]) for row in test.told_generated),
+        )
+        for test in tests
+    )
