@@ -23,6 +23,7 @@ def beyond_marginals(
     replicates: int = 200,
     splits: int = 100,
     permutations: int = 500,
+    classifier_splits: int = 8,
     confidence: float = 0.95,
     progress: ProgressCallback = ignore_progress,
 ) -> BeyondMarginals:
@@ -42,7 +43,9 @@ def beyond_marginals(
         Fixes all draws.
     replicates, splits, permutations : int
         Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing
-        differs. Classifiers take none of them: they have their own floor and test.
+        differs.
+    classifier_splits : int
+        Splits of the reference for the classifiers' floor; their test needs no deals.
     confidence : float
         Of the intervals.
     progress : callable
@@ -70,7 +73,13 @@ def beyond_marginals(
         correlation=correlation,
         correlation_pairs=pairs,
         classifiers=two_sample_classifiers(
-            first, second, columns, seed=seed, confidence=confidence, progress=progress
+            first,
+            second,
+            columns,
+            seed=seed,
+            splits=classifier_splits,
+            confidence=confidence,
+            progress=progress,
         ),
         columns=tuple(columns),
         n_reference=len(first),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.classifier_heads import HEADS, FittedHead
-from galsmith.compare.classifier_scores import FoldScore, area_under_curve
+from galsmith.compare.classifier_scores import FoldScore, area_alone
 from galsmith.compare.evidence import Giveaway
 from galsmith.seeds import derive_seed, random_stream
 
@@ -120,24 +120,38 @@ def find_giveaways(
     """Find what the classifiers look at: the loss of area under the curve by shuffling a column (Breiman 2001).
 
     Columns are shuffled among the rows that a classifier has not seen, `SHUFFLES` times a fold, and so are
-    the products of two that it has. Of columns that tell the same, each hides the others.
+    the products of two that add most to its scores. Of columns that tell the same, each hides the others.
 
     Returns
     -------
     tuple of Giveaway
         The `MOST_GIVEAWAYS` most telling columns, and as many products, the most telling first.
     """
+    pairs = list(combinations_with_replacement(columns, 2))
+    strongest = _strongest_products(rows, validated)
     by_column, by_product = [], []
     for fold, head in enumerate(validated.heads):
         values, labels = rows.chosen(rows.folds == fold)
-        told = area_under_curve(head.scores(values), labels).value
+        told = area_alone(head.scores(values), labels)
         for shuffle in range(SHUFFLES):
             order = random_stream(seed, "compare.classifier.shuffle", fold, shuffle).permutation(len(values))
             by_column.append(told - _without_columns(head, values, labels, order))
-            by_product.append(told - _without_products(head, values, labels, order))
-    products = [f"{one} * {other}" for one, other in combinations_with_replacement(columns, 2)]
+            by_product.append(told - _without_products(head, values, labels, order, strongest))
+    products = [" * ".join(pairs[place]) for place in strongest]
     found = [*_largest(columns, np.stack(by_column)), *_largest(products, np.stack(by_product))]
     return tuple(sorted(found, key=lambda item: -item.importance))
+
+
+def _strongest_products(rows: LabeledRows, validated: Validated) -> Labels:
+    """Find the products that make the scores vary most, on average over the folds; none for trees."""
+    variances = [
+        parts.var(axis=1)
+        for fold, head in enumerate(validated.heads)
+        if (parts := head.products(rows.values[rows.folds == fold])) is not None
+    ]
+    if not variances:
+        return np.empty(0, dtype=np.int64)
+    return np.argsort(-np.mean(variances, axis=0), kind="stable")[: 2 * MOST_GIVEAWAYS]
 
 
 def _without_columns(head: FittedHead, values: Floats, labels: Labels, order: Labels) -> Floats:
@@ -146,17 +160,19 @@ def _without_columns(head: FittedHead, values: Floats, labels: Labels, order: La
     for column in range(values.shape[1]):
         shuffled = values.copy()
         shuffled[:, column] = values[order, column]
-        areas[column] = area_under_curve(head.scores(shuffled), labels).value
+        areas[column] = area_alone(head.scores(shuffled), labels)
     return areas
 
 
-def _without_products(head: FittedHead, values: Floats, labels: Labels, order: Labels) -> Floats:
-    """Area under the curve with each product of two columns shuffled in turn; empty where there are none."""
+def _without_products(
+    head: FittedHead, values: Floats, labels: Labels, order: Labels, chosen: Labels
+) -> Floats:
+    """Area under the curve with each chosen product of two columns shuffled in turn."""
     parts = head.products(values)
     if parts is None:
         return np.empty(0)
     scores = head.scores(values)
-    return np.array([area_under_curve(scores - part + part[order], labels).value for part in parts])
+    return np.array([area_alone(scores - part + part[order], labels) for part in parts[chosen]])
 
 
 def _largest(names: Sequence[str], losses: Floats) -> list[Giveaway]:

@@ -56,6 +56,14 @@ def area_under_curve(scores: Floats, labels: Labels) -> FoldScore:
     return FoldScore(float(above.mean()), variance, float(spread / (n_reference * n_generated)))
 
 
+def area_alone(scores: Floats, labels: Labels) -> float:
+    """Area under the curve without its variances, for those who need it often."""
+    generated = labels == 1
+    n_generated = int(generated.sum())
+    mean_rank = float(rankdata(scores)[generated].mean())
+    return (mean_rank - (n_generated + 1) / 2) / (len(labels) - n_generated)
+
+
 def balanced_accuracy(scores: Floats, labels: Labels) -> FoldScore:
     """Share of rows told right at a score of 0, both sets counting the same.
 
