@@ -1,4 +1,4 @@
-"""``galsmith compare REF GEN``: how far a generated set is from a reference set."""
+"""``galsmith compare REF GEN...``: how far generated sets are from a reference set."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,35 +9,66 @@ from galsmith.cli.options import SHOWN_ALL, Limit, Output, Overwrite, Seed, Show
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
+NO_EXTRACTORS: list[str] = []
 
 
 def compare(
     reference: Annotated[Path, Parameter(help="Table of galsmith measure, or a store (measured first).")],
-    generated: Annotated[Path, Parameter(help="The same of the generated set.")],
     /,
-    *,
+    *generated: Annotated[
+        str, Parameter(help="The same of each generated set; NAME=PATH gives it a name.", negative=())
+    ],
     output: Output,
+    recipe: Annotated[
+        str | None,
+        Parameter(
+            help="Follow a paper's choices and print its numbers beside, such as holzschuh2022-cosmos."
+        ),
+    ] = None,
     normalization: Annotated[
-        Literal["reference-zscore", "reference-iqr", "none"],
-        Parameter(help="What a difference is divided by."),
-    ] = "reference-zscore",
+        Literal["reference-zscore", "reference-iqr", "none"] | None,
+        Parameter(help="What a difference is divided by; reference-zscore unless the recipe says otherwise."),
+    ] = None,
     cuts: Annotated[str | None, Parameter(help="Leave out extreme galaxies by a named set of cuts.")] = None,
+    beyond: Annotated[
+        bool,
+        Parameter(help="Also judge all properties together: sliced distances, correlations, classifiers."),
+    ] = True,
+    features: Annotated[
+        list[str],
+        Parameter(
+            help="Also compare features of this network, such as efficientnet-lite0.", show_default=False
+        ),
+    ] = NO_EXTRACTORS,
+    training: Annotated[
+        Path | None,
+        Parameter(help="Store that the generator was trained on: also look for memorized images."),
+    ] = None,
     seed: Seed = 0,
     workers: Workers = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
-    """Compare two sets, property by property: W1 with its uncertainty, its floor and what was lost."""
-    from galsmith.cli.comparisons import mean_numbers, mean_sentence
-    from galsmith.compare import compare as compare_sets
-    from galsmith.files import sha256_of_file
+    """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
+    from galsmith.cli.comparisons import card_numbers, card_sentence, named_paths
+    from galsmith.cli.judging import Wanted, gather_extras
+    from galsmith.compare import judge
+    from galsmith.files import refuse_existing, sha256_of_file
 
+    refuse_existing(output, overwrite=overwrite)
+    sources = named_paths(generated)
     with shown.progress() as progress:
-        comparison = compare_sets(
+        wanted = Wanted(
+            features, training, output.with_name(f"{output.stem}.measurements"), limit, seed, progress
+        )
+        card = judge(
             reference,
-            generated,
+            sources,
             output,
+            recipe=recipe,
+            beyond=beyond,
+            extras=gather_extras(reference, sources, wanted),
             normalization=normalization,
             cuts=cuts,
             seed=seed,
@@ -48,8 +79,8 @@ def compare(
         )
     return Outcome(
         verb="compare",
-        summary=mean_sentence(comparison),
+        summary=card_sentence(card),
         output=output,
         content_hash=sha256_of_file(output),
-        numbers=mean_numbers(comparison),
+        numbers=card_numbers(card),
     )

@@ -1,10 +1,13 @@
 """What the command line says of a comparison."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from galsmith.errors import SettingsError
+
 if TYPE_CHECKING:
-    from galsmith.compare import Comparison
+    from galsmith.compare import Comparison, ReportCard
 
 HEADLINE = "headline"
 
@@ -31,6 +34,47 @@ def mean_sentence(comparison: "Comparison") -> str:
         f"W1 {mean.value:.3f} standard deviations of the reference on average over {mean.n_properties} properties, "
         f"{mean.in_floors:.1f} times the {mean.floor:.3f} that sampling alone makes"
     )
+
+
+def named_paths(generated: Sequence[str]) -> dict[str, Path]:
+    """Read generated sets written as ``PATH`` or ``NAME=PATH``.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or two have one name.
+    """
+    named: dict[str, Path] = {}
+    for text in generated:
+        name, separator, path = text.partition("=")
+        place = Path(path) if separator and not Path(text).exists() else Path(text)
+        name = name if place != Path(text) else place.stem
+        if name in named:
+            raise SettingsError(
+                f"{text}: another generated set is named {name} too; name them apart: ours={named[name]} theirs={place}"
+            )
+        named[name] = place
+    if not named:
+        raise SettingsError("no generated set: galsmith compare REFERENCE GENERATED [MORE...] -o FILE.json")
+    return named
+
+
+def card_numbers(card: "ReportCard") -> Mapping[str, float | int | None]:
+    """Return the mean distances of every generated set; names come first where there are several."""
+    if len(card.judgments) == 1:
+        return mean_numbers(card.judgment().comparison)
+    return {
+        f"{judgment.name}_{key}": value
+        for judgment in card.judgments
+        for key, value in mean_numbers(judgment.comparison).items()
+    }
+
+
+def card_sentence(card: "ReportCard") -> str:
+    """Say the headline distance of every generated set."""
+    if len(card.judgments) == 1:
+        return mean_sentence(card.judgment().comparison)
+    return "; ".join(f"{judgment.name}: {mean_sentence(judgment.comparison)}" for judgment in card.judgments)
 
 
 def _plain(value: float) -> float | None:

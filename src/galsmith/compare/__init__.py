@@ -3,6 +3,8 @@
 from galsmith.compare.card import Judgment, PairedDifference, PublishedColumn, ReportCard
 from galsmith.compare.compare import compare
 from galsmith.compare.cuts import NAMED_CUTS
+from galsmith.compare.distances import Chance
+from galsmith.compare.feature_comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
 from galsmith.compare.judge import Extras, judge
 from galsmith.compare.recipes import RECIPES, Recipe
@@ -12,6 +14,7 @@ from galsmith.compare.wasserstein import circular_wasserstein_distance, wasserst
 __all__ = [
     "NAMED_CUTS",
     "RECIPES",
+    "Chance",
     "Comparison",
     "CutCount",
     "Distance",
@@ -28,6 +31,7 @@ __all__ = [
     "Summary",
     "circular_wasserstein_distance",
     "compare",
+    "compare_features",
     "judge",
     "read_card",
     "read_comparison",

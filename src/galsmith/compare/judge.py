@@ -153,6 +153,8 @@ def named_sources(generated: Source | Sequence[Source] | Mapping[str, Source]) -
     if not named:
         raise SettingsError("generated: no set to judge; give one or more tables or stores")
     names = [name for name, _ in named]
+    if "reference" in names:
+        raise SettingsError("generated: a set is named reference, as the other side is; give it another name")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SettingsError(
