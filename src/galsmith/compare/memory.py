@@ -1,0 +1,329 @@
+"""Whether a generator gives back its training images: nearest training images with held-out ones as the yardstick."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from galsmith.compare.distances import Chance
+from galsmith.compare.evidence import ClosestPair, Memorization, Statistic
+from galsmith.compare.nearest import Nearest, nearest_rows, turn_orders
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.seeds import random_stream
+
+Floats = NDArray[np.float64]
+Features = NDArray[np.float32]
+
+logger = logging.getLogger(__name__)
+
+PIXELS = "pixels"
+MINIMUM_IMAGES = 50
+CLOSE_SHARE = 0.01
+QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+SAME = 1e-5
+ROWS_PER_CHECK = 4096
+
+DEFINITIONS = {
+    "AuthPct": (
+        "Share of generated images farther from their nearest training image than that is from its own nearest "
+        "training image (Alaa et al. 2022); the floor is that of the held-out images, p is of no smaller a share "
+        "(Fisher's exact test)."
+    ),
+    "C_T": (
+        "Standardized Mann-Whitney statistic of the distances to the training set, generated against held-out, over "
+        "the whole space (Meehan et al. 2020); far below 0 for copies, p is of no nearer (normal, one-sided)."
+    ),
+    "share closer": (
+        "Share of generated images nearer to the training set than the {rank} nearest of {held_out} held-out ones, "
+        "{expected:.2%} where nothing differs; p is of no larger a share (beta-binomial, one-sided)."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Yard:
+    """What one set of images shows against the training set.
+
+    Attributes
+    ----------
+    distance : ndarray [image], float64
+        To the nearest training image.
+    is_authentic : ndarray [image], bool
+        Whether that is farther than it is from its own nearest training image.
+    """
+
+    distance: Floats
+    is_authentic: NDArray[np.bool_]
+
+    def drawn(self, rows: NDArray[np.int64]) -> "_Yard":
+        """Take some images, some of them more than once."""
+        return _Yard(self.distance[rows], self.is_authentic[rows])
+
+
+def memorization(
+    generated: ArrayLike,
+    training: ArrayLike,
+    held_out: ArrayLike,
+    *,
+    space: str = PIXELS,
+    seed: int = 0,
+    replicates: int = 200,
+    splits: int = 100,
+    confidence: float = 0.95,
+    n_pairs: int = 12,
+    progress: ProgressCallback = ignore_progress,
+) -> Memorization:
+    """Say whether generated images are nearer to training images than images that nobody trained on.
+
+    Distances are Euclidean and exact. In pixels the nearest training image is sought over its eight turns.
+
+    Parameters
+    ----------
+    generated, training, held_out : array_like, float32
+        In pixels [galaxy, band, y, x] from `galsmith.compare.pixel_space.pixels_of`, all with the stretch of the
+        training set; else features [galaxy, feature] of one extractor. `held_out` are images of the same origin as
+        the training set that were not trained on.
+    space : str
+        ``"pixels"``, or the id of a feature extractor.
+    seed : int
+        Fixes the draws.
+    replicates, splits : int
+        Draws of the bootstrap over generated and held-out images; splits of the held-out images for the floors.
+    confidence : float
+        Of the intervals, which hold for this training set.
+    n_pairs : int
+        How many of the closest pairs are listed.
+    progress : callable
+        Told of the search.
+
+    Returns
+    -------
+    Memorization
+
+    Raises
+    ------
+    SettingsError
+        If an argument is out of range.
+    InputError
+        If a set has too few images, another shape or values that are not finite, or if 1 % or more of the held-out
+        images are training images.
+    """
+    chance = Chance(seed, replicates, splits, confidence)
+    if n_pairs < 0:
+        raise SettingsError(f"n_pairs is {n_pairs}; wanted 0 or more (12 is usual)")
+    shape, sets = _checked_sets(generated, training, held_out, space)
+    orders = turn_orders(shape)
+    found = nearest_rows(sets["generated"], sets["training"], orders, progress=progress)
+    yard = nearest_rows(sets["held_out"], sets["training"], orders, progress=progress)
+    _refuse_overlap(yard)
+    own = _own_distances(sets["training"], orders, (found, yard), progress)
+    sides = tuple(_Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
+    statistics = _statistics(sides[0], sides[1], len(sets["training"]), chance)
+    return Memorization(
+        space=space,
+        authenticity=statistics["AuthPct"],
+        c_t=statistics["C_T"],
+        share_closer=statistics["share closer"],
+        quantiles=QUANTILES,
+        distances_generated=_quantiles(found.distance),
+        distances_held_out=_quantiles(yard.distance),
+        pairs=_closest_pairs(found, yard.distance, n_pairs),
+        n_training=len(sets["training"]),
+        n_held_out=len(sets["held_out"]),
+        n_generated=len(sets["generated"]),
+    )
+
+
+def c_t(generated: Floats, held_out: Floats) -> float:
+    """Standardize the Mann-Whitney statistic of two samples of distances; Meehan et al. (2020), sec. 3.1.
+
+    Parameters
+    ----------
+    generated, held_out : ndarray [image], float64
+        Distances to the nearest training image.
+
+    Returns
+    -------
+    float
+        Standard normal where both are of one distribution, negative where the generated are nearer.
+    """
+    ordered = np.sort(held_out)
+    below, up_to = (np.searchsorted(ordered, generated, side=side) for side in ("left", "right"))
+    n, m = len(generated), len(held_out)
+    pairs_farther = 0.5 * float(below.sum() + up_to.sum())
+    return float((pairs_farther - 0.5 * n * m) / np.sqrt(n * m * (n + m + 1) / 12))
+
+
+def _checked_sets(
+    generated: ArrayLike, training: ArrayLike, held_out: ArrayLike, space: str
+) -> tuple[tuple[int, ...], dict[str, Features]]:
+    """All sets as rows of float32, and the shape of one image."""
+    wanted = "[galaxy, band, y, x] with square images" if space == PIXELS else "[galaxy, feature]"
+    given = {
+        name: np.asarray(values, dtype=np.float32)
+        for name, values in (("training", training), ("generated", generated), ("held_out", held_out))
+    }
+    shape = given["training"].shape[1:]
+    for name, values in given.items():
+        is_right = values.ndim == 4 and shape[1:2] == shape[2:] if space == PIXELS else values.ndim == 2
+        if not is_right or 0 in values.shape[1:]:
+            raise InputError(f"{name} has shape {values.shape}; wanted {wanted} for the space {space!r}")
+        if values.shape[1:] != shape:
+            raise InputError(
+                f"{name} has images of shape {values.shape[1:]}, training of {shape}; "
+                "wanted the same bands and pixels, or features of one extractor"
+            )
+        if len(values) < MINIMUM_IMAGES:
+            raise InputError(f"{name} has {len(values)} images; wanted {MINIMUM_IMAGES} or more")
+    rows = {name: values.reshape(len(values), -1) for name, values in given.items()}
+    for name, values in rows.items():
+        _refuse_not_finite(name, values)
+    return shape, rows
+
+
+def _refuse_not_finite(name: str, values: Features) -> None:
+    """Refuse NaN and infinity."""
+    blocks = range(0, len(values), ROWS_PER_CHECK)
+    bad = sum(int((~np.isfinite(values[at : at + ROWS_PER_CHECK]).all(axis=1)).sum()) for at in blocks)
+    if bad:
+        raise InputError(
+            f"{name} is not finite in {bad} of {len(values)} images; leave these out or mend their pixels"
+        )
+
+
+def _refuse_overlap(yard: Nearest) -> None:
+    """Refuse a yardstick that was trained on; a few twins, as surveys have them, are only told."""
+    # The same image turned differs by rounding where pictures were resampled.
+    same = int((yard.distance <= SAME * np.median(yard.distance)).sum())
+    if not same:
+        return
+    count = len(yard.distance)
+    told = f"held_out: {same} of {count} images are also in the training set"
+    if same >= CLOSE_SHARE * count:
+        raise InputError(f"{told}; wanted images that were not trained on: leave these out")
+    logger.warning("%s; with them copies are harder to see: leave these out", told)
+
+
+def _own_distances(
+    training: Features, orders: NDArray[np.int64], found: tuple[Nearest, ...], progress: ProgressCallback
+) -> Floats:
+    """Distance [training image] to its own nearest other one; NaN for those that are nobody's nearest."""
+    rows = np.unique(np.concatenate([item.row for item in found]))
+    distances = np.full(len(training), np.nan)
+    for at in range(0, len(rows), ROWS_PER_CHECK):
+        some = rows[at : at + ROWS_PER_CHECK]
+        distances[some] = nearest_rows(
+            training[some], training, orders, leave_out=some, progress=progress
+        ).distance
+    return distances
+
+
+def _statistics(generated: _Yard, held_out: _Yard, n_training: int, chance: Chance) -> dict[str, Statistic]:
+    """Make the three records."""
+    values = _values(generated, held_out)
+    n, m = len(generated.distance), len(held_out.distance)
+    drawn = _bootstrap(generated, held_out, chance)
+    floors = _floors(held_out, chance)
+    tails = 50 * (1 - chance.confidence)
+    low, high = np.percentile(drawn, [tails, 100 - tails], axis=0)
+    rank = _rank(m)
+    told = {"rank": "nearest" if rank == 1 else f"{rank}th", "held_out": m, "expected": rank / (m + 1)}
+    p_values = _p_values(generated, held_out, values)
+    found = {
+        name: Statistic(
+            value=float(values[place]),
+            corrected=float(values[place]),
+            uncertainty=float(drawn[:, place].std()),
+            interval=(float(low[place]), float(high[place])),
+            floor=float(floors[:, place].mean()),
+            floor_sigma=float(floors[:, place].std()),
+            name=name,
+            definition=DEFINITIONS[name].format(**told),
+            p_value=p_values[place],
+            n_reference=m,
+            n_generated=n,
+        )
+        for place, name in enumerate(DEFINITIONS)
+    }
+    return {**found, "AuthPct": replace(found["AuthPct"], n_reference=n_training)}
+
+
+def _values(generated: _Yard, held_out: _Yard) -> Floats:
+    """AuthPct, C_T and the share that is closer."""
+    threshold = np.partition(held_out.distance, _rank(len(held_out.distance)) - 1)[
+        _rank(len(held_out.distance)) - 1
+    ]
+    return np.array(
+        [
+            generated.is_authentic.mean(),
+            c_t(generated.distance, held_out.distance),
+            (generated.distance < threshold).mean(),
+        ]
+    )
+
+
+def _rank(n_held_out: int) -> int:
+    """Which held-out distance, counted from the nearest, is their 1 % quantile."""
+    return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)
+
+
+def _p_values(generated: _Yard, held_out: _Yard, values: Floats) -> tuple[float, float, float]:
+    """Chance of as much nearness where generated images are like held-out ones, for this training set.
+
+    Given the training set, the distances of fresh images are independent. A fresh image lies below the k-th of m held-out
+    distances with a chance that is distributed as Beta(k, m + 1 - k).
+    """
+    n, m = len(generated.distance), len(held_out.distance)
+    authentic = int(generated.is_authentic.sum()), int(held_out.is_authentic.sum())
+    closer = round(float(values[2]) * n)
+    rank = _rank(m)
+    return (
+        float(stats.hypergeom.cdf(authentic[0], n + m, sum(authentic), n)),
+        float(stats.norm.cdf(values[1])),
+        min(float(stats.betabinom.sf(closer - 1, n, rank, m + 1 - rank)), 1.0),
+    )
+
+
+def _bootstrap(generated: _Yard, held_out: _Yard, chance: Chance) -> Floats:
+    """Values [replicate, statistic] with generated and held-out images drawn anew."""
+    n, m = len(generated.distance), len(held_out.distance)
+    drawn = np.empty((chance.replicates, len(DEFINITIONS)))
+    for replicate in range(chance.replicates):
+        rng = random_stream(chance.seed, "compare.memory.bootstrap", replicate)
+        drawn[replicate] = _values(
+            generated.drawn(rng.integers(0, n, n)), held_out.drawn(rng.integers(0, m, m))
+        )
+    return drawn
+
+
+def _floors(held_out: _Yard, chance: Chance) -> Floats:
+    """Values [split, statistic] of one half of the held-out images against the other."""
+    count = len(held_out.distance)
+    floors = np.empty((chance.splits, len(DEFINITIONS)))
+    for split in range(chance.splits):
+        rows = random_stream(chance.seed, "compare.memory.floor", split).permutation(count)
+        floors[split] = _values(held_out.drawn(rows[: count // 2]), held_out.drawn(rows[count // 2 :]))
+    return floors
+
+
+def _quantiles(distances: Floats) -> tuple[float, ...]:
+    """Distances at `QUANTILES`."""
+    return tuple(float(value) for value in np.quantile(distances, QUANTILES))
+
+
+def _closest_pairs(found: Nearest, held_out: Floats, n_pairs: int) -> tuple[ClosestPair, ...]:
+    """List the generated images that are nearest to a training image."""
+    ordered = np.sort(held_out)
+    return tuple(
+        ClosestPair(
+            generated=int(row),
+            training=int(found.row[row]),
+            distance=float(found.distance[row]),
+            turn=int(found.turn[row]),
+            yardstick_quantile=float(np.searchsorted(ordered, found.distance[row]) / len(ordered)),
+        )
+        for row in np.argsort(found.distance, kind="stable")[:n_pairs]
+    )
