@@ -1,9 +1,11 @@
 """Analytic galaxies for the tests of the measure room."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from oracle_sets import NEEDS_NO_DATA, ORACLE_SIZES
 from scipy.special import gamma, gammaincinv
 
 from galsmith.images import ImageSet, image_set_from_arrays
@@ -60,3 +62,15 @@ def noisy_stamps() -> list[np.ndarray]:
 def noisy_set(noisy_stamps) -> ImageSet:
     """Three of them thrice over: 36 images, three chunks of 16, 16 and 4."""
     return image_set_from_arrays(noisy_stamps * 6, bands=["F814W"], flux_unit="electron / s")
+
+
+@pytest.fixture(params=ORACLE_SIZES)
+def oracle_set(request) -> str:
+    """Each of the sets on which statmorph's answers are frozen."""
+    return request.param
+
+
+@pytest.fixture
+def oracle_data(oracle_set, request) -> Path | None:
+    """What such a set is made from: the folder of real galaxies, or a seed."""
+    return None if oracle_set in NEEDS_NO_DATA else request.getfixturevalue("shared_data")

@@ -158,6 +158,15 @@ ORACLE_SETS: dict[str, Callable[[Path | None], Iterator[OracleGalaxy]]] = {
     "reference": reference,
     "efigi": efigi,
 }
+ORACLE_SIZES = {
+    "noise_free_sersic": 200,
+    "noisy_sersic": 200,
+    "cosmos": 100,
+    "hst": 150,
+    "profit": 20,
+    "reference": 1,
+    "efigi": 300,
+}
 NEEDS_NO_DATA = ("noise_free_sersic", "noisy_sersic")
 
 

@@ -11,6 +11,7 @@ POSITION = "position"
 ANGLE = "angle"
 RELATIVE = "relative"
 SKY = "sky"
+OVER_R_EFF = "over the effective radius"
 PLAIN = "plain"
 
 # Property of galsmith: quantity of statmorph, how a difference is taken (see `difference`).
@@ -61,9 +62,9 @@ NON_PARAMETRIC: dict[str, tuple[str, str]] = {
 SERSIC: dict[str, tuple[str, str]] = {
     "sersic_amplitude": ("sersic_amplitude", RELATIVE),
     "sersic_r_eff_pix": ("sersic_rhalf", RELATIVE),
-    "sersic_index": ("sersic_n", RELATIVE),
-    "sersic_x_pix": ("sersic_xc", POSITION),
-    "sersic_y_pix": ("sersic_yc", POSITION),
+    "sersic_index": ("sersic_n", PLAIN),
+    "sersic_x_pix": ("sersic_xc", OVER_R_EFF),
+    "sersic_y_pix": ("sersic_yc", OVER_R_EFF),
     "sersic_ellipticity": ("sersic_ellip", PLAIN),
     "sersic_orientation_rad": ("sersic_theta", ANGLE),
     "sersic_chi2_dof": ("sersic_chi2_dof", RELATIVE),
@@ -87,6 +88,7 @@ DOUBLE_SERSIC: dict[str, tuple[str, str]] = {
     "double_sersic_aic": ("doublesersic_aic", RELATIVE),
     "double_sersic_bic": ("doublesersic_bic", RELATIVE),
 }
+ALL = NON_PARAMETRIC | SERSIC | DOUBLE_SERSIC
 # statmorph's numbers that follow from others: galsmith has no column for them.
 LEFT_OUT = ("nx_stamp", "ny_stamp")
 
@@ -94,11 +96,12 @@ LEFT_OUT = ("nx_stamp", "ny_stamp")
 def difference(name: str, ours: float, frozen: Mapping[str, float]) -> float:
     """How far a value of ours lies from statmorph's.
 
-    Positions in pixels; angles in radians, modulo pi; fluxes, radii and other positive scales over
-    statmorph's value; the level of the sky over its sigma; the rest plainly, over statmorph's value where
-    that exceeds 1. statmorph's -99 has to be our NaN: 0 where it is, infinity where it is not.
+    Positions in pixels; angles in radians, modulo pi; fluxes, radii and other positive scales over statmorph's
+    value; the center of the Sérsic law over its effective radius; the level of the sky over its sigma; the
+    rest plainly, over statmorph's value where that exceeds 1. statmorph's -99 has to be our NaN: 0 where it
+    is, infinity where it is not.
     """
-    quantity, kind = (NON_PARAMETRIC | SERSIC | DOUBLE_SERSIC)[name]
+    quantity, kind = ALL[name]
     theirs = frozen[quantity]
     if theirs == INVALID or not np.isfinite(theirs):
         return 0.0 if np.isnan(ours) else np.inf
@@ -114,6 +117,7 @@ def difference(name: str, ours: float, frozen: Mapping[str, float]) -> float:
         POSITION: 1.0,
         RELATIVE: abs(theirs),
         SKY: frozen["sky_sigma"],
+        OVER_R_EFF: frozen["sersic_rhalf"],
         PLAIN: max(1.0, abs(theirs)),
     }[kind]
     return float(apart / scale) if scale > 0 else np.inf

@@ -1,0 +1,160 @@
+"""The engine's Sérsic fits against statmorph's frozen ones: through its own steps, and at the minimum.
+
+Left out, listed and counted: fits that statmorph itself does not repeat when the last bit of the pixels changes,
+and, for the best fit, those where statmorph stops visibly above the minimum, and one at a cusp.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import statmorph_names as names
+from compared import Pair, engine_input, failures, frozen_rows, galaxies_of, pairs_of, recipe_for
+from oracle_sets import expected_reference_values
+
+from galsmith.measure.engine.batch import measure_galaxy_input
+from galsmith.measure.engine.segmentation import paper_map
+from galsmith.seeds import random_stream
+
+PARITY, OPTIMUM = 1e-6, 1e-3  # as `names.difference` takes them
+FIRST = 40  # galaxies of each set whose fit the fast tests take through statmorph's steps
+# Mostly the orientation of a round galaxy.
+UNREPEATABLE = {
+    "noisy_sersic": {"2023-048", "2023-051", "2023-054", "2023-087", "2023-102", "2023-185"},
+    "cosmos": {"004"},
+    "hst": {"f814w_disk137"},
+    "efigi": {"PGC0025143"},
+}
+REPEATABLE = {
+    "noisy_sersic": {"2023-000"},
+    "cosmos": {"000"},
+    "hst": {"f814w_disk0"},
+    "efigi": {"PGC0000212"},
+}
+# Of 19 fits of two laws; in the others the last bit of the pixels moves statmorph by 1e-6 to 0.4.
+REPEATABLE_DOUBLE = {f"f814w_disk{number}" for number in (0, 10, 100, 103, 104, 106)}
+# The law's value at a pixel's center has a cusp: where a center comes within 1e-3 px of one, chi-squared is not smooth
+# and hangs on how near (statmorph 6e-5 px, ours 8e-4 px, of the same cusp).
+AT_A_CUSP = {"2023-185": 2e-6}
+# Where statmorph stops by more than CHI2_GAIN in chi-squared above ours: in another minimum, or short of it.
+CHI2_GAIN = 1e-3
+STOPPED_SHORT = {
+    "noisy_sersic": {"2023-037"},
+    "hst": {"f814w_disk6", "f814w_disk93"},
+    "profit": {"KiDS-G265911", "KiDS-G266033"},
+    "efigi": {"PGC0025143"},
+}
+
+
+@pytest.fixture
+def best_pairs(oracle_set, oracle_data):
+    return pairs_of(oracle_set, oracle_data, sersic="optimum")
+
+
+def test_fits_with_statmorphs_steps_end_where_statmorphs_do(oracle_set, oracle_data):
+    _assert_parity(oracle_set, pairs_of(oracle_set, oracle_data, first=FIRST, sersic="parity"))
+
+
+@pytest.mark.slow
+def test_all_fits_with_statmorphs_steps_end_where_statmorphs_do(oracle_set, oracle_data):
+    _assert_parity(oracle_set, pairs_of(oracle_set, oracle_data, sersic="parity"))
+
+
+def _assert_parity(oracle_set, pairs):
+    unrepeatable = UNREPEATABLE.get(oracle_set, set())
+    rest = [pair for pair in pairs if pair.galaxy.name not in unrepeatable]
+    assert failures(rest, names.SERSIC, greatest=PARITY) == []
+    assert _wrong_flags(pairs) == []
+
+
+def _wrong_flags(pairs):
+    return [
+        (pair.galaxy.name, pair.ours.fit_flags, pair.ours.flags)
+        for pair in pairs
+        if pair.is_measured and pair.ours.fit_flags["flag_sersic"] != pair.frozen["flag_sersic"]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("oracle_set", UNREPEATABLE)
+def test_statmorph_itself_does_not_repeat_the_fits_that_are_left_out(oracle_set, oracle_data):
+    statmorph = pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
+    asked = UNREPEATABLE[oracle_set] | REPEATABLE[oracle_set]
+    moved = {}
+    for galaxy, frozen in zip(galaxies_of(oracle_set, oracle_data), frozen_rows(oracle_set), strict=True):
+        if galaxy.name in asked:
+            again = [_asked_again(statmorph, galaxy, draw) for draw in range(3)]
+            moved[galaxy.name] = max(
+                names.difference(name, float(source[quantity]), frozen)
+                for source in again
+                for name, (quantity, _) in names.SERSIC.items()
+            )
+    assert {name for name, apart in moved.items() if apart > PARITY} == UNREPEATABLE[oracle_set]
+
+
+def _asked_again(statmorph, galaxy, draw):
+    """What statmorph says of pixels that differ in the last bit."""
+    labels, _ = paper_map(galaxy.image, 1.5, 5, 10)
+    bits = random_stream(1, "tests.last_bit", draw).integers(-1, 2, galaxy.image.shape)
+    image = galaxy.image * (1 + np.finfo(float).eps * bits)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return statmorph.SourceMorphology(image, labels, 1, gain=galaxy.gain)
+
+
+def test_the_best_fit_is_never_worse_than_statmorphs(best_pairs):
+    worse = [
+        (pair.galaxy.name, pair.ours.values["sersic_chi2_dof"] / pair.frozen["sersic_chi2_dof"] - 1)
+        for pair in best_pairs
+        if pair.has_fit
+        and not pair.ours.values["sersic_chi2_dof"]
+        <= pair.frozen["sersic_chi2_dof"] * (1 + AT_A_CUSP.get(pair.galaxy.name, 1e-9))
+    ]
+    assert worse == []
+
+
+def test_the_best_fit_is_nearly_statmorphs(oracle_set, best_pairs):
+    short = {pair.galaxy.name for pair in best_pairs if pair.has_fit and pair.chi2_gain > CHI2_GAIN}
+    assert short == STOPPED_SHORT.get(oracle_set, set())
+    rest = [pair for pair in best_pairs if pair.galaxy.name not in short | AT_A_CUSP.keys()]
+    assert failures(rest, names.SERSIC, greatest=OPTIMUM) == []
+    assert _wrong_flags(rest) == []
+
+
+def _double_pairs(oracle_set, oracle_data):
+    """Those of a set that statmorph was asked to fit two laws to."""
+    both = zip(galaxies_of(oracle_set, oracle_data), frozen_rows(oracle_set), strict=True)
+    asked = [(galaxy, row) for galaxy, row in both if row.get("doublesersic_n1") is not None]
+    recipes = [recipe_for([galaxy], sersic="parity", double_sersic=True) for galaxy, _ in asked]
+    return [
+        Pair(galaxy, row, measure_galaxy_input(engine_input(galaxy), recipe))
+        for (galaxy, row), recipe in zip(asked, recipes, strict=True)
+    ]
+
+
+def test_two_laws_are_fitted_as_well_as_statmorph_does(oracle_set, oracle_data):
+    pairs = _double_pairs(oracle_set, oracle_data)
+    rest = [pair for pair in pairs if pair.galaxy.name in REPEATABLE_DOUBLE]
+    assert failures(rest, names.DOUBLE_SERSIC, greatest=PARITY) == []
+    for pair in rest:
+        assert pair.ours.fit_flags["flag_double_sersic"] == pair.frozen["flag_doublesersic"], pair.galaxy.name
+    for pair in pairs:
+        # Changing the last bit of its pixels moves statmorph's chi-squared of cosmos 001 by 0.4 %.
+        greatest = 1.01 * pair.frozen["doublesersic_chi2_dof"]
+        assert pair.ours.values["double_sersic_chi2_dof"] <= greatest, pair.galaxy.name
+
+
+@pytest.mark.real_data
+def test_statmorphs_own_expectations_of_its_reference_galaxy(shared_data):
+    expected = expected_reference_values(shared_data)
+    galaxies = galaxies_of("reference", shared_data)
+    recipe = recipe_for(galaxies, sersic="parity", double_sersic=True)
+    ours = measure_galaxy_input(engine_input(galaxies[0]), recipe)
+    assert len(names.ALL) + len(names.LEFT_OUT) + 3 == len(expected) == 72  # and three flags
+    for name, (quantity, _) in names.ALL.items():
+        # Theirs were made in float32, and statmorph's own tests ask for 1e-5. The last bit of the pixels moves
+        # its Sérsic fit by more, its fit of two laws by 5e-4.
+        tolerance = 2e-3 if "double" in name else 2e-4 if "sersic" in name else 1e-5
+        apart = names.difference(name, ours.values[name], expected)
+        assert apart <= tolerance, f"{name}: {ours.values[name]!r} for {expected[quantity]!r}"
+    assert (ours.flag, ours.fit_flags) == (0, {"flag_sersic": 0, "flag_double_sersic": 0})
