@@ -14,7 +14,7 @@ from galsmith.compare import read_comparison
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.report import write_report
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle", "rect"}
 
 
 class Page(HTMLParser):
@@ -59,7 +59,7 @@ def page_of(compared, output):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave out the slow part where a test reads the page alone."""
-    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, material, **given: None)
+    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, sets: None)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_anchors_exist_and_ids_are_unique(one_page):
 
 def test_every_picture_says_what_it_is(one_page):
     _, text, page = one_page
-    assert len(page.images) == 2 * 20 + 3
+    assert len(page.images) == 2 * 20 + 3 + 4
     assert all(image["alt"].strip() for image in page.images)
     for svg in re.findall(r"<svg[^>]*>", text):
         assert 'role="img"' in svg
@@ -99,8 +99,9 @@ def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
     _, _, page = one_page
     comparison = read_comparison(one_band.comparison)
     words = " ".join(" ".join(page.text).split())
-    n_within = sum(item.value <= 2 * item.floor for item in comparison.counted)
-    assert f"{n_within} of {len(comparison.counted)} properties within 2 floors" in words
+    failed = [item for item in comparison.counted if item.value > 2 * item.floor and item.p_holm < 0.05]
+    assert f"drawn is mixed: {len(failed)} of {len(comparison.counted)} properties are off" in words
+    assert f"{len(comparison.counted) - len(failed)} / {len(comparison.counted)}" in words
     assert f"{comparison.headline.value:.3f} standard deviations" in words
     farthest = max(comparison.counted, key=lambda item: item.value / item.floor)
     assert f"Farthest: asymmetry ({farthest.value / farthest.floor:.1f} floors)" in words
@@ -118,7 +119,8 @@ def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
 def test_figures_and_tables_lie_beside_the_page(one_page, one_band):
     output, _, _ = one_page
     figures = {path.name for path in (output / "figures").iterdir()}
-    stems = {"distances", "galaxies", "histograms_morphology", "power_spectrum", "average_spectra"}
+    stems = {"verdict", "distances", "galaxies", "histograms_morphology", "power_spectrum", "average_spectra"}
+    stems |= {"one_galaxy", "corner_properties", "corner_power"}
     assert figures == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf")}
     for path in (output / "figures").glob("*.png"):
         with Image.open(path) as image:
@@ -144,13 +146,13 @@ def test_three_bands_show_color_and_a_spectrum_each(three_bands, tmp_path):
     for band in ("g", "r", "i"):
         assert f"{band} band</h4>" in text
         assert (tmp_path / "out" / "figures" / f"power_spectrum_{band}.pdf").exists()
-    assert len(page.images) == 43
+    assert len(page.images) == 47
     assert "one common asinh stretch" in text
 
 
 def test_pictures_are_shown_as_they_are(pictures, tmp_path, without_figures):
     text, page = page_of(pictures, tmp_path / "out")
-    assert len(page.images) == 43
+    assert len(page.images) == 47
     assert "the pixels as they are" in text
 
 
@@ -199,13 +201,15 @@ def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures):
 def test_nothing_measured_still_makes_a_page(compared_in, tmp_path):
     compared = compared_in(tmp_path)
     value = json.loads(compared.comparison.read_text())
-    for item in value["distances"]:
+    comparison = value["judgments"][0]["comparison"]
+    for item in comparison["distances"]:
         item.update(reason="measured on 0 of 40 galaxies of the generated set; wanted 10 or more")
         item.update(dict.fromkeys(("value", "corrected", "uncertainty", "floor", "floor_sigma", "scale")))
         item.update(interval=[None, None], core=[None, None])
-    compared.comparison.write_text(json.dumps({**value, "means": []}))
+    comparison["means"] = []
+    compared.comparison.write_text(json.dumps(value))
     text, _ = page_of(compared, tmp_path / "out")
-    assert "Nothing could be compared" in text
+    assert "drawn: nothing could be compared" in text
     assert "measured on 0 of 40 galaxies" in text
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from galsmith.compare import read_comparison
+from galsmith.compare import read_card, read_comparison
 from galsmith.report.axes import Axis, band_path, line_path, step_path
 from galsmith.report.dots import dot_plot
 from galsmith.report.galaxies import Stretch, common_stretch, picture_of
@@ -130,19 +130,20 @@ def test_an_empty_image_is_black_not_an_error(value):
 
 
 def test_verdict_counts_and_warns(one_band):
-    comparison = read_comparison(one_band.comparison)
-    verdict = verdict_of(comparison)
+    judgment = read_card(one_band.comparison).judgment()
+    comparison = judgment.comparison
+    verdict = verdict_of(judgment)
     assert verdict.n_counted == len(comparison.counted)
     assert any("only 40 galaxies" in warning for warning in verdict.warnings)
     wild = tuple(
         replace(item, tail_share=0.97) if item.name == "asymmetry" else item for item in comparison.distances
     )
-    warned = verdict_of(replace(comparison, distances=wild)).warnings
+    warned = verdict_of(replace(judgment, comparison=replace(comparison, distances=wild))).warnings
     assert any(
         "A few outlying values make most of the distance in asymmetry (97 %)" in text for text in warned
     )
     many = replace(comparison, reference=replace(comparison.reference, n_compared=5000))
-    assert sum("only" in text for text in verdict_of(many).warnings) == 1
+    assert sum("only" in text for text in verdict_of(replace(judgment, comparison=many)).warnings) == 1
 
 
 def test_dots_lie_at_their_distances(one_band):
@@ -151,7 +152,7 @@ def test_dots_lie_at_their_distances(one_band):
     dots = [dot for group in plot.groups for dot in group.dots]
     assert {dot.distance.name for dot in dots} == {item.name for item in comparison.counted}
     for dot in dots:
-        assert dot.is_within == (dot.at <= plot.two + 0.02)
+        assert (dot.status == "fail") <= (dot.at >= plot.two - 0.02)
         assert 0 <= dot.low <= dot.high <= 100
     assert [group.title for group in plot.groups] == ["Morphology", "Power by wavelength"]
 
@@ -174,7 +175,7 @@ def test_text_stands_out_in_light_and_dark():
                 # 4.5 is what WCAG 2.1 AA asks of text.
                 assert contrast(color[ink], color[ground]) >= 4.5, (ink, ground)
         assert contrast(color["warn-ink"], color["warn"]) >= 4.5
-        for mark in ("within", "beyond"):
+        for mark in ("within", "open", "beyond"):
             assert contrast(color[mark], color["floor"]) >= 3  # graphics
 
 

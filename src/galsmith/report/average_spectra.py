@@ -46,13 +46,11 @@ class AverageSpectra:
 
     def picture(self, which: str) -> Bytes:
         """Draw ``"reference"``, ``"generated"`` or ``"difference"``, [y, x, 3] uint8, first row at the top."""
-        values = np.nan_to_num(getattr(self, which), nan=self.floor_db)
+        values: Floats = getattr(self, which)
         if which == "difference":
-            shown = 0.5 + np.clip(values / DIFFERENCE_DB, -1, 1) / 2
+            shown = 0.5 + np.clip(np.nan_to_num(values) / DIFFERENCE_DB, -1, 1) / 2
             return _colored(shown, "PuOr_r")
-        # Steps of 3 dB draw the contours.
-        stepped = STEP_DB * np.round(np.clip(values, self.floor_db, 0) / STEP_DB)
-        return _colored(1 - stepped / self.floor_db, "magma")
+        return colored_below_peak(values, self.floor_db)
 
     def data_url(self, which: str) -> str:
         """Encode a picture for the page."""
@@ -64,7 +62,7 @@ def average_spectra(material: Material) -> AverageSpectra | None:
     reference, generated = (side.images for side in material.sides)
     if reference is None or generated is None:
         return None
-    position = _position_of_band(material, reference)
+    position = position_of_band(material, reference)
     sizes = [int(images.shapes[:AT_MOST].max()) for images in (reference, generated)]
     side_pix = max(128, *sizes)
     try:
@@ -87,7 +85,14 @@ def average_spectra(material: Material) -> AverageSpectra | None:
     )
 
 
-def _position_of_band(material: Material, images: ImageSet) -> int:
+def colored_below_peak(values: Floats, floor_db: float) -> Bytes:
+    """Color a spectrum [frequency_y, frequency_x] in dB below its peak; steps of 3 dB draw the contours."""
+    known = np.nan_to_num(values, nan=floor_db)
+    stepped = STEP_DB * np.round(np.clip(known, floor_db, 0) / STEP_DB)
+    return _colored(1 - stepped / floor_db, "magma")
+
+
+def position_of_band(material: Material, images: ImageSet) -> int:
     """Find the band that morphology was measured on, or the middle one."""
     table = material.reference.table
     band = None if table is None else table.meta.get("band")

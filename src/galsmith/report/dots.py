@@ -1,12 +1,12 @@
-"""The verdict's picture: every property's distance in units of its floor, on one logarithmic axis."""
+"""Every property's distance in units of its floor, on one logarithmic axis."""
 
 from dataclasses import dataclass
 from itertools import groupby
 
 from galsmith.compare import Comparison, Distance
 from galsmith.report.axes import Axis, Tick
+from galsmith.report.checks import FLOORS_WITHIN, distance_status
 from galsmith.report.labels import band_of, group_title, label_of
-from galsmith.report.verdict import FLOORS_WITHIN, is_within
 
 LEAST_FLOORS = 0.25
 LEAST_REACH = 8.0
@@ -22,8 +22,8 @@ class Dot:
         What the dot stands for.
     label : str
         The property in words.
-    is_within : bool
-        At most two floors.
+    status : str
+        ``"pass"``, ``"borderline"`` or ``"fail"``.
     at : float
         The distance.
     low, high : float
@@ -34,7 +34,7 @@ class Dot:
 
     distance: Distance
     label: str
-    is_within: bool
+    status: str
     at: float
     low: float
     high: float
@@ -115,4 +115,6 @@ def _dot(item: Distance, axis: Axis) -> Dot:
     low, high, floor_low, floor_high, at = axis.at(
         [item.interval[0] / floor, item.interval[1] / floor, 1 - spread, 1 + spread, item.in_floors]
     ).tolist()
-    return Dot(item, label_of(item, with_band=False), is_within(item), at, low, high, floor_low, floor_high)
+    return Dot(
+        item, label_of(item, with_band=False), distance_status(item), at, low, high, floor_low, floor_high
+    )

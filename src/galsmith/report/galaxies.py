@@ -76,7 +76,7 @@ def blocks_of(material: Material) -> list[Block]:
         for images, side in zip((reference, generated), material.sides, strict=True)
     ]
     return [
-        _block(
+        pair_of_rows(
             (reference, generated),
             (chosen[0][start : start + PER_ROW], chosen[1][start : start + PER_ROW]),
         )
@@ -143,6 +143,12 @@ def picture_of(image: Floats, stretch: Stretch) -> Bytes:
     return rgb
 
 
+def rows_of_ids(images: ImageSet, object_ids: list[str]) -> NDArray[np.int64]:
+    """Find galaxies by their ``object_id``; those that are not there are left out."""
+    row_of = {str(name): row for row, name in enumerate(images.catalog["object_id"])}
+    return np.array([row_of[name] for name in object_ids if name in row_of], dtype=np.int64)
+
+
 def png_data_url(pixels: Bytes) -> str:
     """Encode a picture as a PNG inside of a URL."""
     stream = io.BytesIO()
@@ -163,10 +169,18 @@ def _chosen(images: ImageSet, count: int, *, seed: int, role: str) -> NDArray[np
     return random_stream(seed, f"report.galaxies.{role}").permutation(len(images))[:count]
 
 
-def _block(sets: tuple[ImageSet, ImageSet], rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Block:
-    """Draw one pair of rows."""
+def pair_of_rows(sets: tuple[ImageSet, ImageSet], rows: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Block:
+    """Draw a row of one set over a row of another, under one stretch.
+
+    Parameters
+    ----------
+    sets : tuple of ImageSet
+        The first one's brightest pixel tells 8-bit pictures from 16-bit ones.
+    rows : tuple of ndarray [galaxy], int64
+        Which galaxies of each.
+    """
     pixels = [
-        [_shrunk(image) for image in images.pixels.read(chosen)]
+        [shrunk(image) for image in images.pixels.read(chosen)]
         for images, chosen in zip(sets, rows, strict=True)
     ]
     peak = max((float(np.nanmax(image)) for image in pixels[0] if np.isfinite(image).any()), default=1.0)
@@ -181,7 +195,7 @@ def _block(sets: tuple[ImageSet, ImageSet], rows: tuple[NDArray[np.int64], NDArr
     return Block(pictures[0], pictures[1])
 
 
-def _shrunk(image: NDArray[np.float32]) -> Floats:
+def shrunk(image: NDArray[np.float32]) -> Floats:
     """Bring a large image down to what a page shows, as float64."""
     side = max(image.shape[-2:])
     if side > LARGEST_SIDE_PIX:

@@ -50,10 +50,17 @@ def group_title(group: str) -> str:
     return GROUP_TITLES.get(group, group.replace("_", " ").capitalize())
 
 
+def mean_title(name: str) -> str:
+    """Words for a mean."""
+    return {"headline": "headline: mean of the group means", "all properties": "all properties"}.get(
+        name, group_title(name).lower()
+    )
+
+
 def label_of(distance: Distance, *, with_band: bool = True) -> str:
     """Words for a property, with the band of a power mode and the circle of an angle."""
     band = band_of(distance.column)
-    label = _words(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
+    label = words_of(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
     return f"{label}, on the circle" if distance.metric == "circular" else label
 
 
@@ -99,6 +106,11 @@ def distance_number(value: float) -> str:
     return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
+def file_name(text: str) -> str:
+    """Keep what is safe in a file's name."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in text)
+
+
 def percent(part: float, whole: float) -> str:
     """Write a share in percent."""
     if whole <= 0:
@@ -106,8 +118,29 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %"
 
 
-def _words(column: str) -> str:
-    """Words for a column."""
+def share_text(share: float) -> str:
+    """Write a share of 0 to 1 in percent, with a decimal where it is small."""
+    if not math.isfinite(share):
+        return "–"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.1f} %"
+
+
+def statistic_number(value: float) -> str:
+    """Write a statistic of any size: three decimals between 0.01 and 1, else three significant digits."""
+    return distance_number(value) if value == 0 or 0.01 <= abs(value) < 1 else number(value)
+
+
+def p_text(p_value: float) -> str:
+    """Write a probability; a dash where there was no test."""
+    if not math.isfinite(p_value):
+        return "–"
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def words_of(column: str) -> str:
+    """Words for a column of a measurement table, or for a product of columns such as ``"gini * m20"``."""
+    if " * " in column:
+        return " × ".join(words_of(part) for part in column.split(" * "))
     match = POWER.match(column)
     if match:
         kind = "power mode" if match.group(1) == "wavelength" else "power ring"

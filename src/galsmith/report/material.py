@@ -1,20 +1,25 @@
-"""What a report is made of: the comparison, and the tables and images that it names, as far as they are there."""
+"""What a report is made of: the report card, and the tables and images that it names, as far as they are there."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare import Comparison, Side, read_comparison
+from galsmith.compare import Comparison, CutCount, Judgment, ReportCard, Side, read_card
+from galsmith.compare.cuts import Cut, outside
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError
 from galsmith.images import ImageSet
 from galsmith.measure import read_measurements
+from galsmith.provenance import Parent
+
+TRAINING_ROLE = "training"
 
 
 @dataclass(frozen=True)
 class SideMaterial:
-    """One side of the comparison.
+    """One side of a comparison.
 
     Attributes
     ----------
@@ -23,7 +28,7 @@ class SideMaterial:
     side : Side
         What the comparison says of it.
     table : QTable or None
-        Its measurements.
+        The rows that were compared: those that the cuts left.
     images : ImageSet or None
         Its galaxies.
     missing : tuple of str
@@ -39,50 +44,96 @@ class SideMaterial:
 
 @dataclass(frozen=True)
 class Material:
-    """All that a report reads.
+    """All that a report reads of one generated set and its reference.
 
     Attributes
     ----------
-    comparison : Comparison
-        The distances.
+    judgment : Judgment
+        What was found out.
     folder : Path
-        Where the comparison lies; paths in it start here.
+        Where the card lies; paths in it start here.
     reference, generated : SideMaterial
         The two sides.
+    training : ImageSet or None
+        The images that memorization was looked for in.
     """
 
-    comparison: Comparison
+    judgment: Judgment
     folder: Path
     reference: SideMaterial
     generated: SideMaterial
+    training: ImageSet | None
+
+    @property
+    def name(self) -> str:
+        """Name of the generated set."""
+        return self.judgment.name
+
+    @property
+    def comparison(self) -> Comparison:
+        """The distances, property by property."""
+        return self.judgment.comparison
 
     @property
     def sides(self) -> tuple[SideMaterial, SideMaterial]:
         """Reference first."""
         return self.reference, self.generated
 
+
+@dataclass(frozen=True)
+class CardMaterial:
+    """All that a report reads.
+
+    Attributes
+    ----------
+    card : ReportCard
+        What was found out.
+    sets : tuple of Material
+        One a generated set; they share the reference.
+    """
+
+    card: ReportCard
+    sets: tuple[Material, ...]
+
     @property
     def missing(self) -> tuple[str, ...]:
-        """What could not be read, on both sides."""
-        return self.reference.missing + self.generated.missing
+        """What could not be read, each said once."""
+        said = [text for item in self.sets for text in item.reference.missing + item.generated.missing]
+        return tuple(dict.fromkeys(said))
 
 
-def gather(path: Path) -> Material:
-    """Read a comparison and what it names; a table or store that is gone or altered is left out and named.
+def gather(path: Path) -> CardMaterial:
+    """Read a card and what it names; a table or store that is gone or altered is left out and named.
 
     Raises
     ------
     InputError
-        If the comparison itself cannot be read.
+        If the card itself cannot be read.
     """
-    comparison = read_comparison(path)
+    card = read_card(path)
     folder = path.resolve().parent
-    return Material(
-        comparison,
-        folder,
-        _side("reference", comparison.reference, folder),
-        _side("generated", comparison.generated, folder),
+    read: dict[tuple[str, str], SideMaterial] = {}
+
+    def side_of(role: str, name: str, comparison: Comparison) -> SideMaterial:
+        side = comparison.reference if role == "reference" else comparison.generated
+        key = role, f"{side.path} {side.content_hash} {side.images_path} {side.n_compared}"
+        if key not in read:
+            read[key] = _side(role, name, side, comparison.cuts, folder)
+        return read[key]
+
+    training = _training(card.provenance.parents, folder)
+    several = len(card.judgments) > 1
+    sets = tuple(
+        Material(
+            judgment,
+            folder,
+            side_of("reference", "", judgment.comparison),
+            side_of("generated", judgment.name if several else "", judgment.comparison),
+            training,
+        )
+        for judgment in card.judgments
     )
+    return CardMaterial(card, sets)
 
 
 def find(hint: str, folder: Path) -> Path | None:
@@ -92,46 +143,67 @@ def find(hint: str, folder: Path) -> Path | None:
     return next((place for place in (folder / hint, Path(hint)) if place.exists()), None)
 
 
-def _side(role: str, side: Side, folder: Path) -> SideMaterial:
+def _side(role: str, name: str, side: Side, cuts: tuple[CutCount, ...], folder: Path) -> SideMaterial:
     """Read the table and open the store of one side."""
     missing: list[str] = []
     table: QTable | None = None
     images: ImageSet | None = None
+    called = f"{role} set {name}".strip()
     try:
-        table = _table(role, side, folder)
+        table = _without_cut_rows(_table(called, side, folder), cuts)
     except InputError as error:
         missing.append(str(error))
     try:
-        images = _images(role, side, folder)
+        images = _images(called, side, folder)
     except InputError as error:
         missing.append(str(error))
     return SideMaterial(role, side, table, images, tuple(missing))
 
 
-def _table(role: str, side: Side, folder: Path) -> QTable:
+def _table(called: str, side: Side, folder: Path) -> QTable:
     """Read the very table that was compared."""
     path = find(side.path, folder)
     if path is None:
-        raise InputError(f"The measurements of the {role} set ({_named(side.path)}) are not there any more.")
+        raise InputError(f"The measurements of the {called} ({_named(side.path)}) are not there any more.")
     table = read_measurements(path)
     if table.meta.get("content_hash") != side.content_hash:
         raise InputError(
-            f"The measurements of the {role} set ({_named(side.path)}) have changed since they were compared."
+            f"The measurements of the {called} ({_named(side.path)}) have changed since they were compared."
         )
     return table
 
 
-def _images(role: str, side: Side, folder: Path) -> ImageSet:
+def _without_cut_rows(table: QTable, cuts: tuple[CutCount, ...]) -> QTable:
+    """Keep the rows that were compared, so that rows count as in the card."""
+    if not cuts:
+        return table
+    beyond = [outside(table, Cut(cut.column, cut.low, cut.high)) for cut in cuts]
+    return table[~np.any(beyond, axis=0)]
+
+
+def _images(called: str, side: Side, folder: Path) -> ImageSet:
     """Open the very store that was measured."""
     path = find(side.images_path, folder)
     if path is None or not is_store(path):
-        raise InputError(f"The images of the {role} set ({_named(side.images_path)}) are not there any more.")
+        raise InputError(f"The images of the {called} ({_named(side.images_path)}) are not there any more.")
     images = open_store(path)
     if images.content_hash != side.images_hash:
         raise InputError(
-            f"The images of the {role} set ({_named(side.images_path)}) have changed since they were measured."
+            f"The images of the {called} ({_named(side.images_path)}) have changed since they were measured."
         )
     return images
+
+
+def _training(parents: tuple[Parent, ...], folder: Path) -> ImageSet | None:
+    """Open the store that memorization was looked for in, if the card names one that is still the same."""
+    for parent in parents:
+        path = find(parent.path, folder)
+        if not parent.role.startswith(TRAINING_ROLE) or path is None or not is_store(path):
+            continue
+        images = open_store(path)
+        if images.content_hash == parent.content_hash:
+            return images
+    return None
 
 
 def _named(hint: str) -> str:

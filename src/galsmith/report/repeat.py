@@ -9,10 +9,11 @@ from galsmith.data.store import is_store, read_description
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.provenance import Parent, Provenance
-from galsmith.report.material import Material, find
+from galsmith.report.material import CardMaterial, find
 
 DEEPEST = 8
 SNAPSHOT_FILES = ("snapshot/snapshot.json", "snapshot.json")
+GIVEN_APART = ("training images", "held-out images")
 FLAGS = {"n": "-n", "limit": "--limit", "normalization": "--normalization"}
 
 
@@ -41,17 +42,18 @@ class Step:
     settings: list[tuple[str, str]]
 
 
-def steps_of(material: Material, comparison_path: Path) -> list[Step]:
-    """Follow the chain upward from the comparison; first commands first, each artifact once."""
-    comparison = material.comparison
+def steps_of(material: CardMaterial, card_path: Path) -> list[Step]:
+    """Follow the chain upward from the card; first commands first, each artifact once."""
+    first = material.sets[0]
+    folder = first.folder
     found: list[Step] = []
-    for side in material.sides:
+    for side in (first.reference, *(item.generated for item in material.sets)):
         provenance = Provenance.from_dict({"verb": "measure", **side.side.provenance})
         parent = Parent(f"{side.role} images", side.side.images_hash, side.side.images_path)
-        found += reversed(_ancestors(parent, material.folder, depth=0))
+        found += reversed(_ancestors(parent, folder, depth=0))
         made = f"measurements of the {side.role} set"
-        found.append(_step(made, side.side.path, provenance, side.side.content_hash, material.folder))
-    found.append(_step("comparison", comparison_path.name, comparison.provenance, "", material.folder))
+        found.append(_step(made, side.side.path, provenance, side.side.content_hash, folder))
+    found.append(_step("comparison", card_path.name, material.card.provenance, "", folder))
     return list({step.content_hash or step.made: step for step in reversed(found)}.values())[::-1]
 
 
@@ -113,7 +115,9 @@ def _command(provenance: Provenance, path: str, folder: Path) -> str:
     if provenance.verb == "train":
         words += ["RECIPE", *(f"--data {_shown(parent.path, folder)}" for parent in provenance.parents)]
     else:
-        words += [_shown(parent.path, folder) for parent in provenance.parents]
+        words += [
+            _shown(parent.path, folder) for parent in provenance.parents if parent.role not in GIVEN_APART
+        ]
     words += [
         f"{flag} {provenance.settings[key]}"
         for key, flag in FLAGS.items()

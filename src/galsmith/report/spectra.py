@@ -84,7 +84,7 @@ def spectra_of(comparison: Comparison) -> list[Spectrum]:
 
 def spectrum_panel(spectrum: Spectrum) -> SpectrumPanel:
     """Draw one band: spectra above, difference of the medians below."""
-    x_axis = _across(spectrum)
+    x_axis = across_wavelengths(spectrum, LEFT, RIGHT)
     both = np.concatenate([spectrum.reference, spectrum.generated])
     margin = 0.05 * float(np.ptp(both)) + 1e-6
     y_axis = Axis(float(both.min()) - margin, float(both.max()) + margin, MIDDLE_BOTTOM, TOP)
@@ -108,10 +108,10 @@ def spectrum_panel(spectrum: Spectrum) -> SpectrumPanel:
     )
 
 
-def _across(spectrum: Spectrum) -> Axis:
-    """Axis of wavelength, long ones at the left."""
+def across_wavelengths(spectrum: Spectrum, start: float, end: float) -> Axis:
+    """Axis of wavelength from `start` to `end` in pixels of the drawing, long waves at the left."""
     longest, shortest = spectrum.wavelength.max(), spectrum.wavelength.min()
-    return Axis(float(longest) * 1.1, float(shortest) / 1.1, LEFT, RIGHT, is_log=True)
+    return Axis(float(longest) * 1.1, float(shortest) / 1.1, start, end, is_log=True)
 
 
 def _spectrum(band: str, modes: list[Distance], comparison: Comparison) -> Spectrum:

@@ -4,17 +4,30 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from galsmith.compare import Comparison, Distance, Estimate
-from galsmith.report.labels import distance_number, group_title, label_of, number
-from galsmith.report.page import mean_title
+from galsmith.compare import Comparison, Distance, Estimate, Judgment, ReportCard
+from galsmith.compare.evidence import ClassifierTest, Statistic
+from galsmith.report.labels import distance_number, file_name, group_title, label_of, mean_title, number
 
 LATEX_SPECIALS = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "\\": ""})
 ESTIMATES = ("value", "corrected", "uncertainty", "floor", "floor_sigma", "excess", "in_floors", "z")
 
 
-def write_tables(folder: Path, comparison: Comparison) -> None:
-    """Write distances, means and flags, each as ``.ecsv`` and ``.tex``."""
+def write_tables(folder: Path, card: ReportCard) -> None:
+    """Write the tables of a card, each as ``.ecsv`` and ``.tex``; several generated sets have a folder each."""
+    for judgment in card.judgments:
+        _write_set(folder if len(card.judgments) == 1 else folder / file_name(judgment.name), judgment)
+    if card.paired:
+        paired = paired_table(card)
+        _write(folder / "paired_differences", paired, _escaped(paired))
+
+
+def _write_set(folder: Path, judgment: Judgment) -> None:
+    """Write distances, means, flags, and what was judged beyond these."""
+    comparison = judgment.comparison
     folder.mkdir(parents=True)
+    statistics = statistic_table(judgment)
+    if len(statistics):
+        _write(folder / "statistics", statistics, _escaped(_short_statistics(judgment)))
     _write(folder / "distances", distance_table(comparison), _latex_distances(comparison))
     _write(folder / "means", mean_table(comparison), _latex_means(comparison))
     flags = flag_table(comparison)
@@ -62,6 +75,73 @@ def flag_table(comparison: Comparison) -> Table:
     )
 
 
+def statistic_table(judgment: Judgment) -> Table:
+    """All statistics beyond single properties, one row each; no rows where there are none."""
+    rows = [
+        {
+            "of": of,
+            "name": item.name,
+            **_estimate(item),
+            "p_value": item.p_value,
+            "n_reference": item.n_reference,
+            "n_generated": item.n_generated,
+            "definition": item.definition,
+        }
+        for of, item in named_statistics(judgment)
+    ]
+    return Table(rows=rows) if rows else Table()
+
+
+def named_statistics(judgment: Judgment) -> list[tuple[str, Statistic]]:
+    """List what was judged beyond single properties, with what it is about."""
+    found: list[tuple[str, Statistic]] = []
+    if judgment.beyond is not None:
+        beyond = judgment.beyond
+        found += [("all properties", item) for item in (beyond.sliced, beyond.energy, beyond.correlation)]
+        found += [item for test in beyond.classifiers for item in _of_classifier(test)]
+    for one in judgment.features:
+        numbers = (one.frechet, one.kernel, one.precision, one.recall, one.density, one.coverage)
+        found += [(one.extractor_id, item) for item in numbers]
+        found += [item for test in one.classifiers for item in _of_classifier(test)]
+    for memory in judgment.memorization:
+        found += [(memory.space, item) for item in (memory.share_closer, memory.authenticity, memory.c_t)]
+    return found
+
+
+def paired_table(card: ReportCard) -> Table:
+    """Which of two generated sets is nearer, one row a property or mean."""
+    return Table(
+        rows=[
+            {
+                "name": item.name,
+                "first": item.first,
+                "second": item.second,
+                "difference": item.value,
+                "uncertainty": item.uncertainty,
+                "interval_low": item.interval[0],
+                "interval_high": item.interval[1],
+                "p_value": item.p_value,
+            }
+            for item in card.paired
+        ]
+    )
+
+
+def _of_classifier(test: ClassifierTest) -> list[tuple[str, Statistic]]:
+    """Name the two statistics of a classifier."""
+    return [(f"{test.head} on {test.on}", item) for item in (test.auc, test.accuracy)]
+
+
+def _short_statistics(judgment: Judgment) -> Table:
+    """Statistics for a paper."""
+    rows = [
+        {"of": of, "statistic": item.name, **_latex_estimate(item)} for of, item in named_statistics(judgment)
+    ]
+    return Table(
+        rows=[{("value" if key == "W1" else key): value for key, value in row.items()} for row in rows]
+    )
+
+
 def _distance_row(item: Distance) -> dict[str, object]:
     """One distance as plain values."""
     return {
@@ -72,6 +152,8 @@ def _distance_row(item: Distance) -> dict[str, object]:
         "in_means": item.in_means,
         **_estimate(item),
         "normalization": item.normalization,
+        "p_value": item.p_value,
+        "p_holm": item.p_holm,
         "scale": item.scale,
         "floor_scale": item.floor_scale,
         "n_reference": item.n_reference,

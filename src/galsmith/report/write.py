@@ -6,9 +6,8 @@ from pathlib import Path
 
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import TEMPORARY_SUFFIX, raise_if_unwritable, refuse_existing
-from galsmith.report.average_spectra import average_spectra
+from galsmith.report.drawn_set import drawn_set
 from galsmith.report.figures import write_figures
-from galsmith.report.galaxies import blocks_of
 from galsmith.report.material import gather
 from galsmith.report.page import page_html
 from galsmith.report.tables import write_tables
@@ -23,18 +22,19 @@ def write_report(
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> Path:
-    """Write a comparison as one self-contained page, with its figures and tables beside it.
+    """Write a report card as one self-contained page, with its figures and tables beside it.
 
-    Reads stored results only: the comparison, and the tables and stores that it names. What is not there any
-    more is left out, and the page says so.
+    Reads stored results only: the card, and the tables and stores that it names. What is not there any
+    more, or was not judged, is left out, and the page says so.
 
     Parameters
     ----------
     comparison : path
-        What `galsmith.compare.compare` wrote.
+        What `galsmith.compare.compare` or `galsmith.compare.judge` wrote.
     output : path
         The folder to become the report: ``index.html``, ``figures/`` (PNG and PDF), ``tables/`` (ECSV and
-        LaTeX). It appears only once all of it is written.
+        LaTeX); of several generated sets the latter two have a folder each. It appears only once all of it is
+        written.
     overwrite : bool
         Replace what is there.
     progress : callable
@@ -64,13 +64,13 @@ def write_report(
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
-        blocks, planes = blocks_of(material), average_spectra(material)
+        sets = [drawn_set(item) for item in material.sets]
         progress(ProgressEvent("writing the page", 2, 4, "pieces"))
-        html = page_html(material, source, blocks=blocks, planes=planes)
+        html = page_html(material, source, sets)
         (temporary / PAGE_FILE).write_text(html, encoding="utf-8")
         progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
-        write_figures(temporary / "figures", material, blocks=blocks, planes=planes)
-        write_tables(temporary / "tables", material.comparison)
+        write_figures(temporary / "figures", sets)
+        write_tables(temporary / "tables", material.card)
         refuse_existing(folder, overwrite=overwrite)
         os.replace(temporary, folder)
     except BaseException as error:

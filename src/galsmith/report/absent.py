@@ -1,0 +1,53 @@
+"""What a card lacks, each in one sentence that says how to get it."""
+
+from galsmith.report.material import Material
+
+HOW_TO = {
+    "beyond": "Whether the properties go together as they should was not judged. "
+    "galsmith.compare.judge does it unless told not to (beyond=False).",
+    "features": "Features of a network were not compared. Install galsmith[features], extract them with "
+    "galsmith.features, and give them to the comparison.",
+    "memorization": "Whether training images are repeated was not judged. Give the comparison the training images: "
+    "copies of them would score best in all else.",
+    "galaxies": "The images are not where the measurements say, so there are none to show; "
+    "put them back and write the report again.",
+    "histograms": "The measurements are not where the comparison says, so there are no histograms; "
+    "put them back and write the report again. The table below has what the comparison recorded.",
+    "corner": "Corner plots need both tables of measurements, with two or more properties and 20 or more galaxies.",
+    "color": "Colors were not compared: the tables have none. Measure images of two or more bands, and both sets alike.",
+    "spectrum": "Fewer than three modes of the power spectrum could be compared; measure the quantity power.",
+    "planes": "The average two-dimensional spectra need the images of both sets.",
+    "examples": "The galaxies most surely told cannot be shown: their images are not where the measurements say.",
+    "pairs": "The closest pairs cannot be shown: the generated or the training images are not where the card says.",
+    "published": "No recipe was followed, so no paper's numbers stand beside these; "
+    "a recipe such as holzschuh2022-cosmos brings them.",
+}
+REASONS = {"memorization": "memorization", "features": "features", "beyond": "beyond"}
+
+
+def sentence_of(what: str, material: Material | None = None) -> str:
+    """Say what is lacking: why, where the card knows it, and how to get it.
+
+    Parameters
+    ----------
+    what : str
+        A key of `HOW_TO`.
+    material : Material, optional
+        Of the generated set.
+    """
+    reason = "" if material is None else material.judgment.missing.get(REASONS.get(what, ""), "")
+    return f"{HOW_TO[what]} The card says: {_as_sentence(reason)}" if reason else HOW_TO[what]
+
+
+def other_reasons(material: Material) -> list[str]:
+    """Sentences for what the card calls missing under names of its own."""
+    return [
+        f"{name}: {_as_sentence(reason)}"
+        for name, reason in material.judgment.missing.items()
+        if name not in REASONS.values()
+    ]
+
+
+def _as_sentence(text: str) -> str:
+    """End with a full stop."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,165 @@
+"""The verdict's picture: what passes, what fails, by how many floors, of every generated set."""
+
+from dataclasses import dataclass
+
+from galsmith.report.axes import Axis, Tick
+from galsmith.report.checks import COPIES, DISTANCES, FLOORS_WITHIN, TOLD, Check, Mark
+from galsmith.report.dots import LEAST_FLOORS, LEAST_REACH
+from galsmith.report.labels import share_text
+from galsmith.report.verdict import Verdict
+
+TITLES = {
+    DISTANCES: "Distances, in floors",
+    TOLD: "Told apart by a classifier, area under the curve",
+    COPIES: "Images nearer to a training image than 99 % of the held-out ones",
+}
+UNITS = {DISTANCES: "floors", TOLD: "", COPIES: ""}
+LEAST_SHARE = 0.002
+SCALES = {
+    TOLD: Axis(0.45, 1.0, 0.0, 100.0),
+    COPIES: Axis(LEAST_SHARE, 1.0, 0.0, 100.0, is_log=True),
+}
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One number, in percent of the axis."""
+
+    at: float
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check of one generated set.
+
+    Attributes
+    ----------
+    title : str
+        The check, where it is its first row; else empty.
+    name : str
+        The generated set's; empty where there is one.
+    check : Check
+        What is shown.
+    dots : list of Dot
+        Its numbers.
+    low, high : float or None
+        Interval of its only number, in percent of the axis.
+    expected_low, expected_high : float or None
+        Where its numbers are if nothing differs.
+    text : str
+        What it says in words.
+    """
+
+    title: str
+    name: str
+    check: Check
+    dots: list[Dot]
+    low: float | None
+    high: float | None
+    expected_low: float | None
+    expected_high: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows on one scale; `one` and `two` are where one floor, or guessing, and its limit are."""
+
+    scale: str
+    title: str
+    unit: str
+    rows: list[Row]
+    ticks: list[Tick]
+    one: float
+    two: float
+
+
+def board_of(verdicts: tuple[Verdict, ...]) -> list[Part]:
+    """Lay out all checks of all sets: one part a scale, one row a check and set."""
+    every = [(verdict, check) for verdict in verdicts for check in verdict.checks]
+    parts = []
+    for scale in (DISTANCES, TOLD, COPIES):
+        axis = axis_of(scale, tuple(check for _, check in every))
+        titles = list(dict.fromkeys(check.title for _, check in every if check.scale == scale))
+        rows = [row for title in titles for row in _rows(title, verdicts, axis)]
+        if rows:
+            one, two = axis.at(limits_of(scale, rows[0].check)).tolist()
+            parts.append(Part(scale, TITLES[scale], UNITS[scale], rows, ticks_of(scale, axis), one, two))
+    return parts
+
+
+def axis_of(scale: str, checks: tuple[Check, ...]) -> Axis:
+    """Give the axis of a scale, 0 to 100 percent."""
+    if scale != DISTANCES:
+        return SCALES[scale]
+    farthest = max(
+        (mark.value for check in checks if check.scale == scale for mark in check.marks), default=1
+    )
+    return Axis(LEAST_FLOORS, max(LEAST_REACH, 1.3 * farthest), 0.0, 100.0, is_log=True)
+
+
+def limits_of(scale: str, check: Check) -> tuple[float, float]:
+    """Where nothing differs, and from where on it fails."""
+    if scale == DISTANCES:
+        return 1.0, FLOORS_WITHIN
+    return check.expected, check.largest
+
+
+def ticks_of(scale: str, axis: Axis) -> list[Tick]:
+    """Ticks of a scale; shares in percent."""
+    if scale == COPIES:
+        return [Tick(float(axis.at(share)), f"{100 * share:g} %") for share in (0.01, 0.1, 1.0)]
+    if scale == TOLD:
+        return [Tick(float(axis.at(value)), f"{value:g}") for value in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    ticks = axis.ticks()
+    return [tick for tick in ticks if tick.at < 96] if len(ticks) > 4 else ticks
+
+
+def _rows(title: str, verdicts: tuple[Verdict, ...], axis: Axis) -> list[Row]:
+    """Rows of one check, one a generated set."""
+    rows: list[Row] = []
+    for verdict in verdicts:
+        for check in verdict.checks:
+            if check.title == title:
+                name = verdict.name if len(verdicts) > 1 else ""
+                rows.append(_row("" if rows and name else title, name, check, axis))
+    return rows
+
+
+def _row(title: str, name: str, check: Check, axis: Axis) -> Row:
+    """Place the marks of one check."""
+    dots = [
+        Dot(float(axis.at(mark.value)), mark.status, f"{mark.label}: {mark_text(check.scale, mark)}")
+        for mark in check.marks
+    ]
+    low, high = (
+        axis.at([check.marks[0].low, check.marks[0].high]).tolist() if len(check.marks) == 1 else (None, None)
+    )
+    spread = 2 * check.expected_sigma
+    expected = (
+        axis.at([check.expected - spread, check.expected + spread]).tolist() if spread > 0 else (None,) * 2
+    )
+    return Row(title, name, check, dots, low, high, expected[0], expected[1], row_text(check))
+
+
+def mark_text(scale: str, mark: Mark) -> str:
+    """Write a mark's number."""
+    if scale == DISTANCES:
+        return f"{mark.value:.1f} floors"
+    return share_text(mark.value) if scale == COPIES else f"{mark.value:.2f}"
+
+
+def row_text(check: Check) -> str:
+    """Say what a row shows: how many pass, and the worst."""
+    worst = check.worst
+    if check.scale != DISTANCES:
+        return (
+            f"{worst.label} {mark_text(check.scale, worst)}"
+            if len(check.marks) > 1
+            else mark_text(check.scale, worst)
+        )
+    passed = len(check.marks) - check.count("fail")
+    counted = f"{passed} of {len(check.marks)}; " if len(check.marks) > 1 else ""
+    return f"{counted}{worst.label}: {worst.value:.1f}"

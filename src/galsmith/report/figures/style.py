@@ -1,0 +1,30 @@
+"""How figures look, and how they are saved."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+REFERENCE, GENERATED, WITHIN, BORDER, BEYOND = "#0069a8", "#b84a00", "#00785a", "#6d6200", "#98286f"
+FLOOR, ZONE = "#dde2ea", "#e3f1ec"
+STATUS_STYLES = {
+    "pass": ("o", WITHIN, WITHIN),
+    "borderline": ("o", BORDER, "white"),
+    "fail": ("D", BEYOND, BEYOND),
+}
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "pdf.fonttype": 42,
+}
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write a figure without the time of day, so that the same card gives the same files."""
+    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    figure.set_layout_engine("none")
+    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})

@@ -1,0 +1,133 @@
+"""Generated sets side by side: their distances and means, what a paper found, and which of two is nearer."""
+
+from dataclasses import dataclass
+
+from galsmith.compare import Comparison, Distance, Estimate, PairedDifference, PublishedColumn, ReportCard
+from galsmith.report.checks import LARGEST_P
+
+
+@dataclass(frozen=True)
+class MeanRow:
+    """One mean or property: the user's sets, then the paper's models; None where there is no number."""
+
+    name: str
+    is_mean: bool
+    ours: list[Estimate | None]
+    published: list[float | None]
+
+
+@dataclass(frozen=True)
+class SetsTable:
+    """Means by set, with the paper's columns.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the generated sets.
+    published : tuple of PublishedColumn
+        Columns of the paper that hold distances.
+    rows : list of MeanRow
+        Means; then, where a paper stands beside them, the properties that it lists.
+    differences : list of PairedDifference
+        Of the means.
+    """
+
+    names: list[str]
+    published: tuple[PublishedColumn, ...]
+    rows: list[MeanRow]
+    differences: list[PairedDifference]
+
+
+def sets_table(card: ReportCard) -> SetsTable:
+    """Put all sets of a card side by side."""
+    comparisons = [item.comparison for item in card.judgments]
+    published = tuple(column for column in card.published if not column.sigmas)
+    means = list(dict.fromkeys(mean.name for item in comparisons for mean in item.means))
+    ours: dict[str, list[Estimate | None]] = {
+        name: [next((mean for mean in item.means if mean.name == name), None) for item in comparisons]
+        for name in means
+    }
+    if published:
+        for name in _counted_names(comparisons):
+            ours[name] = [
+                next((one for one in item.counted if one.name == name), None) for item in comparisons
+            ]
+        for label in dict.fromkeys(one.label for item in card.judgments for one in item.features):
+            ours[label] = [
+                next((one.frechet for one in item.features if one.label == label), None)
+                for item in card.judgments
+            ]
+    rows = [
+        MeanRow(name, name in means, found, [published_value(column, name) for column in published])
+        for name, found in ours.items()
+    ]
+    rows = [row for row in rows if row.is_mean or any(value is not None for value in row.published)]
+    differences = [item for item in card.paired if item.name in means]
+    return SetsTable([item.name for item in card.judgments], published, rows, differences)
+
+
+@dataclass(frozen=True)
+class ValuesTable:
+    """What the properties are, ours and a paper's: mean and standard deviation, or None.
+
+    Attributes
+    ----------
+    heads : list of str
+        Of the columns.
+    rows : list of (Distance, list of (mean, standard deviation) or None)
+        One a property.
+    """
+
+    heads: list[str]
+    rows: list[tuple[Distance, list[tuple[float, float] | None]]]
+
+
+def values_table(card: ReportCard) -> ValuesTable | None:
+    """Put means of properties beside a paper's; None where no paper gave any."""
+    published = [column for column in card.published if column.sigmas]
+    if not published:
+        return None
+    first = card.judgments[0].comparison
+    rows = []
+    for item in first.counted:
+        theirs = [_mean_and_sigma(column, item.name) for column in published]
+        if any(theirs):
+            rows.append((item, [*_our_values(card, item.name), *theirs]))
+    heads = ["reference", *(item.name for item in card.judgments)]
+    return ValuesTable([*heads, *(f"{one.model}, {one.data} ({one.table})" for one in published)], rows)
+
+
+def published_value(column: PublishedColumn, name: str) -> float | None:
+    """Find a paper's number for a property, a group's mean or the mean of those; None where it has none."""
+    return next((column.values[key] for key in (name, f"mean {name}") if key in column.values), None)
+
+
+def difference_text(item: PairedDifference) -> str:
+    """Say which of two sets is nearer, or that it cannot be said."""
+    if not item.p_value < LARGEST_P:
+        return "cannot be told"
+    return f"{item.first if item.value < 0 else item.second} is nearer"
+
+
+def _counted_names(comparisons: list[Comparison]) -> list[str]:
+    """Names of the properties that enter the means of any set."""
+    return list(dict.fromkeys(item.name for one in comparisons for item in one.counted))
+
+
+def _mean_and_sigma(column: PublishedColumn, name: str) -> tuple[float, float] | None:
+    """Find a paper's mean and standard deviation of a property."""
+    if name not in column.values:
+        return None
+    return column.values[name], column.sigmas.get(name, float("nan"))
+
+
+def _our_values(card: ReportCard, name: str) -> list[tuple[float, float] | None]:
+    """Means and standard deviations of the reference and of every generated set."""
+    found = [
+        next((one for one in item.comparison.counted if one.name == name), None) for item in card.judgments
+    ]
+    first = next(one for one in found if one is not None)
+    return [
+        (first.reference.mean, first.reference.sigma),
+        *(None if one is None else (one.generated.mean, one.generated.sigma) for one in found),
+    ]
