@@ -1,8 +1,13 @@
 """Compiled code of changed sources, and of what imports them, is dropped; the rest is kept."""
 
+import logging
 import os
+from pathlib import Path
 
-from galsmith.measure.engine.freshness import FOLDER, STAMP_FILE, _stamps_of, drop_stale_kernels
+import numba
+
+from galsmith.measure.engine import freshness
+from galsmith.measure.engine.freshness import FOLDER, STAMP_FILE, _stamps_of, place_of_kept_code
 
 SOURCES = {
     "engine/radii.py": "from galsmith.measure.engine.apertures import (\n    ellipse_sum,\n)\n",
@@ -13,6 +18,10 @@ SOURCES = {
     "properties.py": "NAMES = ()\n",
 }
 CODE = ("radii.petrosian_radius-1", "apertures.ellipse_sum-2", "columns.place-3", "labels.label-4")
+
+
+def drop_stale_kernels(engine):
+    return freshness.drop_stale_kernels(engine, engine / "__pycache__")
 
 
 def _engine_like(folder):
@@ -54,11 +63,44 @@ def test_a_newer_file_of_the_same_size_counts_as_changed(tmp_path):
     assert "labels" not in _left_after(engine, lambda: os.utime(engine / "labels.py", ns=newer))
 
 
-def test_a_folder_without_a_place_for_code_is_left_alone(tmp_path):
+def test_a_folder_that_cannot_be_written_to_is_left_alone(tmp_path):
     engine = _engine_like(tmp_path)
     (engine / "__pycache__").rmdir()
+    (engine / "__pycache__").write_text("a file, so that no folder can be made")
     assert drop_stale_kernels(engine) == []
-    assert not (engine / "__pycache__" / STAMP_FILE).exists()
+
+
+def test_a_new_folder_of_code_is_stamped_at_once(tmp_path):
+    engine = _engine_like(tmp_path)
+    (engine / "__pycache__").rmdir()
+    assert drop_stale_kernels(engine)
+    assert (engine / "__pycache__" / STAMP_FILE).exists()
+    assert drop_stale_kernels(engine) == []
+
+
+def test_code_is_looked_for_where_numba_keeps_it(tmp_path, monkeypatch):
+    assert place_of_kept_code() == Path(freshness._place_of(freshness._nothing))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
+    assert place_of_kept_code().parent == tmp_path / "elsewhere"
+
+
+def test_without_any_place_code_goes_to_a_temporary_folder_and_the_user_is_told(
+    tmp_path, monkeypatch, caplog
+):
+    original = freshness._place_of
+    failures = iter([True])
+
+    def place(function):
+        if next(failures, False):
+            raise RuntimeError("cannot cache function: no locator available")
+        return original(function)
+
+    monkeypatch.setattr(freshness, "_place_of", place)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(freshness.tempfile, "mkdtemp", lambda prefix: str(tmp_path / prefix))
+    with caplog.at_level(logging.WARNING, logger="galsmith"):
+        assert place_of_kept_code().parent == tmp_path / "galsmith-kernels-"
+    assert "NUMBA_CACHE_DIR" in caplog.text
 
 
 def test_damaged_stamps_drop_everything(tmp_path):

@@ -6,46 +6,81 @@ code of every file that imports it, directly or not, worthless.
 """
 
 import json
+import logging
 import os
 import re
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numba
+
+LOGGER = logging.getLogger("galsmith")
 FOLDER = Path(__file__).parent
 STAMP_FILE = "kernels.json"
 _IMPORT = re.compile(r"^from galsmith\.measure\S* import .*", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
 
-def drop_stale_kernels(folder: Path = FOLDER) -> list[str]:
-    """Remove the compiled code beside the sources whose own file, or one that it imports, changed since it was made.
+def drop_stale_kernels(folder: Path = FOLDER, cache: Path | None = None) -> list[str]:
+    """Remove the compiled code of sources that changed since it was made, or that import one that did.
 
     Parameters
     ----------
     folder : Path
-        Of the sources; the code lies in its ``__pycache__``.
+        Of the sources.
+    cache : Path, optional
+        Where their code is kept; by default where numba keeps it.
 
     Returns
     -------
     list of str
-        Names of the files whose code was, or may have been, removed. An installation that cannot be written to
-        is left alone: a new release replaces all of its files, which numba notices.
+        Names of the files whose code was, or may have been, removed.
     """
-    cache = folder / "__pycache__"
+    kept = place_of_kept_code() if cache is None else cache
     stamps = _stamps_of(folder)
-    known = _known_stamps(cache / STAMP_FILE)
+    known = _known_stamps(kept / STAMP_FILE)
     stale = sorted(name for name, stamp in stamps.items() if known.get(name) != stamp)
     if not stale:
         return []
     try:
+        kept.mkdir(parents=True, exist_ok=True)
         for name in stale:
-            for index in cache.glob(f"{name}.*.nbi"):
+            for index in kept.glob(f"{name}.*.nbi"):
                 index.unlink(missing_ok=True)
-        writing = cache / f"{STAMP_FILE}.{os.getpid()}"
+        writing = kept / f"{STAMP_FILE}.{os.getpid()}"
         writing.write_text(json.dumps(stamps), encoding="utf-8")
-        writing.replace(cache / STAMP_FILE)
+        writing.replace(kept / STAMP_FILE)
     except OSError:
         return []
     return stale
+
+
+def place_of_kept_code() -> Path:
+    """Folder in which numba keeps the code of this folder's kernels.
+
+    Beside the sources, in the user's cache or in NUMBA_CACHE_DIR; where none of these can be written to, a
+    new temporary folder, so that kernels are compiled again in every process.
+    """
+    try:
+        return _place_of(_nothing)
+    except RuntimeError:
+        vars(numba.config)["CACHE_DIR"] = tempfile.mkdtemp(prefix="galsmith-kernels-")
+        LOGGER.warning(
+            "compiled code cannot be kept beside %s nor in the user's cache; set NUMBA_CACHE_DIR to a folder that can "
+            "be written to, or it is compiled in every run, about a minute",
+            FOLDER,
+        )
+        return _place_of(_nothing)
+
+
+def _nothing() -> None:
+    """Stand for any kernel of this folder."""
+
+
+def _place_of(function: Callable[[], None]) -> Path:
+    """Folder in which numba would keep a function's code; `RuntimeError` where there is none."""
+    return Path(str(numba.njit(cache=True)(function).stats.cache_path))
 
 
 def _known_stamps(file: Path) -> dict[str, str]:
