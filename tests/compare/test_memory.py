@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 from scipy.spatial.distance import cdist
 
@@ -320,3 +321,26 @@ def test_bad_input_is_refused():
         stretch_of(as_set(images), side_pix=4)
     with pytest.raises(InputError, match=r"1 bands \(r\) for a stretch of 2"):
         pixels_of(as_set(images), stretch=stretch_of(as_set(np.repeat(images, 2, axis=1), ("g", "r"))))
+
+
+@pytest.mark.real_data
+def test_real_galaxies_raise_no_alarm_and_their_copies_do(shared_data):
+    """EFIGI pictures: nothing between held-out and other held-out ones; half copies, turned, with noise, are found."""
+    files = sorted((shared_data / "efigi_gri88" / "images").glob("*.jpg"))[::4]
+    pictures = []
+    for file in files:
+        with Image.open(file) as picture:
+            pictures.append(np.moveaxis(np.asarray(picture.convert("RGB"), dtype=np.float32), -1, 0))
+    rows = random_stream(0, "test.efigi").permutation(len(files))
+    training, held_out, fresh = (np.stack(pictures)[part] for part in np.array_split(rows, 3))
+    copied = np.array([turned(image, turn % 8) for turn, image in enumerate(training[:150])])
+    copied = copied + random_stream(1, "test.efigi").normal(0, 3, copied.shape)
+    bands = ("red", "green", "blue")
+    stretch = stretch_of(as_set(training, bands), side_pix=16)
+    sides = [pixels_of(as_set(side, bands), stretch=stretch) for side in (training, held_out, fresh, copied)]
+    fair = memorization(sides[2], *sides[:2], **FEW)
+    assert min(fair.authenticity.p_value, fair.c_t.p_value, fair.share_closer.p_value) > 0.01
+    half = memorization(np.concatenate([sides[3], sides[2][150:]]), *sides[:2], n_pairs=100, **FEW)
+    assert max(half.authenticity.p_value, half.c_t.p_value, half.share_closer.p_value) < 1e-3
+    assert half.share_closer.value == pytest.approx(150 / len(fresh), abs=0.02)
+    assert all((pair.training, pair.turn) == (pair.generated, pair.generated % 8) for pair in half.pairs)
