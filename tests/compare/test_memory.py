@@ -179,7 +179,7 @@ def test_turns_are_a_group_with_its_inverses():
 
 
 @pytest.mark.parametrize("leave_out", [False, True])
-@pytest.mark.parametrize("shape", [(7,), (2, 4, 4)])
+@pytest.mark.parametrize("shape", [(7,), (2, 4, 4), (1, 5, 5)])
 def test_nearest_is_that_of_all_distances_and_turns(shape, leave_out):
     rng = random_stream(2, "test.nearest")
     points = rng.normal(size=(150, *shape)).astype(np.float32)
@@ -190,12 +190,22 @@ def test_nearest_is_that_of_all_distances_and_turns(shape, leave_out):
     own = np.arange(90)
     if leave_out:
         distances[:, own, own] = np.inf
-    found = nearest_rows(
-        queries.reshape(90, -1), points.reshape(150, -1), orders, leave_out=own if leave_out else None
-    )
+    found = nearest_rows(queries, points, leave_out=own if leave_out else None)
     assert found.distance == pytest.approx(distances.min(axis=(0, 2)), rel=1e-12)
     assert np.array_equal(found.row, distances.min(axis=0).argmin(axis=1))
     assert distances[found.turn, own, found.row] == pytest.approx(found.distance, rel=1e-12)
+
+
+@pytest.mark.parametrize("side", [4, 5])
+def test_parity_parts_give_the_largest_product_over_all_turns(side):
+    rng = random_stream(4, "test.parity")
+    first, second = (rng.normal(size=(30, 2, side, side)).astype(np.float32) for _ in range(2))
+    flat = second.reshape(30, -1)
+    products = [turned(first, turn).reshape(30, -1) @ flat.T for turn in range(8)]
+    parts = nearest._parity_parts(second)
+    assert sum(part.shape[1] for part in parts) == flat.shape[1]
+    found = nearest._best_products(nearest._ways(first), parts)
+    assert found == pytest.approx(np.max(products, axis=0), abs=1e-5)
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):

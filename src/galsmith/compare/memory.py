@@ -9,7 +9,7 @@ from scipy import stats
 
 from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import ClosestPair, Memorization, Statistic
-from galsmith.compare.nearest import Nearest, nearest_rows, turn_orders
+from galsmith.compare.nearest import Nearest, nearest_rows
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.seeds import random_stream
@@ -114,12 +114,11 @@ def memorization(
     chance = Chance(seed, replicates, splits, confidence)
     if n_pairs < 0:
         raise SettingsError(f"n_pairs is {n_pairs}; wanted 0 or more (12 is usual)")
-    shape, sets = _checked_sets(generated, training, held_out, space)
-    orders = turn_orders(shape)
-    found = nearest_rows(sets["generated"], sets["training"], orders, progress=progress)
-    yard = nearest_rows(sets["held_out"], sets["training"], orders, progress=progress)
+    sets = _checked_sets(generated, training, held_out, space)
+    found = nearest_rows(sets["generated"], sets["training"], progress=progress)
+    yard = nearest_rows(sets["held_out"], sets["training"], progress=progress)
     _refuse_overlap(yard)
-    own = _own_distances(sets["training"], orders, (found, yard), progress)
+    own = _own_distances(sets["training"], (found, yard), progress)
     sides = tuple(_Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
     statistics = _statistics(sides[0], sides[1], len(sets["training"]), chance)
     return Memorization(
@@ -159,8 +158,8 @@ def c_t(generated: Floats, held_out: Floats) -> float:
 
 def _checked_sets(
     generated: ArrayLike, training: ArrayLike, held_out: ArrayLike, space: str
-) -> tuple[tuple[int, ...], dict[str, Features]]:
-    """All sets as rows of float32, and the shape of one image."""
+) -> dict[str, Features]:
+    """All sets as float32."""
     wanted = "[galaxy, band, y, x] with square images" if space == PIXELS else "[galaxy, feature]"
     given = {
         name: np.asarray(values, dtype=np.float32)
@@ -178,10 +177,9 @@ def _checked_sets(
             )
         if len(values) < MINIMUM_IMAGES:
             raise InputError(f"{name} has {len(values)} images; wanted {MINIMUM_IMAGES} or more")
-    rows = {name: values.reshape(len(values), -1) for name, values in given.items()}
-    for name, values in rows.items():
-        _refuse_not_finite(name, values)
-    return shape, rows
+    for name, values in given.items():
+        _refuse_not_finite(name, values.reshape(len(values), -1))
+    return given
 
 
 def _refuse_not_finite(name: str, values: Features) -> None:
@@ -207,17 +205,13 @@ def _refuse_overlap(yard: Nearest) -> None:
     logger.warning("%s; with them copies are harder to see: leave these out", told)
 
 
-def _own_distances(
-    training: Features, orders: NDArray[np.int64], found: tuple[Nearest, ...], progress: ProgressCallback
-) -> Floats:
+def _own_distances(training: Features, found: tuple[Nearest, ...], progress: ProgressCallback) -> Floats:
     """Distance [training image] to its own nearest other one; NaN for those that are nobody's nearest."""
     rows = np.unique(np.concatenate([item.row for item in found]))
     distances = np.full(len(training), np.nan)
     for at in range(0, len(rows), ROWS_PER_CHECK):
         some = rows[at : at + ROWS_PER_CHECK]
-        distances[some] = nearest_rows(
-            training[some], training, orders, leave_out=some, progress=progress
-        ).distance
+        distances[some] = nearest_rows(training[some], training, leave_out=some, progress=progress).distance
     return distances
 
 
