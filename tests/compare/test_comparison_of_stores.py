@@ -91,3 +91,16 @@ def test_three_bands_compare_power_band_by_band(tmp_path):
     names = [item.name for item in comparison.counted]
     assert {f"power_wavelength_03_{band}" for band in "gri"} <= set(names)
     assert np.isfinite(comparison.headline.value)
+
+
+def test_rows_of_several_bands_are_not_mixed(tmp_path):
+    settings = MeasureSettings(quantities=("power",), band="all")
+    tables = []
+    for case in (1, 2):
+        images = random_stream(case, "test.noise").normal(size=(24, 2, 16, 16)) + 3
+        cubes = image_set_from_arrays(images, bands=["g", "r"], flux_unit="nJy")
+        tables.append(measure(cubes, tmp_path / f"{case}.parquet", settings=settings))
+    with pytest.raises(InputError, match=r"reference set has rows of 2 bands \(g, r\).*\['band'\] == 'g'"):
+        compare(*tables, replicates=20, splits=20)
+    one_band = [table[table["band"] == "g"] for table in tables]
+    assert compare(*one_band, replicates=20, splits=20).distance("power_rings_03").value > 0

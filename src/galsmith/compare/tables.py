@@ -126,8 +126,11 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
     Raises
     ------
     InputError
-        If bands, pixel scale, flux unit or the settings of the measurement differ; it says which.
+        If bands, pixel scale, flux unit or the settings of the measurement differ; it says which. Or if a
+        table has rows of several bands.
     """
+    for side in (reference, generated):
+        _refuse_several_bands(side)
     for key, what in (
         ("bands", "bands"),
         ("flux_unit", "a flux unit of"),
@@ -185,6 +188,16 @@ def _is_measured(output: Path, images: ImageSet, measuring: Measuring) -> bool:
     settings = {**wanted.model_dump(mode="json"), "limit": measuring.limit}
     made_from = [parent.content_hash for parent in provenance.parents]
     return made_from == [images.content_hash] and settings.items() <= dict(provenance.settings).items()
+
+
+def _refuse_several_bands(side: MeasuredSet) -> None:
+    """Refuse a table whose galaxies have a row a band: their values would be mixed."""
+    bands = sorted(set(map(str, side.table["band"]))) if "band" in side.table.colnames else []
+    if len(bands) > 1:
+        raise InputError(
+            f"the {side.role} set has rows of {len(bands)} bands ({', '.join(bands)}); compare one band at a time, such "
+            f"as table[table['band'] == '{bands[0]}'] of both"
+        )
 
 
 def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:
