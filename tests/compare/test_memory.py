@@ -89,6 +89,10 @@ def test_toy_set_by_hand():
     found = judged(generated, training, held_out, n_pairs=3)
     assert found.authenticity.value == 0  # all nearer than 10
     assert found.share_closer.value == 10 / 60
+    # Below the nearest of 50: the integral of Binomial(60, x) over Beta(1, 50), here by many quantiles of x.
+    x = stats.beta.ppf((np.arange(200_000) + 0.5) / 200_000, 1, 50)
+    assert found.share_closer.p_value == pytest.approx(stats.binom.sf(9, 60, x).mean(), rel=1e-3)
+    assert found.c_t.p_value == pytest.approx(stats.norm.cdf(found.c_t.value))
     assert found.c_t.value == pytest.approx((50 * 50 - 1500) / np.sqrt(3000 * 111 / 12))
     assert [(pair.generated, pair.training, pair.distance, pair.turn) for pair in found.pairs] == [
         (row, row, 0.25, 0) for row in range(3)
