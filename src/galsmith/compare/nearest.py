@@ -16,8 +16,8 @@ N_TURNS = 8
 # A flip followed by the transposition is a quarter turn, which the other flip undoes.
 TURN_BACK = np.array([0, 1, 2, 3, 4, 6, 5, 7])
 
-# Queries and points of one matrix product; 16 MB of products in single precision.
-QUERIES_AT_ONCE, POINTS_AT_ONCE = 2048, 2048
+# Queries and points of one matrix product; 8 MB of products in single precision.
+QUERIES_AT_ONCE, POINTS_AT_ONCE = 2048, 1024
 # How many of the best by single precision are measured again in double precision.
 CANDIDATES = 4
 
@@ -172,7 +172,15 @@ def _best_products(ways: list[list[Features]], parts: list[Features]) -> Feature
     best = np.full((len(ways[0][0]), len(parts[0])), -np.inf, dtype=np.float32)
     for way in ways:
         even, first, second, odd = (ours @ theirs.T for ours, theirs in zip(way, parts, strict=True))
-        here = even + np.maximum(odd + np.abs(first + second), np.abs(first - second) - odd)
+        # even + max(odd + |first + second|, |first - second| - odd), in place: new memory costs more than the sums.
+        here = first + second
+        np.abs(here, out=here)
+        here += odd
+        first -= second
+        np.abs(first, out=first)
+        first -= odd
+        np.maximum(here, first, out=here)
+        here += even
         np.maximum(best, here, out=best)
     return best
 
