@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from galsmith.compare.distances import DEALS_PER_TEST
 from galsmith.compare.holm import holm, permutation_p
 from galsmith.seeds import random_stream
 
@@ -29,3 +30,13 @@ def test_false_alarms_are_as_many_as_promised_and_real_differences_are_found():
     assert np.mean(p_values.min(axis=1) < 0.05) > 0.6  # what the correction is for
     p_values[:, 0] = 1e-4
     assert all(holm(row)[0] < 0.05 for row in p_values)
+
+
+@pytest.mark.parametrize("n_tests", [1, 26, 56, 200])
+def test_the_strongest_difference_can_be_told_however_many_are_tested(n_tests):
+    deals = np.zeros((DEALS_PER_TEST * n_tests, 1))
+    smallest = permutation_p(np.array([1.0]), deals)
+    p_values = np.concatenate([smallest, np.full(n_tests - 1, 0.5)])
+    assert holm(p_values)[0] < 0.05
+    too_few = permutation_p(np.array([1.0]), deals[: max(1, 10 * n_tests)])
+    assert holm(np.concatenate([too_few, p_values[1:]]))[0] > 0.05

@@ -28,7 +28,7 @@ def compare(
     cuts: Cuts | str | None = None,
     replicates: int = 1000,
     splits: int = 200,
-    permutations: int = 2000,
+    permutations: int = 1000,
     confidence: float = 0.95,
     workers: int = 1,
     limit: int | None = None,
