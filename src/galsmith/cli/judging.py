@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
     from galsmith.features import FeatureSet
     from galsmith.images import ImageSet
+    from galsmith.provenance import Parent
 
 
 @dataclass
@@ -52,12 +53,13 @@ class Found:
     features: "list[FeatureComparison]" = field(default_factory=list)
     memorization: "list[Memorization]" = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
+    parents: "list[Parent]" = field(default_factory=list)
 
     def as_extras(self) -> "Extras":
         """Return the library's record of the same."""
         from galsmith.compare import Extras
 
-        return Extras(tuple(self.features), tuple(self.memorization), dict(self.missing))
+        return Extras(tuple(self.features), tuple(self.memorization), dict(self.missing), tuple(self.parents))
 
 
 def gather_extras(reference: Path, generated: Mapping[str, Path], wanted: Wanted) -> "dict[str, Extras]":
@@ -128,14 +130,19 @@ def _gather_memorization(generated: Path, reference: Path, wanted: Wanted, found
     if wanted.training is None:
         found.missing["memorization"] = "the training images are not known; name their store with --training"
         return
-    from galsmith.compare import memorization, pixels_of
+    from galsmith.compare import memorization, pixels_of, stretch_of
 
     try:
         training = images_of(wanted.training, None)
         held_out = _held_out(training, reference, wanted.limit)
         in_training = training.in_split("train")
-        spaces = [pixels_of(images) for images in (images_of(generated, wanted.limit), in_training, held_out)]
-        found.memorization.append(memorization(*spaces, seed=wanted.seed, progress=wanted.progress))
+        stretch = stretch_of(in_training)
+        pictures = [
+            pixels_of(images, stretch=stretch)
+            for images in (images_of(generated, wanted.limit), in_training, held_out)
+        ]
+        found.memorization.append(memorization(*pictures, seed=wanted.seed, progress=wanted.progress))
+        found.parents.append(in_training.as_parent("training images"))
     except GalsmithError as error:
         found.missing["memorization"] = str(error)
 

@@ -7,6 +7,8 @@ from galsmith.compare.distances import Chance
 from galsmith.compare.feature_comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
 from galsmith.compare.judge import Extras, judge
+from galsmith.compare.memory import memorization
+from galsmith.compare.pixel_space import pixels_of, stretch_of
 from galsmith.compare.recipes import RECIPES, Recipe
 from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
 from galsmith.compare.wasserstein import circular_wasserstein_distance, wasserstein_distance
@@ -33,8 +35,11 @@ __all__ = [
     "compare",
     "compare_features",
     "judge",
+    "memorization",
+    "pixels_of",
     "read_card",
     "read_comparison",
+    "stretch_of",
     "wasserstein_distance",
     "write_card",
     "write_comparison",

@@ -16,7 +16,7 @@ from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import BeyondMarginals, ClassifierTest, FeatureComparison, Memorization
 from galsmith.compare.files import write_card
 from galsmith.compare.normalization import Normalization
-from galsmith.compare.pair import ComparedPair, compare_pair, with_relative_paths
+from galsmith.compare.pair import ComparedPair, compare_pair, seen_from, with_relative_paths
 from galsmith.compare.paired import paired_differences
 from galsmith.compare.recipes import Recipe, recipe_named
 from galsmith.compare.tables import Measuring, Source, logger, read_side
@@ -24,7 +24,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.measure import MeasureSettings
-from galsmith.provenance import Provenance
+from galsmith.provenance import Parent, Provenance
 
 MINIMUM_COMPLETE = 50
 
@@ -41,11 +41,14 @@ class Extras:
         From `galsmith.compare.memorization`.
     missing : mapping of str to str
         What could not be had, and why.
+    parents : tuple of Parent
+        What else it was judged by: the ``"training images"``.
     """
 
     features: tuple[FeatureComparison, ...] = ()
     memorization: tuple[Memorization, ...] = ()
     missing: Mapping[str, str] | None = None
+    parents: tuple[Parent, ...] = ()
 
 
 def judge(
@@ -61,7 +64,7 @@ def judge(
     seed: int = 0,
     replicates: int = 1000,
     splits: int = 200,
-    permutations: int = 2000,
+    permutations: int = 1000,
     confidence: float = 0.95,
     workers: int = 1,
     limit: int | None = None,
@@ -202,6 +205,7 @@ def _card(
     parents = first.provenance.parents[:1] + tuple(
         item.comparison.provenance.parents[1] for item in judgments
     )
+    parents += tuple(dict.fromkeys(parent for item in extras.values() for parent in item.parents))
     return ReportCard(
         judgments=judgments,
         paired=paired_differences(
@@ -276,5 +280,7 @@ def _with_relative_paths(card: ReportCard, folder: Path) -> ReportCard:
         replace(item, comparison=with_relative_paths(item.comparison, folder)) for item in card.judgments
     )
     first = judgments[0].comparison.provenance
+    others = card.provenance.parents[1 + len(judgments) :]
     parents = first.parents[:1] + tuple(item.comparison.provenance.parents[1] for item in judgments)
+    parents += tuple(replace(parent, path=seen_from(folder, parent.path)) for parent in others)
     return replace(card, judgments=judgments, provenance=replace(card.provenance, parents=parents))

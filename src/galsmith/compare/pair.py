@@ -143,7 +143,7 @@ def with_relative_paths(comparison: Comparison, folder: Path) -> Comparison:
         provenance=replace(
             comparison.provenance,
             parents=tuple(
-                replace(parent, path=_seen_from(folder, parent.path))
+                replace(parent, path=seen_from(folder, parent.path))
                 for parent in comparison.provenance.parents
             ),
         ),
@@ -152,10 +152,10 @@ def with_relative_paths(comparison: Comparison, folder: Path) -> Comparison:
 
 def _relative(side: Side, folder: Path) -> Side:
     """Write the paths of one side as seen from `folder`."""
-    return replace(side, path=_seen_from(folder, side.path), images_path=_seen_from(folder, side.images_path))
+    return replace(side, path=seen_from(folder, side.path), images_path=seen_from(folder, side.images_path))
 
 
-def _seen_from(folder: Path, path: str) -> str:
+def seen_from(folder: Path, path: str) -> str:
     """Write a path as seen from `folder`; what is not there stays as it is."""
     return os.path.relpath(path, folder) if path and Path(path).exists() else path
 

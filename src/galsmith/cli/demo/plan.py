@@ -10,7 +10,7 @@ from galsmith.errors import OutputExistsError
 N_TRAINING, N_REFERENCE, N_GENERATED = 2000, 2000, 2000
 TRAIN_MINUTES = 4.0
 MEASURE_SECONDS = 200.0
-N_TIMED_PER_WORKER = 32  # two chunks each: the first warms up, the second is timed
+N_TIMED_PER_WORKER = 256  # two chunks each: the first warms up (and compiles), the second is timed
 N_MEASURED_AT_LEAST = 50
 
 # The reference has a seed of its own: the model is judged against galaxies that it has never seen.

@@ -124,12 +124,23 @@ def measure_both_sets(demo: Demo) -> str:
 
 def compare_sets(demo: Demo) -> str:
     """Compare the drawn galaxies with the reference."""
-    from galsmith.compare import compare, read_comparison
+    from galsmith.cli.judging import Wanted, gather_extras
+    from galsmith.compare import judge, read_comparison
 
     folder = demo.folder
     if not folder.comparison.exists():
         with demo.shown.progress() as progress:
-            compare(folder.reference_table, folder.generated_table, folder.comparison, progress=progress)
+            sets = {"generated": folder.generated_table}
+            wanted = Wanted(
+                extractors=(),
+                training=folder.training_set,
+                folder=folder.path,
+                limit=None,
+                seed=0,
+                progress=progress,
+            )
+            extras = gather_extras(folder.reference_table, sets, wanted)
+            judge(folder.reference_table, sets, folder.comparison, extras=extras, progress=progress)
     comparison = read_comparison(folder.comparison)
     demo.numbers.update(mean_numbers(comparison))
     return f"{mean_sentence(comparison)}: {folder.comparison}"
