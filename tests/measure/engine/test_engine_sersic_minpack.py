@@ -88,15 +88,16 @@ def test_fit_takes_the_evaluations_of_scipy(k):
     )
     data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
     parameters = start.copy()
-    ours, evaluations = fit_as_minpack(data, parameters, np.arange(7), 1e-5, 500)
+    ours, evaluations, chi2 = fit_as_minpack(data, parameters, np.arange(7), 1e-5, 500)
     assert (ours, evaluations) == (status, info["nfev"])
     assert np.allclose(parameters, expected, rtol=1e-7)
+    assert chi2 == pytest.approx((info["fvec"] ** 2).sum(), rel=1e-9)
 
 
 def test_fit_out_of_evaluations_says_so():
     image, weights, start = _galaxy(0)
     data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
-    status, evaluations = fit_as_minpack(data, start, np.arange(7), 1e-5, 20)
+    status, evaluations, _ = fit_as_minpack(data, start, np.arange(7), 1e-5, 20)
     assert status == 5
     assert 20 <= evaluations <= 20 + 7
 
@@ -105,14 +106,14 @@ def test_fit_of_an_undefined_start_ends_at_once():
     image, weights, start = _galaxy(0)
     data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
     start[3] = np.nan
-    assert fit_as_minpack(data, start, np.arange(7), 1e-5, 500) == (NOT_FINITE, 1)
+    assert fit_as_minpack(data, start, np.arange(7), 1e-5, 500)[:2] == (NOT_FINITE, 1)
 
 
 def test_fit_moves_only_what_is_free():
     image, weights, start = _galaxy(1)
     data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
     parameters = start.copy()
-    status, _ = fit_as_minpack(data, parameters, np.array([2, 3, 4, 5, 6]), 1e-4, 100)
+    status, _, _ = fit_as_minpack(data, parameters, np.array([2, 3, 4, 5, 6]), 1e-4, 100)
     assert status in CONVERGED
     assert np.array_equal(parameters[:2], start[:2])
     assert (parameters[2:] != start[2:]).all()

@@ -12,36 +12,24 @@ from galsmith.measure.engine.flags import (
     DOUBLE_SERSIC_NOT_CONVERGED,
     DOUBLE_SERSIC_NOT_ENOUGH_PIXELS,
 )
-from galsmith.measure.engine.point_spread import point_spread
-from galsmith.measure.engine.sersic_data import SersicData, count_used, weights_of_noise
+from galsmith.measure.engine.sersic_data import SersicData, count_used, sersic_data
 from galsmith.measure.engine.sersic_fit import (
-    MOST_EVALUATIONS,
     OPTIMUM,
     PARITY,
     TOLERANCE,
+    Outcome,
     SersicFit,
-    chi2_of,
     fit_parameters,
-    hold_index,
     information_criteria,
     make_conventional,
 )
-from galsmith.measure.engine.sersic_law import (
-    AMPLITUDE,
-    CENTER_PARAMETERS,
-    COMPONENT_PARAMETERS,
-    ELLIPTICITY,
-    FIRST,
-    INDEX,
-    ORIENTATION,
-    R_EFF,
-    SECOND,
-    PixelGrid,
-)
+from galsmith.measure.engine.sersic_law import CENTER_PARAMETERS, COMPONENT_PARAMETERS
 from galsmith.measure.engine.stamp import Moments, Stamp
 
 _SEPARATION_IN_R_HALF = 2.0
 _ROUGH_TOLERANCE, _MOST_ROUGH_EVALUATIONS = 1e-4, 100
+_N_PARAMETERS = CENTER_PARAMETERS + 2 * COMPONENT_PARAMETERS
+_EVERY = np.arange(_N_PARAMETERS)
 
 
 class DoubleSersicFit(NamedTuple):
@@ -77,7 +65,9 @@ class DoubleSersicFit(NamedTuple):
     n_evaluations: int
 
 
-@compiled
+UNDEFINED_DOUBLE_FIT = DoubleSersicFit._make([math.nan] * 15 + [0])
+
+
 def fit_double_sersic(
     stamp: Stamp,
     noise: NDArray[np.float64],
@@ -110,74 +100,68 @@ def fit_double_sersic(
     DoubleSersicFit
         All NaN where there are too few pixels, no fit of one law, or the model overflows.
     """
-    weights = weights_of_noise(stamp.pixels, noise)
-    n_used = count_used(weights)
-    n_parameters = CENTER_PARAMETERS + 2 * COMPONENT_PARAMETERS
-    if n_used <= n_parameters:
+    data = sersic_data(stamp.pixels, noise, psf)
+    n_used = count_used(data.weights)
+    if n_used <= _N_PARAMETERS:
         noticed[DOUBLE_SERSIC_NOT_ENOUGH_PIXELS] = 1
-        return _undefined_fit()
-    spread = point_spread(psf, stamp.pixels.shape[0], stamp.pixels.shape[1])
-    data = SersicData(stamp.pixels, weights, PixelGrid(0.0, 1.0), spread)
-    inside = _inner_weights(weights, x, y, _SEPARATION_IN_R_HALF * r_half_ellip, moments)
-    parameters, has_converged, evaluations = _fit_from_start(data, inside, single, mode)
+        return UNDEFINED_DOUBLE_FIT
+    inside = _inner_weights(data.weights, x, y, _SEPARATION_IN_R_HALF * r_half_ellip, moments)
+    parameters, outcome = _fit_from_start(data, inside, single, mode)
     if mode == OPTIMUM:
-        rival, _, more = _fit_from_start(data, inside, single, PARITY)
-        every = np.arange(n_parameters)
-        rival_has_converged, most = fit_parameters(data, rival, every, OPTIMUM, TOLERANCE, MOST_EVALUATIONS)
-        evaluations += more + most
-        if chi2_of(data, rival) < chi2_of(data, parameters):
-            parameters, has_converged = rival, rival_has_converged
-    if not has_converged:
+        parameters, outcome = _lower_of(parameters, outcome, *_fit_below_parity(data, inside, single))
+    if not outcome.has_converged:
         noticed[DOUBLE_SERSIC_NOT_CONVERGED] = 1
-    for base in (FIRST, SECOND):
-        if hold_index(parameters, base):
-            noticed[DOUBLE_SERSIC_AT_BOUND] = 1
-        make_conventional(parameters, base)
-    chi2 = chi2_of(data, parameters)
-    if not math.isfinite(chi2):
+    if make_conventional(parameters):
+        noticed[DOUBLE_SERSIC_AT_BOUND] = 1
+    if not (math.isfinite(outcome.chi2) and np.isfinite(parameters).all()):
         noticed[DOUBLE_SERSIC_NOT_CONVERGED] = 1
-        return _undefined_fit()
-    return _told(parameters, chi2, n_used, evaluations)
+        return UNDEFINED_DOUBLE_FIT
+    criteria = information_criteria(outcome.chi2, _N_PARAMETERS, n_used)
+    chi2_dof = outcome.chi2 / (n_used - _N_PARAMETERS)
+    return DoubleSersicFit._make([*parameters.tolist(), chi2_dof, *criteria, outcome.n_evaluations])
 
 
-@compiled
 def _fit_from_start(
     data: SersicData, inside: NDArray[np.float64], single: SersicFit, mode: int
-) -> tuple[NDArray[np.float64], bool, int]:
-    """Fit both laws; their parameters, whether the fit converged, and the evaluations of the model."""
-    parameters = _start(data, inside, single, mode)
-    every = np.arange(parameters.size)
-    has_converged, evaluations = fit_parameters(data, parameters, every, mode, TOLERANCE, MOST_EVALUATIONS)
-    return parameters, has_converged, evaluations
+) -> tuple[NDArray[np.float64], Outcome]:
+    """Fit both laws, from fits of one to the inner and of one to the outer pixels."""
+    outside = np.where(inside == 0.0, data.weights, 0.0)
+    one = [single.x, single.y, single.amplitude, single.r_eff, single.sersic_index]
+    one += [single.ellipticity, single.orientation_rad]
+    shape = np.arange(CENTER_PARAMETERS, len(one))
+    parameters = [single.x, single.y]
+    for weights in (inside, outside):
+        law = np.array(one)
+        fit_parameters(
+            data._replace(weights=weights),
+            law,
+            free=shape,
+            mode=mode,
+            tolerance=_ROUGH_TOLERANCE,
+            most_evaluations=_MOST_ROUGH_EVALUATIONS,
+        )
+        parameters += law[CENTER_PARAMETERS:].tolist()
+    both = np.array(parameters)
+    return both, fit_parameters(data, both, free=_EVERY, mode=mode, tolerance=TOLERANCE)
 
 
-@compiled
-def _told(parameters: NDArray[np.float64], chi2: float, n_used: int, evaluations: int) -> DoubleSersicFit:
-    aic, bic = information_criteria(chi2, parameters.size, n_used)
-    return DoubleSersicFit(
-        parameters[0],
-        parameters[1],
-        parameters[FIRST + AMPLITUDE],
-        parameters[FIRST + R_EFF],
-        parameters[FIRST + INDEX],
-        parameters[FIRST + ELLIPTICITY],
-        parameters[FIRST + ORIENTATION],
-        parameters[SECOND + AMPLITUDE],
-        parameters[SECOND + R_EFF],
-        parameters[SECOND + INDEX],
-        parameters[SECOND + ELLIPTICITY],
-        parameters[SECOND + ORIENTATION],
-        chi2 / (n_used - parameters.size),
-        aic,
-        bic,
-        evaluations,
-    )
+def _fit_below_parity(
+    data: SersicData, inside: NDArray[np.float64], single: SersicFit
+) -> tuple[NDArray[np.float64], Outcome]:
+    """Go on from statmorph's answer to the minimum below it."""
+    parameters, before = _fit_from_start(data, inside, single, PARITY)
+    after = fit_parameters(data, parameters, free=_EVERY, mode=OPTIMUM, tolerance=TOLERANCE)
+    return parameters, after._replace(n_evaluations=before.n_evaluations + after.n_evaluations)
 
 
-@compiled
-def _undefined_fit() -> DoubleSersicFit:
-    nan = math.nan
-    return DoubleSersicFit(nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, 0)
+def _lower_of(
+    one: NDArray[np.float64], one_outcome: Outcome, other: NDArray[np.float64], other_outcome: Outcome
+) -> tuple[NDArray[np.float64], Outcome]:
+    """Choose the fit of smaller chi^2, and count the evaluations of both."""
+    is_other = other_outcome.chi2 < one_outcome.chi2 or not math.isfinite(one_outcome.chi2)
+    outcome = other_outcome if is_other else one_outcome
+    total = one_outcome.n_evaluations + other_outcome.n_evaluations
+    return (other if is_other else one), outcome._replace(n_evaluations=total)
 
 
 @compiled
@@ -194,38 +178,3 @@ def _inner_weights(
             if math.sqrt(along**2 + (across * moments.elongation) ** 2) < a:
                 inside[row, column] = weights[row, column]
     return inside
-
-
-@compiled
-def _start(
-    data: SersicData, inside: NDArray[np.float64], single: SersicFit, mode: int
-) -> NDArray[np.float64]:
-    """Fit one law to the inner pixels and one to the outer ones, from the fit to all of them."""
-    outside = np.zeros(inside.shape)
-    for row in range(inside.shape[0]):
-        for column in range(inside.shape[1]):
-            if inside[row, column] == 0.0:
-                outside[row, column] = data.weights[row, column]
-    parameters = np.empty(CENTER_PARAMETERS + 2 * COMPONENT_PARAMETERS)
-    one = np.array(
-        [
-            single.x,
-            single.y,
-            single.amplitude,
-            single.r_eff,
-            single.sersic_index,
-            single.ellipticity,
-            single.orientation_rad,
-        ]
-    )
-    shape = np.arange(CENTER_PARAMETERS, one.size)
-    for k in range(2):
-        part = one.copy()
-        region = SersicData(data.pixels, inside if k == 0 else outside, data.grid, data.spread)
-        fit_parameters(region, part, shape, mode, _ROUGH_TOLERANCE, _MOST_ROUGH_EVALUATIONS)
-        hold_index(part, FIRST)
-        base = CENTER_PARAMETERS + k * COMPONENT_PARAMETERS
-        for i in range(COMPONENT_PARAMETERS):
-            parameters[base + i] = part[CENTER_PARAMETERS + i]
-    parameters[0], parameters[1] = single.x, single.y
-    return parameters

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.point_spread import PointSpread, convolve
+from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.point_spread import PointSpread, convolve, point_spread
 from galsmith.measure.engine.sersic_law import PixelGrid, fill_model, sersic_model
 
 
@@ -54,15 +54,6 @@ def fill_residuals(data: SersicData, parameters: NDArray[np.float64], residuals:
             residuals[y * width + x] = data.weights[y, x] * (model[y, x] - data.pixels[y, x])
 
 
-@compiled_sum
-def sum_of_squares(values: NDArray[np.float64]) -> float:
-    """Sum of the squares of a one-dimensional array."""
-    total = 0.0
-    for i in range(values.size):
-        total += values[i] * values[i]
-    return total
-
-
 @compiled
 def weights_of_noise(pixels: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
     """One over the noise where it and the pixel are neither 0 nor undefined, else 0.
@@ -79,6 +70,23 @@ def weights_of_noise(pixels: NDArray[np.float64], noise: NDArray[np.float64]) ->
             if is_used and np.isfinite(noise[y, x]) and np.isfinite(pixels[y, x]):
                 weights[y, x] = 1.0 / noise[y, x]
     return weights
+
+
+@compiled
+def sersic_data(
+    pixels: NDArray[np.float64], noise: NDArray[np.float64], psf: NDArray[np.float64]
+) -> SersicData:
+    """Prepare what is fitted, on pixels counted from 0.
+
+    Parameters
+    ----------
+    pixels, noise : ndarray [y, x], float64
+        Flux and its standard deviation, as `weights_of_noise` takes them.
+    psf : ndarray [y, x], float64
+        Point spread function, 0 by 0 for none.
+    """
+    spread = point_spread(psf, pixels.shape[0], pixels.shape[1])
+    return SersicData(pixels, weights_of_noise(pixels, noise), PixelGrid(0.0, 1.0), spread)
 
 
 @compiled

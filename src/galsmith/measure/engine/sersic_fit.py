@@ -15,23 +15,15 @@ from galsmith.measure.engine.flags import (
     SERSIC_NOT_ENOUGH_PIXELS,
     SERSIC_RADIUS_BELOW_ANNULUS,
 )
-from galsmith.measure.engine.point_spread import point_spread
-from galsmith.measure.engine.sersic_data import (
-    SersicData,
-    count_used,
-    fill_residuals,
-    sum_of_squares,
-    weights_of_noise,
-)
+from galsmith.measure.engine.sersic_data import SersicData, count_used, sersic_data
 from galsmith.measure.engine.sersic_law import (
-    AMPLITUDE,
     CENTER_PARAMETERS,
+    COMPONENT_PARAMETERS,
     ELLIPTICITY,
     INDEX,
     LOWEST_INDEX,
     ORIENTATION,
     R_EFF,
-    PixelGrid,
 )
 from galsmith.measure.engine.sersic_optimum import fit_to_minimum
 from galsmith.measure.engine.sersic_parity import fit_as_minpack
@@ -82,7 +74,17 @@ class SersicFit(NamedTuple):
     n_evaluations: int
 
 
-@compiled
+UNDEFINED_FIT = SersicFit._make([math.nan] * 10 + [0])
+
+
+class Outcome(NamedTuple):
+    """How a fit ended: whether it converged, the evaluations of the model, the sum of squared residuals."""
+
+    has_converged: bool
+    n_evaluations: int
+    chi2: float
+
+
 def fit_sersic(
     stamp: Stamp,
     noise: NDArray[np.float64],
@@ -121,45 +123,36 @@ def fit_sersic(
         All NaN where there are too few pixels, no start, or the model overflows.
     """
     parameters = sersic_start(stamp, x, y, r_half_ellip, concentration, moments, noticed)
-    weights = weights_of_noise(stamp.pixels, noise)
-    n_used = count_used(weights)
+    data = sersic_data(stamp.pixels, noise, psf)
+    n_used = count_used(data.weights)
     if n_used <= parameters.size:
         noticed[SERSIC_NOT_ENOUGH_PIXELS] = 1
-        return _undefined_fit()
-    spread = point_spread(psf, stamp.pixels.shape[0], stamp.pixels.shape[1])
-    data = SersicData(stamp.pixels, weights, PixelGrid(0.0, 1.0), spread)
-    has_converged, evaluations = fit_parameters(
-        data, parameters, np.arange(parameters.size), mode, TOLERANCE, MOST_EVALUATIONS
-    )
-    if not has_converged:
+        return UNDEFINED_FIT
+    free = np.arange(parameters.size)
+    outcome = fit_parameters(data, parameters, free=free, mode=mode, tolerance=TOLERANCE)
+    if not outcome.has_converged:
         noticed[SERSIC_NOT_CONVERGED] = 1
-    if hold_index(parameters, CENTER_PARAMETERS):
+    if make_conventional(parameters):
         noticed[SERSIC_AT_BOUND] = 1
-    make_conventional(parameters, CENTER_PARAMETERS)
-    chi2 = chi2_of(data, parameters)
-    if not math.isfinite(chi2):
+    if not (math.isfinite(outcome.chi2) and np.isfinite(parameters).all()):
         noticed[SERSIC_NOT_CONVERGED] = 1
-        return _undefined_fit()
-    aic, bic = information_criteria(chi2, parameters.size, n_used)
+        return UNDEFINED_FIT
+    center_x, center_y, *law = parameters.tolist()
+    amplitude, r_eff, index, ellipticity, angle = law
+    criteria = information_criteria(outcome.chi2, parameters.size, n_used)
+    chi2_dof = outcome.chi2 / (n_used - parameters.size)
     return SersicFit(
-        parameters[CENTER_PARAMETERS + AMPLITUDE],
-        parameters[CENTER_PARAMETERS + R_EFF],
-        parameters[CENTER_PARAMETERS + INDEX],
-        parameters[0],
-        parameters[1],
-        parameters[CENTER_PARAMETERS + ELLIPTICITY],
-        parameters[CENTER_PARAMETERS + ORIENTATION],
-        chi2 / (n_used - parameters.size),
-        aic,
-        bic,
-        evaluations,
+        amplitude,
+        r_eff,
+        index,
+        center_x,
+        center_y,
+        ellipticity,
+        angle,
+        chi2_dof,
+        *criteria,
+        outcome.n_evaluations,
     )
-
-
-@compiled
-def _undefined_fit() -> SersicFit:
-    nan = math.nan
-    return SersicFit(nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, 0)
 
 
 @compiled
@@ -193,62 +186,67 @@ def sersic_start(
     return np.array([x, y, amplitude, r_half_ellip, index, moments.ellipticity, theta])
 
 
-@compiled
 def fit_parameters(
     data: SersicData,
     parameters: NDArray[np.float64],
+    *,
     free: NDArray[np.int64],
     mode: int,
     tolerance: float,
-    most_evaluations: int,
-) -> tuple[bool, int]:
-    """Fit some parameters in place; whether that converged, and the evaluations of the model.
+    most_evaluations: int = MOST_EVALUATIONS,
+) -> Outcome:
+    """Fit some parameters of one or two laws.
 
-    The tolerance is one of the parameters; that of chi^2, which is flat at its minimum, is its square.
+    Parameters
+    ----------
+    data : SersicData
+        What is fitted.
+    parameters : ndarray [2 + 5 components], float64
+        The start, as ``sersic_law`` orders it; becomes the result, its indices not below their bound.
+    free : ndarray [n], int64
+        Which of them are fitted.
+    mode : int
+        PARITY or OPTIMUM.
+    tolerance : float
+        Of the parameters; that of chi^2, which is flat at its minimum, is its square.
+    most_evaluations : int
+        Bound of the work.
     """
     if mode == PARITY:
-        status, evaluations = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
+        status, evaluations, chi2 = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
     else:
-        status, evaluations, _ = fit_to_minimum(
-            data, parameters, free, tolerance * tolerance, most_evaluations
-        )
-    return 1 <= status <= _GREATEST_CONVERGED, evaluations
+        status, evaluations, chi2 = fit_to_minimum(data, parameters, free, tolerance**2, most_evaluations)
+    indices = parameters[CENTER_PARAMETERS + INDEX :: COMPONENT_PARAMETERS]
+    np.maximum(indices, LOWEST_INDEX, out=indices)
+    return Outcome(1 <= status <= _GREATEST_CONVERGED, evaluations, chi2)
 
 
 @compiled
-def hold_index(parameters: NDArray[np.float64], base: int) -> bool:
-    """Raise the index of the component at `base` to its bound if it is below; whether it stands there now."""
-    if parameters[base + INDEX] <= LOWEST_INDEX:
-        parameters[base + INDEX] = LOWEST_INDEX
-        return True
-    return False
+def make_conventional(parameters: NDArray[np.float64]) -> bool:
+    """Give each law a positive radius, an ellipticity in [0, 1] and an angle in (-pi/2, pi/2].
+
+    Returns
+    -------
+    bool
+        Whether one of the indices stands at its bound.
+    """
+    is_at_bound = False
+    for base in range(CENTER_PARAMETERS, parameters.size, COMPONENT_PARAMETERS):
+        is_at_bound = is_at_bound or parameters[base + INDEX] <= LOWEST_INDEX
+        r_eff, ellipticity = abs(parameters[base + R_EFF]), parameters[base + ELLIPTICITY]
+        angle = parameters[base + ORIENTATION]
+        if ellipticity > 1.0:
+            ellipticity = 2.0 - ellipticity
+        if ellipticity < 0.0:
+            r_eff *= 1.0 - ellipticity
+            ellipticity /= ellipticity - 1.0
+            angle += 0.5 * math.pi
+        parameters[base + R_EFF] = r_eff
+        parameters[base + ELLIPTICITY] = ellipticity
+        parameters[base + ORIENTATION] = angle - math.pi * math.ceil(angle / math.pi - 0.5)
+    return is_at_bound
 
 
-@compiled
-def make_conventional(parameters: NDArray[np.float64], base: int) -> None:
-    """Give the component at `base` a positive radius, an ellipticity in [0, 1] and an angle in (-pi/2, pi/2]."""
-    r_eff, ellipticity = abs(parameters[base + R_EFF]), parameters[base + ELLIPTICITY]
-    angle = parameters[base + ORIENTATION]
-    if ellipticity > 1.0:
-        ellipticity = 2.0 - ellipticity
-    if ellipticity < 0.0:
-        r_eff *= 1.0 - ellipticity
-        ellipticity /= ellipticity - 1.0
-        angle += 0.5 * math.pi
-    parameters[base + R_EFF] = r_eff
-    parameters[base + ELLIPTICITY] = ellipticity
-    parameters[base + ORIENTATION] = angle - math.pi * math.ceil(angle / math.pi - 0.5)
-
-
-@compiled
-def chi2_of(data: SersicData, parameters: NDArray[np.float64]) -> float:
-    """Sum of the squared, weighted residuals."""
-    residuals = np.empty(data.pixels.size)
-    fill_residuals(data, parameters, residuals)
-    return sum_of_squares(residuals)
-
-
-@compiled
 def information_criteria(chi2: float, n_parameters: int, n_samples: int) -> tuple[float, float]:
     """Akaike's criterion, corrected for small samples, and the Bayesian one (Schwarz 1978), as astropy has them."""
     minus_log_likelihood = 0.5 * n_samples * math.log(chi2 / n_samples) if chi2 > 0.0 else -math.inf

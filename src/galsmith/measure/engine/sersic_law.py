@@ -20,8 +20,6 @@ _fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"cont
 CENTER_PARAMETERS = 2
 COMPONENT_PARAMETERS = 5
 AMPLITUDE, R_EFF, INDEX, ELLIPTICITY, ORIENTATION = range(COMPONENT_PARAMETERS)
-# where the parameters of the components begin
-FIRST, SECOND = CENTER_PARAMETERS, CENTER_PARAMETERS + COMPONENT_PARAMETERS
 LOWEST_INDEX = 0.01
 _TINY = 1e-300
 # the law's derivatives have no limit at its very center: nearer than this they stay at their value there
@@ -61,9 +59,9 @@ class SersicModel(NamedTuple):
 
 
 @compiled
-def _component_of(parameters: NDArray[np.float64], base: int, slope: float) -> Component:
-    """Read the component whose parameters begin at `base`."""
-    index = _held_index(parameters, base)
+def _component_of(parameters: NDArray[np.float64], base: int) -> Component:
+    """Read the component whose parameters begin at `base`, without its slope."""
+    index = max(parameters[base + INDEX], LOWEST_INDEX)
     return Component(
         parameters[0],
         parameters[1],
@@ -75,14 +73,8 @@ def _component_of(parameters: NDArray[np.float64], base: int, slope: float) -> C
         index,
         parameters[base + ELLIPTICITY],
         half_light_scale(index),
-        slope,
+        math.nan,
     )
-
-
-@compiled
-def _held_index(parameters: NDArray[np.float64], base: int) -> float:
-    """Sérsic index of the component at `base`, held to 0.01 or more."""
-    return max(parameters[base + INDEX], LOWEST_INDEX)
 
 
 @compiled
@@ -94,20 +86,41 @@ def sersic_model(parameters: NDArray[np.float64]) -> SersicModel:
     parameters : ndarray [2 + 5 components], float64
         As this module orders them.
     """
-    first = _component_of(parameters, FIRST, math.nan)
-    if parameters.size == SECOND:
-        return SersicModel(1, first, first)
-    return SersicModel(2, first, _component_of(parameters, SECOND, math.nan))
+    n_components = (parameters.size - CENTER_PARAMETERS) // COMPONENT_PARAMETERS
+    last = CENTER_PARAMETERS + COMPONENT_PARAMETERS * (n_components - 1)
+    second = _component_of(parameters, last)
+    first = second
+    if n_components > 1:
+        first = _component_of(parameters, last - COMPONENT_PARAMETERS)
+    return SersicModel(n_components, first, second)
 
 
 @compiled
 def sersic_model_with_slopes(parameters: NDArray[np.float64]) -> SersicModel:
     """Compute what the pixels of a fit's model and of its derivatives share; `sersic_model` has the argument."""
-    first = _component_of(parameters, FIRST, half_light_slope(_held_index(parameters, FIRST)))
-    if parameters.size == SECOND:
-        return SersicModel(1, first, first)
-    slope = half_light_slope(_held_index(parameters, SECOND))
-    return SersicModel(2, first, _component_of(parameters, SECOND, slope))
+    model = sersic_model(parameters)
+    first = _with_slope(model.first)
+    if model.n_components > 1:
+        return SersicModel(model.n_components, first, _with_slope(model.second))
+    return SersicModel(model.n_components, first, first)
+
+
+@compiled
+def _with_slope(part: Component) -> Component:
+    """Add what the derivative by the index needs."""
+    return Component(
+        part.x,
+        part.y,
+        part.amplitude,
+        part.cosine,
+        part.sine,
+        part.semi_major,
+        part.semi_minor,
+        part.sersic_index,
+        part.ellipticity,
+        part.scale,
+        half_light_slope(part.sersic_index),
+    )
 
 
 @_fused

@@ -49,7 +49,7 @@ def fit_as_minpack(
     free: NDArray[np.int64],
     tolerance: float,
     most_evaluations: int,
-) -> tuple[int, int]:
+) -> tuple[int, int, float]:
     """Fit some parameters of a Sérsic model.
 
     Parameters
@@ -71,6 +71,8 @@ def fit_as_minpack(
         MINPACK's ``info``: 1 to 4 converged, 5 to 8 not; -1: the model overflowed.
     evaluations : int
         Of the model.
+    chi2 : float
+        Sum of the squared residuals.
     """
     residuals = np.empty(data.pixels.size)
     fill_residuals(data, parameters, residuals)
@@ -93,7 +95,7 @@ def fit_as_minpack(
         gradient = _gradient(triangle, turned, order, norms, state.residual_norm)
         system = _LinearSystem(triangle, order, scale, turned, gradient)
         state = _descend(data, parameters, free, residuals, system, state, tolerance, most_evaluations)
-    return state.status, state.evaluations
+    return state.status, state.evaluations, state.residual_norm * state.residual_norm
 
 
 @compiled

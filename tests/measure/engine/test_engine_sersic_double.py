@@ -1,0 +1,106 @@
+"""The fit of two Sérsic laws with one center: known laws found again, statmorph's answer, flags."""
+
+import numpy as np
+import pytest
+from astropy.modeling.models import Sersic2D
+
+from galsmith.measure.engine import flags
+from galsmith.measure.engine.double_sersic import fit_double_sersic
+from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY, fit_sersic
+from galsmith.measure.engine.stamp import Moments
+from galsmith.seeds import random_stream
+
+NO_PSF = np.zeros((0, 0))
+SIZE = 72
+INNER, OUTER = (40.0, 3.0, 1.2, 35.3, 36.6, 0.2, 0.5), (8.0, 14.0, 1.0, 35.3, 36.6, 0.5, -0.7)
+START = (35.0, 36.0, 9.0, 3.5, Moments(0.4, 1.6, -0.6))
+MODES = pytest.mark.parametrize("mode", [PARITY, OPTIMUM], ids=["parity", "optimum"])
+
+
+def _drawn(*laws):
+    y, x = np.mgrid[:SIZE, :SIZE].astype(float)
+    return sum(Sersic2D(*law)(x, y) for law in laws)
+
+
+def _noisy(*laws):
+    return _drawn(*laws) + random_stream(10, "tests.double_sersic").normal(0, 0.4, (SIZE, SIZE))
+
+
+def _fitted(cut, noticed, image, mode, noise=None):
+    stamp = cut(image, np.ones(image.shape, dtype=np.int32))
+    noise = np.full(image.shape, 0.4) if noise is None else noise
+    seen = noticed()
+    one = fit_sersic(stamp, noise, *START, NO_PSF, mode, seen)
+    two = fit_double_sersic(stamp, noise, *START[:3], START[4], one, NO_PSF, mode, seen)
+    return one, two, {flags.FLAG_NAMES[k] for k in np.flatnonzero(seen)}
+
+
+def _laws(two):
+    return np.array([two[2:7], two[7:12]])
+
+
+@MODES
+def test_two_known_laws_are_found_again(cut, noticed, mode):
+    _, two, told = _fitted(cut, noticed, _drawn(INNER, OUTER), mode)
+    assert not told
+    expected = np.array([np.delete(law, [3, 4]) for law in (INNER, OUTER)])
+    assert np.allclose(_laws(two), expected, rtol=1e-4)
+    assert (two.x, two.y) == pytest.approx((35.3, 36.6), rel=1e-6)
+
+
+def test_optimum_is_below_parity_and_near_it(cut, noticed):
+    image = _noisy(INNER, OUTER)
+    _, parity, _ = _fitted(cut, noticed, image, PARITY)
+    _, optimum, told = _fitted(cut, noticed, image, OPTIMUM)
+    assert not told
+    assert optimum.chi2_dof <= parity.chi2_dof * (1 + 1e-9)
+    assert np.allclose(_laws(optimum), _laws(parity), rtol=1e-3)
+
+
+def test_criteria_prefer_the_number_of_laws_that_is_there(cut, noticed):
+    one, two, _ = _fitted(cut, noticed, _noisy(INNER, OUTER), OPTIMUM)
+    assert two.bic < one.bic - 100
+    assert two.chi2_dof == pytest.approx(1, abs=0.06)  # 2 sigma of 5,200 pixels is 0.04
+    one, two, _ = _fitted(cut, noticed, _noisy(OUTER), OPTIMUM)
+    assert two.bic > one.bic
+
+
+def test_parity_with_statmorph(side_by_side, noticed):
+    image = _noisy(INNER, OUTER)
+    case = side_by_side(image, image > 2.0)
+    start = (case.x, case.y, float(case.oracle.rhalf_ellip))
+    noise = np.ascontiguousarray(case.oracle._weightmap_stamp)
+    concentration, seen = float(case.oracle.concentration), noticed()
+    one = fit_sersic(case.stamp, noise, *start, concentration, case.moments, NO_PSF, PARITY, seen)
+    two = fit_double_sersic(case.stamp, noise, *start, case.moments, one, NO_PSF, PARITY, seen)
+    for k in (1, 2):
+        for ours, theirs in (
+            ("amplitude", "amplitude"),
+            ("r_eff", "rhalf"),
+            ("index", "n"),
+            ("ellipticity", "ellip"),
+        ):
+            value = float(getattr(case.oracle, f"doublesersic_{theirs}{k}"))
+            assert getattr(two, f"{ours}_{k}") == pytest.approx(value, rel=1e-4), (ours, k)
+    assert two.chi2_dof == pytest.approx(float(case.oracle.doublesersic_chi2_dof), rel=1e-8)
+    assert two.aic == pytest.approx(float(case.oracle.doublesersic_aic), rel=1e-7)
+    assert two.bic == pytest.approx(float(case.oracle.doublesersic_bic), rel=1e-7)
+
+
+@MODES
+def test_too_few_pixels_give_nan_and_a_flag(cut, noticed, mode):
+    noise = np.zeros((SIZE, SIZE))
+    noise[30, 28:40] = 1.0  # twelve pixels for twelve parameters
+    _, two, told = _fitted(cut, noticed, _noisy(INNER, OUTER), mode, noise=noise)
+    assert "double_sersic_not_enough_pixels" in told
+    assert np.isnan(two[:15]).all()
+
+
+@MODES
+def test_no_single_fit_gives_nan_and_a_flag(cut, noticed, mode):
+    image = _noisy(INNER, OUTER)
+    stamp, seen = cut(image, np.ones(image.shape, dtype=np.int32)), noticed()
+    one = fit_sersic(stamp, np.ones(image.shape), np.nan, *START[1:], NO_PSF, mode, noticed())
+    two = fit_double_sersic(stamp, np.ones(image.shape), *START[:3], START[4], one, NO_PSF, mode, seen)
+    assert seen[flags.DOUBLE_SERSIC_NOT_CONVERGED]
+    assert np.isnan(two[:15]).all()
