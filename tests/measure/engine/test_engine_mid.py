@@ -13,8 +13,8 @@ from galsmith.measure.engine.mid import (
     measure_mid,
     mid_map,
     multimode,
-    note_overlap,
 )
+from galsmith.measure.engine.overlap import note_overlap
 from galsmith.seeds import random_stream
 
 

@@ -40,8 +40,9 @@ from galsmith.measure.engine.light import (
     smoothness,
     sn_per_pixel,
 )
-from galsmith.measure.engine.mid import measure_mid, note_overlap
+from galsmith.measure.engine.mid import measure_mid
 from galsmith.measure.engine.moments import centroid, moments_about
+from galsmith.measure.engine.overlap import note_overlap
 from galsmith.measure.engine.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
 from galsmith.measure.engine.sersic_fit import fit_sersic
 from galsmith.measure.engine.shape import r_max, r_max_ellip, shape_map

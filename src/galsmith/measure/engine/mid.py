@@ -15,8 +15,6 @@ from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.filters import gaussian_filter
 from galsmith.measure.engine.flags import (
     DEVIATION_UNDEFINED,
-    MAPS_DIFFER,
-    MAPS_EMPTY,
     MID_MAP_IS_GINI_MAP,
     MID_PEAK_ADDED,
     MID_SINGLE_CLUMP,
@@ -35,7 +33,6 @@ RELATIVE_TEMPERATURE = 0.5
 SMOOTHING_SIGMA_PIX = 1.0
 MIRRORED = True
 SMOOTHING_REACH_PIX = 6  # of the Gaussian, cut at 4 sigma, and a border without peaks
-LEAST_OVERLAP = 0.25
 
 
 class MidStatistics(NamedTuple):
@@ -378,27 +375,3 @@ def measure_mid(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.u
     modes = _multimode(brightness, region, noticed)
     intensity, deviation = intensity_and_deviation(stamp, region, noticed)
     return MidStatistics(region, modes, intensity, deviation)
-
-
-@compiled
-def note_overlap(gini_map: NDArray[np.bool_], region: NDArray[np.bool_], noticed: NDArray[np.uint8]) -> None:
-    """Compare the Gini map with the MID map: MAPS_EMPTY, or MAPS_DIFFER where under a quarter of the larger is shared.
-
-    Parameters
-    ----------
-    gini_map, region : ndarray [y, x], bool
-        The two maps.
-    noticed : ndarray [flag], uint8
-        Set.
-    """
-    n_gini = n_mid = n_both = 0
-    for y in range(region.shape[0]):
-        for x in range(region.shape[1]):
-            n_gini += gini_map[y, x]
-            n_mid += region[y, x]
-            n_both += gini_map[y, x] and region[y, x]
-    larger = max(n_gini, n_mid)
-    if larger == 0:
-        noticed[MAPS_EMPTY] = 1
-    elif n_both / larger < LEAST_OVERLAP:
-        noticed[MAPS_DIFFER] = 1
