@@ -107,20 +107,34 @@ def fit_pairs(values: Floats, labels: Labels, *, seed: int) -> FittedPairs:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    first, second = np.triu_indices(values.shape[1])
-    terms = np.concatenate([values, values[:, first] * values[:, second]], axis=1)
+    terms = _with_products(values)
     center, sigma = terms.mean(axis=0), terms.std(axis=0)
     scale = np.where(sigma > 1e-12, sigma, 1.0)
+    terms -= center
+    terms /= scale
     model = LogisticRegression(C=RIDGE, max_iter=MOST_STEPS)
     with warnings.catch_warnings():
         # A law that is not quite at its minimum is still a law, judged on galaxies that it has not seen.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit((terms - center) / scale, labels)
+        model.fit(terms, labels)
     weights = model.coef_[0] / scale
     n_columns = values.shape[1]
     quadratic = np.zeros((n_columns, n_columns))
-    quadratic[first, second] = weights[n_columns:]
+    quadratic[np.triu_indices(n_columns)] = weights[n_columns:]
     return FittedPairs(float(model.intercept_[0] - weights @ center), weights[:n_columns], quadratic)
+
+
+def _with_products(values: Floats) -> Floats:
+    """Put all products of two columns beside them, in the order of `numpy.triu_indices`."""
+    n_columns = values.shape[1]
+    terms = np.empty((len(values), n_columns + n_columns * (n_columns + 1) // 2))
+    terms[:, :n_columns] = values
+    place = n_columns
+    for column in range(n_columns):
+        count = n_columns - column
+        np.multiply(values[:, column, None], values[:, column:], out=terms[:, place : place + count])
+        place += count
+    return terms
 
 
 # The inverse strength of the ridge, small because a few hundred terms are correlated.

@@ -10,6 +10,9 @@ from scipy.stats import norm, rankdata
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+# A p value of 0 would claim what no test can.
+SMALLEST_P = 1e-300
+
 
 @dataclass(frozen=True)
 class FoldScore:
@@ -126,7 +129,7 @@ def sequential_p(folds: Sequence[FoldScore]) -> float:
     standardized = [
         (fold.value - 0.5) / np.sqrt(fold.null_variance) if fold.null_variance > 0 else 0.0 for fold in folds
     ]
-    return float(norm.sf(np.sum(standardized) / np.sqrt(len(standardized))))
+    return max(float(norm.sf(np.sum(standardized) / np.sqrt(len(standardized)))), SMALLEST_P)
 
 
 def _mean_variance(values: Floats) -> float:
