@@ -12,3 +12,6 @@ compiled_sum = numba.njit(
 
 inlined = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 """Decorator of small functions that are called for single pixels."""
+
+compiled_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+"""Decorator of long arithmetic on whole rows: a product and a sum may be rounded once, the order is kept."""

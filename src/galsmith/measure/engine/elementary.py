@@ -5,11 +5,10 @@ exponential is a power of 2, written into the exponent's bits, times a short ser
 bits plus fdlibm's series of the mantissa (Sun Microsystems 1993, ``e_log.c``).
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+from galsmith.measure.engine.compiled import compiled_fused
 
 LOWEST_EXPONENT = -708.0
 HIGHEST_EXPONENT = 709.0
@@ -34,7 +33,7 @@ _LOG_1, _LOG_2, _LOG_3, _LOG_4 = (
 _LOG_5, _LOG_6, _LOG_7 = 0.1818357216161805012, 0.1531383769920937332, 0.1479819860511658591
 
 
-@_fused
+@compiled_fused
 def fill_exponentials(
     exponents: NDArray[np.float64], rounded: NDArray[np.float64], result: NDArray[np.float64]
 ) -> None:
@@ -74,7 +73,7 @@ def fill_exponentials(
         result_bits[i] = result_bits[i] + (bits[i] << _MANTISSA_BITS)
 
 
-@_fused
+@compiled_fused
 def fill_logarithms(
     values: NDArray[np.float64], binary: NDArray[np.float64], result: NDArray[np.float64]
 ) -> None:

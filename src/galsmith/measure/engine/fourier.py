@@ -6,13 +6,10 @@ combination of input rows, which the compiler turns into vector instructions.
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
-
-_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+from galsmith.measure.engine.compiled import compiled, compiled_fused
 
 
 @compiled
@@ -117,7 +114,7 @@ def _pass(
                     _combine_two(imaginary, real, row, step, c, minus_s, imaginary_out[out])
 
 
-@_fused
+@compiled_fused
 def _combine_four(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -137,7 +134,7 @@ def _combine_four(
         )
 
 
-@_fused
+@compiled_fused
 def _combine_three(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -155,7 +152,7 @@ def _combine_three(
         out[x] = (c0 * a0[x] - s0 * b0[x]) + (c1 * a1[x] - s1 * b1[x]) + (c2 * a2[x] - s2 * b2[x])
 
 
-@_fused
+@compiled_fused
 def _combine_two(
     a: NDArray[np.float64],
     b: NDArray[np.float64],

@@ -2,14 +2,11 @@
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.compiled import compiled, compiled_fused
 from galsmith.measure.engine.fourier import fast_length, transform_columns
-
-_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 
 class PointSpread(NamedTuple):
@@ -151,7 +148,7 @@ def _multiply(real: NDArray[np.float64], imaginary: NDArray[np.float64], spread:
             real[x, y], imaginary[x, y] = a * c - b * d, a * d + b * c
 
 
-@_fused
+@compiled_fused
 def _convolve_by_sums(image: NDArray[np.float64], spread: PointSpread) -> None:
     """Convolve an image in place with a few pixels."""
     height, width = image.shape
@@ -167,7 +164,7 @@ def _convolve_by_sums(image: NDArray[np.float64], spread: PointSpread) -> None:
             _add_shifted(padded[y + rows - 1 - j], spread.pixels[j], image[y])
 
 
-@_fused
+@compiled_fused
 def _add_shifted(row: NDArray[np.float64], weights: NDArray[np.float64], result: NDArray[np.float64]) -> None:
     """Add a row convolved with one row of weights: four shifts at a time, then those left."""
     last = weights.size - 1

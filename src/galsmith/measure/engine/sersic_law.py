@@ -7,15 +7,12 @@ radius), effective radius (along the major axis), index, ellipticity and orienta
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.compiled import compiled, compiled_fused
 from galsmith.measure.engine.elementary import fill_exponentials, fill_logarithms
 from galsmith.measure.engine.half_light import half_light_scale, half_light_slope
-
-_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 CENTER_PARAMETERS = 2
 COMPONENT_PARAMETERS = 5
@@ -123,7 +120,7 @@ def _with_slope(part: Component) -> Component:
     )
 
 
-@_fused
+@compiled_fused
 def _fill_law_row(part: Component, grid: PixelGrid, y: float, work: NDArray[np.float64]) -> None:
     """Law of unit amplitude along a row.
 
@@ -149,13 +146,13 @@ def _fill_law_row(part: Component, grid: PixelGrid, y: float, work: NDArray[np.f
     fill_exponentials(values, room, law)
 
 
-@_fused
+@compiled_fused
 def _clear(row: NDArray[np.float64]) -> None:
     for i in range(row.size):
         row[i] = 0.0
 
 
-@_fused
+@compiled_fused
 def _add_light(part: Component, work: NDArray[np.float64], row: NDArray[np.float64]) -> None:
     """Add one component's light, its law being in work[0]."""
     law = work[0]
@@ -163,7 +160,7 @@ def _add_light(part: Component, work: NDArray[np.float64], row: NDArray[np.float
         row[i] += part.amplitude * law[i]
 
 
-@_fused
+@compiled_fused
 def fill_model(model: SersicModel, grid: PixelGrid, image: NDArray[np.float64]) -> None:
     """Draw the model's light at the pixels' centers.
 
@@ -186,7 +183,7 @@ def fill_model(model: SersicModel, grid: PixelGrid, image: NDArray[np.float64]) 
             _add_light(model.second, work, image[y])
 
 
-@_fused
+@compiled_fused
 def fill_model_and_derivatives(
     model: SersicModel, grid: PixelGrid, y: int, row: NDArray[np.float64], derivatives: NDArray[np.float64]
 ) -> None:
@@ -222,7 +219,7 @@ def fill_model_and_derivatives(
         )
 
 
-@_fused
+@compiled_fused
 def _fill_profile_derivatives(
     part: Component, work: NDArray[np.float64], derivatives: NDArray[np.float64]
 ) -> None:
@@ -240,7 +237,7 @@ def _fill_profile_derivatives(
         by_index[i] = part.amplitude * law[i] * change
 
 
-@_fused
+@compiled_fused
 def _fill_pull(
     part: Component, grid: PixelGrid, y: float, work: NDArray[np.float64], by_radius: NDArray[np.float64]
 ) -> None:
@@ -258,7 +255,7 @@ def _fill_pull(
         pull[i] = factor * by_radius[i] / (along * along * major_scale + across * across * minor_scale + cusp)
 
 
-@_fused
+@compiled_fused
 def _add_center_derivatives(
     part: Component, grid: PixelGrid, y: float, pull: NDArray[np.float64], derivatives: NDArray[np.float64]
 ) -> None:
@@ -275,7 +272,7 @@ def _add_center_derivatives(
         by_y[i] -= pull[i] * (along * part.sine + across * part.cosine)
 
 
-@_fused
+@compiled_fused
 def _fill_shape_derivatives(
     part: Component, grid: PixelGrid, y: float, pull: NDArray[np.float64], derivatives: NDArray[np.float64]
 ) -> None:
