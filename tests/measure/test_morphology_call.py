@@ -161,7 +161,16 @@ def test_the_survey_recipe_takes_the_central_source_and_all_of_the_background(se
 
 def test_pictures_lose_their_sky(stamps):
     images = image_set_from_arrays([stamps[0] + 50], bands=["r"], flux_unit="display")
-    assert abs(morphology(images)["sky_mean"][0]) < 3
+    row = morphology(images)
+    assert abs(row["sky_mean"][0]) < 3
+    assert row["flux_frame"][0] == pytest.approx(images[0].sum(dtype=np.float64), rel=1e-12)
+
+
+def test_the_frame_has_its_flux_even_without_a_galaxy():
+    row = morphology(np.full((20, 20), 3.0))
+    assert row["flags"][0] == "no_source"
+    assert row["flux_frame"][0] == pytest.approx(1200)
+    assert np.isnan(row["flux"][0])
 
 
 def test_progress_tells_of_loading_and_measuring(stamps):

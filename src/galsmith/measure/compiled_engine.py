@@ -67,14 +67,15 @@ def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measur
     settings : MeasureSettings
         As `resolved_settings` gave them.
     """
-    image = np.asarray(galaxy.image, dtype=np.float64)
-    measured = measure_galaxy_input(replace(galaxy, image=above_sky(image, settings)), recipe_of(settings))
-    finite = np.isfinite(image)
-    measured.values["flux_frame"] = float(np.sum(image, where=finite)) if finite.any() else np.nan
-    return measured
+    level = sky_level(galaxy.image, settings)
+    return measure_galaxy_input(replace(galaxy, level=level), recipe_of(settings))
+
+
+def sky_level(stamp: NDArray[Any], settings: MeasureSettings) -> float:
+    """Level of the border where the settings take it off, otherwise 0."""
+    return border_level(np.asarray(stamp, dtype=np.float64)) if settings.subtract_background else 0.0
 
 
 def above_sky(stamp: NDArray[Any], settings: MeasureSettings) -> NDArray[np.float64]:
-    """Take the level of the border off where the settings ask for it, [y, x] float64."""
-    image = np.asarray(stamp, dtype=np.float64)
-    return image - border_level(image) if settings.subtract_background else image
+    """Take that level off, [y, x] float64."""
+    return np.asarray(stamp, dtype=np.float64) - sky_level(stamp, settings)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
-from galsmith.measure.compiled_engine import above_sky, engine_versions, load_kernels, recipe_of
+from galsmith.measure.compiled_engine import engine_versions, load_kernels, recipe_of, sky_level
 from galsmith.measure.engine.batch import GalaxyInput, measure_batch
 from galsmith.measure.given_images import GivenImages, given_images
 from galsmith.measure.given_maps import GivenMaps, given_maps, map_of_band
@@ -119,12 +119,13 @@ def _inputs(given: GivenImages, maps: GivenMaps, settings: MeasureSettings) -> I
     for position, image in enumerate(given.read()):
         for place, band in enumerate(image):
             yield GalaxyInput(
-                above_sky(band, settings),
+                band,
                 labels=map_of_band(maps.labels, position, place),
                 label=None if maps.label is None else maps.label[position],
                 mask=map_of_band(maps.masks, position, place),
                 sigma_map=map_of_band(maps.sigma_maps, position, place),
                 psf=None if maps.psfs is None else maps.psfs[position],
+                level=sky_level(band, settings),
             )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.columns import N_COLUMNS, PLACE, columns_of
-from galsmith.measure.engine.galaxy import NO_FIT, Choices, measure_galaxy, tell_maps
+from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy, tell_maps
 from galsmith.measure.engine.segmentation import FOUND, paper_map, survey_map
 from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
 from galsmith.measure.measured import CATASTROPHIC, Measured
@@ -93,6 +93,8 @@ class GalaxyInput:
         Standard deviation of each pixel, in flux units.
     psf : ndarray [y, x] or None
         Used in place of the recipe's.
+    level : float
+        Of the sky, taken off the image before anything but the sum of its frame is measured.
     """
 
     image: NDArray[Any]
@@ -101,13 +103,15 @@ class GalaxyInput:
     mask: NDArray[np.bool_] | None = None
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[Any] | None = None
+    level: float = 0.0
 
 
 def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
     """Measure one galaxy; what cannot be measured is NaN and a named flag, never an error."""
     row = np.full(N_COLUMNS, np.nan)
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
-    image = _pixels(galaxy.image)
+    frame = _pixels(galaxy.image)
+    image = frame - galaxy.level if galaxy.level != 0 else frame
     mask = _NO_MASK if galaxy.mask is None else np.ascontiguousarray(galaxy.mask, dtype=np.bool_)
     labels, label, failure = _found(image, mask, galaxy, recipe)
     if failure != FOUND:
@@ -130,6 +134,7 @@ def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
             row=row,
             noticed=noticed,
         )
+    row[PLACE.flux_frame] = finite_sum(frame)
     return _measured(row, noticed, recipe)
 
 

@@ -4,6 +4,7 @@ Made from the declared properties, so that a name, its place and its column in a
 """
 
 from collections import namedtuple
+from functools import cache
 from typing import Any
 
 from galsmith.measure.properties import PROPERTIES
@@ -17,6 +18,7 @@ N_COLUMNS = len(ENGINE_COLUMNS)
 PLACE: Any = namedtuple("Place", ENGINE_COLUMNS)(*range(N_COLUMNS))
 
 
+@cache
 def columns_of(*, sersic: bool, double_sersic: bool) -> tuple[str, ...]:
     """Columns that a measurement has: those of fits that were not asked for are left out.
 

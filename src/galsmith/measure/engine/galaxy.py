@@ -143,7 +143,6 @@ def cut_galaxy(
     noticed: NDArray[np.uint8],
 ) -> Stamp:
     """First step: the stamp, where it lies, and the galaxy's centroid in it."""
-    row[PLACE.flux_frame] = finite_sum(image)
     stamp = cut_stamp(image, labels, label, caller_mask, sigma_map, noticed)
     x, y = centroid(stamp, noticed)
     n_y, n_x = stamp.pixels.shape
@@ -363,9 +362,7 @@ def measure_galaxy(
     """
     stamp = cut_galaxy(image, labels, label, caller_mask, sigma_map, row, noticed)
     if is_hopeless(noticed):
-        frame = row[PLACE.flux_frame]
         row[:] = math.nan
-        row[PLACE.flux_frame] = frame
         return
     sky = find_sky(stamp, choices.sky_is_all_background, row, noticed)
     place = find_place(stamp, sky, row, noticed)
