@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from galsmith.compare.distances import Chance
+from galsmith.compare.evidence import FeatureComparison
 from galsmith.compare.feature_comparison import STANDARD_ID, NamedFeatures, compare_features
 from galsmith.compare.frechet import frechet_distance
 from galsmith.compare.frechet_statistic import frechet_statistic
 from galsmith.compare.kernel import kernel_distance
 from galsmith.compare.kernel_statistic import kernel_statistic
+from galsmith.compare.plain import from_plain, to_plain
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
@@ -102,6 +104,19 @@ def test_half_samples_remove_the_bias_and_tell_the_spread():
     assert spread == pytest.approx(corrected.std(), rel=0.3)
 
 
+@pytest.mark.parametrize("n_each", [60, 120, 300])
+def test_the_bias_is_removed_with_fewer_galaxies_than_features_too(n_each):
+    pairs = [
+        (features(n_each, 64, case=case), features(n_each, 64, case=case + 500)) for case in range(1, 21)
+    ]
+    found = [frechet_statistic(*pair, chance=Chance(replicates=6, splits=6), label="FD") for pair in pairs]
+    # Nothing differs, so that a tenth of the distance at most may be left.
+    assert np.mean([statistic.corrected for statistic in found]) < 0.1 * np.mean(
+        [statistic.value for statistic in found]
+    )
+    assert np.isnan([statistic.p_value for statistic in found]).all()
+
+
 @pytest.mark.slow
 def test_the_kernel_test_keeps_its_promise():
     rejected = [
@@ -146,7 +161,7 @@ def test_few_galaxies_and_other_widths_are_refused():
 def test_rows_of_nan_are_left_out():
     first, second = features(60, case=1), features(60, case=2)
     found = compared(first, np.insert(second, [0, 30], np.nan, axis=0))
-    assert found.frechet == compared(first, second).frechet
+    assert to_plain(found) == to_plain(compared(first, second))
     assert found.frechet.n_generated == 60
 
 
@@ -163,7 +178,8 @@ def test_classifiers_tell_rows_of_the_whole_sets():
 
 def test_the_seed_decides_and_nothing_else():
     first, second = features(80, case=1), features(80, case=2)
-    assert compared(first, second) == compared(first, second)
+    assert to_plain(compared(first, second)) == to_plain(compared(first, second))
     other = compared(first, second, chance=Chance(seed=1, replicates=10, splits=10, permutations=50))
     assert other.frechet.value == compared(first, second).frechet.value
+    assert to_plain(from_plain(FeatureComparison, to_plain(other))) == to_plain(other)
     assert other.frechet.floor != compared(first, second).frechet.floor

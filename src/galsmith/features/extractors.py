@@ -102,7 +102,7 @@ class NetworkExtractor:
             block = torch.from_numpy(stacked).to(self._device).permute(0, 3, 1, 2).float()
             parts.append(self._resize(block))
             order.extend(positions)
-        return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+        return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self._device)]
 
 
 def inception(weights: str | Path | None = None, *, device: str, download: bool) -> NetworkExtractor:
