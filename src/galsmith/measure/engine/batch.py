@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,11 @@ from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
 from galsmith.measure.measured import CATASTROPHIC, Measured
 
 SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
-PLACE_OF: dict[str, int] = PLACE._asdict()
 TASKS_AHEAD_PER_WORKER = 4
 
+_PLACE_OF: dict[str, int] = PLACE._asdict()
 _NO_PIXELS = np.empty((0, 0))
+_BEFORE_FITS = np.array([_PLACE_OF[name] for name in columns_of(sersic=False, double_sersic=False)])
 _NO_MASK = np.empty((0, 0), dtype=np.bool_)
 
 
@@ -251,9 +253,9 @@ def _found(
 def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], recipe: Recipe) -> Measured:
     """Bring a row and what was noticed to names; a value without a number has a flag."""
     columns = columns_of(sersic=recipe.sersic != "none", double_sersic=recipe.double_sersic)
-    row[~np.isfinite(row)] = np.nan
-    lost = [name for name in columns if np.isnan(row[PLACE_OF[name]]) and "sersic" not in name]
-    if lost and not _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG):
+    is_lost = ~np.isfinite(row)
+    row[is_lost] = np.nan
+    if is_lost[_BEFORE_FITS].any() and not _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG):
         noticed[flags.VALUE_UNDEFINED] = 1
     fit_flags = {}
     if recipe.sersic != "none":
@@ -264,11 +266,17 @@ def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], recipe: Reci
     if flag == CATASTROPHIC:
         fit_flags = dict.fromkeys(fit_flags, CATASTROPHIC)
     return Measured(
-        values={name: float(row[PLACE_OF[name]]) for name in columns},
+        values=dict(zip(columns, row[_places_of(columns)].tolist(), strict=True)),
         flag=flag,
         fit_flags=fit_flags,
         flags=[flags.FLAG_NAMES[index] for index in np.flatnonzero(noticed)],
     )
+
+
+@cache
+def _places_of(columns: tuple[str, ...]) -> NDArray[np.int64]:
+    """Places of some columns in a row."""
+    return np.array([_PLACE_OF[name] for name in columns])
 
 
 def _gravity(noticed: NDArray[np.uint8], first: int, last: int) -> int:
