@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
 from galsmith.compare.beyond import beyond_marginals
 from galsmith.compare.complete_rows import standardize
@@ -106,12 +105,11 @@ def test_bad_input_is_refused():
 
 @pytest.mark.slow
 def test_false_alarms_are_as_many_as_promised():
-    # 400 splits of one set; at 5 % a calibrated test rejects 3 to 7 % of them in 94 % of all tests of this kind,
-    # so that the bounds are those of chance at 2 in 1000.
+    # Of 800 splits of one set a calibrated test rejects 3 to 7 % at 5 % in 99 of 100 cases.
     pool = galaxies(4000, case=5)
     alarms = np.zeros(3, dtype=int)
     pairs = 0
-    for split in range(400):
+    for split in range(800):
         rows = random_stream(split, "test.null").permutation(len(pool))
         first, second = pool[rows[:150]], pool[rows[150:270]]
         chance = Chance(split, 50, 2, permutations=99)
@@ -124,6 +122,5 @@ def test_false_alarms_are_as_many_as_promised():
         )
         alarms += np.array([statistic.p_value <= 0.05 for statistic in found])
         pairs += min(pair.p_holm for pair in each) <= 0.05
-    low, high = binom.interval(0.998, 400, 0.05)
-    assert np.all((low <= alarms) & (alarms <= high)), alarms
-    assert pairs <= high
+    assert np.all((alarms >= 24) & (alarms <= 56)), alarms
+    assert pairs <= 56

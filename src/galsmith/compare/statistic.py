@@ -26,7 +26,7 @@ def distance_statistic(
     Parameters
     ----------
     value : float
-        The distance; NaN where it cannot be had, then all is NaN.
+        The distance.
     drawn, floor, dealt : ndarray [draw], float64
         The distance with both sets drawn anew, between parts of the reference, and with all rows dealt anew.
     confidence : float
