@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -14,58 +13,16 @@ from galsmith.compare import read_comparison
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.report import write_report
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "circle", "rect"}
 
-
-class Page(HTMLParser):
-    """Collects what a test asks of a page, and checks that tags close in order."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.images, self.links, self.loads, self.scripts, self.ids, self.text = [], [], [], 0, [], []
-        self._open = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        if tag not in VOID:
-            self._open.append(tag)
-        self.images += [given] if tag == "img" else []
-        self.links += [given] if tag == "a" else []
-        self.scripts += tag == "script"
-        self.ids += [given["id"]] if "id" in given else []
-        loads = {"src", "data", "poster", "srcset", "xlink:href"} | ({"href"} if tag != "a" else set())
-        self.loads += [value for key, value in given.items() if key in loads]
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self._open.pop()
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def page_of(compared, output):
+def page_of(compared, output, parsed):
     text = write_report(compared.comparison, output).read_text(encoding="utf-8")
-    return text, Page(text)
-
-
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Leave out the slow part where a test reads the page alone."""
-    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, sets: None)
+    return text, parsed(text)
 
 
 @pytest.fixture(scope="module")
-def one_page(one_band, tmp_path_factory):
+def one_page(one_band, tmp_path_factory, parsed):
     output = tmp_path_factory.mktemp("report") / "out"
-    return (output, *page_of(one_band, output))
+    return (output, *page_of(one_band, output, parsed))
 
 
 def test_page_is_one_file_that_requests_nothing(one_page):
@@ -141,8 +98,8 @@ def test_the_same_comparison_gives_the_same_bytes(one_page, one_band, tmp_path):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(first)).read_bytes(), path.name
 
 
-def test_three_bands_show_color_and_a_spectrum_each(three_bands, tmp_path):
-    text, page = page_of(three_bands, tmp_path / "out")
+def test_three_bands_show_color_and_a_spectrum_each(three_bands, tmp_path, parsed):
+    text, page = page_of(three_bands, tmp_path / "out", parsed)
     for band in ("g", "r", "i"):
         assert f"{band} band</h4>" in text
         assert (tmp_path / "out" / "figures" / f"power_spectrum_{band}.pdf").exists()
@@ -150,17 +107,17 @@ def test_three_bands_show_color_and_a_spectrum_each(three_bands, tmp_path):
     assert "one common asinh stretch" in text
 
 
-def test_pictures_are_shown_as_they_are(pictures, tmp_path, without_figures):
-    text, page = page_of(pictures, tmp_path / "out")
+def test_pictures_are_shown_as_they_are(pictures, tmp_path, without_figures, parsed):
+    text, page = page_of(pictures, tmp_path / "out", parsed)
     assert len(page.images) == 47
     assert "the pixels as they are" in text
 
 
-def test_missing_stores_are_said_not_raised(compared_in, tmp_path):
+def test_missing_stores_are_said_not_raised(compared_in, tmp_path, parsed):
     compared = compared_in(tmp_path)
     for store in compared.stores:
         shutil.rmtree(store)
-    text, page = page_of(compared, tmp_path / "out")
+    text, page = page_of(compared, tmp_path / "out", parsed)
     assert page.images == []
     assert "The images of the reference set (source) are not there any more." in text
     assert "there are none to show" in text
@@ -168,12 +125,12 @@ def test_missing_stores_are_said_not_raised(compared_in, tmp_path):
     assert not (tmp_path / "out" / "figures" / "galaxies.png").exists()
 
 
-def test_missing_tables_and_altered_stores_are_said_too(compared_in, tmp_path, without_figures):
+def test_missing_tables_and_altered_stores_are_said_too(compared_in, tmp_path, without_figures, parsed):
     compared = compared_in(tmp_path)
     compared.tables[0].unlink()
     description = json.loads((compared.stores[1] / "dataset.json").read_text())
     (compared.stores[1] / "dataset.json").write_text(json.dumps({**description, "content_hash": "f" * 64}))
-    text, _ = page_of(compared, tmp_path / "out")
+    text, _ = page_of(compared, tmp_path / "out", parsed)
     assert "The measurements of the reference set (source.parquet) are not there any more." in text
     assert "The images of the generated set (drawn) have changed since they were measured." in text
     assert "there are no histograms" in text
@@ -187,18 +144,18 @@ def test_a_report_moves_with_its_folder(compared_in, tmp_path, without_figures):
     assert "any more" not in text
 
 
-def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures):
+def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures, parsed):
     nasty = '<script>alert("x")</script><img src="http://evil.example/x.png">'
     names = [f"{nasty}{row}" for row in range(40)]
     compared = compared_in(tmp_path, bands=(nasty,), names=names, flags=("", nasty))
-    text, page = page_of(compared, tmp_path / "out")
+    text, page = page_of(compared, tmp_path / "out", parsed)
     assert page.scripts == 1
     assert all(load.startswith("data:image/png;base64,") for load in page.loads)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
 
 
-def test_nothing_measured_still_makes_a_page(compared_in, tmp_path):
+def test_nothing_measured_still_makes_a_page(compared_in, tmp_path, parsed):
     compared = compared_in(tmp_path)
     value = json.loads(compared.comparison.read_text())
     comparison = value["judgments"][0]["comparison"]
@@ -208,7 +165,7 @@ def test_nothing_measured_still_makes_a_page(compared_in, tmp_path):
         item.update(interval=[None, None], core=[None, None])
     comparison["means"] = []
     compared.comparison.write_text(json.dumps(value))
-    text, _ = page_of(compared, tmp_path / "out")
+    text, _ = page_of(compared, tmp_path / "out", parsed)
     assert "drawn: nothing could be compared" in text
     assert "measured on 0 of 40 galaxies" in text
 

@@ -3,12 +3,12 @@
 from galsmith.report.material import Material
 
 HOW_TO = {
-    "beyond": "Whether the properties go together as they should was not judged. "
-    "galsmith.compare.judge does it unless told not to (beyond=False).",
-    "features": "Features of a network were not compared. Install galsmith[features], extract them with "
-    "galsmith.features, and give them to the comparison.",
-    "memorization": "Whether training images are repeated was not judged. Give the comparison the training images: "
-    "copies of them would score best in all else.",
+    "beyond": "Whether the properties go together as they should was not judged. galsmith compare does it unless it is "
+    "told not to (--no-beyond).",
+    "features": "Features of a network were not compared. Install galsmith[features] and compare with "
+    "--features efficientnet-lite0.",
+    "memorization": "Whether training images are repeated was not judged, and copies of them would score best in all "
+    "else. Name the training images to galsmith compare with --training STORE.",
     "galaxies": "The images are not where the measurements say, so there are none to show; "
     "put them back and write the report again.",
     "histograms": "The measurements are not where the comparison says, so there are no histograms; "
@@ -20,9 +20,9 @@ HOW_TO = {
     "examples": "The galaxies most surely told cannot be shown: their images are not where the measurements say.",
     "pairs": "The closest pairs cannot be shown: the generated or the training images are not where the card says.",
     "published": "No recipe was followed, so no paper's numbers stand beside these; "
-    "a recipe such as holzschuh2022-cosmos brings them.",
+    "compare with --recipe, such as holzschuh2022-cosmos.",
 }
-REASONS = {"memorization": "memorization", "features": "features", "beyond": "beyond"}
+JUDGED = ("beyond", "features", "memorization")
 
 
 def sentence_of(what: str, material: Material | None = None) -> str:
@@ -35,17 +35,26 @@ def sentence_of(what: str, material: Material | None = None) -> str:
     material : Material, optional
         Of the generated set.
     """
-    reason = "" if material is None else material.judgment.missing.get(REASONS.get(what, ""), "")
-    return f"{HOW_TO[what]} The card says: {_as_sentence(reason)}" if reason else HOW_TO[what]
+    reasons = [] if material is None else _reasons(what, material)
+    return " ".join([HOW_TO[what], *(f"The card says: {_as_sentence(reason)}" for reason in reasons)])
 
 
 def other_reasons(material: Material) -> list[str]:
-    """Sentences for what the card calls missing under names of its own."""
+    """Sentences for what the card calls missing though that block is there, or under a name of its own."""
+    judgment = material.judgment
+    shown = {"beyond": judgment.beyond is None, "features": not judgment.features}
+    shown["memorization"] = not judgment.memorization
+    said = {reason for what in JUDGED if shown[what] for reason in _reasons(what, material)}
     return [
-        f"{name}: {_as_sentence(reason)}"
-        for name, reason in material.judgment.missing.items()
-        if name not in REASONS.values()
+        f"{name}: {_as_sentence(reason)}" for name, reason in judgment.missing.items() if reason not in said
     ]
+
+
+def _reasons(what: str, material: Material) -> list[str]:
+    """Why the card lacks something: the reasons of all names that begin with it."""
+    if what not in JUDGED:
+        return []
+    return [reason for name, reason in material.judgment.missing.items() if name.startswith(what)]
 
 
 def _as_sentence(text: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from galsmith.report.axes import Axis, Tick
-from galsmith.report.checks import COPIES, DISTANCES, FLOORS_WITHIN, TOLD, Check, Mark
+from galsmith.report.checks import COPIES, DISTANCES, FAIL, FLOORS_WITHIN, TOLD, Check, Mark
 from galsmith.report.dots import LEAST_FLOORS, LEAST_REACH
 from galsmith.report.labels import share_text
 from galsmith.report.verdict import Verdict
@@ -46,7 +46,7 @@ class Row:
         Its numbers.
     low, high : float or None
         Interval of its only number, in percent of the axis.
-    expected_low, expected_high : float or None
+    expected_low, expected_high : float
         Where its numbers are if nothing differs.
     text : str
         What it says in words.
@@ -58,8 +58,8 @@ class Row:
     dots: list[Dot]
     low: float | None
     high: float | None
-    expected_low: float | None
-    expected_high: float | None
+    expected_low: float
+    expected_high: float
     text: str
 
 
@@ -110,7 +110,7 @@ def limits_of(scale: str, check: Check) -> tuple[float, float]:
 def ticks_of(scale: str, axis: Axis) -> list[Tick]:
     """Ticks of a scale; shares in percent."""
     if scale == COPIES:
-        return [Tick(float(axis.at(share)), f"{100 * share:g} %") for share in (0.01, 0.1, 1.0)]
+        return [Tick(float(axis.at(share)), f"{100 * share:g} %") for share in (0.01, 0.1, 0.5)]
     if scale == TOLD:
         return [Tick(float(axis.at(value)), f"{value:g}") for value in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
     ticks = axis.ticks()
@@ -137,11 +137,16 @@ def _row(title: str, name: str, check: Check, axis: Axis) -> Row:
     low, high = (
         axis.at([check.marks[0].low, check.marks[0].high]).tolist() if len(check.marks) == 1 else (None, None)
     )
-    spread = 2 * check.expected_sigma
-    expected = (
-        axis.at([check.expected - spread, check.expected + spread]).tolist() if spread > 0 else (None,) * 2
-    )
+    expected = axis.at(_expected_range(check, axis)).tolist()
     return Row(title, name, check, dots, low, high, expected[0], expected[1], row_text(check))
+
+
+def _expected_range(check: Check, axis: Axis) -> tuple[float, float]:
+    """Where its numbers are if nothing differs."""
+    if check.scale == TOLD:
+        spread = 2 * check.expected_sigma
+        return check.expected - spread, check.expected + spread
+    return axis.low, limits_of(check.scale, check)[1]
 
 
 def mark_text(scale: str, mark: Mark) -> str:
@@ -160,6 +165,5 @@ def row_text(check: Check) -> str:
             if len(check.marks) > 1
             else mark_text(check.scale, worst)
         )
-    passed = len(check.marks) - check.count("fail")
-    counted = f"{passed} of {len(check.marks)}; " if len(check.marks) > 1 else ""
+    counted = f"{check.count(FAIL)} of {len(check.marks)} fail; " if len(check.marks) > 1 else ""
     return f"{counted}{worst.label}: {worst.value:.1f}"

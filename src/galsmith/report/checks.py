@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from galsmith.compare import Distance, Estimate, Judgment
-from galsmith.compare.evidence import ClassifierTest, Statistic
+from galsmith.compare.evidence import ClassifierTest, Memorization, Statistic
 from galsmith.compare.holm import holm
 from galsmith.report.labels import band_of, group_title, label_of
 
@@ -18,14 +18,16 @@ LARGEST_P = 0.05
 CERTAIN_Z = 3.0
 TOLD_AUC = 0.6
 CLOSER_SHARE = 0.02
+IDENTICAL = 1e-6
 HEADS = {"trees": "boosted trees", "pairs": "products of two"}
 DISTANCES, TOLD, COPIES = "floors", "auc", "share"
 RULE = (
     f"A distance fails if it is more than {FLOORS_WITHIN:g} floors and if chance alone gives as much in fewer than "
     f"{100 * LARGEST_P:g} of 100 cases, corrected for how many are tested (Holm 1979); it is borderline if one of the "
     f"two holds. A classifier fails where it does better than chance and its area under the curve is {TOLD_AUC:g} or "
-    f"more. Images are copies where more than {100 * CLOSER_SHARE:g} % of them lie nearer to a training image than all "
-    "but 1 % of the held-out ones do, and that is no chance."
+    f"more. Copies fail where more than {100 * CLOSER_SHARE:g} % of the images, and twice what is expected, lie nearer "
+    "to a training image than all but 1 % of the held-out ones do, and that is no chance, or where any is identical "
+    "to a training image."
 )
 
 
@@ -59,6 +61,7 @@ class _Joint:
     label: str
     statistic: Statistic
     largest: float
+    is_certain: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,12 @@ def distance_status(distance: Distance) -> str:
     return _status(distance.p_holm, distance.z, is_large=distance.in_floors > FLOORS_WITHIN)
 
 
+def n_identical(memory: Memorization) -> int:
+    """Count the listed pairs that are identical, as no held-out image is."""
+    nearest = min(memory.distances_held_out, default=0.0)
+    return sum(pair.distance <= IDENTICAL * nearest for pair in memory.pairs) if nearest > 0 else 0
+
+
 def is_measurable(p_value: float, z: float) -> bool:
     """Whether chance is too rare to explain it: by the test where there is one, else by the floor's spread."""
     return p_value < LARGEST_P if math.isfinite(p_value) else z > CERTAIN_Z
@@ -165,7 +174,9 @@ def _joint_numbers(judgment: Judgment) -> list[_Joint]:
         found += [_told(test, network_of(features.extractor_id)) for test in features.classifiers]
     for memory in judgment.memorization:
         title = f"Copies, looked for in {network_of(memory.space)}"
-        found.append(_Joint(title, COPIES, "share nearer", memory.share_closer, CLOSER_SHARE))
+        share = memory.share_closer
+        largest = max(CLOSER_SHARE, 2 * share.floor) if math.isfinite(share.floor) else CLOSER_SHARE
+        found.append(_Joint(title, COPIES, "share nearer", share, largest, n_identical(memory) > 0))
     return found
 
 
@@ -199,6 +210,8 @@ def _check(members: list[tuple[_Joint, float]]) -> Check:
 
 def _share_status(item: _Joint, p_value: float) -> str:
     """Judge what is no distance; few copies that chance makes, or a few more, are nothing to speak of."""
+    if item.is_certain:
+        return FAIL
     status = _status(p_value, item.statistic.z, is_large=item.statistic.value > item.largest)
     return PASS if item.scale == COPIES and item.statistic.value <= item.largest else status
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from galsmith.compare.evidence import ClosestPair, Memorization
+from galsmith.compare.nearest import turned
 from galsmith.images import ImageSet
 from galsmith.report.axes import Axis, Tick, line_path
 from galsmith.report.checks import network_of
@@ -15,9 +15,6 @@ from galsmith.report.material import Material
 MOST_PAIRS = 6
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 58, 448, 10, 250
-FLIP_X, FLIP_Y, TRANSPOSE = 1, 2, 4
-
-Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,23 +58,6 @@ def copies_panels(material: Material) -> list[CopiesPanel]:
     return [_panel(memory, material) for memory in material.judgment.memorization]
 
 
-def turned(pixels: Pixels, turn: int) -> Pixels:
-    """Turn an image: bit 0 of `turn` flips x, bit 1 flips y, then bit 2 transposes.
-
-    Parameters
-    ----------
-    pixels : ndarray [..., y, x]
-        Any image.
-    turn : int
-        0 to 7.
-    """
-    if turn & FLIP_X:
-        pixels = pixels[..., ::-1]
-    if turn & FLIP_Y:
-        pixels = pixels[..., ::-1, :]
-    return np.swapaxes(pixels, -1, -2) if turn & TRANSPOSE else pixels
-
-
 def _panel(memory: Memorization, material: Material) -> CopiesPanel:
     """Draw the quantiles, and the pairs where the images are there."""
     values = np.array([*memory.distances_generated, *memory.distances_held_out])
@@ -111,7 +91,7 @@ def _pairs(memory: Memorization, generated: ImageSet | None, training: ImageSet 
 def _pair(pair: ClosestPair, generated: ImageSet, training: ImageSet) -> PairPictures:
     """Draw one pair."""
     one = shrunk(generated[pair.generated])
-    other = shrunk(turned(training[pair.training], pair.turn))
+    other = np.asarray(turned(shrunk(training[pair.training]), pair.turn), dtype=np.float64)
     peak = float(np.nanmax(other)) if np.isfinite(other).any() else 1.0
     stretch = common_stretch([other], flux_unit=training.flux_unit, reference_peak=peak)
     return PairPictures(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from galsmith.compare.evidence import ClassifierTest, Giveaway
 from galsmith.report.checks import HEADS
@@ -12,11 +13,13 @@ from galsmith.report.material import Material, SideMaterial
 
 MOST_GIVEAWAYS = 8
 MOST_EXAMPLES = 5
+LEAST_FULL_BAR = 0.05
+ON_PROPERTIES = "properties"
 
 
 @dataclass(frozen=True)
 class GiveawayBar:
-    """One telling column; `bar` and `spread` are in percent of the longest bar."""
+    """One telling column; `bar` is in percent of the longest, or of a loss worth speaking of."""
 
     giveaway: Giveaway
     label: str
@@ -63,12 +66,12 @@ def classifier_panels(
 def _bars(test: ClassifierTest) -> list[GiveawayBar]:
     """Scale the most telling columns."""
     shown = test.giveaways[:MOST_GIVEAWAYS]
-    longest = max((item.importance for item in shown), default=0.0)
+    longest = max((LEAST_FULL_BAR, *(item.importance for item in shown)))
     return [
         GiveawayBar(
             item,
             words_of(item.column),
-            round(100 * max(item.importance, 0) / longest, 1) if longest > 0 else 0.0,
+            round(100 * max(item.importance, 0) / longest, 1),
         )
         for item in shown
     ]
@@ -79,19 +82,21 @@ def _examples(test: ClassifierTest, material: Material) -> Block | None:
     reference, generated = material.reference.images, material.generated.images
     if reference is None or generated is None:
         return None
-    rows = (
-        _image_rows(material.reference, test.told_reference[:MOST_EXAMPLES]),
-        _image_rows(material.generated, test.told_generated[:MOST_EXAMPLES]),
-    )
+    told = zip(material.sides, (test.told_reference, test.told_generated), strict=True)
+    rows = [_image_rows(side, chosen[:MOST_EXAMPLES], on=test.on) for side, chosen in told]
     if not (rows[0].size and rows[1].size):
         return None
-    return pair_of_rows((reference, generated), rows)
+    return pair_of_rows((reference, generated), (rows[0], rows[1]))
 
 
-def _image_rows(side: SideMaterial, rows: tuple[int, ...]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Find the images of rows of a table, by object_id."""
+def _image_rows(side: SideMaterial, rows: tuple[int, ...], *, on: str) -> NDArray[np.int64]:
+    """Find images: features are in the order of the images, the rows of a table are found by object_id."""
     none = np.empty(0, dtype=np.int64)
-    if side.table is None or side.images is None or "object_id" not in side.table.colnames:
+    if side.images is None:
+        return none
+    if on != ON_PROPERTIES:
+        return np.array([row for row in rows if row < len(side.images)], dtype=np.int64)
+    if side.table is None or "object_id" not in side.table.colnames:
         return none
     names = [str(side.table["object_id"][row]) for row in rows if row < len(side.table)]
-    return rows_of_ids(side.images, names) if names else none
+    return rows_of_ids(side.images, names)

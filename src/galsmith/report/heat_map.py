@@ -7,6 +7,7 @@ from galsmith.report.checks import LARGEST_P
 from galsmith.report.labels import words_of
 
 MOST_COLUMNS = 14
+LEAST_FULL = 0.3
 CELL, LEFT, TOP, RIGHT = 22, 132, 104, 62
 
 
@@ -52,7 +53,7 @@ def heat_map_of(beyond: BeyondMarginals) -> HeatMap | None:
     pairs = [pair for pair in beyond.correlation_pairs if {pair.first, pair.second} <= set(columns)]
     if not pairs:
         return None
-    most = max(abs(pair.difference) for pair in pairs) or 1.0
+    most = max(LEAST_FULL, *(abs(pair.difference) for pair in pairs))
     cells = [
         _cell(pair, row, column, most)
         for pair in pairs

@@ -126,8 +126,8 @@ def share_text(share: float) -> str:
 
 
 def statistic_number(value: float) -> str:
-    """Write a statistic of any size: three decimals between 0.01 and 1, else three significant digits."""
-    return distance_number(value) if value == 0 or 0.01 <= abs(value) < 1 else number(value)
+    """Write a statistic of any size: three decimals between 0.01 and 10, else three significant digits."""
+    return distance_number(value) if value == 0 or 0.01 <= abs(value) < 10 else number(value)
 
 
 def p_text(p_value: float) -> str:

@@ -14,7 +14,7 @@ from galsmith.images import ImageSet
 from galsmith.measure import read_measurements
 from galsmith.provenance import Parent
 
-TRAINING_ROLE = "training"
+TRAINING_ROLE, TRAINING_SPLIT = "training images", "train"
 
 
 @dataclass(frozen=True)
@@ -198,11 +198,12 @@ def _training(parents: tuple[Parent, ...], folder: Path) -> ImageSet | None:
     """Open the store that memorization was looked for in, if the card names one that is still the same."""
     for parent in parents:
         path = find(parent.path, folder)
-        if not parent.role.startswith(TRAINING_ROLE) or path is None or not is_store(path):
+        if parent.role != TRAINING_ROLE or path is None or not is_store(path):
             continue
-        images = open_store(path)
-        if images.content_hash == parent.content_hash:
-            return images
+        whole = open_store(path)
+        for images in (whole, whole.in_split(TRAINING_SPLIT)):
+            if images.content_hash == parent.content_hash:
+                return images
     return None
 
 

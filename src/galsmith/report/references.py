@@ -44,6 +44,56 @@ CITATIONS = (
         "the Wasserstein distance of angles on their circle",
     ),
     Citation(
+        "Holm S., 1979, Scand. J. Statist. 6, 65",
+        "https://www.jstor.org/stable/4615733",
+        "p values of many tests at once",
+    ),
+    Citation(
+        "Bonneel N. et al., 2015, J. Math. Imaging Vis. 51, 22",
+        "https://doi.org/10.1007/s10851-014-0506-3",
+        "the sliced Wasserstein distance",
+    ),
+    Citation(
+        "Székely G. J., Rizzo M. L., 2013, J. Stat. Plan. Inference 143, 1249",
+        "https://doi.org/10.1016/j.jspi.2013.03.018",
+        "the energy distance",
+    ),
+    Citation(
+        "Lopez-Paz D., Oquab M., 2017, ICLR",
+        "https://arxiv.org/abs/1610.06545",
+        "classifiers as tests whether two sets differ",
+    ),
+    Citation(
+        "Heusel M. et al., 2017, NeurIPS 30",
+        "https://arxiv.org/abs/1706.08500",
+        "the Fréchet distance of features",
+    ),
+    Citation(
+        "Bińkowski M. et al., 2018, ICLR",
+        "https://arxiv.org/abs/1801.01401",
+        "the kernel distance of features",
+    ),
+    Citation(
+        "Kynkäänniemi T. et al., 2019, NeurIPS 32",
+        "https://arxiv.org/abs/1904.06991",
+        "precision and recall",
+    ),
+    Citation(
+        "Naeem M. F. et al., 2020, ICML",
+        "https://arxiv.org/abs/2002.09797",
+        "density and coverage",
+    ),
+    Citation(
+        "Alaa A. M. et al., 2022, ICML",
+        "https://arxiv.org/abs/2102.08921",
+        "authenticity of generated images",
+    ),
+    Citation(
+        "Meehan C., Chaudhuri K., Dasgupta S., 2020, AISTATS",
+        "https://arxiv.org/abs/2004.05675",
+        "the test for copies of the training set",
+    ),
+    Citation(
         "Lupton R. et al., 2004, PASP 116, 133",
         "https://doi.org/10.1086/382245",
         "color pictures with an asinh stretch",
@@ -68,6 +118,16 @@ GLOSSARY = {
     "the bootstrap, as wide as the bootstrap.",
     "excess, z": "The distance less its floor; the same in units of the floor's own spread over random splits.",
     "headline": "The mean of the group means, each group of properties counting once.",
+    "passes, borderline, fails": "A distance fails if it is more than two floors and no chance (p below 0.05 after Holm's "
+    "correction), is borderline if one of the two holds, and passes if neither does. A set passes if nothing is "
+    "measurable; it is close if something is but nothing fails, mixed if something fails, and fails if half of its "
+    "properties do or if it repeats training images.",
+    "p": "How often chance alone gives as much: the share of random rearrangements of the two sets, taken as one, that "
+    "are as far apart.",
+    "area under the curve": "How often a classifier ranks a generated galaxy above one of the reference: 0.5 is "
+    "guessing, 1 is certainty.",
+    "held-out": "Real images that nobody trained on: how near they lie to the training images is the yardstick for "
+    "copies.",
     "lost": "Galaxies on which a property could not be measured; they take no part in its distance.",
     "power mode": "One of 15 bins of spatial frequency, from mode 0 (the total) to mode 14 (the finest structure).",
     "flag": "What the measurement says of a galaxy that it could not measure well. Flagged galaxies take part as long "
@@ -75,8 +135,7 @@ GLOSSARY = {
 }
 
 LIMITS = (
-    "Distances of single properties say nothing of how properties go together: a set can match every one of them and "
-    "still be wrong.",
-    "Copies of the training set would score best of all: this page does not test for memorization.",
-    "Only what is measured is compared; a difference that no property sees stays unseen.",
+    "Only what is measured is compared; a difference that no property, no network and no pixel distance sees stays unseen.",
+    "That nothing differs is never shown: more galaxies lower the floor and show smaller differences.",
+    "Whether the set serves a purpose, such as training or calibrating a method, is for a test of that purpose to say.",
 )

@@ -15,6 +15,7 @@ from galsmith.report.checks import (
     distance_status,
     is_measurable,
     is_within,
+    n_identical,
 )
 from galsmith.report.labels import distance_number, label_of, percent, share_text
 
@@ -66,7 +67,12 @@ def verdict_of(judgment: Judgment) -> Verdict:
         return Verdict(judgment.name, NOTHING, title, (_why_nothing(comparison),), warnings, checks, 0, 0)
     n_failed = sum(distance_status(item) == FAIL for item in counted)
     outcome = _outcome(counted, checks, n_failed)
-    sentences = (_mean_sentence(comparison), _extremes(counted), *_beyond_sentences(checks))
+    sentences = (
+        _mean_sentence(comparison),
+        _extremes(counted),
+        *_beyond_sentences(checks),
+        *_identical_sentences(judgment),
+    )
     title = f"{judgment.name} {_title(outcome, counted, checks, n_failed)}"
     return Verdict(
         judgment.name, outcome, title, sentences, warnings, checks, len(counted) - n_failed, len(counted)
@@ -154,6 +160,17 @@ def _beyond_sentences(checks: tuple[Check, ...]) -> list[str]:
                 "images are."
             )
     return found
+
+
+def _identical_sentences(judgment: Judgment) -> list[str]:
+    """Say how many images are training images."""
+    counts = [(n_identical(memory), memory) for memory in judgment.memorization]
+    return [
+        f"{'At least ' if count == len(memory.pairs) else ''}{count} of its {memory.n_generated} images are identical "
+        "to a training image."
+        for count, memory in counts
+        if count
+    ]
 
 
 def _why_nothing(comparison: Comparison) -> str:
