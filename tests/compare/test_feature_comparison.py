@@ -132,6 +132,12 @@ def test_the_kernel_test_keeps_its_promise():
     assert 0.03 <= np.mean(rejected) <= 0.07
 
 
+def test_sets_without_any_spread_are_no_trouble():
+    dead = np.ones((60, 6), dtype=np.float32)
+    found = frechet_statistic(dead, dead, chance=FEW, label="FD")
+    assert (found.value, found.corrected, found.floor) == (0, 0, 0)
+
+
 def test_only_the_standard_network_may_say_fid():
     first, second = features(60, case=1), features(60, case=2)
     standard = compared(first, second, extractor_id=f"{STANDARD_ID}/magma-of-r")

@@ -73,6 +73,17 @@ def test_frechet_knows_its_invariances(n_features):
     assert frechet_distance(first, first) == pytest.approx(0, abs=1e-6 * value)
 
 
+def test_constant_and_repeated_features_do_no_harm():
+    first, second = features(200, case=1), features(150, case=2, mean=0.4)
+    widened = [
+        np.hstack([values, np.full((len(values), 2), 3.0), values[:, :2]]) for values in (first, second)
+    ]
+    # Two features that count twice are as two features stretched by the root of two.
+    stretch = np.where(np.arange(8) < 2, np.sqrt(2), 1)
+    expected = frechet_distance(first.astype(np.float64) * stretch, second.astype(np.float64) * stretch)
+    assert frechet_distance(*widened) == pytest.approx(expected, rel=1e-6)
+
+
 def test_blocks_of_rows_do_not_matter(monkeypatch):
     first, second = features(100, case=1), features(90, case=2)
     whole = frechet_distance(first, second)

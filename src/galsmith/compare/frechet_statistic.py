@@ -18,7 +18,7 @@ Features = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 # One distance of 2048 features takes seconds, so that draws are few and no test by deals is made.
-MOST_REPLICATES, MOST_SPLITS = 24, 12
+MOST_REPLICATES, MOST_SPLITS = 20, 10
 # What a few galaxies among many features show; less is noise.
 LEAST_SLOPE = 0.2
 
@@ -146,7 +146,7 @@ def _floor(pooled: _Pooled, splits: int, seed: int, label: str, progress: Progre
 
 def _slopes(by_size: Floats, octaves_above: tuple[float, float]) -> tuple[float, float]:
     """Slopes of the distance against size, continued linearly from those of parts; 1 where there are none."""
-    if len(by_size) == 1:
+    if len(by_size) == 1 or by_size.min() <= 0:
         return 1.0, 1.0
     whole, half, quarter = by_size
     slope, change = np.log2(half / whole), np.log2(half / whole) - np.log2(quarter / half)
