@@ -73,7 +73,8 @@ def test_each_artifact_names_its_parent_by_hash(folder):
     comparison = json.loads((folder / "comparison.json").read_text())
     assert page["card"]["provenance"]["parents"][0]["content_hash"] == source.content_hash
     assert table.meta["provenance"]["parents"][0]["content_hash"] == drawn.content_hash
-    assert comparison["generated"]["content_hash"] == table.meta["content_hash"]
+    judged = comparison["judgments"][0]["comparison"]["generated"]
+    assert judged["content_hash"] == table.meta["content_hash"]
 
 
 def test_the_page_is_one_file_that_asks_for_nothing(folder):

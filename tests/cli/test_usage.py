@@ -52,7 +52,8 @@ def test_each_verb_that_writes_takes_overwrite(verb):
         (["sample", "run", "-n", "4", "-o", "x", "--format", "png"], "Choose from"),
         (["train", "recipe", "more", "--data", "x", "-o", "y"], "Unused"),
         (["measure", "-o", "x"], "requires an argument"),
-        (["compare", "one", "-o", "x"], "requires an argument"),
+        (["compare", "-o", "x"], "requires an argument"),
+        (["compare", "one", "-o", "x"], "no generated set"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(words, said, capsys):
