@@ -1,6 +1,6 @@
 """Resampling galaxies, the same for all properties at once: bootstrap of a distance and its floor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +64,11 @@ def bootstrap_distances(
     ndarray [replicate, property], float64
         NaN where a draw has no measured row on one side.
     """
-    result = np.empty((replicates, len(columns)))
-    for block in _blocks(replicates):
-        counts = np.stack([drawn_counts(n_reference, n_generated, seed, replicate) for replicate in block])
-        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
-        progress(ProgressEvent("bootstrap", block.stop, replicates, "replicates"))
-    return result
+
+    def draw(replicate: int) -> Counts:
+        return drawn_counts(n_reference, n_generated, seed, replicate)
+
+    return _repeated(columns, draw, replicates, ("bootstrap", "replicates"), progress)
 
 
 def permutation_distances(
@@ -103,12 +102,11 @@ def permutation_distances(
     ndarray [permutation, property], float64
         NaN where a deal has no measured row on one side.
     """
-    result = np.empty((permutations, len(columns)))
-    for block in _blocks(permutations):
-        counts = np.stack([dealt_counts(n_reference, n_generated, seed, number) for number in block])
-        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
-        progress(ProgressEvent("permutations", block.stop, permutations, "permutations"))
-    return result
+
+    def deal(number: int) -> Counts:
+        return dealt_counts(n_reference, n_generated, seed, number)
+
+    return _repeated(columns, deal, permutations, ("permutations", "permutations"), progress)
 
 
 def floor_distances(
@@ -186,6 +184,22 @@ def split_counts(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
     counts[shuffled[:n_each]] = 1
     counts[shuffled[n_each : 2 * n_each]] = -1
     return counts
+
+
+def _repeated(
+    columns: Sequence[PooledValues],
+    draw: Callable[[int], Counts],
+    total: int,
+    told: tuple[str, str],
+    progress: ProgressCallback,
+) -> Floats:
+    """Distances [draw, property] of `total` draws, a block at a time; `told` is the stage and the unit of progress."""
+    result = np.empty((total, len(columns)))
+    for block in _blocks(total):
+        counts = np.stack([draw(number) for number in block])
+        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
+        progress(ProgressEvent(told[0], block.stop, total, told[1]))
+    return result
 
 
 def _blocks(total: int) -> Iterator[range]:
