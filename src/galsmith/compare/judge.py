@@ -16,7 +16,7 @@ from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import BeyondMarginals, ClassifierTest, FeatureComparison, Memorization
 from galsmith.compare.files import write_card
 from galsmith.compare.normalization import Normalization
-from galsmith.compare.pair import ComparedPair, compare_pair, seen_from, with_relative_paths
+from galsmith.compare.pair import ComparedPair, compare_pair, relative_provenance, with_relative_paths
 from galsmith.compare.paired import paired_differences
 from galsmith.compare.recipes import Recipe, recipe_named
 from galsmith.compare.tables import Measuring, Source, logger, read_side
@@ -279,8 +279,4 @@ def _with_relative_paths(card: ReportCard, folder: Path) -> ReportCard:
     judgments = tuple(
         replace(item, comparison=with_relative_paths(item.comparison, folder)) for item in card.judgments
     )
-    first = judgments[0].comparison.provenance
-    others = card.provenance.parents[1 + len(judgments) :]
-    parents = first.parents[:1] + tuple(item.comparison.provenance.parents[1] for item in judgments)
-    parents += tuple(replace(parent, path=seen_from(folder, parent.path)) for parent in others)
-    return replace(card, judgments=judgments, provenance=replace(card.provenance, parents=parents))
+    return replace(card, judgments=judgments, provenance=relative_provenance(card.provenance, folder))

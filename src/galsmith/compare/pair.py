@@ -140,22 +140,22 @@ def with_relative_paths(comparison: Comparison, folder: Path) -> Comparison:
         comparison,
         reference=_relative(comparison.reference, folder),
         generated=_relative(comparison.generated, folder),
-        provenance=replace(
-            comparison.provenance,
-            parents=tuple(
-                replace(parent, path=seen_from(folder, parent.path))
-                for parent in comparison.provenance.parents
-            ),
-        ),
+        provenance=relative_provenance(comparison.provenance, folder),
     )
+
+
+def relative_provenance(provenance: Provenance, folder: Path) -> Provenance:
+    """Write the paths of all parents as seen from `folder`."""
+    parents = tuple(replace(parent, path=_seen_from(folder, parent.path)) for parent in provenance.parents)
+    return replace(provenance, parents=parents)
 
 
 def _relative(side: Side, folder: Path) -> Side:
     """Write the paths of one side as seen from `folder`."""
-    return replace(side, path=seen_from(folder, side.path), images_path=seen_from(folder, side.images_path))
+    return replace(side, path=_seen_from(folder, side.path), images_path=_seen_from(folder, side.images_path))
 
 
-def seen_from(folder: Path, path: str) -> str:
+def _seen_from(folder: Path, path: str) -> str:
     """Write a path as seen from `folder`; what is not there stays as it is."""
     return os.path.relpath(path, folder) if path and Path(path).exists() else path
 
