@@ -208,7 +208,7 @@ def build_extractor(
         ) from error
     try:
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise SettingsError(f"device is {device!r}: cannot be used here ({reason}); take 'cpu'") from error
     return EXTRACTORS[name](weights, device=device, download=download)
