@@ -18,7 +18,7 @@ from galsmith.compare.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.errors import InputError
-from galsmith.measure.properties import PROPERTIES, property_of_column
+from galsmith.measure.properties import DECLARED, PROPERTIES, property_of_column
 from galsmith.measure.property import Property
 
 MINIMUM_MEASURED = 10
@@ -226,9 +226,12 @@ def summary_of(values: Floats) -> Summary:
 
 
 def _declared_place(column: str) -> int:
-    """Place of a column's property among the declared ones."""
+    """Place of a column's property among the declared ones; those of bands follow, by group."""
     declared = property_of_column(column)
-    return len(PROPERTIES) if declared is None else PROPERTIES.index(declared)
+    if declared in PROPERTIES:
+        return PROPERTIES.index(declared)
+    groups = [entry.group for entry in DECLARED[len(PROPERTIES) :]]
+    return len(PROPERTIES) + (len(groups) if declared is None else groups.index(declared.group))
 
 
 def _pair(

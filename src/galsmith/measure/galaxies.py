@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure import compiled_engine, statmorph_engine
+from galsmith.measure.colors import add_fluxes
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.measured import Measured, columns_of_rows
@@ -67,7 +68,9 @@ def _measured(
     """Measure the morphology of one band and the power of all; columns name a band where there are several."""
     result = Measured()
     if "morphology" in settings.quantities:
-        result = MORPHOLOGY_ENGINES[engine](GalaxyInput(image[place]), settings)
+        galaxies = [GalaxyInput(stamp) for stamp in image]
+        result = MORPHOLOGY_ENGINES[engine](galaxies[place], settings)
+        add_fluxes(result, galaxies, settings, bands, measure=MORPHOLOGY_ENGINES[engine])
     if "power" in settings.quantities:
         for band, stamp in zip(bands, image, strict=True):
             _add_power(result, stamp, suffix=f"_{band}" if len(bands) > 1 else "")

@@ -10,6 +10,7 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.images import ImageSet
 from galsmith.measure.chunks import PartialTable, chunk_size_for, chunk_tasks, measure_chunk
+from galsmith.measure.colors import settings_of_colors
 from galsmith.measure.compiled_engine import engine_versions
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES
 from galsmith.measure.measure_settings import MeasureSettings, chosen_sky, resolved_settings
@@ -59,9 +60,9 @@ def measure(
     -------
     QTable
         One row an image, or one an image and ``band`` where the setting `band` is ``"all"``: ``object_id``,
-        ``split``, ``native_size_pix``, one column a property, ``flag`` (0 good, 1 suspect, 2 bad, 4 not measured),
-        ``flag_sersic``, ``flags`` (their names) and ``message``. What could not be measured is NaN. Its ``meta``
-        says what the columns mean and what made them.
+        ``split``, ``native_size_pix``, one column a property, the fluxes and colors of several bands, ``flag``
+        (0 good, 1 suspect, 2 bad, 4 not measured), ``flag_sersic``, ``flags`` (their names) and ``message``.
+        What could not be measured is NaN. Its ``meta`` says what the columns mean and what made them.
 
     Raises
     ------
@@ -87,6 +88,7 @@ def measure(
             "engine": engine,
             "engine_versions": versions,
             "limit": limit,
+            **settings_of_colors(chosen, image_set),
         },
         parents=(image_set.as_parent("measured images"),),
     )

@@ -1,11 +1,13 @@
 """Settings of a measurement, recorded with every table."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from galsmith.errors import SettingsError
+from galsmith.measure.color_properties import bands_of_pairs, default_pairs, flux_column, parse_pair
+from galsmith.measure.properties import PROPERTY_BY_NAME
 from galsmith.settings import Settings, near_miss
 
 ALL_BANDS = "all"
@@ -14,6 +16,7 @@ Quantities = Literal["morphology", "power"]
 Segmentation = Literal["paper", "survey"]
 Sky = Literal["box", "annulus"]
 SersicFitting = Literal["optimum", "parity", "none"]
+ColorApertures = Literal["shared", "each"]
 
 
 class MeasureSettings(Settings):
@@ -38,6 +41,13 @@ class MeasureSettings(Settings):
         ``"none"`` leaves it out.
     double_sersic : bool
         Whether two Sérsic laws of one center are fitted too, which begins where one law ends.
+    colors : tuple of str or None
+        Pairs of bands, such as ``"g-i"``; needs morphology and one row a galaxy. None takes g - i where both
+        are there, else the first less the last band, and all neighbors; nothing where there is one band.
+    color_apertures : {"shared", "each"}
+        Where fluxes of colors are summed: ``"shared"`` within 2 Petrosian radii of the measured band about its
+        center, the same pixels in all bands; ``"each"`` within those of each band, as Holzschuh et al. (2022)
+        did, which measures every band.
     gain : float
         Electrons per flux unit; weighs the Sérsic fits and the signal to noise.
     psf_fwhm_pix : float or None
@@ -60,6 +70,8 @@ class MeasureSettings(Settings):
     sky: Sky | None = None
     sersic: SersicFitting = "optimum"
     double_sersic: bool = False
+    colors: tuple[str, ...] | None = None
+    color_apertures: ColorApertures = "shared"
     gain: float = Field(default=1.0, gt=0)
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     subtract_background: bool | None = None
@@ -85,12 +97,12 @@ def chosen_sky(settings: MeasureSettings) -> Sky:
 
 
 def resolved_settings(settings: MeasureSettings, *, bands: Sequence[str], flux_unit: str) -> MeasureSettings:
-    """Fill in what was left open: the band, the sky, and whether the background is subtracted.
+    """Fill in what was left open: the band, the sky, the colors, and whether the background is subtracted.
 
     Raises
     ------
     SettingsError
-        If the set lacks the band that was asked for.
+        If the set lacks a band that was asked for, or colors are wanted where there can be none.
     """
     band = bands[len(bands) // 2] if settings.band is None else settings.band
     if band not in (*bands, ALL_BANDS):
@@ -98,7 +110,36 @@ def resolved_settings(settings: MeasureSettings, *, bands: Sequence[str], flux_u
             f"band {band!r}: the images have no such band{near_miss(band, list(bands))}; they have "
             f"{', '.join(bands)}; 'all' measures every band"
         )
-    chosen = {"band": band, "sky": chosen_sky(settings), "subtract_background": settings.subtract_background}
+    chosen: dict[str, Any] = {
+        "band": band,
+        "sky": chosen_sky(settings),
+        "subtract_background": settings.subtract_background,
+    }
     if settings.subtract_background is None:
         chosen["subtract_background"] = flux_unit == "display"
+    chosen["colors"] = _chosen_colors(settings, band, bands)
     return settings.model_copy(update=chosen)
+
+
+def _chosen_colors(settings: MeasureSettings, band: str, bands: Sequence[str]) -> tuple[str, ...]:
+    """Name the colors that are measured, in the form of ``g-i``, each once."""
+    obstacle = ""
+    if "morphology" not in settings.quantities:
+        obstacle = "their apertures come from the quantity 'morphology'; add it to quantities"
+    elif band == ALL_BANDS and len(bands) > 1:
+        obstacle = (
+            "band 'all' gives a row a band, and a color has two; choose the band whose aperture is taken"
+        )
+    if settings.colors is None:
+        pairs = () if obstacle else default_pairs(bands)
+    else:
+        pairs = tuple(dict.fromkeys(parse_pair(text, bands) for text in settings.colors))
+        if pairs and obstacle:
+            raise SettingsError(f"colors {', '.join(map(str, pairs))}: {obstacle}")
+    for name in bands_of_pairs(pairs):
+        if flux_column(name) in PROPERTY_BY_NAME:
+            raise SettingsError(
+                f"colors: the column {flux_column(name)} of band {name} is another quantity's; rename the band, or "
+                "measure no colors: an empty list"
+            )
+    return tuple(map(str, pairs))

@@ -105,6 +105,7 @@ def morphology(
             "sersic": sersic,
             "double_sersic": double_sersic,
             "gain": gain,
+            "colors": (),  # a row has one band
         },
         source="morphology",
     )
@@ -163,7 +164,9 @@ def _table(rows: list[Measured], given: GivenImages, settings: MeasureSettings, 
     table.meta = {
         "engine": engine_versions(),
         "segmentation": GIVEN_MAPS if has_maps else recipe_text(settings),
-        "settings": settings.model_dump(mode="json", exclude={"band", "quantities", "psf_fwhm_pix"}),
+        "settings": settings.model_dump(
+            mode="json", exclude={"band", "quantities", "psf_fwhm_pix", "colors", "color_apertures"}
+        ),
         "bands": [band for band in given.bands if band],
         "n_flagged": counted_flags(table),
         "properties": described_columns(columns, flux_unit=given.flux_unit),

@@ -2,6 +2,7 @@
 
 import math
 
+from galsmith.measure.color_properties import BAND_PROPERTIES, band_property
 from galsmith.measure.property import Property
 from galsmith.measure.sersic_properties import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
 
@@ -369,6 +370,9 @@ PROPERTIES: tuple[Property, ...] = (
     ),
 )
 
+# With the quantities of which every band, or pair of bands, has a column of its own.
+DECLARED = (*PROPERTIES, *BAND_PROPERTIES)
+
 PROPERTY_BY_NAME: dict[str, Property] = {entry.name: entry for entry in PROPERTIES}
 
 
@@ -378,7 +382,8 @@ def property_of_column(column: str) -> Property | None:
     Parameters
     ----------
     column : str
-        A property's name, or that of a power mode with its band, such as ``"power_wavelength_03_g"``.
+        A property's name, that of a power mode with its band, such as ``"power_wavelength_03_g"``, the flux of
+        a band, ``"flux_g"``, or a color, ``"color_gi_mag"``.
 
     Returns
     -------
@@ -388,6 +393,6 @@ def property_of_column(column: str) -> Property | None:
     if column in PROPERTY_BY_NAME:
         return PROPERTY_BY_NAME[column]
     if not column.startswith("power_"):
-        return None
+        return band_property(column)
     stem = "_".join(column.split("_")[:3])
     return PROPERTY_BY_NAME.get(stem)

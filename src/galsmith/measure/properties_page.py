@@ -1,20 +1,20 @@
 """The page of all measured quantities, rendered from their declarations."""
 
-from galsmith.measure.properties import PROPERTIES
+from galsmith.measure.properties import DECLARED
 from galsmith.measure.property import Property
 
 
 def properties_markdown() -> str:
     """Render all properties as the Markdown tables of ``docs/properties.md``."""
     lines: list[str] = []
-    for group in dict.fromkeys(entry.group for entry in PROPERTIES):
+    for group in dict.fromkeys(entry.group for entry in DECLARED):
         lines += [
             f"## {group}",
             "",
             "| column | symbol | unit | headline | definition |",
             "|---|---|---|---|---|",
         ]
-        lines += [_markdown_row(entry) for entry in PROPERTIES if entry.group == group]
+        lines += [_markdown_row(entry) for entry in DECLARED if entry.group == group]
         lines.append("")
     return "\n".join(lines)
 

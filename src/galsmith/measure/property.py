@@ -17,7 +17,7 @@ class Property:
         An astropy unit, ``"dex"``, ``"flux"`` for the flux unit of the image set, or nothing.
     group : str
         ``morphology``, ``size``, ``position``, ``photometry``, ``sersic``, ``double_sersic``, ``sky``,
-        ``power_wavelength`` or ``power_rings``.
+        ``color``, ``power_wavelength`` or ``power_rings``.
     definition : str
         One sentence with its source.
     is_circular : bool

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import is_store
 from galsmith.data.store.catalogs import hash_of_catalog
 from galsmith.errors import InputError
+from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.properties import property_of_column
 from galsmith.measure.property import Property
@@ -35,6 +36,10 @@ class MeasuredImages(Protocol):
     @property
     def flux_unit(self) -> str:
         """Unit of a pixel's value."""
+
+    @property
+    def zero_points_mag(self) -> Mapping[str, float]:
+        """AB magnitude of one flux unit by band, where known."""
 
     @property
     def pixel_scale_arcsec(self) -> float | None:
@@ -82,6 +87,8 @@ def measurement_table(
     segmentation : str, optional
         How galaxies were found, in words; the recipe of `settings` when left out.
     """
+    pairs = color_pairs(settings, images.bands)
+    columns = with_colors(columns, pairs, images.zero_points_mag)
     rows_per_image = len(images.bands) if settings.band == ALL_BANDS else 1
     n_measured = len(columns["flag"]) // rows_per_image
     table = QTable()
@@ -103,6 +110,7 @@ def measurement_table(
         "pixel_scale_arcsec": images.pixel_scale_arcsec,
         "segmentation": recipe_text(settings) if segmentation is None else segmentation,
         "source": {"path": images.path, "content_hash": images.content_hash},
+        "colors": described_colors(settings, images),
         "properties": described_columns(columns, flux_unit=images.flux_unit),
         "provenance": provenance.to_dict(),
     }
@@ -175,7 +183,7 @@ def _column_unit(entry: Property, flux_unit: str) -> u.UnitBase | None:
     if entry.unit == "flux":
         unit = u.Unit(flux_unit, parse_strict="silent")
         return None if isinstance(unit, u.UnrecognizedUnit) or unit == u.dimensionless_unscaled else unit
-    return u.Unit(entry.unit) if entry.unit in ("pix", "rad") else None
+    return u.Unit(entry.unit) if entry.unit in ("pix", "rad", "mag") else None
 
 
 def _described(column: str, flux_unit: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Measuring galaxies that lie in files: chunk by chunk into a table; a killed run goes on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from astropy.table import QTable
@@ -45,6 +46,7 @@ class MeasuredFiles:
     catalog: QTable
     path: str
     content_hash: str
+    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
