@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.compare.galaxy_types import BULGE, TYPES, of_type, type_of_distance
 from galsmith.compare.normalization import scale_of
 from galsmith.compare.records import Losses, Summary
 from galsmith.compare.wasserstein import (
@@ -18,6 +19,7 @@ from galsmith.compare.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.errors import InputError
+from galsmith.measure.color_properties import pair_of_column
 from galsmith.measure.properties import DECLARED, PROPERTIES, property_of_column
 from galsmith.measure.property import Property
 
@@ -47,6 +49,9 @@ class ColumnPair:
         Why it cannot be compared; empty where it can.
     is_headline : bool
         Whether the property counts in the headline distance under the chosen binning of power.
+    lost : tuple of ndarray [row], bool, or None
+        Rows of the reference and the generated set that should have a value and have none; None for all that
+        are NaN. Galaxies of another type are not lost.
     """
 
     name: str
@@ -59,11 +64,19 @@ class ColumnPair:
     scale: float
     reason: str
     is_headline: bool
+    lost: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
 
     @property
     def in_means(self) -> bool:
         """Whether it enters the means: the paper's properties, orientation on the line as in the paper."""
         return self.is_headline and self.period is None
+
+    @property
+    def lost_rows(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Rows of the reference and the generated set that lack a value."""
+        return (
+            (~np.isfinite(self.reference), ~np.isfinite(self.generated)) if self.lost is None else self.lost
+        )
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -135,14 +148,17 @@ def pair_columns(
     normalization: Mapping[str, str],
     *,
     binning: str = "wavelength",
+    groups: Mapping[str, str] | None = None,
 ) -> list[ColumnPair]:
-    """Make the pairs of all columns; an angle makes two, on the line and on its circle.
+    """Make the pairs of all columns.
 
-    Of the two binnings of power only `binning` counts in the headline distance.
+    An angle makes two, on the line and on its circle. A color makes three where both tables have the bulge
+    statistic: all galaxies, early and late types. Of the two binnings of power only `binning` counts in the
+    headline distance. `groups` moves properties to other groups, as `declared_as` does.
     """
     pairs: list[ColumnPair] = []
     for column in columns:
-        declared = property_of_column(column)
+        declared = declared_as(column, columns, groups)
         if declared is None:
             continue
         values = values_of(reference, column), values_of(generated, column)
@@ -153,10 +169,60 @@ def pair_columns(
             normalization[declared.group],
             is_headline=_is_headline(declared, binning),
         )
-        pairs.append(line)
+        pairs += _by_type(line, (reference, generated)) if pair_of_column(column) else [line]
         if declared.period is not None:
             pairs.append(replace(line, name=f"{column}_circular", period=declared.period))
     return pairs
+
+
+def declared_as(column: str, columns: list[str], groups: Mapping[str, str] | None) -> Property | None:
+    """Find what a column holds, in the group that a recipe counts it in.
+
+    A property that is moved to a group without another column stays where it is declared, outside of the means:
+    the paper counts the bulge statistic among the colors, and only where there are colors.
+    """
+    declared = property_of_column(column)
+    if declared is None or column not in (groups or {}):
+        return declared
+    group = (groups or {})[column]
+    others = [property_of_column(name) for name in columns if name != column]
+    if not any(other is not None and other.group == group for other in others):
+        return replace(declared, headline=False)
+    return replace(declared, group=group)
+
+
+def values_of_distance(table: QTable, name: str, column: str) -> Floats:
+    """Values that a distance was found from, [row] float64; NaN for galaxies of another type than it is of."""
+    values = values_of(table, column)
+    type_name = type_of_distance(name, column)
+    return np.where(of_type(values_of(table, BULGE), type_name), values, np.nan) if type_name else values
+
+
+def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair]:
+    """Split a color by type; the types enter the means, or all galaxies where one type cannot be compared."""
+    if any(BULGE not in table.colnames for table in tables):
+        return [pair]
+    bulge = [values_of(table, BULGE) for table in tables]
+    sides = pair.reference, pair.generated
+    parts = []
+    for type_name in TYPES:
+        members = [of_type(side, type_name) for side in bulge]
+        values = tuple(np.where(inside, side, np.nan) for inside, side in zip(members, sides, strict=True))
+        part = _pair(
+            pair.column,
+            pair.declared,
+            (values[0], values[1]),
+            pair.normalization,
+            is_headline=pair.is_headline,
+        )
+        lost = [
+            np.isnan(side) & (inside | np.isnan(kind))
+            for side, inside, kind in zip(values, members, bulge, strict=True)
+        ]
+        parts.append(replace(part, name=f"{pair.column}_{type_name}", lost=(lost[0], lost[1])))
+    if any(part.reason for part in parts):
+        return [pair, *(replace(part, is_headline=False) for part in parts)]
+    return [replace(pair, is_headline=False), *parts]
 
 
 def _is_headline(declared: Property, binning: str) -> bool:
@@ -197,9 +263,9 @@ def core_range(*sides: Floats) -> tuple[float, float]:
     return min(end[0] for end in ends), max(end[1] for end in ends)
 
 
-def losses_of(table: QTable, values: Floats) -> Losses:
+def losses_of(table: QTable, is_lost: NDArray[np.bool_]) -> Losses:
     """Count the rows without a value, by the names of their flags."""
-    lost = np.flatnonzero(~np.isfinite(values))
+    lost = np.flatnonzero(is_lost)
     if FLAG_NAMES_COLUMN not in table.colnames:
         return Losses(len(lost), {"unflagged": len(lost)} if len(lost) else {})
     return Losses(len(lost), count_flags(table[lost], name_the_rest=True))

@@ -128,6 +128,7 @@ def judge(
             cuts=chosen_cuts,
             chance=chance,
             binning=followed.binning,
+            groups=followed.groups,
             progress=progress,
         )
         for name, source in sources.items()

@@ -1,13 +1,20 @@
 """One generated set beside the reference: cuts, distances, and the record of where all came from."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare.columns import MINIMUM_MEASURED, count_flags, pair_columns, shared_properties
+from galsmith.compare.columns import (
+    MINIMUM_MEASURED,
+    count_flags,
+    declared_as,
+    pair_columns,
+    shared_properties,
+)
 from galsmith.compare.cuts import Cut
 from galsmith.compare.distances import Chance, joint_distances
 from galsmith.compare.normalization import Normalization, resolve_normalization
@@ -16,7 +23,6 @@ from galsmith.compare.records import Comparison, CutCount, Side
 from galsmith.compare.tables import MeasuredSet, logger, refuse_unlike, without_outliers
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback
-from galsmith.measure.properties import property_of_column
 from galsmith.provenance import Provenance
 
 FEW_GALAXIES = 50
@@ -49,9 +55,12 @@ def compare_pair(
     cuts: tuple[Cut, ...],
     chance: Chance,
     binning: str = "wavelength",
+    groups: Mapping[str, str] | None = None,
     progress: ProgressCallback,
 ) -> ComparedPair:
     """Compare a reference and a generated set, property by property.
+
+    `groups` moves properties to other groups than they are declared in, as a recipe has it.
 
     Raises
     ------
@@ -62,18 +71,22 @@ def compare_pair(
     """
     refuse_unlike(*sides)
     columns, left_out = shared_properties(sides[0].table, sides[1].table)
-    groups = list(dict.fromkeys(declared.group for name in columns if (declared := property_of_column(name))))
-    by_group = resolve_normalization(normalization, groups)
+    declared = [entry for name in columns if (entry := declared_as(name, columns, groups))]
+    by_group = resolve_normalization(normalization, list(dict.fromkeys(entry.group for entry in declared)))
     kept = [without_outliers(side, cuts) for side in sides]
     tables = kept[0][0], kept[1][0]
     for side, table in zip(sides, tables, strict=True):
         _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
     joint = joint_distances(
-        pair_columns(*tables, columns, by_group, binning=binning), tables, chance=chance, progress=progress
+        pair_columns(*tables, columns, by_group, binning=binning, groups=groups),
+        tables,
+        chance=chance,
+        progress=progress,
     )
     settings = {
         "normalization": by_group,
         "binning": binning,
+        "groups": dict(groups or {}),
         "replicates": chance.replicates,
         "splits": chance.splits,
         "permutations": chance.permutations,

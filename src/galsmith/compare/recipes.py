@@ -32,6 +32,8 @@ class Recipe:
         As `galsmith.compare.compare` takes it.
     binning : {"wavelength", "rings"}
         Which power modes enter the means.
+    groups : mapping of property to group
+        Which properties are counted in another group than they are declared in.
     data : str
         The paper's data set whose numbers stand beside; empty for none.
     """
@@ -42,6 +44,7 @@ class Recipe:
     cuts: Cuts | str | None = None
     normalization: Normalization = "reference-zscore"
     binning: str = "wavelength"
+    groups: Mapping[str, str] = field(default_factory=dict)
     data: str = ""
 
     @property
@@ -53,9 +56,12 @@ class Recipe:
 # The rows of Table 2 are z-scores of the reference for morphology, raw dex for power and raw magnitudes for colors.
 _HOLZSCHUH2022_NORMALIZATION = {
     "morphology": "reference-zscore",
+    "color": "none",
     "power_rings": "none",
     "power_wavelength": "none",
 }
+# Table 2 counts the bulge statistic among the colors; sets of one band have no such rows, and no mean of them.
+_HOLZSCHUH2022_GROUPS = {"bulge_statistic": "color"}
 _HOLZSCHUH2022 = "Holzschuh et al. (2022), sections 4.1 to 4.3, as their published evaluation code has it"
 
 
@@ -68,6 +74,7 @@ def _holzschuh2022_recipe(data: str, **measure: Any) -> Recipe:
         measure={"segmentation": "paper", **measure},
         normalization=_HOLZSCHUH2022_NORMALIZATION,
         binning="rings",
+        groups=_HOLZSCHUH2022_GROUPS,
         data=data,
     )
 
@@ -79,7 +86,9 @@ RECIPES: dict[str, Recipe] = {
         _holzschuh2022_recipe("Sérsic", gain=1.0),
         _holzschuh2022_recipe("COSMOS", gain=1.0),
         # The text's gain; the authors' code has 750. The kernel of FWHM 3 px goes into the Sérsic fit as well.
-        _holzschuh2022_recipe("SKIRT", gain=1200.0, psf_fwhm_pix=3.0),
+        _holzschuh2022_recipe(
+            "SKIRT", gain=1200.0, psf_fwhm_pix=3.0, colors=("g-i",), color_apertures="each"
+        ),
     )
 }
 

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from galsmith.errors import SettingsError
@@ -156,6 +156,11 @@ def pair_of_column(column: str) -> BandPair | None:
         if between and first and second:
             return BandPair(first, second)
     return BandPair(stem[0], stem[1]) if len(stem) == 2 else None
+
+
+def color_columns(columns: Iterable[str]) -> dict[str, BandPair]:
+    """Find all columns of colors, in their order, with the bands of each."""
+    return {name: pair for name in columns if (pair := pair_of_column(name)) is not None}
 
 
 def band_property(column: str) -> Property | None:

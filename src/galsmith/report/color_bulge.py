@@ -1,6 +1,5 @@
 """The bulge statistic against a color, early and late types apart (Holzschuh et al. 2022, Fig. 7)."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +7,12 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.columns import core_range, measured, values_of
+from galsmith.compare.galaxy_types import BULGE, of_type
+from galsmith.measure.color_properties import PAPER_PAIR, BandPair, color_columns, flux_column
 from galsmith.report.axes import Axis, Tick, step_path
 from galsmith.report.corner import contour_path, plane_of
 from galsmith.report.material import Material
 
-BULGE = "bulge_statistic"
-COLOR = re.compile(r"color_(.+)_mag$")
-PREFERRED = "gi"
-BANDS = ("g", "i")
 AT_MOST, BINS = 300, 24
 WIDTH, HEIGHT = 460, 470
 LEFT, RIGHT, SIDE = 58, 350, 448
@@ -32,6 +29,8 @@ class ColorBulge:
     ----------
     color_name : str
         Such as ``"g − i"``.
+    unit : str
+        ``"mag"``, or ``"mag, instrumental"`` where colors have no zero points.
     reference, generated : ndarray [2, row], float64
         Color in magnitudes, and bulge statistic; both are there.
     color_range, bulge_range : tuple of float
@@ -39,6 +38,7 @@ class ColorBulge:
     """
 
     color_name: str
+    unit: str
     reference: Floats
     generated: Floats
     color_range: tuple[float, float]
@@ -50,7 +50,7 @@ class ColorBulge:
 
     def colors(self, side: Floats, *, is_early: bool) -> Floats:
         """Colors of one type."""
-        return side[0, (side[1] >= 0) == is_early]
+        return side[0, of_type(side[1], "early_type" if is_early else "late_type")]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,15 @@ def color_bulge_of(material: Material) -> ColorBulge | None:
     if min(side.shape[1] for side in sides) < 2:
         return None
     ranges = [_widened(core_range(*(measured(side[place]) for side in sides))) for place in (0, 1)]
-    return ColorBulge(colors[0][0], sides[0], sides[1], ranges[0], ranges[1])
+    is_instrumental = any(_is_instrumental(table) for table in tables)
+    return ColorBulge(
+        colors[0][0],
+        "mag, instrumental" if is_instrumental else "mag",
+        sides[0],
+        sides[1],
+        ranges[0],
+        ranges[1],
+    )
 
 
 def color_bulge_panel(data: ColorBulge) -> ColorBulgePanel:
@@ -123,18 +131,27 @@ def shares_of(values: Floats, edges: Floats) -> Floats:
 
 def _color(table: QTable) -> tuple[str, Floats] | None:
     """Find a color: g - i before others, or from fluxes of the bands g and i."""
-    found = {match.group(1): name for name in table.colnames if (match := COLOR.match(name))}
+    found = color_columns(table.colnames)
     if found:
-        pair = PREFERRED if PREFERRED in found else next(iter(found))
-        name = f"{pair[0]} − {pair[1]}" if len(pair) == 2 else pair.replace("_", " − ")
-        return name, values_of(table, found[pair])
-    fluxes = [f"flux_{band}" for band in BANDS]
+        column = next((name for name, pair in found.items() if pair == PAPER_PAIR), next(iter(found)))
+        return _name_of(found[column]), values_of(table, column)
+    fluxes = [flux_column(band) for band in PAPER_PAIR]
     if not set(fluxes) <= set(table.colnames):
         return None
     one, other = (values_of(table, name) for name in fluxes)
     with np.errstate(divide="ignore", invalid="ignore"):
         color = -2.5 * np.log10(one / other)
-    return f"{BANDS[0]} − {BANDS[1]}", np.where(np.isfinite(color), color, np.nan)
+    return _name_of(BandPair(*PAPER_PAIR)), np.where(np.isfinite(color), color, np.nan)
+
+
+def _name_of(pair: BandPair) -> str:
+    """Write a color for readers."""
+    return f"{pair.first} − {pair.second}"
+
+
+def _is_instrumental(table: QTable) -> bool:
+    """Whether a table says that its colors have no zero points."""
+    return dict(table.meta.get("colors") or {}).get("magnitudes") == "instrumental"
 
 
 def _widened(ends: tuple[float, float]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from galsmith.compare import Comparison, Distance
 from galsmith.compare.columns import values_of
+from galsmith.compare.galaxy_types import type_of_distance
 from galsmith.report.axes import Axis, Tick, line_path, step_path
 from galsmith.report.labels import band_of, label_of, mode_of
 from galsmith.report.material import Material
@@ -194,7 +195,8 @@ def corner_drawing(data: CornerData) -> Corner:
 
 def main_members(counted: tuple[Distance, ...]) -> tuple[Distance, ...]:
     """Choose the main properties, or the first ones where few of those were measured."""
-    plain = [item for item in counted if mode_of(item.column) is None and item.metric == "linear"]
+    whole = [item for item in counted if not type_of_distance(item.name, item.column)]
+    plain = [item for item in whole if mode_of(item.column) is None and item.metric == "linear"]
     chosen = [item for name in MAIN for item in plain if item.column == name]
     rest = [item for item in plain if item not in chosen]
     return tuple((chosen if len(chosen) > 3 else chosen + rest)[:MOST_COLUMNS])

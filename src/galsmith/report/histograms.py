@@ -8,7 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from galsmith.compare import Distance
-from galsmith.compare.columns import measured, values_of
+from galsmith.compare.columns import measured, values_of_distance
 from galsmith.report.axes import Axis, Tick, step_path
 from galsmith.report.labels import label_of, symbol_html, unit_text
 
@@ -75,7 +75,10 @@ class HistogramPanel:
 
 def bins_of(distance: Distance, reference: QTable, generated: QTable) -> Bins:
     """Sort both sides into common bins over the range where their bulk lies."""
-    one, other = (measured(values_of(table, distance.column)) for table in (reference, generated))
+    one, other = (
+        measured(values_of_distance(table, distance.name, distance.column))
+        for table in (reference, generated)
+    )
     low, high = distance.core
     if not high > low:
         middle = low if np.isfinite(low) else 0.0

@@ -6,6 +6,8 @@ import re
 from markupsafe import Markup, escape
 
 from galsmith.compare import Distance
+from galsmith.compare.galaxy_types import type_of_distance
+from galsmith.measure.color_properties import pair_of_column
 
 GROUP_TITLES = {
     "morphology": "Morphology",
@@ -61,6 +63,9 @@ def label_of(distance: Distance, *, with_band: bool = True) -> str:
     """Words for a property, with the band of a power mode and the circle of an angle."""
     band = band_of(distance.column)
     label = words_of(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
+    type_name = type_of_distance(distance.name, distance.column)
+    if type_name:
+        return f"{label}, {type_name.replace('_', ' ')}s"
     return f"{label}, on the circle" if distance.metric == "circular" else label
 
 
@@ -146,6 +151,9 @@ def words_of(column: str) -> str:
         kind = "power mode" if match.group(1) == "wavelength" else "power ring"
         band = f" ({match.group(3)})" if match.group(3) else ""
         return f"{kind} {int(match.group(2))}{band}"
+    colors = pair_of_column(column)
+    if colors is not None:
+        return f"{colors.first} − {colors.second}"
     if column in WORDS:
         return WORDS[column]
     for suffix in UNIT_SUFFIXES:

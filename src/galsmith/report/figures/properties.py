@@ -197,7 +197,7 @@ def color_bulge_figure(data: ColorBulge) -> Figure:
     axes["plane"].set(
         xlim=data.color_range,
         ylim=data.bulge_range,
-        xlabel=f"{data.color_name} [mag]",
+        xlabel=f"{data.color_name} [{data.unit}]",
         ylabel="bulge statistic $F(G, M_{20})$",
     )
     return figure
