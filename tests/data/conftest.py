@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import astropy.units as u
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -60,6 +61,26 @@ def write_cutout(tmp_path: Path) -> Callable[..., Path]:
             header[key] = value
         fits.PrimaryHDU(values, header).writeto(folder / name)
         return folder
+
+    return write
+
+
+@pytest.fixture
+def write_array(tmp_path: Path) -> Callable[..., Path]:
+    """Write images, and other arrays by name beside them, into an HDF5, NPZ or NPY file."""
+
+    def write(name: str, images: np.ndarray, **others: np.ndarray) -> Path:
+        path = tmp_path / name
+        if name.endswith(".npy"):
+            np.save(path, images)
+        elif name.endswith(".npz"):
+            np.savez_compressed(path, images=images, **others)
+        else:
+            with h5py.File(path, "w") as file:
+                file.create_dataset("images", data=images, chunks=(2, *images.shape[1:]), compression="gzip")
+                for key, values in others.items():
+                    file[key] = values
+        return path
 
     return write
 

@@ -5,12 +5,12 @@ import pytest
 
 from galsmith.data.options import SetOptions
 from galsmith.data.sersic import SersicSource
-from galsmith.data.sources import FitsSource, PictureSource, UnusableImage, write_source
+from galsmith.data.sources import ArraySource, FitsSource, PictureSource, UnusableImage, write_source
 from galsmith.data.sources.plan import plan_store
 from galsmith.errors import SettingsError
 from galsmith.provenance import hash_json
 
-KINDS = ("sersic", "pictures", "fits")
+KINDS = ("sersic", "pictures", "fits", "hdf5", "npy", "npz")
 
 
 @pytest.fixture(params=KINDS)
@@ -22,6 +22,10 @@ def make_source(request, write_picture, write_cutout, random_stamp, sersic_setti
         for name in "abcde":
             folder = write_picture(f"{name}.png", rng.integers(0, 255, (32, 32, 3), dtype=np.uint8))
         return lambda: PictureSource(folder)
+    if request.param in ("hdf5", "npy", "npz"):
+        write_array = request.getfixturevalue("write_array")
+        path = write_array(f"set.{request.param}", random_stamp(5, 32, 32, 2))
+        return lambda: ArraySource(path, flux_unit="nJy")
     for seed, name in enumerate("abcde"):
         folder = write_cutout(f"{name}.fits", random_stamp(32, 32, seed=seed), MAG=20.0 + seed)
     return lambda: FitsSource(folder, pixel_scale_arcsec=0.1, flux_unit="nJy")

@@ -45,6 +45,7 @@ VERBS = (
     Verb("demo", demo.demo, demo.EXAMPLE, resumes=True),
     Verb("ingest folder", ingest.ingest_folder, ingest.FOLDER_EXAMPLE, resumes=True),
     Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
+    Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

@@ -1,15 +1,16 @@
 """``galsmith ingest KIND SRC``: make a store of galaxy images that lie in files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
+from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown, band_names
 from galsmith.cli.outcome import Outcome
 
 FOLDER_EXAMPLE = "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64"
 FITS_EXAMPLE = "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128"
+ARRAYS_EXAMPLE = "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i"
 
 
 def ingest_folder(
@@ -67,7 +68,7 @@ def ingest_fits(
             source,
             output,
             hdu=int(hdu) if hdu.isdecimal() else hdu,
-            bands=None if bands is None else tuple(name.strip() for name in bands.split(",")),
+            bands=band_names(bands),
             pixel_scale_arcsec=pixel_scale,
             flux_unit=flux_unit,
             options=flags.to_options(),
@@ -76,3 +77,42 @@ def ingest_fits(
             progress=progress,
         )
     return outcome_of_store("ingest fits", images, output)
+
+
+def ingest_arrays(
+    source: Annotated[str, Parameter(help="HDF5, NPY or NPZ file; one of its arrays as set.h5:/images.")],
+    /,
+    *,
+    output: Output,
+    bands: Annotated[str | None, Parameter(help="Names of the bands, such as g,r,i.")] = None,
+    band_axis: Annotated[
+        Literal["first", "last"] | None,
+        Parameter(help="Where an image's band axis is; the shorter one when left out."),
+    ] = None,
+    pixel_scale: Annotated[float | None, Parameter(help="Arcsec per pixel.")] = None,
+    flux_unit: Annotated[
+        str | None, Parameter(help="Unit of a pixel's value, such as nJy; display for pictures.")
+    ] = None,
+    flags: SetFlags = KEEP_ALL,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Read an array of images, [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band], into a store."""
+    from galsmith.cli.stores import outcome_of_store
+    from galsmith.data.ingest import arrays
+
+    with shown.progress() as progress:
+        images = arrays(
+            source,
+            output,
+            bands=band_names(bands),
+            band_axis=band_axis,
+            pixel_scale_arcsec=pixel_scale,
+            flux_unit=flux_unit,
+            options=flags.to_options(),
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("ingest arrays", images, output)

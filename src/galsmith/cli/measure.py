@@ -26,7 +26,9 @@ NO_FILES, METHOD_OF_SETTINGS, NO_FIGURE = FileFlags(), MethodFlags(), FigureFlag
 def measure(
     images: Annotated[
         list[str],
-        Parameter(help="A store; or FITS, PNG or JPEG files, a folder of them, a glob in quotes, FILE[HDU]."),
+        Parameter(
+            help="A store; FITS, PNG or JPEG files, a folder, a glob in quotes, FILE[HDU]; set.h5:/images."
+        ),
     ],
     /,
     *,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from galsmith.cli.options import band_names
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ FILES = Group(
         "Example: galsmith measure 'g/*_sci.fits' --segmap 'g/*_seg.fits' --psf psf.fits -o table.fits"
     ),
     sort_key=20,
+)
+ARRAYS = Group(
+    "Images in one array: HDF5, NPY, NPZ",
+    help="Example: galsmith measure set.h5:/images -o table.parquet --bands g,r,i --band r",
+    sort_key=15,
 )
 CATALOG = Group(
     "Positions in one big image",
@@ -111,6 +117,14 @@ class FileFlags:
     bands: Annotated[
         str | None, Parameter(group=FILES, help="Names of the planes of a cube, such as g,r,i.")
     ] = None
+    band_axis: Annotated[
+        Literal["first", "last"] | None,
+        Parameter(group=ARRAYS, help="Where an image's band axis is; the shorter one when left out."),
+    ] = None
+    flux_unit: Annotated[
+        str | None,
+        Parameter(group=ARRAYS, help="Unit of a pixel's value; display for pictures, whose sky is not 0."),
+    ] = None
     segmap: Annotated[
         str | None, Parameter(group=FILES, help="MAP of labels: 0 is sky, every source has a number.")
     ] = None
@@ -146,7 +160,9 @@ class FileFlags:
             images=tuple(images),
             hdu=None if self.hdu is None else parse_hdu(self.hdu),
             band=band,
-            bands=None if self.bands is None else tuple(name.strip() for name in self.bands.split(",")),
+            bands=band_names(self.bands),
+            band_axis=self.band_axis,
+            flux_unit=self.flux_unit,
             segmap=self.segmap,
             mask=self.mask,
             sigma=self.sigma,
@@ -161,8 +177,9 @@ class FileFlags:
         """Refuse flags that have no meaning for a store."""
         for name, value in vars(self).items():
             if value is not None:
+                option = name.replace("_", "-")
                 raise SettingsError(
-                    f"--{name} {value}: belongs to image files, and {store} is a store; leave it out"
+                    f"--{option} {value}: belongs to image files, and {store} is a store; leave it out"
                 )
 
 

@@ -99,6 +99,11 @@ def parse_split(text: str) -> tuple[float, float, float]:
     return first, second, third
 
 
+def band_names(text: str | None) -> tuple[str, ...] | None:
+    """Read names written as ``g,r,i``."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
 def worker_count(workers: int | None) -> int:
     """How many processes to use: as asked, or one for each core."""
     from galsmith.execution import available_cores

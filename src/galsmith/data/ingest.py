@@ -1,10 +1,11 @@
-"""Bringing images from files into a store: ``galsmith.ingest.folder`` and ``galsmith.ingest.fits``."""
+"""Bringing images from files into a store: ``galsmith.ingest.folder``, ``.fits`` and ``.arrays``."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources import FitsSource, PictureSource
+from galsmith.data.sources import ArraySource, FitsSource, PictureSource
+from galsmith.data.sources.image_axes import BandAxis
 from galsmith.data.sources.to_store import refuse_finished_store, write_source
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet
@@ -127,6 +128,73 @@ def fits(
         cutouts,
         Path(output),
         verb="ingest fits",
+        seed=seed,
+        options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def arrays(
+    source: str | Path,
+    output: str | Path,
+    *,
+    bands: Sequence[str] | None = None,
+    band_axis: BandAxis | None = None,
+    pixel_scale_arcsec: float | None = None,
+    flux_unit: str | None = None,
+    options: SetOptions | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Make a store from one array of images in an HDF5, NPY or NPZ file.
+
+    Parameters
+    ----------
+    source : str or Path
+        The file, or one array of it as ``set.h5:/images``, [galaxy, y, x], [galaxy, band, y, x] or
+        [galaxy, y, x, band]; arrays beside it with one value an image go to the catalog.
+    output : str or Path
+        The folder to become the store.
+    bands : sequence of str, optional
+        Filter names; else the attribute ``bands``.
+    band_axis : {"first", "last"}, optional
+        Where the band axis of an image is; the shortest of the first and the last where left out.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side; else the attribute of that name.
+    flux_unit : str, optional
+        Unit of a pixel's value; else the attribute, else ``"display"`` for 8 bits and ``"unknown"``.
+    options : SetOptions, optional
+        Crop, resize, leave out, split.
+    seed : int
+        Of the split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used; the message lists what it holds.
+    SettingsError
+        If `bands`, `band_axis` or `pixel_scale_arcsec` contradict the file.
+    OutputExistsError
+        If the output is there already.
+    """
+    refuse_finished_store(Path(output), overwrite=overwrite)
+    images = ArraySource(
+        source,
+        bands=bands,
+        band_axis=band_axis,
+        pixel_scale_arcsec=pixel_scale_arcsec,
+        flux_unit=flux_unit,
+    )
+    return write_source(
+        images,
+        Path(output),
+        verb="ingest arrays",
         seed=seed,
         options=SetOptions() if options is None else options,
         overwrite=overwrite,

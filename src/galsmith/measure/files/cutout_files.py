@@ -1,4 +1,4 @@
-"""One galaxy a file: FITS cutouts with their maps, or pictures."""
+"""One galaxy a file: FITS cutouts with their maps."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,8 +8,6 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.sources.pictures import PictureSource
-from galsmith.data.sources.source import UnusableImage
 from galsmith.errors import InputError
 from galsmith.measure.files.bands import ChosenPlanes, common_flux_unit, common_pixel_scale
 from galsmith.measure.files.fits_image import ImageHead, read_part
@@ -100,47 +98,6 @@ class CutoutFiles:
                 NO_LABEL, f"--segmap {companions.label_map and companions.label_map.place}: {trouble}"
             )
         return FileGalaxy(image, label_map=label_map, label=label, mask=mask, sigma_map=sigma_map, psf=psf)
-
-
-class PictureFiles:
-    """PNG or JPEG pictures, one galaxy each, by the reader that `galsmith ingest folder` uses.
-
-    Parameters
-    ----------
-    source : PictureSource
-        The pictures of a folder.
-    path : str
-        Where they lie, in words.
-    """
-
-    def __init__(self, source: PictureSource, *, bands: tuple[str, ...], path: str) -> None:
-        self._source = source
-        self._planes = [source.bands.index(band) for band in bands]
-        self.bands = bands
-        self.flux_unit = source.flux_unit
-        self.pixel_scale_arcsec = source.pixel_scale_arcsec
-        self.parents, self.path, self.has_maps = source.parents, path, False
-        self.settings: Mapping[str, Any] = {"kind": "pictures", "bands": list(bands)}
-        self.catalog = QTable(
-            {
-                "object_id": source.catalog["object_id"],
-                "native_size_pix": source.shapes[:, 1].astype(np.int32),
-                "file": np.array([source.name_of(row) for row in range(len(source.catalog))], dtype=str),
-            }
-        )
-
-    def __len__(self) -> int:
-        """Return how many galaxies there are."""
-        return len(self.catalog)
-
-    def read(self, rows: Sequence[int]) -> list[FileGalaxy]:
-        """Read some pictures; one that is damaged comes without pixels and with the reason."""
-        return [
-            missing_galaxy(UNREADABLE, image.message)
-            if isinstance(image, UnusableImage)
-            else FileGalaxy(image[self._planes].astype(np.float64))
-            for image in self._source.read(np.asarray(rows, dtype=np.int64))
-        ]
 
 
 def sigma_of(

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
+from galsmith.data.sources.array_files import array_place
+from galsmith.data.sources.image_arrays import ArraySource
+from galsmith.data.sources.image_axes import BandAxis
 from galsmith.data.sources.listing import file_as_parent, listing_as_parent
 from galsmith.data.sources.pictures import PictureSource
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, choose_planes
 from galsmith.measure.files.big_image import BigImage, Target, targets_of_labels, targets_of_positions
-from galsmith.measure.files.cutout_files import CutoutFiles, PictureFiles, folder_of
+from galsmith.measure.files.cutout_files import CutoutFiles, folder_of
 from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head
 from galsmith.measure.files.galaxy import FileGalaxies
 from galsmith.measure.files.listing import ListedImages, has_glob, list_images
@@ -22,11 +25,13 @@ from galsmith.measure.files.maps import Companions, companion_head, psf_head
 from galsmith.measure.files.pairing import Companion, pair_with
 from galsmith.measure.files.position_columns import parse_columns
 from galsmith.measure.files.positions import Positions, read_positions
+from galsmith.measure.files.source_galaxies import SourceGalaxies
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
 DEFAULT_CUTOUT_PIX = 128
 HEADS_PER_EVENT = 64
+FITS_OPTIONS = ("segmap", "mask", "sigma", "psf", "catalog", "hdu")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class FileRequest:
         One band of a cube, or ``"all"``.
     bands : tuple of str or None
         Names of the planes.
+    band_axis : {"first", "last"} or None
+        Where the band axis lies in an array of images.
+    flux_unit : str or None
+        Unit of an array's values.
     segmap, mask, sigma, psf : str or None
         As `galsmith.measure.files.pairing` reads them.
     labels : tuple of int or None
@@ -59,6 +68,8 @@ class FileRequest:
     hdu: int | str | None = None
     band: str | None = None
     bands: tuple[str, ...] | None = None
+    band_axis: BandAxis | None = None
+    flux_unit: str | None = None
     segmap: str | None = None
     mask: str | None = None
     sigma: str | None = None
@@ -94,6 +105,9 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     SettingsError
         If options do not go together.
     """
+    if any(array_place(name) is not None for name in request.images):
+        return _array(request)
+    _refuse_array_options(request)
     listed = list_images(request.images)
     if listed.kind == "pictures":
         return _pictures(request, listed, progress)
@@ -295,21 +309,45 @@ def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
     return Parent(f"{role} (names, sizes, times)", units, folder_of([place.path for place in places]))
 
 
-def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> PictureFiles:
+def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> SourceGalaxies:
     """Pictures of one folder."""
-    for name in ("segmap", "mask", "sigma", "psf", "catalog", "hdu"):
-        if getattr(request, name) is not None:
-            raise SettingsError(
-                f"--{name} {getattr(request, name)}: works with FITS images, not with pictures"
-            )
+    _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
     files = dict(zip(listed.stems, listed.paths, strict=True))
     source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    return PictureFiles(
-        source, bands=_picture_bands(request.band, source.bands), path=folder_of(listed.paths)
+    bands = _bands_of_source(request.band, source.bands)
+    return SourceGalaxies(source, bands=bands, path=folder_of(listed.paths))
+
+
+def _array(request: FileRequest) -> SourceGalaxies:
+    """Images in one array of a file."""
+    if len(request.images) != 1:
+        raise InputError(
+            f"{request.images[0]}: one of {len(request.images)} inputs; measure each array of images by itself"
+        )
+    _refuse_options(
+        request, FITS_OPTIONS, "works with FITS images, not with arrays in HDF5, NPY or NPZ files"
     )
+    source = ArraySource(
+        request.images[0], bands=request.bands, band_axis=request.band_axis, flux_unit=request.flux_unit
+    )
+    bands = _bands_of_source(request.band, source.bands)
+    return SourceGalaxies(source, bands=bands, path=request.images[0])
 
 
-def _picture_bands(band: str | None, bands: tuple[str, ...]) -> tuple[str, ...]:
+def _refuse_array_options(request: FileRequest) -> None:
+    """Refuse what only an array of images needs to be told."""
+    _refuse_options(request, ("band_axis", "flux_unit"), "is for arrays of images in HDF5, NPY or NPZ files")
+
+
+def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> None:
+    """Refuse options that mean nothing for the images."""
+    for name in names:
+        value = getattr(request, name)
+        if value is not None:
+            raise SettingsError(f"--{name.replace('_', '-')} {value}: {reason}; leave it out")
+
+
+def _bands_of_source(band: str | None, bands: tuple[str, ...]) -> tuple[str, ...]:
     """Take all bands, the one asked for, or the middle one as for stores."""
     if band == ALL_BANDS:
         return bands
@@ -317,6 +355,6 @@ def _picture_bands(band: str | None, bands: tuple[str, ...]) -> tuple[str, ...]:
         return (bands[len(bands) // 2],)
     if band not in bands:
         raise SettingsError(
-            f"--band {band}: the pictures have no such band{near_miss(band, bands)}; they have {', '.join(bands)}"
+            f"--band {band}: the images have no such band{near_miss(band, bands)}; they have {', '.join(bands)}"
         )
     return (band,)

@@ -1,0 +1,55 @@
+"""One galaxy an image, read by what `galsmith ingest` reads with: pictures, or an array of a file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.data.sources.source import Source, UnusableImage
+from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
+
+UNREADABLE = "unreadable_file"
+
+
+class SourceGalaxies:
+    """Images of a source, measured in some of its bands.
+
+    Parameters
+    ----------
+    source : Source
+        What reads them.
+    bands : tuple of str
+        Which of its bands are measured.
+    path : str
+        Where the images lie, in words.
+    """
+
+    def __init__(self, source: Source, *, bands: tuple[str, ...], path: str) -> None:
+        self._source = source
+        self._planes = [source.bands.index(band) for band in bands]
+        self.bands = bands
+        self.flux_unit = source.flux_unit
+        self.pixel_scale_arcsec = source.pixel_scale_arcsec
+        self.parents, self.path, self.has_maps = source.parents, path, False
+        self.settings: Mapping[str, Any] = {**source.settings, "bands": list(bands)}
+        self.catalog = QTable(
+            {
+                "object_id": source.catalog["object_id"],
+                "native_size_pix": source.shapes[:, 1].astype(np.int32),
+                "file": np.array([source.name_of(row) for row in range(len(source.catalog))], dtype=str),
+            }
+        )
+
+    def __len__(self) -> int:
+        """Return how many galaxies there are."""
+        return len(self.catalog)
+
+    def read(self, rows: Sequence[int]) -> list[FileGalaxy]:
+        """Read some galaxies; one whose image is damaged comes without pixels and with the reason."""
+        return [
+            missing_galaxy(UNREADABLE, image.message)
+            if isinstance(image, UnusableImage)
+            else FileGalaxy(image[self._planes].astype(np.float64))
+            for image in self._source.read(np.asarray(rows, dtype=np.int64))
+        ]
