@@ -13,7 +13,12 @@ NO_EXTRACTORS: list[str] = []
 
 
 def compare(
-    reference: Annotated[Path, Parameter(help="Table of galsmith measure, or a store (measured first).")],
+    reference: Annotated[
+        Path,
+        Parameter(
+            help="Table of galsmith measure; or images, measured first: a store, a folder, set.h5:/images."
+        ),
+    ],
     /,
     *generated: Annotated[
         str, Parameter(help="The same of each generated set; NAME=PATH gives it a name.", negative=())
@@ -42,7 +47,7 @@ def compare(
     ] = NO_EXTRACTORS,
     training: Annotated[
         Path | None,
-        Parameter(help="Store that the generator was trained on: also look for memorized images."),
+        Parameter(help="Images that the generator was trained on: also look for memorized ones."),
     ] = None,
     seed: Seed = 0,
     workers: Workers = None,
@@ -51,6 +56,7 @@ def compare(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
+    from galsmith.cli.bringing import Bringing
     from galsmith.cli.comparisons import card_numbers, card_sentence, named_paths
     from galsmith.cli.judging import Wanted, gather_extras
     from galsmith.compare import judge
@@ -58,10 +64,13 @@ def compare(
 
     refuse_existing(output, overwrite=overwrite)
     sources = named_paths(generated)
+    folder = output.with_name(f"{output.stem}.measurements")
     with shown.progress() as progress:
-        wanted = Wanted(
-            features, training, output.with_name(f"{output.stem}.measurements"), limit, seed, progress
-        )
+        bringing = Bringing(folder, overwrite, progress)
+        reference = bringing.to_store(reference, "reference")
+        sources = {name: bringing.to_store(place, name) for name, place in sources.items()}
+        training = None if training is None else bringing.to_store(training, "training-images")
+        wanted = Wanted(features, training, folder, limit, seed, progress)
         card = judge(
             reference,
             sources,

@@ -48,7 +48,7 @@ def named_paths(generated: Sequence[str]) -> dict[str, Path]:
     for text in generated:
         name, separator, path = text.partition("=")
         place = Path(path) if separator and not Path(text).exists() else Path(text)
-        name = name if place != Path(text) else place.stem
+        name = name if place != Path(text) else _stem(place)
         if name in named:
             raise SettingsError(
                 f"{text}: another generated set is named {name} too; name them apart: ours={named[name]} theirs={place}"
@@ -75,6 +75,14 @@ def card_sentence(card: "ReportCard") -> str:
     if len(card.judgments) == 1:
         return mean_sentence(card.judgment().comparison)
     return "; ".join(f"{judgment.name}: {mean_sentence(judgment.comparison)}" for judgment in card.judgments)
+
+
+def _stem(place: Path) -> str:
+    """Name a set after its file, also where an array of it is meant, as in ``set.h5:/images``."""
+    from galsmith.data.sources.array_files import array_place
+
+    array = array_place(place)
+    return place.stem if array is None else array.path.stem
 
 
 def _plain(value: float) -> float | None:

@@ -88,7 +88,9 @@ def images_of(path: Path, limit: int | None) -> "ImageSet":
         source = str(read_measurements(path).meta.get("source", {}).get("path", ""))
         place = next((item for item in (Path(source), path.parent / source) if is_store(item)), Path(source))
         if not source or not is_store(place):
-            raise InputError(f"{path}: its images are not there any more; compare the stores themselves")
+            raise InputError(
+                f"{path}: its images are in no store that is there; compare the images themselves, not their table"
+            )
     images = open_store(place)
     return images if limit is None else images.select(np.arange(min(limit, len(images))))
 

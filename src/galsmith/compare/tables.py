@@ -16,13 +16,17 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.measure import MeasureSettings, measure, read_measurements
-from galsmith.measure.measure_settings import resolved_settings
+from galsmith.measure.measure_settings import ALL_BANDS, resolved_settings
 from galsmith.provenance import Parent, Provenance
 
 logger = logging.getLogger("galsmith")
 
 Source: TypeAlias = str | Path | QTable
 ROLES = ("reference", "generated")
+# What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
+NOT_HOW = ("files", "limit", "quantities", "colors")
+# Stated only where there are colors.
+WITH_COLORS = ("zero_points_mag",)
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,8 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
     Raises
     ------
     InputError
-        If bands, pixel scale, flux unit or the settings of the measurement differ; it says which. Or if a
-        table has rows of several bands.
+        If bands (where not one and the same was measured), pixel scale, flux unit or the settings of the
+        measurement differ; it says which. Or if a table has rows of several bands.
     """
     for side in (reference, generated):
         _refuse_several_bands(side)
@@ -137,6 +141,8 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
         ("pixel_scale_arcsec", "a pixel scale of"),
     ):
         one, other = reference.meta.get(key), generated.meta.get(key)
+        if key == "bands" and _is_one_band(reference, generated):
+            continue
         if one is None or other is None:
             if one != other:
                 logger.warning("%s is known of one side only (%s and %s); not compared", key, one, other)
@@ -200,9 +206,16 @@ def _refuse_several_bands(side: MeasuredSet) -> None:
         )
 
 
+def _is_one_band(reference: MeasuredSet, generated: MeasuredSet) -> bool:
+    """Whether both sides were measured in the same band, so that other bands of one side do no harm."""
+    band = reference.meta.get("band")
+    return band not in (None, ALL_BANDS) and band == generated.meta.get("band")
+
+
 def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:
-    """Refuse measurements made by different recipes; how many were measured may differ."""
-    for key in sorted((reference.keys() | generated.keys()) - {"limit"}):
+    """Refuse measurements made by different recipes; what was measured may differ."""
+    one_sided = {key for key in WITH_COLORS if key not in reference or key not in generated}
+    for key in sorted((reference.keys() | generated.keys()) - {*NOT_HOW, *one_sided}):
         one, other = reference.get(key), generated.get(key)
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             _refuse_other_settings(one, other)
