@@ -96,8 +96,15 @@ def test_pictures_come_as_ingest_reads_them(tmp_path):
     colors = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
     Image.fromarray(colors).save(tmp_path / "a.png")
     galaxies = opened(tmp_path)
-    assert (galaxies.bands, galaxies.flux_unit) == (("green",), "display")
-    np.testing.assert_array_equal(galaxies.read([0])[0].image[0], colors[::-1, :, 1])
+    assert (galaxies.bands, galaxies.band, galaxies.flux_unit) == (
+        ("red", "green", "blue"),
+        "green",
+        "display",
+    )
+    np.testing.assert_array_equal(galaxies.read([0])[0].image, colors[::-1].transpose(2, 0, 1))
+    alone = opened(tmp_path, colors=())
+    assert (alone.bands, alone.band) == (("green",), "green")
+    np.testing.assert_array_equal(alone.read([0])[0].image[0], colors[::-1, :, 1])
 
 
 def test_all_labels_of_one_image_are_galaxies(field):
@@ -209,9 +216,13 @@ def test_a_cube_needs_a_band_and_gives_it(tmp_path):
         InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with --band"
     ):
         opened(path)
-    one = opened(path, band="r", bands=("g", "r", "i"))
-    assert one.bands == ("r",)
+    one = opened(path, band="r", bands=("g", "r", "i"), colors=())
+    assert (one.bands, one.band) == (("r",), "r")
     np.testing.assert_array_equal(one.read([0])[0].image, cube[1:2])
+    of_colors = opened(path, band="r", bands=("g", "r", "i"))
+    assert (of_colors.bands, of_colors.band) == (("g", "r", "i"), "r")
+    np.testing.assert_array_equal(of_colors.read([0])[0].image, cube)
+    assert opened(path, band="band1").bands == ("band1",)
     np.testing.assert_array_equal(opened(path, band="all").read([0])[0].image, cube)
     with pytest.raises(SettingsError, match=r"--band rr: .*did you mean 'r'"):
         opened(path, band="rr", bands=("g", "r", "i"))

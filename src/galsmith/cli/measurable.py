@@ -1,7 +1,7 @@
 """What `galsmith measure` was given, a store or image files, opened: it can be measured, and one galaxy be drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -55,7 +55,7 @@ def open_measurable(
 
     is_central = files.catalog is not None and files.segmap is None
     settings = method.to_settings(overrides, for_files=True, central=is_central)
-    request = files.to_request(images, settings.band)
+    request = files.to_request(images, settings)
     return MeasurableFiles(open_galaxies(request, progress=progress), settings, method.engine)
 
 
@@ -103,8 +103,14 @@ class MeasurableFiles:
         return [str(name) for name in self.galaxies.catalog["object_id"]]
 
     def galaxy(self, index: int) -> "FileGalaxy":
-        """Read one galaxy with what belongs to it; its image has the first band read alone."""
-        return self.galaxies.read([index])[0]
+        """Read one galaxy with what belongs to it; its image has the measured band alone, else the first."""
+        galaxy = self.galaxies.read([index])[0]
+        if galaxy.reason:
+            return galaxy
+        bands = self.galaxies.bands
+        place = bands.index(self.galaxies.band) if self.galaxies.band in bands else 0
+        sigma_map = None if galaxy.sigma_map is None else galaxy.sigma_map[place : place + 1]
+        return replace(galaxy, image=galaxy.image[place : place + 1], sigma_map=sigma_map)
 
     def measure(self, output: Path, **how: Any) -> Outcome:
         """Measure all galaxies into a table."""

@@ -69,6 +69,10 @@ class MethodFlags:
         bool, Parameter(help="Fit two Sérsic laws of one center too.", show_default=False)
     ] = False
     band: Annotated[str | None, Parameter(help="Band to measure, or all: a row each.")] = None
+    colors: Annotated[
+        str | None,
+        Parameter(help="Colors of several bands, such as g-i,g-r, or none; the usual ones when left out."),
+    ] = None
     gain: Annotated[float | None, Parameter(help="Electrons per flux unit (1 when left out).")] = None
     engine: Annotated[
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
@@ -91,6 +95,7 @@ class MethodFlags:
 
         named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
         named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
+        named["colors"] = None if self.colors is None else parse_colors(self.colors)
         values = {key: value for key, value in named.items() if value is not None}
         chosen = apply_overrides({}, overrides)
         for key in values:
@@ -152,14 +157,15 @@ class FileFlags:
         int | None, Parameter(group=CATALOG, help="Side of the cutouts in pixels (128 when left out).")
     ] = None
 
-    def to_request(self, images: list[str], band: str | None) -> "FileRequest":
+    def to_request(self, images: list[str], settings: "MeasureSettings") -> "FileRequest":
         """Return the library's record of the same."""
         from galsmith.measure.files import FileRequest, parse_hdu
 
         return FileRequest(
             images=tuple(images),
             hdu=None if self.hdu is None else parse_hdu(self.hdu),
-            band=band,
+            band=settings.band,
+            colors=settings.colors,
             bands=band_names(self.bands),
             band_axis=self.band_axis,
             flux_unit=self.flux_unit,
@@ -206,6 +212,16 @@ class FigureFlags:
             )
         if self.index is not None and self.id is not None:
             raise SettingsError(f"--index {self.index} --id {self.id}: give one of them")
+
+
+def parse_colors(text: str) -> tuple[str, ...]:
+    """Read colors written as ``g-i,g-r``; ``none`` for no colors."""
+    names = tuple(part.strip() for part in text.split(","))
+    if names == ("none",):
+        return ()
+    if not all(names):
+        raise SettingsError(f"--colors {text}: wanted pairs of bands, such as g-i,g-r, or none")
+    return names
 
 
 def parse_labels(text: str) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from galsmith.errors import InputError, SettingsError
+from galsmith.measure.color_properties import bands_of_pairs, parse_pair
 from galsmith.measure.files.fits_image import ImageHead
 from galsmith.settings import near_miss
 
@@ -12,14 +13,19 @@ ALL_BANDS = "all"
 
 @dataclass(frozen=True)
 class ChosenPlanes:
-    """Planes of every image, and the names of their bands."""
+    """Planes of every image, the names of their bands, and which of these is measured: one, or ``"all"``."""
 
     planes: tuple[int, ...]
     bands: tuple[str, ...]
+    band: str
 
 
 def choose_planes(
-    heads: Sequence[ImageHead], *, band: str | None, bands: Sequence[str] | None
+    heads: Sequence[ImageHead],
+    *,
+    band: str | None,
+    bands: Sequence[str] | None,
+    colors: Sequence[str] | None = (),
 ) -> ChosenPlanes:
     """Decide which planes are read.
 
@@ -31,6 +37,9 @@ def choose_planes(
         One band's name, or ``"all"``; needed for cubes.
     bands : sequence of str or None
         Names of the planes; else those of the headers, else ``band0`` and so on.
+    colors : sequence of str or None
+        Pairs of bands that are read beside the measured one, such as ``"g-i"``; None reads all bands that have
+        names.
 
     Raises
     ------
@@ -41,7 +50,7 @@ def choose_planes(
     """
     names = _common_names(heads, bands)
     if band == ALL_BANDS or (len(names) == 1 and band is None):
-        return ChosenPlanes(tuple(range(len(names))), names)
+        return ChosenPlanes(tuple(range(len(names))), names, names[0] if len(names) == 1 else ALL_BANDS)
     if band is None:
         place = heads[0].place
         raise InputError(
@@ -52,7 +61,34 @@ def choose_planes(
         raise SettingsError(
             f"--band {band}: {heads[0].place} has no such band{near_miss(band, names)}; it has {', '.join(names)}"
         )
-    return ChosenPlanes((names.index(band),), (band,))
+    has_names = bands is not None or heads[0].bands is not None
+    chosen = bands_to_read(names, band, colors if colors is not None or has_names else ())
+    return ChosenPlanes(tuple(names.index(name) for name in chosen), chosen, band)
+
+
+def bands_to_read(names: Sequence[str], band: str, colors: Sequence[str] | None) -> tuple[str, ...]:
+    """Find the measured band and those of colors, in the images' order; all where no colors are named.
+
+    Raises
+    ------
+    SettingsError
+        If a color is no pair of the images' bands.
+    """
+    if colors is None:
+        return tuple(names)
+    wanted = {band, *bands_of_pairs([parse_pair(text, names) for text in colors])}
+    return tuple(name for name in names if name in wanted)
+
+
+def common_zero_points(heads: Sequence[ImageHead], chosen: ChosenPlanes) -> dict[str, float]:
+    """Give the AB magnitude of one flux unit by band that all images state in MAGZP; empty where one differs."""
+    stated = {head.zero_points_mag for head in heads}
+    values = next(iter(stated)) if len(stated) == 1 else None
+    return (
+        {}
+        if values is None
+        else {name: values[plane] for plane, name in zip(chosen.planes, chosen.bands, strict=True)}
+    )
 
 
 def common_flux_unit(heads: Sequence[ImageHead]) -> str:

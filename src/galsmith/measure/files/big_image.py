@@ -9,7 +9,12 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError
-from galsmith.measure.files.bands import ChosenPlanes, common_flux_unit, common_pixel_scale
+from galsmith.measure.files.bands import (
+    ChosenPlanes,
+    common_flux_unit,
+    common_pixel_scale,
+    common_zero_points,
+)
 from galsmith.measure.files.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
 from galsmith.measure.files.fits_image import ImageHead, read_part
 from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
@@ -51,7 +56,7 @@ class BigImage:
     companions : Companions
         Its maps.
     chosen : ChosenPlanes
-        Which planes are measured.
+        Which planes are read, and which is measured.
     targets : sequence of Target
         One a galaxy.
     catalog : QTable
@@ -75,7 +80,8 @@ class BigImage:
     ) -> None:
         self._head, self._companions = head, companions
         self._planes, self._targets = chosen.planes, tuple(targets)
-        self.bands = chosen.bands
+        self.bands, self.band = chosen.bands, chosen.band
+        self.zero_points_mag: Mapping[str, float] = common_zero_points([head], chosen)
         self.flux_unit = common_flux_unit([head])
         self.pixel_scale_arcsec = common_pixel_scale([head])
         self.catalog, self.parents, self.path = catalog, parents, str(head.place)

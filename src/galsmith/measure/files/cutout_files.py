@@ -9,7 +9,12 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError
-from galsmith.measure.files.bands import ChosenPlanes, common_flux_unit, common_pixel_scale
+from galsmith.measure.files.bands import (
+    ChosenPlanes,
+    common_flux_unit,
+    common_pixel_scale,
+    common_zero_points,
+)
 from galsmith.measure.files.fits_image import ImageHead, read_part
 from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
 from galsmith.measure.files.maps import Companions, read_label_map, read_mask, read_psf, read_sigma_map
@@ -30,7 +35,7 @@ class CutoutFiles:
     companions : sequence of Companions
         One an image.
     chosen : ChosenPlanes
-        Which planes are measured.
+        Which planes are read, and which is measured.
     names : sequence of str
         The galaxies' names.
     label : int or None
@@ -54,7 +59,8 @@ class CutoutFiles:
     ) -> None:
         self._heads, self._companions = tuple(heads), tuple(companions)
         self._planes, self._label = chosen.planes, label
-        self.bands = chosen.bands
+        self.bands, self.band = chosen.bands, chosen.band
+        self.zero_points_mag: Mapping[str, float] = common_zero_points(heads, chosen)
         self.flux_unit = common_flux_unit(heads)
         self.pixel_scale_arcsec = common_pixel_scale(heads)
         self.parents, self.path = parents, path

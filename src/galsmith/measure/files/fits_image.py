@@ -13,7 +13,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from galsmith.data.sources.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
-from galsmith.data.sources.fits_headers import band_names_of, pixel_scale_of
+from galsmith.data.sources.fits_headers import band_names_of, pixel_scale_of, zero_points_of
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 
@@ -54,6 +54,8 @@ class ImageHead:
         From world coordinates or PIXSCALE.
     header : str
         All cards, for world coordinates.
+    zero_points_mag : tuple of float or None
+        AB magnitude of one flux unit by plane, where stated.
     """
 
     place: FitsPlace
@@ -62,6 +64,7 @@ class ImageHead:
     flux_unit: str | None
     pixel_scale_arcsec: float | None
     header: str
+    zero_points_mag: tuple[float, ...] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -173,6 +176,7 @@ def _head_in(units: fits.HDUList, place: FitsPlace) -> ImageHead:
         flux_unit=bunit.strip() if isinstance(bunit, str) and bunit.strip() else None,
         pixel_scale_arcsec=pixel_scale_of(header),
         header=unit.header.tostring(sep="\n"),
+        zero_points_mag=zero_points_of(header, n_planes),
     )
 
 

@@ -64,6 +64,10 @@ class FileGalaxies(Protocol):
     ----------
     bands : tuple of str
         Names of the images' first axis.
+    band : str
+        Which of them is measured; ``"all"`` where each is. The others are read for colors.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one flux unit, where all files state the same.
     flux_unit : str
         Of a pixel's value; ``"display"`` for pictures, ``"unknown"`` where the header has no BUNIT.
     pixel_scale_arcsec : float or None
@@ -81,6 +85,8 @@ class FileGalaxies(Protocol):
     """
 
     bands: tuple[str, ...]
+    band: str
+    zero_points_mag: Mapping[str, float]
     flux_unit: str
     pixel_scale_arcsec: float | None
     catalog: QTable

@@ -13,9 +13,10 @@ from galsmith.data.sources.image_arrays import ArraySource
 from galsmith.data.sources.image_axes import BandAxis
 from galsmith.data.sources.listing import file_as_parent, listing_as_parent
 from galsmith.data.sources.pictures import PictureSource
+from galsmith.data.sources.source import Source
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, choose_planes
+from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, bands_to_read, choose_planes
 from galsmith.measure.files.big_image import BigImage, Target, targets_of_labels, targets_of_positions
 from galsmith.measure.files.cutout_files import CutoutFiles, folder_of
 from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head
@@ -48,6 +49,8 @@ class FileRequest:
         One band of a cube, or ``"all"``.
     bands : tuple of str or None
         Names of the planes.
+    colors : tuple of str or None
+        Pairs of bands that are read beside the measured one, as `galsmith.measure.MeasureSettings` has them.
     band_axis : {"first", "last"} or None
         Where the band axis lies in an array of images.
     flux_unit : str or None
@@ -78,6 +81,7 @@ class FileRequest:
     catalog: Path | None = None
     columns: str | None = None
     cutout_pix: int | None = None
+    colors: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning together."""
@@ -113,7 +117,7 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         return _pictures(request, listed, progress)
     hdu = listed.hdu if request.hdu is None else request.hdu
     heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
-    chosen = choose_planes(heads, band=request.band, bands=request.bands)
+    chosen = choose_planes(heads, band=request.band, bands=request.bands, colors=request.colors)
     companions = _companions(request, heads)
     parents = _parents(heads, companions)
     if request.catalog is not None:
@@ -314,8 +318,7 @@ def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCall
     _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
     files = dict(zip(listed.stems, listed.paths, strict=True))
     source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    bands = _bands_of_source(request.band, source.bands)
-    return SourceGalaxies(source, bands=bands, path=folder_of(listed.paths))
+    return _of_source(source, request, path=folder_of(listed.paths))
 
 
 def _array(request: FileRequest) -> SourceGalaxies:
@@ -330,8 +333,7 @@ def _array(request: FileRequest) -> SourceGalaxies:
     source = ArraySource(
         request.images[0], bands=request.bands, band_axis=request.band_axis, flux_unit=request.flux_unit
     )
-    bands = _bands_of_source(request.band, source.bands)
-    return SourceGalaxies(source, bands=bands, path=request.images[0])
+    return _of_source(source, request, path=request.images[0])
 
 
 def _refuse_array_options(request: FileRequest) -> None:
@@ -347,14 +349,14 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
             raise SettingsError(f"--{name.replace('_', '-')} {value}: {reason}; leave it out")
 
 
-def _bands_of_source(band: str | None, bands: tuple[str, ...]) -> tuple[str, ...]:
-    """Take all bands, the one asked for, or the middle one as for stores."""
-    if band == ALL_BANDS:
-        return bands
-    if band is None:
-        return (bands[len(bands) // 2],)
-    if band not in bands:
+def _of_source(source: Source, request: FileRequest, *, path: str) -> SourceGalaxies:
+    """Give all bands, or the one asked for with those of its colors; the middle one as for stores."""
+    known = source.bands
+    band = known[len(known) // 2] if request.band is None or len(known) == 1 else request.band
+    if request.band not in (*known, ALL_BANDS, None):
         raise SettingsError(
-            f"--band {band}: the images have no such band{near_miss(band, bands)}; they have {', '.join(bands)}"
+            f"--band {request.band}: the images have no such band{near_miss(str(request.band), known)}; they have "
+            f"{', '.join(known)}"
         )
-    return (band,)
+    bands = known if band == ALL_BANDS else bands_to_read(known, band, request.colors)
+    return SourceGalaxies(source, bands=bands, band=band, path=path)

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.measure.colors import add_fluxes
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.files.galaxy import FileGalaxy
-from galsmith.measure.galaxies import measure_input
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, measure_input
+from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.measured import CATASTROPHIC, Measured
 
 POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
@@ -19,7 +20,7 @@ POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
 def measured_bands(
     galaxy: FileGalaxy, settings: MeasureSettings, bands: Sequence[str], *, engine: str
 ) -> list[Measured]:
-    """Measure one galaxy in each of its bands; positions are those in the image that it was cut from.
+    """Measure one galaxy in one or each of its bands; positions are those in the image that it was cut from.
 
     Parameters
     ----------
@@ -32,12 +33,17 @@ def measured_bands(
     engine : str
         What measures.
     """
+    measured = bands if settings.band == ALL_BANDS else [str(settings.band)]
     if galaxy.reason:
-        return [_not_measured(galaxy, settings, engine=engine) for _ in bands]
-    return [
-        _with_notes(measure_input(_input_of(galaxy, band), settings, engine=engine), galaxy)
-        for band in range(len(bands))
-    ]
+        return [_not_measured(galaxy, settings, bands, engine=engine) for _ in measured]
+    inputs = [_input_of(galaxy, place) for place in range(len(bands))]
+    rows = []
+    for band in measured:
+        row = measure_input(inputs[list(bands).index(band)], settings, engine=engine)
+        if "morphology" in settings.quantities:
+            add_fluxes(row, inputs, settings, bands, measure=MORPHOLOGY_ENGINES[engine])
+        rows.append(_with_notes(row, galaxy))
+    return rows
 
 
 def _input_of(galaxy: FileGalaxy, band: int) -> GalaxyInput:
@@ -52,10 +58,15 @@ def _input_of(galaxy: FileGalaxy, band: int) -> GalaxyInput:
     )
 
 
-def _not_measured(galaxy: FileGalaxy, settings: MeasureSettings, *, engine: str) -> Measured:
+def _not_measured(
+    galaxy: FileGalaxy, settings: MeasureSettings, bands: Sequence[str], *, engine: str
+) -> Measured:
     """Make the row of a galaxy without pixels: all NaN, and why."""
     nothing: NDArray[np.float64] = np.full((1, 1), np.nan)
     empty = measure_input(GalaxyInput(nothing), settings, engine=engine)
+    if "morphology" in settings.quantities:
+        inputs = [GalaxyInput(nothing)] * len(bands)
+        add_fluxes(empty, inputs, settings, bands, measure=MORPHOLOGY_ENGINES[engine])
     return replace(
         empty,
         values=dict.fromkeys(empty.values, np.nan),

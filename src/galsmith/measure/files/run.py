@@ -1,7 +1,7 @@
 """Measuring galaxies that lie in files: chunk by chunk into a table; a killed run goes on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import QTable
@@ -9,10 +9,11 @@ from astropy.table import QTable
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.measure.chunks import PartialTable, write_chunk
+from galsmith.measure.colors import settings_of_colors
 from galsmith.measure.files.galaxy import FileGalaxies
 from galsmith.measure.files.rows import measured_bands
 from galsmith.measure.measure import checked_count, engine_versions_of
-from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings, resolved_settings
+from galsmith.measure.measure_settings import MeasureSettings, resolved_settings
 from galsmith.measure.measured import columns_of_rows
 from galsmith.measure.running import is_compiled, run_chunks
 from galsmith.measure.segmentation import GIVEN_MAPS
@@ -46,7 +47,7 @@ class MeasuredFiles:
     catalog: QTable
     path: str
     content_hash: str
-    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
+    zero_points_mag: Mapping[str, float]
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
@@ -112,6 +113,7 @@ def measure_files(
             "engine_versions": engine_versions_of(engine, chosen),
             "limit": limit,
             "files": dict(galaxies.settings),
+            **settings_of_colors(chosen, galaxies),
         },
         parents=galaxies.parents,
     )
@@ -140,9 +142,8 @@ def measure_files(
 
 
 def resolved_for(galaxies: FileGalaxies, settings: MeasureSettings) -> MeasureSettings:
-    """Fill in what depends on the files; the bands are those that were read."""
-    band = galaxies.bands[0] if len(galaxies.bands) == 1 else ALL_BANDS
-    chosen = settings.model_copy(update={"band": band})
+    """Fill in what depends on the files; the band is the one that they were opened for."""
+    chosen = settings.model_copy(update={"band": galaxies.band})
     return resolved_settings(chosen, bands=galaxies.bands, flux_unit=galaxies.flux_unit)
 
 
@@ -164,6 +165,7 @@ def _measured_files(galaxies: FileGalaxies) -> MeasuredFiles:
         pixel_scale_arcsec=galaxies.pixel_scale_arcsec,
         catalog=galaxies.catalog,
         path=galaxies.path,
+        zero_points_mag=galaxies.zero_points_mag,
         content_hash=hash_json(
             [[parent.content_hash for parent in galaxies.parents], dict(galaxies.settings)]
         ),

@@ -13,22 +13,25 @@ UNREADABLE = "unreadable_file"
 
 
 class SourceGalaxies:
-    """Images of a source, measured in some of its bands.
+    """Images of a source, measured in one or all of its bands.
 
     Parameters
     ----------
     source : Source
         What reads them.
     bands : tuple of str
-        Which of its bands are measured.
+        Which of its bands are read.
+    band : str
+        Which of them is measured; ``"all"`` where each is.
     path : str
         Where the images lie, in words.
     """
 
-    def __init__(self, source: Source, *, bands: tuple[str, ...], path: str) -> None:
+    def __init__(self, source: Source, *, bands: tuple[str, ...], band: str, path: str) -> None:
         self._source = source
         self._planes = [source.bands.index(band) for band in bands]
-        self.bands = bands
+        self.bands, self.band = bands, band
+        self.zero_points_mag: Mapping[str, float] = source.zero_points_mag
         self.flux_unit = source.flux_unit
         self.pixel_scale_arcsec = source.pixel_scale_arcsec
         self.parents, self.path, self.has_maps = source.parents, path, False
