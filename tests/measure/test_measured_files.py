@@ -183,16 +183,3 @@ def test_nothing_is_written_where_the_output_is_refused(field, tmp_path):
     with pytest.raises(SettingsError, match="workers is 0"):
         measure_files(galaxies, tmp_path / "u.parquet", settings=QUICK, workers=0)
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
-
-
-def test_compiling_is_told_when_it_takes_long(monkeypatch, caplog):
-    told = []
-    monkeypatch.setattr(compiled_engine.batch, "is_loaded", lambda: False)
-    monkeypatch.setattr(compiled_engine, "SECONDS_OF_LOADING", 0.01)
-    monkeypatch.setattr(compiled_engine.batch, "load_kernels", lambda: time.sleep(0.5))
-    compiled_engine.load_kernels(told.append)
-    assert [event.stage for event in told] == ["loading the engine"]
-    assert caplog.text.count("compiling the engine for the first time") == 1
-    monkeypatch.setattr(compiled_engine, "SECONDS_OF_LOADING", 60.0)
-    compiled_engine.load_kernels(told.append)
-    assert caplog.text.count("compiling the engine for the first time") == 1

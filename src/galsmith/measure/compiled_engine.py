@@ -1,7 +1,7 @@
 """One stamp to morphological values and named flags, by galsmith's compiled engine."""
 
 import logging
-import threading
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.execution import ProgressCallback, ProgressEvent
-from galsmith.measure.engine import ENGINE_VERSION, batch
+from galsmith.measure.engine import ENGINE_VERSION, kernels
 from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
 from galsmith.measure.gaussian_psf import gaussian_psf
 from galsmith.measure.measure_settings import MeasureSettings, chosen_sky
@@ -19,9 +19,8 @@ from galsmith.measure.segmentation import border_level
 LOGGER = logging.getLogger("galsmith")
 
 ORACLE = "statmorph 0.7.2, photutils 3.0.0"
-# Kernels that were compiled before are loaded within this time.
-SECONDS_OF_LOADING = 5.0
-COMPILING = "compiling the engine for the first time: about a minute, kept for later runs"
+COMPILING = "compiling the engine for the first time: %s, kept for later runs"
+ABOUT_A_MINUTE_FROM = 2  # processes
 
 
 def engine_versions() -> dict[str, str]:
@@ -30,17 +29,29 @@ def engine_versions() -> dict[str, str]:
 
 
 def load_kernels(progress: ProgressCallback) -> None:
-    """Load the kernels if they are not in memory, or compile them where they were never used, and say so."""
-    if batch.is_loaded():
+    """Load the kernels if they are not in memory, or compile them where they were never used, and say so.
+
+    Parameters
+    ----------
+    progress : callable
+        Told that the engine is loaded.
+    """
+    if _is_loaded():
         return
     progress(ProgressEvent("loading the engine", 0, None, "galaxies"))
-    note = threading.Timer(SECONDS_OF_LOADING, LOGGER.warning, [COMPILING])
-    note.daemon = True
-    note.start()
-    try:
-        batch.load_kernels()
-    finally:
-        note.cancel()
+    missing, processes = kernels.missing_kernels(), kernels.usable_cores()
+    if missing:
+        LOGGER.warning(
+            COMPILING, "about a minute" if processes >= ABOUT_A_MINUTE_FROM else "about two minutes"
+        )
+    if len(missing) > 1 and processes > 1 and sys.executable:
+        kernels.compile_in_processes(missing, processes=processes)
+    kernels.compile_kernels(list(kernels.KERNELS))
+
+
+def _is_loaded() -> bool:
+    """Whether all kernels are in memory."""
+    return all(kernel.function.signatures for kernel in kernels.KERNELS.values())
 
 
 def recipe_of(settings: MeasureSettings) -> Recipe:

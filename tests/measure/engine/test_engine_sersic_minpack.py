@@ -8,7 +8,6 @@ from scipy.optimize import leastsq
 from galsmith.measure.engine.minpack import damped_step, euclidean_norm, factorize
 from galsmith.measure.engine.point_spread import point_spread
 from galsmith.measure.engine.sersic_data import SersicData
-from galsmith.measure.engine.sersic_law import PixelGrid
 from galsmith.measure.engine.sersic_parity import NOT_FINITE, fit_as_minpack
 from galsmith.seeds import random_stream
 
@@ -86,7 +85,7 @@ def test_fit_takes_the_evaluations_of_scipy(k):
         xtol=1e-5,
         full_output=True,
     )
-    data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
+    data = SersicData(image, weights, point_spread(NO_PSF, 50, 50))
     parameters = start.copy()
     ours, evaluations, chi2 = fit_as_minpack(data, parameters, np.arange(7), 1e-5, 500)
     assert (ours, evaluations) == (status, info["nfev"])
@@ -96,7 +95,7 @@ def test_fit_takes_the_evaluations_of_scipy(k):
 
 def test_fit_out_of_evaluations_says_so():
     image, weights, start = _galaxy(0)
-    data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
+    data = SersicData(image, weights, point_spread(NO_PSF, 50, 50))
     status, evaluations, _ = fit_as_minpack(data, start, np.arange(7), 1e-5, 20)
     assert status == 5
     assert 20 <= evaluations <= 20 + 7
@@ -104,14 +103,14 @@ def test_fit_out_of_evaluations_says_so():
 
 def test_fit_of_an_undefined_start_ends_at_once():
     image, weights, start = _galaxy(0)
-    data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
+    data = SersicData(image, weights, point_spread(NO_PSF, 50, 50))
     start[3] = np.nan
     assert fit_as_minpack(data, start, np.arange(7), 1e-5, 500)[:2] == (NOT_FINITE, 1)
 
 
 def test_fit_moves_only_what_is_free():
     image, weights, start = _galaxy(1)
-    data = SersicData(image, weights, PixelGrid(0.0, 1.0), point_spread(NO_PSF, 50, 50))
+    data = SersicData(image, weights, point_spread(NO_PSF, 50, 50))
     parameters = start.copy()
     status, _, _ = fit_as_minpack(data, parameters, np.array([2, 3, 4, 5, 6]), 1e-4, 100)
     assert status in CONVERGED

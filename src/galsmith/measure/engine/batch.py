@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.columns import N_COLUMNS, PLACE, columns_of
-from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy, tell_maps
+from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy
 from galsmith.measure.engine.segmentation import FOUND, paper_map, survey_map
 from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
 from galsmith.measure.measured import CATASTROPHIC, Measured
@@ -114,7 +114,7 @@ def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
     frame = _pixels(galaxy.image)
     image = frame - galaxy.level if galaxy.level != 0 else frame
-    mask = _NO_MASK if galaxy.mask is None else np.ascontiguousarray(galaxy.mask, dtype=np.bool_)
+    mask = _NO_MASK if galaxy.mask is None else _as_kernels_read(galaxy.mask, np.bool_)
     labels, label, failure = _found(image, mask, galaxy, recipe)
     if failure != FOUND:
         noticed[failure] = 1
@@ -196,19 +196,6 @@ def find_galaxy(image: NDArray[np.float64], how: Segmenting) -> tuple[NDArray[np
     return labels, int(failure)
 
 
-def is_loaded() -> bool:
-    """Whether the kernels are in memory; if not, the first galaxy waits for them to be loaded or compiled."""
-    return bool(tell_maps.signatures)
-
-
-def load_kernels() -> None:
-    """Load the kernels, or compile them where they were never used: up to a minute."""
-    recipe = Recipe(Segmenting())
-    measure_galaxy_input(GalaxyInput(np.zeros((4, 4)), labels=np.ones((4, 4), dtype=np.int32)), recipe)
-    for method in ("paper", "survey"):
-        measure_galaxy_input(GalaxyInput(np.zeros((4, 4))), Recipe(Segmenting(method)))
-
-
 def chosen_label(labels: NDArray[np.int32], label: int | None) -> tuple[int, int]:
     """Find which label of a map is meant.
 
@@ -243,7 +230,7 @@ def _found(
 ) -> tuple[NDArray[np.int32], int, int]:
     """Give the map, the label in it, and the flag that says why there is none, or `FOUND`."""
     if galaxy.labels is not None:
-        labels = np.ascontiguousarray(galaxy.labels, dtype=np.int32)
+        labels = _as_kernels_read(galaxy.labels, np.int32)
         return labels, *chosen_label(labels, galaxy.label)
     searched = np.where(mask, np.nan, image) if mask.size else image
     found, failure = find_galaxy(searched, recipe.segmenting)
@@ -286,4 +273,9 @@ def _gravity(noticed: NDArray[np.uint8], first: int, last: int) -> int:
 
 def _pixels(array: NDArray[Any] | None) -> NDArray[np.float64]:
     """As kernels read it: float64, rows on end; nothing is an array without pixels."""
-    return _NO_PIXELS if array is None else np.ascontiguousarray(array, dtype=np.float64)
+    return _NO_PIXELS if array is None else _as_kernels_read(array, np.float64)
+
+
+def _as_kernels_read(array: NDArray[Any], dtype: type) -> NDArray[Any]:
+    """Rows on end, and writable: for arrays that are not, kernels would be compiled anew."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.labels import bounding_box
 from galsmith.measure.engine.stamp import Stamp
 
 CUTOUT_EXTENT = 2.5
@@ -14,31 +15,6 @@ SMALLEST_HALF_SIDE_PIX = 24
 SHORTEST_SIDE_PIX = 2
 BAD_PIXEL_SIGMA = 10.0
 BORDER_PIX = 1  # of zeros about the turned stamp: what lies farther out is never looked up
-
-
-@compiled
-def bounding_box(labels: NDArray[np.int32], label: int) -> tuple[int, int, int, int]:
-    """Find the first and last column and row of a label: x_first, x_last, y_first, y_last; -1 where it is absent."""
-    height, width = labels.shape
-    x_first, x_last, y_first, y_last = width, -1, -1, -1
-    for y in range(height):
-        row = labels[y]
-        left = 0
-        while left < width and row[left] != label:
-            left += 1
-        if left == width:
-            continue
-        right = width - 1
-        while row[right] != label:
-            right -= 1
-        if y_first < 0:
-            y_first = y
-        y_last = y
-        x_first = min(x_first, left)
-        x_last = max(x_last, right)
-    if y_first < 0:
-        x_first = -1
-    return x_first, x_last, y_first, y_last
 
 
 @compiled

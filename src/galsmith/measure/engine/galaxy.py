@@ -26,7 +26,7 @@ from galsmith.measure.engine.asymmetry import (
     squared_asymmetry,
 )
 from galsmith.measure.engine.columns import PLACE
-from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.compiled import compiled, compiled_sum
 from galsmith.measure.engine.cutting import cut_stamp
 from galsmith.measure.engine.double_sersic import fit_double_sersic
 from galsmith.measure.engine.fit_columns import tell_double_sersic, tell_sersic
@@ -52,6 +52,7 @@ from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
 CATASTROPHIC = 4
 NO_FIT = -1
+_CATASTROPHIC_FLAGS = np.flatnonzero(flags.FLAG_GRAVITY == CATASTROPHIC)
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,22 @@ class Radii(NamedTuple):
     concentration: float
 
 
+@compiled_sum
+def _sum_and_count(image: NDArray[np.float64]) -> tuple[float, int]:
+    """Sum of the pixels that are finite, and how many there are."""
+    total, count = 0.0, 0
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            is_finite = abs(image[y, x]) < math.inf
+            total += image[y, x] if is_finite else 0.0
+            count += is_finite
+    return total, count
+
+
 @compiled
 def finite_sum(image: NDArray[np.float64]) -> float:
     """Sum of the pixels that are finite, NaN where there are none."""
-    total, count = 0.0, 0
-    for value in image.flat:
-        if math.isfinite(value):
-            total += value
-            count += 1
+    total, count = _sum_and_count(image)
     return total if count > 0 else math.nan
 
 
@@ -325,7 +334,7 @@ def _to_image_frame(stamp: Stamp, row: NDArray[np.float64]) -> None:
 
 def is_hopeless(noticed: NDArray[np.uint8]) -> bool:
     """Whether something was noticed that leaves nothing to measure."""
-    return bool(np.any(noticed[flags.FLAG_GRAVITY == CATASTROPHIC]))
+    return bool(noticed[_CATASTROPHIC_FLAGS].any())
 
 
 def measure_galaxy(

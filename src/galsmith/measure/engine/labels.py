@@ -121,3 +121,28 @@ def label_areas(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
                 areas[labels[y, x]] += 1
                 areas[0] -= 1
     return areas
+
+
+@compiled
+def bounding_box(labels: NDArray[np.int32], label: int) -> tuple[int, int, int, int]:
+    """Find the first and last column and row of a label: x_first, x_last, y_first, y_last; -1 where it is absent."""
+    height, width = labels.shape
+    x_first, x_last, y_first, y_last = width, -1, -1, -1
+    for y in range(height):
+        row = labels[y]
+        left = 0
+        while left < width and row[left] != label:
+            left += 1
+        if left == width:
+            continue
+        right = width - 1
+        while row[right] != label:
+            right -= 1
+        if y_first < 0:
+            y_first = y
+        y_last = y
+        x_first = min(x_first, left)
+        x_last = max(x_last, right)
+    if y_first < 0:
+        x_first = -1
+    return x_first, x_last, y_first, y_last

@@ -19,6 +19,7 @@ DIGIT = np.uint64(N_BUCKETS - 1)
 UPPER_HALF = np.uint64(64 - N_DIGITS * DIGIT_BITS)  # lowest bit of the upper 33
 LOWER_HALF = np.uint64(0)
 MOVES_PER_VALUE = 2
+SUMMED_AT_ONCE = 512
 SHELL_GAPS = (301, 132, 57, 23, 10, 4, 1)
 
 
@@ -193,11 +194,42 @@ def _sums_about(values: NDArray[np.float64], start: int, stop: int, center: floa
 
 
 @compiled
-def _deviation_of_sorted(values: NDArray[np.float64], start: int, stop: int, median: float) -> float:
-    """Give the standard deviation of values[start:stop] in one pass: the mean is within one of the median."""
-    total, squares = _sums_about(values, start, stop, median)
-    count = float(stop - start)
-    return math.sqrt(max(0.0, squares / count - (total / count) ** 2))
+def _block_sums(
+    values: NDArray[np.float64], start: int, stop: int, center: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add up values[start:stop] less a center, and of their squares, in blocks of `SUMMED_AT_ONCE`."""
+    n_blocks = (stop - start) // SUMMED_AT_ONCE
+    totals, squares = np.empty(n_blocks), np.empty(n_blocks)
+    for block in range(n_blocks):
+        first = start + block * SUMMED_AT_ONCE
+        totals[block], squares[block] = _sums_about(values, first, first + SUMMED_AT_ONCE, center)
+    return totals, squares
+
+
+@compiled
+def _sums_of_range(
+    values: NDArray[np.float64],
+    start: int,
+    first: int,
+    last: int,
+    center: float,
+    blocks: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> tuple[float, float]:
+    """Do what `_sums_about` does for values[first:last], given the sums of the blocks from `start` on.
+
+    Whole blocks inside are added, never outer ones taken away, which would lose the digits of a small rest.
+    """
+    totals, squares = blocks
+    begin = -((start - first) // SUMMED_AT_ONCE)
+    end = min((last - start) // SUMMED_AT_ONCE, totals.size)
+    if begin >= end:
+        return _sums_about(values, first, last, center)
+    total, square = _sums_about(values, first, start + begin * SUMMED_AT_ONCE, center)
+    rest_total, rest_square = _sums_about(values, start + end * SUMMED_AT_ONCE, last, center)
+    for block in range(begin, end):
+        total += totals[block]
+        square += squares[block]
+    return total + rest_total, square + rest_square
 
 
 @compiled
@@ -251,9 +283,12 @@ def clipped_about_median(
     """
     first, last = start, stop
     low = high = math.nan
+    middle = median_of_sorted(values, start, stop)
+    blocks = _block_sums(values, start, stop, middle)
     for _ in range(max_iterations):
-        center = median_of_sorted(values, first, last)
-        spread = _deviation_of_sorted(values, first, last, center)
+        center, count = median_of_sorted(values, first, last), float(last - first)
+        total, squares = _sums_of_range(values, start, first, last, middle, blocks)
+        spread = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
         low, high = center - n_sigma * spread, center + n_sigma * spread
         kept_first, kept_last = kept_range(values, first, last, low, high)
         if kept_last == kept_first or (kept_first == first and kept_last == last):

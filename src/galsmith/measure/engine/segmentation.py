@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.filters import uniform_filter
-from galsmith.measure.engine.labels import label_areas, label_regions
+from galsmith.measure.engine.labels import bounding_box, label_areas, label_regions
 from galsmith.measure.engine.ordering import (
     clipped_about_median,
     kept_range,
@@ -93,14 +93,26 @@ def _above(image: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
 
 
 @compiled
-def _indicator(labels: NDArray[np.int32], label: int) -> NDArray[np.float64]:
-    """1 where a label is, 0 elsewhere."""
+def _smoothed_outline(labels: NDArray[np.int32], label: int, smoothing_pix: int) -> NDArray[np.int32]:
+    """Map where a label covers more than half of the box around a pixel, [y, x] int32.
+
+    Only where the box may reach the label: elsewhere the sums of the filter are exactly 0.
+    """
     height, width = labels.shape
-    result = np.empty((height, width))
-    for y in range(height):
-        for x in range(width):
-            result[y, x] = 1.0 if labels[y, x] == label else 0.0
-    return result
+    x_first, x_last, y_first, y_last = bounding_box(labels, label)
+    left, right = max(x_first - smoothing_pix, 0), min(x_last + smoothing_pix + 1, width)
+    top, bottom = max(y_first - smoothing_pix, 0), min(y_last + smoothing_pix + 1, height)
+    indicator = np.empty((bottom - top, right - left))
+    for y in range(top, bottom):
+        for x in range(left, right):
+            indicator[y - top, x - left] = 1.0 if labels[y, x] == label else 0.0
+    smooth = uniform_filter(indicator, smoothing_pix)
+    outline = np.zeros((height, width), dtype=np.int32)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            if smooth[y - top, x - left] > 0.5:
+                outline[y, x] = GALAXY
+    return outline
 
 
 @compiled
@@ -134,17 +146,11 @@ def paper_map(
     for label in range(1, count + 1):
         if areas[label] >= minimum_pixels and (largest == 0 or areas[label] > areas[largest]):
             largest = label
-    segmentation_map = np.zeros(image.shape, dtype=np.int32)
     if largest == 0:
-        return segmentation_map, flags.NO_SOURCE
-    smooth = uniform_filter(_indicator(labels, largest), smoothing_pix)
-    status = flags.SOURCE_BELOW_SMOOTHING
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            if smooth[y, x] > 0.5:
-                segmentation_map[y, x] = GALAXY
-                status = FOUND
-    return segmentation_map, status
+        return np.zeros(image.shape, dtype=np.int32), flags.NO_SOURCE
+    segmentation_map = _smoothed_outline(labels, largest, smoothing_pix)
+    is_left = segmentation_map.max() == GALAXY
+    return segmentation_map, FOUND if is_left else flags.SOURCE_BELOW_SMOOTHING
 
 
 @compiled

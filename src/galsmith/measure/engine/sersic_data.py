@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.point_spread import PointSpread, convolve, point_spread
-from galsmith.measure.engine.sersic_law import PixelGrid, fill_model, sersic_model
+from galsmith.measure.engine.sersic_law import fill_model, sersic_model
 
 
 class SersicData(NamedTuple):
@@ -19,15 +19,12 @@ class SersicData(NamedTuple):
         Flux per pixel.
     weights : ndarray [y, x], float64
         One over each pixel's noise, 0 where it is to be left out.
-    grid : PixelGrid
-        Places of the pixels.
     spread : PointSpread
         Of the model's light, or an empty one.
     """
 
     pixels: NDArray[np.float64]
     weights: NDArray[np.float64]
-    grid: PixelGrid
     spread: PointSpread
 
 
@@ -46,7 +43,7 @@ def fill_residuals(data: SersicData, parameters: NDArray[np.float64], residuals:
     """
     height, width = data.pixels.shape
     model = np.empty((height, width))
-    fill_model(sersic_model(parameters), data.grid, model)
+    fill_model(sersic_model(parameters), model)
     if data.spread.pixels.size > 0:
         convolve(model, data.spread)
     for y in range(height):
@@ -76,7 +73,7 @@ def weights_of_noise(pixels: NDArray[np.float64], noise: NDArray[np.float64]) ->
 def sersic_data(
     pixels: NDArray[np.float64], noise: NDArray[np.float64], psf: NDArray[np.float64]
 ) -> SersicData:
-    """Prepare what is fitted, on pixels counted from 0.
+    """Prepare what is fitted.
 
     Parameters
     ----------
@@ -86,7 +83,7 @@ def sersic_data(
         Point spread function, 0 by 0 for none.
     """
     spread = point_spread(psf, pixels.shape[0], pixels.shape[1])
-    return SersicData(pixels, weights_of_noise(pixels, noise), PixelGrid(0.0, 1.0), spread)
+    return SersicData(pixels, weights_of_noise(pixels, noise), spread)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Sums of Sérsic laws at pixel centers, and their derivatives, row by row (Sérsic 1968; Graham & Driver 2005).
+"""Sums of Sérsic laws at pixel centers, and their derivatives, in blocks of rows (Sérsic 1968; Graham & Driver 2005).
 
 The parameters of a fit stand in one array: center x and y, then for each component amplitude (at the effective
 radius), effective radius (along the major axis), index, ellipticity and orientation.
@@ -21,14 +21,34 @@ LOWEST_INDEX = 0.01
 _TINY = 1e-300
 # the law's derivatives have no limit at its very center: nearer than this they stay at their value there
 CUSP_PIX = 1e-3
-_ROWS = 5
+# so many pixels are computed at once: enough for long vectors, few enough to stay in the fastest memory
+_BLOCK_PIXELS = 512
 
 
-class PixelGrid(NamedTuple):
-    """Where the pixels of an image lie: ``first + step * k`` along both axes, in pixels of the stamp."""
+class Room(NamedTuple):
+    """Room for one block of pixels, [pixel] each.
 
-    first: float
-    step: float
+    Attributes
+    ----------
+    dx, dy : ndarray
+        Places of the pixels relative to the center.
+    law : ndarray
+        The law of unit amplitude.
+    log_square : ndarray
+        Logarithm of the squared elliptical radius in units of r_eff.
+    power : ndarray
+        That radius to the power 1 / n.
+    pull, values : ndarray
+        Room for working; `pull` is the derivative by the squared radius in the end.
+    """
+
+    dx: NDArray[np.float64]
+    dy: NDArray[np.float64]
+    law: NDArray[np.float64]
+    log_square: NDArray[np.float64]
+    power: NDArray[np.float64]
+    pull: NDArray[np.float64]
+    values: NDArray[np.float64]
 
 
 class Component(NamedTuple):
@@ -120,111 +140,137 @@ def _with_slope(part: Component) -> Component:
     )
 
 
-@compiled_fused
-def _fill_law_row(part: Component, grid: PixelGrid, y: float, work: NDArray[np.float64]) -> None:
-    """Law of unit amplitude along a row.
+@compiled
+def rows_of_block(width: int) -> int:
+    """How many rows of so many pixels make one block."""
+    return max(1, _BLOCK_PIXELS // max(1, width))
 
-    work[0] becomes the law, work[1] the logarithm of the squared radius in units of r_eff, work[2] that radius to the
-    power 1 / n; the others are room.
-    """
-    law, log_square, power, room, values = work[0], work[1], work[2], work[3], work[4]
-    dy = grid.first + grid.step * y - part.y
+
+@compiled
+def make_room(size: int) -> Room:
+    """Make room for so many pixels."""
+    return Room(
+        np.empty(size),
+        np.empty(size),
+        np.empty(size),
+        np.empty(size),
+        np.empty(size),
+        np.empty(size),
+        np.empty(size),
+    )
+
+
+@compiled_fused
+def fill_places(model: SersicModel, first_row: int, width: int, room: Room) -> None:
+    """Fill in where the pixels of a block lie, whose rows begin with `first_row`."""
+    x, y = model.first.x, model.first.y
+    for row in range(room.dx.size // width):
+        dx, dy = room.dx[row * width : (row + 1) * width], room.dy[row * width : (row + 1) * width]
+        for column in range(width):
+            dx[column] = column - x
+            dy[column] = first_row + row - y
+
+
+@compiled_fused
+def _fill_law(part: Component, room: Room) -> None:
+    """Law of unit amplitude, the logarithm and the power that it is made of."""
     cosine_major, cosine_minor = part.cosine / part.semi_major, part.cosine / part.semi_minor
     sine_major, sine_minor = part.sine / part.semi_major, part.sine / part.semi_minor
-    for i in range(law.size):
-        dx = grid.first + grid.step * i - part.x
-        major = dx * cosine_major + dy * sine_major
-        minor = dy * cosine_minor - dx * sine_minor
-        values[i] = major * major + minor * minor + _TINY
-    fill_logarithms(values, room, log_square)
+    # products on their own, so that it is fixed which of the two is rounded: fits with statmorph's steps repeat to 1e-6
+    for i in range(room.law.size):
+        room.pull[i] = room.dy[i] * sine_major
+        room.values[i] = room.dy[i] * cosine_minor
+    for i in range(room.law.size):
+        major = room.dx[i] * cosine_major + room.pull[i]
+        minor = room.values[i] - room.dx[i] * sine_minor
+        room.values[i] = major * major + minor * minor + _TINY
+    fill_logarithms(room.values, room.pull, room.log_square)
     half_exponent = 0.5 / part.sersic_index
-    for i in range(law.size):
-        values[i] = log_square[i] * half_exponent
-    fill_exponentials(values, room, power)
-    for i in range(law.size):
-        values[i] = -part.scale * (power[i] - 1.0)
-    fill_exponentials(values, room, law)
+    for i in range(room.law.size):
+        room.values[i] = room.log_square[i] * half_exponent
+    fill_exponentials(room.values, room.pull, room.power)
+    for i in range(room.law.size):
+        room.values[i] = -part.scale * (room.power[i] - 1.0)
+    fill_exponentials(room.values, room.pull, room.law)
 
 
 @compiled_fused
-def _clear(row: NDArray[np.float64]) -> None:
-    for i in range(row.size):
-        row[i] = 0.0
+def _clear(values: NDArray[np.float64]) -> None:
+    for i in range(values.size):
+        values[i] = 0.0
 
 
 @compiled_fused
-def _add_light(part: Component, work: NDArray[np.float64], row: NDArray[np.float64]) -> None:
-    """Add one component's light, its law being in work[0]."""
-    law = work[0]
-    for i in range(row.size):
-        row[i] += part.amplitude * law[i]
+def _add_light(part: Component, law: NDArray[np.float64], light: NDArray[np.float64]) -> None:
+    """Add one component's light."""
+    for i in range(light.size):
+        light[i] += part.amplitude * law[i]
 
 
 @compiled_fused
-def fill_model(model: SersicModel, grid: PixelGrid, image: NDArray[np.float64]) -> None:
+def fill_model(model: SersicModel, image: NDArray[np.float64]) -> None:
     """Draw the model's light at the pixels' centers.
 
     Parameters
     ----------
     model : SersicModel
         Its components.
-    grid : PixelGrid
-        Places of the pixels.
     image : ndarray [y, x], float64
-        Is overwritten.
+        Is overwritten; rows on end.
     """
-    work = np.empty((_ROWS, image.shape[1]))
-    for y in range(image.shape[0]):
-        _clear(image[y])
-        _fill_law_row(model.first, grid, float(y), work)
-        _add_light(model.first, work, image[y])
+    height, width = image.shape
+    rows = rows_of_block(width)
+    room = make_room(rows * width)
+    for first in range(0, height, rows):
+        block = image[first : first + rows]
+        light = block.reshape(block.size)
+        if light.size < room.dx.size:
+            room = make_room(light.size)
+        fill_places(model, first, width, room)
+        _clear(light)
+        _fill_law(model.first, room)
+        _add_light(model.first, room.law, light)
         if model.n_components > 1:
-            _fill_law_row(model.second, grid, float(y), work)
-            _add_light(model.second, work, image[y])
+            _fill_law(model.second, room)
+            _add_light(model.second, room.law, light)
 
 
 @compiled_fused
 def fill_model_and_derivatives(
-    model: SersicModel, grid: PixelGrid, y: int, row: NDArray[np.float64], derivatives: NDArray[np.float64]
+    model: SersicModel, room: Room, light: NDArray[np.float64], derivatives: NDArray[np.float64]
 ) -> None:
-    """One row of the model's light and of its derivative by each parameter.
+    """Fill in one block of the model's light and of its derivative by each parameter.
 
     Parameters
     ----------
     model : SersicModel
         Made with its slopes.
-    grid : PixelGrid
-        Places of the pixels.
-    y : int
-        The row.
-    row : ndarray [x], float64
-        Is overwritten by the light.
-    derivatives : ndarray [parameter, x], float64
+    room : Room
+        Of the block, with the places of its pixels.
+    light : ndarray [pixel], float64
+        Is overwritten.
+    derivatives : ndarray [parameter, pixel], float64
         Is overwritten.
     """
-    work = np.empty((_ROWS, row.size))
-    _clear(row)
+    _clear(light)
     _clear(derivatives[0])
     _clear(derivatives[1])
     for k in range(model.n_components):
         part = model.first if k == 0 else model.second
         base = CENTER_PARAMETERS + COMPONENT_PARAMETERS * k
-        _fill_law_row(part, grid, float(y), work)
-        _add_light(part, work, row)
-        _fill_profile_derivatives(part, work, derivatives[base : base + COMPONENT_PARAMETERS])
-        _fill_pull(part, grid, float(y), work, derivatives[base + R_EFF])
-        _add_center_derivatives(part, grid, float(y), work[3], derivatives)
-        _fill_shape_derivatives(
-            part, grid, float(y), work[3], derivatives[base : base + COMPONENT_PARAMETERS]
-        )
+        own = derivatives[base : base + COMPONENT_PARAMETERS]
+        _fill_law(part, room)
+        _add_light(part, room.law, light)
+        _fill_profile_derivatives(part, room, own)
+        _fill_pull(part, room, own[R_EFF])
+        _add_center_derivatives(part, room, derivatives)
+        _fill_shape_derivatives(part, room, own)
 
 
 @compiled_fused
-def _fill_profile_derivatives(
-    part: Component, work: NDArray[np.float64], derivatives: NDArray[np.float64]
-) -> None:
-    """Differentiate by amplitude, radius and index; `work` as `_fill_law_row` left it."""
-    law, log_square, power = work[0], work[1], work[2]
+def _fill_profile_derivatives(part: Component, room: Room, derivatives: NDArray[np.float64]) -> None:
+    """Differentiate by amplitude, radius and index; the room as `_fill_law` left it."""
+    law, log_square, power = room.law, room.log_square, room.power
     by_amplitude, by_radius, by_index = derivatives[AMPLITUDE], derivatives[R_EFF], derivatives[INDEX]
     for i in range(law.size):
         by_amplitude[i] = law[i]
@@ -238,53 +284,43 @@ def _fill_profile_derivatives(
 
 
 @compiled_fused
-def _fill_pull(
-    part: Component, grid: PixelGrid, y: float, work: NDArray[np.float64], by_radius: NDArray[np.float64]
-) -> None:
-    """Differentiate by the squared radius, into work[3]."""
-    pull = work[3]
-    dy = grid.first + grid.step * y - part.y
+def _fill_pull(part: Component, room: Room, by_radius: NDArray[np.float64]) -> None:
+    """Differentiate by the squared radius."""
+    pull, dx, dy = room.pull, room.dx, room.dy
     major_scale = 1.0 / (part.semi_major * part.semi_major)
     minor_scale = 1.0 / (part.semi_minor * part.semi_minor)
     cusp = CUSP_PIX * CUSP_PIX * major_scale
     factor = -0.5 * part.semi_major
     for i in range(pull.size):
-        dx = grid.first + grid.step * i - part.x
-        along = dx * part.cosine + dy * part.sine
-        across = dy * part.cosine - dx * part.sine
+        along = dx[i] * part.cosine + dy[i] * part.sine
+        across = dy[i] * part.cosine - dx[i] * part.sine
         pull[i] = factor * by_radius[i] / (along * along * major_scale + across * across * minor_scale + cusp)
 
 
 @compiled_fused
-def _add_center_derivatives(
-    part: Component, grid: PixelGrid, y: float, pull: NDArray[np.float64], derivatives: NDArray[np.float64]
-) -> None:
+def _add_center_derivatives(part: Component, room: Room, derivatives: NDArray[np.float64]) -> None:
     """Add the derivatives by the center, which the components share."""
     by_x, by_y = derivatives[0], derivatives[1]
-    dy = grid.first + grid.step * y - part.y
+    pull, dx, dy = room.pull, room.dx, room.dy
     major_scale = 2.0 / (part.semi_major * part.semi_major)
     minor_scale = 2.0 / (part.semi_minor * part.semi_minor)
     for i in range(pull.size):
-        dx = grid.first + grid.step * i - part.x
-        along = (dx * part.cosine + dy * part.sine) * major_scale
-        across = (dy * part.cosine - dx * part.sine) * minor_scale
+        along = (dx[i] * part.cosine + dy[i] * part.sine) * major_scale
+        across = (dy[i] * part.cosine - dx[i] * part.sine) * minor_scale
         by_x[i] += pull[i] * (across * part.sine - along * part.cosine)
         by_y[i] -= pull[i] * (along * part.sine + across * part.cosine)
 
 
 @compiled_fused
-def _fill_shape_derivatives(
-    part: Component, grid: PixelGrid, y: float, pull: NDArray[np.float64], derivatives: NDArray[np.float64]
-) -> None:
+def _fill_shape_derivatives(part: Component, room: Room, derivatives: NDArray[np.float64]) -> None:
     """Differentiate by ellipticity and orientation."""
     by_ellipticity, by_orientation = derivatives[ELLIPTICITY], derivatives[ORIENTATION]
-    dy = grid.first + grid.step * y - part.y
+    pull, dx, dy = room.pull, room.dx, room.dy
     minor_scale = 2.0 / (part.semi_minor * part.semi_minor)
     turning = 2.0 / (part.semi_major * part.semi_major) - minor_scale
     flattening = minor_scale / (1.0 - part.ellipticity)
     for i in range(pull.size):
-        dx = grid.first + grid.step * i - part.x
-        along = dx * part.cosine + dy * part.sine
-        across = dy * part.cosine - dx * part.sine
+        along = dx[i] * part.cosine + dy[i] * part.sine
+        across = dy[i] * part.cosine - dx[i] * part.sine
         by_ellipticity[i] = pull[i] * flattening * across * across
         by_orientation[i] = pull[i] * turning * along * across

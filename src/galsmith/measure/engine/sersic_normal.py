@@ -11,9 +11,11 @@ from galsmith.measure.engine.sersic_data import SersicData
 from galsmith.measure.engine.sersic_law import (
     CUSP_PIX,
     Component,
-    PixelGrid,
     SersicModel,
     fill_model_and_derivatives,
+    fill_places,
+    make_room,
+    rows_of_block,
     sersic_model_with_slopes,
 )
 
@@ -41,7 +43,6 @@ def fill_normal_equations(
         Is overwritten by J^T J, J the weighted derivatives; its upper triangle only.
     gradient : ndarray [parameter], float64
         Is overwritten by J^T r, r the weighted pixels minus model.
-
     curvature : ndarray [3], float64
         Is overwritten by what J^T J leaves out for the center, by x twice, by x and y, by y twice: the residuals
         times the second derivatives near it, where the law is steep.
@@ -60,18 +61,40 @@ def fill_normal_equations(
         curvature[k] = 0.0
     if data.spread.pixels.size > 0:
         return _of_blurred_model(data, parameters, matrix, gradient, curvature)
+    return _of_sharp_model(data, parameters, matrix, gradient, curvature)
+
+
+@compiled
+def _of_sharp_model(
+    data: SersicData,
+    parameters: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+) -> float:
+    """Add up block after block, without a point spread; what is written to begins as 0."""
+    n = parameters.size
     height, width = data.pixels.shape
     model = sersic_model_with_slopes(parameters)
-    row = np.empty(width)
-    derivatives = np.empty((n, width))
-    x_nearest, y_nearest = _nearest_pixel(model, data.grid)
+    x_nearest, y_nearest = _nearest_pixel(model)
+    rows = rows_of_block(width)
+    size = rows * width
+    room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
     total = 0.0
-    for y in range(height):
-        fill_model_and_derivatives(model, data.grid, y, row, derivatives)
-        total += _accumulate(data.pixels[y], data.weights[y], row, derivatives, matrix, gradient)
-        if abs(y - y_nearest) <= 1:
+    for first in range(0, height, rows):
+        pixels, weights = data.pixels[first : first + rows], data.weights[first : first + rows]
+        size = pixels.size
+        if size < light.size:
+            room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
+        fill_places(model, first, width, room)
+        fill_model_and_derivatives(model, room, light, derivatives)
+        total += _accumulate(
+            pixels.reshape(size), weights.reshape(size), light, derivatives, matrix, gradient
+        )
+        for y in range(max(first, y_nearest - 1), min(first + pixels.shape[0], y_nearest + 2)):
             for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
-                _add_curvature(data, model, y, x, row[x] * data.weights[y, x], curvature)
+                pull = light[(y - first) * width + x] * weights[y - first, x]
+                _add_curvature(model, y, x, pull, curvature)
     return total
 
 
@@ -83,24 +106,30 @@ def _of_blurred_model(
     gradient: NDArray[np.float64],
     curvature: NDArray[np.float64],
 ) -> float:
-    """Do the same with a point spread."""
+    """Do the same with a point spread, which takes the whole images at once."""
     n = parameters.size
     height, width = data.pixels.shape
     model = sersic_model_with_slopes(parameters)
     images = _blurred_images(data, model, n)
-    derivatives = np.empty((n, width))
+    flat = images.reshape((n + 1, height * width))
+    pixels, weights = data.pixels.reshape(data.pixels.size), data.weights.reshape(data.pixels.size)
+    step = width * rows_of_block(width)
     total = 0.0
-    for y in range(height):
-        for k in range(n):
-            for x in range(width):
-                derivatives[k, x] = images[k, y, x]
-        total += _accumulate(data.pixels[y], data.weights[y], images[n, y], derivatives, matrix, gradient)
-    x_nearest, y_nearest = _nearest_pixel(model, data.grid)
+    for first in range(0, pixels.size, step):
+        derivatives = flat[:n, first : first + step].copy()
+        total += _accumulate(
+            pixels[first : first + step],
+            weights[first : first + step],
+            flat[n, first : first + step],
+            derivatives,
+            matrix,
+            gradient,
+        )
+    x_nearest, y_nearest = _nearest_pixel(model)
     for y in range(max(0, y_nearest - 1), min(height, y_nearest + 2)):
         for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
-            _add_curvature(
-                data, model, y, x, _gathered(images[n], data.weights, data.spread, y, x), curvature
-            )
+            pull = _gathered(images[n], data.weights, data.spread, y, x)
+            _add_curvature(model, y, x, pull, curvature)
     return total
 
 
@@ -109,12 +138,18 @@ def _blurred_images(data: SersicData, model: SersicModel, n: int) -> NDArray[np.
     """Convolve the derivatives, images 0 to n - 1, and the model, image n; two at a time."""
     height, width = data.pixels.shape
     images = np.empty((n + 1, height, width))
-    derivatives = np.empty((n, width))
-    for y in range(height):
-        fill_model_and_derivatives(model, data.grid, y, images[n, y], derivatives)
+    flat = images.reshape((n + 1, height * width))
+    rows = rows_of_block(width)
+    room, derivatives = make_room(rows * width), np.empty((n, rows * width))
+    for first in range(0, height, rows):
+        start, stop = first * width, min(first + rows, height) * width
+        if stop - start < room.dx.size:
+            room, derivatives = make_room(stop - start), np.empty((n, stop - start))
+        fill_places(model, first, width, room)
+        fill_model_and_derivatives(model, room, flat[n, start:stop], derivatives)
         for k in range(n):
-            for x in range(width):
-                images[k, y, x] = derivatives[k, x]
+            for i in range(stop - start):
+                flat[k, start + i] = derivatives[k, i]
     for k in range(0, n, 2):
         convolve_two(images[k], images[k + 1], data.spread)
     if n % 2 == 0:
@@ -137,29 +172,28 @@ def _gathered(
 
 
 @compiled
-def _nearest_pixel(model: SersicModel, grid: PixelGrid) -> tuple[int, int]:
+def _nearest_pixel(model: SersicModel) -> tuple[int, int]:
     """Column and row of the pixel nearest to the center, which may lie outside the image."""
-    x, y = (model.first.x - grid.first) / grid.step, (model.first.y - grid.first) / grid.step
-    return round(min(max(x, -_FAR), _FAR)), round(min(max(y, -_FAR), _FAR))
+    return round(min(max(model.first.x, -_FAR), _FAR)), round(min(max(model.first.y, -_FAR), _FAR))
 
 
 @compiled
 def _accumulate(
     pixels: NDArray[np.float64],
     weights: NDArray[np.float64],
-    row: NDArray[np.float64],
+    light: NDArray[np.float64],
     derivatives: NDArray[np.float64],
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> float:
-    """Add one row of pixels; `row`, the model, becomes the residuals, and `derivatives` are weighted."""
-    for x in range(row.size):
-        row[x] = weights[x] * (pixels[x] - row[x])
+    """Add a block of pixels; `light`, the model, becomes the residuals, and `derivatives` are weighted."""
+    for x in range(light.size):
+        light[x] = weights[x] * (pixels[x] - light[x])
     n = gradient.size
     for k in range(n):
         _weigh(derivatives[k], weights)
     for k in range(n):
-        gradient[k] += _dot(derivatives[k], row)
+        gradient[k] += _dot(derivatives[k], light)
         j = k
         while j + 3 < n:
             first, second, third, fourth = _four_dots(
@@ -173,7 +207,7 @@ def _accumulate(
         while j < n:
             matrix[k, j] += _dot(derivatives[k], derivatives[j])
             j += 1
-    return _dot(row, row)
+    return _dot(light, light)
 
 
 @compiled
@@ -209,12 +243,9 @@ def _four_dots(
 
 
 @compiled
-def _add_curvature(
-    data: SersicData, model: SersicModel, y: int, x: int, pull: float, curvature: NDArray[np.float64]
-) -> None:
+def _add_curvature(model: SersicModel, y: int, x: int, pull: float, curvature: NDArray[np.float64]) -> None:
     """Subtract a pixel's second derivatives by the center, times the weighted residuals that pull at it."""
-    dx = data.grid.first + data.grid.step * x - model.first.x
-    dy = data.grid.first + data.grid.step * y - model.first.y
+    dx, dy = x - model.first.x, y - model.first.y
     for k in range(model.n_components):
         xx, xy, yy = _center_curvature(model.first if k == 0 else model.second, dx, dy)
         curvature[0] -= pull * xx

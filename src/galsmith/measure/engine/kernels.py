@@ -1,0 +1,164 @@
+"""The kernels that Python calls, with the types they are called with: kept from an earlier run, or compiled now.
+
+Compiling takes two minutes of one core, so several processes share it: they write into the cache that numba keeps, and
+this process reads from there. Where a process could not, this one compiles what is missing.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+
+from galsmith.measure.engine.columns import N_COLUMNS
+from galsmith.measure.engine.flags import N_FLAGS
+from galsmith.measure.engine.freshness import place_of_kept_code
+from galsmith.measure.engine.galaxy import (
+    Place,
+    cut_galaxy,
+    find_place,
+    find_sky,
+    finite_sum,
+    tell_maps,
+    tell_radii,
+    tell_structure,
+)
+from galsmith.measure.engine.light import noise_map
+from galsmith.measure.engine.point_spread import PointSpread
+from galsmith.measure.engine.segmentation import paper_map, survey_map
+from galsmith.measure.engine.sersic_data import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic_fit import make_conventional, sersic_start
+from galsmith.measure.engine.sersic_optimum import fit_to_minimum
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
+
+LOGGER = logging.getLogger("galsmith")
+MOST_PROCESSES = 4
+_type_of: Callable[[Any], Any] = numba.typeof
+
+_PIXELS, _PARAMETERS = np.zeros((1, 1)), np.zeros(7)
+_LABELS, _FLAT = np.zeros((1, 1), dtype=np.int32), np.zeros(1, dtype=np.int64)
+_MAP, _COUNTS = np.zeros((1, 1), dtype=np.bool_), np.zeros((1, 1), dtype=np.int64)
+_RESULTS = np.zeros(N_COLUMNS), np.zeros(N_FLAGS, dtype=np.uint8)
+_MOMENTS = Moments(0.0, 1.0, 0.0)
+_SKY = SkyBox(1, 0, 0, True, 0.0, 0.0, 1.0, 0.0)  # noqa: FBT003
+_PLACE = Place(0.0, 0.0, 1.0, 0.0, 0.0, _MOMENTS)
+_STAMP = Stamp(
+    *(_PIXELS, _PIXELS, _PIXELS, _MAP, _MAP, _MAP, _FLAT, _PIXELS, _PIXELS, _COUNTS, _PIXELS),
+    *(1, 0, 0, 0, 0),
+)
+_DATA = SersicData(_PIXELS, _PIXELS, PointSpread(_PIXELS, 0, 0, _PIXELS, _PIXELS))
+
+
+class Kernel(NamedTuple):
+    """A compiled function, arguments of the types it is called with, and about how long it compiles, seconds."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    seconds: float
+
+
+KERNELS: dict[str, Kernel] = {
+    kernel.function.__name__: kernel
+    for kernel in (
+        Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 25),
+        Kernel(fit_to_minimum, (_DATA, _PARAMETERS, _FLAT, 1e-10, 1), 21),
+        Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 14),
+        Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 12),
+        Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 10),
+        Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, *_RESULTS), 7),
+        Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 5),
+        Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 5),
+        Kernel(survey_map, (_PIXELS, 1.5, 5), 5),
+        Kernel(find_sky, (_STAMP, True, *_RESULTS), 4),
+        Kernel(sersic_start, (_STAMP, 0.0, 0.0, 1.0, 3.0, _MOMENTS, _RESULTS[1]), 1),
+        Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 1),
+        Kernel(make_conventional, (_PARAMETERS,), 1),
+        Kernel(count_used, (_PIXELS,), 1),
+        Kernel(finite_sum, (_PIXELS,), 1),
+    )
+}
+
+
+def compile_kernels(names: list[str]) -> None:
+    """Load kernels from the cache, or compile them into it where it has none."""
+    for name in names:
+        function, arguments, _ = KERNELS[name]
+        function.compile(tuple(_type_of(argument) for argument in arguments))
+
+
+def missing_kernels() -> list[str]:
+    """Names of the kernels of which the cache has no code, those that compile longest first."""
+    folder = place_of_kept_code()
+    return [name for name, kernel in KERNELS.items() if not any(folder.glob(_index_pattern(kernel.function)))]
+
+
+def compile_in_processes(names: list[str], *, processes: int) -> None:
+    """Compile kernels into the cache, several at a time.
+
+    Parameters
+    ----------
+    names : list of str
+        From `KERNELS`, those that compile longest first.
+    processes : int
+        How many at a time. One that fails is told in the log; what it leaves out is compiled when it is needed.
+    """
+    running = [_begun(share) for share in shares_of(names, processes)]
+    try:
+        for process in running:
+            _, errors = process.communicate()
+            if process.returncode != 0:
+                last_line = (errors.strip().splitlines() or ["no message"])[-1]
+                LOGGER.warning(
+                    "a process that compiles the engine failed (%s); going on without it", last_line
+                )
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def shares_of(names: list[str], count: int) -> list[list[str]]:
+    """Deal out kernels, longest first, so that all shares take about as long; no share is empty."""
+    shares: list[list[str]] = [[] for _ in range(min(count, len(names)))]
+    seconds = [0.0] * len(shares)
+    for name in names:
+        least = seconds.index(min(seconds))
+        shares[least].append(name)
+        seconds[least] += KERNELS[name].seconds
+    return shares
+
+
+def usable_cores() -> int:
+    """How many processes may compile at a time."""
+    return min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        MOST_PROCESSES,
+    )
+
+
+def _begun(names: list[str]) -> subprocess.Popen[str]:
+    """Begin to compile in a process of its own."""
+    code = f"from {__name__} import compile_kernels; compile_kernels({json.dumps(names)})"
+    environment = dict(os.environ)
+    chosen_cache = vars(numba.config).get("CACHE_DIR")
+    if chosen_cache:
+        environment["NUMBA_CACHE_DIR"] = str(chosen_cache)
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _index_pattern(function: Any) -> str:
+    """Name that numba gives to the index of a kernel's kept code, but for its line and the machine's kind."""
+    module = function.__module__.rpartition(".")[2]
+    return f"{module}.{function.__name__}-*.nbi"
