@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -158,9 +159,17 @@ def floor_distances(
 def drawn_counts(n_reference: int, n_generated: int, seed: int, replicate: int) -> Counts:
     """Draw both sets anew from themselves: how often each row comes, those of the generated set below 0."""
     rng = random_stream(seed, "compare.bootstrap", replicate)
-    reference = np.bincount(rng.integers(0, n_reference, n_reference), minlength=n_reference)
-    generated = np.bincount(rng.integers(0, n_generated, n_generated), minlength=n_generated)
-    return np.concatenate([reference, -generated]).astype(np.int16)
+    counts = np.zeros(n_reference + n_generated, dtype=np.int16)
+    _count(rng.integers(0, n_reference, n_reference, dtype=np.uint32), counts[:n_reference], 1)
+    _count(rng.integers(0, n_generated, n_generated, dtype=np.uint32), counts[n_reference:], -1)
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(drawn: NDArray[np.uint32], counts: Counts, sign: int) -> None:
+    """Add `sign` to the count of each row drawn."""
+    for row in drawn:
+        counts[row] += sign
 
 
 def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
