@@ -15,7 +15,7 @@ from galsmith.measure.properties import N_POWER_MODES
 GRID_PIX = 256
 WAVELENGTH_EDGES = (2, 5, 9, 16, 24, 34, 46, 60, 76, 93, 113, 134, 157, 181)
 WAVELENGTH_EDGE_UNIT = 181
-IMAGES_AT_ONCE = 16
+IMAGES_AT_ONCE = 8
 ORDINARY_EXPONENT = (
     20  # of the largest pixel, base 2: amplitudes of 4096 px squared stay far from float32's ends
 )
@@ -37,13 +37,16 @@ class PowerBinning:
         2 for cells that stand for two of the full spectrum, else 1.
     cells_of_mode : ndarray [mode], float64
         Cells of the full spectrum in each mode; 0 where a small grid has none.
+    n_columns : int
+        So many frequencies along x, from 0 up, hold all cells that are not left out.
     runs : ModeRuns
-        The same cells in runs of one mode, for the compiled sums.
+        The cells of these columns in runs of one mode, for the compiled sums.
     """
 
     mode_of_cell: NDArray[np.int64]
     weight_of_cell: Array
     cells_of_mode: Array
+    n_columns: int
     runs: ModeRuns
 
 
@@ -171,9 +174,9 @@ def average_spectrum_db(stamps: Iterable[Array], *, side_pix: int = GRID_PIX) ->
     return 20 * np.log10(np.where(mean > 0, mean, np.nan))
 
 
-def _half_spectra(stack: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Fourier transforms padded to `shape`, x frequencies from 0 up; rows of padding are never transformed."""
-    along_x = fft.rfft(stack, n=shape[1], axis=2)
+def _half_spectra(stack: NDArray[Any], shape: tuple[int, ...], n_columns: int) -> NDArray[Any]:
+    """Fourier transforms padded to `shape`, of the first x frequencies; rows of padding are never transformed."""
+    along_x = np.ascontiguousarray(fft.rfft(stack, n=shape[1], axis=2)[:, :, :n_columns])
     return np.ascontiguousarray(fft.fft(along_x, n=shape[0], axis=1, overwrite_x=True))
 
 
@@ -187,7 +190,8 @@ def _binning(mode: NDArray[np.int64], width_pix: int) -> PowerBinning:
     cells = np.asarray(np.bincount(mode[kept], weight[kept], N_POWER_MODES), dtype=np.float64)
     for array in (mode, weight, cells):
         array.setflags(write=False)
-    return PowerBinning(mode, weight, cells, runs_of(mode, weight))
+    n_columns = int(np.flatnonzero(kept.any(axis=0))[-1]) + 1
+    return PowerBinning(mode, weight, cells, n_columns, runs_of(mode[:, :n_columns], weight[:, :n_columns]))
 
 
 def _log_means(stack: NDArray[Any], binning: Binning, shape: tuple[int, ...], precision: Precision) -> Array:
@@ -197,7 +201,7 @@ def _log_means(stack: NDArray[Any], binning: Binning, shape: tuple[int, ...], pr
     grid = (side, side) if binning == "wavelength" else shape
     with np.errstate(all="ignore"):
         scaled, exponent, usable = _scaled(stack, precision)
-        sums = amplitude_sums(_half_spectra(scaled, grid), cells.runs, N_POWER_MODES)
+        sums = amplitude_sums(_half_spectra(scaled, grid, cells.n_columns), cells.runs, N_POWER_MODES)
         counted = np.where(cells.cells_of_mode > 0, cells.cells_of_mode, np.nan)
         means = np.ldexp(sums / counted, exponent[:, np.newaxis]) / (shape[0] * shape[1])
         return np.log10(np.where(usable[:, np.newaxis] & (means > 0), means, np.nan))
