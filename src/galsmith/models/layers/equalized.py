@@ -1,0 +1,101 @@
+"""Layers with an equalized learning rate (Karras et al. 2018, "Progressive growing of GANs", sec. 4.1).
+
+Weights are stored with unit variance and scaled when used, so that Adam's steps, which do not know the size of a
+weight, change every layer by the same share.
+"""
+
+import torch
+from torch.nn import functional
+
+LEAKY_SLOPE = 0.2
+LEAKY_GAIN = 2.0**0.5
+
+
+class EqualizedLinear(torch.nn.Module):
+    """Linear layer whose weights are scaled when used.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths.
+    gain : float
+        At the start, outputs have the variance gain**2 for inputs of unit variance.
+    rate_multiplier : float
+        The layer learns at this multiple of the optimizer's rate; its outputs at the start do not depend on it.
+    first_bias : float
+        All biases at the start.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        gain: float = 1.0,
+        rate_multiplier: float = 1.0,
+        first_bias: float = 0.0,
+        chance: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.weight_scale = gain / n_in**0.5 * rate_multiplier
+        self.bias_scale = rate_multiplier
+        self.weight = torch.nn.Parameter(torch.randn(n_out, n_in, generator=chance) / rate_multiplier)
+        self.bias = torch.nn.Parameter(torch.full((n_out,), first_bias / rate_multiplier))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map [..., n_in] to [..., n_out]."""
+        return functional.linear(values, self.weight * self.weight_scale, self.bias * self.bias_scale)
+
+
+class EqualizedConv(torch.nn.Module):
+    """Convolution of stride 1 that keeps the side, with weights that are scaled when used.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels.
+    kernel : int
+        Side of the kernel, odd.
+    gain : float
+        At the start, outputs have the variance gain**2 for independent inputs of unit variance, away from the edges.
+    rate_multiplier : float
+        As in `EqualizedLinear`.
+    has_bias : bool
+        Whether a bias is added, zero at the start.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        kernel: int,
+        gain: float = 1.0,
+        rate_multiplier: float = 1.0,
+        has_bias: bool = True,
+        chance: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.weight_scale = gain / (n_in * kernel**2) ** 0.5 * rate_multiplier
+        self.bias_scale = rate_multiplier
+        weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance) / rate_multiplier
+        self.weight = torch.nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
+        self.bias = torch.nn.Parameter(torch.zeros(n_out)) if has_bias else None
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_in, y, x] to [galaxy, n_out, y, x]."""
+        bias = None if self.bias is None else self.bias * self.bias_scale
+        return functional.conv2d(values, self.scaled_weight(), bias, padding=self.weight.shape[-1] // 2)
+
+    def scaled_weight(self) -> torch.Tensor:
+        """Weights as they are used, [n_out, n_in, y, x]."""
+        return self.weight * self.weight_scale
+
+
+def leaky(values: torch.Tensor) -> torch.Tensor:
+    """Leaky ReLU of slope 0.2, scaled so that it keeps the mean square of standard normal input to 4 %."""
+    return functional.leaky_relu(values, LEAKY_SLOPE) * LEAKY_GAIN
