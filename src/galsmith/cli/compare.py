@@ -37,7 +37,10 @@ def compare(
     cuts: Annotated[str | None, Parameter(help="Leave out extreme galaxies by a named set of cuts.")] = None,
     beyond: Annotated[
         bool,
-        Parameter(help="Also judge all properties together: sliced distances, correlations, classifiers."),
+        Parameter(
+            negative="--no-beyond",
+            help="Also judge all properties together: sliced distances, correlations, classifiers.",
+        ),
     ] = True,
     features: Annotated[
         list[str],

@@ -4,7 +4,7 @@ from galsmith.report.material import Material
 
 HOW_TO = {
     "beyond": "Whether the properties go together as they should was not judged. galsmith compare does it unless it is "
-    "told not to (--no-beyond).",
+    "told --no-beyond.",
     "features": "Features of a network were not compared. Install galsmith[features] and compare with "
     "--features efficientnet-lite0.",
     "memorization": "Whether training images are repeated was not judged, and copies of them would score best in all "
@@ -20,7 +20,7 @@ HOW_TO = {
     "examples": "The galaxies most surely told cannot be shown: their images are not where the measurements say.",
     "pairs": "The closest pairs cannot be shown: the generated or the training images are not where the card says.",
     "published": "No recipe was followed, so no paper's numbers stand beside these; "
-    "compare with --recipe, such as holzschuh2022-cosmos.",
+    "compare with --recipe holzschuh2022-cosmos or another.",
 }
 JUDGED = ("beyond", "features", "memorization")
 

@@ -33,6 +33,8 @@ class SideMaterial:
         Its galaxies.
     missing : tuple of str
         What could not be read and why, for the page to say.
+    name : str
+        Of the generated set, where there are several; else empty.
     """
 
     role: str
@@ -40,6 +42,7 @@ class SideMaterial:
     table: QTable | None
     images: ImageSet | None
     missing: tuple[str, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def _side(role: str, name: str, side: Side, cuts: tuple[CutCount, ...], folder: 
         images = _images(called, side, folder)
     except InputError as error:
         missing.append(str(error))
-    return SideMaterial(role, side, table, images, tuple(missing))
+    return SideMaterial(role, side, table, images, tuple(missing), name)
 
 
 def _table(called: str, side: Side, folder: Path) -> QTable:

@@ -1,20 +1,25 @@
 """How to repeat a comparison: the chain of what made what, as commands, settings, seeds, hashes and versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from galsmith.compare import ReportCard
 from galsmith.data.store import is_store, read_description
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.provenance import Parent, Provenance
-from galsmith.report.material import CardMaterial, find
+from galsmith.report.checks import network_of
+from galsmith.report.material import TRAINING_ROLE, CardMaterial, find
 
 DEEPEST = 8
 SNAPSHOT_FILES = ("snapshot/snapshot.json", "snapshot.json")
 GIVEN_APART = ("training images", "held-out images")
-FLAGS = {"n": "-n", "limit": "--limit", "normalization": "--normalization"}
+FLAGS = {"n": "-n", "limit": "--limit"}
+BROUGHT_BY = {"pictures": "ingest folder", "fits": "ingest fits", "array": "ingest arrays"}
+BROUGHT_WITH = ["--split 1/0/0", "--on-bad skip"]
+USUAL_NORMALIZATION = "reference-zscore"
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,10 @@ def steps_of(material: CardMaterial, card_path: Path) -> list[Step]:
         provenance = Provenance.from_dict({"verb": "measure", **side.side.provenance})
         parent = Parent(f"{side.role} images", side.side.images_hash, side.side.images_path)
         found += reversed(_ancestors(parent, folder, depth=0))
-        made = f"measurements of the {side.role} set"
+        made = f"measurements of the {side.role} set {side.name}".strip()
         found.append(_step(made, side.side.path, provenance, side.side.content_hash, folder))
-    found.append(_step("comparison", card_path.name, material.card.provenance, "", folder))
+    compared = _step("comparison", card_path.name, material.card.provenance, "", folder)
+    found.append(replace(compared, command=_compare_command(material, card_path)))
     return list({step.content_hash or step.made: step for step in reversed(found)}.values())[::-1]
 
 
@@ -111,7 +117,10 @@ def _command(provenance: Provenance, path: str, folder: Path) -> str:
     """Write the command line of a step, with the paths as they were recorded."""
     if provenance.verb == "arrays in memory":
         return "made in Python from arrays in memory"
-    words = ["galsmith", provenance.verb]
+    brought_by = (
+        BROUGHT_BY.get(str(provenance.settings.get("kind"))) if provenance.verb == "compare" else None
+    )
+    words = ["galsmith", brought_by or provenance.verb]
     if provenance.verb == "train":
         words += ["RECIPE", *(f"--data {_shown(parent.path, folder)}" for parent in provenance.parents)]
     else:
@@ -123,9 +132,35 @@ def _command(provenance: Provenance, path: str, folder: Path) -> str:
         for key, flag in FLAGS.items()
         if isinstance(provenance.settings.get(key), str | int)
     ]
+    words += BROUGHT_WITH if brought_by else []
     if provenance.seed is not None and provenance.verb != "train":
         words.append(f"--seed {provenance.seed}")
     return " ".join([*words, "-o", _shown(path, folder)])
+
+
+def _compare_command(material: CardMaterial, card_path: Path) -> str:
+    """Write the command line of the comparison, with all that it was told to judge."""
+    card, folder = material.card, material.sets[0].folder
+    words = ["galsmith compare", _shown(material.sets[0].reference.side.path, folder)]
+    for item in material.sets:
+        path = _shown(item.generated.side.path, folder)
+        words.append(path if item.name == Path(path).stem else f"{item.name}={path}")
+    words += _judging_flags(card)
+    trained = {parent.path: None for parent in card.provenance.parents if parent.role == TRAINING_ROLE}
+    words += [f"--training {_shown(path, folder)}" for path in trained]
+    return " ".join([*words, f"--seed {card.provenance.seed}", "-o", card_path.name])
+
+
+def _judging_flags(card: ReportCard) -> list[str]:
+    """Name what was judged and how, where it is not the usual."""
+    flags = [f"--recipe {card.recipe}"] if card.recipe else []
+    normalizations = set(dict(card.settings.get("normalization", {})).values())
+    if not card.recipe and len(normalizations) == 1 and normalizations != {USUAL_NORMALIZATION}:
+        flags.append(f"--normalization {normalizations.pop()}")
+    if card.settings.get("beyond") is False:
+        flags.append("--no-beyond")
+    networks = dict.fromkeys(network_of(one.extractor_id) for item in card.judgments for one in item.features)
+    return flags + [f"--features {name}" for name in networks]
 
 
 def _shown(path: str, folder: Path) -> str:
