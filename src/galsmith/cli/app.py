@@ -7,7 +7,7 @@ from typing import Any
 
 from cyclopts import App, Parameter
 
-from galsmith.cli import compare, demo, info, ingest, measure, report, sample, simulate, train
+from galsmith.cli import compare, demo, info, ingest, ingest_sets, measure, report, sample, simulate, train
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -46,6 +46,7 @@ VERBS = (
     Verb("ingest folder", ingest.ingest_folder, ingest.FOLDER_EXAMPLE, resumes=True),
     Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
     Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
+    Verb("ingest cosmos", ingest_sets.ingest_cosmos, ingest_sets.COSMOS_EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

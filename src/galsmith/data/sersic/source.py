@@ -36,6 +36,7 @@ class SersicSource:
 
     stage = "simulating"
     rows_per_read: int | None = None
+    physical_pixel_kpc: float | None = None
 
     def __init__(self, settings: SersicSettings, *, n: int, seed: int) -> None:
         self._settings = settings
@@ -46,6 +47,7 @@ class SersicSource:
         self.settings: Mapping[str, Any] = {"recipe": settings.model_dump(mode="json"), "n": n}
         self.parents: tuple[Parent, ...] = ()
         self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
         self.faults: Mapping[int, UnusableImage] = {}
         self.catalog = draw_parameters(settings, n=n, seed=seed)
         self.shapes = np.full((n, 2), settings.size_pix, dtype=np.int64)

@@ -12,6 +12,7 @@ RESERVED_NAMES = (
     "split",
     "native_size_pix",
     "pixel_scale_arcsec",
+    "physical_pixel_kpc",
     "store_part",
     "store_row",
 )

@@ -1,8 +1,8 @@
 """A folder of FITS cutouts, plain or compressed, one galaxy a file, [y, x] or [band, y, x]."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from galsmith.data.sources.fits_files import FITS_SUFFIXES, READ_ERRORS, images_
 from galsmith.data.sources.fits_headers import band_names_of, kept_keywords, pixel_scale_of, zero_points_of
 from galsmith.data.sources.listing import list_files, listing_as_parent
 from galsmith.data.sources.source import UnusableImage
+from galsmith.data.sources.tar_files import FilePlace
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.provenance import Parent
@@ -40,13 +41,52 @@ class CutoutHead:
         return self.shape[0] if len(self.shape) == 3 else 1
 
 
+Heads = Sequence[tuple[FilePlace, CutoutHead]]
+
+
+@dataclass(frozen=True)
+class FitsDefaults:
+    """What to take where neither the user nor a header says it.
+
+    Attributes
+    ----------
+    bands : tuple of str or None
+        Filter names.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side.
+    flux_unit : str
+        Unit of a pixel's value.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one flux unit.
+    """
+
+    bands: tuple[str, ...] | None = None
+    pixel_scale_arcsec: float | None = None
+    flux_unit: str = "unknown"
+    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
+
+
+NO_DEFAULTS = FitsDefaults()
+
+
+def named_by_stem(stems: Sequence[str]) -> QTable:
+    """Begin a catalog: one row a file, named by its stem."""
+    return QTable({"object_id": np.array(stems, dtype=str)})
+
+
 class FitsSource:
     """FITS cutouts of one folder, sorted by stem; all have the same bands, unit and pixel scale.
 
     Parameters
     ----------
     folder : Path
-        Where the files are.
+        Where the files are; a folder, or the archive that `files` are in.
+    files : mapping of name to FilePlace, optional
+        Only these files; all of the folder when left out.
+    identify : callable
+        Begins the catalog from the files' stems.
+    defaults : FitsDefaults
+        What to take where neither the other arguments nor the headers say it.
     hdu : int or str
         Which header-data unit holds the image.
     bands : sequence of str, optional
@@ -68,11 +108,15 @@ class FitsSource:
 
     stage = "ingesting"
     rows_per_read: int | None = 1
+    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
         folder: Path,
         *,
+        files: Mapping[str, FilePlace] | None = None,
+        identify: Callable[[Sequence[str]], QTable] = named_by_stem,
+        defaults: FitsDefaults = NO_DEFAULTS,
         hdu: int | str = 0,
         bands: Sequence[str] | None = None,
         pixel_scale_arcsec: float | None = None,
@@ -81,15 +125,19 @@ class FitsSource:
     ) -> None:
         if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
             raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
-        files = list_files(folder, FITS_SUFFIXES)
-        self._paths, self._hdu = list(files.values()), hdu
+        self._files: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
+        self._paths, self._hdu = list(self._files.values()), hdu
         self._heads, faults = _read_heads(self._paths, hdu, progress)
         self.faults: Mapping[int, UnusableImage] = faults
         good = [(path, head) for path, head in zip(self._paths, self._heads, strict=True) if head]
-        self.bands = _common_bands(good, bands)
-        self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good)
-        self.pixel_scale_arcsec = _common_scale(good, pixel_scale_arcsec)
-        self.zero_points_mag: Mapping[str, float] = _common_zero_points(good, self.bands)
+        self.bands = _common_bands(good, bands, defaults.bands)
+        self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good, defaults.flux_unit)
+        stated_scale = _common_scale(good, pixel_scale_arcsec)
+        self.pixel_scale_arcsec = stated_scale if stated_scale is not None else defaults.pixel_scale_arcsec
+        self.zero_points_mag: Mapping[str, float] = {
+            **{band: value for band, value in defaults.zero_points_mag.items() if band in self.bands},
+            **_common_zero_points(good, self.bands),
+        }
         self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
         self.settings: Mapping[str, Any] = {
             "kind": "fits",
@@ -98,9 +146,11 @@ class FitsSource:
             "pixel_scale_arcsec": self.pixel_scale_arcsec,
             "flux_unit": self.flux_unit,
         }
-        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, self._paths),)
+        listed = [path for path in self._paths if isinstance(path, Path)]
+        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, listed if listed else [folder]),)
         self.notes: Mapping[str, Any] = {}
-        self.catalog = _catalog(list(files), self._heads)
+        self.left_out: Mapping[int, str] = {}
+        self.catalog = _with_keywords(identify(list(self._files)), self._heads)
 
     def name_of(self, row: int) -> str:
         """Name a file in messages."""
@@ -132,7 +182,7 @@ class FitsSource:
 
 
 def _read_heads(
-    paths: Sequence[Path], hdu: int | str, progress: ProgressCallback
+    paths: Sequence[FilePlace], hdu: int | str, progress: ProgressCallback
 ) -> tuple[list[CutoutHead | None], dict[int, UnusableImage]]:
     """Read the header of every file, and say which have no readable one."""
     heads: list[CutoutHead | None] = []
@@ -152,7 +202,7 @@ def _read_heads(
     return heads, faults
 
 
-def _read_head(path: Path, hdu: int | str) -> CutoutHead:
+def _read_head(path: FilePlace, hdu: int | str) -> CutoutHead:
     """Read the header of one file."""
     with opened_fits(path) as units:
         try:
@@ -178,10 +228,12 @@ def _read_head(path: Path, hdu: int | str) -> CutoutHead:
     )
 
 
-def _common_bands(heads: Sequence[tuple[Path, CutoutHead]], given: Sequence[str] | None) -> tuple[str, ...]:
+def _common_bands(
+    heads: Heads, given: Sequence[str] | None, default: tuple[str, ...] | None
+) -> tuple[str, ...]:
     """Names of the bands that all files have."""
     if not heads:
-        return tuple(given) if given is not None else ("band0",)
+        return tuple(given) if given is not None else default or ("band0",)
     first_path, first = heads[0]
     for path, head in heads:
         if head.n_bands != first.n_bands:
@@ -195,10 +247,13 @@ def _common_bands(heads: Sequence[tuple[Path, CutoutHead]], given: Sequence[str]
                 f"--bands {','.join(given)}: names {len(given)} bands, {first_path} has {first.n_bands}"
             )
         return tuple(given)
-    return _agreed_bands(heads) or tuple(f"band{number}" for number in range(first.n_bands))
+    stated = _agreed_bands(heads)
+    if stated is None and default is not None and len(default) == first.n_bands:
+        return default
+    return stated or tuple(f"band{number}" for number in range(first.n_bands))
 
 
-def _agreed_bands(heads: Sequence[tuple[Path, CutoutHead]]) -> tuple[str, ...] | None:
+def _agreed_bands(heads: Heads) -> tuple[str, ...] | None:
     """Give the filters that the files name; refuse files of different filters."""
     first_path, first = heads[0]
     for path, head in heads:
@@ -215,14 +270,14 @@ def _named(head: CutoutHead) -> str:
     return ",".join(head.bands) if head.bands is not None else "not stated"
 
 
-def _common_zero_points(heads: Sequence[tuple[Path, CutoutHead]], bands: tuple[str, ...]) -> dict[str, float]:
+def _common_zero_points(heads: Heads, bands: tuple[str, ...]) -> dict[str, float]:
     """Zero points where all files state the same; differing ones stay in the catalog alone."""
     stated = {head.zero_points_mag for _, head in heads}
     values = next(iter(stated)) if len(stated) == 1 else None
     return dict(zip(bands, values, strict=True)) if values is not None else {}
 
 
-def _common_unit(heads: Sequence[tuple[Path, CutoutHead]]) -> str:
+def _common_unit(heads: Heads, default: str) -> str:
     """Give the unit that all files state in BUNIT."""
     for path, head in heads:
         if head.unit != heads[0][1].unit:
@@ -231,10 +286,10 @@ def _common_unit(heads: Sequence[tuple[Path, CutoutHead]]) -> str:
                 "put files of one unit in a folder, or give --flux-unit"
             )
     unit = heads[0][1].unit if heads else None
-    return unit if unit is not None else "unknown"
+    return unit if unit is not None else default
 
 
-def _common_scale(heads: Sequence[tuple[Path, CutoutHead]], given: float | None) -> float | None:
+def _common_scale(heads: Heads, given: float | None) -> float | None:
     """Pixel scale of all files; refuse mixed ones and ones that contradict the given one."""
     known = [(path, head.pixel_scale_arcsec) for path, head in heads if head.pixel_scale_arcsec is not None]
     if not known:
@@ -254,9 +309,8 @@ def _common_scale(heads: Sequence[tuple[Path, CutoutHead]], given: float | None)
     return given if given is not None else reference
 
 
-def _catalog(stems: Sequence[str], heads: Sequence[CutoutHead | None]) -> QTable:
-    """One row a file: its stem and its header's keywords."""
-    table = QTable({"object_id": np.array(stems, dtype=str)})
+def _with_keywords(table: QTable, heads: Sequence[CutoutHead | None]) -> QTable:
+    """Add what the headers of the files say."""
     names: dict[str, None] = {}
     for head in heads:
         names.update(dict.fromkeys(head.keywords if head else ()))

@@ -4,22 +4,23 @@ import contextlib
 import warnings
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from astropy.io import fits
+
+from galsmith.data.sources.tar_files import FilePlace
 
 FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
 READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
 
 
 @contextlib.contextmanager
-def opened_fits(path: Path, *, memmap: bool = False) -> Iterator[fits.HDUList]:
+def opened_fits(path: FilePlace, *, memmap: bool = False) -> Iterator[fits.HDUList]:
     """Open a FITS file; warnings are not shown, as data that are too short fail when they are read.
 
     Parameters
     ----------
-    path : Path
-        Plain or compressed.
+    path : FilePlace
+        A path, plain or compressed, or a file in an archive.
     memmap : bool
         Map the file into memory, so that a section of a large image is read without the rest.
     """

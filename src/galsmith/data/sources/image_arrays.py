@@ -66,6 +66,7 @@ class ArraySource:
 
     stage = "ingesting"
     rows_per_read: int | None = None
+    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -105,6 +106,7 @@ class ArraySource:
         }
         self.parents: tuple[Parent, ...] = (listing_as_parent(place.path.parent, [place.path]),)
         self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
         self.faults: Mapping[int, UnusableImage] = {}
         self.catalog = _catalog(place.path, heads, self._head)
         self.shapes = np.tile(np.array([[self._axes.height_pix, self._axes.width_pix]]), (shape[0], 1))

@@ -70,6 +70,7 @@ class PictureSource:
     rows_per_read: int | None = 1
     flux_unit = "display"
     pixel_scale_arcsec: float | None = None
+    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -91,6 +92,7 @@ class PictureSource:
         self.settings: Mapping[str, Any] = {"kind": "pictures", "labels": labels is not None}
         self.parents: tuple[Parent, ...] = (listing_as_parent(folder, self._paths),)
         self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
         self.catalog = QTable({"object_id": np.array(list(files), dtype=str)})
         if labels is not None:
             self.parents += (file_as_parent(labels, "labels"),) if labels.is_file() else ()

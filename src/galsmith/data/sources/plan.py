@@ -1,5 +1,6 @@
 """What of a source goes into a store, decided before any pixel is read."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,8 +31,8 @@ class Plan:
         Rows of the source's catalog.
     native_size_pix : ndarray [row], int32
         Shorter side of every image of the source as it comes, before crop and resize.
-    pixel_scales_arcsec : ndarray [row], float64, or None
-        Pixel scale of every image after crop and resize.
+    enlargements : ndarray [row], float64
+        Side of a pixel after crop and resize in units of its side before, of every image.
     left_out : mapping of str to int
         Reason to number of images.
     images_per_chunk : int
@@ -41,7 +42,7 @@ class Plan:
     options: SetOptions
     rows: NDArray[np.int64]
     native_size_pix: NDArray[np.int32]
-    pixel_scales_arcsec: NDArray[np.float64] | None
+    enlargements: NDArray[np.float64]
     left_out: Mapping[str, int]
     images_per_chunk: int
 
@@ -52,9 +53,8 @@ class Plan:
 
     @property
     def is_scale_mixed(self) -> bool:
-        """Whether the pixel scale differs by image."""
-        scales = self.pixel_scales_arcsec
-        return scales is not None and bool(np.ptp(scales[self.rows]) > 0)
+        """Whether the size of a pixel differs by image."""
+        return bool(np.ptp(self.enlargements[self.rows]) > 0)
 
     def chunk(self, number: int) -> NDArray[np.int64]:
         """Rows of one chunk."""
@@ -83,7 +83,7 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
         options=options,
         rows=rows,
         native_size_pix=native,
-        pixel_scales_arcsec=_pixel_scales(source, native, options),
+        enlargements=_enlargements(native, options),
         left_out=left_out,
         images_per_chunk=min(IMAGES_PER_CHUNK, max(1, BYTES_PER_CHUNK // largest)),
     )
@@ -91,10 +91,11 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
 
 def store_header(source: Source, plan: Plan, *, verb: str, seed: int) -> StoreHeader:
     """Give what is true of every image of the store."""
-    scales = plan.pixel_scales_arcsec
+    enlargement = None if plan.is_scale_mixed else float(plan.enlargements[plan.rows[0]])
     return StoreHeader(
         bands=source.bands,
-        pixel_scale_arcsec=None if scales is None or plan.is_scale_mixed else float(scales[plan.rows[0]]),
+        pixel_scale_arcsec=_enlarged(source.pixel_scale_arcsec, enlargement),
+        physical_pixel_kpc=_enlarged(source.physical_pixel_kpc, enlargement),
         flux_unit=source.flux_unit,
         zero_points_mag=source.zero_points_mag,
         provenance=Provenance(
@@ -110,13 +111,14 @@ def _kept_rows(
     source: Source, options: SetOptions, native: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], dict[str, int]]:
     """Rows that nothing leaves out, and the number that each reason does."""
-    if options.on_bad == "error" and source.faults:
-        raise InputError(f"{source.faults[min(source.faults)].message}; {WAY_OUT}")
+    faults = {row: fault for row, fault in source.faults.items() if row not in source.left_out}
+    if options.on_bad == "error" and faults:
+        raise InputError(f"{faults[min(faults)].message}; {WAY_OUT}")
     keep = np.ones(len(native), dtype=bool)
-    keep[list(source.faults)] = False
-    left_out: dict[str, int] = {}
-    for fault in source.faults.values():
-        left_out[fault.reason] = left_out.get(fault.reason, 0) + 1
+    keep[list(faults)] = False
+    keep[list(source.left_out)] = False
+    reasons = [fault.reason for fault in faults.values()]
+    left_out = dict(Counter([*reasons, *source.left_out.values()]))
     if options.minimum_size_pix is not None:
         small = keep & (native < options.minimum_size_pix)
         left_out[f"smaller than {options.minimum_size_pix} px"] = int(small.sum())
@@ -149,13 +151,14 @@ def _check_shapes(source: Source, rows: NDArray[np.int64], options: SetOptions) 
         )
 
 
-def _pixel_scales(
-    source: Source, native: NDArray[np.int32], options: SetOptions
-) -> NDArray[np.float64] | None:
-    """Pixel scale of every image as it goes into the store, [row] float64 in arcsec; None if unknown."""
-    if source.pixel_scale_arcsec is None:
-        return None
+def _enlargements(native: NDArray[np.int32], options: SetOptions) -> NDArray[np.float64]:
+    """Side of a pixel of every image as it goes into the store, [row] float64, in units of its native side."""
     if options.resize_pix is None:
-        return np.full(len(native), source.pixel_scale_arcsec)
+        return np.ones(len(native))
     sides = native if options.crop_pix is None else np.full(len(native), options.crop_pix)
-    return np.asarray(source.pixel_scale_arcsec * sides / options.resize_pix, dtype=np.float64)
+    return np.asarray(sides / options.resize_pix, dtype=np.float64)
+
+
+def _enlarged(size: float | None, enlargement: float | None) -> float | None:
+    """Size of a pixel after crop and resize; None where it differs by image or is unknown."""
+    return None if size is None or enlargement is None else size * enlargement

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.data.store import Companions
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -44,6 +45,8 @@ class Source(Protocol):
         Unit of a pixel's value; ``"display"`` for pictures.
     pixel_scale_arcsec : float or None
         Angle per pixel side where known.
+    physical_pixel_kpc : float or None
+        Length per pixel side where known.
     zero_points_mag : mapping of band to float
         AB magnitude of one flux unit where known.
     settings : mapping
@@ -58,6 +61,8 @@ class Source(Protocol):
         Height and width in pixels; 0 where a file's head cannot be read.
     faults : mapping of row to UnusableImage
         Images known to be unusable without reading their pixels.
+    left_out : mapping of row to str
+        Images that the source's own rules leave out, each with the rule; they are counted, and never read.
     """
 
     stage: str
@@ -65,6 +70,7 @@ class Source(Protocol):
     bands: tuple[str, ...]
     flux_unit: str
     pixel_scale_arcsec: float | None
+    physical_pixel_kpc: float | None
     zero_points_mag: Mapping[str, float]
     settings: Mapping[str, Any]
     parents: tuple[Parent, ...]
@@ -72,6 +78,7 @@ class Source(Protocol):
     catalog: QTable
     shapes: NDArray[np.int64]
     faults: Mapping[int, UnusableImage]
+    left_out: Mapping[int, str]
 
     def name_of(self, row: int) -> str:
         """Name an image in messages: its file, or its number."""
@@ -81,3 +88,11 @@ class Source(Protocol):
 
     def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
         """Give the catalog rows of images, whose summed fluxes as read, [galaxy, band], are at hand."""
+
+
+@runtime_checkable
+class SourceWithCompanions(Protocol):
+    """A source that knows more arrays of each image, such as its point spread function."""
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions:
+        """Read what lies beside images, in the order of `rows`."""

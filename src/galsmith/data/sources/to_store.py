@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
 from galsmith.data.sources.plan import WAY_OUT, Plan, plan_store, store_header
-from galsmith.data.sources.source import Source, UnusableImage
+from galsmith.data.sources.source import Source, SourceWithCompanions, UnusableImage
 from galsmith.data.splits import assign_splits
 from galsmith.data.store import StoreWriter
 from galsmith.data.store.layout import DESCRIPTION_FILE, partial_chunk_file
@@ -118,7 +118,12 @@ def _write_chunk(
         progress(ProgressEvent(source.stage, done, len(plan.rows), "images"))
     notes = {"skipped": [list(entry) for entry in skipped]}
     write_json(partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX), notes)
-    writer.write_chunk(chunk, list(images.values()), _described(source, plan, list(images), fluxes))
+    rows = list(images)
+    companions = None
+    if isinstance(source, SourceWithCompanions):
+        companions = source.companions(np.array(rows, dtype=np.int64))
+    described = _described(source, plan, rows, fluxes)
+    writer.write_chunk(chunk, list(images.values()), described, companions=companions)
 
 
 def _blocks(rows: NDArray[np.int64], size: int | None) -> Iterator[NDArray[np.int64]]:
@@ -160,8 +165,13 @@ def _described(source: Source, plan: Plan, rows: list[int], fluxes: list[NDArray
     chosen = np.array(rows, dtype=np.int64)
     table = source.describe(chosen, np.array(fluxes).reshape(len(rows), len(source.bands)))
     table["native_size_pix"] = plan.native_size_pix[chosen]
-    if plan.is_scale_mixed and plan.pixel_scales_arcsec is not None:
-        table["pixel_scale_arcsec"] = plan.pixel_scales_arcsec[chosen]
+    sizes = {
+        "pixel_scale_arcsec": source.pixel_scale_arcsec,
+        "physical_pixel_kpc": source.physical_pixel_kpc,
+    }
+    for name, size in sizes.items():
+        if plan.is_scale_mixed and size is not None:
+            table[name] = size * plan.enlargements[chosen]
     return table
 
 
@@ -177,7 +187,7 @@ def _shaped(image: Pixels, flux_unit: str, options: SetOptions) -> Pixels:
 def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
     """Tell what is not in the store and why, as plain values for the catalog's metadata."""
     left_out = dict(plan.left_out)
-    messages = [fault.message for fault in source.faults.values()]
+    messages = [fault.message for row, fault in source.faults.items() if row not in source.left_out]
     for chunk in range(writer.n_chunks):
         file = partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX)
         for reason, message in json.loads(file.read_text(encoding="utf-8"))["skipped"]:

@@ -12,6 +12,7 @@ from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
 from galsmith.data.store.catalogs import hash_of_catalog, read_catalog, write_catalog
+from galsmith.data.store.companions import Companions
 from galsmith.data.store.layout import (
     CATALOG_FILE,
     DESCRIPTION_FILE,
@@ -83,7 +84,9 @@ class StoreWriter:
         """How many chunks are written."""
         return sum(self.is_done(chunk) for chunk in range(self.n_chunks))
 
-    def write_chunk(self, chunk: int, images: Sequence[Pixels], catalog: QTable) -> None:
+    def write_chunk(
+        self, chunk: int, images: Sequence[Pixels], catalog: QTable, *, companions: Companions | None = None
+    ) -> None:
         """Write the images and catalog rows of one chunk; it counts only once all of it is on disk.
 
         Parameters
@@ -94,6 +97,8 @@ class StoreWriter:
             In `flux_unit` per pixel; sizes may differ; may be empty.
         catalog : QTable
             One row an image; ``object_id``, ``split`` and ``native_size_pix`` are added when missing.
+        companions : Companions, optional
+            Arrays beside the images, such as their PSFs.
 
         Raises
         ------
@@ -102,7 +107,7 @@ class StoreWriter:
         """
         rows = completed_catalog(catalog, [image.shape[-1] for image in images])
         try:
-            parts, part_of, row_of = self._write_parts(chunk, images)
+            parts, part_of, row_of = self._write_parts(chunk, images, companions)
             rows[PART_COLUMN] = np.asarray(part_of, dtype=np.int32)
             rows[ROW_COLUMN] = np.asarray(row_of, dtype=np.int32)
             write_catalog(partial_chunk_file(self.path, chunk, ".parquet"), rows)
@@ -160,7 +165,9 @@ class StoreWriter:
             raise
         write_json(mark_file, self._mark)
 
-    def _write_parts(self, chunk: int, images: Sequence[Pixels]) -> tuple[list[Part], list[int], list[int]]:
+    def _write_parts(
+        self, chunk: int, images: Sequence[Pixels], companions: Companions | None
+    ) -> tuple[list[Part], list[int], list[int]]:
         """Write one HDF5 file for each size in the chunk."""
         groups: dict[tuple[int, int], list[int]] = {}
         for position, image in enumerate(images):
@@ -170,18 +177,20 @@ class StoreWriter:
         for (height, width), positions in sorted(groups.items()):
             suffix = f"-{height}x{width}" if len(groups) > 1 else ""
             name = f"{IMAGE_FOLDER}/part-{chunk:05d}{suffix}.h5"
-            self._write_part_file(self.path / name, np.stack([images[position] for position in positions]))
+            beside = None if companions is None else companions.of(positions)
+            stacked = np.stack([images[position] for position in positions])
+            self._write_part_file(self.path / name, stacked, beside)
             for row, position in enumerate(positions):
                 part_of[position], row_of[position] = len(parts), row
             parts.append(Part(name, len(positions), height, width, sha256_of_file(self.path / name)))
         return parts, part_of, row_of
 
-    def _write_part_file(self, path: Path, pixels: Pixels) -> None:
+    def _write_part_file(self, path: Path, pixels: Pixels, companions: Companions | None) -> None:
         """Write one HDF5 file, atomically; HDF5 makes it in memory, as it crashes on a full disk."""
         with written_atomically(path) as temporary:
-            temporary.write_bytes(self._part_content(pixels))
+            temporary.write_bytes(self._part_content(pixels, companions))
 
-    def _part_content(self, pixels: Pixels) -> bytes:
+    def _part_content(self, pixels: Pixels, companions: Companions | None) -> bytes:
         """Bytes of an HDF5 file with one galaxy a chunk."""
         with h5py.File("part", "w", driver="core", backing_store=False, block_size=2**22) as part:
             data = part.create_dataset(
@@ -191,6 +200,8 @@ class StoreWriter:
             data.attrs["unit"] = self.header.flux_unit
             if self.header.pixel_scale_arcsec is not None:
                 data.attrs["image_scale"] = self.header.pixel_scale_arcsec
+            if companions is not None:
+                companions.write(part)
             part.flush()
             content: bytes = part.id.get_file_image()
         return content

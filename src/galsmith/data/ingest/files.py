@@ -1,4 +1,4 @@
-"""Bringing images from files into a store: ``galsmith.ingest.folder``, ``.fits`` and ``.arrays``."""
+"""Images that lie in anybody's files: a folder of pictures, a folder of FITS cutouts, an array in a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
