@@ -6,6 +6,7 @@ from galsmith.compare.cuts import NAMED_CUTS
 from galsmith.compare.distances import Chance
 from galsmith.compare.feature_comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
+from galsmith.compare.held_out import HeldOutJudge
 from galsmith.compare.judge import Extras, judge
 from galsmith.compare.memory import memorization
 from galsmith.compare.pixel_space import pixels_of, stretch_of
@@ -22,6 +23,7 @@ __all__ = [
     "Distance",
     "Estimate",
     "Extras",
+    "HeldOutJudge",
     "Judgment",
     "Losses",
     "Mean",
