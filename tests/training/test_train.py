@@ -323,17 +323,6 @@ def test_unusable_device_and_precision_are_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_callers_evaluation_is_logged(discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
-    run = train(
-        tiny_recipe(sample_grids=2, grid_images=2),
-        discs,
-        tmp_path / "run",
-        evaluate=lambda network: {"distance": 0.5},
-    )
-    marked = [line["images_seen"] for line in read_log(run / "log.jsonl") if "distance" in line]
-    assert marked == [160, 320]
-
-
 def test_settings_of_a_run_are_a_recipe(discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     run = train(tiny_recipe(), discs, tmp_path / "run")
     again = train(run / "settings.toml", discs, tmp_path / "again")

@@ -1,6 +1,8 @@
 """What the command line says of a training run."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from galsmith.cli.outcome import Outcome
 
@@ -10,11 +12,23 @@ def outcome_of_run(run: Path) -> Outcome:
     from galsmith.cli.describe.runs import describe_run
 
     description = describe_run(run)
-    seen = description.numbers.get("images_seen")
     return Outcome(
         verb="train",
-        summary="trained" if seen is None else f"trained on {seen:,} images seen",
+        summary=_summary(description.numbers),
         output=run,
         content_hash=description.content_hash,
         numbers=description.numbers,
+    )
+
+
+def _summary(numbers: Mapping[str, Any]) -> str:
+    """Say how far the run came, and which snapshot it keeps where that is not the last."""
+    seen, chosen = numbers.get("images_seen"), numbers.get("chosen")
+    if seen is None:
+        return "trained"
+    if chosen is None:
+        return f"trained on {seen:,} images seen"
+    return (
+        f"trained on {chosen['images_seen_by_run']:,} images seen, kept the best of {chosen['n_evaluations']} snapshots "
+        f"(at {seen:,} images, distance {chosen['distance']:.3g})"
     )

@@ -1,7 +1,7 @@
 """``galsmith train RECIPE``: learn the galaxies of a store."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -19,6 +19,12 @@ def train(
     output: Output,
     minutes: Annotated[float | None, Parameter(help="Time budget.")] = None,
     images: Annotated[int | None, Parameter(help="Budget in images seen, instead of time.")] = None,
+    choose: Annotated[
+        Literal["last", "best"] | None,
+        Parameter(
+            help="Keep the last snapshot, or the one whose galaxies measure most like those of the split 'validation'."
+        ),
+    ] = None,
     settings: Sets = NO_SETTINGS,
     seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
     device: Device = "auto",
@@ -30,23 +36,26 @@ def train(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
+    from galsmith.cli.choosing import judge_for
     from galsmith.cli.device import choose_device, choose_precision
     from galsmith.cli.runs import outcome_of_run
+    from galsmith.training import read_run_settings
     from galsmith.training import train as train_model
 
     chosen = choose_device(device)
+    overrides = settings if choose is None else [*settings, f"training.choose_snapshot={choose}"]
+    wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": overrides, "seed": seed}
+    training = read_run_settings(recipe, **wanted).training
     with shown.progress() as progress:
         run = train_model(
             recipe,
             data,
             output,
-            minutes=minutes,
-            images=images,
-            overrides=settings,
-            seed=seed,
+            **wanted,
             device=chosen,
             precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
+            evaluate=judge_for(training, data, progress=progress),
             progress=progress,
         )
     return outcome_of_run(run)

@@ -2,6 +2,27 @@
 
 from dataclasses import dataclass
 
+EVALUATION_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best snapshot so far, by what a judge said of galaxies drawn from it.
+
+    Attributes
+    ----------
+    images_seen : int
+        Training images shown to it.
+    seconds : float
+        Wall-clock time spent training it.
+    distance : float
+        What the judge said; finite.
+    """
+
+    images_seen: int
+    seconds: float
+    distance: float
+
 
 @dataclass
 class RunState:
@@ -17,12 +38,24 @@ class RunState:
         Steps left out because their loss was not finite.
     bad_steps_in_a_row : int
         How many of them came last, without a good one after.
+    evaluated_at : float
+        Amount of the budget that was spent at the last evaluation, in the budget's unit.
+    n_evaluations : int
+        How often a judge was asked.
+    evaluation_seconds : float
+        Wall-clock time that this took.
+    choice : Choice or None
+        The best of those snapshots; None where nothing was chosen.
     """
 
     images_seen: int = 0
     seconds: float = 0.0
     bad_steps: int = 0
     bad_steps_in_a_row: int = 0
+    evaluated_at: float = 0.0
+    n_evaluations: int = 0
+    evaluation_seconds: float = 0.0
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +65,8 @@ class Budget:
     Attributes
     ----------
     minutes : float or None
-        Wall-clock training time, summed over all resumes.
+        Wall-clock time of the loop, summed over all resumes; checkpoints, pictures and evaluations on the way
+        count, those after the last step do not.
     images : int or None
         Training images shown.
     """
@@ -47,6 +81,23 @@ class Budget:
     def is_spent(self, state: RunState) -> bool:
         """Whether training is over."""
         return self.done(state) >= self.total
+
+    def is_evaluation_due(self, state: RunState, *, evaluations: int) -> bool:
+        """Whether one of so many evenly spaced marks, the last at the end, was passed since the last evaluation.
+
+        On the way of a budget in minutes an evaluation waits until those before it took a quarter of the time
+        or less, so that a slow judge leaves time to train.
+        """
+        passed, judged = (
+            min(int(evaluations * amount / self.total), evaluations)
+            for amount in (self.done(state), state.evaluated_at)
+        )
+        waits = (
+            self.minutes is not None
+            and not self.is_spent(state)
+            and state.evaluation_seconds > EVALUATION_SHARE * state.seconds
+        )
+        return passed > judged and not waits
 
     def done(self, state: RunState) -> float:
         """Amount spent, in `unit`."""

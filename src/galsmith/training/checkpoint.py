@@ -10,12 +10,14 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.files import written_atomically
-from galsmith.training.budget import RunState
+from galsmith.training.budget import Choice, RunState
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Version 1 knew no evaluations: such a run goes on as one that was never judged.
+READ_VERSIONS = (1, FORMAT_VERSION)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Checkpoint:
         How far the run is.
     settings_hash, data_hash : str
         Of the settings and of the data that it belongs to.
+    chosen : mapping or None
+        Averaged weights of the snapshot that ``state.choice`` names.
     """
 
     trainer: Mapping[str, Any]
@@ -40,6 +44,7 @@ class Checkpoint:
     state: RunState
     settings_hash: str
     data_hash: str
+    chosen: Mapping[str, Any] | None = None
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -58,6 +63,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "state": asdict(checkpoint.state),
         "settings_hash": checkpoint.settings_hash,
         "data_hash": checkpoint.data_hash,
+        "chosen": None if checkpoint.chosen is None else dict(checkpoint.chosen),
     }
     with written_atomically(path) as temporary, _WatchedWriter(io.FileIO(temporary, "w")) as stream:
         try:
@@ -83,7 +89,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with --overwrite"
         ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in READ_VERSIONS:
         raise InputError(
             f"{path}: has checkpoint format version {version}, this galsmith reads version {FORMAT_VERSION}; "
             "finish the run with the galsmith that made it, or start anew with --overwrite"
@@ -92,10 +98,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
         trainer=content["trainer"],
         ema=content["ema"],
         transform=content["transform"],
-        state=RunState(**content["state"]),
+        state=_state(content["state"]),
         settings_hash=content["settings_hash"],
         data_hash=content["data_hash"],
+        chosen=content.get("chosen"),
     )
+
+
+def _state(plain: Mapping[str, Any]) -> RunState:
+    """Read what `dataclasses.asdict` made of a state."""
+    choice = plain.get("choice")
+    return RunState(**{**plain, "choice": None if choice is None else Choice(**choice)})
 
 
 class _WatchedWriter(io.BufferedWriter):

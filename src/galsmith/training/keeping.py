@@ -1,14 +1,7 @@
-"""What happens beside the steps: checkpoints, pictures of drawn galaxies, a caller's own evaluation."""
+"""What happens beside the steps: checkpoints, and pictures of drawn galaxies."""
 
-from collections.abc import Callable, Mapping
-
-import torch
-
-from galsmith.training.log import TrainingLog
 from galsmith.training.loop import StepReport
 from galsmith.training.run import TrainingRun
-
-Evaluate = Callable[[torch.nn.Module], Mapping[str, float]]
 
 
 class Keeper:
@@ -37,19 +30,6 @@ class GridPainter:
         """Draw when it is time; the last picture is drawn after the loop."""
         if is_picture_time(report, self._run.settings.training.sample_grids):
             self._run.draw_grid()
-
-
-class Evaluation:
-    """Calls a caller's function on the averaged generator and logs what it returns; a loop listener."""
-
-    def __init__(self, run: TrainingRun, evaluate: Evaluate, log: TrainingLog) -> None:
-        self._run, self._evaluate, self._log = run, evaluate, log
-
-    def __call__(self, report: StepReport) -> None:
-        """Evaluate when a picture is due, and at the end."""
-        is_last = report.budget_used >= 1.0
-        if is_last or is_picture_time(report, self._run.settings.training.sample_grids):
-            self._log.write({"images_seen": report.images_seen, **self._evaluate(self._run.ema.average)})
 
 
 def is_picture_time(report: StepReport, n_pictures: int) -> bool:

@@ -1,5 +1,8 @@
 """The live progress of training: loss, speed, memory and what is left of the budget, as progress events."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import torch
 
 from galsmith.execution import ProgressCallback, ProgressEvent
@@ -9,6 +12,14 @@ from galsmith.training.memory import memory_mb
 
 SECONDS_BETWEEN_EVENTS = 0.5
 LOSS_MEMORY = 0.98
+
+
+class Watched(Protocol):
+    """Has more to show beside the loss."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Words by name."""
 
 
 class LiveProgress:
@@ -22,10 +33,14 @@ class LiveProgress:
         Sets unit and total.
     device : torch.device
         Whose memory is shown.
+    watched : Watched
+        What else is shown.
     """
 
-    def __init__(self, progress: ProgressCallback, *, budget: Budget, device: torch.device) -> None:
-        self._progress, self._budget, self._device = progress, budget, device
+    def __init__(
+        self, progress: ProgressCallback, *, budget: Budget, device: torch.device, watched: Watched
+    ) -> None:
+        self._progress, self._budget, self._device, self._watched = progress, budget, device, watched
         self._loss: float | None = None
         self._first: StepReport | None = None
         self._told_at: float | None = None
@@ -50,6 +65,7 @@ class LiveProgress:
         is_timed = self._budget.minutes is not None
         done = report.seconds if is_timed else float(report.images_seen)
         fields = {"loss": "-" if self._loss is None else f"{self._loss:.4g}"}
+        fields.update(self._watched.fields)
         first = self._first if self._first is not None else report
         elapsed = report.seconds - first.seconds
         if elapsed > 0:

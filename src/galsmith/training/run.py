@@ -1,13 +1,13 @@
 """One training run in the making: trainer, average, data and state, and how they are kept on disk."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
-from galsmith.data.transforms import NetworkArrays, PixelTransform
+from galsmith.data.transforms import PixelTransform
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.families import FAMILIES
@@ -16,8 +16,9 @@ from galsmith.models.snapshot import save_snapshot
 from galsmith.provenance import Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.batches import TrainingSet
-from galsmith.training.budget import RunState
+from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from galsmith.training.drawing import draw_images, draw_pixels
 from galsmith.training.ema import PowerFunctionEma
 from galsmith.training.folder import RunFolder
 from galsmith.training.grids import write_grid
@@ -48,6 +49,8 @@ class TrainingRun:
         Averages the generator.
     state : RunState
         How far the run is.
+    chosen : torch.nn.Module or None
+        The averaged generator that ``state.choice`` names.
     """
 
     folder: RunFolder
@@ -59,6 +62,12 @@ class TrainingRun:
     trainer: Trainer
     ema: PowerFunctionEma
     state: RunState
+    chosen: torch.nn.Module | None = None
+
+    @property
+    def kept_choice(self) -> Choice | None:
+        """What the snapshot is of, where the best one is wanted and there is one; None where it is the latest."""
+        return kept_choice(self.settings, self.state)
 
     @property
     def description(self) -> DataDescription:
@@ -78,16 +87,18 @@ class TrainingRun:
                 state=self.state,
                 settings_hash=settings_hash(self.tables),
                 data_hash=self.image_set.content_hash,
+                chosen=None if self.chosen is None else self.chosen.state_dict(),
             ),
         )
         self.save_snapshot(is_finished=is_finished)
         return True
 
     def save_snapshot(self, *, is_finished: bool) -> None:
-        """Write the averaged generator with its card."""
+        """Write the averaged generator with its card: the best one so far where it is wanted, else the latest."""
+        is_chosen = self.chosen is not None and self.kept_choice is not None
         save_snapshot(
             self.folder.snapshot_folder,
-            self.ema.average,
+            self.chosen if self.chosen is not None and is_chosen else self.ema.average,
             config=self.settings.model,
             description=self.description,
             transform=self.training_set.transform,
@@ -100,14 +111,22 @@ class TrainingRun:
         self.trainer.load_state_dict(checkpoint.trainer)
         self.ema.load_state_dict(checkpoint.ema)
         self.state = checkpoint.state
+        self.chosen = _filled(self.ema.average, checkpoint.chosen)
+
+    def choose(self, distance: float) -> None:
+        """Remember the averaged generator as the best so far."""
+        self.chosen = copy.deepcopy(self.ema.average).cpu()
+        self.state.choice = Choice(self.state.images_seen, self.state.seconds, distance)
+
+    def draw_for_judge(self) -> ImageSet:
+        """Draw galaxies from the averaged generator, with the same seeds every time, as a set of images."""
+        seeds = self._seeds("train.evaluation", self.settings.training.evaluation_galaxies)
+        return draw_images(self.ema.average, seeds, self.training_set.transform, header=self.image_set)
 
     def draw_grid(self) -> None:
         """Draw galaxies from the averaged generator, with the same seeds every time, and write their picture."""
-        count = self.settings.training.grid_images
-        seeds = [
-            derive_seed(self.settings.training.seed, "train.grid", position) for position in range(count)
-        ]
-        drawn = _drawn(self.ema.average, seeds, self.training_set.transform)
+        seeds = self._seeds("train.grid", self.settings.training.grid_images)
+        drawn = draw_pixels(self.ema.average, seeds, self.training_set.transform)
         title = f"{self.settings.family}   {self.state.images_seen:,} images seen   {self.state.seconds / 60:.1f} min"
         write_grid(
             self.folder.grid_file(self.state.images_seen),
@@ -116,10 +135,14 @@ class TrainingRun:
             is_display=self.image_set.flux_unit == "display",
         )
 
+    def _seeds(self, purpose: str, count: int) -> list[int]:
+        """Seeds of galaxies that are drawn in training."""
+        return [derive_seed(self.settings.training.seed, purpose, position) for position in range(count)]
+
     def _card(self, *, is_finished: bool) -> dict[str, Any]:
         """Say what the snapshot is and what made it."""
         images = self.image_set
-        training = self.settings.training
+        training, choice = self.settings.training, self.kept_choice
         return {
             "bands": list(images.bands),
             "pixel_scale_arcsec": images.pixel_scale_arcsec,
@@ -130,8 +153,9 @@ class TrainingRun:
             "data_license": training.data_license,
             "training": {
                 "is_finished": is_finished,
-                "images_seen": self.state.images_seen,
-                "seconds": round(self.state.seconds, 3),
+                "images_seen": self.state.images_seen if choice is None else choice.images_seen,
+                "seconds": round((self.state if choice is None else choice).seconds, 3),
+                **({} if choice is None else {"chosen": self._chosen_by(choice)}),
                 "budget": self.settings.budget.text,
                 "n_training_images": len(self.training_set),
                 "bad_steps": self.state.bad_steps,
@@ -145,6 +169,15 @@ class TrainingRun:
                 seed=training.seed,
                 parents=(images.as_parent("training set"),),
             ).to_dict(),
+        }
+
+    def _chosen_by(self, choice: Choice) -> dict[str, Any]:
+        """Say why the snapshot is not the latest."""
+        return {
+            "distance": choice.distance,
+            "n_evaluations": self.state.n_evaluations,
+            "n_galaxies": self.settings.training.evaluation_galaxies,
+            "images_seen_by_run": self.state.images_seen,
         }
 
 
@@ -184,7 +217,13 @@ def start_run(
     if checkpoint is not None:
         ema.load_state_dict(checkpoint.ema)
     state = RunState() if checkpoint is None else checkpoint.state
-    return TrainingRun(folder, settings, tables, image_set, training_set, device, trainer, ema, state)
+    chosen = None if checkpoint is None else _filled(ema.average, checkpoint.chosen)
+    return TrainingRun(folder, settings, tables, image_set, training_set, device, trainer, ema, state, chosen)
+
+
+def kept_choice(settings: RunSettings, state: RunState) -> Choice | None:
+    """Which evaluation the snapshot is of; None where it is the latest."""
+    return state.choice if settings.training.choose_snapshot == "best" else None
 
 
 def describe(training_set: TrainingSet) -> DataDescription:
@@ -213,10 +252,10 @@ def _is_finite(network: torch.nn.Module) -> bool:
     return all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())
 
 
-def _drawn(generator: Any, seeds: list[int], transform: PixelTransform) -> list[Any]:
-    """Draw galaxies and bring them to physical pixels."""
-    with torch.no_grad(), np.errstate(all="ignore"):  # a young network may draw what overflows
-        batch = generator.sample(seeds)
-        return transform.inverse(
-            NetworkArrays(batch.pixels.float().cpu().numpy(), batch.scalars.float().cpu().numpy())
-        )
+def _filled(network: torch.nn.Module, weights: Mapping[str, Any] | None) -> torch.nn.Module | None:
+    """Copy a network to the CPU with other weights, where there are any."""
+    if weights is None:
+        return None
+    copied = copy.deepcopy(network).cpu()
+    copied.load_state_dict(dict(weights))
+    return copied

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,9 @@ FREE_TO_CHANGE = {
     "training.log_seconds",
     "training.sample_grids",
     "training.grid_images",
+    "training.choose_snapshot",
+    "training.evaluations",
+    "training.evaluation_galaxies",
     "training.tensorboard",
     "training.data_license",
 }
@@ -33,7 +36,8 @@ class TrainingSettings(Settings):
     Attributes
     ----------
     minutes : float or None
-        Budget of wall-clock training time, summed over resumes.
+        Budget of wall-clock training time, summed over resumes; what is drawn, judged and saved on the way
+        counts.
     images : int or None
         Budget in training images shown; one of the two is wanted.
     seed : int
@@ -53,6 +57,12 @@ class TrainingSettings(Settings):
         the last one at the end.
     grid_images : int
         Galaxies on each of them.
+    choose_snapshot : {"last", "best"}
+        Which snapshot a run keeps: its last, or of those that were judged the one of the least distance.
+    evaluations : int
+        How often a judge is asked where there is one: evenly spaced over the budget, the last time at its end.
+    evaluation_galaxies : int
+        Galaxies that are drawn for it, with the same seeds every time.
     tensorboard : bool
         Write TensorBoard's files too, where it is installed.
     data_license : str
@@ -69,6 +79,9 @@ class TrainingSettings(Settings):
     log_seconds: float = Field(default=5.0, ge=0)
     sample_grids: int = Field(default=5, ge=0)
     grid_images: int = Field(default=32, ge=1)
+    choose_snapshot: Literal["last", "best"] = "last"
+    evaluations: int = Field(default=8, ge=1)
+    evaluation_galaxies: int = Field(default=300, ge=1)
     tensorboard: bool = False
     data_license: str = "not stated"
 

@@ -18,14 +18,15 @@ from galsmith.models.devices import usable_device
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training.batches import make_batches
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
+from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
 from galsmith.training.interruption import interrupts_noted
-from galsmith.training.keeping import Evaluate, Evaluation, GridPainter, Keeper
+from galsmith.training.keeping import GridPainter, Keeper
 from galsmith.training.live import LiveProgress
 from galsmith.training.log import TrainingLog
-from galsmith.training.loop import Listener, run_loop
+from galsmith.training.loop import run_loop
 from galsmith.training.precision import check_precision
-from galsmith.training.run import TrainingRun, settings_hash, start_run
+from galsmith.training.run import TrainingRun, kept_choice, settings_hash, start_run
 from galsmith.training.settings import RunSettings, read_run_settings
 
 logger = logging.getLogger("galsmith")
@@ -74,7 +75,10 @@ def train(
     overwrite : bool
         Replace what is there.
     evaluate : callable
-        Called with the averaged generator whenever a sample grid is drawn; what it returns goes to the log.
+        A judge: called ``training.evaluations`` times with galaxies drawn from the averaged generator, an
+        `ImageSet` as the training set is one. The numbers it returns go to the log; with
+        ``training.choose_snapshot="best"`` the snapshot of the least ``"distance"`` is kept, and a distance that
+        is not finite is never chosen.
     progress : callable
         Told how far the run is, twice a second.
 
@@ -86,19 +90,23 @@ def train(
     Raises
     ------
     SettingsError
-        If a setting, the device or the precision cannot be used.
+        If a setting, the device or the precision cannot be used, or the best snapshot is wanted without
+        `evaluate`.
     OutputExistsError
         If `output` holds something else, or a run of other settings or data.
     InputError
         If the training split is empty, or its images cannot be learned from.
     DivergedError
         If the loss was not finite ten times in a row, or a weight is not at the end; the last good state is kept.
+    GalsmithError
+        If `evaluate` raises; the state is kept.
     InterruptedRunError
         After Ctrl-C or SIGTERM; the state is kept.
     OutputError
         If the disk is full.
     """
     settings = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
+    refuse_choice_without_judge(settings.training, evaluate)
     place = usable_device(device)
     check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
@@ -124,6 +132,10 @@ def train(
         refuse_existing(folder.path, overwrite=True)
     write_run_settings(folder, tables)
     _train_and_keep(run, evaluate=evaluate, progress=progress)
+    if settings.training.choose_snapshot == "best" and run.state.choice is None:
+        logger.warning(
+            "%s: no distance was finite, so that no snapshot was chosen; it is the last", folder.path
+        )
     return folder.path
 
 
@@ -170,7 +182,9 @@ def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoin
     if settings.training.sample_grids > 0 and not folder.grid_file(images_seen).exists():
         return False
     kept = read_snapshot_page(folder.snapshot_folder)["card"]["training"]
-    return (kept["images_seen"], kept["is_finished"]) == (images_seen, True)
+    choice = kept_choice(settings, checkpoint.state)
+    wanted = images_seen if choice is None else choice.images_seen
+    return (kept["images_seen"], kept["is_finished"]) == (wanted, True)
 
 
 def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
@@ -240,17 +254,13 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
         device=run.device,
         tensorboard=run.folder.tensorboard_folder if training.tensorboard else None,
     )
-    listeners: list[Listener] = [
-        log,
-        LiveProgress(progress, budget=run.settings.budget, device=run.device),
-        GridPainter(run),
-        *([] if evaluate is None else [Evaluation(run, evaluate, log)]),
-        Keeper(run),
-    ]
+    evaluation = Evaluation(run, evaluate, log, progress=progress)
+    live = LiveProgress(progress, budget=run.settings.budget, device=run.device, watched=evaluation)
     try:
         with interrupts_noted() as note:
             if run.state.images_seen == 0:
                 run.save(is_finished=False)
+            evaluation.evaluate_if_due()
             is_finished = run_loop(
                 run.trainer,
                 batches,
@@ -259,7 +269,7 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
                 budget=run.settings.budget,
                 seed=training.seed,
                 batch_size=training.batch_size,
-                listeners=listeners,
+                listeners=[log, live, GridPainter(run), evaluation, Keeper(run)],
                 note=note,
             )
             if not run.save(is_finished=is_finished):

@@ -47,7 +47,7 @@ def describe_snapshot(path: Path) -> Description:
         *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
     training = card.get("training", {})
-    numbers = {name: training[name] for name in ("is_finished", "images_seen") if name in training}
+    numbers = {name: training[name] for name in ("is_finished", "images_seen", "chosen") if name in training}
     return Description(
         "snapshot", rows, str(page["tensors_sha256"]), {**numbers, "family": page["model"]["family"]}
     )

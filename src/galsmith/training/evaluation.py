@@ -1,0 +1,128 @@
+"""Judging the averaged generator on the way by galaxies drawn from it, and choosing the best snapshot."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+
+from galsmith.errors import GalsmithError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageSet
+from galsmith.training.log import TrainingLog
+from galsmith.training.loop import StepReport
+from galsmith.training.run import TrainingRun
+from galsmith.training.settings import TrainingSettings
+
+Evaluate = Callable[[ImageSet], Mapping[str, float]]
+"""Judges drawn galaxies by their images alone; the least ``"distance"`` of what it returns is the best."""
+
+DISTANCE = "distance"
+
+
+class Evaluation:
+    """Asks a caller's judge at evenly spaced times, logs its numbers and keeps the best; a loop listener.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        What is judged.
+    evaluate : callable or None
+        The judge; without one nothing happens.
+    log : TrainingLog
+        Gets a line for each evaluation.
+    progress : callable
+        Told before each.
+    """
+
+    def __init__(
+        self,
+        run: TrainingRun,
+        evaluate: Evaluate | None,
+        log: TrainingLog,
+        *,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        self._run, self._evaluate, self._log, self._progress = run, evaluate, log, progress
+        self._distance: float | None = None
+
+    def __call__(self, report: StepReport) -> None:
+        """Evaluate after a step, when it is time."""
+        self.evaluate_if_due()
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Distances for whoever watches: the last one, and the least."""
+        choice = self._run.kept_choice
+        shown = {} if self._distance is None else {DISTANCE: f"{self._distance:.3g}"}
+        return shown if choice is None else {**shown, "best": f"{choice.distance:.3g}"}
+
+    def evaluate_if_due(self) -> None:
+        """Evaluate when it is time; also what an earlier call of the run could not do.
+
+        Raises
+        ------
+        GalsmithError
+            If the judge fails; the run is kept as it is, and evaluates first of all when it goes on.
+        """
+        state, settings = self._run.state, self._run.settings
+        budget, count = settings.budget, settings.training.evaluations
+        if self._evaluate is None or not budget.is_evaluation_due(state, evaluations=count):
+            return
+        started = time.perf_counter()
+        try:
+            numbers = self._numbers(self._evaluate)
+        except Exception as error:
+            self._run.save(is_finished=False)
+            raise _explained(self._run, error) from error
+        seconds = time.perf_counter() - started
+        state.evaluated_at = budget.done(state)
+        state.n_evaluations += 1
+        state.evaluation_seconds += seconds
+        plain = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        self._log.write({**plain, "images_seen": state.images_seen, "evaluation_seconds": round(seconds, 3)})
+        self._distance = numbers.get(DISTANCE)
+        if settings.training.choose_snapshot == "best":
+            self._choose(numbers[DISTANCE])
+
+    def _numbers(self, evaluate: Evaluate) -> dict[str, float]:
+        """Draw galaxies and ask the judge."""
+        training = self._run.settings.training
+        count = training.evaluation_galaxies
+        self._progress(ProgressEvent("judging drawn galaxies", 0, count, "galaxies", self.fields))
+        numbers = {name: float(value) for name, value in evaluate(self._run.draw_for_judge()).items()}
+        if DISTANCE not in numbers and training.choose_snapshot == "best":
+            raise SettingsError(
+                f"evaluate returned {', '.join(numbers) or 'nothing'}; wanted the number {DISTANCE!r}, by which the "
+                "best snapshot is chosen"
+            )
+        return numbers
+
+    def _choose(self, distance: float) -> None:
+        """Take the snapshot if it is the best so far, and keep it and the run's state at once."""
+        best = self._run.state.choice
+        if not math.isfinite(distance) or (best is not None and best.distance <= distance):
+            return
+        self._run.choose(distance)
+        if not self._run.settings.budget.is_spent(
+            self._run.state
+        ):  # the end is kept by whoever runs the loop
+            self._run.save(is_finished=False)
+
+
+def refuse_choice_without_judge(training: TrainingSettings, evaluate: Evaluate | None) -> None:
+    """Raise `SettingsError` if the best snapshot is wanted and nobody says which it is."""
+    if training.choose_snapshot == "best" and evaluate is None:
+        raise SettingsError(
+            "training.choose_snapshot is 'best' and there is no judge to choose by; give train a callable, such as "
+            "evaluate=galsmith.compare.HeldOutJudge(data), or set it to 'last'"
+        )
+
+
+def _explained(run: TrainingRun, error: Exception) -> GalsmithError:
+    """Name the cause, and the ways to go on."""
+    text = str(error).splitlines()[0] if str(error) else "no detail"
+    cause = text if isinstance(error, GalsmithError) else f"{type(error).__name__}: {text}"
+    return GalsmithError(
+        f"{run.folder.path}: judging the galaxies drawn at {run.state.images_seen:,} images seen failed ({cause}); "
+        "the state is kept: mend that and repeat the command, or set training.choose_snapshot to 'last' and go on "
+        "without a judge"
+    )
