@@ -10,6 +10,9 @@ from galsmith.models.families import FAMILIES
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.stylegan2.config import Stylegan2Config
+from galsmith.models.stylegan.config import StyleganConfig
+from galsmith.models.vae.config import VaeConfig
 from galsmith.settings import Settings
 
 SIZE_PIX = 16
@@ -26,6 +29,18 @@ TINY_CONFIGS: dict[str, Settings] = {
         warmup_images=0,
         sampler_steps=3,
     ),
+    "vae": VaeConfig(
+        latent_size=6,
+        encoder_width=4,
+        encoder_blocks=(1, 1),
+        encoder_features=4,
+        decoder_width=8,
+        scalar_width=8,
+        learning_rate=3e-3,
+        warmup_images=0,
+    ),
+    "stylegan": StyleganConfig(latent_width=16, channel_base=128, channel_max=8, learning_rate=1e-2),
+    "stylegan2": Stylegan2Config(latent_width=16, channel_base=128, channel_max=8, learning_rate=1e-2),
 }
 
 

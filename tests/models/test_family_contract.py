@@ -167,7 +167,7 @@ def test_an_unknown_family_names_the_near_miss():
 
 
 def test_a_missing_family_names_the_known_ones():
-    with pytest.raises(SettingsError, match="the families are pca_diffusion, diffusion"):
+    with pytest.raises(SettingsError, match="the families are pca_diffusion, diffusion, "):
         model_settings({}, source="recipe x")
 
 

@@ -14,6 +14,15 @@ from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.trainer import build_generator as build_pca_generator
 from galsmith.models.pca_diffusion.trainer import build_trainer as build_pca_trainer
 from galsmith.models.protocols import Trainer
+from galsmith.models.stylegan2.config import Stylegan2Config
+from galsmith.models.stylegan2.trainer import build_generator as build_stylegan2_generator
+from galsmith.models.stylegan2.trainer import build_trainer as build_stylegan2_trainer
+from galsmith.models.stylegan.config import StyleganConfig
+from galsmith.models.stylegan.trainer import build_generator as build_stylegan_generator
+from galsmith.models.stylegan.trainer import build_trainer as build_stylegan_trainer
+from galsmith.models.vae.config import VaeConfig
+from galsmith.models.vae.trainer import build_generator as build_vae_generator
+from galsmith.models.vae.trainer import build_trainer as build_vae_trainer
 from galsmith.settings import Settings, near_miss, typed_settings
 
 
@@ -54,6 +63,24 @@ FAMILIES: dict[str, Family] = {
         when_to_choose="clumpy or noisy galaxies, many bands, a GPU or hours of time",
         build_trainer=build_diffusion_trainer,
         build_generator=build_diffusion_generator,
+    ),
+    "vae": Family(
+        config=VaeConfig,
+        when_to_choose="a latent space and the paper's baseline: stable and fast, but too smooth",
+        build_trainer=build_vae_trainer,
+        build_generator=build_vae_generator,
+    ),
+    "stylegan": Family(
+        config=StyleganConfig,
+        when_to_choose="the paper's best generator, to compare with; a GPU and hours to train, the fastest to draw",
+        build_trainer=build_stylegan_trainer,
+        build_generator=build_stylegan_generator,
+    ),
+    "stylegan2": Family(
+        config=Stylegan2Config,
+        when_to_choose="a GAN with a smooth latent space; no droplets that stylegan can show, else as stylegan",
+        build_trainer=build_stylegan2_trainer,
+        build_generator=build_stylegan2_generator,
     ),
 }
 

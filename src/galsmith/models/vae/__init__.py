@@ -1,0 +1,1 @@
+"""Family vae: a variational autoencoder with a residual encoder and a small convolutional decoder."""

@@ -1,0 +1,284 @@
+"""The trainer of `vae`: steps on the evidence lower bound, and what held-out images say of it."""
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from galsmith.models.layers.batch_statistics import keep_statistics
+from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.holding_out import marked
+from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.optimization import guarded_step, learning_rate
+from galsmith.models.layers.sides import refuse_other_sides
+from galsmith.models.layers.thinning import thinned
+from galsmith.models.protocols import (
+    DataDescription,
+    NetworkBatch,
+    Precision,
+    TrainingBatches,
+    TrainingProgress,
+)
+from galsmith.models.vae.config import VaeConfig
+from galsmith.models.vae.networks import Encoder, VaeGenerator
+from galsmith.seeds import derive_seed
+
+LARGEST_GRADIENT_PER_WEIGHT = 10.0
+IMAGES_FOR_MARGINALS = 16384
+HELD_OUT_PER_ESTIMATE = 1024
+SHARE_OF_NEWEST = 0.01
+Encode = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+Decode = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Both sides of the objective.
+
+    Attributes
+    ----------
+    squared_error : Tensor [galaxy], float32
+        Averaged over pixels and channels, each scalar being a channel.
+    divergence : Tensor [galaxy], float32
+        Of z from its prior, summed over its dimensions.
+    scalar_residual : Tensor [galaxy, scalar], float32
+        Scalars less what was predicted of them.
+    """
+
+    squared_error: torch.Tensor
+    divergence: torch.Tensor
+    scalar_residual: torch.Tensor
+
+    def negative_bound(self, weight: float) -> torch.Tensor:
+        """Negative evidence lower bound [galaxy] up to a constant (Holzschuh et al. 2022, eq. A1)."""
+        return weight * self.squared_error + self.divergence
+
+
+@dataclass
+class HeldOutMean:
+    """Running mean of the negative bound over held-out images, for one reconstruction weight."""
+
+    position: int = -1
+    total: float = 0.0
+    count: int = 0
+
+
+def gaussian_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of N(mean, variance) from N(0, 1), summed over the last axis, in nats."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=-1)
+
+
+def bound_terms(
+    encoder: Encode, decoder: Decode, batch: NetworkBatch, noise: torch.Tensor, *, scalars_of_mean: bool
+) -> Terms:
+    """Encode images, draw z, decode, and compare.
+
+    Parameters
+    ----------
+    encoder : callable
+        (pixels, scalars) -> mean and log variance of z, each [galaxy, latent].
+    decoder : callable
+        (z, what scalars are predicted from) -> pixels, scalars.
+    batch : NetworkBatch
+        Images, and scalars as normal numbers.
+    noise : Tensor [galaxy, latent], float32
+        Standard normal numbers that draw z.
+    scalars_of_mean : bool
+        Predict scalars from the mean of z instead of z.
+    """
+    mean, log_variance = encoder(batch.pixels, batch.scalars)
+    z = mean + noise * (0.5 * log_variance).exp()
+    decoded, predicted = decoder(z, mean if scalars_of_mean else z)
+    residual = batch.scalars - predicted
+    pixel_error = (batch.pixels - decoded).square().mean(dim=(2, 3))
+    return Terms(
+        squared_error=torch.cat([pixel_error, residual.square()], dim=1).mean(dim=1),
+        divergence=gaussian_divergence(mean, log_variance),
+        scalar_residual=residual.detach(),
+    )
+
+
+class VaeTrainer:
+    """Takes steps on the evidence lower bound; see `Trainer` for the methods."""
+
+    def __init__(self, generator: VaeGenerator, encoder: Encoder, config: VaeConfig) -> None:
+        self._generator, self._encoder, self._config = generator, encoder, config
+        learned = [
+            parameter
+            for network in (generator, encoder)
+            for parameter in network.parameters()
+            if parameter.requires_grad
+        ]
+        self._optimizer = torch.optim.Adam(learned, lr=config.learning_rate, betas=(0.9, 0.999), fused=True)
+        self._held_out = HeldOutMean()
+
+    @property
+    def generator(self) -> VaeGenerator:
+        """The decoder, and what it has been at its best."""
+        return self._generator
+
+    @torch.no_grad()
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map scalars to normal numbers, and add a column that is 1 for images held out."""
+        is_held_out = marked(batch.pixels, share=self._config.held_out_share)
+        scalars = self._generator.marginals.to_normal(batch.scalars)
+        return NetworkBatch(batch.pixels, torch.cat([scalars, is_held_out[:, None].to(scalars)], dim=1))
+
+    def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take one step on the images that are not held out, and look at those that are."""
+        device = batch.pixels.device
+        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        pixels, scalars, is_held_out = batch.pixels, batch.scalars[:, :-1], batch.scalars[:, -1] > 0.5
+        if self._config.symmetric:
+            elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
+            pixels = apply_d4(pixels, elements)
+        noise = torch.randn((len(pixels), self._config.latent_size), generator=chance, device=device)
+        position = self._position(progress)
+        weight = self._config.reconstruction_weights[position]
+        held_out = self._held_out_terms(pixels[is_held_out], scalars[is_held_out], noise[is_held_out])
+        bounds = held_out.negative_bound(weight)
+        if not torch.isfinite(bounds).all():
+            return {"loss": math.nan}
+        taught = ~is_held_out
+        if bool(taught.any()):
+            terms = self._terms(pixels[taught], scalars[taught], noise[taught])
+            loss = self._optimized(terms, weight=weight, progress=progress)
+        else:
+            terms, loss = held_out, float(bounds.mean())
+        if math.isfinite(loss):
+            self._take_in(bounds, position)
+        return {
+            "loss": loss,
+            "squared_error": float(terms.squared_error.detach().mean()),
+            "divergence": float(terms.divergence.detach().mean()),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both networks, the optimizer, and the mean over held-out images so far."""
+        return {
+            "generator": self._generator.state_dict(),
+            "encoder": self._encoder.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "held_out": asdict(self._held_out),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._generator.load_state_dict(state["generator"])
+        self._encoder.load_state_dict(state["encoder"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._held_out = HeldOutMean(**state["held_out"])
+
+    def _position(self, progress: TrainingProgress) -> int:
+        """Which reconstruction weight it is the turn of."""
+        count = len(self._config.reconstruction_weights)
+        return min(int(progress.budget_used * count), count - 1)
+
+    def _terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
+        """Both sides of the objective, by the networks as they are."""
+        return bound_terms(
+            self._encoder,
+            self._generator.decoder,
+            NetworkBatch(pixels, scalars),
+            noise,
+            scalars_of_mean=self._config.scalar_law == "mean",
+        )
+
+    @torch.no_grad()
+    def _held_out_terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
+        """Both sides of the objective for images held out, with networks as they are drawn from."""
+        self._generator.eval()
+        self._encoder.eval()
+        terms = self._terms(pixels, scalars, noise)
+        self._generator.train()
+        self._encoder.train()
+        return terms
+
+    def _optimized(self, terms: Terms, *, weight: float, progress: TrainingProgress) -> float:
+        """Take one optimizer step and, if it is a good one, take in what the batch says of its own statistics."""
+        rate = learning_rate(
+            self._config.learning_rate,
+            progress,
+            warmup_images=self._config.warmup_images,
+            decay_share=self._config.decay_share,
+        )
+        loss = guarded_step(
+            self._optimizer,
+            terms.negative_bound(weight).mean(),
+            rate=rate,
+            largest_gradient=LARGEST_GRADIENT_PER_WEIGHT * weight,
+        )
+        if math.isfinite(loss):
+            keep_statistics(self._generator, self._encoder)
+            deviation = self._generator.decoder.scalar_deviation
+            variance = deviation.detach().square()
+            residual = terms.scalar_residual.square().mean(dim=0)
+            with torch.no_grad():
+                deviation.copy_(variance.lerp(residual, SHARE_OF_NEWEST).sqrt())
+        return loss
+
+    def _take_in(self, bounds: torch.Tensor, position: int) -> None:
+        """Add held-out images to the mean; when there are enough, keep the decoder if it is the best so far."""
+        if len(bounds) == 0:
+            return
+        if self._held_out.position != position:
+            self._held_out = HeldOutMean(position)
+        self._held_out.total += float(bounds.sum())
+        self._held_out.count += len(bounds)
+        expected = round(self._config.held_out_share * self._generator.description.n_train)
+        if self._held_out.count < max(1, min(HELD_OUT_PER_ESTIMATE, expected)):
+            return
+        mean = self._held_out.total / self._held_out.count
+        if mean < float(self._generator.kept_loss[position]):
+            self._generator.keep(position, mean)
+        self._held_out = HeldOutMean(position)
+
+
+def build_trainer(
+    config: VaeConfig,
+    description: DataDescription,
+    training_batches: TrainingBatches,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    precision: Precision = "float32",
+    state: Mapping[str, Any] | None = None,
+) -> VaeTrainer:
+    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
+
+    Raises
+    ------
+    SettingsError
+        If the images' side is not a power of two from 16 to 256.
+    """
+    refuse_other_sides(description.size_pix, family="vae")
+    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
+    generator = VaeGenerator(config, description, chance=chance)
+    encoder = Encoder(config, description, chance=chance)
+    if state is None:
+        generator.marginals = fit_marginals(
+            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
+            len(description.scalar_names),
+        )
+    generator.to(device)
+    encoder.to(device)
+    trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    generator.decoder.trunk_dtype = encoder.trunk_dtype = trunk_dtype
+    trainer = VaeTrainer(generator, encoder, config)
+    if state is not None:
+        trainer.load_state_dict(state)
+    return trainer
+
+
+def build_generator(
+    config: VaeConfig, description: DataDescription, state: Mapping[str, torch.Tensor]
+) -> VaeGenerator:
+    """Build a generator and fill it with `state`."""
+    refuse_other_sides(description.size_pix, family="vae")
+    generator = VaeGenerator(config, description, chance=generator_from_seed(0))
+    generator.load_state_dict(state)
+    return generator
