@@ -80,6 +80,13 @@ def test_where_one_type_is_too_rare_the_color_of_all_counts(colored):
     assert "measured on 4 of 200 galaxies of the generated set" in found.distance(ROWS[1]).reason
 
 
+@pytest.mark.parametrize(("early_share", "counts"), [(0.2, False), (0.25, True)])
+def test_types_of_few_galaxies_are_shown_but_stay_out_of_the_means(colored, early_share, counts):
+    found = compare(colored(300), colored(200, case=1, early_share=early_share), **QUICK)
+    assert [found.distance(name).in_means for name in ROWS] == [not counts, counts, counts]
+    assert np.isfinite([found.distance(name).value for name in ROWS]).all()
+
+
 def test_without_the_bulge_statistic_the_color_of_all_counts(colored):
     tables = [colored(100), colored(100, case=1)]
     for table in tables:

@@ -24,6 +24,8 @@ from galsmith.measure.properties import DECLARED, PROPERTIES, property_of_column
 from galsmith.measure.property import Property
 
 MINIMUM_MEASURED = 10
+# The distance of a dozen galaxies is about half a standard deviation by chance, which would drown a mean.
+MINIMUM_OF_TYPE = 50
 FLAG_NAMES_COLUMN = "flags"
 
 
@@ -199,7 +201,7 @@ def values_of_distance(table: QTable, name: str, column: str) -> Floats:
 
 
 def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair]:
-    """Split a color by type; the types enter the means, or all galaxies where one type cannot be compared."""
+    """Split a color by type; the types enter the means, or all galaxies where there are few of one type."""
     if any(BULGE not in table.colnames for table in tables):
         return [pair]
     bulge = [values_of(table, BULGE) for table in tables]
@@ -220,7 +222,7 @@ def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair
             for side, inside, kind in zip(values, members, bulge, strict=True)
         ]
         parts.append(replace(part, name=f"{pair.column}_{type_name}", lost=(lost[0], lost[1])))
-    if any(part.reason for part in parts):
+    if any(part.reason or min(part.sizes) < MINIMUM_OF_TYPE for part in parts):
         return [pair, *(replace(part, is_headline=False) for part in parts)]
     return [replace(pair, is_headline=False), *parts]
 
