@@ -84,7 +84,7 @@ def test_numbers_on_the_page_are_those_of_the_card(full_page, parsed):
         assert number in words
     assert "mean and standard deviation over random subsets: 0.0219 ± 0.0031" in words
     assert "AuthPct 0.417" in words
-    assert "C_T −5.210" in words
+    assert "C T −5.210" in words
     assert "distance 0.250; 0.0 % of the held-out are nearer" in words
 
 
@@ -173,7 +173,7 @@ def test_several_sets_stand_side_by_side_with_the_paper(one_band, records, tmp_p
     assert "StyleGAN, COSMOS (Table 2)" in words
     assert "0.067" in words
     assert "0.0789 ± 0.0321" in words
-    assert "−0.123 −0.150 – −0.100 0.004 first is nearer" in words
+    assert "−0.123 −0.150 to −0.100 0.004 first is nearer" in words
     assert "0.001 −0.020 – 0.020 0.700 cannot be told" in words
     for name in ("first", "second"):
         assert (tmp_path / "out" / "figures" / name / "one.pdf").exists()

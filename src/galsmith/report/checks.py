@@ -109,15 +109,18 @@ class Check:
 
 def checks_of(judgment: Judgment) -> tuple[Check, ...]:
     """List all that was judged of one generated set: properties first, then what goes beyond them."""
-    joint = [item for item in _joint_numbers(judgment) if math.isfinite(item.statistic.value)]
-    p_values = holm(np.array([item.statistic.p_value for item in joint]))
     by_title: dict[str, list[tuple[_Joint, float]]] = {}
-    for item, p_value in zip(joint, p_values, strict=True):
-        by_title.setdefault(item.title, []).append((item, float(p_value)))
+    for item, p_value in _tested(judgment):
+        by_title.setdefault(item.title, []).append((item, p_value))
     return (
         *_property_checks(judgment.comparison.counted),
         *(_check(members) for members in by_title.values()),
     )
+
+
+def joint_statuses(judgment: Judgment) -> dict[Statistic, str]:
+    """Find the status of each statistic beyond single properties that is judged."""
+    return {item.statistic: _joint_status(item, p_value) for item, p_value in _tested(judgment)}
 
 
 def is_within(distance: Distance) -> bool:
@@ -159,6 +162,13 @@ def _property_checks(counted: tuple[Distance, ...]) -> list[Check]:
     ]
 
 
+def _tested(judgment: Judgment) -> list[tuple[_Joint, float]]:
+    """Collect what is judged beyond single properties, with its probability corrected for their number."""
+    joint = [item for item in _joint_numbers(judgment) if math.isfinite(item.statistic.value)]
+    p_values = holm(np.array([item.statistic.p_value for item in joint]))
+    return [(item, float(p_value)) for item, p_value in zip(joint, p_values, strict=True)]
+
+
 def _joint_numbers(judgment: Judgment) -> list[_Joint]:
     """Collect what is judged beyond single properties."""
     found: list[_Joint] = []
@@ -191,16 +201,11 @@ def _check(members: list[tuple[_Joint, float]]) -> Check:
     first = members[0][0]
     if first.scale == DISTANCES:
         marks = tuple(
-            _mark(
-                item.label,
-                item.statistic,
-                _status(p_value, item.statistic.z, is_large=item.statistic.in_floors > item.largest),
-            )
-            for item, p_value in members
+            _mark(item.label, item.statistic, _joint_status(item, p_value)) for item, p_value in members
         )
         return Check(first.title, DISTANCES, marks, 1.0, 0.0)
     marks = tuple(
-        Mark(item.label, item.statistic.value, *item.statistic.interval, _share_status(item, p_value))
+        Mark(item.label, item.statistic.value, *item.statistic.interval, _joint_status(item, p_value))
         for item, p_value in members
     )
     return Check(
@@ -208,12 +213,14 @@ def _check(members: list[tuple[_Joint, float]]) -> Check:
     )
 
 
-def _share_status(item: _Joint, p_value: float) -> str:
-    """Judge what is no distance; few copies that chance makes, or a few more, are nothing to speak of."""
+def _joint_status(item: _Joint, p_value: float) -> str:
+    """Judge a number about all; few copies that chance makes, or a few more, are nothing to speak of."""
     if item.is_certain:
         return FAIL
-    status = _status(p_value, item.statistic.z, is_large=item.statistic.value > item.largest)
-    return PASS if item.scale == COPIES and item.statistic.value <= item.largest else status
+    size = item.statistic.in_floors if item.scale == DISTANCES else item.statistic.value
+    if item.scale == COPIES and size <= item.largest:
+        return PASS
+    return _status(p_value, item.statistic.z, is_large=size > item.largest)
 
 
 def _mark(label: str, item: Estimate, status: str) -> Mark:

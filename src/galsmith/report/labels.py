@@ -40,9 +40,12 @@ WORDS = {
     "center_x_pix": "center x",
     "center_y_pix": "center y",
     "sky_sigma": "sky sigma",
+    "pc_rest": "length of the rest",
 }
+STATUS_WORDS = {"pass": "passes", "borderline": "borderline", "fail": "fails"}
 UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
 POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
+COMPONENT = re.compile(r"pc_(\d+)$")
 LETTERS = {r"\theta": "θ", r"\mu": "μ", r"\sigma": "σ", r"\log": "log", r"\Delta": "Δ"}
 SUBSCRIPT = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")
 
@@ -135,6 +138,34 @@ def statistic_number(value: float) -> str:
     return distance_number(value) if value == 0 or 0.01 <= abs(value) < 10 else number(value)
 
 
+def distance_range(ends: tuple[float, float]) -> str:
+    """Write an interval of distances; one dash where there is none."""
+    return _range_text([distance_number(end) for end in ends])
+
+
+def statistic_range(ends: tuple[float, float]) -> str:
+    """Write an interval of statistics of any size; one dash where there is none."""
+    return _range_text([statistic_number(end) for end in ends])
+
+
+def _range_text(ends: list[str]) -> str:
+    """Join two numbers by a dash, or by a word where a minus sign would stand beside it."""
+    if "–" in ends:
+        return "–"
+    return (" to " if any("−" in end for end in ends) else " – ").join(ends)
+
+
+def statistic_html(name: str) -> Markup:
+    """Write a statistic's name with its index below the line."""
+    base, _, index = name.partition("_")
+    return Markup("{}<sub>{}</sub>").format(base, index) if index else escape(name)
+
+
+def status_word(status: str) -> str:
+    """Say a status as a verb."""
+    return STATUS_WORDS[status]
+
+
 def p_text(p_value: float) -> str:
     """Write a probability; a dash where there was no test."""
     if not math.isfinite(p_value):
@@ -151,6 +182,9 @@ def words_of(column: str) -> str:
         kind = "power mode" if match.group(1) == "wavelength" else "power ring"
         band = f" ({match.group(3)})" if match.group(3) else ""
         return f"{kind} {int(match.group(2))}{band}"
+    component = COMPONENT.match(column)
+    if component:
+        return f"component {int(component.group(1))}"
     colors = pair_of_column(column)
     if colors is not None:
         return f"{colors.first} − {colors.second}"

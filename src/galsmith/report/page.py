@@ -24,6 +24,7 @@ from galsmith.report.color_bulge import color_bulge_panel
 from galsmith.report.corner import corner_drawing
 from galsmith.report.dots import dot_plot
 from galsmith.report.drawn_set import DrawnSet
+from galsmith.report.judged import judged_statistics
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
 from galsmith.report.references import CITATIONS, GLOSSARY, LIMITS
@@ -43,6 +44,10 @@ LABELS = (
     labels.share_text,
     labels.p_text,
     labels.statistic_number,
+    labels.distance_range,
+    labels.statistic_range,
+    labels.statistic_html,
+    labels.status_word,
 )
 
 
@@ -109,6 +114,7 @@ def _set_context(item: DrawnSet, number: int) -> dict[str, Any]:
         "name": item.material.name,
         "comparison": comparison,
         "beyond": item.material.judgment.beyond,
+        "judged": {one.statistic: one for one in judged_statistics(item.material.judgment)},
         "suffix": "" if number == 1 else f"-{number}",
         "losses": [percent(share, 1) for share in mean_losses(comparison)],
         "is_display": comparison.reference.flux_unit == "display",

@@ -1,14 +1,25 @@
 """The tables of a report as files: ECSV to read by program, LaTeX to put into a paper."""
 
+import math
 from pathlib import Path
 
 from astropy.table import Table
 
 from galsmith.compare import Comparison, Distance, Estimate, Judgment, ReportCard
-from galsmith.compare.evidence import ClassifierTest, Statistic
-from galsmith.report.labels import distance_number, file_name, group_title, label_of, mean_title, number
+from galsmith.report.judged import judged_statistics
+from galsmith.report.labels import (
+    distance_number,
+    file_name,
+    group_title,
+    label_of,
+    mean_title,
+    number,
+    p_text,
+)
 
-LATEX_SPECIALS = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "\\": ""})
+LATEX_SPECIALS = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "\\": ""}
+)
 ESTIMATES = ("value", "corrected", "uncertainty", "floor", "floor_sigma", "excess", "in_floors", "z")
 
 
@@ -76,36 +87,26 @@ def flag_table(comparison: Comparison) -> Table:
 
 
 def statistic_table(judgment: Judgment) -> Table:
-    """All statistics beyond single properties, one row each; no rows where there are none."""
+    """All statistics beyond single properties, one row each; no rows where there are none.
+
+    What may not be counted in floors has no number there; `judged_by` says what decides in its place.
+    """
     rows = [
         {
-            "of": of,
-            "name": item.name,
-            **_estimate(item),
-            "p_value": item.p_value,
-            "n_reference": item.n_reference,
-            "n_generated": item.n_generated,
-            "definition": item.definition,
+            "of": one.of,
+            "name": one.statistic.name,
+            **_estimate(one.statistic),
+            **({} if one.has_floors else {"in_floors": math.nan}),
+            "p_value": one.statistic.p_value,
+            "status": one.status or "not judged",
+            "judged_by": one.by,
+            "n_reference": one.statistic.n_reference,
+            "n_generated": one.statistic.n_generated,
+            "definition": one.statistic.definition,
         }
-        for of, item in named_statistics(judgment)
+        for one in judged_statistics(judgment)
     ]
     return Table(rows=rows) if rows else Table()
-
-
-def named_statistics(judgment: Judgment) -> list[tuple[str, Statistic]]:
-    """List what was judged beyond single properties, with what it is about."""
-    found: list[tuple[str, Statistic]] = []
-    if judgment.beyond is not None:
-        beyond = judgment.beyond
-        found += [("all properties", item) for item in (beyond.sliced, beyond.energy, beyond.correlation)]
-        found += [item for test in beyond.classifiers for item in _of_classifier(test)]
-    for one in judgment.features:
-        numbers = (one.frechet, one.kernel, one.precision, one.recall, one.density, one.coverage)
-        found += [(one.extractor_id, item) for item in numbers]
-        found += [item for test in one.classifiers for item in _of_classifier(test)]
-    for memory in judgment.memorization:
-        found += [(memory.space, item) for item in (memory.share_closer, memory.authenticity, memory.c_t)]
-    return found
 
 
 def paired_table(card: ReportCard) -> Table:
@@ -127,15 +128,18 @@ def paired_table(card: ReportCard) -> Table:
     )
 
 
-def _of_classifier(test: ClassifierTest) -> list[tuple[str, Statistic]]:
-    """Name the two statistics of a classifier."""
-    return [(f"{test.head} on {test.on}", item) for item in (test.auc, test.accuracy)]
-
-
 def _short_statistics(judgment: Judgment) -> Table:
     """Statistics for a paper."""
     rows = [
-        {"of": of, "statistic": item.name, **_latex_estimate(item)} for of, item in named_statistics(judgment)
+        {
+            "of": one.of,
+            "statistic": one.statistic.name,
+            **_latex_estimate(one.statistic),
+            **({} if one.has_floors else {"in floors": "–"}),
+            "p": p_text(one.statistic.p_value),
+            "status": one.status or "not judged",
+        }
+        for one in judged_statistics(judgment)
     ]
     return Table(
         rows=[{("value" if key == "W1" else key): value for key, value in row.items()} for row in rows]
