@@ -47,6 +47,7 @@ VERBS = (
     Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
     Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
     Verb("ingest cosmos", ingest_sets.ingest_cosmos, ingest_sets.COSMOS_EXAMPLE, resumes=True),
+    Verb("ingest skirt", ingest_sets.ingest_skirt, ingest_sets.SKIRT_EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

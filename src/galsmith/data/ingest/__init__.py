@@ -1,6 +1,6 @@
 """Bringing images into a store: ``galsmith.ingest.folder``, ``.fits``, ``.arrays``, ``.cosmos``, ``.skirt``, ``.field``."""
 
-from galsmith.data.ingest.data_sets import cosmos
+from galsmith.data.ingest.data_sets import cosmos, skirt
 from galsmith.data.ingest.files import arrays, fits, folder
 
-__all__ = ["arrays", "cosmos", "fits", "folder"]
+__all__ = ["arrays", "cosmos", "fits", "folder", "skirt"]

@@ -7,6 +7,7 @@ from galsmith.data.options import SetOptions
 from galsmith.data.sources import Source, write_source
 from galsmith.data.sources.cosmos_stamps import STAMP_SUFFIXES, cosmos_stamps, find_stamps
 from galsmith.data.sources.real_galaxies import ExclusionLevel, RealGalaxySource, find_catalog
+from galsmith.data.sources.skirt import SkirtOptions, SkirtSource
 from galsmith.data.sources.to_store import refuse_finished_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -67,6 +68,65 @@ def cosmos(
         verb="ingest cosmos",
         seed=seed,
         options=_no_smaller_than_crop(SetOptions() if options is None else options),
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def skirt(
+    source: str | Path,
+    output: str | Path,
+    *,
+    reading: SkirtOptions | None = None,
+    options: SetOptions | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Make a store from SKIRT images of IllustrisTNG galaxies, in the layout ``skirt_images_sdss``.
+
+    Parameters
+    ----------
+    source : str or Path
+        The folder ``snapnum_099``, with ``data/broadband_<subfind id>.fits``, ``subfind_ids.txt``,
+        ``morphs_g.hdf5`` and ``morphs_i.hdf5``; or the folder above.
+    output : str or Path
+        The folder to become the store.
+    reading : SkirtOptions, optional
+        Bands, the share cut off at each edge, the smallest size before that; those of the galaxies paper when
+        left out.
+    options : SetOptions, optional
+        Crop, resize, leave out, split, after that.
+    seed : int
+        Of the split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Returns
+    -------
+    ImageSet
+        In electrons per second; sizes differ. The catalog has ``subfind_id``, ``full_size_pix`` (before the
+        crop) and all columns of the morphologies, such as ``gini_g``.
+
+    Raises
+    ------
+    InputError
+        If the layout is not there, or a file cannot be used; the message names it.
+    SettingsError
+        If a zero point is of no band.
+    OutputExistsError
+        If the output is there already.
+    """
+    refuse_finished_store(Path(output), overwrite=overwrite)
+    reading = SkirtOptions() if reading is None else reading
+    return write_source(
+        SkirtSource(Path(source), options=reading, progress=progress),
+        Path(output),
+        verb="ingest skirt",
+        seed=seed,
+        options=SetOptions() if options is None else options,
         overwrite=overwrite,
         progress=progress,
     )
