@@ -10,8 +10,8 @@ from galsmith.models.families import FAMILIES
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
-from galsmith.models.stylegan2.config import Stylegan2Config
 from galsmith.models.stylegan.config import StyleganConfig
+from galsmith.models.stylegan2.config import Stylegan2Config
 from galsmith.models.vae.config import VaeConfig
 from galsmith.settings import Settings
 
@@ -39,8 +39,12 @@ TINY_CONFIGS: dict[str, Settings] = {
         learning_rate=3e-3,
         warmup_images=0,
     ),
-    "stylegan": StyleganConfig(latent_width=16, channel_base=128, channel_max=8, learning_rate=1e-2),
-    "stylegan2": Stylegan2Config(latent_width=16, channel_base=128, channel_max=8, learning_rate=1e-2),
+    "stylegan": StyleganConfig(
+        latent_width=16, channel_base=128, channel_max=8, learning_rate=5e-3, r1_weight=4.0
+    ),
+    "stylegan2": Stylegan2Config(
+        latent_width=16, channel_base=128, channel_max=8, learning_rate=5e-3, r1_weight=4.0
+    ),
 }
 
 

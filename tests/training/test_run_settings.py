@@ -14,6 +14,9 @@ FAMILIES_OF_RECIPES = [
     "pca_diffusion-pictures",
     "diffusion",
     "diffusion-64",
+    "stylegan",
+    "stylegan-64",
+    "stylegan2-64",
     "demo",
 ]
 

@@ -87,13 +87,10 @@ class EqualizedConv(torch.nn.Module):
         self.bias = torch.nn.Parameter(torch.zeros(n_out)) if has_bias else None
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Map [galaxy, n_in, y, x] to [galaxy, n_out, y, x]."""
-        bias = None if self.bias is None else self.bias * self.bias_scale
-        return functional.conv2d(values, self.scaled_weight(), bias, padding=self.weight.shape[-1] // 2)
-
-    def scaled_weight(self) -> torch.Tensor:
-        """Weights as they are used, [n_out, n_in, y, x]."""
-        return self.weight * self.weight_scale
+        """Map [galaxy, n_in, y, x] to [galaxy, n_out, y, x], in the type of `values`."""
+        weight = (self.weight * self.weight_scale).to(values.dtype)
+        bias = None if self.bias is None else (self.bias * self.bias_scale).to(values.dtype)
+        return functional.conv2d(values, weight, bias, padding=self.weight.shape[-1] // 2)
 
 
 def leaky(values: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """What every trainer does around a loss: the learning rate's course, and steps that survive bad numbers."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -47,3 +48,36 @@ def guarded_step(
         group["lr"] = rate
     optimizer.step()
     return value
+
+
+def step_all_or_none(
+    optimizers: Sequence[torch.optim.Optimizer], losses: Iterable[float], *, rate: float
+) -> bool:
+    """Step all optimizers on the gradients that are there, or none when a loss or a gradient is not finite.
+
+    Parameters
+    ----------
+    optimizers : sequence of Optimizer
+        With gradients taken.
+    losses : iterable of float
+        What must be finite too.
+    rate : float
+        Learning rate of this step.
+
+    Returns
+    -------
+    bool
+        Whether the step was taken; gradients are dropped when it was not.
+    """
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    gradients = [item.grad for group in groups for item in group["params"] if item.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients))
+    if not (math.isfinite(norm) and all(math.isfinite(loss) for loss in losses)):
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        return False
+    for group in groups:
+        group["lr"] = rate
+    for optimizer in optimizers:
+        optimizer.step()
+    return True

@@ -1,0 +1,1 @@
+"""What style-based generators share: their settings, mapping, discriminator, drawing and adversarial steps."""

@@ -1,0 +1,147 @@
+"""Drawing galaxies with a style-based generator: z to w, w to scalars and pixels, one stream a galaxy."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from galsmith.errors import SettingsError
+from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.layers.marginals import NormalMarginals
+from galsmith.models.layers.noise import normal_per_seed
+from galsmith.models.layers.style_based.mapping import MappingNetwork, ScalarNetwork
+from galsmith.models.layers.style_based.settings import StyleSettings
+from galsmith.models.protocols import DataDescription, NetworkBatch
+
+GALAXIES_PER_CALL = 32
+
+
+class Synthesis(Protocol):
+    """A network that makes pixels from styles and noise; what a family adds."""
+
+    n_styles: int
+    """How many w it takes, the coarsest level's first."""
+
+    noise_sides: tuple[int, ...]
+    """Sides of the noise images that it takes, in order."""
+
+    def __call__(
+        self, styles: torch.Tensor, noise: Sequence[torch.Tensor], *, trunk_dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x]."""
+
+
+class StyleGenerator(torch.nn.Module):
+    """Draws scalars and pixels together.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+        The family's own network, a `torch.nn.Module`.
+    config : StyleSettings
+        Of the family.
+    description : DataDescription
+        Of the training set.
+    chance : torch.Generator
+        Draws the first weights of mapping and scalar network.
+
+    Attributes
+    ----------
+    trunk_dtype : torch.dtype
+        bfloat16 runs all of the synthesis but its last convolutions in it.
+    """
+
+    synthesis: Synthesis
+
+    galaxies_per_call = GALAXIES_PER_CALL
+
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        config: StyleSettings,
+        description: DataDescription,
+        *,
+        chance: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.config, self.description = config, description
+        self.trunk_dtype = torch.float32
+        n_scalars = len(description.scalar_names)
+        self.mapping = MappingNetwork(config.latent_width, n_layers=config.mapping_layers, chance=chance)
+        self.scalar_network = (
+            ScalarNetwork(config.latent_width, n_scalars, chance=chance) if n_scalars else None
+        )
+        self.synthesis = synthesis
+        self.marginals = NormalMarginals(n_scalars)
+
+    @property
+    def n_noise(self) -> int:
+        """Noise values a galaxy."""
+        return sum(side**2 for side in self.synthesis.noise_sides)
+
+    def scalars(self, w: torch.Tensor) -> torch.Tensor:
+        """Predict scalars [galaxy, scalar], as normal numbers, from w [galaxy, latent]."""
+        if self.scalar_network is None:
+            return w[:, :0]
+        predicted: torch.Tensor = self.scalar_network(w)
+        return predicted
+
+    def pixels(self, styles: torch.Tensor, noise: torch.Tensor, *, trunk_dtype: torch.dtype) -> torch.Tensor:
+        """Make pixels [galaxy, band, y, x], float32.
+
+        Parameters
+        ----------
+        styles : Tensor [galaxy, style, latent]
+            The w of each style, the coarsest level's first.
+        noise : Tensor [galaxy, value]
+            Standard normal numbers of all noise images, `n_noise` of them.
+        """
+        sides = self.synthesis.noise_sides
+        parts = torch.split(noise, [side**2 for side in sides], dim=1)
+        images = [part.reshape(-1, 1, side, side) for part, side in zip(parts, sides, strict=True)]
+        return self.synthesis(styles, images, trunk_dtype=trunk_dtype)
+
+    @torch.inference_mode()
+    def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
+        """Draw one galaxy for each seed.
+
+        Calls are filled up to 32 galaxies, so that a galaxy does not depend on how many are drawn with it.
+
+        Raises
+        ------
+        SettingsError
+            If `conditions` are given: scalars and images are drawn together.
+        """
+        if conditions is not None:
+            family = self.config.model_dump().get("family", "style-based")
+            raise SettingsError(
+                f"conditions: a {family} model draws scalars and images together; train the family diffusion "
+                "to draw images for given scalars"
+            )
+        side, device = self.description.size_pix, self.marginals.normal.device
+        pixels = [torch.empty((0, len(self.description.bands), side, side), device=device)]
+        scalars = [torch.empty((0, len(self.description.scalar_names)), device=device)]
+        for start in range(0, len(seeds), GALAXIES_PER_CALL):
+            drawn = self._drawn(seeds[start : start + GALAXIES_PER_CALL])
+            pixels.append(drawn.pixels)
+            scalars.append(drawn.scalars)
+        return NetworkBatch(torch.cat(pixels), torch.cat(scalars))
+
+    def _drawn(self, seeds: Sequence[int]) -> NetworkBatch:
+        """Draw up to one call's galaxies."""
+        width, n_noise = self.mapping.width, self.n_noise
+        padding = [0] * (GALAXIES_PER_CALL - len(seeds))
+        chance = normal_per_seed([*seeds, *padding], (width + n_noise + 1,)).to(self.marginals.normal.device)
+        w = self.mapping(chance[:, :width])
+        styles = w[:, None].expand(-1, self.synthesis.n_styles, -1)
+        pixels = self.pixels(styles, chance[:, width:-1], trunk_dtype=self.trunk_dtype)
+        if self.config.symmetric:
+            pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
+        scalars = self.marginals.from_normal(self.scalars(w))
+        return NetworkBatch(pixels[: len(seeds)].contiguous(), scalars[: len(seeds)])
+
+
+def with_scalar_planes(pixels: torch.Tensor, scalars: torch.Tensor) -> torch.Tensor:
+    """Append each scalar [galaxy, scalar] as a constant plane to pixels [galaxy, band, y, x]."""
+    planes = scalars[:, :, None, None].expand(-1, -1, *pixels.shape[2:])
+    return torch.cat([pixels, planes], dim=1)

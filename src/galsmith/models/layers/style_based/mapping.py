@@ -1,0 +1,60 @@
+"""From normal numbers z to the latent w of a galaxy, and from w to its scalars."""
+
+import torch
+
+from galsmith.models.layers.equalized import EqualizedLinear, leaky
+
+RATE_MULTIPLIER = 0.01
+SCALAR_WIDTH = 64
+SMALLEST_MEAN_SQUARE = 1e-8
+
+
+class MappingNetwork(torch.nn.Module):
+    """Maps z to w through equal layers that learn at a hundredth of the rate (Karras et al. 2019, app. C).
+
+    Parameters
+    ----------
+    width : int
+        Of z and w.
+    n_layers : int
+        Each a linear layer and a leaky ReLU.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(self, width: int, *, n_layers: int, chance: torch.Generator) -> None:
+        super().__init__()
+        self.width = width
+        self.layers = torch.nn.ModuleList(
+            EqualizedLinear(width, width, rate_multiplier=RATE_MULTIPLIER, chance=chance)
+            for _ in range(n_layers)
+        )
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, width] to [galaxy, width]; z is brought to unit mean square first."""
+        values = z * (z.square().mean(dim=1, keepdim=True) + SMALLEST_MEAN_SQUARE).rsqrt()
+        for layer in self.layers:
+            values = leaky(layer(values))
+        return values
+
+
+class ScalarNetwork(torch.nn.Module):
+    """Predicts a galaxy's scalars from its w (Holzschuh et al. 2022, sec. 3, where the scalar is the native size).
+
+    Parameters
+    ----------
+    width, n_scalars : int
+        Of w, and columns to predict.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(self, width: int, n_scalars: int, *, chance: torch.Generator) -> None:
+        super().__init__()
+        self.enter = EqualizedLinear(width, SCALAR_WIDTH, chance=chance)
+        self.leave = EqualizedLinear(SCALAR_WIDTH, n_scalars, chance=chance)
+
+    def forward(self, w: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, width] to scalars as normal numbers, [galaxy, scalar]."""
+        scalars: torch.Tensor = self.leave(leaky(self.enter(w)))
+        return scalars

@@ -1,0 +1,67 @@
+"""Settings that style-based families share, and the sides and widths that follow from them."""
+
+import math
+
+from pydantic import Field
+
+from galsmith.settings import Settings
+
+COARSEST_SIZE_PIX = 4
+AUTO_R1_WEIGHT = 2e-4
+
+
+class StyleSettings(Settings):
+    """Base of the configs of style-based families; the defaults are the 'auto' configuration below 512 px.
+
+    Attributes
+    ----------
+    latent_width : int
+        Of z and w; the paper of galaxies has 512, and 32 for Sérsic galaxies.
+    mapping_layers : int
+        From z to w.
+    channel_base, channel_max : int
+        A level of side s has ``min(channel_base // s, channel_max)`` channels, in both networks.
+    style_mixing : float
+        Share of drawn training images whose fine levels get the w of another z.
+    symmetric : bool
+        Train on all eight rotations and reflections, and draw them evenly.
+    learning_rate : float
+        Of Adam in both networks, constant.
+    r1_weight : float or None
+        Weight gamma of the gradient penalty; None takes 2e-4 size_pix**2 / batch_size.
+    r1_every : int
+        Steps between penalties; each counts that many times.
+    path_length_weight : float
+        Of the path-length regularization; 0 switches it off.
+    path_length_every : int
+        Steps between regularizations, on half the images; each counts that many times.
+    """
+
+    latent_width: int = Field(default=512, ge=8)
+    mapping_layers: int = Field(default=2, ge=1)
+    channel_base: int = Field(default=16384, ge=64)
+    channel_max: int = Field(default=512, ge=1)
+    style_mixing: float = Field(default=0.9, ge=0, le=1)
+    symmetric: bool = True
+    learning_rate: float = Field(default=2.5e-3, gt=0)
+    r1_weight: float | None = Field(default=None, ge=0)
+    r1_every: int = Field(default=16, ge=1)
+    path_length_weight: float = Field(default=2.0, ge=0)
+    path_length_every: int = Field(default=4, ge=1)
+
+
+def level_widths(settings: StyleSettings, size_pix: int) -> dict[int, int]:
+    """Channels of each level by its side, from 4 pixels to `size_pix`."""
+    n_levels = int(math.log2(size_pix // COARSEST_SIZE_PIX)) + 1
+    sides = [COARSEST_SIZE_PIX * 2**level for level in range(n_levels)]
+    return {side: min(settings.channel_base // side, settings.channel_max) for side in sides}
+
+
+def auto_r1_weight(size_pix: int, batch_size: int) -> float:
+    """Weight of R1 in the 'auto' configuration (Holzschuh et al. 2022, app. A4)."""
+    return AUTO_R1_WEIGHT * size_pix**2 / batch_size
+
+
+def auto_batch_size(size_pix: int) -> int:
+    """Images a step of the 'auto' configuration on one device (same source)."""
+    return max(min(4096 // size_pix, 32), 1)

@@ -1,0 +1,227 @@
+"""Adversarial steps of a style-based generator against the residual discriminator, all or nothing."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from galsmith.models.layers.adversarial import discriminator_loss, generator_loss, squared_gradients
+from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.energy_distance import energy_distance
+from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.optimization import step_all_or_none
+from galsmith.models.layers.style_based.discriminator import ResidualDiscriminator
+from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.layers.style_based.path_length import path_lengths
+from galsmith.models.layers.style_based.settings import StyleSettings, auto_r1_weight, level_widths
+from galsmith.models.layers.thinning import thinned
+from galsmith.models.protocols import NetworkBatch, Precision, TrainingBatches, TrainingProgress
+from galsmith.seeds import derive_seed
+
+ADAM_BETAS = (0.0, 0.99)
+PATH_LENGTH_MEMORY = 0.99
+IMAGES_FOR_MARGINALS = 16384
+
+
+class StyleTrainer:
+    """Takes adversarial steps; see `Trainer` for the methods.
+
+    Both networks' gradients are taken at the same weights and with the same drawn images, then both step: the
+    discriminator sees drawn images once a step, and a step can be refused as a whole.
+
+    Parameters
+    ----------
+    generator : StyleGenerator
+        On its device, with fitted marginals.
+    discriminator : ResidualDiscriminator
+        On the same device.
+    config : StyleSettings
+        Of the family.
+    """
+
+    def __init__(
+        self, generator: StyleGenerator, discriminator: ResidualDiscriminator, config: StyleSettings
+    ) -> None:
+        self._generator, self._discriminator, self._config = generator, discriminator, config
+        self._optimizers = {
+            name: torch.optim.Adam(
+                network.parameters(), lr=config.learning_rate, betas=ADAM_BETAS, eps=1e-8, fused=True
+            )
+            for name, network in (("generator", generator), ("discriminator", discriminator))
+        }
+        self._mean_path_length, self._mean_squared_gradient = 0.0, 0.0
+
+    @property
+    def generator(self) -> StyleGenerator:
+        """Mapping, synthesis and the network of the scalars."""
+        return self._generator
+
+    @torch.no_grad()
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map scalars to normal numbers; pixels stay as they are."""
+        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
+
+    def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take one step of both networks, regularized when it is time.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss`` is the energy distance between the real and the drawn images of this step: it is not
+            trained on, and unlike the networks' own losses it falls as the generator learns. Then these, and
+            the two regularizers as they were last measured.
+        """
+        device = batch.pixels.device
+        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        number = progress.images_seen // len(batch.pixels)
+        real = with_scalar_planes(self._turned(batch.pixels, chance), batch.scalars)
+        for optimizer in self._optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        drawn, losses = self._play(real, chance)
+        measured = {
+            "squared_gradient": self._mean_squared_gradient,
+            "path_length": self._mean_path_length,
+        }
+        if self._config.r1_weight != 0 and number % self._config.r1_every == 0:
+            measured["squared_gradient"] = self._flatten_discriminator(real)
+        if self._config.path_length_weight > 0 and number % self._config.path_length_every == 0:
+            measured["path_length"] = self._even_path_lengths(len(real), chance)
+        losses = {"loss": energy_distance(real, drawn), **losses, **measured}
+        return self._finish(losses)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimizers, and the regularizers' running means."""
+        return {
+            "generator": self._generator.state_dict(),
+            "discriminator": self._discriminator.state_dict(),
+            "optimizers": {name: value.state_dict() for name, value in self._optimizers.items()},
+            "mean_path_length": self._mean_path_length,
+            "mean_squared_gradient": self._mean_squared_gradient,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._generator.load_state_dict(state["generator"])
+        self._discriminator.load_state_dict(state["discriminator"])
+        for name, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))
+        self._mean_path_length = state["mean_path_length"]
+        self._mean_squared_gradient = state["mean_squared_gradient"]
+
+    def _play(self, real: torch.Tensor, chance: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        """Leave both networks' gradients of the logistic losses; returns drawn planes and the losses."""
+        dtype = self._generator.trunk_dtype
+        drawn = self._draw(len(real), chance)
+        shown = drawn.detach().requires_grad_()
+        drawn_logits = self._discriminator(shown, trunk_dtype=dtype)
+        real_logits = self._discriminator(real, trunk_dtype=dtype)
+        for_generator = generator_loss(drawn_logits)
+        for_discriminator = discriminator_loss(real_logits, drawn_logits)
+        (wanted_change,) = torch.autograd.grad(for_generator, shown, retain_graph=True)
+        torch.autograd.backward(for_discriminator, inputs=list(self._discriminator.parameters()))
+        torch.autograd.backward(drawn, wanted_change)
+        return shown.detach(), {
+            "discriminator_loss": float(for_discriminator.detach()),
+            "generator_loss": float(for_generator.detach()),
+        }
+
+    def _flatten_discriminator(self, real: torch.Tensor) -> float:
+        """Add the gradient of R1, in float32; returns the mean squared gradient."""
+        shown = real.detach().requires_grad_()
+        squared = squared_gradients(self._discriminator(shown), shown).mean()
+        weight = self._config.r1_weight
+        if weight is None:
+            weight = auto_r1_weight(real.shape[-1], len(real))
+        torch.autograd.backward(
+            squared * (weight / 2 * self._config.r1_every), inputs=list(self._discriminator.parameters())
+        )
+        return float(squared.detach())
+
+    def _even_path_lengths(self, n_images: int, chance: torch.Generator) -> float:
+        """Add the gradient of the path-length regularization, in float32; returns the new running mean."""
+        styles, noise = self._styles_and_noise(max(n_images // 2, 1), chance)[1:]
+        pixels = self._generator.pixels(styles, noise, trunk_dtype=torch.float32)
+        lengths = path_lengths(pixels, styles, chance=chance)
+        mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * float(
+            lengths.detach().mean()
+        )
+        weight = self._config.path_length_weight * self._config.path_length_every
+        torch.autograd.backward((lengths - mean).square().mean() * weight)
+        return mean
+
+    def _finish(self, losses: dict[str, float]) -> dict[str, float]:
+        """Step both networks, or none; the running means follow."""
+        is_good = step_all_or_none(
+            list(self._optimizers.values()), losses.values(), rate=self._config.learning_rate
+        )
+        if not is_good:
+            return {**losses, "loss": float("nan")}
+        self._mean_squared_gradient = losses["squared_gradient"]
+        self._mean_path_length = losses["path_length"]
+        return losses
+
+    def _draw(self, n_images: int, chance: torch.Generator) -> torch.Tensor:
+        """Draw planes as the discriminator sees them, [galaxy, plane, y, x], with their graph."""
+        w, styles, noise = self._styles_and_noise(n_images, chance)
+        pixels = self._generator.pixels(styles, noise, trunk_dtype=self._generator.trunk_dtype)
+        return with_scalar_planes(self._turned(pixels, chance), self._generator.scalars(w))
+
+    def _styles_and_noise(
+        self, n_images: int, chance: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Draw w [galaxy, latent], styles [galaxy, style, latent] with mixed fine levels, and noise."""
+        network, device = self._generator, chance.device
+        n_styles, width = network.synthesis.n_styles, network.mapping.width
+        z = torch.randn(2 * n_images, width, generator=chance, device=device)
+        w, other = network.mapping(z).chunk(2)
+        first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
+        is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < self._config.style_mixing
+        takes_other = is_mixed & (torch.arange(n_styles, device=device) >= first_other)
+        styles = torch.where(takes_other[:, :, None], other[:, None], w[:, None])
+        noise = torch.randn(n_images, network.n_noise, generator=chance, device=device)
+        return w, styles, noise
+
+    def _turned(self, pixels: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+        """Turn and mirror each image by an element of its own, where the family is symmetric."""
+        if not self._config.symmetric:
+            return pixels
+        elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=pixels.device)
+        return apply_d4(pixels, elements)
+
+
+def started_trainer(
+    generator: StyleGenerator,
+    training_batches: TrainingBatches,
+    *,
+    chance: torch.Generator,
+    device: torch.device | str,
+    precision: Precision,
+    state: Mapping[str, Any] | None,
+) -> StyleTrainer:
+    """Fit the scalars' laws, add a discriminator and go on from `state` where there is one.
+
+    Parameters
+    ----------
+    generator : StyleGenerator
+        With its first weights.
+    training_batches : TrainingBatches
+        Read only without `state`.
+    chance : torch.Generator
+        Draws the discriminator's first weights.
+    """
+    description, config = generator.description, generator.config
+    n_scalars = len(description.scalar_names)
+    discriminator = ResidualDiscriminator(
+        len(description.bands) + n_scalars, level_widths(config, description.size_pix), chance=chance
+    )
+    if state is None:
+        generator.marginals = fit_marginals(
+            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS), n_scalars
+        )
+    generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    trainer = StyleTrainer(generator.to(device), discriminator.to(device), config)
+    if state is not None:
+        trainer.load_state_dict(state)
+    return trainer

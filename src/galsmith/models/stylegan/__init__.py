@@ -1,0 +1,1 @@
+"""Family stylegan: the generator of StyleGAN against the discriminator of StyleGAN2."""

@@ -1,0 +1,52 @@
+"""The synthesis network of `stylegan`: levels with noise, and styles by adaptive instance normalization."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from galsmith.models.layers.equalized import EqualizedConv
+from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.layers.style_based.styled_level import StyledLevel
+
+
+class StyleganSynthesis(torch.nn.Module):
+    """Makes pixels from styles and noise; see `Synthesis`.
+
+    Parameters
+    ----------
+    n_bands : int
+        Of the images.
+    widths : mapping of int to int
+        Channels of each level by its side, from 4 pixels to that of the images.
+    latent : int
+        Width of w.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(
+        self, n_bands: int, widths: Mapping[int, int], *, latent: int, chance: torch.Generator
+    ) -> None:
+        super().__init__()
+        sides = sorted(widths)
+        self.n_styles = 2 * len(sides)
+        self.noise_sides = tuple(side for side in sides for _ in range(2))
+        self.constant = torch.nn.Parameter(torch.ones(1, widths[sides[0]], *[COARSEST_SIZE_PIX] * 2))
+        n_below: list[int | None] = [None, *[widths[side] for side in sides[:-1]]]
+        self.levels = torch.nn.ModuleList(
+            StyledLevel(n_in, widths[side], latent=latent, chance=chance)
+            for n_in, side in zip(n_below, sides, strict=True)
+        )
+        self.leave = EqualizedConv(widths[sides[-1]], n_bands, kernel=1, chance=chance)
+
+    def forward(
+        self, styles: torch.Tensor, noise: Sequence[torch.Tensor], *, trunk_dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x]."""
+        values = self.constant.expand(len(styles), -1, -1, -1)
+        values = values.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
+        for number, level in enumerate(self.levels):
+            part = slice(2 * number, 2 * number + 2)
+            values = level(values, styles[:, part], noise[part])
+        pixels: torch.Tensor = self.leave(values.float())
+        return pixels

@@ -1,0 +1,156 @@
+"""The synthesis network of `stylegan2`: modulated convolutions, noise, and images summed over levels."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch.nn import functional
+
+from galsmith.models.layers.equalized import EqualizedLinear, leaky
+from galsmith.models.layers.resampling import upsampled
+from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
+
+SMALLEST_VARIANCE = 1e-8
+
+
+class ModulatedConv(torch.nn.Module):
+    """Convolution whose weights are scaled by the style, input channel by input channel (Karras et al. 2020, sec. 2.2).
+
+    The activations are scaled in place of the weights, which is the same and lets one convolution serve all images.
+
+    Parameters
+    ----------
+    n_in, n_out, latent : int
+        Channels, and width of w.
+    kernel : int
+        Side of the kernel, odd.
+    is_demodulated : bool
+        Whether each output is scaled back to unit variance (same paper, eq. 3).
+    chance : torch.Generator
+        Draws the first weights; the first style is 1 on average.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        latent: int,
+        kernel: int,
+        is_demodulated: bool,
+        chance: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.is_demodulated = is_demodulated
+        self.weight_scale = 1 / (n_in * kernel**2) ** 0.5
+        weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance)
+        self.weight = torch.nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
+        self.style = EqualizedLinear(latent, n_in, first_bias=1.0, chance=chance)
+
+    def forward(self, values: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_in, y, x] and w [galaxy, latent] to [galaxy, n_out, y, x], in the type of `values`."""
+        style = self.style(w)
+        weight = self.weight * self.weight_scale
+        values = values * style[:, :, None, None].to(values.dtype)
+        values = functional.conv2d(values, weight.to(values.dtype), padding=weight.shape[-1] // 2)
+        if not self.is_demodulated:
+            return values
+        variance = style.square() @ weight.square().sum(dim=(2, 3)).T
+        factor = (variance + SMALLEST_VARIANCE).rsqrt()
+        return values * factor[:, :, None, None].to(values.dtype)
+
+
+class StyledConv(torch.nn.Module):
+    """Modulated convolution, doubling of the side where wanted, noise, bias and leaky ReLU.
+
+    The convolution works before the side is doubled, where it costs a quarter.
+
+    Parameters
+    ----------
+    n_in, n_out, latent : int
+        Channels, and width of w.
+    is_doubling : bool
+        Whether the side is doubled.
+    chance : torch.Generator
+        Draws the first weights; at the start no noise is added.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, *, latent: int, is_doubling: bool, chance: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.is_doubling = is_doubling
+        self.conv = ModulatedConv(n_in, n_out, latent=latent, kernel=3, is_demodulated=True, chance=chance)
+        self.noise_strength = torch.nn.Parameter(torch.zeros([]))
+        self.bias = torch.nn.Parameter(torch.zeros(n_out, 1, 1))
+
+    def forward(self, values: torch.Tensor, noise: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_in, y, x], noise [galaxy, 1, y', x'] and w [galaxy, latent] to [galaxy, n_out, y', x']."""
+        values = self.conv(values, w)
+        if self.is_doubling:
+            values = upsampled(values)
+        added = noise * self.noise_strength + self.bias
+        return leaky(values + added.to(values.dtype))
+
+
+class ToPixels(torch.nn.Module):
+    """Pixels of one level: a modulated convolution of kernel 1, not demodulated, and a bias; in float32.
+
+    Parameters
+    ----------
+    n_in, n_bands, latent : int
+        Channels, bands, and width of w.
+    chance : torch.Generator
+        Draws the first weights.
+    """
+
+    def __init__(self, n_in: int, n_bands: int, *, latent: int, chance: torch.Generator) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(n_in, n_bands, latent=latent, kernel=1, is_demodulated=False, chance=chance)
+        self.bias = torch.nn.Parameter(torch.zeros(n_bands, 1, 1))
+
+    def forward(self, values: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """Map [galaxy, n_in, y, x] and w [galaxy, latent] to [galaxy, band, y, x], float32."""
+        pixels: torch.Tensor = self.conv(values.float(), w) + self.bias
+        return pixels
+
+
+class Stylegan2Synthesis(torch.nn.Module):
+    """Makes pixels from styles and noise; see `Synthesis`. The parameters are those of `StyleganSynthesis`.
+
+    Each level's pixels take the style of the convolution after it, the last level's one of their own.
+    """
+
+    def __init__(
+        self, n_bands: int, widths: Mapping[int, int], *, latent: int, chance: torch.Generator
+    ) -> None:
+        super().__init__()
+        sides = sorted(widths)
+        counts = [widths[sides[0]], *[widths[side] for side in sides]]
+        self.noise_sides = (sides[0], *[side for side in sides[1:] for _ in range(2)])
+        self.n_styles = len(self.noise_sides) + 1
+        self.constant = torch.nn.Parameter(
+            torch.randn(1, counts[0], *[COARSEST_SIZE_PIX] * 2, generator=chance)
+        )
+        self.convs = torch.nn.ModuleList()
+        self.to_pixels = torch.nn.ModuleList()
+        for number, side in enumerate(sides):
+            n_in, n_out = counts[number : number + 2]
+            if number:
+                self.convs.append(StyledConv(n_in, n_out, latent=latent, is_doubling=True, chance=chance))
+            self.convs.append(StyledConv(n_out, n_out, latent=latent, is_doubling=False, chance=chance))
+            self.to_pixels.append(ToPixels(widths[side], n_bands, latent=latent, chance=chance))
+
+    def forward(
+        self, styles: torch.Tensor, noise: Sequence[torch.Tensor], *, trunk_dtype: torch.dtype
+    ) -> torch.Tensor:
+        """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x]."""
+        values = self.constant.expand(len(styles), -1, -1, -1)
+        values = values.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
+        values = self.convs[0](values, noise[0], styles[:, 0])
+        pixels: torch.Tensor = self.to_pixels[0](values, styles[:, 1])
+        for number, to_pixels in enumerate(list(self.to_pixels)[1:]):
+            first = 1 + 2 * number
+            values = self.convs[first](values, noise[first], styles[:, first])
+            values = self.convs[first + 1](values, noise[first + 1], styles[:, first + 1])
+            pixels = upsampled(pixels) + to_pixels(values, styles[:, first + 2])
+        return pixels
