@@ -332,6 +332,16 @@ def test_a_finished_run_gives_either_snapshot_without_training(
     assert (run / "snapshot/snapshot.safetensors").stat().st_mtime_ns == before
 
 
+def test_a_run_that_ended_unjudged_says_that_nothing_was_chosen(
+    discs: ImageSet, judge: Judge, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train(recipe("last"), discs, tmp_path / "run")
+    assert "chosen" not in caplog.text
+    train(recipe(), discs, run, evaluate=judge)
+    assert "no evaluation was made, so that no snapshot was chosen; it is the last" in caplog.text
+    assert judge.said == []
+
+
 def test_an_extended_run_goes_on_from_its_best(discs: ImageSet, judge: Judge, tmp_path: Path) -> None:
     run = train(recipe(), discs, tmp_path / "run", evaluate=judge)
     train(recipe(), discs, run, images=2 * IMAGES, evaluate=judge)

@@ -102,9 +102,8 @@ class Evaluation:
         if not math.isfinite(distance) or (best is not None and best.distance <= distance):
             return
         self._run.choose(distance)
-        if not self._run.settings.budget.is_spent(
-            self._run.state
-        ):  # the end is kept by whoever runs the loop
+        is_end = self._run.settings.budget.is_spent(self._run.state)
+        if not is_end:  # which is kept by whoever runs the loop
             self._run.save(is_finished=False)
 
 

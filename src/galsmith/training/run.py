@@ -95,10 +95,10 @@ class TrainingRun:
 
     def save_snapshot(self, *, is_finished: bool) -> None:
         """Write the averaged generator with its card: the best one so far where it is wanted, else the latest."""
-        is_chosen = self.chosen is not None and self.kept_choice is not None
+        chosen = None if self.kept_choice is None else self.chosen
         save_snapshot(
             self.folder.snapshot_folder,
-            self.chosen if self.chosen is not None and is_chosen else self.ema.average,
+            self.ema.average if chosen is None else chosen,
             config=self.settings.model,
             description=self.description,
             transform=self.training_set.transform,

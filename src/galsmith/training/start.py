@@ -17,6 +17,7 @@ from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training.batches import make_batches
+from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
@@ -117,6 +118,7 @@ def train(
     checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on else None
     if checkpoint is not None and _is_complete(folder, settings, checkpoint):
         _say_finished(folder, settings, progress)
+        _say_unchosen(folder, settings, checkpoint.state)
         return folder.path
     run = _prepared(
         folder,
@@ -132,10 +134,7 @@ def train(
         refuse_existing(folder.path, overwrite=True)
     write_run_settings(folder, tables)
     _train_and_keep(run, evaluate=evaluate, progress=progress)
-    if settings.training.choose_snapshot == "best" and run.state.choice is None:
-        logger.warning(
-            "%s: no distance was finite, so that no snapshot was chosen; it is the last", folder.path
-        )
+    _say_unchosen(folder, settings, run.state)
     return folder.path
 
 
@@ -196,6 +195,13 @@ def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCa
     )
     budget = settings.budget
     progress(ProgressEvent("training", budget.total, budget.total, budget.unit, {"state": "finished before"}))
+
+
+def _say_unchosen(folder: RunFolder, settings: RunSettings, state: RunState) -> None:
+    """Tell that the snapshot is the last one although the best was wanted."""
+    if settings.training.choose_snapshot == "best" and state.choice is None:
+        why = "no distance was finite" if state.n_evaluations else "no evaluation was made"
+        logger.warning("%s: %s, so that no snapshot was chosen; it is the last", folder.path, why)
 
 
 def _prepared(
