@@ -140,6 +140,13 @@ def test_images_that_cannot_be_read_alone_name_the_way_out(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "does not tell which axis is the band" in said
     assert "galsmith ingest has options for it" in said
+    assert (
+        main(["compare", str(tmp_path / "none.h5"), str(tmp_path / "cube.npy"), "-o", card, "--quiet"]) == 1
+    )
+    assert (
+        "none.h5: there is no such file; wanted an .h5 .hdf5 .hdf .he5 .npy .npz file\n"
+        in capsys.readouterr().err
+    )
     (tmp_path / "empty").mkdir()
     assert main(["compare", str(tmp_path / "empty"), str(tmp_path / "cube.npy"), "-o", card, "--quiet"]) == 1
     assert "empty: is no store, and holds no" in capsys.readouterr().err

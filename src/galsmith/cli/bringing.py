@@ -63,9 +63,7 @@ class Bringing:
                 progress=self.progress,
             )
         except InputError as error:
-            raise InputError(
-                f"{error} (galsmith ingest has options for it, and its store can be compared)"
-            ) from error
+            raise InputError(f"{error}{_way_out(place)}") from error
         return store
 
 
@@ -80,3 +78,12 @@ def _is_brought(store: Path, source: "Source") -> bool:
         item.content_hash for item in source.parents
     ]
     return same_files and {**made.settings, "options": None} == {**source.settings, "options": None}
+
+
+def _way_out(place: Path) -> str:
+    """Name the command that can be told more, where there is anything to tell it about."""
+    from galsmith.data.sources.array_files import array_place
+
+    array = array_place(place)
+    there = place if array is None else array.path
+    return " (galsmith ingest has options for it, and its store can be compared)" if there.exists() else ""
