@@ -5,6 +5,7 @@ import torch
 
 from galsmith.data.transforms import PixelTransform
 from galsmith.data.transforms.scalars import Standardization
+from galsmith.models.alae.config import AlaeConfig
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import FAMILIES
 from galsmith.models.layers.noise import generator_from_seed
@@ -28,6 +29,16 @@ TINY_CONFIGS: dict[str, Settings] = {
         scalar_depth=1,
         warmup_images=0,
         sampler_steps=3,
+    ),
+    "alae": AlaeConfig(
+        latent_width=16,
+        mapping_layers=2,
+        start_width=8,
+        max_width=16,
+        growing_share=0.04,
+        learning_rates=((8, 3e-3), (256, 2e-3)),
+        r1_every=2,
+        r1_weight=1.0,
     ),
     "vae": VaeConfig(
         latent_size=6,

@@ -66,7 +66,7 @@ def test_diffusion_uses_its_scalars(build, training_blobs):
     assert not torch.allclose(one, other, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["pca_diffusion", "diffusion", "vae"])
+@pytest.mark.parametrize("name", ["pca_diffusion", "diffusion", "vae", "alae"])
 def test_bfloat16_trains_in_float32_weights_and_stays_near(
     build, training_blobs, name, tiny_configs, description_of
 ):

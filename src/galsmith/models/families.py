@@ -7,6 +7,9 @@ from typing import Any
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.alae.config import AlaeConfig
+from galsmith.models.alae.trainer import build_generator as build_alae_generator
+from galsmith.models.alae.trainer import build_trainer as build_alae_trainer
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.trainer import build_generator as build_diffusion_generator
 from galsmith.models.diffusion.trainer import build_trainer as build_diffusion_trainer
@@ -69,6 +72,12 @@ FAMILIES: dict[str, Family] = {
         when_to_choose="a latent space and the paper's baseline: stable and fast, but too smooth",
         build_trainer=build_vae_trainer,
         build_generator=build_vae_generator,
+    ),
+    "alae": Family(
+        config=AlaeConfig,
+        when_to_choose="a latent space with sharp images, as in the paper; a GPU and hours of time",
+        build_trainer=build_alae_trainer,
+        build_generator=build_alae_generator,
     ),
     "stylegan": Family(
         config=StyleganConfig,

@@ -38,6 +38,7 @@ def build_trainer(
     return started_trainer(
         generator,
         training_batches,
+        config=config,
         chance=chance,
         device=device,
         precision=precision,

@@ -10,7 +10,7 @@ from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.style_based.mapping import MappingNetwork, ScalarNetwork
-from galsmith.models.layers.style_based.settings import StyleSettings
+from galsmith.models.layers.style_based.settings import DrawingSettings
 from galsmith.models.protocols import DataDescription, NetworkBatch
 
 GALAXIES_PER_CALL = 32
@@ -38,7 +38,7 @@ class StyleGenerator(torch.nn.Module):
     ----------
     synthesis : Synthesis
         The family's own network, a `torch.nn.Module`.
-    config : StyleSettings
+    config : DrawingSettings
         Of the family.
     description : DataDescription
         Of the training set.
@@ -58,7 +58,7 @@ class StyleGenerator(torch.nn.Module):
     def __init__(
         self,
         synthesis: Synthesis,
-        config: StyleSettings,
+        config: DrawingSettings,
         description: DataDescription,
         *,
         chance: torch.Generator,

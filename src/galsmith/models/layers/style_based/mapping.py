@@ -58,3 +58,33 @@ class ScalarNetwork(torch.nn.Module):
         """Map [galaxy, width] to scalars as normal numbers, [galaxy, scalar]."""
         scalars: torch.Tensor = self.leave(leaky(self.enter(w)))
         return scalars
+
+
+def mixed_styles(
+    mapping: MappingNetwork, n_images: int, *, n_styles: int, share: float, chance: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw styles for training, some of whose fine levels follow another galaxy (Karras et al. 2019, sec. 3.1).
+
+    Parameters
+    ----------
+    n_images, n_styles : int
+        How many, and of how many levels; 2 styles or more.
+    share : float
+        Of the images that are mixed, each from a level of its own.
+    chance : torch.Generator
+        Draws all of it, on the device of the weights.
+
+    Returns
+    -------
+    Tensor [galaxy, width]
+        The w of the coarsest style.
+    Tensor [galaxy, style, width]
+        The w of each.
+    """
+    device = chance.device
+    z = torch.randn(2 * n_images, mapping.width, generator=chance, device=device)
+    w, other = mapping(z).chunk(2)
+    first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
+    is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < share
+    takes_other = is_mixed & (torch.arange(n_styles, device=device) >= first_other)
+    return w, torch.where(takes_other[:, :, None], other[:, None], w[:, None])

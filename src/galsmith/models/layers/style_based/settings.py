@@ -10,8 +10,8 @@ COARSEST_SIZE_PIX = 4
 AUTO_R1_WEIGHT = 2e-4
 
 
-class StyleSettings(Settings):
-    """Base of the configs of style-based families; the defaults are the 'auto' configuration below 512 px.
+class DrawingSettings(Settings):
+    """What drawing from z through w needs to know of any family.
 
     Attributes
     ----------
@@ -19,12 +19,27 @@ class StyleSettings(Settings):
         Of z and w; the paper of galaxies has 512, and 32 for Sérsic galaxies.
     mapping_layers : int
         From z to w.
-    channel_base, channel_max : int
-        A level of side s has ``min(channel_base // s, channel_max)`` channels, in both networks.
     style_mixing : float
         Share of drawn training images whose fine levels get the w of another z.
     symmetric : bool
         Train on all eight rotations and reflections, and draw them evenly.
+    """
+
+    latent_width: int = Field(default=512, ge=8)
+    mapping_layers: int = Field(default=2, ge=1)
+    style_mixing: float = Field(default=0.9, ge=0, le=1)
+    symmetric: bool = True
+
+
+class StyleSettings(DrawingSettings):
+    """Base of the configs of style-based families; the defaults are the 'auto' configuration below 512 px.
+
+    Those of `DrawingSettings`, and these.
+
+    Attributes
+    ----------
+    channel_base, channel_max : int
+        A level of side s has ``min(channel_base // s, channel_max)`` channels, in both networks.
     learning_rate : float
         Of Adam in both networks, constant.
     r1_weight : float or None
@@ -37,12 +52,8 @@ class StyleSettings(Settings):
         Steps between regularizations, on half the images; each counts that many times.
     """
 
-    latent_width: int = Field(default=512, ge=8)
-    mapping_layers: int = Field(default=2, ge=1)
     channel_base: int = Field(default=16384, ge=64)
     channel_max: int = Field(default=512, ge=1)
-    style_mixing: float = Field(default=0.9, ge=0, le=1)
-    symmetric: bool = True
     learning_rate: float = Field(default=2.5e-3, gt=0)
     r1_weight: float | None = Field(default=None, ge=0)
     r1_every: int = Field(default=16, ge=1)

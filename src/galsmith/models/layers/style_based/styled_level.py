@@ -46,8 +46,8 @@ def adapted(values: torch.Tensor, *, scale: torch.Tensor, shift: torch.Tensor) -
     """
     variance, mean = torch.var_mean(values, dim=(2, 3), correction=0, keepdim=True)
     factor = (1 + scale) * (variance.float() + SMALLEST_VARIANCE).rsqrt()
-    offset = shift - mean.float() * factor
-    return torch.addcmul(offset.to(values.dtype), values, factor.to(values.dtype))
+    # The mean comes off first: a young network's channels are constant, and their factor of 1e4 would drown `shift`.
+    return torch.addcmul(shift.to(values.dtype), values - mean, factor.to(values.dtype))
 
 
 class StyledLevel(torch.nn.Module):

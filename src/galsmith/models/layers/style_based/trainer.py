@@ -14,6 +14,7 @@ from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.layers.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.layers.style_based.mapping import mixed_styles
 from galsmith.models.layers.style_based.path_length import path_lengths
 from galsmith.models.layers.style_based.settings import StyleSettings, auto_r1_weight, level_widths
 from galsmith.models.layers.thinning import thinned
@@ -173,13 +174,13 @@ class StyleTrainer:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Draw w [galaxy, latent], styles [galaxy, style, latent] with mixed fine levels, and noise."""
         network, device = self._generator, chance.device
-        n_styles, width = network.synthesis.n_styles, network.mapping.width
-        z = torch.randn(2 * n_images, width, generator=chance, device=device)
-        w, other = network.mapping(z).chunk(2)
-        first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
-        is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < self._config.style_mixing
-        takes_other = is_mixed & (torch.arange(n_styles, device=device) >= first_other)
-        styles = torch.where(takes_other[:, :, None], other[:, None], w[:, None])
+        w, styles = mixed_styles(
+            network.mapping,
+            n_images,
+            n_styles=network.synthesis.n_styles,
+            share=self._config.style_mixing,
+            chance=chance,
+        )
         noise = torch.randn(n_images, network.n_noise, generator=chance, device=device)
         return w, styles, noise
 
@@ -195,6 +196,7 @@ def started_trainer(
     generator: StyleGenerator,
     training_batches: TrainingBatches,
     *,
+    config: StyleSettings,
     chance: torch.Generator,
     device: torch.device | str,
     precision: Precision,
@@ -208,10 +210,12 @@ def started_trainer(
         With its first weights.
     training_batches : TrainingBatches
         Read only without `state`.
+    config : StyleSettings
+        Of the family; also the generator's own.
     chance : torch.Generator
         Draws the discriminator's first weights.
     """
-    description, config = generator.description, generator.config
+    description = generator.description
     n_scalars = len(description.scalar_names)
     discriminator = ResidualDiscriminator(
         len(description.bands) + n_scalars, level_widths(config, description.size_pix), chance=chance

@@ -1,0 +1,1 @@
+"""Family alae: an adversarial latent autoencoder, grown level by level."""

@@ -1,0 +1,354 @@
+"""The trainer of `alae`: each batch plays adversarially twice, then makes encoder and synthesis reciprocal."""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from galsmith.models.alae.config import AlaeConfig
+from galsmith.models.alae.networks import (
+    Encoder,
+    GrowingSynthesis,
+    LatentDiscriminator,
+    Stage,
+    level_widths,
+)
+from galsmith.models.layers.adversarial import discriminator_loss, generator_loss, squared_gradients
+from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.energy_distance import energy_distance
+from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.optimization import step_all_or_none
+from galsmith.models.layers.sides import refuse_other_sides
+from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.layers.style_based.mapping import mixed_styles
+from galsmith.models.layers.thinning import thinned
+from galsmith.models.protocols import (
+    DataDescription,
+    NetworkBatch,
+    Precision,
+    TrainingBatches,
+    TrainingProgress,
+)
+from galsmith.seeds import derive_seed
+
+ADAM_BETAS = (0.0, 0.99)
+IMAGES_FOR_MARGINALS = 16384
+
+
+def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stage:
+    """Levels in use and fade, from the share of the budget that is used."""
+    if growing_share == 0:
+        return Stage(n_levels - 1, 1.0)
+    position = budget_used / growing_share * (n_levels - 1)
+    level = min(int(position), n_levels - 1)
+    return Stage(level, 1.0 if level == 0 else min(1.0, 2 * (position - level)))
+
+
+def rate_at(side_pix: int, learning_rates: Sequence[tuple[int, float]]) -> float:
+    """Learning rate for images of a side; see `AlaeConfig.learning_rates`."""
+    return next((rate for largest, rate in learning_rates if side_pix <= largest), learning_rates[-1][1])
+
+
+def shrunk(pixels: torch.Tensor, stage: Stage) -> torch.Tensor:
+    """Real images [galaxy, band, y, x] as a stage sees them: averaged to its side, less sharp while it fades in."""
+    pixels = functional.avg_pool2d(pixels, pixels.shape[-1] // stage.side)
+    if stage.level == 0 or stage.fade == 1:
+        return pixels
+    coarse = functional.interpolate(functional.avg_pool2d(pixels, 2), scale_factor=2.0, mode="nearest")
+    return torch.lerp(coarse, pixels, stage.fade)
+
+
+def reciprocity_loss(encoded: torch.Tensor, drawn: torch.Tensor, *, kind: str) -> torch.Tensor:
+    """How far w [galaxy, latent] comes back from synthesis and encoder (Holzschuh et al. 2022, eq. 7).
+
+    Parameters
+    ----------
+    encoded, drawn : Tensor [galaxy, latent], float32
+        E(G(w)) and w.
+    kind : {"l1", "l2"}
+        Mean absolute or mean squared difference.
+    """
+    return functional.l1_loss(encoded, drawn) if kind == "l1" else functional.mse_loss(encoded, drawn)
+
+
+class AlaeTrainer:
+    """Takes three updates a batch (Pidhorskyi et al. 2020, algorithm 1); see `Trainer` for the methods.
+
+    Encoder and discriminator come first, and see both the real and the drawn images: what is not finite shows
+    there, and then nothing changes. A later update that is not finite is left out, with those after it.
+
+    Parameters
+    ----------
+    generator : StyleGenerator
+        On its device, with fitted marginals.
+    synthesis : GrowingSynthesis
+        The generator's own.
+    encoder, discriminator : Encoder, LatentDiscriminator
+        On the same device.
+    config : AlaeConfig
+        Of the family.
+    """
+
+    def __init__(
+        self,
+        generator: StyleGenerator,
+        synthesis: GrowingSynthesis,
+        encoder: Encoder,
+        discriminator: LatentDiscriminator,
+        config: AlaeConfig,
+    ) -> None:
+        self._generator, self._encoder, self._discriminator = generator, encoder, discriminator
+        self._synthesis, self._config = synthesis, config
+        self._generating = _adam([generator])
+        self._encoding = _adam([encoder, discriminator])
+
+    @property
+    def generator(self) -> StyleGenerator:
+        """Mapping, synthesis and the network of the scalars."""
+        return self._generator
+
+    @torch.no_grad()
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map scalars to normal numbers; pixels stay as they are."""
+        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
+
+    def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take the three updates.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss`` is the energy distance between the real and the drawn images of this step, which is not trained
+            on; then the three losses, the squared gradient of R1 (0 where it was not taken), and the images' side.
+        """
+        device = batch.pixels.device
+        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        stage = self._stage(progress)
+        real = with_scalar_planes(shrunk(self._turned(batch.pixels, chance), stage), batch.scalars)
+        rate = rate_at(stage.side, self._config.learning_rates)
+        losses = {"side_pix": float(stage.side)}
+        has_penalty = progress.images_seen // len(real) % self._config.r1_every == 0
+        is_good = (
+            self._encode_better(real, chance, losses, stage=stage, rate=rate, has_penalty=has_penalty)
+            and self._draw_better(len(real), chance, losses, stage=stage, rate=rate)
+            and self._agree_better(len(real), chance, losses, stage=stage, rate=rate)
+        )
+        if not is_good:
+            return {**losses, "loss": math.nan}
+        self._synthesis.grown.copy_(torch.tensor([float(stage.level), stage.fade]))
+        return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks and optimizers."""
+        return {
+            "generator": self._generator.state_dict(),
+            "encoder": self._encoder.state_dict(),
+            "discriminator": self._discriminator.state_dict(),
+            "generating": self._generating.state_dict(),
+            "encoding": self._encoding.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._generator.load_state_dict(state["generator"])
+        self._encoder.load_state_dict(state["encoder"])
+        self._discriminator.load_state_dict(state["discriminator"])
+        self._generating.load_state_dict(copy.deepcopy(state["generating"]))
+        self._encoding.load_state_dict(copy.deepcopy(state["encoding"]))
+
+    def _encode_better(
+        self,
+        real: torch.Tensor,
+        chance: torch.Generator,
+        losses: dict[str, float],
+        *,
+        stage: Stage,
+        rate: float,
+        has_penalty: bool,
+    ) -> bool:
+        """Update encoder and discriminator; adds their loss, and the distance of the images, to `losses`."""
+        with torch.no_grad():
+            drawn = self._draw(len(real), chance, stage=stage)
+        shown = real.requires_grad_(has_penalty)
+        real_logits = self._logits(shown, stage, dtype=torch.float32 if has_penalty else None)
+        loss = discriminator_loss(real_logits, self._logits(drawn, stage))
+        losses["loss"] = energy_distance(real, drawn)
+        losses["discriminator_loss"] = float(loss.detach())
+        losses["squared_gradient"] = 0.0
+        if has_penalty:
+            squared = squared_gradients(real_logits, shown).mean()
+            losses["squared_gradient"] = float(squared.detach())
+            loss = loss + squared * (self._config.r1_weight / 2 * self._config.r1_every)
+        return _updated([self._encoding], loss, [self._encoder, self._discriminator], rate=rate)
+
+    def _draw_better(
+        self,
+        n_images: int,
+        chance: torch.Generator,
+        losses: dict[str, float],
+        *,
+        stage: Stage,
+        rate: float,
+    ) -> bool:
+        """Update mapping, synthesis and scalar network; adds their loss to `losses`."""
+        loss = generator_loss(self._logits(self._draw(n_images, chance, stage=stage), stage))
+        losses["generator_loss"] = float(loss.detach())
+        return _updated([self._generating], loss, [self._generator], rate=rate)
+
+    def _agree_better(
+        self,
+        n_images: int,
+        chance: torch.Generator,
+        losses: dict[str, float],
+        *,
+        stage: Stage,
+        rate: float,
+    ) -> bool:
+        """Update encoder and synthesis so that w comes back from its image; adds the loss to `losses`."""
+        z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
+        w = self._generator.mapping(z).detach()
+        styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
+        drawn = self._planes(styles, w, chance, stage=stage)
+        encoded = self._encoder(drawn, stage=stage, trunk_dtype=self._generator.trunk_dtype)
+        loss = reciprocity_loss(encoded, w, kind=self._config.reciprocity)
+        losses["reciprocity_loss"] = float(loss.detach())
+        return _updated(
+            [self._encoding, self._generating],
+            loss * self._config.reciprocity_weight,
+            [self._encoder, self._generator],
+            rate=rate,
+        )
+
+    def _logits(self, planes: torch.Tensor, stage: Stage, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Logits of images, [galaxy, 1], in the trunk's precision or another."""
+        trunk_dtype = self._generator.trunk_dtype if dtype is None else dtype
+        logits: torch.Tensor = self._discriminator(
+            self._encoder(planes, stage=stage, trunk_dtype=trunk_dtype)
+        )
+        return logits
+
+    def _draw(self, n_images: int, chance: torch.Generator, *, stage: Stage) -> torch.Tensor:
+        """Draw images as the encoder sees them, with mixed styles, turned, [galaxy, plane, y, x]."""
+        w, styles = mixed_styles(
+            self._generator.mapping,
+            n_images,
+            n_styles=2 * (stage.level + 1),
+            share=self._config.style_mixing,
+            chance=chance,
+        )
+        return self._turned(self._planes(styles, w, chance, stage=stage), chance)
+
+    def _planes(
+        self, styles: torch.Tensor, w: torch.Tensor, chance: torch.Generator, *, stage: Stage
+    ) -> torch.Tensor:
+        """Make images and scalars of styles and w, with noise drawn from `chance`."""
+        synthesis = self._synthesis
+        noise = [
+            torch.randn(len(w), 1, side, side, generator=chance, device=chance.device)
+            for side in synthesis.noise_sides[: 2 * (stage.level + 1)]
+        ]
+        pixels = synthesis.at_stage(styles, noise, stage=stage, trunk_dtype=self._generator.trunk_dtype)
+        return with_scalar_planes(pixels, self._generator.scalars(w))
+
+    def _turned(self, planes: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+        """Turn and mirror each image by an element of its own, where the family is symmetric."""
+        if not self._config.symmetric:
+            return planes
+        elements = torch.randint(0, N_ELEMENTS, (len(planes),), generator=chance, device=planes.device)
+        return apply_d4(planes, elements)
+
+    def _stage(self, progress: TrainingProgress) -> Stage:
+        """Levels in use now."""
+        n_levels = len(self._synthesis.levels)
+        return stage_at(progress.budget_used, n_levels=n_levels, growing_share=self._config.growing_share)
+
+
+def build_trainer(
+    config: AlaeConfig,
+    description: DataDescription,
+    training_batches: TrainingBatches,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    precision: Precision = "float32",
+    state: Mapping[str, Any] | None = None,
+) -> AlaeTrainer:
+    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
+
+    Raises
+    ------
+    SettingsError
+        If the images' side is not a power of two from 16 to 256.
+    """
+    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
+    generator, synthesis = _started(config, description, chance)
+    n_planes = len(description.bands) + len(description.scalar_names)
+    encoder = Encoder(n_planes, _widths(config, description), latent=config.latent_width, chance=chance)
+    discriminator = LatentDiscriminator(
+        config.latent_width, n_layers=config.discriminator_layers, chance=chance
+    )
+    if state is None:
+        generator.marginals = fit_marginals(
+            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
+            len(description.scalar_names),
+        )
+    generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    trainer = AlaeTrainer(
+        generator.to(device), synthesis, encoder.to(device), discriminator.to(device), config
+    )
+    if state is not None:
+        trainer.load_state_dict(state)
+    return trainer
+
+
+def build_generator(
+    config: AlaeConfig, description: DataDescription, state: Mapping[str, torch.Tensor]
+) -> StyleGenerator:
+    """Build a generator and fill it with `state`."""
+    generator, _ = _started(config, description, generator_from_seed(0))
+    generator.load_state_dict(state)
+    return generator
+
+
+def _started(
+    config: AlaeConfig, description: DataDescription, chance: torch.Generator
+) -> tuple[StyleGenerator, GrowingSynthesis]:
+    """Build a generator with first weights, and its synthesis."""
+    refuse_other_sides(description.size_pix, family="alae")
+    synthesis = GrowingSynthesis(
+        len(description.bands),
+        _widths(config, description),
+        latent=config.latent_width,
+        chance=chance,
+    )
+    return StyleGenerator(synthesis, config, description, chance=chance), synthesis
+
+
+def _widths(config: AlaeConfig, description: DataDescription) -> dict[int, int]:
+    """Channels of each level by its side."""
+    return level_widths(description.size_pix, start_width=config.start_width, max_width=config.max_width)
+
+
+def _adam(networks: Sequence[torch.nn.Module]) -> torch.optim.Adam:
+    """Optimizer of some networks; the rate is given at each step."""
+    parameters = [value for network in networks for value in network.parameters()]
+    return torch.optim.Adam(parameters, lr=1e-3, betas=ADAM_BETAS, eps=1e-8, fused=True)
+
+
+def _updated(
+    optimizers: Sequence[torch.optim.Optimizer],
+    loss: torch.Tensor,
+    networks: Sequence[torch.nn.Module],
+    *,
+    rate: float,
+) -> bool:
+    """Step on the gradient of a loss in the weights of some networks; whether it was finite and the step taken."""
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    learned = [value for network in networks for value in network.parameters()]
+    torch.autograd.backward(loss, inputs=learned)
+    return step_all_or_none(optimizers, [float(loss.detach())], rate=rate)
