@@ -21,6 +21,14 @@ MODELS: dict[str, dict[str, Any]] = {
         "warmup_images": 64,
         "dropout": 0.1,
     },
+    "vae": {
+        "latent_size": 4,
+        "encoder_width": 4,
+        "encoder_blocks": [1],
+        "decoder_width": 4,
+        "warmup_images": 64,
+    },
+    "alae": {"latent_width": 8, "mapping_layers": 1, "start_width": 4, "max_width": 4},
 }
 
 

@@ -17,6 +17,10 @@ FAMILIES_OF_RECIPES = [
     "stylegan",
     "stylegan-64",
     "stylegan2-64",
+    "vae",
+    "vae-64",
+    "alae",
+    "alae-64",
     "demo",
 ]
 

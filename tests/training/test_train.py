@@ -23,7 +23,7 @@ from galsmith.settings import read_recipe
 from galsmith.training import read_log, train
 from galsmith.training.checkpoint import load_checkpoint
 
-FAMILIES = ("pca_diffusion", "diffusion")
+FAMILIES = ("pca_diffusion", "diffusion", "vae", "alae")
 MakeRecipe = Callable[..., dict[str, Any]]
 
 

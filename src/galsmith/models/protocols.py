@@ -114,7 +114,7 @@ class Trainer(Protocol):
     def generator(self) -> torch.nn.Module:
         """The network that the loop averages over time and saves; also a `Generator`.
 
-        Its parameters are averaged; its buffers never change in training and are copied.
+        Its parameters are averaged; its buffers are copied after every good step, such as how far it has grown.
         """
 
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
