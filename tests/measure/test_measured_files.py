@@ -1,14 +1,12 @@
 """Measuring other people's files: the same numbers as measuring arrays, whole after a kill, and flagged rows."""
 
-import time
-
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
 from galsmith.errors import InterruptedRunError, OutputExistsError, SettingsError
-from galsmith.measure import MeasureSettings, compiled_engine
+from galsmith.measure import MeasureSettings
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.files import FileRequest, measure_files, open_galaxies
 from galsmith.measure.files import run as files_run
