@@ -7,7 +7,19 @@ from typing import Any
 
 from cyclopts import App, Parameter
 
-from galsmith.cli import compare, demo, info, ingest, ingest_sets, measure, report, sample, simulate, train
+from galsmith.cli import (
+    compare,
+    demo,
+    info,
+    ingest,
+    ingest_field,
+    ingest_sets,
+    measure,
+    report,
+    sample,
+    simulate,
+    train,
+)
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -48,6 +60,7 @@ VERBS = (
     Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
     Verb("ingest cosmos", ingest_sets.ingest_cosmos, ingest_sets.COSMOS_EXAMPLE, resumes=True),
     Verb("ingest skirt", ingest_sets.ingest_skirt, ingest_sets.SKIRT_EXAMPLE, resumes=True),
+    Verb("ingest field", ingest_field.ingest_field, ingest_field.EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

@@ -1,4 +1,4 @@
-"""``galsmith ingest cosmos``, ``skirt`` and ``field``: sets that others published, and survey images."""
+"""``galsmith ingest cosmos`` and ``skirt``: sets that others published."""
 
 from pathlib import Path
 from typing import Annotated, Literal
