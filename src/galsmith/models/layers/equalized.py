@@ -90,9 +90,32 @@ class EqualizedConv(torch.nn.Module):
         """Map [galaxy, n_in, y, x] to [galaxy, n_out, y, x], in the type of `values`."""
         weight = (self.weight * self.weight_scale).to(values.dtype)
         bias = None if self.bias is None else (self.bias * self.bias_scale).to(values.dtype)
-        return functional.conv2d(values, weight, bias, padding=self.weight.shape[-1] // 2)
+        if weight.shape[-1] == 1:
+            return convolved_by_one(values, weight, bias)
+        return functional.conv2d(values, weight, bias, padding=weight.shape[-1] // 2)
+
+
+def convolved_by_one(
+    values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Convolve by a kernel of 1 as a matrix product, which leaves channels last also where one channel goes in.
+
+    Parameters
+    ----------
+    values : Tensor [galaxy, n_in, y, x]
+        Without a copy when its channels are last in memory.
+    weight : Tensor [n_out, n_in, 1, 1]
+        As used.
+    """
+    mapped = functional.linear(values.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias)
+    return mapped.permute(0, 3, 1, 2)
 
 
 def leaky(values: torch.Tensor) -> torch.Tensor:
     """Leaky ReLU of slope 0.2, scaled so that it keeps the mean square of standard normal input to 4 %."""
-    return functional.leaky_relu(values, LEAKY_SLOPE) * LEAKY_GAIN
+    return bent(values) * LEAKY_GAIN
+
+
+def bent(values: torch.Tensor) -> torch.Tensor:
+    """Leaky ReLU of slope 0.2 alone, for values that have `LEAKY_GAIN` already: a factor passes through it."""
+    return functional.leaky_relu(values, LEAKY_SLOPE)

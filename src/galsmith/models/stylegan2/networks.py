@@ -5,64 +5,19 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch.nn import functional
 
-from galsmith.models.layers.equalized import EqualizedLinear, leaky
+from galsmith.models.layers.equalized import LEAKY_GAIN, EqualizedLinear, bent
 from galsmith.models.layers.resampling import upsampled
 from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
 
 SMALLEST_VARIANCE = 1e-8
 
 
-class ModulatedConv(torch.nn.Module):
-    """Convolution whose weights are scaled by the style, input channel by input channel (Karras et al. 2020, sec. 2.2).
-
-    The activations are scaled in place of the weights, which is the same and lets one convolution serve all images.
-
-    Parameters
-    ----------
-    n_in, n_out, latent : int
-        Channels, and width of w.
-    kernel : int
-        Side of the kernel, odd.
-    is_demodulated : bool
-        Whether each output is scaled back to unit variance (same paper, eq. 3).
-    chance : torch.Generator
-        Draws the first weights; the first style is 1 on average.
-    """
-
-    def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        *,
-        latent: int,
-        kernel: int,
-        is_demodulated: bool,
-        chance: torch.Generator,
-    ) -> None:
-        super().__init__()
-        self.is_demodulated = is_demodulated
-        self.weight_scale = 1 / (n_in * kernel**2) ** 0.5
-        weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance)
-        self.weight = torch.nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
-        self.style = EqualizedLinear(latent, n_in, first_bias=1.0, chance=chance)
-
-    def forward(self, values: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        """Map [galaxy, n_in, y, x] and w [galaxy, latent] to [galaxy, n_out, y, x], in the type of `values`."""
-        style = self.style(w)
-        weight = self.weight * self.weight_scale
-        values = values * style[:, :, None, None].to(values.dtype)
-        values = functional.conv2d(values, weight.to(values.dtype), padding=weight.shape[-1] // 2)
-        if not self.is_demodulated:
-            return values
-        variance = style.square() @ weight.square().sum(dim=(2, 3)).T
-        factor = (variance + SMALLEST_VARIANCE).rsqrt()
-        return values * factor[:, :, None, None].to(values.dtype)
-
-
 class StyledConv(torch.nn.Module):
     """Modulated convolution, doubling of the side where wanted, noise, bias and leaky ReLU.
 
-    The convolution works before the side is doubled, where it costs a quarter.
+    The style scales the weights, input channel by input channel, and each output is scaled back to unit variance
+    (Karras et al. 2020, sec. 2.2, eqs. 1 and 3). The activations are scaled in place of the weights, which is the
+    same and lets one convolution serve all images; it works before the side is doubled, where it costs a quarter.
 
     Parameters
     ----------
@@ -71,7 +26,7 @@ class StyledConv(torch.nn.Module):
     is_doubling : bool
         Whether the side is doubled.
     chance : torch.Generator
-        Draws the first weights; at the start no noise is added.
+        Draws the first weights; the first style is 1 on average, and no noise is added at the start.
     """
 
     def __init__(
@@ -79,21 +34,29 @@ class StyledConv(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.is_doubling = is_doubling
-        self.conv = ModulatedConv(n_in, n_out, latent=latent, kernel=3, is_demodulated=True, chance=chance)
+        self.weight = channels_last_normal((n_out, n_in, 3, 3), chance)
+        self.style = EqualizedLinear(latent, n_in, first_bias=1.0, chance=chance)
         self.noise_strength = torch.nn.Parameter(torch.zeros([]))
         self.bias = torch.nn.Parameter(torch.zeros(n_out, 1, 1))
 
     def forward(self, values: torch.Tensor, noise: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, n_in, y, x], noise [galaxy, 1, y', x'] and w [galaxy, latent] to [galaxy, n_out, y', x']."""
-        values = self.conv(values, w)
+        kind = values.dtype
+        style = self.style(w)
+        weight = self.weight / self.weight[0].numel() ** 0.5
+        values = values * style[:, :, None, None].to(kind)
+        values = functional.conv2d(values, weight.to(kind), padding=1)
+        variance = style.square() @ weight.square().sum(dim=(2, 3)).T
+        factor = (LEAKY_GAIN * (variance + SMALLEST_VARIANCE).rsqrt())[:, :, None, None]
+        values = torch.addcmul((LEAKY_GAIN * self.bias).to(kind), values, factor.to(kind))
         if self.is_doubling:
             values = upsampled(values)
-        added = noise * self.noise_strength + self.bias
-        return leaky(values + added.to(values.dtype))
+        strength = (LEAKY_GAIN * self.noise_strength).to(kind)
+        return bent(values + noise.to(kind) * strength)
 
 
 class ToPixels(torch.nn.Module):
-    """Pixels of one level: a modulated convolution of kernel 1, not demodulated, and a bias; in float32.
+    """Pixels of one level: a modulated convolution of kernel 1, not scaled back, and a bias; in float32.
 
     Parameters
     ----------
@@ -105,13 +68,23 @@ class ToPixels(torch.nn.Module):
 
     def __init__(self, n_in: int, n_bands: int, *, latent: int, chance: torch.Generator) -> None:
         super().__init__()
-        self.conv = ModulatedConv(n_in, n_bands, latent=latent, kernel=1, is_demodulated=False, chance=chance)
+        self.weight = torch.nn.Parameter(torch.randn(n_bands, n_in, generator=chance))
+        self.style = EqualizedLinear(latent, n_in, first_bias=1.0, chance=chance)
         self.bias = torch.nn.Parameter(torch.zeros(n_bands, 1, 1))
 
     def forward(self, values: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, n_in, y, x] and w [galaxy, latent] to [galaxy, band, y, x], float32."""
-        pixels: torch.Tensor = self.conv(values.float(), w) + self.bias
-        return pixels
+        galaxies, channels, height, width = values.shape
+        weight = self.weight * self.style(w)[:, None] / channels**0.5
+        rows = values.float().permute(0, 2, 3, 1).reshape(galaxies, -1, channels)
+        pixels = rows @ weight.transpose(1, 2)
+        return pixels.transpose(1, 2).reshape(galaxies, -1, height, width) + self.bias
+
+
+def channels_last_normal(shape: tuple[int, int, int, int], chance: torch.Generator) -> torch.nn.Parameter:
+    """Weights of unit variance, laid out as the activations are."""
+    weight = torch.randn(shape, generator=chance)
+    return torch.nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
 
 
 class Stylegan2Synthesis(torch.nn.Module):

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 import torch
 
 from galsmith.models.layers.adversarial import with_group_deviation
-from galsmith.models.layers.equalized import EqualizedConv, EqualizedLinear, leaky
+from galsmith.models.layers.equalized import LEAKY_GAIN, EqualizedConv, EqualizedLinear, bent, leaky
 from galsmith.models.layers.resampling import downsampled
 from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
 
-HALF = 0.5**0.5
-
 
 class HalvingBlock(torch.nn.Module):
-    """Two convolutions, the second at half the side, beside a linear path.
+    """Two convolutions, the second at half the side, beside a linear path; their sum is scaled by the root of 1/2.
+
+    Gains are in the weights, so that activations need not be touched again: root 2 after a leaky ReLU, root 1/2 on
+    both paths.
 
     Parameters
     ----------
@@ -26,14 +27,15 @@ class HalvingBlock(torch.nn.Module):
 
     def __init__(self, n_in: int, n_out: int, *, chance: torch.Generator) -> None:
         super().__init__()
-        self.first = EqualizedConv(n_in, n_in, kernel=3, chance=chance)
+        self.first = EqualizedConv(n_in, n_in, kernel=3, gain=LEAKY_GAIN, chance=chance)
         self.second = EqualizedConv(n_in, n_out, kernel=3, chance=chance)
-        self.skip = EqualizedConv(n_in, n_out, kernel=1, has_bias=False, chance=chance)
+        self.skip = EqualizedConv(n_in, n_out, kernel=1, gain=0.5**0.5, has_bias=False, chance=chance)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, n_in, y, x] to [galaxy, n_out, y/2, x/2]."""
-        branch = leaky(self.second(downsampled(leaky(self.first(values)))))
-        return (branch + self.skip(downsampled(values))) * HALF
+        branch = bent(self.second(downsampled(bent(self.first(values)))))
+        joined: torch.Tensor = branch + self.skip(downsampled(values))
+        return joined
 
 
 class ResidualDiscriminator(torch.nn.Module):
@@ -53,7 +55,7 @@ class ResidualDiscriminator(torch.nn.Module):
         super().__init__()
         fine_first = [widths[side] for side in sorted(widths, reverse=True)]
         n_last = fine_first[-1]
-        self.enter = EqualizedConv(n_planes, fine_first[0], kernel=1, chance=chance)
+        self.enter = EqualizedConv(n_planes, fine_first[0], kernel=1, gain=LEAKY_GAIN, chance=chance)
         self.blocks = torch.nn.ModuleList(
             HalvingBlock(n_in, n_out, chance=chance) for n_in, n_out in itertools.pairwise(fine_first)
         )
@@ -70,7 +72,7 @@ class ResidualDiscriminator(torch.nn.Module):
             Of all but the layers at 4 pixels.
         """
         values = planes.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
-        values = leaky(self.enter(values))
+        values = bent(self.enter(values))
         for block in self.blocks:
             values = block(values)
         values = leaky(self.gather(with_group_deviation(values.float())))

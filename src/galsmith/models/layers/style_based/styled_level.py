@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from galsmith.models.layers.equalized import EqualizedConv, EqualizedLinear, leaky
+from galsmith.models.layers.equalized import EqualizedConv, EqualizedLinear, bent
 from galsmith.models.layers.resampling import upsampled
 
 SMALLEST_VARIANCE = 1e-8
@@ -29,7 +29,7 @@ class StyledNoise(torch.nn.Module):
     def forward(self, values: torch.Tensor, noise: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, channel, y, x], noise [galaxy, 1, y, x] and w [galaxy, latent] to [galaxy, channel, y, x]."""
         strength = self.noise_strength.to(values.dtype)
-        values = leaky(torch.addcmul(values, noise.to(values.dtype), strength))
+        values = bent(torch.addcmul(values, noise.to(values.dtype), strength))
         scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
         return adapted(values, scale=scale, shift=shift)
 
