@@ -102,7 +102,12 @@ def test_the_recipe_of_the_paper_is_the_default():
     recipe = read_recipe("sersic")
     assert (recipe["size_pix"], recipe["pixel_scale_arcsec"], recipe["band"]) == (256, 0.04, "F606W")
     assert recipe["magnitude"] == {"low": 22.0, "high": 22.0}
-    assert recipe["r_eff_arcsec"] == {"low": 1.0, "high": 4.0}
+    assert recipe["r_eff_arcsec"] == recipe["sersic_index"] == {"low": 1.0, "high": 4.0}
+    # Holzschuh et al. 2022, sec. 3.1: center U(-1, 1) arcsec, q U(0.4, 1), angle U(0, pi), F606W of HST/ACS.
+    assert recipe["center_x_arcsec"] == recipe["center_y_arcsec"] == {"low": -1.0, "high": 1.0}
+    assert recipe["axis_ratio"] == {"low": 0.4, "high": 1.0}
+    assert recipe["orientation_rad"] == {"low": 0.0, "high": pytest.approx(np.pi, abs=0)}
+    assert recipe["zero_point_mag"] == 26.493
     for name, size in (("sersic-64", 64), ("sersic-32", 32)):
         smaller = read_recipe(name)
         assert smaller["size_pix"] * smaller["pixel_scale_arcsec"] == pytest.approx(10.24)

@@ -1,20 +1,61 @@
 """What every source promises, run on each of them."""
 
+import tarfile
+
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 
 from galsmith.data.options import SetOptions
 from galsmith.data.sersic import SersicSource
 from galsmith.data.sources import ArraySource, FitsSource, PictureSource, UnusableImage, write_source
+from galsmith.data.sources.cosmos_stamps import cosmos_stamps, find_stamps
 from galsmith.data.sources.plan import plan_store
+from galsmith.data.sources.real_galaxies import RealGalaxySource
+from galsmith.data.sources.skirt import SkirtOptions, SkirtSource
 from galsmith.errors import SettingsError
 from galsmith.provenance import hash_json
 
-KINDS = ("sersic", "pictures", "fits", "hdf5", "npy", "npz")
+KINDS = ("sersic", "pictures", "fits", "hdf5", "npy", "npz", "stamps in a tar", "skirt", "real galaxies")
+
+
+def open_stamps_in_a_tar(folder, draw):
+    for seed in range(5):
+        fits.PrimaryHDU(draw(32, 32, seed=seed)).writeto(folder / f"{seed}_processed.fits.gz")
+    with tarfile.open(folder / "stamps.tar", "w") as tar:
+        tar.add(folder, arcname="stamps", filter=lambda info: None if info.name.endswith(".tar") else info)
+    return cosmos_stamps(folder / "stamps.tar", find_stamps(folder / "stamps.tar"))
+
+
+def open_skirt(folder, draw):
+    for seed in range(5):
+        fits.PrimaryHDU(draw(4, 64, 64, seed=seed)).writeto(folder / f"broadband_{seed}.fits")
+    return SkirtSource(folder, options=SkirtOptions(bands=("g", "i"), larger_than_pix=0))
+
+
+def open_real_galaxies(folder, draw):
+    for name in ("images", "psfs"):
+        units = [fits.ImageHDU(draw(32, 32, seed=seed)) for seed in range(5)]
+        fits.HDUList([fits.PrimaryHDU(), *units]).writeto(folder / f"{name}.fits")
+    numbers = np.arange(5)
+    columns = {"IDENT": numbers, "GAL_FILENAME": ["images.fits"] * 5, "PSF_FILENAME": ["psfs.fits"] * 5}
+    columns |= {"GAL_HDU": numbers + 1, "PSF_HDU": numbers + 1}
+    columns |= {"PIXEL_SCALE": np.full(5, 0.03), "NOISE_VARIANCE": np.ones(5)}
+    Table(columns).write(folder / "catalog.fits")
+    return RealGalaxySource(folder / "catalog.fits")
+
+
+OPENERS = {"stamps in a tar": open_stamps_in_a_tar, "skirt": open_skirt, "real galaxies": open_real_galaxies}
 
 
 @pytest.fixture(params=KINDS)
 def make_source(request, write_picture, write_cutout, random_stamp, sersic_settings):
+    if request.param in OPENERS:
+        folder = request.getfixturevalue("tmp_path") / "layout"
+        folder.mkdir()
+        made = OPENERS[request.param](folder, random_stamp)
+        return lambda: made
     if request.param == "sersic":
         return lambda: SersicSource(sersic_settings(), n=5, seed=3)
     if request.param == "pictures":

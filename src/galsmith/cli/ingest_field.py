@@ -22,9 +22,7 @@ from galsmith.cli.outcome import Outcome
 if TYPE_CHECKING:
     from galsmith.data.sources.field import FieldOptions
 
-EXAMPLE = (
-    "galsmith ingest field images -o galaxies --bands g,r,i --detect-in r --zero-points 25.0 --max-mag 21.5"
-)
+EXAMPLE = "galsmith ingest field images -o galaxies --bands g,r,i --max-mag 21.5"
 
 
 @Parameter(name="*")
