@@ -60,8 +60,8 @@ class HeldOutJudge:
     `compare` in excess of its floor: the Wasserstein-1 distance of each property in standard deviations of the
     held-out images, less the mean of the same between random halves of these (brought to the sizes at hand),
     averaged over each group of properties and then over the groups; colors are those of all types together. A
-    distance near 0, also below it, is as good
-    as can be told from so many galaxies. The properties are the same at every call.
+    distance near 0, also below it, is as good as can be told from so many galaxies. The properties are the same
+    at every call.
 
     Parameters
     ----------
