@@ -449,6 +449,11 @@ def test_saturated_stars_and_what_touches_them_are_rejected_and_galaxies_are_not
     }
 
 
+def test_galaxies_as_bright_in_their_peaks_as_all_stars_are_no_saturated_stars():
+    found = find_stars(sources([1.8] * 20 + [3.5] * 9, peak=[50.0] * 29))
+    assert set(found.reasons) == set(range(20))
+
+
 def test_pieces_of_a_galaxy_are_told_from_its_companions():
     # The first is large and bright; the second is wide and faint, the third small, the fourth bright; the last alone.
     found = find_shreds(sources([10, 8, 2, 6, 8], flux=[100, 5, 3, 60, 5], parent=[1, 1, 1, 1, 2]))

@@ -224,6 +224,13 @@ def test_pixels_that_are_not_finite_are_named(catalog, tmp_path):
         ingest.cosmos(catalog, tmp_path / "set", exclude="none")
 
 
+def test_a_psf_without_light_is_named(catalog, tmp_path):
+    with fits.open(catalog.parent / "psf_n2.fits", mode="update") as units:
+        units[0].data[...] = 0
+    with pytest.raises(InputError, match=r"\(IDENT 501\): its PSF sums to 0, wanted a positive sum"):
+        ingest.cosmos(catalog, tmp_path / "set", exclude="none")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -17,6 +17,7 @@ BEYOND, LARGEST_SHARE_BEYOND = 1.3, 0.5
 LARGEST_SHARE_SMALLER = 0.1
 COMPACT_BELOW = 1.25
 PEAK_OF_SATURATED, LARGEST_SATURATED = 0.7, 3.0
+LARGEST_SHARE_SATURATED = 0.25
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def find_stars(sources: Detections, *, star_r_half_pix: float | None = None) -> 
        the radius, at most half as many as at it. Where there is no such pile, nothing is rejected.
     2. A source of less than 1.25 times that radius is as compact as a star.
     3. A source up to 3 times as large whose brightest pixel has at least 0.7 times that of the brightest compact
-       source is a star with a saturated core: galaxies of that size are fainter in their peaks.
+       source is a star with a saturated core: galaxies of that size are fainter in their peaks. Where these would
+       be more than a fourth of the compact ones, the field's stars are no brighter than its galaxies, and none is.
     4. Sources parted from a saturated star, its spikes and ghosts, are rejected with it.
 
     Parameters
@@ -94,4 +96,7 @@ def _is_saturated(sources: Detections, is_compact: Flags, radius: float) -> Flag
         return np.zeros(len(sources), dtype=bool)
     brightest = sources.peak[is_compact].max()
     is_small = sources.r_half_pix < LARGEST_SATURATED * radius
-    return np.asarray(~is_compact & is_small & (sources.peak >= PEAK_OF_SATURATED * brightest), dtype=bool)
+    is_saturated = ~is_compact & is_small & (sources.peak >= PEAK_OF_SATURATED * brightest)
+    if is_saturated.sum() > LARGEST_SHARE_SATURATED * is_compact.sum():
+        return np.zeros(len(sources), dtype=bool)
+    return np.asarray(is_saturated, dtype=bool)

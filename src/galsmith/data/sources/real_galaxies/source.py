@@ -100,12 +100,17 @@ class RealGalaxySource:
     def companions(self, rows: NDArray[np.int64]) -> Companions:
         """Read the PSFs of galaxies, each of sum 1, and how their noise is correlated."""
         psfs = []
-        for stamp in self._stamps(rows, "PSF"):
+        for row, stamp in zip(rows, self._stamps(rows, "PSF"), strict=True):
             if isinstance(stamp, UnusableImage):
                 raise InputError(
                     f"{stamp.message}; a galaxy without its PSF is of no use, get the whole sample"
                 )
-            psfs.append((stamp / stamp.sum(dtype=np.float64)).astype(np.float32))
+            total = stamp.sum(dtype=np.float64)
+            if not total > 0:
+                raise InputError(
+                    f"{self.name_of(int(row))}: its PSF sums to {total:g}, wanted a positive sum; get the sample again"
+                )
+            psfs.append((stamp / total).astype(np.float32))
         return Companions(psfs, self.pixel_scale_arcsec, self._correlations)
 
     def _stamps(self, rows: NDArray[np.int64], kind: str) -> list[Pixels | UnusableImage]:
