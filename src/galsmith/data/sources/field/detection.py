@@ -243,5 +243,5 @@ def _array(values: Any) -> Values:
 
 def _none() -> Detections:
     """No sources."""
-    empty = {field.name: np.empty(0) for field in fields(Detections)}
-    return replace(Detections(**empty), parent=np.empty(0, dtype=np.int64))  # type: ignore[arg-type]
+    empty: dict[str, Any] = {field.name: np.empty(0) for field in fields(Detections)}
+    return Detections(**{**empty, "parent": np.empty(0, dtype=np.int64)})
