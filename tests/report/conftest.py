@@ -232,4 +232,4 @@ def parsed():
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave out the slow part where a test reads the page alone."""
-    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, sets: None)
+    monkeypatch.setattr("galsmith.report.write.write_figures", lambda folder, sets, together: None)

@@ -28,7 +28,7 @@ def one_page(one_band, tmp_path_factory, parsed):
 def test_page_is_one_file_that_requests_nothing(one_page):
     _, text, page = one_page
     assert page.loads
-    assert all(load.startswith("data:image/png;base64,") for load in page.loads)
+    assert all(load.startswith("data:image/webp;base64,") for load in page.loads)
     assert "url(" not in text
     assert "@import" not in text
     for link in page.links:
@@ -78,7 +78,9 @@ def test_figures_and_tables_lie_beside_the_page(one_page, one_band):
     figures = {path.name for path in (output / "figures").iterdir()}
     stems = {"verdict", "distances", "galaxies", "histograms_morphology", "power_spectrum", "average_spectra"}
     stems |= {"one_galaxy", "corner_properties", "corner_power"}
-    assert figures == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf")}
+    assert figures == {f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf")} | {"captions.txt"}
+    captions = (output / "figures" / "captions.txt").read_text(encoding="utf-8").split("\n\n")
+    assert {caption.partition(": ")[0] for caption in captions} == stems
     for path in (output / "figures").glob("*.png"):
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 5
@@ -150,7 +152,7 @@ def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures, parse
     compared = compared_in(tmp_path, bands=(nasty,), names=names, flags=("", nasty))
     text, page = page_of(compared, tmp_path / "out", parsed)
     assert page.scripts == 1
-    assert all(load.startswith("data:image/png;base64,") for load in page.loads)
+    assert all(load.startswith("data:image/webp;base64,") for load in page.loads)
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
 

@@ -10,7 +10,7 @@ from galsmith.compare import read_card, read_comparison
 from galsmith.report.axes import Axis, band_path, line_path, step_path
 from galsmith.report.dots import dot_plot
 from galsmith.report.galaxies import Stretch, common_stretch, picture_of
-from galsmith.report.labels import distance_number, label_of, number, percent, symbol_html
+from galsmith.report.labels import distance_number, floors_text, label_of, number, percent, symbol_html
 from galsmith.report.spectra import mode_wavelengths_pix, spectra_of
 from galsmith.report.verdict import verdict_of
 from galsmith.seeds import random_stream
@@ -24,7 +24,7 @@ from galsmith.seeds import random_stream
         (r"$r_\mathrm{half}$", "<i>r<sub>half</sub></i>"),
         (r"$\theta$", "<i>θ</i>"),
         (r"$\log_{10} P_{3}$", "<i>log<sub>10</sub> P<sub>3</sub></i>"),
-        (r"$(1 - b/a)_\mathrm{Sersic}$", "<i>(1 - b/a)<sub>Sersic</sub></i>"),
+        (r"$(1 - b/a)_\mathrm{Sersic}$", "<i>(1 − b/a)<sub>Sersic</sub></i>"),
         ("$F(G, M_{20})$", "<i>F(G, M<sub>20</sub>)</i>"),
         ("<b>&$", "<i>&lt;b&gt;&amp;</i>"),
     ],
@@ -51,6 +51,11 @@ def test_numbers_have_three_digits(value, text):
 def test_other_numbers():
     assert distance_number(-0.00051) == "−0.001"
     assert distance_number(math.inf) == "–"
+    assert distance_number(103887.6) == "1.04e+05"
+    assert floors_text(-0.04) == "−0.0"
+    assert floors_text(12.34) == "12.3"
+    assert floors_text(1042980.7) == "1.04e+06"
+    assert floors_text(math.nan) == "–"
     assert percent(1, 8) == "12.5 %"
     assert percent(0, 0) == "–"
 
@@ -170,11 +175,14 @@ def test_text_stands_out_in_light_and_dark():
     schemes = re.findall(r":root \{([^}]*)\}", style)[:2]
     for scheme in schemes:
         color = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
-        for ink in ("ink", "muted", "reference", "generated"):
+        sets = [f"set-{number}" for number in range(2, 7)]
+        for ink in ("ink", "muted", "reference", "generated", *sets):
             for ground in ("paper", "panel"):
                 # 4.5 is what WCAG 2.1 AA asks of text.
                 assert contrast(color[ink], color[ground]) >= 4.5, (ink, ground)
         assert contrast(color["warn-ink"], color["warn"]) >= 4.5
+        for outcome in ("within", "open", "beyond", "muted"):
+            assert contrast(color["paper"], color[outcome]) >= 4.5  # a word on a colored ground
         for mark in ("within", "open", "beyond"):
             assert contrast(color[mark], color["floor"]) >= 3  # graphics
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
-from galsmith.report.galaxies import Bytes, png_data_url
+from galsmith.report.galaxies import Bytes, picture_data_url
 from galsmith.report.material import Material
 
 AT_MOST = 200
@@ -54,7 +54,7 @@ class AverageSpectra:
 
     def data_url(self, which: str) -> str:
         """Encode a picture for the page."""
-        return png_data_url(self.picture(which))
+        return picture_data_url(self.picture(which))
 
 
 def average_spectra(material: Material) -> AverageSpectra | None:

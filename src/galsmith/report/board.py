@@ -15,6 +15,7 @@ TITLES = {
 }
 UNITS = {DISTANCES: "floors", TOLD: "", COPIES: ""}
 LEAST_SHARE = 0.002
+TOLD_TICKS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SCALES = {
     TOLD: Axis(0.45, 1.0, 0.0, 100.0),
     COPIES: Axis(LEAST_SHARE, 1.0, 0.0, 100.0, is_log=True),
@@ -92,12 +93,12 @@ def board_of(verdicts: tuple[Verdict, ...]) -> list[Part]:
 
 def axis_of(scale: str, checks: tuple[Check, ...]) -> Axis:
     """Give the axis of a scale, 0 to 100 percent."""
-    if scale != DISTANCES:
-        return SCALES[scale]
-    farthest = max(
-        (mark.value for check in checks if check.scale == scale for mark in check.marks), default=1
-    )
-    return Axis(LEAST_FLOORS, max(LEAST_REACH, 1.3 * farthest), 0.0, 100.0, is_log=True)
+    values = [mark.value for check in checks if check.scale == scale for mark in check.marks]
+    if scale == DISTANCES:
+        return Axis(LEAST_FLOORS, max(LEAST_REACH, 1.3 * max(values, default=1.0)), 0.0, 100.0, is_log=True)
+    if scale == TOLD and values:
+        return Axis(min(SCALES[TOLD].low, min(values) - 0.02), 1.0, 0.0, 100.0)
+    return SCALES[scale]
 
 
 def limits_of(scale: str, check: Check) -> tuple[float, float]:
@@ -112,7 +113,7 @@ def ticks_of(scale: str, axis: Axis) -> list[Tick]:
     if scale == COPIES:
         return [Tick(float(axis.at(share)), f"{100 * share:g} %") for share in (0.01, 0.1, 0.5)]
     if scale == TOLD:
-        return [Tick(float(axis.at(value)), f"{value:g}") for value in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+        return [Tick(float(axis.at(value)), f"{value:g}") for value in TOLD_TICKS if value >= axis.low]
     ticks = axis.ticks()
     return [tick for tick in ticks if tick.at < 96] if len(ticks) > 4 else ticks
 

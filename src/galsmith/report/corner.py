@@ -20,6 +20,7 @@ MODES = (1, 3, 5, 7, 9, 11, 13)
 MOST_COLUMNS = 7
 FEWEST_GALAXIES = 20
 CELL, GAP, LEFT, BOTTOM, TOP = 92, 8, 62, 50, 4
+TICK_ROOM = 18.0
 N_BINS = 36
 SHORT = {
     "gini": "Gini",
@@ -102,9 +103,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Corner:
-    """A corner plot, ready to be drawn."""
+    """A corner plot, ready to be drawn; `file_name` is that of the figure of the same."""
 
     title: str
+    file_name: str
     width: float
     height: float
     diagonals: list[Diagonal]
@@ -190,7 +192,9 @@ def corner_drawing(data: CornerData) -> Corner:
             ]
             cells.append(Cell(places[column], tops[row], paths[0], paths[1]))
     diagonals = [_diagonal(data, k, columns[k], rows[k]) for k in range(count)]
-    return Corner(data.title, places[-1] + CELL + 4, tops[-1] + CELL + BOTTOM, diagonals, cells)
+    return Corner(
+        data.title, data.file_name, places[-1] + CELL + 4, tops[-1] + CELL + BOTTOM, diagonals, cells
+    )
 
 
 def main_members(counted: tuple[Distance, ...]) -> tuple[Distance, ...]:
@@ -249,9 +253,22 @@ def _diagonal(data: CornerData, place: int, across: Axis, along: Axis) -> Diagon
         top,
         paths[0],
         paths[1],
-        across.ticks(2),
-        along.ticks(2) if place else [],
+        _inner_ticks(across, TICK_ROOM),
+        _inner_ticks(along, TICK_ROOM / 2) if place else [],
     )
+
+
+def _inner_ticks(axis: Axis, room: float) -> list[Tick]:
+    """Ticks that leave `room` to the ends, so that their texts do not run into those of the next cell."""
+    for count in (2, 3, 5):
+        inside = [
+            tick
+            for tick in axis.ticks(count)
+            if min(abs(tick.at - axis.start), abs(tick.at - axis.end)) >= room
+        ]
+        if inside:
+            return inside if len(inside) < 4 else inside[::2]
+    return []
 
 
 def _shares(values: Floats, edges: Floats) -> Floats:

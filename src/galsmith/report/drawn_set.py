@@ -16,10 +16,9 @@ from galsmith.report.histograms import HistogramPanel, histogram_panel
 from galsmith.report.labels import group_title
 from galsmith.report.material import Material
 from galsmith.report.one_spectrum import OneSpectrum, one_spectrum_of
+from galsmith.report.overlays import OPEN_GROUPS
 from galsmith.report.spectra import Spectrum, spectra_of
 from galsmith.report.verdict import Verdict, verdict_of
-
-OPEN_GROUPS = ("morphology", "color")
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ class DrawnSet:
     copies: list[CopiesPanel]
 
 
-def drawn_set(material: Material) -> DrawnSet:
-    """Draw what there is material for."""
+def drawn_set(material: Material, *, is_alone: bool = True) -> DrawnSet:
+    """Draw what there is material for; the histograms of a set that is not alone are drawn with the others'."""
     judgment = material.judgment
     blocks = blocks_of(material)
     beyond = judgment.beyond
@@ -71,7 +70,7 @@ def drawn_set(material: Material) -> DrawnSet:
         planes=average_spectra(material),
         one_spectrum=one_spectrum_of(material, blocks),
         spectra=spectra_of(judgment.comparison),
-        histograms=panel_groups(material),
+        histograms=panel_groups(material) if is_alone else [],
         corners=corners_of(material),
         color_bulge=color_bulge_of(material),
         heat_map=None if beyond is None else heat_map_of(beyond),

@@ -8,7 +8,7 @@ from galsmith.report.labels import words_of
 
 MOST_COLUMNS = 14
 LEAST_FULL = 0.3
-CELL, LEFT, TOP, RIGHT = 22, 132, 104, 62
+CELL, LEFT, TOP, RIGHT = 22, 132, 104, 84
 
 
 @dataclass(frozen=True)

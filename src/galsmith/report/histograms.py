@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from galsmith.compare import Distance
 from galsmith.compare.columns import measured, values_of_distance
 from galsmith.report.axes import Axis, Tick, step_path
-from galsmith.report.labels import label_of, symbol_html, unit_text
+from galsmith.report.labels import label_of, symbol_beside_label, unit_text
 
 WIDTH, HEIGHT = 280, 132
 LEFT, RIGHT, TOP, BOTTOM = 6, 274, 6, 108
@@ -75,23 +75,46 @@ class HistogramPanel:
 
 def bins_of(distance: Distance, reference: QTable, generated: QTable) -> Bins:
     """Sort both sides into common bins over the range where their bulk lies."""
-    one, other = (
+    sides = [
         measured(values_of_distance(table, distance.name, distance.column))
         for table in (reference, generated)
-    )
-    low, high = distance.core
-    if not high > low:
-        middle = low if np.isfinite(low) else 0.0
-        low, high = middle - max(abs(middle), 1.0) / 2, middle + max(abs(middle), 1.0) / 2
-    fewest = min(one.size, other.size)
-    n_bins = int(np.clip(1.3 * np.sqrt(fewest), LEAST_BINS, MOST_BINS))
-    edges = np.linspace(low, high, n_bins + 1)
-    shares = [np.histogram(values, edges)[0] / max(values.size, 1) for values in (one, other)]
-    outside = [
-        max(0.0, round(1 - float(share.sum()), 12)) if values.size else 0.0
-        for share, values in zip(shares, (one, other), strict=True)
     ]
-    return Bins(edges, shares[0], shares[1], outside[0], outside[1])
+    edges = edges_of([distance.core], sides)
+    one, other = (shares_in(edges, values) for values in sides)
+    return Bins(edges, one, other, outside_of(one, sides[0]), outside_of(other, sides[1]))
+
+
+def edges_of(cores: list[tuple[float, float]], sides: list[Floats]) -> Floats:
+    """Edges of bins that all sides share, [bin + 1].
+
+    Parameters
+    ----------
+    cores : list of (float, float)
+        Ranges where the bulk of the sides lies; the bins cover all of them.
+    sides : list of ndarray [galaxy], float64
+        Measured values; the fewest say how fine the bins are.
+    """
+    known = [core for core in cores if core[1] > core[0]]
+    if known:
+        low, high = min(core[0] for core in known), max(core[1] for core in known)
+    else:
+        middle = cores[0][0] if cores and np.isfinite(cores[0][0]) else 0.0
+        room = max(abs(middle), 1.0) / 2
+        low, high = middle - room, middle + room
+    fewest = min(values.size for values in sides)
+    n_bins = int(np.clip(1.3 * np.sqrt(fewest), LEAST_BINS, MOST_BINS))
+    return np.linspace(low, high, n_bins + 1)
+
+
+def shares_in(edges: Floats, values: Floats) -> Floats:
+    """Share of the values in each bin, [bin]."""
+    shares: Floats = np.histogram(values, edges)[0] / max(values.size, 1)
+    return shares
+
+
+def outside_of(shares: Floats, values: Floats) -> float:
+    """Share of the values beyond the bins."""
+    return max(0.0, round(1 - float(shares.sum()), 12)) if values.size else 0.0
 
 
 def histogram_panel(
@@ -106,7 +129,7 @@ def histogram_panel(
     return HistogramPanel(
         distance=distance,
         label=label_of(distance),
-        symbol=symbol_html(distance.symbol),
+        symbol=symbol_beside_label(distance),
         unit=unit_text(distance.unit, flux_unit),
         reference_path=step_path(x, np.append(up.at(bins.reference), BOTTOM), closed=True),
         generated_path=step_path(x, np.append(up.at(bins.generated), BOTTOM), closed=False),

@@ -44,6 +44,7 @@ WORDS = {
 }
 STATUS_WORDS = {"pass": "passes", "borderline": "borderline", "fail": "fails"}
 UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
+LARGEST_PLAIN = 1000.0
 POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
 COMPONENT = re.compile(r"pc_(\d+)$")
 LETTERS = {r"\theta": "θ", r"\mu": "μ", r"\sigma": "σ", r"\log": "log", r"\Delta": "Δ"}
@@ -86,12 +87,17 @@ def mode_of(column: str) -> int | None:
 
 def symbol_html(symbol: str) -> Markup:
     r"""Write a symbol of matplotlib's mathematical text as HTML: ``$r_\mathrm{half}$`` to r with an index."""
-    text = str(escape(symbol.strip("$")))
+    text = str(escape(symbol.strip("$"))).replace(" - ", " − ")
     for name, letter in LETTERS.items():
         text = text.replace(name, letter)
     text = re.sub(r"\\(?:mathrm|mathit)\{([^{}]*)\}", r"\1", re.sub(r"_\\mathrm\{([^{}]*)\}", r"_{\1}", text))
     text = SUBSCRIPT.sub(lambda found: f"<sub>{found.group(1) or found.group(2)}</sub>", text)
     return Markup("<i>{}</i>").format(Markup(re.sub(r"[{}\\]", "", text)))
+
+
+def symbol_beside_label(distance: Distance) -> Markup:
+    """Write a property's symbol as HTML; nothing for a color, whose words are its symbol already."""
+    return Markup("") if pair_of_column(distance.column) else symbol_html(distance.symbol)
 
 
 def unit_text(unit: str, flux_unit: str) -> str:
@@ -110,8 +116,17 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def distance_number(value: float) -> str:
-    """Write a distance with three decimals, so that a column of them can be read down."""
+    """Write a distance with three decimals, so that a column of them can be read down; huge ones shorter."""
+    if abs(value) >= LARGEST_PLAIN:
+        return number(value)
     return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def floors_text(value: float) -> str:
+    """Write a count of floors, or of standard deviations, with one decimal; huge ones shorter."""
+    if abs(value) >= LARGEST_PLAIN:
+        return number(value)
+    return f"{value:.1f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
 def file_name(text: str) -> str:

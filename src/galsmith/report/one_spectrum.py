@@ -10,7 +10,7 @@ from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
 from galsmith.report.average_spectra import colored_below_peak, position_of_band
 from galsmith.report.axes import Axis, Tick, band_path, line_path
-from galsmith.report.galaxies import Block, Bytes, Picture, png_data_url, rows_of_ids
+from galsmith.report.galaxies import Block, Bytes, Picture, picture_data_url, rows_of_ids
 from galsmith.report.labels import band_of, mode_of
 from galsmith.report.material import Material, SideMaterial
 from galsmith.report.spectra import GROUP, Spectrum, across_wavelengths, spectra_of
@@ -45,8 +45,8 @@ class OneGalaxy:
 
     @property
     def plane_url(self) -> str:
-        """The spectrum as a PNG inside of a URL."""
-        return png_data_url(self.plane)
+        """The spectrum inside of a URL."""
+        return picture_data_url(self.plane)
 
 
 @dataclass(frozen=True)

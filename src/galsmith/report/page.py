@@ -20,13 +20,17 @@ from galsmith.report import (
 )
 from galsmith.report.absent import other_reasons, sentence_of
 from galsmith.report.board import board_of
+from galsmith.report.captions import caption_of
 from galsmith.report.color_bulge import color_bulge_panel
 from galsmith.report.corner import corner_drawing
 from galsmith.report.dots import dot_plot
 from galsmith.report.drawn_set import DrawnSet
+from galsmith.report.drawn_together import DrawnTogether
 from galsmith.report.judged import judged_statistics
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
+from galsmith.report.overlaid_spectra import overlaid_panel
+from galsmith.report.overlays import overlay_panel
 from galsmith.report.references import CITATIONS, GLOSSARY, LIMITS
 from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.rows import flag_rows, lossy_distances, reasons_text, rows_of
@@ -45,13 +49,16 @@ LABELS = (
     labels.p_text,
     labels.statistic_number,
     labels.distance_range,
+    labels.floors_text,
     labels.statistic_range,
     labels.statistic_html,
     labels.status_word,
 )
 
 
-def page_html(material: CardMaterial, card_path: Path, sets: list[DrawnSet]) -> str:
+def page_html(
+    material: CardMaterial, card_path: Path, sets: list[DrawnSet], together: DrawnTogether | None = None
+) -> str:
     """Render the page.
 
     Parameters
@@ -62,6 +69,8 @@ def page_html(material: CardMaterial, card_path: Path, sets: list[DrawnSet]) -> 
         Where the card was read.
     sets : list of DrawnSet
         What there is to show of every generated set.
+    together : DrawnTogether, optional
+        What shows several sets in one panel.
     """
     card = material.card
     first = card.judgments[0].comparison
@@ -78,9 +87,11 @@ def page_html(material: CardMaterial, card_path: Path, sets: list[DrawnSet]) -> 
             warnings=warnings_of(verdicts),
             board=board_of(verdicts),
             rule=checks.RULE,
+            caption_of=caption_of,
             confidence=f"{100 * first.settings.get('confidence', 0.95):.0f} %",
             setting=setting_text(first),
             sets=[_set_context(item, number) for number, item in enumerate(sets, start=1)],
+            together=_together_context(together),
             sets_table=sets_table(card),
             values_table=values_table(card),
             settings=flattened(card.settings),
@@ -127,6 +138,20 @@ def _set_context(item: DrawnSet, number: int) -> dict[str, Any]:
         "flags": flag_rows(comparison),
         "lossy": lossy_distances(comparison),
         "other_reasons": other_reasons(item.material),
+    }
+
+
+def _together_context(together: DrawnTogether | None) -> dict[str, Any] | None:
+    """Collect what the template shows of several sets in one panel."""
+    if together is None:
+        return None
+    return {
+        "legend": list(zip(together.names, together.styles, strict=True)),
+        "blocks": together.blocks,
+        "groups": [
+            (group, [overlay_panel(overlay) for overlay in group.overlays]) for group in together.histograms
+        ],
+        "spectra": [overlaid_panel(data) for data in together.spectra],
     }
 
 

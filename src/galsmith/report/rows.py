@@ -7,7 +7,7 @@ from markupsafe import Markup
 from galsmith.compare import Comparison, Distance, Losses
 from galsmith.report.checks import distance_status
 from galsmith.report.dots import grouped
-from galsmith.report.labels import label_of, percent, symbol_html, unit_text
+from galsmith.report.labels import label_of, percent, symbol_beside_label, unit_text
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def rows_of(comparison: Comparison, *, in_means: bool) -> list[Row]:
         Row(
             distance=item,
             label=label_of(item),
-            symbol=symbol_html(item.symbol),
+            symbol=symbol_beside_label(item),
             unit=unit_text(item.unit, comparison.reference.flux_unit),
             status=distance_status(item),
             bar=0.0 if item.reason or longest <= 0 else round(100 * item.value / longest, 1),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Comparison, Distance, Estimate, PairedDifference, PublishedColumn, ReportCard
-from galsmith.report.checks import LARGEST_P
+from galsmith.report.checks import LARGEST_P, distance_status
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,23 @@ class MeanRow:
     is_mean: bool
     ours: list[Estimate | None]
     published: list[float | None]
+
+
+@dataclass(frozen=True)
+class PropertyCell:
+    """One property of one set; `bar` is in percent of the longest."""
+
+    distance: Distance
+    status: str
+    bar: float
+
+
+@dataclass(frozen=True)
+class PropertyRow:
+    """One property of every set; None where a set was not compared in it."""
+
+    distance: Distance
+    cells: list[PropertyCell | None]
 
 
 @dataclass(frozen=True)
@@ -30,12 +47,15 @@ class SetsTable:
         Means; then, where a paper stands beside them, the properties that it lists.
     differences : list of PairedDifference
         Of the means.
+    properties : list of PropertyRow
+        Every property that enters a mean, of all sets.
     """
 
     names: list[str]
     published: tuple[PublishedColumn, ...]
     rows: list[MeanRow]
     differences: list[PairedDifference]
+    properties: list[PropertyRow]
 
 
 def sets_table(card: ReportCard) -> SetsTable:
@@ -63,7 +83,8 @@ def sets_table(card: ReportCard) -> SetsTable:
     ]
     rows = [row for row in rows if row.is_mean or any(value is not None for value in row.published)]
     differences = [item for item in card.paired if item.name in means]
-    return SetsTable([item.name for item in card.judgments], published, rows, differences)
+    names = [item.name for item in card.judgments]
+    return SetsTable(names, published, rows, differences, _property_rows(comparisons))
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,24 @@ def difference_text(item: PairedDifference) -> str:
 def _counted_names(comparisons: list[Comparison]) -> list[str]:
     """Names of the properties that enter the means of any set."""
     return list(dict.fromkeys(item.name for one in comparisons for item in one.counted))
+
+
+def _property_rows(comparisons: list[Comparison]) -> list[PropertyRow]:
+    """Put every property of the means side by side."""
+    longest = max((one.value for item in comparisons for one in item.counted), default=0.0)
+    rows = []
+    for name in _counted_names(comparisons):
+        found = [next((one for one in item.counted if one.name == name), None) for item in comparisons]
+        first = next(one for one in found if one is not None)
+        cells = [None if one is None else _property_cell(one, longest) for one in found]
+        rows.append(PropertyRow(first, cells))
+    return rows
+
+
+def _property_cell(distance: Distance, longest: float) -> PropertyCell:
+    """Scale the bar of one distance."""
+    bar = round(100 * distance.value / longest, 1) if longest > 0 else 0.0
+    return PropertyCell(distance, distance_status(distance), bar)
 
 
 def _mean_and_sigma(column: PublishedColumn, name: str) -> tuple[float, float] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import TEMPORARY_SUFFIX, raise_if_unwritable, refuse_existing
 from galsmith.report.drawn_set import drawn_set
+from galsmith.report.drawn_together import drawn_together
 from galsmith.report.figures import write_figures
 from galsmith.report.material import gather
 from galsmith.report.page import page_html
@@ -33,7 +34,8 @@ def write_report(
         What `galsmith.compare.compare` or `galsmith.compare.judge` wrote.
     output : path
         The folder to become the report: ``index.html``, ``figures/`` (PNG and PDF), ``tables/`` (ECSV and
-        LaTeX); of several generated sets the latter two have a folder each. It appears only once all of it is
+        LaTeX); of several generated sets the latter two have a folder each, beside what shows all of them.
+        It appears only once all of it is
         written.
     overwrite : bool
         Replace what is there.
@@ -64,12 +66,13 @@ def write_report(
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
-        sets = [drawn_set(item) for item in material.sets]
+        together = drawn_together(material)
+        sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
         progress(ProgressEvent("writing the page", 2, 4, "pieces"))
-        html = page_html(material, source, sets)
+        html = page_html(material, source, sets, together)
         (temporary / PAGE_FILE).write_text(html, encoding="utf-8")
         progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
-        write_figures(temporary / "figures", sets)
+        write_figures(temporary / "figures", sets, together)
         write_tables(temporary / "tables", material.card)
         refuse_existing(folder, overwrite=overwrite)
         os.replace(temporary, folder)

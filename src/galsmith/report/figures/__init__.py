@@ -6,7 +6,9 @@ from pathlib import Path
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from galsmith.report.captions import write_captions
 from galsmith.report.drawn_set import DrawnSet
+from galsmith.report.drawn_together import DrawnTogether
 from galsmith.report.figures.distances import board_figure, dot_figure
 from galsmith.report.figures.evidence import copies_figure, correlation_figure, giveaway_figure
 from galsmith.report.figures.pictures import galaxy_figure, pair_figure, plane_figure
@@ -18,23 +20,31 @@ from galsmith.report.figures.properties import (
     spectrum_figure,
 )
 from galsmith.report.figures.style import STYLE, save
+from galsmith.report.figures.together import figures_together
 from galsmith.report.labels import file_name
 
 __all__ = ["STYLE", "write_figures"]
 
 
-def write_figures(folder: Path, sets: list[DrawnSet]) -> None:
-    """Write every figure that there is material for; several generated sets have a folder each."""
+def write_figures(folder: Path, sets: list[DrawnSet], together: DrawnTogether | None = None) -> None:
+    """Write every figure that there is material for; several generated sets have a folder each.
+
+    What shows several sets in one panel lies above these folders.
+    """
     folder.mkdir(parents=True)
     verdicts = tuple(item.verdict for item in sets)
     with rc_context(STYLE):
         if any(verdict.checks for verdict in verdicts):
             save(board_figure(verdicts), folder / "verdict")
+        for name, figure in () if together is None else figures_together(together):
+            save(figure, folder / name)
         for item in sets:
             place = folder if len(sets) == 1 else folder / file_name(item.material.name)
             place.mkdir(exist_ok=True)
             for name, figure in _figures_of(item):
                 save(figure, place / name)
+            write_captions(place)
+        write_captions(folder)
 
 
 def _figures_of(item: DrawnSet) -> Iterator[tuple[str, Figure]]:

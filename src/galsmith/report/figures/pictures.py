@@ -11,12 +11,20 @@ from galsmith.report.galaxies import Block, Picture
 
 def galaxy_figure(blocks: list[Block]) -> Figure:
     """Rows of the reference over rows of the generated set."""
-    rows = [(name, getattr(block, name)) for block in blocks for name in ("reference", "generated")]
-    width = max(len(pictures) for _, pictures in rows)
+    rows = [
+        (name, REFERENCE if name == "reference" else GENERATED, getattr(block, name))
+        for block in blocks
+        for name in ("reference", "generated")
+    ]
+    return picture_rows(rows)
+
+
+def picture_rows(rows: list[tuple[str, str, list[Picture]]]) -> Figure:
+    """Rows of galaxies, each with its name and color."""
+    width = max(len(pictures) for _, _, pictures in rows)
     figure = Figure(figsize=(1.25 * width + 0.4, 1.25 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), width, squeeze=False)
-    for (name, pictures), line in zip(rows, axes, strict=True):
-        color = REFERENCE if name == "reference" else GENERATED
+    for (name, color, pictures), line in zip(rows, axes, strict=True):
         for place, axis in enumerate(line):
             _show(axis, pictures[place] if place < len(pictures) else None)
         line[0].set_ylabel(name, color=color, fontweight="bold")

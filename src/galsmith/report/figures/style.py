@@ -7,6 +7,15 @@ from matplotlib.figure import Figure
 
 REFERENCE, GENERATED, WITHIN, BORDER, BEYOND = "#0069a8", "#b84a00", "#00785a", "#6d6200", "#98286f"
 FLOOR, ZONE = "#dde2ea", "#e3f1ec"
+SET_COLORS = (GENERATED, "#5b3bb5", "#00707a", "#7a5c00", "#333a46", "#a3206b")
+SET_DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 2.5)),
+    (0, (2, 1.5)),
+    (0, (6, 2, 1.5, 2)),
+    (0, (9, 3)),
+    (0, (1, 1.5)),
+)
 STATUS_STYLES = {
     "pass": ("o", WITHIN, WITHIN),
     "borderline": ("o", BORDER, "white"),

@@ -15,4 +15,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   }
 }
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(item => { item.open = true; }));
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = [...document.querySelectorAll("details:not([open]):not(.bulk)")];
+  for (const item of closed) item.open = true;
+});
+addEventListener("afterprint", () => { for (const item of closed) item.open = false; });
