@@ -87,7 +87,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "stylegan2": Family(
         config=Stylegan2Config,
-        when_to_choose="a GAN with a smooth latent space; no droplets that stylegan can show, else as stylegan",
+        when_to_choose="as stylegan, without its droplet artifacts and a quarter faster to train",
         build_trainer=build_stylegan2_trainer,
         build_generator=build_stylegan2_generator,
     ),
