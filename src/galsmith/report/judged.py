@@ -9,7 +9,9 @@ from galsmith.compare.evidence import ClassifierTest, Statistic
 from galsmith.report.checks import CERTAIN_Z, CLOSER_SHARE, FLOORS_WITHIN, LARGEST_P, TOLD_AUC, joint_statuses
 
 FLOORS, AREA, SHARE = "floors", "area", "share"
-KERNEL = "not judged: 0 on average where nothing differs, so that floors mean nothing; p says how often chance gives as much"
+KERNEL = (
+    "not judged: 0 on average where nothing differs, no floors then; p says how often chance gives as much"
+)
 NEIGHBORS = "not judged: good is what it would be if nothing differed; p says how often chance gives as much"
 BESIDE_AREA = "not judged: the area under the curve is"
 BESIDE_SHARE = "not judged: the share is; p says how often chance gives as much"

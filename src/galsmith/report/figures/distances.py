@@ -71,7 +71,7 @@ def _dot_axis(axis: Axes, members: list[Distance]) -> None:
 def mark(axis: Axes, x: float, y: float, status: str) -> None:
     """Draw one number as its status looks: a disc, a ring or a diamond."""
     shape, color, face = STATUS_STYLES[status]
-    axis.plot(x, y, shape, color=color, mfc=face, mew=1.6, ms=5.5, zorder=3)
+    axis.plot(x, y, shape, color=color, mfc=face, mew=1.6, ms=5.5, zorder=3, clip_on=False)
 
 
 def _rows_of_scale(verdicts: tuple[Verdict, ...], scale: str) -> list[tuple[str, Check]]:
@@ -112,4 +112,14 @@ def _board_axis(axis: Axes, scale: str, rows: list[tuple[str, Check]]) -> None:
         axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
         axis.minorticks_off()
     axis.tick_params(axis="y", length=0)
-    axis.set_title(TITLES[scale], loc="left", fontsize=9, fontweight="bold")
+    # The title begins at the left end of the figure, where it has room; the blank one keeps the height.
+    axis.set_title(" ", fontsize=9)
+    axis.annotate(
+        TITLES[scale],
+        (0.01, 1.0),
+        xycoords=("figure fraction", "axes fraction"),
+        xytext=(0, 5),
+        textcoords="offset points",
+        fontsize=9,
+        fontweight="bold",
+    ).set_in_layout(False)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from galsmith.compare import Distance
 from galsmith.report.color_bulge import AT_MOST, BINS, ColorBulge, shares_of
 from galsmith.report.corner import CornerData, Floats, plane_of, short_label
-from galsmith.report.figures.style import FLOOR, GENERATED, REFERENCE
+from galsmith.report.figures.style import FLOOR, GENERATED, REFERENCE, wavelength_axis
 from galsmith.report.histograms import bins_of
 from galsmith.report.labels import file_name, group_title, label_of, mode_of, unit_text
 from galsmith.report.material import Material
@@ -82,8 +82,8 @@ def spectrum_figure(spectrum: Spectrum) -> Figure:
     lower.plot(x, spectrum.generated[1] - spectrum.reference[1], "o-", color=GENERATED, ms=3)
     upper.set_ylabel("log10 power [dex]")
     upper.legend(frameon=False)
-    lower.set(xscale="log", xlabel=f"wavelength [{spectrum.unit}]", ylabel="difference")
-    lower.invert_xaxis()
+    lower.set_ylabel("difference")
+    wavelength_axis(lower, spectrum.unit)
     return figure
 
 
@@ -103,8 +103,8 @@ def one_spectrum_figure(one: OneSpectrum) -> Figure:
     )
     for galaxy, color, line in zip(one.galaxies, (REFERENCE, GENERATED), ("-", "--"), strict=True):
         lines.plot(x, galaxy.modes, line, color=color, label=galaxy.role)
-    lines.set(xscale="log", xlabel=f"wavelength [{spectrum.unit}]", ylabel="log10 power [dex]")
-    lines.invert_xaxis()
+    lines.set_ylabel("log10 power [dex]")
+    wavelength_axis(lines, spectrum.unit)
     lines.legend(frameon=False, fontsize=7)
     return figure
 

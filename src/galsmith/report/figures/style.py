@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator
 
 REFERENCE, GENERATED, WITHIN, BORDER, BEYOND = "#0069a8", "#b84a00", "#00785a", "#6d6200", "#98286f"
 FLOOR, ZONE = "#dde2ea", "#e3f1ec"
@@ -30,6 +32,15 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 160,
     "pdf.fonttype": 42,
 }
+
+
+def wavelength_axis(axis: Axes, unit: str) -> None:
+    """Give an axis wavelengths in plain numbers, long waves at the left."""
+    axis.set(xscale="log", xlabel=f"wavelength [{unit}]")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.minorticks_off()
+    axis.invert_xaxis()
 
 
 def save(figure: Figure, stem: Path) -> None:

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from galsmith.report.drawn_together import DrawnTogether
 from galsmith.report.figures.pictures import picture_rows
-from galsmith.report.figures.style import FLOOR, REFERENCE, SET_COLORS, SET_DASHES
+from galsmith.report.figures.style import FLOOR, REFERENCE, SET_COLORS, SET_DASHES, wavelength_axis
 from galsmith.report.labels import file_name, label_of
 from galsmith.report.overlaid_spectra import OverlaidSpectra
 from galsmith.report.overlays import OPEN_GROUPS, Overlay, OverlayGroup
@@ -77,8 +77,8 @@ def overlaid_spectra_figure(data: OverlaidSpectra) -> Figure:
         upper.set_title(f"{first.band} band", loc="left", fontsize=9, fontweight="bold")
     upper.set_ylabel("log10 power [dex]")
     upper.legend(frameon=False, fontsize=8)
-    lower.set(xscale="log", xlabel=f"wavelength [{first.unit}]", ylabel="difference")
-    lower.invert_xaxis()
+    lower.set_ylabel("difference")
+    wavelength_axis(lower, first.unit)
     return figure
 
 
