@@ -7,18 +7,20 @@ import pytest
 import torch
 from torch.nn import functional
 
+from galsmith.errors import SettingsError
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.layers.style_based.mapping import MappingNetwork
 from galsmith.models.layers.style_based.path_length import path_lengths
-from galsmith.models.layers.style_based.settings import auto_batch_size, auto_r1_weight, level_widths
+from galsmith.models.layers.style_based.settings import auto_r1_weight, level_widths
 from galsmith.models.layers.style_based.styled_level import adapted
 from galsmith.models.protocols import DataDescription
 from galsmith.models.stylegan.config import StyleganConfig
 from galsmith.models.stylegan.networks import StyleganSynthesis
 from galsmith.models.stylegan2.config import Stylegan2Config
 from galsmith.models.stylegan2.networks import StyledConv, Stylegan2Synthesis, ToPixels
+from galsmith.settings import read_recipe
 from galsmith.training.ema import gamma_from_width
 
 
@@ -66,12 +68,25 @@ def discriminator_count(widths: dict[int, int], *, n_planes: int) -> int:
     return total + ((last + 1) * last * 9 + last) + (16 * last * last + last) + (last + 1)
 
 
-def test_widths_batch_and_r1_follow_the_auto_configuration():
+def test_widths_and_r1_follow_the_auto_configuration():
     assert level_widths(StyleganConfig(), 256) == PAPER_WIDTHS
     narrow = StyleganConfig(channel_base=4096, channel_max=128)
     assert level_widths(narrow, 64) == {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}
-    assert [auto_batch_size(size) for size in (32, 64, 128, 256)] == [32, 32, 32, 16]
     assert auto_r1_weight(256, 16) == pytest.approx(0.8192)
+
+
+@pytest.mark.parametrize(("name", "size_pix"), [("stylegan", 256), ("stylegan-64", 64), ("stylegan2-64", 64)])
+def test_the_recipes_have_the_batches_of_the_auto_configuration(name, size_pix):
+    recipe = read_recipe(name)
+    assert recipe["training"]["batch_size"] == max(min(4096 // size_pix, 32), 1)
+    assert recipe["training"]["ema_width"] == 0.063
+
+
+def test_too_few_channels_are_refused():
+    with pytest.raises(
+        SettingsError, match="channel_base is 128: leaves no channel at 256 px, wanted 256 or"
+    ):
+        level_widths(StyleganConfig(channel_base=128), 256)
 
 
 def test_the_recipes_average_is_the_papers_half_life_of_five_percent():

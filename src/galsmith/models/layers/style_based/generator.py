@@ -113,9 +113,8 @@ class StyleGenerator(torch.nn.Module):
             If `conditions` are given: scalars and images are drawn together.
         """
         if conditions is not None:
-            family = self.config.model_dump().get("family", "style-based")
             raise SettingsError(
-                f"conditions: a {family} model draws scalars and images together; train the family diffusion "
+                f"conditions: a {self.config.family} model draws scalars and images together; train the family diffusion "
                 "to draw images for given scalars"
             )
         side, device = self.description.size_pix, self.marginals.normal.device

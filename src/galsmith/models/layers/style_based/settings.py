@@ -4,6 +4,7 @@ import math
 
 from pydantic import Field
 
+from galsmith.errors import SettingsError
 from galsmith.settings import Settings
 
 COARSEST_SIZE_PIX = 4
@@ -15,6 +16,8 @@ class DrawingSettings(Settings):
 
     Attributes
     ----------
+    family : str
+        Its name.
     latent_width : int
         Of z and w; the paper of galaxies has 512, and 32 for Sérsic galaxies.
     mapping_layers : int
@@ -25,6 +28,7 @@ class DrawingSettings(Settings):
         Train on all eight rotations and reflections, and draw them evenly.
     """
 
+    family: str
     latent_width: int = Field(default=512, ge=8)
     mapping_layers: int = Field(default=2, ge=1)
     style_mixing: float = Field(default=0.9, ge=0, le=1)
@@ -43,7 +47,7 @@ class StyleSettings(DrawingSettings):
     learning_rate : float
         Of Adam in both networks, constant.
     r1_weight : float or None
-        Weight gamma of the gradient penalty; None takes 2e-4 size_pix**2 / batch_size.
+        Weight gamma of the gradient penalty; None takes 2e-4 size_pix**2 / batch_size, 0 switches it off.
     r1_every : int
         Steps between penalties; each counts that many times.
     path_length_weight : float
@@ -62,7 +66,18 @@ class StyleSettings(DrawingSettings):
 
 
 def level_widths(settings: StyleSettings, size_pix: int) -> dict[int, int]:
-    """Channels of each level by its side, from 4 pixels to `size_pix`."""
+    """Channels of each level by its side, from 4 pixels to `size_pix`.
+
+    Raises
+    ------
+    SettingsError
+        If the finest level would have none.
+    """
+    if settings.channel_base < size_pix:
+        raise SettingsError(
+            f"model.channel_base is {settings.channel_base}: leaves no channel at {size_pix} px, wanted "
+            f"{size_pix} or more; {16 * size_pix} gives 16"
+        )
     n_levels = int(math.log2(size_pix // COARSEST_SIZE_PIX)) + 1
     sides = [COARSEST_SIZE_PIX * 2**level for level in range(n_levels)]
     return {side: min(settings.channel_base // side, settings.channel_max) for side in sides}
@@ -71,8 +86,3 @@ def level_widths(settings: StyleSettings, size_pix: int) -> dict[int, int]:
 def auto_r1_weight(size_pix: int, batch_size: int) -> float:
     """Weight of R1 in the 'auto' configuration (Holzschuh et al. 2022, app. A4)."""
     return AUTO_R1_WEIGHT * size_pix**2 / batch_size
-
-
-def auto_batch_size(size_pix: int) -> int:
-    """Images a step of the 'auto' configuration on one device (same source)."""
-    return max(min(4096 // size_pix, 32), 1)
