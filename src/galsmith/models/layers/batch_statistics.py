@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 EPSILON = 1e-5
-SMALLEST_SHARE = 0.01
+SMALLEST_SHARE_OF_NEWEST = 0.05
 
 
 class BatchNormalization(torch.nn.Module):
@@ -22,7 +22,7 @@ class BatchNormalization(torch.nn.Module):
     Attributes
     ----------
     mean, variance : Parameter [channel], float32
-        Running averages: of all batches at first, then with a share of 1 % for the newest.
+        Running averages: of all batches at first, then with a share of 5 % for the newest.
     n_batches : Tensor [], float32
         Batches taken in.
     """
@@ -56,7 +56,7 @@ class BatchNormalization(torch.nn.Module):
         """Take the statistics of the last batch into the running averages."""
         if self._seen is None:
             return
-        share = torch.clamp(1.0 / (self.n_batches + 1.0), min=SMALLEST_SHARE)
+        share = torch.clamp(1.0 / (self.n_batches + 1.0), min=SMALLEST_SHARE_OF_NEWEST)
         self.mean.lerp_(self._seen[0], share)
         self.variance.lerp_(self._seen[1], share)
         self.n_batches += 1.0

@@ -25,7 +25,10 @@ PIXELS_PER_CALL, GALAXIES_AT_MOST = 2**18, 64
 
 
 class Convolution(torch.nn.Module):
-    """Convolution whose first weights are He's (2015), drawn from a given stream; the side is divided by `stride`."""
+    """Convolution whose first weights are He's (2015) times `gain`, drawn from a given stream.
+
+    The side is divided by `stride`.
+    """
 
     def __init__(
         self,
@@ -36,10 +39,12 @@ class Convolution(torch.nn.Module):
         chance: torch.Generator,
         stride: int = 1,
         has_bias: bool = False,
+        gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.stride = stride
-        first = torch.randn(n_out, n_in, kernel, kernel, generator=chance) * (2 / (n_in * kernel**2)) ** 0.5
+        spread = gain * (2 / (n_in * kernel**2)) ** 0.5
+        first = torch.randn(n_out, n_in, kernel, kernel, generator=chance) * spread
         self.weight = torch.nn.Parameter(first.contiguous(memory_format=torch.channels_last))
         self.bias = torch.nn.Parameter(torch.zeros(n_out)) if has_bias else None
 
@@ -172,7 +177,12 @@ class Decoder(torch.nn.Module):
         n_blocks = round(math.log2(description.size_pix / START_SIDE))
         self.blocks = torch.nn.Sequential(*(UpBlock(width, chance=chance) for _ in range(n_blocks)))
         self.leave = Convolution(
-            width, len(description.bands), kernel=LAST_KERNEL, has_bias=True, chance=chance
+            width,
+            len(description.bands),
+            kernel=LAST_KERNEL,
+            has_bias=True,
+            gain=FIRST_SPREAD,
+            chance=chance,
         )
         self.scalar_enter = Dense(config.latent_size, config.scalar_width, gain=1.0, chance=chance)
         self.scalar_leave = Dense(config.scalar_width, n_scalars, gain=FIRST_SPREAD, chance=chance)
