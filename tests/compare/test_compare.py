@@ -312,3 +312,21 @@ def test_a_few_wild_values_are_told_from_a_shift(make_galaxies):
     assert elsewhere.tail_share < 0.05
     assert elsewhere.core[0] < 0.1
     assert elsewhere.core[1] > 0.25
+
+
+def test_fits_that_are_flagged_bad_are_left_out_and_counted(make_galaxies):
+    one, other = make_galaxies(400, case=1), make_galaxies(400, case=2)
+    for table in (one, other):
+        table["sersic_index"] = 1 + table["asymmetry"].value
+        table["flag_sersic"] = 0
+    clean = compare(one, other, **QUICK).distance("sersic_index")
+    other["sersic_index"][7] = 500.0
+    spoiled = compare(one, other, **QUICK).distance("sersic_index")
+    other["flag_sersic"][7] = 2
+    other["flags"] = np.where(np.arange(400) == 7, "sersic_not_converged", "")
+    flagged = compare(one, other, **QUICK).distance("sersic_index")
+    assert spoiled.value > 10 * clean.value
+    assert flagged.value == pytest.approx(clean.value, abs=0.01)
+    assert flagged.n_generated == 399
+    assert flagged.lost_generated.reasons == {"sersic_not_converged": 1}
+    assert compare(one, other, **QUICK).distance("asymmetry").n_generated == 400

@@ -27,6 +27,8 @@ MINIMUM_MEASURED = 10
 # The distance of a dozen galaxies is about half a standard deviation by chance, which would drown a mean.
 MINIMUM_OF_TYPE = 50
 FLAG_NAMES_COLUMN = "flags"
+FIT_FLAGS = {"sersic_": "flag_sersic", "double_sersic_": "flag_double_sersic"}
+BAD = 2  # on the scale of the column `flag`
 
 
 @dataclass(frozen=True)
@@ -235,11 +237,17 @@ def _is_headline(declared: Property, binning: str) -> bool:
 
 
 def values_of(table: QTable, column: str) -> Floats:
-    """Values of a column as float64, [row]; NaN where masked or not finite."""
+    """Values of a column as float64, [row]; NaN where masked or not finite, or from a fit that is flagged bad.
+
+    The index of a fit that did not converge may be anything, and one of 500 outweighs a thousand galaxies.
+    """
     data = table[column]
     numbers = getattr(data, "value", data)
     values = np.array(np.ma.filled(np.ma.asarray(numbers, dtype=np.float64), np.nan), dtype=np.float64)
     values[~np.isfinite(values)] = np.nan
+    for prefix, flag in FIT_FLAGS.items():
+        if column.startswith(prefix) and flag in table.colnames:
+            values[np.asarray(table[flag]) >= BAD] = np.nan
     return values
 
 
