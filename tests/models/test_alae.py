@@ -258,6 +258,17 @@ def test_what_is_not_finite_changes_no_network_and_no_stage(build, training_blob
     assert trainer.generator.synthesis.grown.tolist() == [2.0, 1.0]
 
 
+def test_a_run_that_is_extended_keeps_its_levels(build, training_blobs):
+    trainer = build("alae", training_blobs)
+    rows = trainer.compacted(training_blobs)
+    trainer.step(rows, TrainingProgress(0, 0, 0.9))
+    resumed = build("alae", training_blobs)
+    assert resumed.step(rows, TrainingProgress(0, 0, 0.0))["side_pix"] == 4.0
+    resumed.load_state_dict(trainer.state_dict())
+    for extended in (trainer, resumed):
+        assert extended.step(rows, TrainingProgress(0, 96, 0.0))["side_pix"] == 16.0
+
+
 @pytest.mark.parametrize(("side", "better"), [(24, 32), (8, 16), (400, 256)])
 def test_other_sides_are_refused_with_the_nearest_one(build, blobs, side, better):
     with pytest.raises(

@@ -48,6 +48,19 @@ def test_the_papers_decoder_has_the_parameters_of_its_layer_list(bands):
     assert learned(decoder) - scalar_network == dense + widen + 6 * block + last
 
 
+@pytest.mark.parametrize("side", [16, 32, 64, 128, 256])
+def test_the_papers_depths_fit_every_side(side):
+    description = DataDescription(("g",), side, ("log_size",), 100)
+    narrow = VaeConfig(encoder_width=4, decoder_width=4, latent_size=3)
+    chance = generator_from_seed(0)
+    encoder, decoder = (network(narrow, description, chance=chance) for network in (Encoder, Decoder))
+    mean, log_variance = encoder(torch.zeros(2, 1, side, side), torch.zeros(2, 1))
+    assert mean.shape == log_variance.shape == (2, 3)
+    pixels, scalars = decoder(mean, mean)
+    assert pixels.shape == (2, 1, side, side)
+    assert scalars.shape == (2, 1)
+
+
 def test_each_scalar_is_one_more_plane_for_the_encoder():
     with torch.device("meta"):
         bare = Encoder(VaeConfig(), paper(3), chance=torch.Generator())

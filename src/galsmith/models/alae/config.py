@@ -23,7 +23,8 @@ class AlaeConfig(DrawingSettings):
         From w to a logit.
     growing_share : float
         Share of the budget in which levels are added, from 4 px to all but the last, each for an equal part; a
-        new one is faded in over the first half of such a part. 0 starts with all levels.
+        new one is faded in over the first half of such a part. 0 starts with all levels. A run that is extended
+        keeps the levels it has.
     learning_rates : tuple of (int, float)
         Largest side that a rate of Adam is for, in pixels, and the rate; sides rise, the last rate is for all
         larger ones.

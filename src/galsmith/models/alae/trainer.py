@@ -105,6 +105,7 @@ class AlaeTrainer:
         self._synthesis, self._config = synthesis, config
         self._generating = _adam([generator])
         self._encoding = _adam([encoder, discriminator])
+        self._reached = Stage(0, 0.0)
 
     @property
     def generator(self) -> StyleGenerator:
@@ -140,6 +141,7 @@ class AlaeTrainer:
         if not is_good:
             return {**losses, "loss": math.nan}
         self._synthesis.grown.copy_(torch.tensor([float(stage.level), stage.fade]))
+        self._reached = stage
         return losses
 
     def state_dict(self) -> dict[str, Any]:
@@ -159,6 +161,8 @@ class AlaeTrainer:
         self._discriminator.load_state_dict(state["discriminator"])
         self._generating.load_state_dict(copy.deepcopy(state["generating"]))
         self._encoding.load_state_dict(copy.deepcopy(state["encoding"]))
+        level, fade = self._synthesis.grown.tolist()
+        self._reached = Stage(int(level), fade)
 
     def _encode_better(
         self,
@@ -210,7 +214,8 @@ class AlaeTrainer:
     ) -> bool:
         """Update encoder and synthesis so that w comes back from its image; adds the loss to `losses`."""
         z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
-        w = self._generator.mapping(z).detach()
+        with torch.no_grad():
+            w = self._generator.mapping(z)
         styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
         drawn = self._planes(styles, w, chance, stage=stage)
         encoded = self._encoder(drawn, stage=stage, trunk_dtype=self._generator.trunk_dtype)
@@ -262,9 +267,10 @@ class AlaeTrainer:
         return apply_d4(planes, elements)
 
     def _stage(self, progress: TrainingProgress) -> Stage:
-        """Levels in use now."""
+        """Levels in use now; none is taken away again when a run is extended."""
         n_levels = len(self._synthesis.levels)
-        return stage_at(progress.budget_used, n_levels=n_levels, growing_share=self._config.growing_share)
+        planned = stage_at(progress.budget_used, n_levels=n_levels, growing_share=self._config.growing_share)
+        return max(planned, self._reached, key=lambda stage: (stage.level, stage.fade))
 
 
 def build_trainer(
