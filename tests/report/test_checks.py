@@ -158,3 +158,15 @@ def test_the_picture_has_a_row_for_every_check_of_every_set(judgment, records):
 )
 def test_networks_are_named_shortly(extractor_id, network):
     assert network_of(extractor_id) == network
+
+
+def test_a_classifier_far_below_chance_stays_on_the_axis(judgment, records):
+    """Folds of few galaxies may end below 0.5: the mark must not be pushed to the end of the axis."""
+    judged = replace(judgment, beyond=records.beyond(auc=0.31, p_value=0.9))
+    (part,) = [part for part in board_of((verdict_of(judged),)) if part.scale == "auc"]
+    (dot,) = part.rows[0].dots
+    assert 1 < dot.at < part.one
+    assert [tick.text for tick in part.ticks][:2] == ["0.3", "0.4"]
+    usual = replace(judgment, beyond=records.beyond(auc=0.7))
+    (part,) = [part for part in board_of((verdict_of(usual),)) if part.scale == "auc"]
+    assert part.ticks[0].text == "0.5"

@@ -1,3 +1,5 @@
+import base64
+import io
 import math
 import re
 from dataclasses import replace
@@ -5,11 +7,13 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from galsmith.compare import read_card, read_comparison
 from galsmith.report.axes import Axis, band_path, line_path, step_path
+from galsmith.report.corner import inner_ticks
 from galsmith.report.dots import dot_plot
-from galsmith.report.galaxies import Stretch, common_stretch, picture_of
+from galsmith.report.galaxies import Stretch, common_stretch, picture_data_url, picture_of, shrunk
 from galsmith.report.labels import distance_number, floors_text, label_of, number, percent, symbol_html
 from galsmith.report.spectra import mode_wavelengths_pix, spectra_of
 from galsmith.report.verdict import verdict_of
@@ -185,6 +189,42 @@ def test_text_stands_out_in_light_and_dark():
             assert contrast(color["paper"], color[outcome]) >= 4.5  # a word on a colored ground
         for mark in ("within", "open", "beyond"):
             assert contrast(color[mark], color["floor"]) >= 3  # graphics
+
+
+def test_print_and_dark_set_every_color():
+    """A page printed from a dark screen must not keep a color of the dark."""
+    style = (files("galsmith.report") / "templates" / "style.css").read_text()
+    light, dark, printed = (
+        set(re.findall(r"--([\w-]+):", scheme)) for scheme in re.findall(r":root \{([^}]*)\}", style)
+    )
+    assert light == dark == printed
+
+
+@pytest.mark.parametrize("shape", [(20, 31), (20, 31, 3)])
+def test_pictures_lose_nothing(shape):
+    pixels = random_stream(3, "test.picture").integers(0, 256, shape).astype(np.uint8)
+    kind, _, data = picture_data_url(pixels).partition(";base64,")
+    assert kind in ("data:image/webp", "data:image/png")
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        shown = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(shown, pixels if len(shape) == 3 else np.stack([pixels] * 3, axis=-1))
+
+
+def test_large_images_are_shrunk_so_that_the_page_stays_small():
+    """About a hundred pictures a set: pure noise of three bands is the worst that there is."""
+    image = random_stream(4, "test.picture").normal(size=(3, 300, 300)).astype(np.float32)
+    small = shrunk(image)
+    assert max(small.shape[1:]) <= 128
+    noise = np.moveaxis(np.clip(128 + 40 * small, 0, 255), 0, -1).astype(np.uint8)
+    assert len(picture_data_url(noise)) < 60_000
+
+
+def test_ticks_of_a_corner_plot_leave_room_to_the_ends():
+    for low, high in ((0, 1), (-2.13, 0.4), (0.4499, 0.4501), (-1e6, 3e6)):
+        axis = Axis(low, high, 100.0, 192.0)
+        ticks = inner_ticks(axis, 18.0)
+        assert 1 <= len(ticks) < 4
+        assert all(118 <= tick.at <= 174 for tick in ticks)
 
 
 def contrast(one, other):

@@ -16,8 +16,7 @@ CAPTIONS = {
     f"under one stretch (as Figs 2 and D of {PAPER}).",
     "histograms": "Distributions of measured properties, as the share of galaxies in common bins: the reference filled, "
     "generated sets as lines. W1 is the Wasserstein-1 distance from the reference, in its standard deviations unless "
-    f"the settings say otherwise, and a floor is what sampling alone makes (as Figs 4 and E of {PAPER}). Where "
-    "floors stand above a panel of several sets, they are in the order of the legend.",
+    f"the settings say otherwise, and a floor is what sampling alone makes (as Figs 4 and E of {PAPER}).",
     "power_spectrum": "Power against wavelength: the median of each mode, filled from the 16th to the 84th percentile. "
     "Below, the median of the generated set less that of the reference; gray is the floor of the distance, which "
     f"sampling alone makes. {SIDES}.",

@@ -253,12 +253,12 @@ def _diagonal(data: CornerData, place: int, across: Axis, along: Axis) -> Diagon
         top,
         paths[0],
         paths[1],
-        _inner_ticks(across, TICK_ROOM),
-        _inner_ticks(along, TICK_ROOM / 2) if place else [],
+        inner_ticks(across, TICK_ROOM),
+        inner_ticks(along, TICK_ROOM / 2) if place else [],
     )
 
 
-def _inner_ticks(axis: Axis, room: float) -> list[Tick]:
+def inner_ticks(axis: Axis, room: float) -> list[Tick]:
     """Ticks that leave `room` to the ends, so that their texts do not run into those of the next cell."""
     for count in (2, 3, 5):
         inside = [

@@ -44,6 +44,13 @@ def overlay_figure(group: OverlayGroup, together: DrawnTogether) -> Figure:
     for axis in axes[len(group.overlays) :]:
         axis.set_visible(False)
     figure.suptitle(group.title, x=0.02, y=1 - 0.1 / height, va="top", ha="left", fontweight="bold")
+    figure.text(
+        0.02,
+        1 - 0.42 / height,
+        "above each panel the distances in floors, in the order of the sets",
+        fontsize=8,
+        color="0.3",
+    )
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(
         handles,
