@@ -87,7 +87,7 @@ def test_sets_of_different_bands_are_refused_and_other_bands_do_no_harm(measured
     green = measured(drawn(0), "green_png")
     red = measured(drawn(1), "red.h5", "--band", "red")
     assert main(["compare", str(green), str(red), "-o", card, "--quiet"]) == 1
-    assert "bands green, the generated set red" in capsys.readouterr().err
+    assert "measured with band = green, the generated set with red" in capsys.readouterr().err
     assert main(["ingest", "arrays", str(tmp_path / "red.h5"), "-o", str(tmp_path / "store"), "--quiet"]) == 0
     store = str(tmp_path / "store.parquet")
     assert main(["measure", str(tmp_path / "store"), "-o", store, *QUICK]) == 0
