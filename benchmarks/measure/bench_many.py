@@ -46,10 +46,12 @@ class HubbleLike:
     bands: tuple[str, ...] = ("F814W",)
     flux_unit = "electron / s"
     pixel_scale_arcsec: float | None = 0.06
+    physical_pixel_kpc: float | None = None
     zero_points_mag: Mapping[str, float] = {"F814W": 26.782}
     parents: tuple[Parent, ...] = ()
     notes: Mapping[str, Any] = {}
     faults: Mapping[int, Any] = {}
+    left_out: Mapping[int, str] = {}
 
     def __init__(self, data: Path, *, n: int, size_pix: int) -> None:
         self.settings: Mapping[str, Any] = {"n": n, "size_pix": size_pix, "seed": SEED}
