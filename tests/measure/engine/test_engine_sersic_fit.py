@@ -1,12 +1,15 @@
 """The fit of one Sérsic law: known laws found again, statmorph's answers, and what must be flagged."""
 
+import math
+
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
+from astropy.stats import akaike_info_criterion_lsq, bayesian_info_criterion_lsq
 from scipy.signal import fftconvolve
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY, fit_sersic
+from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY, fit_sersic, information_criteria
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 
@@ -216,3 +219,18 @@ def test_pixels_without_weight_do_not_count(cut, noticed, mode):
     cured, _ = _fitted(cut, noticed, image, mode, noise=noise)
     assert cured.r_eff == pytest.approx(clean.r_eff, rel=0.05)
     assert abs(spoiled.r_eff / clean.r_eff - 1) > 0.5
+
+
+@pytest.mark.parametrize("n_samples", [9, 12, 279, 280, 5000])
+def test_information_criteria_beside_astropy(n_samples):
+    aic, bic = information_criteria(3.7, 7, n_samples)
+    assert aic == pytest.approx(akaike_info_criterion_lsq(3.7, 7, n_samples), rel=1e-12)
+    assert bic == pytest.approx(bayesian_info_criterion_lsq(3.7, 7, n_samples), rel=1e-12)
+
+
+def test_one_sample_more_than_parameters_has_no_corrected_criterion():
+    with pytest.raises(ZeroDivisionError, match="division by zero"):
+        akaike_info_criterion_lsq(3.7, 7, 8)
+    aic, bic = information_criteria(3.7, 7, 8)
+    assert aic == math.inf
+    assert bic == pytest.approx(bayesian_info_criterion_lsq(3.7, 7, 8))

@@ -248,9 +248,14 @@ def make_conventional(parameters: NDArray[np.float64]) -> bool:
 
 
 def information_criteria(chi2: float, n_parameters: int, n_samples: int) -> tuple[float, float]:
-    """Akaike's criterion, corrected for small samples, and the Bayesian one (Schwarz 1978), as astropy has them."""
+    """Akaike's criterion, corrected for small samples, and the Bayesian one (Schwarz 1978), as astropy has them.
+
+    With one sample more than parameters the correction has its pole, and the first is infinite.
+    """
     minus_log_likelihood = 0.5 * n_samples * math.log(chi2 / n_samples) if chi2 > 0.0 else -math.inf
     aic = 2.0 * (n_parameters + minus_log_likelihood)
-    if n_samples < _SAMPLES_PER_PARAMETER * n_parameters:
+    if n_samples == n_parameters + 1:
+        aic = math.inf
+    elif n_samples < _SAMPLES_PER_PARAMETER * n_parameters:
         aic += 2.0 * n_parameters * (n_parameters + 1.0) / (n_samples - n_parameters - 1.0)
     return aic, n_parameters * math.log(n_samples) + 2.0 * minus_log_likelihood
