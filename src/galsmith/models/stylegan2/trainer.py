@@ -1,69 +1,8 @@
 """Builds generator and trainer of `stylegan2`; the steps are those of all style-based families."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import torch
-
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.sides import refuse_other_sides
-from galsmith.models.layers.style_based.generator import StyleGenerator
-from galsmith.models.layers.style_based.settings import level_widths
-from galsmith.models.layers.style_based.trainer import StyleTrainer, started_trainer
-from galsmith.models.protocols import DataDescription, Precision, TrainingBatches
-from galsmith.models.stylegan2.config import Stylegan2Config
+from galsmith.models.layers.style_based.building import StyleFamily
 from galsmith.models.stylegan2.networks import Stylegan2Synthesis
-from galsmith.seeds import derive_seed
 
-
-def build_trainer(
-    config: Stylegan2Config,
-    description: DataDescription,
-    training_batches: TrainingBatches,
-    *,
-    seed: int,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-    state: Mapping[str, Any] | None = None,
-) -> StyleTrainer:
-    """Fit the scalars' laws and start both networks; see `Family.build_trainer`.
-
-    Raises
-    ------
-    SettingsError
-        If the images' side is not a power of two from 16 to 256.
-    """
-    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    generator = _started_generator(config, description, chance)
-    return started_trainer(
-        generator,
-        training_batches,
-        config=config,
-        chance=chance,
-        device=device,
-        precision=precision,
-        state=state,
-    )
-
-
-def build_generator(
-    config: Stylegan2Config, description: DataDescription, state: Mapping[str, torch.Tensor]
-) -> StyleGenerator:
-    """Build a generator and fill it with `state`."""
-    generator = _started_generator(config, description, generator_from_seed(0))
-    generator.load_state_dict(state)
-    return generator
-
-
-def _started_generator(
-    config: Stylegan2Config, description: DataDescription, chance: torch.Generator
-) -> StyleGenerator:
-    """Build a generator with first weights."""
-    refuse_other_sides(description.size_pix, family="stylegan2")
-    synthesis = Stylegan2Synthesis(
-        len(description.bands),
-        level_widths(config, description.size_pix),
-        latent=config.latent_width,
-        chance=chance,
-    )
-    return StyleGenerator(synthesis, config, description, chance=chance)
+_FAMILY = StyleFamily("stylegan2", Stylegan2Synthesis)
+build_trainer = _FAMILY.build_trainer
+build_generator = _FAMILY.build_generator
