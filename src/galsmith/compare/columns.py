@@ -20,6 +20,7 @@ from galsmith.compare.wasserstein import (
 )
 from galsmith.errors import InputError
 from galsmith.measure.color_properties import pair_of_column
+from galsmith.measure.measured import BAD
 from galsmith.measure.properties import DECLARED, PROPERTIES, property_of_column
 from galsmith.measure.property import Property
 
@@ -28,7 +29,6 @@ MINIMUM_MEASURED = 10
 MINIMUM_OF_TYPE = 50
 FLAG_NAMES_COLUMN = "flags"
 FIT_FLAGS = {"sersic_": "flag_sersic", "double_sersic_": "flag_double_sersic"}
-BAD = 2  # on the scale of the column `flag`
 
 
 @dataclass(frozen=True)

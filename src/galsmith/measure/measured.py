@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CATASTROPHIC = 4
+BAD, CATASTROPHIC = 2, 4  # on the scale of the column `flag`
 
 
 @dataclass

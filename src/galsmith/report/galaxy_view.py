@@ -24,12 +24,10 @@ from galsmith.measure.engine.mid import mid_map
 from galsmith.measure.engine.segmentation import FOUND
 from galsmith.measure.engine.shape import shape_map
 from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.measured import Measured
+from galsmith.measure.measured import BAD, Measured
 
 Floats = NDArray[np.float64]
 Map = NDArray[np.bool_]
-
-BAD = 2
 
 
 class SersicLaw(NamedTuple):

@@ -48,9 +48,9 @@ from galsmith.measure.engine.sersic_fit import fit_sersic
 from galsmith.measure.engine.shape import r_max, r_max_ellip, shape_map
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
+from galsmith.measure.measured import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
-CATASTROPHIC = 4
 NO_FIT = -1
 _CATASTROPHIC_FLAGS = np.flatnonzero(flags.FLAG_GRAVITY == CATASTROPHIC)
 
