@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
-from galsmith.models.layers.edm import denoised, noise_schedule, sample_heun
+from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.embeddings import FourierFeatures
 from galsmith.models.layers.magnitude_preserving import (
     MagnitudePreservingConv,
@@ -19,6 +19,7 @@ from galsmith.models.layers.magnitude_preserving import (
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
+from galsmith.models.layers.solvers import noise_schedule, sample_heun
 from galsmith.models.protocols import DataDescription, NetworkBatch
 
 SIGMA_DATA = 0.5

@@ -6,10 +6,11 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.layers.d4 import elements_from_normal
-from galsmith.models.layers.edm import denoised, noise_schedule, sample_heun
+from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
+from galsmith.models.layers.solvers import noise_schedule, sample_heun
 from galsmith.models.layers.symmetric_pca import SymmetricBasis
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import NetworkBatch
