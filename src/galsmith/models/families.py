@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.advice import WHEN_TO_CHOOSE
 from galsmith.models.alae.config import AlaeConfig
 from galsmith.models.alae.trainer import build_generator as build_alae_generator
 from galsmith.models.alae.trainer import build_trainer as build_alae_trainer
@@ -46,50 +47,62 @@ class Family:
     build_generator : callable
         ``(config, description, state) -> torch.nn.Module`` with ``.sample``; `state` is the generator's own
         ``state_dict()``.
+    beside_generator : tuple of str
+        Networks that training needs and a snapshot does not hold; in a run that starts from one they are new.
+    starts_from_snapshot : bool
+        Whether such a start makes sense. The state of a trainer has the generator's under ``"generator"``.
     """
 
     config: type[Settings]
     when_to_choose: str
     build_trainer: Callable[..., Trainer]
     build_generator: Callable[..., torch.nn.Module]
+    beside_generator: tuple[str, ...] = ()
+    starts_from_snapshot: bool = True
 
 
 FAMILIES: dict[str, Family] = {
     "pca_diffusion": Family(
         config=PcaDiffusionConfig,
-        when_to_choose="smooth galaxies and few cores: minutes to train, hundreds of galaxies a second",
+        when_to_choose=WHEN_TO_CHOOSE["pca_diffusion"],
         build_trainer=build_pca_trainer,
         build_generator=build_pca_generator,
     ),
     "diffusion": Family(
         config=DiffusionConfig,
-        when_to_choose="clumpy or noisy galaxies, many bands, a GPU or hours of time",
+        when_to_choose=WHEN_TO_CHOOSE["diffusion"],
         build_trainer=build_diffusion_trainer,
         build_generator=build_diffusion_generator,
     ),
     "vae": Family(
         config=VaeConfig,
-        when_to_choose="a latent space and the paper's baseline: stable and fast, but too smooth",
+        when_to_choose=WHEN_TO_CHOOSE["vae"],
         build_trainer=build_vae_trainer,
         build_generator=build_vae_generator,
+        beside_generator=("encoder",),
+        starts_from_snapshot=False,  # a decoder forgets what it knows before a new encoder finds its way into it
     ),
     "alae": Family(
         config=AlaeConfig,
-        when_to_choose="a latent space with sharp images, as in the paper; a GPU and hours of time",
+        when_to_choose=WHEN_TO_CHOOSE["alae"],
         build_trainer=build_alae_trainer,
         build_generator=build_alae_generator,
+        beside_generator=("encoder", "discriminator"),
+        starts_from_snapshot=False,  # a run grows its images from the smallest side again
     ),
     "stylegan": Family(
         config=StyleganConfig,
-        when_to_choose="the paper's best generator, to compare with; a GPU and hours to train, the fastest to draw",
+        when_to_choose=WHEN_TO_CHOOSE["stylegan"],
         build_trainer=build_stylegan_trainer,
         build_generator=build_stylegan_generator,
+        beside_generator=("discriminator",),
     ),
     "stylegan2": Family(
         config=Stylegan2Config,
-        when_to_choose="as stylegan, without its droplet artifacts and a quarter faster to train",
+        when_to_choose=WHEN_TO_CHOOSE["stylegan2"],
         build_trainer=build_stylegan2_trainer,
         build_generator=build_stylegan2_generator,
+        beside_generator=("discriminator",),
     ),
 }
 
