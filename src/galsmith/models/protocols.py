@@ -103,6 +103,44 @@ class Generator(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class SamplerChoice:
+    """How to draw, where it differs from a generator's own settings.
+
+    Attributes
+    ----------
+    n_steps : int, optional
+        Steps of the solver.
+    method : {"heun", "dpm"}, optional
+        Solver: Heun's method, or DPM-Solver++(2M), which asks the network once a step instead of twice.
+    guidance : float
+        1 draws what was learned; above 1 images follow their conditions more closely and vary less; 0 ignores them.
+        Anything but 1 asks the network twice as often.
+    """
+
+    n_steps: int | None = None
+    method: Literal["heun", "dpm"] | None = None
+    guidance: float = 1.0
+
+
+@runtime_checkable
+class ConditionalGenerator(Generator, Protocol):
+    """A `Generator` that draws images for given scalars, and scalars by themselves."""
+
+    sampler_choice: SamplerChoice
+    """How to draw; may be replaced before any call."""
+
+    def draw_scalars(self, seeds: Sequence[int]) -> torch.Tensor:
+        """Draw scalars alone, much faster than images.
+
+        Returns
+        -------
+        Tensor [galaxy, scalar], float32
+            Standardized; exactly those of ``sample(seeds)``, and ``sample(seeds, draw_scalars(seeds))`` draws the
+            same galaxies.
+        """
+
+
 class Trainer(Protocol):
     """Takes optimization steps on one generator; all that the loop may know.
 

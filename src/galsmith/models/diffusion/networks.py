@@ -1,13 +1,9 @@
-"""The networks of `diffusion`: a magnitude-preserving U-Net on pixels, a small one on scalars, and sampling."""
-
-from collections.abc import Sequence
+"""The network of `diffusion`: a magnitude-preserving U-Net on pixels, given noise level and scalars."""
 
 import torch
 from torch.nn import functional
 
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.layers.d4 import apply_d4, elements_from_normal
-from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.embeddings import FourierFeatures
 from galsmith.models.layers.magnitude_preserving import (
     MagnitudePreservingConv,
@@ -16,17 +12,10 @@ from galsmith.models.layers.magnitude_preserving import (
     silu,
     unit_pixels,
 )
-from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.noise import normal_per_seed
-from galsmith.models.layers.residual_mlp import ResidualMlp
-from galsmith.models.layers.solvers import noise_schedule, sample_heun
-from galsmith.models.protocols import DataDescription, NetworkBatch
 
-SIGMA_DATA = 0.5
 FOURIER_WIDTH = 64
 SCALAR_BANDWIDTH = 0.2
 BRANCH_SHARE = 0.3
-GALAXIES_PER_CALL = 32
 
 
 class Block(torch.nn.Module):
@@ -174,127 +163,6 @@ class UNet(torch.nn.Module):
                 embedding, self.scalar_embed(torch.cat(features, dim=1)) * shown[:, None], share=0.5
             )
         return silu(embedding)
-
-
-class DiffusionGenerator(torch.nn.Module):
-    """Draws scalars, then pixels given them.
-
-    Parameters
-    ----------
-    config : DiffusionConfig
-        Of the family.
-    description : DataDescription
-        Of the training set.
-    chance : torch.Generator
-        Draws the first weights.
-
-    Attributes
-    ----------
-    trunk_dtype : torch.dtype
-        bfloat16 runs all but the last convolution in it.
-    """
-
-    sigma_data: torch.Tensor
-
-    galaxies_per_call = GALAXIES_PER_CALL
-
-    def __init__(
-        self, config: DiffusionConfig, description: DataDescription, *, chance: torch.Generator
-    ) -> None:
-        super().__init__()
-        self.config, self.description = config, description
-        self.trunk_dtype = torch.float32
-        n_scalars = len(description.scalar_names)
-        self.unet = UNet(n_bands=len(description.bands), n_scalars=n_scalars, config=config, chance=chance)
-        self.scalar_network = (
-            ResidualMlp(n_scalars, width=config.scalar_width, depth=config.scalar_depth, chance=chance)
-            if n_scalars
-            else None
-        )
-        self.marginals = NormalMarginals(n_scalars)
-        self.register_buffer("sigma_data", torch.tensor(SIGMA_DATA))
-        for layer in self.unet.modules():
-            if isinstance(layer, MagnitudePreservingConv):
-                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-
-    def denoise(
-        self,
-        noisy: torch.Tensor,
-        noise_level: torch.Tensor,
-        *,
-        scalars: torch.Tensor,
-        shown: torch.Tensor,
-        dropout: torch.Generator | None = None,
-    ) -> torch.Tensor:
-        """Estimate clean pixels [galaxy, band, y, x] of noisy ones; see `UNet.forward` for the rest."""
-
-        def network(values: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-            half = self.trunk_dtype != torch.float32
-            with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
-                raw: torch.Tensor = self.unet(values, condition, scalars, shown, dropout)
-            return raw.float()
-
-        return denoised(network, noisy, noise_level, sigma_data=self.sigma_data)
-
-    def denoise_scalars(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
-        """Estimate clean scalars [galaxy, scalar], in units where their deviation is 0.5."""
-        if self.scalar_network is None:
-            return noisy
-        return denoised(self.scalar_network, noisy, noise_level, sigma_data=self.sigma_data)
-
-    @torch.inference_mode()
-    def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
-        """Draw one galaxy for each seed, for given standardized scalars where `conditions` has them.
-
-        Calls are filled up to 32 galaxies, so that a galaxy does not depend on how many are drawn with it.
-
-        Raises
-        ------
-        ValueError
-            If `conditions` is not [galaxy, scalar].
-        """
-        wanted = (len(seeds), len(self.description.scalar_names))
-        if conditions is not None and tuple(conditions.shape) != wanted:
-            raise ValueError(f"conditions has shape {tuple(conditions.shape)}; wanted {wanted}")
-        side = self.description.size_pix
-        pixels = [torch.empty((0, len(self.description.bands), side, side), device=self.sigma_data.device)]
-        scalars = [torch.empty((0, wanted[1]), device=self.sigma_data.device)]
-        for start in range(0, len(seeds), GALAXIES_PER_CALL):
-            part = slice(start, start + GALAXIES_PER_CALL)
-            drawn = self._drawn(seeds[part], None if conditions is None else conditions[part])
-            pixels.append(drawn.pixels)
-            scalars.append(drawn.scalars)
-        return NetworkBatch(torch.cat(pixels), torch.cat(scalars))
-
-    def _drawn(self, seeds: Sequence[int], conditions: torch.Tensor | None) -> NetworkBatch:
-        """Draw up to one call's galaxies."""
-        n_bands, side = len(self.description.bands), self.description.size_pix
-        n_scalars, n_values = len(self.description.scalar_names), n_bands * side**2
-        padding = GALAXIES_PER_CALL - len(seeds)
-        chance = normal_per_seed([*seeds, *[0] * padding], (n_scalars + n_values + 1,))
-        chance = chance.to(self.sigma_data.device)
-        schedule = noise_schedule(
-            self.config.sampler_steps,
-            lowest=self.config.lowest_noise_level,
-            highest=self.config.highest_noise_level,
-        )
-        amplitude = (float(schedule[0]) ** 2 + SIGMA_DATA**2) ** 0.5
-        if conditions is None:
-            scalars = sample_heun(self.denoise_scalars, chance[:, :n_scalars] * amplitude, schedule)
-            scalars = scalars / SIGMA_DATA
-        else:
-            scalars = functional.pad(self.marginals.to_normal(conditions.to(chance)), (0, 0, 0, padding))
-        shown = torch.ones(len(chance), device=chance.device)
-        start = chance[:, n_scalars:-1].reshape(-1, n_bands, side, side) * amplitude
-        pixels = sample_heun(
-            lambda noisy, level: self.denoise(noisy, level, scalars=scalars, shown=shown), start, schedule
-        )
-        if self.config.symmetric:
-            pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
-        drawn = self.marginals.from_normal(scalars[: len(seeds)])
-        return NetworkBatch(
-            pixels[: len(seeds)].contiguous(), drawn if conditions is None else conditions.to(drawn)
-        )
 
 
 def _levels(

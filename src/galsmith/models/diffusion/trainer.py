@@ -9,7 +9,7 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.networks import SIGMA_DATA, DiffusionGenerator
+from galsmith.models.diffusion.generator import SIGMA_DATA, DiffusionGenerator
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
 from galsmith.models.layers.magnitude_preserving import force_unit_weights

@@ -1,0 +1,199 @@
+"""The generator of `diffusion`: draws scalars, then pixels given them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from galsmith.errors import SettingsError
+from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.diffusion.networks import UNet
+from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.layers.edm import denoised
+from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv
+from galsmith.models.layers.marginals import NormalMarginals
+from galsmith.models.layers.noise import normal_per_seed
+from galsmith.models.layers.residual_mlp import ResidualMlp
+from galsmith.models.layers.solvers import noise_schedule, sample_heun
+from galsmith.models.protocols import DataDescription, NetworkBatch, SamplerChoice
+
+SIGMA_DATA = 0.5
+GALAXIES_PER_CALL = 32
+
+
+class DiffusionGenerator(torch.nn.Module):
+    """Draws scalars, then pixels given them.
+
+    Parameters
+    ----------
+    config : DiffusionConfig
+        Of the family.
+    description : DataDescription
+        Of the training set.
+    chance : torch.Generator
+        Draws the first weights.
+
+    Attributes
+    ----------
+    trunk_dtype : torch.dtype
+        bfloat16 runs all but the last convolution in it.
+    sampler_choice : SamplerChoice
+        How to draw images, where it differs from `config`; scalars are drawn by the config's steps always.
+    """
+
+    sigma_data: torch.Tensor
+
+    galaxies_per_call = GALAXIES_PER_CALL
+
+    def __init__(
+        self, config: DiffusionConfig, description: DataDescription, *, chance: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.config, self.description = config, description
+        self.trunk_dtype = torch.float32
+        self.sampler_choice = SamplerChoice()
+        n_scalars = len(description.scalar_names)
+        self.unet = UNet(n_bands=len(description.bands), n_scalars=n_scalars, config=config, chance=chance)
+        self.scalar_network = (
+            ResidualMlp(n_scalars, width=config.scalar_width, depth=config.scalar_depth, chance=chance)
+            if n_scalars
+            else None
+        )
+        self.marginals = NormalMarginals(n_scalars)
+        self.register_buffer("sigma_data", torch.tensor(SIGMA_DATA))
+        for layer in self.unet.modules():
+            if isinstance(layer, MagnitudePreservingConv):
+                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def denoise(
+        self,
+        noisy: torch.Tensor,
+        noise_level: torch.Tensor,
+        *,
+        scalars: torch.Tensor,
+        shown: torch.Tensor,
+        dropout: torch.Generator | None = None,
+    ) -> torch.Tensor:
+        """Estimate clean pixels [galaxy, band, y, x] of noisy ones; see `UNet.forward` for the rest."""
+
+        def network(values: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+            half = self.trunk_dtype != torch.float32
+            with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
+                raw: torch.Tensor = self.unet(values, condition, scalars, shown, dropout)
+            return raw.float()
+
+        return denoised(network, noisy, noise_level, sigma_data=self.sigma_data)
+
+    def denoise_scalars(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
+        """Estimate clean scalars [galaxy, scalar], in units where their deviation is 0.5."""
+        if self.scalar_network is None:
+            return noisy
+        return denoised(self.scalar_network, noisy, noise_level, sigma_data=self.sigma_data)
+
+    @torch.inference_mode()
+    def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
+        """Draw one galaxy for each seed, for given standardized scalars where `conditions` has them.
+
+        Without them the scalars are those of `draw_scalars`. Calls are filled up to 32 galaxies, so that a galaxy
+        does not depend on how many are drawn with it.
+
+        Raises
+        ------
+        ValueError
+            If `conditions` is not [galaxy, scalar].
+        SettingsError
+            If guidance is wanted of a network that never drew without scalars, or has none.
+        """
+        wanted = (len(seeds), len(self.description.scalar_names))
+        self._refuse_untrained_guidance()
+        if conditions is not None and tuple(conditions.shape) != wanted:
+            raise ValueError(f"conditions has shape {tuple(conditions.shape)}; wanted {wanted}")
+        scalars = self.draw_scalars(seeds) if conditions is None else conditions.to(self.sigma_data)
+        side = self.description.size_pix
+        parts = [self.sigma_data.new_empty((0, len(self.description.bands), side, side))]
+        for start in range(0, len(seeds), GALAXIES_PER_CALL):
+            part = slice(start, start + GALAXIES_PER_CALL)
+            parts.append(self._drawn_pixels(seeds[part], scalars[part]))
+        return NetworkBatch(torch.cat(parts), scalars)
+
+    @torch.inference_mode()
+    def draw_scalars(self, seeds: Sequence[int]) -> torch.Tensor:
+        """Draw the scalars of one galaxy for each seed, as `sample` draws them.
+
+        Returns
+        -------
+        Tensor [galaxy, scalar], float32
+            Standardized; ``sample(seeds, draw_scalars(seeds))`` is ``sample(seeds)``.
+        """
+        n_scalars = len(self.description.scalar_names)
+        parts = [self.sigma_data.new_empty((0, n_scalars))]
+        for start in range(0, len(seeds), GALAXIES_PER_CALL):
+            part = seeds[start : start + GALAXIES_PER_CALL]
+            schedule = self._schedule()
+            noise = self._chance(part)[:, :n_scalars] * _start_amplitude(schedule)
+            normal = sample_heun(self.denoise_scalars, noise, schedule) / SIGMA_DATA
+            parts.append(self.marginals.from_normal(normal[: len(part)]))
+        return torch.cat(parts)
+
+    def _drawn_pixels(self, seeds: Sequence[int], scalars: torch.Tensor) -> torch.Tensor:
+        """Draw up to one call's images [galaxy, band, y, x] for standardized scalars [galaxy, scalar]."""
+        n_bands, side = len(self.description.bands), self.description.size_pix
+        chance, schedule = self._chance(seeds), self._schedule(self.sampler_choice.n_steps)
+        padding = len(chance) - len(seeds)
+        normal = functional.pad(self.marginals.to_normal(scalars), (0, 0, 0, padding))
+        noise = chance[:, len(self.description.scalar_names) : -1].reshape(-1, n_bands, side, side)
+        pixels = sample_heun(
+            lambda noisy, level: self._guided(noisy, level, scalars=normal),
+            noise * _start_amplitude(schedule),
+            schedule,
+        )
+        if self.config.symmetric:
+            pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
+        return pixels[: len(seeds)].contiguous()
+
+    def _guided(
+        self, noisy: torch.Tensor, noise_level: torch.Tensor, *, scalars: torch.Tensor
+    ) -> torch.Tensor:
+        """Estimate clean pixels, led away from what would be drawn without scalars (Ho & Salimans 2022, eq. 6)."""
+        ones = torch.ones(len(noisy), device=noisy.device)
+        estimate = self.denoise(noisy, noise_level, scalars=scalars, shown=ones)
+        guidance = self.sampler_choice.guidance
+        if guidance == 1.0:
+            return estimate
+        hidden = self.denoise(noisy, noise_level, scalars=scalars, shown=torch.zeros_like(ones))
+        return hidden + guidance * (estimate - hidden)
+
+    def _refuse_untrained_guidance(self) -> None:
+        """Refuse guidance of a network that never saw what it needs."""
+        guidance = self.sampler_choice.guidance
+        if guidance == 1.0:
+            return
+        if not self.description.scalar_names:
+            raise SettingsError(
+                f"guidance is {guidance}: this model has no scalars to be guided by; leave it at 1"
+            )
+        if self.config.scalar_drop == 0.0:
+            raise SettingsError(
+                f"guidance is {guidance}: this model was trained with model.scalar_drop=0 and cannot draw without "
+                "scalars; leave it at 1, or train with scalar_drop=0.1"
+            )
+
+    def _chance(self, seeds: Sequence[int]) -> torch.Tensor:
+        """Draw all random numbers of up to one call's galaxies, one row each; rows of seed 0 fill the call."""
+        n_values = len(self.description.bands) * self.description.size_pix**2
+        filled = [*seeds, *[0] * (GALAXIES_PER_CALL - len(seeds))]
+        chance = normal_per_seed(filled, (len(self.description.scalar_names) + n_values + 1,))
+        return chance.to(self.sigma_data.device)
+
+    def _schedule(self, n_steps: int | None = None) -> torch.Tensor:
+        """Noise levels of sampling; by default as many as the config says."""
+        return noise_schedule(
+            self.config.sampler_steps if n_steps is None else n_steps,
+            lowest=self.config.lowest_noise_level,
+            highest=self.config.highest_noise_level,
+        )
+
+
+def _start_amplitude(schedule: torch.Tensor) -> float:
+    """Give the standard deviation of values at the first noise level."""
+    return float((schedule[0] ** 2 + SIGMA_DATA**2) ** 0.5)
