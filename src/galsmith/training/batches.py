@@ -47,6 +47,7 @@ class TrainingSet:
     ) -> None:
         self.images = images
         self.transform = transform
+        self._conditions = transform.condition_values(images.catalog)
         self._progress = progress
 
     def __len__(self) -> int:
@@ -54,7 +55,7 @@ class TrainingSet:
 
     def rows(self, indices: NDArray[np.int64]) -> NetworkBatch:
         """Read some images, in the order of `indices`, on the CPU."""
-        arrays = self.transform.forward(self.images.pixels.read(indices))
+        arrays = self.transform.forward(self.images.pixels.read(indices), self._conditions[indices])
         return NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
 
     def chunks(self) -> Iterator[NetworkBatch]:

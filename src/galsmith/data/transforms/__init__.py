@@ -1,10 +1,21 @@
 """Invertible maps between physical pixels and network space, fitted on the training split only."""
 
+from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.pixel_transform import (
     NetworkArrays,
     PixelTransform,
     TransformSettings,
     fit_pixel_transform,
 )
+from galsmith.data.transforms.scalar_columns import ScalarColumn, scalar_columns
 
-__all__ = ["NetworkArrays", "PixelTransform", "TransformSettings", "fit_pixel_transform"]
+__all__ = [
+    "ColumnEncoding",
+    "NetworkArrays",
+    "PixelTransform",
+    "ScalarColumn",
+    "TransformSettings",
+    "ValueRange",
+    "fit_pixel_transform",
+    "scalar_columns",
+]

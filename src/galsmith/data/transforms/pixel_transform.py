@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from astropy.table import QTable
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
+from galsmith.data.transforms.conditions import condition_values, fit_conditions
 from galsmith.data.transforms.scalars import (
     FLUX_FLOOR,
     SizeEncoding,
@@ -38,12 +41,32 @@ class TransformSettings(Settings):
         whose summed flux is positive.
     size_pix : int or None
         Side of the network's images; None takes the set's own size, which must then be one.
+    conditions : tuple of str or None
+        Columns of the catalog, numbers all, that drawn galaxies can be asked for by ``galsmith sample --where``;
+        text is split at commas.
     """
 
     kind: Literal["asinh", "linear"] = "asinh"
     softening: float | None = Field(default=None, gt=0)
     factor_flux: bool = True
     size_pix: int | None = Field(default=None, ge=4)
+    conditions: tuple[str, ...] | None = None
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _list_of_names(cls, value: Any) -> Any:
+        """Split text at commas, and take an empty list as None, as runs of earlier versions have it."""
+        if isinstance(value, str):
+            value = [name.strip() for name in value.strip("[] ").split(",") if name.strip()]
+        return value if value else None
+
+    @field_validator("conditions")
+    @classmethod
+    def _each_name_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Refuse a column that is named twice."""
+        if value is not None and len(set(value)) < len(value):
+            raise ValueError("a column is named twice")
+        return value
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,10 @@ class PixelTransform:
         Of log flux per band (empty without `factor_flux`).
     native_size : SizeEncoding or None
         Present when sizes in the set differ: the last scalar is then the log of the native size.
+    conditions : tuple of ColumnEncoding
+        Columns of the catalog whose scalars come after the fluxes.
+    ranges : tuple of ValueRange
+        Training values of every scalar (flux, column, native size in pixels); empty in transforms of earlier versions.
     """
 
     kind: str
@@ -84,31 +111,58 @@ class PixelTransform:
     scale: tuple[float, ...]
     flux: Standardization
     native_size: SizeEncoding | None
+    conditions: tuple[ColumnEncoding, ...] = ()
+    ranges: tuple[ValueRange, ...] = ()
 
     @property
     def scalar_names(self) -> tuple[str, ...]:
         """What each column of the scalars is."""
         flux = tuple(f"log_flux_{band}" for band in range(len(self.mean))) if self.factor_flux else ()
-        return flux + (("log_native_size",) if self.native_size else ())
+        conditions = tuple(f"condition_{column.name}" for column in self.conditions)
+        return flux + conditions + (("log_native_size",) if self.native_size else ())
 
-    def forward(self, images: Sequence[Pixels]) -> NetworkArrays:
+    def condition_values(self, catalog: QTable) -> NDArray[np.float64]:
+        """Read the conditions of galaxies from their catalog, [galaxy, condition] float64, each in its unit.
+
+        Raises
+        ------
+        InputError
+            If a column is missing or has no finite number for a galaxy.
+        """
+        return condition_values(catalog, [column.name for column in self.conditions])
+
+    def forward(
+        self, images: Sequence[Pixels], conditions: NDArray[np.float64] | None = None
+    ) -> NetworkArrays:
         """Bring images to network space.
 
         Parameters
         ----------
         images : sequence of ndarray [band, y, x], float32
             In the flux unit of the training set, square, any size.
+        conditions : ndarray [galaxy, condition], float64, optional
+            What `condition_values` read; needed where there are conditions.
 
         Raises
         ------
         InputError
             If a band's summed flux is not positive while flux is factored out.
+        ValueError
+            If `conditions` is not [galaxy, condition].
         """
+        values = np.empty((len(images), 0)) if conditions is None else conditions
+        if values.shape != (len(images), len(self.conditions)):
+            raise ValueError(
+                f"conditions has shape {values.shape}; wanted {(len(images), len(self.conditions))}: one value for each "
+                "image and condition"
+            )
         resized = [self._resized(image) for image in images]
         surface, log_flux = _surface_brightness(resized, images, factor_flux=self.factor_flux)
         stretched = self._stretch(surface)
         pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
         columns = [self.flux.forward(log_flux)] if self.factor_flux else []
+        for number, column in enumerate(self.conditions):
+            columns.append(column.forward(values[:, [number]]))
         if self.native_size:
             columns.append(self.native_size.forward([image.shape[-1] for image in images]))
         scalars = np.concatenate(columns, axis=1) if columns else np.empty((len(images), 0))
@@ -142,6 +196,8 @@ class PixelTransform:
             scale=tuple(value["scale"]),
             flux=Standardization.from_dict(value["flux"]),
             native_size=None if size is None else SizeEncoding.from_dict(size),
+            conditions=tuple(map(ColumnEncoding.from_dict, value.get("conditions", ()))),
+            ranges=tuple(map(ValueRange.from_dict, value.get("ranges", ()))),
         )
 
     def _resized(self, image: Pixels) -> Pixels:
@@ -189,9 +245,12 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     ------
     InputError
         If images are not square, sizes differ without ``size_pix``, fluxes are not positive while flux is
-        factored out, or all pixels are equal.
+        factored out, all pixels are equal, or a condition is not a column of differing finite numbers.
     """
     size_pix, sizes_differ = _network_size(training_set, settings)
+    names = settings.conditions or ()
+    values = condition_values(training_set.catalog, names)
+    conditions = fit_conditions(training_set.catalog, names, values)
     n_bands = len(training_set.bands)
     start = PixelTransform(
         kind=settings.kind,
@@ -206,12 +265,15 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     if settings.softening is None and settings.kind == "asinh":
         start = _with(start, softening=_fitted_softening(training_set, start))
     mean, scale, log_flux = _moments(training_set, start)
+    sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
     return _with(
         start,
         mean=mean,
         scale=scale,
         flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
         native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
+        conditions=conditions,
+        ranges=tuple(map(ValueRange.fit, np.concatenate([np.exp(log_flux), values, sizes], axis=1).T)),
     )
 
 

@@ -1,0 +1,131 @@
+"""What the scalars of a transform are outside of it: columns with a name, a unit and the range that was trained."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
+from galsmith.data.transforms.pixel_transform import PixelTransform
+from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX
+
+MAGNITUDES_PER_LOG = -2.5 / math.log(10)
+
+
+@dataclass(frozen=True)
+class ScalarColumn:
+    """One column that a drawn galaxy can be asked for.
+
+    Attributes
+    ----------
+    encoding : ColumnEncoding
+        Its name, unit, and its values <-> the scalar.
+    position : int
+        Of the scalar; columns that share one are two ways to say the same.
+    trained : ValueRange or None
+        Of the training set, in the column's unit; None in snapshots of earlier versions.
+    is_condition : bool
+        Whether it was a column of the training set's catalog, and comes back as one.
+    """
+
+    encoding: ColumnEncoding
+    position: int
+    trained: ValueRange | None
+    is_condition: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+        return self.encoding.name
+
+
+def scalar_columns(
+    transform: PixelTransform,
+    *,
+    bands: Sequence[str],
+    flux_unit: str,
+    zero_points_mag: Mapping[str, float],
+) -> dict[str, ScalarColumn]:
+    """Give every column that a transform keeps apart from the pixels, by name.
+
+    Conditions have the names of their catalog's columns. Where flux is factored out, ``flux_<band>`` is the summed
+    flux of an image, and ``magnitude_<band>`` its AB magnitude where the zero point is known. Where sizes differ,
+    ``native_size_pix`` is the side of an image; ``size_pix`` is taken for it. A condition goes before the others of
+    its name.
+
+    Parameters
+    ----------
+    transform : PixelTransform
+        Fitted.
+    bands : sequence of str
+        Filter names, in the order of the band axis.
+    flux_unit : str
+        Of the images.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one flux unit, where known.
+    """
+    found = _flux_columns(transform, bands, flux_unit, zero_points_mag) + _size_columns(transform)
+    n_flux = len(bands) if transform.factor_flux else 0
+    for number, encoding in enumerate(transform.conditions):
+        position = n_flux + number
+        found.append(ScalarColumn(encoding, position, _trained(transform, position), is_condition=True))
+    return {column.name: column for column in found}
+
+
+def _flux_columns(
+    transform: PixelTransform, bands: Sequence[str], flux_unit: str, zero_points_mag: Mapping[str, float]
+) -> list[ScalarColumn]:
+    """Flux and magnitude of each band."""
+    if not transform.factor_flux:
+        return []
+    columns = []
+    for position, band in enumerate(bands):
+        mean, scale = transform.flux.mean[position], transform.flux.scale[position]
+        trained = _trained(transform, position)
+        flux = ColumnEncoding(
+            name=f"flux_{band}", unit=flux_unit, is_log=True, is_whole=False, mean=mean, scale=scale
+        )
+        columns.append(ScalarColumn(flux, position, trained))
+        if band in zero_points_mag:
+            zero_point = zero_points_mag[band]
+            magnitude = ColumnEncoding(
+                name=f"magnitude_{band}",
+                unit="mag",
+                is_log=False,
+                is_whole=False,
+                mean=zero_point + MAGNITUDES_PER_LOG * mean,
+                scale=MAGNITUDES_PER_LOG * scale,
+            )
+            columns.append(ScalarColumn(magnitude, position, _as_magnitudes(trained, zero_point)))
+    return columns
+
+
+def _size_columns(transform: PixelTransform) -> list[ScalarColumn]:
+    """Native size, by its name and the short one."""
+    if transform.native_size is None:
+        return []
+    standardization = transform.native_size.standardization
+    width = math.log(LARGEST_SIZE_PIX) - math.log(SMALLEST_SIZE_PIX)
+    encoding = ColumnEncoding(
+        name="native_size_pix",
+        unit="",
+        is_log=True,
+        is_whole=True,
+        mean=standardization.mean[0] * width + math.log(SMALLEST_SIZE_PIX),
+        scale=standardization.scale[0] * width,
+    )
+    position = len(transform.scalar_names) - 1
+    column = ScalarColumn(encoding, position, _trained(transform, position))
+    return [column, replace(column, encoding=replace(encoding, name="size_pix"))]
+
+
+def _trained(transform: PixelTransform, position: int) -> ValueRange | None:
+    """Range of one scalar's column, where the transform has it."""
+    return transform.ranges[position] if transform.ranges else None
+
+
+def _as_magnitudes(fluxes: ValueRange | None, zero_point_mag: float) -> ValueRange | None:
+    """Range of magnitudes of a range of fluxes: the brightest has the least."""
+    if fluxes is None:
+        return None
+    faint_last = (fluxes.maximum, fluxes.high, fluxes.low, fluxes.minimum)
+    return ValueRange(*(zero_point_mag - 2.5 * math.log10(flux) for flux in faint_last))
