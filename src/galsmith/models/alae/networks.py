@@ -102,13 +102,16 @@ class GrowingSynthesis(torch.nn.Module):
             The w of each style, the coarsest level's first; those of finer levels are not used.
         noise : sequence of Tensor [galaxy, 1, side, side]
             For each of `noise_sides`; the same holds.
+        trunk_dtype : torch.dtype
+            Of all levels but the coarsest, which works in float32: the normalization enlarges how little its constant
+            varies, and the rounding of bfloat16 with it.
         """
         values = self.constant.expand(len(styles), -1, -1, -1)
-        values = values.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
+        values = values.contiguous(memory_format=torch.channels_last)
         below = values
         for number, level in enumerate(self.levels[: stage.level + 1]):
             below, part = values, slice(2 * number, 2 * number + 2)
-            values = level(values, styles[:, part], noise[part])
+            values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
         pixels: torch.Tensor = self.leave[stage.level](values.float())
         if stage.level == 0 or stage.fade == 1:
             return pixels

@@ -42,11 +42,15 @@ class StyleganSynthesis(torch.nn.Module):
     def forward(
         self, styles: torch.Tensor, noise: Sequence[torch.Tensor], *, trunk_dtype: torch.dtype
     ) -> torch.Tensor:
-        """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x]."""
+        """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x].
+
+        The coarsest level works in float32: the normalization enlarges how little its constant varies, and the
+        rounding of bfloat16 with it.
+        """
         values = self.constant.expand(len(styles), -1, -1, -1)
-        values = values.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
+        values = values.contiguous(memory_format=torch.channels_last)
         for number, level in enumerate(self.levels):
             part = slice(2 * number, 2 * number + 2)
-            values = level(values, styles[:, part], noise[part])
+            values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
         pixels: torch.Tensor = self.leave(values.float())
         return pixels
