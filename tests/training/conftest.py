@@ -28,6 +28,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "decoder_width": 4,
         "warmup_images": 64,
     },
+    "stylegan2": {"latent_width": 8, "mapping_layers": 1, "channel_base": 64, "channel_max": 4},
     "alae": {"latent_width": 8, "mapping_layers": 1, "start_width": 4, "max_width": 4},
 }
 

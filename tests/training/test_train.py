@@ -71,7 +71,12 @@ def test_a_run_leaves_all_its_files(
     assert card["provenance"]["seed"] == 3
     assert card["provenance"]["parents"][0]["content_hash"] == store.content_hash
     settings = read_recipe(run / "settings.toml")
-    assert settings["data"] == {"path": str(tmp_path / "discs"), "content_hash": store.content_hash}
+    assert settings["data"] == {
+        "path": str(tmp_path / "discs"),
+        "content_hash": store.content_hash,
+        "bands": ["g"],
+        "n_images": 120,
+    }
     assert settings["model"]["family"] == family
     assert read_log(run / "log.jsonl")[-1]["images_seen"] == 320
     told = [event for event in events if event.stage == "training"]
@@ -170,9 +175,21 @@ def test_other_settings_and_other_data_are_refused(
     with pytest.raises(OutputExistsError, match=r"training.batch_size was 32, now 16; choose another -o"):
         train(tiny_recipe(batch_size=16), discs, run)
     with pytest.raises(
-        OutputExistsError, match=r"the data were in memory with hash \w{12}, now .*--overwrite"
+        OutputExistsError,
+        match=r"the data were in memory \(120 images, hash \w{12}\), now in memory \(110 .*--overwrite",
     ):
         train(tiny_recipe(), discs.select(np.arange(110)), run)
+    pixels = np.repeat(discs.stacked(), 2, axis=1)
+    changed = image_set_from_arrays(list(pixels), bands=["g", "r"], flux_unit="nJy", pixel_scale_arcsec=0.2)
+    with pytest.raises(
+        OutputExistsError, match=r"the data were .*; bands were g, now g, r; choose another -o"
+    ):
+        train(tiny_recipe(), changed, run)
+    with pytest.raises(
+        OutputExistsError,
+        match=r"the data were .* now .*; model.family was 'pca_diffusion', now 'vae'; choose another -o",
+    ):
+        train(tiny_recipe("vae"), changed.select(np.arange(110)).select(np.arange(100)), run)
     before = weights_hash(run)
     train(tiny_recipe(batch_size=16), discs, run, overwrite=True)
     assert weights_hash(run) != before

@@ -25,6 +25,12 @@ def train(
             help="Keep the last snapshot, or the one whose galaxies measure most like those of the split 'validation'."
         ),
     ] = None,
+    init_from: Annotated[
+        Path | None,
+        Parameter(
+            help="Start from the weights of this run or snapshot, of the same family and bands (fine-tuning)."
+        ),
+    ] = None,
     settings: Sets = NO_SETTINGS,
     seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
     device: Device = "auto",
@@ -55,6 +61,7 @@ def train(
             device=chosen,
             precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
+            init_from=init_from,
             evaluate=judge_for(training, data, progress=progress),
             progress=progress,
         )

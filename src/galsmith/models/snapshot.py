@@ -100,6 +100,22 @@ def save_snapshot(
     write_json(folder / PAGE_FILE, page)
 
 
+def find_snapshot(place: str | Path) -> Path:
+    """Find the snapshot in a run folder, or in a snapshot's own folder.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    path = Path(place)
+    for folder in (path / "snapshot", path):
+        if (folder / WEIGHTS_FILE).is_file():
+            return folder
+    reason = "there is no snapshot in it yet" if path.is_dir() else "there is no such folder"
+    raise InputError(f"{path}: {reason}; give the run folder that galsmith train wrote")
+
+
 def read_snapshot_page(folder: Path) -> dict[str, Any]:
     """Read what a snapshot says of itself without its weights.
 

@@ -9,6 +9,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.training.log import TrainingLog
 from galsmith.training.loop import StepReport
+from galsmith.training.memory import is_out_of_memory
 from galsmith.training.run import TrainingRun
 from galsmith.training.settings import TrainingSettings
 
@@ -119,9 +120,15 @@ def refuse_choice_without_judge(training: TrainingSettings, evaluate: Evaluate |
 def _explained(run: TrainingRun, error: Exception) -> GalsmithError:
     """Name the cause, and the ways to go on."""
     text = str(error).splitlines()[0] if str(error) else "no detail"
+    training = run.settings.training
+    way = (
+        f"lower training.evaluation_galaxies (now {training.evaluation_galaxies})"
+        if is_out_of_memory(error)
+        else "mend that"
+    )
     cause = text if isinstance(error, GalsmithError) else f"{type(error).__name__}: {text}"
     return GalsmithError(
         f"{run.folder.path}: judging the galaxies drawn at {run.state.images_seen:,} images seen failed ({cause}); "
-        "the state is kept: mend that and repeat the command, or set training.choose_snapshot to 'last' and go on "
+        f"the state is kept; {way} and repeat the command, or set training.choose_snapshot to 'last' and go on "
         "without a judge"
     )

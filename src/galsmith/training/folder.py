@@ -102,8 +102,8 @@ def claim_run(folder: RunFolder, tables: dict[str, dict[str, Any]], *, overwrite
     if not folder.settings_file.exists():
         refuse_existing(folder.path, overwrite=False)
     before = read_run_tables(folder)
-    found = [*_data_differences(before, tables), *differences(_compared(before), _compared(tables))]
-    found += _budget_differences(before, tables)
+    found = [*_data_differences(before, tables), *_start_differences(before, tables)]
+    found += [*_model_differences(before, tables), *_budget_differences(before, tables)]
     if found:
         shown = "; ".join(found[:SHOWN_DIFFERENCES])
         more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
@@ -132,9 +132,51 @@ def _data_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str
     if old.get("content_hash") == new["content_hash"]:
         return []
     return [
-        f"the data were {old.get('path') or 'in memory'} with hash {str(old.get('content_hash'))[:12]}, "
-        f"now {new['path'] or 'in memory'} with hash {new['content_hash'][:12]}"
+        f"the data were {_data_text(old)}, now {_data_text(new)}",
+        *(
+            f"{what} were {_words(old[what])}, now {_words(new[what])}"
+            for what in ("bands",)
+            if _changed(what, old, new)
+        ),
     ]
+
+
+def _data_text(data: dict[str, Any]) -> str:
+    """Name a set by its path, number of images and hash."""
+    count = f"{data['n_images']:,} images, " if "n_images" in data else ""
+    return f"{data.get('path') or 'in memory'} ({count}hash {str(data.get('content_hash'))[:12]})"
+
+
+def _changed(what: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a thing is known of both sets and differs; a run of an earlier version says less of its data."""
+    return what in old and old[what] != new[what]
+
+
+def _words(names: list[str]) -> str:
+    """Names in one line."""
+    return ", ".join(names)
+
+
+def _start_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
+    """Say that the run started from another snapshot, or from none."""
+    old, new = before.get("run", {}), now["run"]
+    if old.get("init_from_sha256") == new.get("init_from_sha256"):
+        return []
+    was, asked = (
+        f"the snapshot {run['init_from']} with hash {run['init_from_sha256'][:12]}"
+        if "init_from_sha256" in run
+        else "first weights"
+        for run in (old, new)
+    )
+    return [f"it started from {was}, now --init-from asks for {asked} (without --init-from it goes on)"]
+
+
+def _model_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:
+    """Say which settings differ; of another family nothing but its name is worth saying."""
+    old, new = before.get("model", {}).get("family"), now["model"]["family"]
+    if old != new:
+        return [f"model.family was {old!r}, now {new!r}"]
+    return differences(_compared(before), _compared(now))
 
 
 def _budget_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:

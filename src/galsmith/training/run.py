@@ -1,19 +1,20 @@
 """One training run in the making: trainer, average, data and state, and how they are kept on disk."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from galsmith.data.transforms import PixelTransform
+from galsmith.errors import GalsmithError
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import DataDescription, Trainer
-from galsmith.models.snapshot import save_snapshot
-from galsmith.provenance import Provenance, hash_json
+from galsmith.models.snapshot import Snapshot, save_snapshot
+from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.batches import TrainingSet
 from galsmith.training.budget import Choice, RunState
@@ -22,6 +23,8 @@ from galsmith.training.drawing import draw_images, draw_pixels
 from galsmith.training.ema import PowerFunctionEma
 from galsmith.training.folder import RunFolder
 from galsmith.training.grids import write_grid
+from galsmith.training.memory import is_out_of_memory
+from galsmith.training.parent import HASH_KEY, PATH_KEY, explained_misfit, starting_state
 from galsmith.training.settings import FREE_TO_CHANGE, RunSettings
 
 
@@ -167,9 +170,16 @@ class TrainingRun:
                 verb="train",
                 settings=self.settings.to_dict(),
                 seed=training.seed,
-                parents=(images.as_parent("training set"),),
+                parents=(images.as_parent("training set"), *self._parents()),
             ).to_dict(),
         }
+
+    def _parents(self) -> tuple[Parent, ...]:
+        """Name the snapshot that the run started from, where it did."""
+        run = self.tables["run"]
+        if HASH_KEY not in run:
+            return ()
+        return (Parent("snapshot to start from", run[HASH_KEY], run[PATH_KEY]),)
 
     def _chosen_by(self, choice: Choice) -> dict[str, Any]:
         """Say why the snapshot is not the latest."""
@@ -192,33 +202,62 @@ def start_run(
     device: torch.device,
     precision: str,
     checkpoint: Checkpoint | None,
+    start: Snapshot | None,
     progress: ProgressCallback,
 ) -> TrainingRun:
-    """Build the trainer, new or from a checkpoint.
+    """Build the trainer, new, from a snapshot's weights or from a checkpoint.
 
     Parameters
     ----------
     transform : PixelTransform
-        Fitted on `training_images`, or the checkpoint's.
+        Fitted on `training_images`, or the checkpoint's, or the snapshot's.
     checkpoint : Checkpoint or None
         What to go on from.
+    start : Snapshot or None
+        What to start from.
+
+    Raises
+    ------
+    SettingsError
+        If the weights of `start` do not fit the model of `settings`.
     """
     training_set = TrainingSet(training_images, transform, progress=progress)
-    trainer = FAMILIES[settings.family].build_trainer(
-        settings.model,
-        describe(training_set),
-        training_set.chunks,
-        seed=settings.training.seed,
-        device=device,
-        precision=precision,
-        state=None if checkpoint is None else checkpoint.trainer,
-    )
+
+    def built(state: Mapping[str, Any] | None) -> Trainer:
+        return FAMILIES[settings.family].build_trainer(
+            settings.model,
+            describe(training_set),
+            training_set.chunks,
+            seed=settings.training.seed,
+            device=device,
+            precision=precision,
+            state=state,
+        )
+
+    trainer = built(None if checkpoint is None else checkpoint.trainer)
+    if start is not None:
+        trainer = _started_from(start, trainer.state_dict(), built, settings)
     ema = PowerFunctionEma(trainer.generator, width=settings.training.ema_width)
     if checkpoint is not None:
         ema.load_state_dict(checkpoint.ema)
     state = RunState() if checkpoint is None else checkpoint.state
     chosen = None if checkpoint is None else _filled(ema.average, checkpoint.chosen)
     return TrainingRun(folder, settings, tables, image_set, training_set, device, trainer, ema, state, chosen)
+
+
+def _started_from(
+    start: Snapshot,
+    new: Mapping[str, Any],
+    built: Callable[[Mapping[str, Any] | None], Trainer],
+    settings: RunSettings,
+) -> Trainer:
+    """Build a trainer again, with a snapshot's weights in its generator."""
+    try:
+        return built(starting_state(new, start))
+    except (RuntimeError, ValueError, KeyError) as error:
+        if isinstance(error, GalsmithError) or is_out_of_memory(error):
+            raise
+        raise explained_misfit(start, settings) from error
 
 
 def kept_choice(settings: RunSettings, state: RunState) -> Choice | None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from galsmith.data.store import open_store
-from galsmith.data.transforms import PixelTransform, fit_pixel_transform
+from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import refuse_existing
@@ -19,6 +19,7 @@ from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training.batches import make_batches
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
+from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
 from galsmith.training.interruption import interrupts_noted
@@ -26,13 +27,13 @@ from galsmith.training.keeping import GridPainter, Keeper
 from galsmith.training.live import LiveProgress
 from galsmith.training.log import TrainingLog
 from galsmith.training.loop import run_loop
+from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
 from galsmith.training.precision import check_precision
 from galsmith.training.run import TrainingRun, kept_choice, settings_hash, start_run
 from galsmith.training.settings import RunSettings, read_run_settings
+from galsmith.training.suitability import refuse_equal_images, warn_of_few_images
 
 logger = logging.getLogger("galsmith")
-
-FEW_IMAGES = 100
 
 
 def train(
@@ -47,6 +48,7 @@ def train(
     device: str = "cpu",
     precision: str = "float32",
     overwrite: bool = False,
+    init_from: str | Path | None = None,
     evaluate: Evaluate | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> Path:
@@ -75,6 +77,9 @@ def train(
         Of the network's trunk.
     overwrite : bool
         Replace what is there.
+    init_from : str or Path, optional
+        A run or snapshot of the same family, bands and size, whose weights and pixel transform a new run starts
+        from; the optimizer, the budget and the laws of the scalars are new. A run that goes on needs it no more.
     evaluate : callable
         A judge: called ``training.evaluations`` times with galaxies drawn from the averaged generator, an
         `ImageSet` as the training set is one. The numbers it returns go to the log; with
@@ -94,46 +99,52 @@ def train(
         If a setting, the device or the precision cannot be used, or the best snapshot is wanted without
         `evaluate`.
     OutputExistsError
-        If `output` holds something else, or a run of other settings or data.
+        If `output` holds something else, or a run of other settings, data or beginnings.
     InputError
-        If the training split is empty, or its images cannot be learned from.
+        If the training split is empty, its images cannot be learned from, or `init_from` does not fit them.
     DivergedError
         If the loss was not finite ten times in a row, or a weight is not at the end; the last good state is kept.
     GalsmithError
-        If `evaluate` raises; the state is kept.
+        If `evaluate` raises, or memory runs out; the state is kept.
     InterruptedRunError
         After Ctrl-C or SIGTERM; the state is kept.
     OutputError
         If the disk is full.
     """
-    settings = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
-    refuse_choice_without_judge(settings.training, evaluate)
+    asked = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
+    refuse_choice_without_judge(asked.training, evaluate)
     place = usable_device(device)
     check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
     folder = RunFolder(Path(output))
     refuse_data_as_output(folder, image_set.path)
-    tables = _tables(settings, image_set, device=device, precision=precision, recipe=recipe)
+    parent = find_parent(init_from, folder, overwrite=overwrite)
+    settings = with_transform_of(parent, asked)
+    tables = _tables(settings, image_set, device=device, precision=precision, recipe=recipe, parent=parent)
     goes_on = claim_run(folder, tables, overwrite=overwrite)
     checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on else None
     if checkpoint is not None and _is_complete(folder, settings, checkpoint):
         _say_finished(folder, settings, progress)
         _say_unchosen(folder, settings, checkpoint.state)
         return folder.path
-    run = _prepared(
-        folder,
-        settings,
-        tables,
-        image_set=image_set,
-        device=place,
-        precision=precision,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
+    with memory_explained(folder, settings, is_preparing=True):
+        run = _prepared(
+            folder,
+            settings,
+            tables,
+            image_set=image_set,
+            device=place,
+            precision=precision,
+            checkpoint=checkpoint,
+            parent=parent,
+            asked=asked.transform,
+            progress=progress,
+        )
     if checkpoint is None and overwrite:
         refuse_existing(folder.path, overwrite=True)
     write_run_settings(folder, tables)
-    _train_and_keep(run, evaluate=evaluate, progress=progress)
+    with memory_explained(folder, settings, is_preparing=False):
+        _train_and_keep(run, evaluate=evaluate, progress=progress)
     _say_unchosen(folder, settings, run.state)
     return folder.path
 
@@ -145,6 +156,7 @@ def _tables(
     device: str,
     precision: str,
     recipe: str | Path | Mapping[str, Any],
+    parent: StartingPoint | None,
 ) -> dict[str, dict[str, Any]]:
     """Content of ``settings.toml``."""
     name = "a mapping" if isinstance(recipe, Mapping) else str(recipe)
@@ -155,8 +167,14 @@ def _tables(
             "device": device,
             "precision": precision,
             "galsmith_version": metadata.version("galsmith"),
+            **({} if parent is None else parent.to_table()),
         },
-        "data": {"path": image_set.path, "content_hash": image_set.content_hash},
+        "data": {
+            "path": image_set.path,
+            "content_hash": image_set.content_hash,
+            "bands": list(image_set.bands),
+            "n_images": len(image_set),
+        },
     }
 
 
@@ -213,21 +231,23 @@ def _prepared(
     device: torch.device,
     precision: str,
     checkpoint: Checkpoint | None,
+    parent: StartingPoint | None,
+    asked: TransformSettings,
     progress: ProgressCallback,
 ) -> TrainingRun:
-    """Fit the transform, build the trainer, or take both from the checkpoint."""
+    """Fit the transform, build the trainer, or take both from the checkpoint or the snapshot to start from."""
     training_images = image_set.in_split("train")
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
-    if 0 < len(training_images) < FEW_IMAGES:
-        logger.warning(
-            "only %d training images: expect drawn galaxies that repeat them; some thousands are wanted",
-            len(training_images),
-        )
-    transform = (
-        fit_pixel_transform(training_images, settings.transform)
-        if checkpoint is None
-        else PixelTransform.from_dict(checkpoint.transform)
-    )
+    warn_of_few_images(training_images, settings)
+    start = None
+    if checkpoint is not None:
+        transform = PixelTransform.from_dict(checkpoint.transform)
+    else:
+        transform = fit_pixel_transform(training_images, settings.transform)
+        refuse_equal_images(training_images)
+        if parent is not None:
+            start = load_parent(parent, settings, training_images, asked=asked)
+            transform = start.transform
     return start_run(
         folder,
         settings,
@@ -238,6 +258,7 @@ def _prepared(
         device=device,
         precision=precision,
         checkpoint=checkpoint,
+        start=start,
         progress=progress,
     )
 
@@ -245,14 +266,15 @@ def _prepared(
 def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: ProgressCallback) -> None:
     """Run the loop with its listeners, and keep what it made however it ends."""
     training = run.settings.training
-    batches = make_batches(
-        run.training_set,
-        run.trainer.compacted,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        memory_gb=training.memory_gb,
-        device=run.device,
-    )
+    with memory_explained(run.folder, run.settings, is_preparing=True):
+        batches = make_batches(
+            run.training_set,
+            run.trainer.compacted,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            memory_gb=training.memory_gb,
+            device=run.device,
+        )
     log = TrainingLog(
         run.folder.log_file,
         images_seen=run.state.images_seen,
@@ -281,32 +303,11 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
             if not run.save(is_finished=is_finished):
                 raise DivergedError(f"a weight is not finite at {run.state.images_seen:,} images seen")
     except DivergedError as error:
-        raise _explained(run, error) from error
+        raise explained_divergence(run, error) from error
     finally:
         log.close()
         batches.close()
     if not is_finished:
-        raise InterruptedRunError(_how_to_go_on(run))
+        raise InterruptedRunError(how_to_go_on(run))
     if training.sample_grids > 0:
         run.draw_grid()
-
-
-def _explained(run: TrainingRun, error: DivergedError) -> DivergedError:
-    """Go back to the last good state and say what to change."""
-    run.restore()
-    run.save_snapshot(is_finished=False)
-    rate = getattr(run.settings.model, "learning_rate", None)
-    lower = f"lower model.learning_rate (now {rate:g})" if rate is not None else "lower the learning rate"
-    return DivergedError(
-        f"{run.folder.path}: {error}; the state of {run.state.images_seen:,} images seen is kept. To get through, "
-        f"{lower} with --set, or take --precision float32, into another -o"
-    )
-
-
-def _how_to_go_on(run: TrainingRun) -> str:
-    """One line for whoever interrupted a run."""
-    used = 100 * run.settings.budget.used(run.state)
-    return (
-        f"{run.folder.path}: stopped at {run.state.images_seen:,} images seen, {used:.0f} % of {run.settings.budget.text}; "
-        "all is kept, repeat the command to go on"
-    )

@@ -1,0 +1,257 @@
+"""The snapshot that a run starts from (fine-tuning): which one it is, whether it fits, and what the run takes from it."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from galsmith.data.transforms import TransformSettings
+from galsmith.errors import InputError, SettingsError
+from galsmith.images import ImageSet
+from galsmith.models.families import FAMILIES
+from galsmith.models.snapshot import Snapshot, find_snapshot, load_snapshot, read_snapshot_page
+from galsmith.settings import Settings, typed_settings
+from galsmith.training.folder import RunFolder, read_run_tables
+from galsmith.training.settings import RunSettings
+
+logger = logging.getLogger("galsmith")
+
+PATH_KEY, HASH_KEY = "init_from", "init_from_sha256"
+FITTED_TO_THE_SET = "marginals"  # the laws of the scalars: networks see their normal numbers only
+SHOWN_DIFFERENCES = 6
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """Which snapshot a run starts from.
+
+    Attributes
+    ----------
+    path : str
+        Its folder, absolute.
+    sha256 : str
+        Hash of its weights.
+    transform : mapping
+        The table ``[transform]`` that its own run was started with.
+    """
+
+    path: str
+    sha256: str
+    transform: Mapping[str, Any]
+
+    def to_table(self) -> dict[str, str]:
+        """Return what the table ``[run]`` of ``settings.toml`` says of it."""
+        return {PATH_KEY: self.path, HASH_KEY: self.sha256}
+
+
+def find_parent(init_from: str | Path | None, folder: RunFolder, *, overwrite: bool) -> StartingPoint | None:
+    """Find out which snapshot a run starts from, or was started from.
+
+    Parameters
+    ----------
+    init_from : str, Path or None
+        A run or a snapshot's folder; None takes what an existing run says of itself.
+    folder : RunFolder
+        The run.
+    overwrite : bool
+        Whether it starts anew.
+
+    Raises
+    ------
+    InputError
+        If there is no such snapshot, or it is damaged.
+    """
+    recorded = None if overwrite or not folder.settings_file.exists() else _recorded(folder)
+    if init_from is None or (recorded is not None and _is_place_of(recorded, init_from)):
+        return recorded  # which also holds where the snapshot changed or went away since
+    place = find_snapshot(init_from)
+    page = read_snapshot_page(place)
+    return StartingPoint(str(place.resolve()), page["tensors_sha256"], _transform_settings(page))
+
+
+def with_transform_of(parent: StartingPoint | None, settings: RunSettings) -> RunSettings:
+    """Take the pixel transform's settings from the snapshot, whose weights know no other.
+
+    The fitted transform itself is the snapshot's too.
+    """
+    if parent is None:
+        return settings
+    transform = typed_settings(
+        TransformSettings, parent.transform, source=f"{parent.path}, the snapshot's transform"
+    )
+    return replace(settings, transform=transform)
+
+
+def load_parent(
+    parent: StartingPoint, settings: RunSettings, images: ImageSet, *, asked: TransformSettings
+) -> Snapshot:
+    """Read the snapshot's weights once it is clear that the run can start from them.
+
+    Parameters
+    ----------
+    parent : StartingPoint
+        Which one.
+    settings : RunSettings
+        Of the new run.
+    images : ImageSet
+        The training split.
+    asked : TransformSettings
+        What the recipe says, to tell where it is not used.
+
+    Raises
+    ------
+    InputError
+        If it is of another family, bands, unit or size, or changed since the run was planned.
+    SettingsError
+        If its family cannot start from a snapshot.
+    """
+    snapshot = load_snapshot(Path(parent.path))
+    if read_snapshot_page(Path(parent.path))["tensors_sha256"] != parent.sha256:
+        raise InputError(
+            f"{parent.path}: is not the snapshot that this run was to start from; give --overwrite to start anew"
+        )
+    _refuse_family(parent, snapshot, settings)
+    _refuse_data(parent, snapshot, images)
+    _say_what_is_taken(parent, snapshot, settings, asked=asked, images=images)
+    return snapshot
+
+
+def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]:
+    """Put a snapshot's generator in the place of a new trainer's, whose optimizers have not stepped.
+
+    The laws of the scalars stay those of the new training set: flux and size are drawn right from the start,
+    and networks see their normal numbers, of the same law in both sets.
+
+    Parameters
+    ----------
+    new : mapping
+        What ``state_dict`` of a trainer built on the new set gave.
+    snapshot : Snapshot
+        What to start from.
+    """
+    fitted = {name: value for name, value in new["generator"].items() if FITTED_TO_THE_SET in name.split(".")}
+    return {**new, "generator": {**snapshot.generator.state_dict(), **fitted}}
+
+
+def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError:
+    """Say which settings of the model keep a snapshot's weights from fitting."""
+    found = _differences("model", snapshot.config, settings.model)
+    return SettingsError(
+        f"the weights of --init-from do not fit the model of the recipe: {_listed(found) or 'their shapes differ'}; "
+        "take the settings.toml of the snapshot's own run as the recipe, or change these with --set"
+    )
+
+
+def _recorded(folder: RunFolder) -> StartingPoint | None:
+    """Read which snapshot an existing run was started from."""
+    tables = read_run_tables(folder)
+    run = tables.get("run", {})
+    if HASH_KEY not in run:
+        return None
+    return StartingPoint(run[PATH_KEY], run[HASH_KEY], tables.get("transform", {}))
+
+
+def _is_place_of(parent: StartingPoint, init_from: str | Path) -> bool:
+    """Whether a path is that of a run or snapshot folder known before."""
+    path = Path(init_from).resolve()
+    return str(path) == parent.path or str(path / "snapshot") == parent.path
+
+
+def _transform_settings(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings of a snapshot's transform: its run's where the card says them, else what the transform is."""
+    told = page["card"].get("recipe", {}).get("transform")
+    if told is not None:
+        return dict(told)
+    return {name: page["transform"][name] for name in ("kind", "factor_flux", "size_pix")}
+
+
+def _refuse_family(parent: StartingPoint, snapshot: Snapshot, settings: RunSettings) -> None:
+    """Refuse a snapshot of another family, or of one that needs more than its generator."""
+    if snapshot.family != settings.family:
+        raise InputError(
+            f"{parent.path}: is a snapshot of the family {snapshot.family!r}, and the recipe trains "
+            f"{settings.family!r}; give a recipe of {snapshot.family!r}, or leave --init-from out"
+        )
+    family = FAMILIES[settings.family]
+    if not family.starts_from_snapshot:
+        raise SettingsError(
+            f"{parent.path}: a run of the family {settings.family!r} cannot start from a snapshot, which does not hold its "
+            f"{' and '.join(family.beside_generator)}; leave --init-from out, or take another family"
+        )
+
+
+def _refuse_data(parent: StartingPoint, snapshot: Snapshot, images: ImageSet) -> None:
+    """Refuse images that the snapshot's networks and transform cannot take."""
+    if images.bands != snapshot.description.bands:
+        raise InputError(
+            f"{parent.path}: was trained on the bands {', '.join(snapshot.description.bands)}, and the training set has "
+            f"{', '.join(images.bands)}; ingest the same bands in the same order, or leave --init-from out"
+        )
+    unit = snapshot.card.get("flux_unit", images.flux_unit)
+    if unit != images.flux_unit:
+        raise InputError(
+            f"{parent.path}: was trained on images in {unit}, and the training set is in {images.flux_unit}; ingest it in "
+            f"{unit}, or leave --init-from out"
+        )
+    size = snapshot.transform.size_pix
+    others = sorted({int(side) for side in images.shapes.ravel()} - {size})
+    if others and snapshot.transform.native_size is None:
+        raise InputError(
+            f"{parent.path}: draws images of {size} px and knows no other size, and the training set has images of "
+            f"{others[0]} px; ingest with --resize {size} or --crop {size}, or leave --init-from out"
+        )
+
+
+def _say_what_is_taken(
+    parent: StartingPoint,
+    snapshot: Snapshot,
+    settings: RunSettings,
+    *,
+    asked: TransformSettings,
+    images: ImageSet,
+) -> None:
+    """Tell where the new run differs from the snapshot's own, and what starts from nothing."""
+    new = FAMILIES[settings.family].beside_generator
+    if new:
+        logger.warning(
+            "%s: holds the generator only: the %s of %s is new, and until it has learned something the generator may "
+            "forget some of what it knows; look at the first pictures in samples/",
+            parent.path,
+            " and ".join(new),
+            settings.family,
+        )
+    found = _differences("model", snapshot.config, settings.model)
+    if found:
+        logger.warning("%s: its own run had other settings: %s", parent.path, _listed(found))
+    found = _differences("transform", settings.transform, asked)
+    if found:
+        logger.warning(
+            "%s: the pixel transform is the snapshot's, the recipe's is not used: %s",
+            parent.path,
+            _listed(found),
+        )
+    scale = snapshot.card.get("pixel_scale_arcsec")
+    if scale != images.pixel_scale_arcsec:
+        logger.warning(
+            "%s: was trained at %s arcsec a pixel, and the training set has %s",
+            parent.path,
+            scale,
+            images.pixel_scale_arcsec,
+        )
+
+
+def _differences(table: str, before: Settings, now: Settings) -> list[str]:
+    """Name the settings of a table that differ."""
+    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
+    return [
+        f"{table}.{name} was {old.get(name)!r}, now {new.get(name)!r}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _listed(found: list[str]) -> str:
+    """Join the first few."""
+    more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
+    return "; ".join(found[:SHOWN_DIFFERENCES]) + more
