@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 def test_batches_are_what_the_generator_computes_at_once(any_run: Path) -> None:
     source = GalaxySource(any_run / "snapshot", seed=5, device=CPU)
     assert source.batch_size == load_snapshot(any_run / "snapshot").generator.galaxies_per_call
-    assert len(source.batch(0)) == source.batch_size
+    assert len(source.batch(0).images) == source.batch_size
 
 
 def test_seeds_follow_from_the_users_seed_and_the_index(pca_run: Path) -> None:
@@ -25,10 +25,10 @@ def test_seeds_follow_from_the_users_seed_and_the_index(pca_run: Path) -> None:
 
 def test_batches_do_not_depend_on_their_order(any_run: Path) -> None:
     source = GalaxySource(any_run / "snapshot", seed=5, device=CPU)
-    forward = [source.batch(number) for number in (0, 1)]
-    backward = [GalaxySource(any_run / "snapshot", seed=5, device=CPU).batch(number) for number in (1, 0)][
-        ::-1
-    ]
+    forward = [source.batch(number).images for number in (0, 1)]
+    backward = [
+        GalaxySource(any_run / "snapshot", seed=5, device=CPU).batch(number).images for number in (1, 0)
+    ][::-1]
     for one, other in zip(forward, backward, strict=True):
         np.testing.assert_array_equal(np.stack(one), np.stack(other))
     assert not np.array_equal(forward[0][0], forward[1][0])

@@ -12,7 +12,7 @@ from galsmith import ingest
 from galsmith.errors import OutputExistsError
 from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.sampling import sample
-from galsmith.sampling.drawing import GalaxySource
+from galsmith.sampling.drawing import DrawnGalaxies, GalaxySource
 from galsmith.seeds import derive_seed
 
 
@@ -70,7 +70,7 @@ def test_a_killed_sampling_draws_only_the_batches_it_lacks(
     drawn: list[int] = []
     real_batch = GalaxySource.batch
 
-    def batch(self: GalaxySource, number: int) -> list[np.ndarray]:
+    def batch(self: GalaxySource, number: int) -> DrawnGalaxies:
         if number == 2 and not drawn.count(-1):
             raise Killed
         drawn.append(number)
@@ -101,12 +101,14 @@ def test_existing_folders_are_refused(pca_run: Path, tmp_path: Path, monkeypatch
 def test_unfinished_cutouts_of_another_seed_are_refused(
     pca_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(self: GalaxySource, number: int) -> list[np.ndarray]:
+    def die(self: GalaxySource, number: int) -> DrawnGalaxies:
         raise Killed
 
     monkeypatch.setattr(GalaxySource, "batch", die)
     with pytest.raises(Killed):
         sample(pca_run, tmp_path / "fits", n=2, kind="fits")
     monkeypatch.undo()
-    with pytest.raises(OutputExistsError, match=r"unfinished cutouts of another snapshot, seed or number"):
+    with pytest.raises(
+        OutputExistsError, match=r"unfinished cutouts of another snapshot, seed or number, or drawn"
+    ):
         sample(pca_run, tmp_path / "fits", n=2, seed=1, kind="fits")

@@ -9,7 +9,7 @@ from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.sampling import sample
-from galsmith.sampling.drawing import GalaxySource
+from galsmith.sampling.drawing import DrawnGalaxies, GalaxySource
 from galsmith.seeds import derive_seed
 
 
@@ -96,9 +96,11 @@ def test_galaxies_that_are_not_finite_are_an_error_and_the_store_stays_partial(
 ) -> None:
     real_batch = GalaxySource.batch
 
-    def batch(self: GalaxySource, number: int) -> list[Any]:
-        images = real_batch(self, number)
-        return [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan, *images[6:]]
+    def batch(self: GalaxySource, number: int) -> DrawnGalaxies:
+        images = real_batch(self, number).images
+        return DrawnGalaxies(
+            [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan, *images[6:]], {}
+        )
 
     monkeypatch.setattr(GalaxySource, "batch", batch)
     with pytest.raises(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import SHOWN_ALL, Device, Output, Overwrite, Seed, Shown
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith sample run -n 2000 --seed 1 -o generated"
@@ -18,6 +18,28 @@ def sample(
     n: Annotated[int, Parameter(name=["-n", "--number"], help="How many galaxies.")],
     output: Output,
     seed: Seed = 0,
+    where: Annotated[
+        list[str],
+        Parameter(
+            help="Draw galaxies in ranges or of values of columns that were trained as conditions, of flux or of size, "
+            "such as 'r_half_pix=5..8, magnitude=22'; may be repeated.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = NO_SETTINGS,
+    guidance: Annotated[
+        float | None,
+        Parameter(
+            help="Above 1, images follow their conditions more closely than was learned, and vary less."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, Parameter(help="Steps of the solver; the model's own when left out.")
+    ] = None,
+    solver: Annotated[
+        Literal["heun", "dpm"] | None,
+        Parameter(help="Heun's method, or DPM-Solver++(2M), which is twice as fast a step."),
+    ] = None,
     kind: Annotated[
         Literal["store", "fits"],
         Parameter(name="--format", help="A store, or a folder of FITS cutouts with full headers."),
@@ -37,6 +59,10 @@ def sample(
             output,
             n=n,
             seed=seed,
+            where=", ".join(where) if where else None,
+            guidance=guidance,
+            steps=steps,
+            solver=solver,
             kind=kind,
             device=choose_device(device),
             overwrite=overwrite,

@@ -1,24 +1,47 @@
 """Drawing galaxies by index: image k is the same whatever else is drawn, before, beside or after it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
-from galsmith.data.transforms import NetworkArrays
-from galsmith.errors import GalsmithError, InputError
-from galsmith.models.protocols import Generator
-from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, read_snapshot_page
+from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
+from galsmith.errors import GalsmithError, InputError, SettingsError
+from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
+from galsmith.models.snapshot import WEIGHTS_FILE, Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
+from galsmith.sampling.asking import read_where
+from galsmith.sampling.candidates import choose_galaxies, choose_scalars
 from galsmith.seeds import derive_seed
 
 Pixels = NDArray[np.float32]
 
 IMAGES_INVERTED_AT_ONCE = 32
 SEEDS_NAMED = 5
+AS_TRAINED = SamplerChoice()
+BROUGHT_IN = "is_brought_into_range"
+
+
+@dataclass(frozen=True)
+class DrawnGalaxies:
+    """Galaxies as they were drawn.
+
+    Attributes
+    ----------
+    images : list of ndarray [band, y, x], float32
+        In the flux unit of the training set; sizes differ where those of the training set do.
+    columns : mapping of str to ndarray [galaxy]
+        What was drawn beside the pixels: the model's conditions, and what was asked, each in its unit, float64; and
+        ``is_brought_into_range``, bool, where none of a galaxy's candidates was as asked: see `choose_scalars`.
+    """
+
+    images: list[Pixels]
+    columns: Mapping[str, NDArray[Any]]
 
 
 class GalaxySource:
@@ -35,41 +58,116 @@ class GalaxySource:
         The user's seed; galaxy k has the seed ``derive_seed(seed, "sample", k)``.
     device : torch.device
         Where to draw.
+    where : str, optional
+        What all galaxies are to be, such as ``"r_half_pix=5..8"``.
+    choice : SamplerChoice
+        How to draw.
+
+    Attributes
+    ----------
+    asked : tuple of Asked
+        What `where` says.
+    units : dict of str to str
+        Unit of each drawn column.
 
     Raises
     ------
     InputError
         If the snapshot is missing or damaged.
+    SettingsError
+        If `where` cannot be asked of this model, the family cannot draw by `choice`, or a single value is asked of one
+        that draws scalars and images together.
     """
 
-    def __init__(self, folder: Path, *, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        device: torch.device,
+        where: str | None = None,
+        choice: SamplerChoice = AS_TRAINED,
+    ) -> None:
         self._snapshot = load_snapshot(folder, device=device)
         self._seed = seed
         self._generator = cast(Generator, self._snapshot.generator)
+        columns = _columns(self._snapshot)
+        self.asked = () if where is None else read_where(where, columns)
+        self._kept = [column for column in columns.values() if column.is_condition]
+        drawn = (*self._kept, *(one.column for one in self.asked))
+        self.units = {column.name: column.encoding.unit for column in drawn}
         self.batch_size = self._generator.galaxies_per_call
+        self._set_up(choice)
 
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
         return np.array([derive_seed(self._seed, "sample", int(index)) for index in indices], dtype=np.int64)
 
-    def batch(self, number: int) -> list[Pixels]:
+    def batch(self, number: int) -> DrawnGalaxies:
         """Draw one aligned batch: the galaxies from ``number * batch_size`` on.
 
-        Returns
-        -------
-        list of ndarray [band, y, x], float32
-            In the flux unit of the training set; sizes differ where those of the training set do.
+        Raises
+        ------
+        GalsmithError
+            If what is asked is too rare for a family that draws scalars and images together.
         """
         first = number * self.batch_size
-        seeds = self.seeds(np.arange(first, first + self.batch_size))
+        seeds = [int(seed) for seed in self.seeds(np.arange(first, first + self.batch_size))]
+        arrays, asked_columns = self._drawn_as_asked(seeds)
+        columns = {column.name: column.values(arrays.scalars) for column in self._kept}
+        return DrawnGalaxies(self._images(arrays), {**columns, **asked_columns})
+
+    def _set_up(self, choice: SamplerChoice) -> None:
+        """Tell the generator how to draw, and refuse what it cannot."""
+        family = self._snapshot.family
+        if isinstance(self._generator, ConditionalGenerator):
+            self._generator.sampler_choice = choice
+            self._generator.sample([])  # refuses guidance that was not trained
+            return
+        if choice != AS_TRAINED:
+            raise SettingsError(
+                f"steps, solver and guidance (--steps, --solver, --guidance) are for models that draw images given "
+                f"scalars; a {family} model draws in one way: leave them out, or train the family diffusion"
+            )
+        exact = [one.text for one in self.asked if one.is_exact]
+        if exact:
+            raise SettingsError(
+                f"--where {', '.join(exact)}: a {family} model draws scalars and images together and never meets one "
+                "value; ask for a range, or train the family diffusion"
+            )
+
+    def _drawn(self, seeds: Sequence[int], scalars: NDArray[np.float32] | None = None) -> NetworkArrays:
+        """Draw galaxies in network space."""
         with torch.no_grad():
-            drawn = self._generator.sample([int(seed) for seed in seeds])
-        pixels, scalars = drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy()
+            given = None if scalars is None else torch.from_numpy(scalars)
+            drawn = self._generator.sample(seeds, given)
+        return NetworkArrays(drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy())
+
+    def _drawn_as_asked(self, seeds: Sequence[int]) -> tuple[NetworkArrays, dict[str, NDArray[Any]]]:
+        """Draw galaxies as asked, and the asked columns: scalars first where the family can."""
+        if not self.asked:
+            return self._drawn(seeds), {}
+        names, generator = [one.column.name for one in self.asked], self._generator
+        if isinstance(generator, ConditionalGenerator):
+            chosen = choose_scalars(
+                lambda candidates: generator.draw_scalars(candidates).float().cpu().numpy(), seeds, self.asked
+            )
+            columns: dict[str, NDArray[Any]] = dict(zip(names, chosen.values, strict=True))
+            return self._drawn(seeds, chosen.scalars), {**columns, BROUGHT_IN: chosen.is_brought_in}
+        arrays = choose_galaxies(
+            self._drawn, seeds, self.asked, per_call=self.batch_size, family=self._snapshot.family
+        )
+        return arrays, {one.column.name: one.column.values(arrays.scalars) for one in self.asked}
+
+    def _images(self, arrays: NetworkArrays) -> list[Pixels]:
+        """Bring drawn galaxies to physical pixels, a few at a time."""
         images: list[Pixels] = []
-        for start in range(0, len(pixels), IMAGES_INVERTED_AT_ONCE):
+        for start in range(0, len(arrays.pixels), IMAGES_INVERTED_AT_ONCE):
             part = slice(start, start + IMAGES_INVERTED_AT_ONCE)
             with np.errstate(all="ignore"):  # what overflows is refused by its result
-                images += self._snapshot.transform.inverse(NetworkArrays(pixels[part], scalars[part]))
+                images += self._snapshot.transform.inverse(
+                    NetworkArrays(arrays.pixels[part], arrays.scalars[part])
+                )
         return images
 
 
@@ -102,8 +200,28 @@ def snapshot_folder(run: str | Path) -> Path:
     raise InputError(f"{path}: {reason}; give the run folder that galsmith train wrote")
 
 
-def header_of_drawn(folder: Path, *, seed: int, n: int) -> StoreHeader:
-    """Say what is true of every drawn image: what the training set's header says, and what made them."""
+def _columns(snapshot: Snapshot) -> dict[str, ScalarColumn]:
+    """Give what a model can be asked for, by name."""
+    return scalar_columns(
+        snapshot.transform,
+        bands=snapshot.card["bands"],
+        flux_unit=snapshot.card["flux_unit"],
+        zero_points_mag=snapshot.card["zero_points_mag"],
+    )
+
+
+def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> StoreHeader:
+    """Say what is true of every drawn image: what the training set's header says, and what made them.
+
+    Parameters
+    ----------
+    folder : Path
+        A snapshot's folder.
+    settings : mapping
+        What was asked of the drawing, as plain JSON values.
+    seed : int
+        The user's seed.
+    """
     page = read_snapshot_page(folder)
     card = page["card"]
     decisive = [page["model"], page["description"], page["transform"], page["tensors_sha256"]]
@@ -113,7 +231,7 @@ def header_of_drawn(folder: Path, *, seed: int, n: int) -> StoreHeader:
         flux_unit=card["flux_unit"],
         provenance=Provenance(
             verb="sample",
-            settings={"n": n},
+            settings=settings,
             seed=seed,
             parents=(Parent("snapshot", hash_json(decisive), str(folder)),),
         ),

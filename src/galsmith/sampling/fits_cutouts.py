@@ -1,12 +1,13 @@
 """A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import QTable
+from astropy.table import QTable, Row, vstack
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
@@ -19,6 +20,10 @@ from galsmith.provenance import hash_json
 Pixels = NDArray[np.float32]
 
 MARK_FILE = "sampling.json"
+CATALOG_FILE = "catalog.ecsv"
+PARTIAL_FOLDER = "partial"
+STANDARD_COLUMNS = ("object_id", "seed", "split")
+LONGEST_KEYWORD = 30
 ARCSEC_PER_DEGREE = 3600.0
 
 
@@ -53,20 +58,40 @@ class CutoutFolder:
         """Name of one galaxy's file."""
         return cutout_file(self.path, index)
 
-    def has(self, index: int) -> bool:
-        """Whether a galaxy is written."""
-        return self.file(index).exists()
+    def has_batch(self, number: int, indices: Iterable[int]) -> bool:
+        """Whether all galaxies of a batch and their catalog rows are written."""
+        return self._rows_file(number).exists() and all(self.file(index).exists() for index in indices)
 
-    def write(self, index: int, image: Pixels, *, seed: int) -> None:
-        """Write one galaxy, [band, y, x] or, for one band, as a plain [y, x] image."""
-        pixels = image[0] if len(self.header.bands) == 1 else image
-        header = fits_header(self.header, index=index, seed=seed, size_pix=image.shape[-1])
-        with written_atomically(self.file(index)) as temporary, temporary.open("wb") as stream:
-            fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header).writeto(stream)
+    def write_batch(self, number: int, images: Sequence[Pixels], catalog: QTable, *, first: int) -> None:
+        """Write the galaxies of a batch, a file each, then their catalog rows.
 
-    def finish(self, catalog: QTable) -> ImageSet:
-        """Mark the folder as finished and open it."""
+        Parameters
+        ----------
+        number : int
+            Of the batch.
+        images : sequence of ndarray [band, y, x], float32
+            Written as plain [y, x] images where there is one band.
+        catalog : QTable
+            One row an image, with the column ``seed``.
+        first : int
+            Index of the first image in the set.
+        """
+        for position, image in enumerate(images):
+            pixels = image[0] if len(self.header.bands) == 1 else image
+            header = fits_header(
+                self.header, index=first + position, row=catalog[position], size_pix=image.shape[-1]
+            )
+            with written_atomically(self.file(first + position)) as temporary, temporary.open("wb") as stream:
+                fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header).writeto(stream)
+        _write_rows(self._rows_file(number), catalog)
+
+    def finish(self, n_batches: int) -> ImageSet:
+        """Join the catalog rows to ``catalog.ecsv``, mark the folder as finished and open it."""
+        rows = [QTable.read(self._rows_file(number), format="ascii.ecsv") for number in range(n_batches)]
+        catalog = vstack(rows, metadata_conflicts="silent")
+        _write_rows(self.path / CATALOG_FILE, catalog)
         self._write_mark(is_finished=True)
+        shutil.rmtree(self.path / PARTIAL_FOLDER)
         pixels = CutoutPixels(self.path, self.n)
         return ImageSet(
             pixels=pixels,
@@ -82,6 +107,10 @@ class CutoutFolder:
             path=str(self.path),
         )
 
+    def _rows_file(self, number: int) -> Path:
+        """Where an unfinished folder keeps the catalog rows of a batch."""
+        return self.path / PARTIAL_FOLDER / f"rows-{number:06d}.ecsv"
+
     def _claim(self, *, overwrite: bool) -> None:
         """Take the folder: go on with an unfinished one of the same galaxies, refuse anything else."""
         mark_file = self.path / MARK_FILE
@@ -92,8 +121,8 @@ class CutoutFolder:
             if {key: found.get(key) for key in self._mark} == self._mark:
                 return
             raise OutputExistsError(
-                f"{self.path}: holds unfinished cutouts of another snapshot, seed or number; finish them with their own "
-                "command, choose another -o, or replace them with --overwrite"
+                f"{self.path}: holds unfinished cutouts of another snapshot, seed or number, or drawn another way; finish "
+                "them with their own command, choose another -o, or replace them with --overwrite"
             )
         refuse_existing(self.path, overwrite=overwrite)
         self._write_mark(is_finished=False)
@@ -146,7 +175,7 @@ def cutout_file(folder: Path, index: int) -> Path:
     return folder / f"galaxy-{index:08d}.fits"
 
 
-def fits_header(header: StoreHeader, *, index: int, seed: int, size_pix: int) -> fits.Header:
+def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> fits.Header:
     """Header of one drawn galaxy.
 
     Parameters
@@ -155,8 +184,8 @@ def fits_header(header: StoreHeader, *, index: int, seed: int, size_pix: int) ->
         What is true of every image.
     index : int
         Position in the set.
-    seed : int
-        Of this galaxy.
+    row : Row
+        Of the catalog; its seed and what was drawn beside the pixels are written too.
     size_pix : int
         Side of the image.
     """
@@ -171,13 +200,31 @@ def fits_header(header: StoreHeader, *, index: int, seed: int, size_pix: int) ->
     if isinstance(header.psf.get("psf_fwhm_pix"), int | float):
         cards["PSFFWHM"] = (header.psf["psf_fwhm_pix"], "[pix] PSF width, FWHM")
     provenance = header.provenance
-    cards["GSSEED"] = (seed, "seed of this galaxy")
+    cards["GSSEED"] = (int(row["seed"]), "seed of this galaxy")
     cards["GSSET"] = (provenance.seed, "seed of the set")
     cards["GSVERS"] = (metadata.version("galsmith"), "galsmith version")
     cards["GSSNAP"] = provenance.parents[0].content_hash
+    _add_drawn_values(cards, row)
     cards.add_history("Drawn by galsmith sample: a synthetic galaxy, not an observation.")
     cards.add_history("GSSNAP is the content hash of the model's snapshot.")
     return cards
+
+
+def _add_drawn_values(cards: fits.Header, row: Row) -> None:
+    """Add what was drawn beside the pixels, by its name in the catalog (and in full precision there)."""
+    for name in row.colnames:
+        if name not in STANDARD_COLUMNS and name.isascii() and len(name) <= LONGEST_KEYWORD:
+            value, unit = row[name], getattr(row[name], "unit", None)
+            cards[f"HIERARCH GS {name}"] = (
+                float(getattr(value, "value", value)),
+                f"[{unit}]" if unit else "",
+            )
+
+
+def _write_rows(path: Path, catalog: QTable) -> None:
+    """Write catalog rows with their units as text, atomically; numbers read back to the bit."""
+    with written_atomically(path) as temporary:
+        catalog.write(temporary, format="ascii.ecsv")
 
 
 def _add_bands(cards: fits.Header, header: StoreHeader) -> None:

@@ -1,9 +1,15 @@
 """The verb `sample`: a run and seeds in, a store or a folder of FITS cutouts out."""
 
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+import astropy.units as u
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader, StoreWriter
@@ -11,7 +17,10 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
+from galsmith.models.protocols import SamplerChoice
+from galsmith.sampling.asking import beyond_training, where_text
 from galsmith.sampling.drawing import (
+    BROUGHT_IN,
     GalaxySource,
     Pixels,
     header_of_drawn,
@@ -21,7 +30,11 @@ from galsmith.sampling.drawing import (
 from galsmith.sampling.fits_cutouts import CutoutFolder
 from galsmith.settings import near_miss
 
+logger = logging.getLogger("galsmith")
+
 KINDS = ("store", "fits")
+SOLVERS = ("heun", "dpm")
+OWN_COLUMNS = ("object_id", "seed", "split", "native_size_pix")
 GALAXIES_PER_CHUNK_AT_LEAST = 256
 SPLIT = "generated"
 
@@ -32,6 +45,10 @@ def sample(
     *,
     n: int,
     seed: int = 0,
+    where: str | None = None,
+    guidance: float | None = None,
+    steps: int | None = None,
+    solver: Literal["heun", "dpm"] | None = None,
     kind: str = "store",
     device: str = "cpu",
     overwrite: bool = False,
@@ -39,8 +56,8 @@ def sample(
 ) -> ImageSet:
     """Draw galaxies from a trained model; the same call goes on after an interruption.
 
-    Galaxy k depends on the snapshot, `seed` and k alone: the first hundred of a set of a thousand are those of a
-    set of a hundred.
+    Galaxy k depends on the snapshot, `seed`, k, what is asked and how it is drawn alone: the first hundred of a set of
+    a thousand are those of a set of a hundred.
 
     Parameters
     ----------
@@ -52,6 +69,16 @@ def sample(
         How many galaxies.
     seed : int
         Fixes all of them; the seed of each is in the catalog's column ``seed``.
+    where : str, optional
+        What all galaxies are to be, such as ``"r_half_pix=5..8, magnitude=22"``: ranges (an end may be left out) or
+        values of columns that ``transform.conditions`` named in training, ``flux_<band>``, ``magnitude_<band>`` and
+        ``native_size_pix``. The family `diffusion` draws images for given values; others draw and leave out.
+    guidance : float, optional
+        Above 1 images follow their scalars more closely than was learned, and vary less; 1 is as learned.
+    steps : int, optional
+        Steps of the solver; the model's own when left out.
+    solver : {"heun", "dpm"}, optional
+        Heun's method, or DPM-Solver++(2M), which asks the network once a step in place of twice.
     kind : {"store", "fits"}
         ``fits`` writes one file a galaxy with unit, pixel scale, bands and provenance in its header.
     device : str
@@ -64,28 +91,54 @@ def sample(
     Returns
     -------
     ImageSet
-        Read from `output` as it is used; all in the split ``"generated"``.
+        Read from `output` as it is used; all in the split ``"generated"``. The catalog has the model's conditions and
+        what was asked as columns.
 
     Raises
     ------
     SettingsError
-        If an argument is out of range.
+        If an argument is out of range, or cannot be asked of this model.
     OutputExistsError
         If `output` exists and is not an interrupted sampling of the same galaxies.
     InputError
         If there is no usable snapshot.
     GalsmithError
-        If drawn pixels are not finite.
+        If drawn pixels are not finite, or what is asked is too rare.
     OutputError
         If the disk is full.
     """
     _check(n, kind)
+    choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
     folder = snapshot_folder(run)
-    header = header_of_drawn(folder, seed=seed, n=n)
-    source = GalaxySource(folder, seed=seed, device=usable_device(device))
-    if kind == "fits":
-        return _fill_cutouts(source, header, Path(output), n=n, overwrite=overwrite, progress=progress)
-    return _fill_store(source, header, Path(output), n=n, overwrite=overwrite, progress=progress)
+    source = GalaxySource(folder, seed=seed, device=usable_device(device), where=where, choice=choice)
+    for line in beyond_training(source.asked):
+        logger.warning("%s", line)
+    header = header_of_drawn(folder, settings=_settings(n, source, choice), seed=seed)
+    fill = _fill_cutouts if kind == "fits" else _fill_store
+    drawn = fill(source, header, Path(output), n=n, overwrite=overwrite, progress=progress)
+    if BROUGHT_IN in drawn.catalog.colnames and (count := int(np.sum(drawn.catalog[BROUGHT_IN]))):
+        logger.warning(
+            "--where %s: of %d of %d galaxies no candidate was there; the nearest was taken and its columns set into the "
+            "range (%s in the catalog)",
+            where_text(source.asked),
+            count,
+            n,
+            BROUGHT_IN,
+        )
+    return drawn
+
+
+def _settings(n: int, source: GalaxySource, choice: SamplerChoice) -> dict[str, Any]:
+    """Say what decides the drawn galaxies, besides snapshot and seed; what is as trained is left out."""
+    asked = {"where": where_text(source.asked)} if source.asked else {}
+    changed = {"steps": choice.n_steps, "solver": choice.method}
+    guidance = {} if choice.guidance == 1 else {"guidance": choice.guidance}
+    return {
+        "n": n,
+        **asked,
+        **guidance,
+        **{name: value for name, value in changed.items() if value is not None},
+    }
 
 
 def _fill_store(
@@ -104,11 +157,14 @@ def _fill_store(
     for chunk in range(n_chunks):
         first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
         if not writer.is_done(chunk):
-            images: list[Pixels] = []
+            parts: list[_Batch] = []
             for number in range(first // source.batch_size, -(-end // source.batch_size)):
-                images += _drawn(source, number, n)
-                progress(ProgressEvent("sampling", first + len(images), n, "galaxies"))
-            writer.write_chunk(chunk, images, drawn_catalog(source, np.arange(first, end)))
+                parts.append(_drawn(source, number, n))
+                drawn = first + sum(len(part.images) for part in parts)
+                progress(ProgressEvent("sampling", drawn, n, "galaxies"))
+            images = [image for part in parts for image in part.images]
+            catalogs = [part.catalog for part in parts]
+            writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
         progress(ProgressEvent("sampling", end, n, "galaxies"))
     return writer.finish()
 
@@ -124,35 +180,58 @@ def _fill_cutouts(
 ) -> ImageSet:
     """Draw the batches of which a folder lacks a file."""
     cutouts = CutoutFolder(output, header, n=n, overwrite=overwrite)
-    for number in range(-(-n // source.batch_size)):
+    n_batches = -(-n // source.batch_size)
+    for number in range(n_batches):
         first, end = number * source.batch_size, min((number + 1) * source.batch_size, n)
-        if not all(cutouts.has(index) for index in range(first, end)):
-            indices = np.arange(first, end)
-            for index, drawn_seed, image in zip(
-                indices, source.seeds(indices), _drawn(source, number, n), strict=True
-            ):
-                cutouts.write(int(index), image, seed=int(drawn_seed))
+        if not cutouts.has_batch(number, range(first, end)):
+            drawn = _drawn(source, number, n)
+            cutouts.write_batch(number, drawn.images, drawn.catalog, first=first)
         progress(ProgressEvent("sampling", end, n, "galaxies"))
-    return cutouts.finish(drawn_catalog(source, np.arange(n)))
+    return cutouts.finish(n_batches)
 
 
-def _drawn(source: GalaxySource, number: int, n: int) -> list[Pixels]:
+@dataclass(frozen=True)
+class _Batch:
+    """Galaxies of one batch, with their catalog rows."""
+
+    images: list[Pixels]
+    catalog: QTable
+
+
+def _drawn(source: GalaxySource, number: int, n: int) -> _Batch:
     """Draw a batch, leave out what lies beyond the last galaxy, and check the rest."""
     first = number * source.batch_size
-    images = source.batch(number)[: n - first]
-    refuse_non_finite(images, source.seeds(np.arange(first, first + len(images))))
-    return images
+    drawn = source.batch(number)
+    images = drawn.images[: n - first]
+    indices = np.arange(first, first + len(images))
+    refuse_non_finite(images, source.seeds(indices))
+    columns = {name: values[: len(images)] for name, values in drawn.columns.items()}
+    return _Batch(images, drawn_catalog(source, indices, columns))
 
 
-def drawn_catalog(source: GalaxySource, indices: NDArray[np.int64]) -> QTable:
-    """Catalog rows of drawn galaxies: object_id, seed, split."""
-    return QTable(
+def drawn_catalog(
+    source: GalaxySource, indices: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]
+) -> QTable:
+    """Catalog rows of drawn galaxies: object_id, seed, split, and what was drawn beside the pixels, with units."""
+    rows = QTable(
         {
             "object_id": np.array([f"{index:08d}" for index in indices], dtype=str),
             "seed": source.seeds(indices),
             "split": np.full(len(indices), SPLIT, dtype="U10"),
         }
     )
+    for name, values in columns.items():
+        if name not in OWN_COLUMNS:
+            rows[name] = _with_unit(values, source.units.get(name, ""))
+    return rows
+
+
+def _with_unit(values: NDArray[Any], unit: str) -> Any:
+    """Give values the unit that is written, where astropy knows it; pictures, say, have a unit that it does not."""
+    try:
+        return values << u.Unit(unit) if unit else values
+    except ValueError:
+        return values
 
 
 def _check(n: int, kind: str) -> None:
@@ -163,3 +242,18 @@ def _check(n: int, kind: str) -> None:
         raise SettingsError(
             f"kind is {kind!r}{near_miss(kind, KINDS)}; wanted {' or '.join(map(repr, KINDS))}"
         )
+
+
+def _sampler_choice(
+    *, guidance: float | None, steps: int | None, solver: Literal["heun", "dpm"] | None
+) -> SamplerChoice:
+    """Check how to draw."""
+    if steps is not None and steps < 1:
+        raise SettingsError(f"steps is {steps}; wanted 1 or more steps of the solver")
+    if solver is not None and solver not in SOLVERS:
+        raise SettingsError(
+            f"solver is {solver!r}{near_miss(solver, SOLVERS)}; wanted {' or '.join(map(repr, SOLVERS))}"
+        )
+    if guidance is not None and not 0 <= guidance < math.inf:
+        raise SettingsError(f"guidance is {guidance}; wanted 0 or more, where 1 draws what was learned")
+    return SamplerChoice(steps, solver, 1.0 if guidance is None else float(guidance))

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.pixel_transform import PixelTransform
@@ -37,6 +40,11 @@ class ScalarColumn:
         """Of the column."""
         return self.encoding.name
 
+    def values(self, scalars: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Values of the column, [...], of standardized scalars [..., scalar]; what overflows is infinite."""
+        with np.errstate(all="ignore"):
+            return self.encoding.inverse(scalars[..., self.position].astype(np.float64))
+
 
 def scalar_columns(
     transform: PixelTransform,
@@ -49,8 +57,8 @@ def scalar_columns(
 
     Conditions have the names of their catalog's columns. Where flux is factored out, ``flux_<band>`` is the summed
     flux of an image, and ``magnitude_<band>`` its AB magnitude where the zero point is known. Where sizes differ,
-    ``native_size_pix`` is the side of an image; ``size_pix`` is taken for it. A condition goes before the others of
-    its name.
+    ``native_size_pix``, which ``size_pix`` also stands for, is the side of an image. A condition goes before the others
+    of its name.
 
     Parameters
     ----------
@@ -63,12 +71,13 @@ def scalar_columns(
     zero_points_mag : mapping of band to float
         AB magnitude of one flux unit, where known.
     """
-    found = _flux_columns(transform, bands, flux_unit, zero_points_mag) + _size_columns(transform)
+    flux = _flux_columns(transform, bands, flux_unit, zero_points_mag)
+    found = {column.name: column for column in flux} | _size_columns(transform)
     n_flux = len(bands) if transform.factor_flux else 0
-    for number, encoding in enumerate(transform.conditions):
-        position = n_flux + number
-        found.append(ScalarColumn(encoding, position, _trained(transform, position), is_condition=True))
-    return {column.name: column for column in found}
+    for position, encoding in enumerate(transform.conditions, start=n_flux):
+        trained = _trained(transform, position)
+        found[encoding.name] = ScalarColumn(encoding, position, trained, is_condition=True)
+    return found
 
 
 def _flux_columns(
@@ -99,10 +108,10 @@ def _flux_columns(
     return columns
 
 
-def _size_columns(transform: PixelTransform) -> list[ScalarColumn]:
-    """Native size, by its name and the short one."""
+def _size_columns(transform: PixelTransform) -> dict[str, ScalarColumn]:
+    """Native size, by its name and by the short one."""
     if transform.native_size is None:
-        return []
+        return {}
     standardization = transform.native_size.standardization
     width = math.log(LARGEST_SIZE_PIX) - math.log(SMALLEST_SIZE_PIX)
     encoding = ColumnEncoding(
@@ -114,8 +123,9 @@ def _size_columns(transform: PixelTransform) -> list[ScalarColumn]:
         scale=standardization.scale[0] * width,
     )
     position = len(transform.scalar_names) - 1
-    column = ScalarColumn(encoding, position, _trained(transform, position))
-    return [column, replace(column, encoding=replace(encoding, name="size_pix"))]
+    return dict.fromkeys(
+        ("native_size_pix", "size_pix"), ScalarColumn(encoding, position, _trained(transform, position))
+    )
 
 
 def _trained(transform: PixelTransform, position: int) -> ValueRange | None:
