@@ -2,10 +2,12 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from galsmith.cli.describe.record import Description, flat_settings, provenance_rows
+from galsmith.data.transforms import PixelTransform, scalar_columns
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.provenance import Provenance
@@ -43,6 +45,7 @@ def describe_snapshot(path: Path) -> Description:
     facts = {name: value for name, value in card.items() if name not in SHOWN_ELSEWHERE and value is not None}
     rows = [
         ("family", str(page["model"]["family"])),
+        ("can be asked for", _askable(page)),
         *flat_settings(facts),
         *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
@@ -51,6 +54,26 @@ def describe_snapshot(path: Path) -> Description:
     return Description(
         "snapshot", rows, str(page["tensors_sha256"]), {**numbers, "family": page["model"]["family"]}
     )
+
+
+def _askable(page: Mapping[str, Any]) -> str:
+    """Columns that `galsmith sample --where` takes, with the range of each in the training set."""
+    card = page["card"]
+    columns = scalar_columns(
+        PixelTransform.from_dict(page["transform"]),
+        bands=card["bands"],
+        flux_unit=card["flux_unit"],
+        zero_points_mag=card["zero_points_mag"],
+    )
+    described = []
+    for name, column in sorted(columns.items()):
+        if name == column.name:  # and not a short name for another
+            trained, unit = column.trained, column.encoding.unit
+            reach = (
+                "" if trained is None else f" {trained.minimum:.4g} to {trained.maximum:.4g} {unit}".rstrip()
+            )
+            described.append(name + reach)
+    return ", ".join(described) or "nothing"
 
 
 def _last_log_line(path: Path) -> dict[str, Any]:
