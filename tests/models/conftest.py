@@ -17,19 +17,20 @@ from galsmith.models.vae.config import VaeConfig
 from galsmith.settings import Settings
 
 SIZE_PIX = 16
+TINY_DIFFUSION = DiffusionConfig(
+    channels=(8, 12), embedding_width=16, scalar_width=16, scalar_depth=1, warmup_images=0, sampler_steps=3
+)
 TINY_CONFIGS: dict[str, Settings] = {
     "pca_diffusion": PcaDiffusionConfig(
         n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
     ),
-    "diffusion": DiffusionConfig(
-        channels=(8, 12),
-        embedding_width=16,
-        dropout=0.1,
-        scalar_width=16,
-        scalar_depth=1,
-        warmup_images=0,
-        sampler_steps=3,
+    "diffusion": TINY_DIFFUSION,
+    "diffusion, spectral": TINY_DIFFUSION.model_copy(
+        update={"preconditioning": "spectral", "noise_level_mean": "fitted", "noise_level_std": "fitted"}
     ),
+    "diffusion, flow": TINY_DIFFUSION.model_copy(update={"parametrization": "flow"}),
+    "diffusion, haar": TINY_DIFFUSION.model_copy(update={"stem": "haar", "sampler": "dpm"}),
+    "diffusion, small set": TINY_DIFFUSION.model_copy(update={"dropout": 0.1, "augmentation": 0.3}),
     "alae": AlaeConfig(
         latent_width=16,
         mapping_layers=2,
@@ -84,9 +85,10 @@ def _description_of(batch: NetworkBatch) -> DataDescription:
 
 
 def _build(family: str, batch: NetworkBatch, *, seed: int = 0, config: Settings | None = None):
-    """Build a tiny trainer of a family on a batch."""
-    return FAMILIES[family].build_trainer(
-        TINY_CONFIGS[family] if config is None else config,
+    """Build a tiny trainer of a family, or of a variant of one, on a batch."""
+    config = TINY_CONFIGS[family] if config is None else config
+    return FAMILIES[config.family].build_trainer(
+        config,
         _description_of(batch),
         lambda: iter([batch]),
         seed=seed,
@@ -120,8 +122,9 @@ def tiny_configs() -> dict[str, Settings]:
     return TINY_CONFIGS
 
 
-@pytest.fixture(params=sorted(FAMILIES))
+@pytest.fixture(params=sorted(TINY_CONFIGS))
 def family(request) -> str:
+    """Name of a family, or of a variant of one, with a tiny config."""
     return request.param
 
 

@@ -24,6 +24,7 @@ from galsmith.models.layers.augmentation import (
     draw_conditions,
 )
 from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.protocols import TrainingProgress
 
 GROUPS = {
     "shift": (SHIFT_X, SHIFT_Y),
@@ -200,3 +201,43 @@ def test_a_network_that_is_told_gives_the_unaugmented_mean_back_and_one_that_is_
     leaked = (shown.mean(dim=0) - clean[0]).norm()
     assert float(kept) < 0.12 * float(clean.norm())
     assert float(leaked) > 0.25 * float(clean.norm())
+
+
+def test_diffusion_tells_its_network_all_that_was_done(build, training_blobs, monkeypatch):
+    trainer = build("diffusion, small set", training_blobs)
+    seen = []
+    denoise = trainer.generator.denoise
+
+    def watched(noisy, level, **rest):
+        seen.append((noisy, rest["augmentation"]))
+        return denoise(noisy, level, **rest)
+
+    monkeypatch.setattr(trainer.generator, "denoise", watched)
+    trainer.step(trainer.compacted(training_blobs), TrainingProgress(0, 0, 0.0))
+    ((_, told),) = seen
+    assert told.shape == (96, N_CONDITIONS)
+    assert 0.02 < float((told == 0).all(dim=1).float().mean()) < 0.4  # 0.7**5 is 0.17
+
+
+def test_diffusion_without_augmentation_is_as_before_it(build, training_blobs):
+    bare = build("diffusion", training_blobs).generator
+    told = build("diffusion, small set", training_blobs).generator
+    extra = set(told.state_dict()) - set(bare.state_dict())
+    assert extra == {"unet.augmentation_embed.weight"}
+    for name, value in bare.unet.state_dict().items():
+        assert torch.equal(value, told.unet.state_dict()[name]), name
+
+
+def test_the_network_of_diffusion_sees_conditions_and_takes_zeros_for_none(build, training_blobs):
+    trainer = build("diffusion, small set", training_blobs)
+    for number in range(3):
+        trainer.step(trainer.compacted(training_blobs), TrainingProgress(0, 96 * number, 0.0))
+    unet = trainer.generator.eval().unet
+    pixels, level = images(3), torch.zeros(3)
+    scalars, shown = torch.zeros(3, 2), torch.ones(3)
+    with torch.no_grad():
+        plain = unet(pixels, level, scalars, shown)
+        zeros = unet(pixels, level, scalars, shown, augmentation=torch.zeros(3, N_CONDITIONS))
+        moved = unet(pixels, level, scalars, shown, augmentation=conditions(3, MOVE_X=2.0))
+    assert torch.equal(plain, zeros)
+    assert not torch.allclose(plain, moved, atol=1e-4)

@@ -14,6 +14,7 @@ FAMILIES_OF_RECIPES = [
     "pca_diffusion-pictures",
     "diffusion",
     "diffusion-64",
+    "flow-64",
     "stylegan",
     "stylegan-64",
     "stylegan2-64",

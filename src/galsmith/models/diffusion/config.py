@@ -1,10 +1,12 @@
 """Settings of the family `diffusion`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from galsmith.settings import Settings
+
+LARGEST_BARE_SIZE_PIX = 64
 
 
 class DiffusionConfig(Settings):
@@ -17,11 +19,23 @@ class DiffusionConfig(Settings):
     blocks_per_level : int
         Residual blocks on the way down; one more on the way up.
     patch_pix : int
-        The network sees blocks of this side as channels: 2 is about three times faster than 1.
+        The network sees blocks of this side as channels: 2 is about three times faster than 1. Not used with a Haar
+        stem.
+    stem : {"auto", "none", "haar"}
+        ``haar``: the network sees the sub-bands of a Haar transform, each brought to one deviation, as channels of 64 px
+        (of half the side up to 128 px). ``auto``: from 128 px on.
+    preconditioning : {"scalar", "spectral"}
+        ``scalar``: one deviation for all pixels. ``spectral``: every spatial frequency has the training set's own, and
+        the network learns what the Wiener filter leaves.
+    parametrization : {"edm", "flow"}
+        What the network gives: EDM's residual, or the velocity of flow matching.
     embedding_width : int
         Of noise level and scalars.
     dropout : float
         Share of activations left out in training; 0.1 helps below 20,000 images.
+    augmentation : float
+        Chance of each way to move, turn, scale and shear a training image, of which the network is told so that what
+        it draws stays as the set is; for small sets (the authors took 0.12 to 0.15), 0 does without.
     symmetric : bool
         Train on all eight rotations and reflections, and draw them evenly.
     learning_rate : float
@@ -30,10 +44,14 @@ class DiffusionConfig(Settings):
         Of the network that draws the scalars.
     scalar_drop : float
         Share of training images whose scalars are hidden from the network, for guidance.
-    noise_level_mean, noise_level_std : float
-        Of ln(noise level) in training.
+    noise_level_mean, noise_level_std : float or "fitted"
+        Of ln(noise level) in training of the images; ``fitted`` takes them from the amplitudes of their spatial
+        frequencies.
+        With ``flow`` the place t on the line is logit-normal with the same deviation.
+    sampler : {"heun", "dpm"}
+        Solver: Heun's method, or DPM-Solver++(2M), which asks the network once a step instead of twice.
     sampler_steps : int
-        Heun steps a drawn galaxy.
+        Steps a drawn galaxy.
     lowest_noise_level, highest_noise_level : float
         Where sampling ends and starts.
     """
@@ -42,8 +60,12 @@ class DiffusionConfig(Settings):
     channels: tuple[int, ...] = Field(default=(32, 64, 96), min_length=1)
     blocks_per_level: int = Field(default=1, ge=1)
     patch_pix: Literal[1, 2, 4] = 2
+    stem: Literal["auto", "none", "haar"] = "auto"
+    preconditioning: Literal["scalar", "spectral"] = "scalar"
+    parametrization: Literal["edm", "flow"] = "edm"
     embedding_width: int = Field(default=128, ge=8)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    augmentation: float = Field(default=0.0, ge=0, le=1)
     symmetric: bool = True
     learning_rate: float = Field(default=1e-2, gt=0)
     warmup_images: int = Field(default=10_000, ge=0)
@@ -52,8 +74,21 @@ class DiffusionConfig(Settings):
     scalar_depth: int = Field(default=2, ge=1)
     scalar_learning_rate: float = Field(default=1e-3, gt=0)
     scalar_drop: float = Field(default=0.1, ge=0, le=1)
-    noise_level_mean: float = 0.0
-    noise_level_std: float = Field(default=1.4, gt=0)
+    noise_level_mean: float | Literal["fitted"] = 0.0
+    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = 1.4
+    sampler: Literal["heun", "dpm"] = "heun"
     sampler_steps: int = Field(default=18, ge=1)
     lowest_noise_level: float = Field(default=0.002, gt=0)
     highest_noise_level: float = Field(default=80.0, gt=0)
+
+    def haar_levels(self, size_pix: int) -> int:
+        """Levels of the Haar stem for images of this side; 0 without one."""
+        halvings = (size_pix // LARGEST_BARE_SIZE_PIX).bit_length() - 1
+        if self.stem == "haar":
+            return max(1, halvings)
+        return max(0, halvings) if self.stem == "auto" else 0
+
+    def trunk_size_pix(self, size_pix: int) -> int:
+        """Side of what the network's first level sees."""
+        levels = self.haar_levels(size_pix)
+        return size_pix // 2**levels if levels else size_pix // self.patch_pix

@@ -10,15 +10,18 @@ from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.networks import UNet
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.edm import denoised
+from galsmith.models.layers.frequencies import FrequencyBasis
+from galsmith.models.layers.haar import HaarStem
 from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
-from galsmith.models.layers.solvers import noise_schedule, sample_heun
+from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
 from galsmith.models.protocols import DataDescription, NetworkBatch, SamplerChoice
 
 SIGMA_DATA = 0.5
 GALAXIES_PER_CALL = 32
+SOLVERS = {"heun": sample_heun, "dpm": sample_dpm}
 
 
 class DiffusionGenerator(torch.nn.Module):
@@ -53,7 +56,16 @@ class DiffusionGenerator(torch.nn.Module):
         self.trunk_dtype = torch.float32
         self.sampler_choice = SamplerChoice()
         n_scalars = len(description.scalar_names)
-        self.unet = UNet(n_bands=len(description.bands), n_scalars=n_scalars, config=config, chance=chance)
+        n_bands, size_pix = len(description.bands), description.size_pix
+        n_levels = config.haar_levels(size_pix)
+        self.stem = HaarStem(n_bands=n_bands, n_levels=n_levels)
+        self.unet = UNet(
+            n_bands=self.stem.n_channels,
+            n_scalars=n_scalars,
+            patch_pix=1 if n_levels else config.patch_pix,
+            config=config,
+            chance=chance,
+        )
         self.scalar_network = (
             ResidualMlp(n_scalars, width=config.scalar_width, depth=config.scalar_depth, chance=chance)
             if n_scalars
@@ -61,9 +73,34 @@ class DiffusionGenerator(torch.nn.Module):
         )
         self.marginals = NormalMarginals(n_scalars)
         self.register_buffer("sigma_data", torch.tensor(SIGMA_DATA))
+        self.basis = (
+            FrequencyBasis(n_bands=self.stem.n_channels, size_pix=size_pix // 2**n_levels)
+            if config.preconditioning == "spectral"
+            else None
+        )
+        if "fitted" in (config.noise_level_mean, config.noise_level_std):
+            self.register_buffer("noise_law", torch.tensor([0.0, 1.0]))
         for layer in self.unet.modules():
             if isinstance(layer, MagnitudePreservingConv):
                 layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Map pixels [galaxy, band, y, x] to the values that noise is added to.
+
+        They are the pixels or the stem's channels, or with spectral preconditioning the frequencies of these about
+        their mean, [galaxy, channel, v, u].
+        """
+        channels = self.stem.encode(pixels)
+        return channels if self.basis is None else self.basis.encode(channels)
+
+    def decode(self, values: torch.Tensor) -> torch.Tensor:
+        """Undo `encode`."""
+        return self.stem.decode(values if self.basis is None else self.basis.decode(values))
+
+    @property
+    def deviations(self) -> torch.Tensor:
+        """Standard deviations that the values of `encode` are taken to have: one number, or [channel, v, u]."""
+        return self.sigma_data if self.basis is None else self.basis.deviations
 
     def denoise(
         self,
@@ -73,16 +110,27 @@ class DiffusionGenerator(torch.nn.Module):
         scalars: torch.Tensor,
         shown: torch.Tensor,
         dropout: torch.Generator | None = None,
+        augmentation: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Estimate clean pixels [galaxy, band, y, x] of noisy ones; see `UNet.forward` for the rest."""
+        """Estimate clean values of `encode` from noisy ones; see `UNet.forward` for the rest."""
 
         def network(values: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+            images = values if self.basis is None else self.basis.to_places(values)
             half = self.trunk_dtype != torch.float32
             with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
-                raw: torch.Tensor = self.unet(values, condition, scalars, shown, dropout)
-            return raw.float()
+                raw: torch.Tensor = self.unet(
+                    images, condition, scalars, shown, dropout=dropout, augmentation=augmentation
+                )
+            raw = raw.float()
+            return raw if self.basis is None else self.basis.to_frequencies(raw)
 
-        return denoised(network, noisy, noise_level, sigma_data=self.sigma_data)
+        return denoised(
+            network,
+            noisy,
+            noise_level,
+            sigma_data=self.deviations,
+            parametrization=self.config.parametrization,
+        )
 
     def denoise_scalars(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
         """Estimate clean scalars [galaxy, scalar], in units where their deviation is 0.5."""
@@ -130,23 +178,26 @@ class DiffusionGenerator(torch.nn.Module):
         for start in range(0, len(seeds), GALAXIES_PER_CALL):
             part = seeds[start : start + GALAXIES_PER_CALL]
             schedule = self._schedule()
-            noise = self._chance(part)[:, :n_scalars] * _start_amplitude(schedule)
+            noise = self._chance(part)[:, :n_scalars] * start_amplitude(schedule, self.sigma_data)
             normal = sample_heun(self.denoise_scalars, noise, schedule) / SIGMA_DATA
             parts.append(self.marginals.from_normal(normal[: len(part)]))
         return torch.cat(parts)
 
     def _drawn_pixels(self, seeds: Sequence[int], scalars: torch.Tensor) -> torch.Tensor:
         """Draw up to one call's images [galaxy, band, y, x] for standardized scalars [galaxy, scalar]."""
-        n_bands, side = len(self.description.bands), self.description.size_pix
         chance, schedule = self._chance(seeds), self._schedule(self.sampler_choice.n_steps)
-        padding = len(chance) - len(seeds)
-        normal = functional.pad(self.marginals.to_normal(scalars), (0, 0, 0, padding))
-        noise = chance[:, len(self.description.scalar_names) : -1].reshape(-1, n_bands, side, side)
-        pixels = sample_heun(
+        normal = functional.pad(self.marginals.to_normal(scalars), (0, 0, 0, len(chance) - len(seeds)))
+        side = self.description.size_pix // 2**self.stem.n_levels
+        noise = chance[:, len(self.description.scalar_names) : -1]
+        noise = noise.reshape(-1, self.stem.n_channels, side, side)
+        method = self.sampler_choice.method
+        solver = SOLVERS[self.config.sampler if method is None else method]
+        values = solver(
             lambda noisy, level: self._guided(noisy, level, scalars=normal),
-            noise * _start_amplitude(schedule),
+            noise * start_amplitude(schedule, self.deviations),
             schedule,
         )
+        pixels = self.decode(values)
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
         return pixels[: len(seeds)].contiguous()
@@ -154,7 +205,7 @@ class DiffusionGenerator(torch.nn.Module):
     def _guided(
         self, noisy: torch.Tensor, noise_level: torch.Tensor, *, scalars: torch.Tensor
     ) -> torch.Tensor:
-        """Estimate clean pixels, led away from what would be drawn without scalars (Ho & Salimans 2022, eq. 6)."""
+        """Estimate clean values, led away from what would be drawn without scalars (Ho & Salimans 2022, eq. 6)."""
         ones = torch.ones(len(noisy), device=noisy.device)
         estimate = self.denoise(noisy, noise_level, scalars=scalars, shown=ones)
         guidance = self.sampler_choice.guidance
@@ -194,6 +245,6 @@ class DiffusionGenerator(torch.nn.Module):
         )
 
 
-def _start_amplitude(schedule: torch.Tensor) -> float:
-    """Give the standard deviation of values at the first noise level."""
-    return float((schedule[0] ** 2 + SIGMA_DATA**2) ** 0.5)
+def start_amplitude(schedule: torch.Tensor, deviations: torch.Tensor) -> torch.Tensor:
+    """Give the standard deviation of noisy values at the first noise level, of the shape of `deviations`."""
+    return (float(schedule[0]) ** 2 + deviations.double() ** 2).sqrt().float()

@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.layers.augmentation import N_CONDITIONS
 from galsmith.models.layers.embeddings import FourierFeatures
 from galsmith.models.layers.magnitude_preserving import (
     MagnitudePreservingConv,
@@ -85,6 +86,8 @@ class UNet(torch.nn.Module):
     ----------
     n_bands, n_scalars : int
         Of the data.
+    patch_pix : int
+        Blocks of this side are seen as channels.
     config : DiffusionConfig
         Widths and depths.
     chance : torch.Generator
@@ -92,10 +95,16 @@ class UNet(torch.nn.Module):
     """
 
     def __init__(
-        self, *, n_bands: int, n_scalars: int, config: DiffusionConfig, chance: torch.Generator
+        self,
+        *,
+        n_bands: int,
+        n_scalars: int,
+        patch_pix: int,
+        config: DiffusionConfig,
+        chance: torch.Generator,
     ) -> None:
         super().__init__()
-        self.patch = config.patch_pix
+        self.patch = patch_pix
         width = config.embedding_width
         self.noise_fourier = FourierFeatures(FOURIER_WIDTH, bandwidth=1.0, chance=chance)
         self.noise_embed = MagnitudePreservingConv(FOURIER_WIDTH, width, kernel=1, chance=chance)
@@ -108,11 +117,16 @@ class UNet(torch.nn.Module):
             if n_scalars
             else None
         )
-        n_patch = n_bands * self.patch**2
+        n_patch = n_bands * patch_pix**2
         self.enter = MagnitudePreservingConv(n_patch + 1, config.channels[0], kernel=3, chance=chance)
         self.down, self.up, n_last = _levels(config, chance)
         self.leave = MagnitudePreservingConv(n_last, n_patch, kernel=3, chance=chance)
         self.leave_gain = torch.nn.Parameter(torch.zeros([]))
+        self.augmentation_embed = (
+            MagnitudePreservingConv(N_CONDITIONS, width, kernel=1, chance=chance)
+            if config.augmentation > 0
+            else None
+        )
 
     def forward(
         self,
@@ -120,7 +134,9 @@ class UNet(torch.nn.Module):
         noise_condition: torch.Tensor,
         scalars: torch.Tensor,
         shown: torch.Tensor,
+        *,
         dropout: torch.Generator | None = None,
+        augmentation: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Map scaled noisy pixels to the raw output, both [galaxy, band, y, x].
 
@@ -134,9 +150,11 @@ class UNet(torch.nn.Module):
             1 where the scalars may be seen, else 0.
         dropout : torch.Generator, optional
             Draws what is left out; None leaves nothing out.
+        augmentation : Tensor [galaxy, condition], optional
+            What was done to the clean pixels; None is nothing. See `draw_conditions`.
         """
         with torch.autocast(pixels.device.type, enabled=False):
-            embedding = self._embedding(noise_condition, scalars, shown)
+            embedding = self._embedding(noise_condition, scalars, shown, augmentation)
         values = functional.pixel_unshuffle(pixels, self.patch)
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         values = self.enter(values.contiguous(memory_format=torch.channels_last))
@@ -153,15 +171,21 @@ class UNet(torch.nn.Module):
         return functional.pixel_shuffle(raw, self.patch)
 
     def _embedding(
-        self, noise_condition: torch.Tensor, scalars: torch.Tensor, shown: torch.Tensor
+        self,
+        noise_condition: torch.Tensor,
+        scalars: torch.Tensor,
+        shown: torch.Tensor,
+        augmentation: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Embed noise level and scalars, [galaxy, embedding_width]."""
+        """Embed noise level, scalars and augmentation, [galaxy, embedding_width]."""
         embedding = self.noise_embed(self.noise_fourier(noise_condition))
         if self.scalar_embed is not None:
             features = [embed(scalars[:, column]) for column, embed in enumerate(self.scalar_fourier)]
             embedding = blend(
                 embedding, self.scalar_embed(torch.cat(features, dim=1)) * shown[:, None], share=0.5
             )
+        if self.augmentation_embed is not None and augmentation is not None:
+            embedding = embedding + self.augmentation_embed(augmentation)
         return silu(embedding)
 
 
