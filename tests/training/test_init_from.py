@@ -77,6 +77,28 @@ def test_the_first_weights_are_those_of_the_snapshot(
     assert np.array_equal(drawn(first, 3), drawn(again, 3))
 
 
+@pytest.mark.parametrize("probabilities", [(0.0, 0.3), (0.3, 0.0), (0.2, 0.3)])
+def test_augmentation_may_begin_and_end_with_fine_tuning(
+    probabilities: tuple[float, float],
+    small: ImageSet,
+    tiny_recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe, (before, now) = tiny_recipe("diffusion"), probabilities
+    recipe["model"]["augmentation"] = before
+    parent = train(recipe, small, tmp_path / "parent")
+    recipe["model"]["augmentation"] = now
+    with monkeypatch.context() as patch:
+        patch.setattr("galsmith.training.start.run_loop", lambda *_, **__: True)
+        halted = train(recipe, small, tmp_path / "halted", init_from=parent)
+    first, again = load_snapshot(parent / "snapshot"), load_snapshot(halted / "snapshot")
+    assert np.array_equal(drawn(first, 3), drawn(again, 3))
+    child = load_snapshot(train(recipe, small, tmp_path / "child", init_from=parent) / "snapshot")
+    assert ("unet.augmentation_embed.weight" in child.generator.state_dict()) == (now > 0)
+    assert not np.array_equal(drawn(first, 3), drawn(child, 3))
+
+
 @pytest.mark.slow
 def test_a_run_from_a_snapshot_is_nearer_to_a_new_set_than_one_from_nothing(
     small: ImageSet, large: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path

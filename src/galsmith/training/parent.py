@@ -19,6 +19,7 @@ logger = logging.getLogger("galsmith")
 
 PATH_KEY, HASH_KEY = "init_from", "init_from_sha256"
 FITTED_TO_THE_SET = "marginals"  # the laws of the scalars: networks see their normal numbers only
+NEEDED_ONLY_IN_TRAINING = "augmentation_embed"  # a network draws the same with it and without
 SHOWN_DIFFERENCES = 6
 
 
@@ -121,7 +122,8 @@ def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]
     """Put a snapshot's generator in the place of a new trainer's, whose optimizers have not stepped.
 
     The laws of the scalars stay those of the new training set: flux and size are drawn right from the start,
-    and networks see their normal numbers, of the same law in both sets.
+    and networks see their normal numbers, of the same law in both sets. What only training needs may be new, or
+    fall away: a model of a large set that was not augmented can be fine-tuned on a small one that is.
 
     Parameters
     ----------
@@ -130,8 +132,12 @@ def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]
     snapshot : Snapshot
         What to start from.
     """
-    fitted = {name: value for name, value in new["generator"].items() if FITTED_TO_THE_SET in name.split(".")}
-    return {**new, "generator": {**snapshot.generator.state_dict(), **fitted}}
+    fresh, known = new["generator"], snapshot.generator.state_dict()
+    fitted = {name: value for name, value in fresh.items() if FITTED_TO_THE_SET in name.split(".")}
+    added = {name: value for name, value in fresh.items() if NEEDED_ONLY_IN_TRAINING in name.split(".")}
+    dropped = {name for name in known if NEEDED_ONLY_IN_TRAINING in name.split(".") and name not in fresh}
+    kept = {name: value for name, value in known.items() if name not in dropped}
+    return {**new, "generator": {**added, **kept, **fitted}}
 
 
 def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError:
