@@ -124,6 +124,17 @@ def test_variants_learn_what_the_plain_model_does_not_draw(name, build, training
 
 
 @pytest.mark.parametrize("name", ["diffusion", "diffusion, spectral", "diffusion, flow"])
+def test_a_loaded_state_brings_its_own_frequencies_and_noise_levels(build, training_blobs):
+    trainer = build("diffusion, spectral", training_blobs)
+    louder = NetworkBatch(4 * training_blobs.pixels, training_blobs.scalars)
+    other = build("diffusion, spectral", louder)
+    assert other._noise_law != trainer._noise_law
+    other.load_state_dict(copy.deepcopy(trainer.state_dict()))
+    assert other._noise_law == trainer._noise_law
+    assert torch.equal(other._loss_share, trainer._loss_share)
+    assert torch.equal(other.generator.basis.deviations, trainer.generator.basis.deviations)
+
+
 def test_both_solvers_end_at_the_same_galaxy(name, build, training_blobs):
     generator = trained(build(name, training_blobs), training_blobs, 25)
     drawn = {}

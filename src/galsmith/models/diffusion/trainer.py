@@ -101,6 +101,7 @@ class DiffusionTrainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         self._generator.load_state_dict(state["generator"])
+        self._noise_law, self._loss_share = _noise_law(self._generator), _loss_share(self._generator)
         self._pixel_optimizer.load_state_dict(copy.deepcopy(state["pixel_optimizer"]))
         if self._scalar_optimizer is not None:
             self._scalar_optimizer.load_state_dict(copy.deepcopy(state["scalar_optimizer"]))

@@ -96,9 +96,9 @@ def fit_frequency_basis(
     total, squares = (torch.zeros(n_bands, size_pix, size_pix, dtype=torch.float64) for _ in range(2))
     count = 0
     for pixels in oriented(batches, symmetric=symmetric):
-        coefficients = basis.to_frequencies(encode(pixels)).double()
-        total += coefficients.sum(dim=0)
-        squares += coefficients.square().sum(dim=0)
+        coefficients = basis.to_frequencies(encode(pixels))
+        total += coefficients.sum(dim=0, dtype=torch.float64)
+        squares += coefficients.square().sum(dim=0, dtype=torch.float64)
         count += len(coefficients)
     mean = total / max(count, 1)
     variance = (squares / max(count, 1) - mean**2).clamp_min(0.0)
