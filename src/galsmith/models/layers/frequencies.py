@@ -15,6 +15,7 @@ from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.protocols import TrainingBatches
 
 SMALLEST_SHARE = 1e-4
+IMAGES_AT_ONCE = 64
 NOT_FINITE = "training images are not all finite in network space; check with galsmith info --verify"
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -96,9 +97,9 @@ def fit_frequency_basis(
     total, squares = (torch.zeros(n_bands, size_pix, size_pix, dtype=torch.float64) for _ in range(2))
     count = 0
     for pixels in oriented(batches, symmetric=symmetric):
-        coefficients = basis.to_frequencies(encode(pixels))
-        total += coefficients.sum(dim=0, dtype=torch.float64)
-        squares += coefficients.square().sum(dim=0, dtype=torch.float64)
+        coefficients = basis.to_frequencies(encode(pixels)).double()
+        total += coefficients.sum(dim=0)
+        squares += coefficients.square().sum(dim=0)
         count += len(coefficients)
     mean = total / max(count, 1)
     variance = (squares / max(count, 1) - mean**2).clamp_min(0.0)
@@ -115,8 +116,10 @@ def fit_frequency_basis(
 
 
 def oriented(batches: TrainingBatches, *, symmetric: bool) -> Iterator[torch.Tensor]:
-    """Go over the pixels of a training set on the CPU, in all eight orientations where it is `symmetric`."""
-    for batch in batches():
-        pixels = batch.pixels.cpu().float()
+    """Go over the pixels of a training set on the CPU, in all eight orientations where it is `symmetric`.
+
+    Gives up to 64 images at once, as those who fit need several copies in float64.
+    """
+    for pixels in (part for batch in batches() for part in batch.pixels.cpu().float().split(IMAGES_AT_ONCE)):
         for element in range(N_ELEMENTS if symmetric else 1):
             yield apply_d4(pixels, torch.full((len(pixels),), element)) if symmetric else pixels

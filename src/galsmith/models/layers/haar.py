@@ -91,9 +91,9 @@ class HaarStem(torch.nn.Module):
         total, squares = (torch.zeros(self.n_channels, dtype=torch.float64) for _ in range(2))
         count = 0
         for pixels in oriented(batches, symmetric=symmetric):
-            values = self._sub_bands(pixels)
-            total += values.sum(dim=(0, 2, 3), dtype=torch.float64)
-            squares += values.square().sum(dim=(0, 2, 3), dtype=torch.float64)
+            values = self._sub_bands(pixels).double()
+            total += values.sum(dim=(0, 2, 3))
+            squares += values.square().sum(dim=(0, 2, 3))
             count += values[:, 0].numel()
         mean = total / max(count, 1)
         mean[torch.arange(self.n_channels) % 4**self.n_levels > 0] = 0.0
