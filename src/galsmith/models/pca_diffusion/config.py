@@ -18,6 +18,12 @@ class PcaDiffusionConfig(Settings):
     images_for_fit : int
         Training images that the components and the laws of the scalars are fitted on, at most; evenly spread over
         the set.
+    largest_shift_pix : int
+        Galaxies are moved to the middle by whole pixels, up to this far along each axis, and drawn galaxies moved
+        back: few components then hold sharp centers wherever they lie. 0 leaves them where they are.
+    texture_rings : int
+        Rings of spatial frequency in which the strength of what the components leave over is learned, and drawn as
+        noise; 0 leaves it out, which is right where the components hold all.
     symmetric : bool
         Train on all eight rotations and reflections, and draw them evenly.
     whitening_power : float
@@ -38,6 +44,8 @@ class PcaDiffusionConfig(Settings):
     family: Literal["pca_diffusion"] = "pca_diffusion"
     n_components: int = Field(default=256, ge=1)
     images_for_fit: int = Field(default=8192, ge=2)
+    largest_shift_pix: int = Field(default=0, ge=0)
+    texture_rings: int = Field(default=0, ge=0)
     symmetric: bool = True
     whitening_power: float = Field(default=0.5, ge=0, le=1)
     width: int = Field(default=512, ge=8)

@@ -11,7 +11,8 @@ from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
 from galsmith.models.layers.residual_mlp import ResidualMlp
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
-from galsmith.models.layers.symmetric_pca import SymmetricBasis
+from galsmith.models.pca_diffusion.centering import turned_shifts
+from galsmith.models.pca_diffusion.components import Components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import NetworkBatch
 
@@ -24,8 +25,8 @@ class PcaGenerator(torch.nn.Module):
 
     Parameters
     ----------
-    basis : SymmetricBasis
-        Fitted components.
+    components : Components
+        Fitted components, centering and texture.
     marginals : NormalMarginals
         Fitted laws of the scalars.
     config : PcaDiffusionConfig
@@ -36,7 +37,8 @@ class PcaGenerator(torch.nn.Module):
     Attributes
     ----------
     sigma_data : Tensor [value], float32
-        Standard deviation of each value that the network sees: the coefficients, half-whitened, then the scalars.
+        Standard deviation of each value that the network sees: the coefficients, half-whitened; the shift where
+        galaxies are centered; the scalars; the texture's strengths.
     scale : Tensor [coefficient], float32
         Coefficient = scale * value.
     """
@@ -48,28 +50,60 @@ class PcaGenerator(torch.nn.Module):
 
     def __init__(
         self,
-        basis: SymmetricBasis,
+        components: Components,
         marginals: NormalMarginals,
         config: PcaDiffusionConfig,
         *,
         chance: torch.Generator,
     ) -> None:
         super().__init__()
-        self.basis = basis
+        self.basis, self.centering, self.texture = components.basis, components.centering, components.texture
         self.marginals = marginals
         self.config = config
-        n_scalars = len(marginals.quantiles)
-        n_values = basis.n_coefficients + n_scalars
+        deviations = self.basis.deviations
+        whitened = (deviations / deviations.max()) ** config.whitening_power
+        others = torch.full((sum(self._lengths()[1:]),), SCALAR_SIGMA)
+        self.register_buffer("scale", deviations / whitened)
+        self.register_buffer("sigma_data", torch.cat([whitened, others]))
+        n_values = len(self.sigma_data)
         self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=chance)
-        whitened = (basis.deviations / basis.deviations.max()) ** config.whitening_power
-        self.register_buffer("scale", basis.deviations / whitened)
-        self.register_buffer("sigma_data", torch.cat([whitened, torch.full((n_scalars,), SCALAR_SIGMA)]))
+
+    @property
+    def components(self) -> Components:
+        """Components, centering and texture."""
+        return Components(self.basis, self.centering, self.texture)
 
     def encode(self, batch: NetworkBatch) -> NetworkBatch:
-        """Map pixels to half-whitened coefficients [galaxy, coefficient], and scalars to normal numbers."""
-        return NetworkBatch(
-            self.basis.encode(batch.pixels) / self.scale, self.marginals.to_normal(batch.scalars)
-        )
+        """Map pixels to half-whitened coefficients and shifts, and scalars and texture to normal numbers.
+
+        Returns
+        -------
+        NetworkBatch
+            Pixels are [galaxy, coefficient] with the shift in whole pixels behind them where galaxies are centered;
+            scalars are [galaxy, scalar] with the texture's numbers behind them.
+        """
+        coefficients, shifts = self.components.coefficients(batch.pixels)
+        scalars = self.marginals.to_normal(batch.scalars)
+        if self.texture is not None:
+            composed = self.components.composed(coefficients, shifts)
+            numbers = self.texture.describe(composed, batch.pixels - composed)
+            scalars = torch.cat([scalars, numbers], dim=1)
+        values = coefficients / self.scale
+        return NetworkBatch(values if shifts is None else torch.cat([values, shifts], dim=1), scalars)
+
+    def clean_values(
+        self, encoded: NetworkBatch, elements: torch.Tensor | None, chance: torch.Generator
+    ) -> torch.Tensor:
+        """Turn what `encode` gave by D4 `elements` [galaxy] and join it to what the network sees, [galaxy, value]."""
+        n_coefficients = self.basis.n_coefficients
+        coefficients, shifts = encoded.pixels[:, :n_coefficients], encoded.pixels[:, n_coefficients:]
+        if elements is not None:
+            coefficients = self.basis.turned(coefficients, elements)
+        parts = [coefficients]
+        if self.centering is not None:
+            turned = shifts if elements is None else turned_shifts(shifts, elements)
+            parts.append(self.centering.to_normal(turned, chance) * SCALAR_SIGMA)
+        return torch.cat([*parts, encoded.scalars * SCALAR_SIGMA], dim=1)
 
     def denoise(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
         """Estimate clean values [galaxy, value] of noisy ones at `noise_level` [galaxy]."""
@@ -96,16 +130,34 @@ class PcaGenerator(torch.nn.Module):
             for start in range(0, len(seeds), GALAXIES_PER_CALL)
         ]
         if not parts:
-            return self._batch(self.sigma_data.new_empty((0, len(self.sigma_data))))
+            shape = (self.basis.n_bands, self._size_pix, self._size_pix)
+            return NetworkBatch(
+                self.scale.new_empty((0, *shape)), self.scale.new_empty((0, self._lengths()[2]))
+            )
         return NetworkBatch(
             torch.cat([part.pixels for part in parts]), torch.cat([part.scalars for part in parts])
         )
 
+    @property
+    def _size_pix(self) -> int:
+        """Side of the images."""
+        return self.basis.size_pix if self.centering is None else self.centering.size_pix
+
+    def _lengths(self) -> list[int]:
+        """Count coefficients, shifts, scalars and the texture's numbers."""
+        return [
+            self.basis.n_coefficients,
+            0 if self.centering is None else 2,
+            len(self.marginals.quantiles),
+            0 if self.texture is None else self.texture.n_numbers,
+        ]
+
     def _drawn(self, seeds: Sequence[int]) -> NetworkBatch:
         """Draw up to one call's galaxies."""
         n_values = len(self.sigma_data)
+        n_white = 0 if self.texture is None else self.basis.n_bands * self._size_pix**2
         filled = [*seeds, *[0] * (GALAXIES_PER_CALL - len(seeds))]
-        chance = normal_per_seed(filled, (n_values + 1,)).to(self.sigma_data.device)
+        chance = normal_per_seed(filled, (n_values + 1 + n_white,)).to(self.sigma_data.device)
         schedule = noise_schedule(
             self.config.sampler_steps,
             lowest=self.config.lowest_noise_level,
@@ -113,16 +165,21 @@ class PcaGenerator(torch.nn.Module):
         )
         start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
         values = sample_heun(self.denoise, start, schedule)
-        if self.config.symmetric:
-            turned = self.basis.turned(
-                values[:, : self.basis.n_coefficients], elements_from_normal(chance[:, n_values])
-            )
-            values = torch.cat([turned, values[:, self.basis.n_coefficients :]], dim=1)
-        batch = self._batch(values)
+        elements = elements_from_normal(chance[:, n_values]) if self.config.symmetric else None
+        batch = self._composed(values, elements, white=chance[:, n_values + 1 :])
         return NetworkBatch(batch.pixels[: len(seeds)], batch.scalars[: len(seeds)])
 
-    def _batch(self, values: torch.Tensor) -> NetworkBatch:
-        """Compose images from values [galaxy, value]."""
-        n_coefficients = self.basis.n_coefficients
-        pixels = self.basis.decode(values[:, :n_coefficients] * self.scale)
-        return NetworkBatch(pixels, self.marginals.from_normal(values[:, n_coefficients:] / SCALAR_SIGMA))
+    def _composed(
+        self, values: torch.Tensor, elements: torch.Tensor | None, *, white: torch.Tensor
+    ) -> NetworkBatch:
+        """Compose images from values [galaxy, value], turned by D4 `elements`, with texture from `white` noise."""
+        coefficients, shift, scalars, numbers = torch.split(values, self._lengths(), dim=1)
+        coefficients, scalars = coefficients * self.scale, self.marginals.from_normal(scalars / SCALAR_SIGMA)
+        shifts = None if self.centering is None else self.centering.from_normal(shift / SCALAR_SIGMA)
+        if elements is not None:
+            coefficients = self.basis.turned(coefficients, elements)
+            shifts = None if shifts is None else turned_shifts(shifts, elements)
+        pixels = self.components.composed(coefficients, shifts)
+        if self.texture is not None:
+            pixels = pixels + self.texture.drawn(numbers / SCALAR_SIGMA, pixels, white.reshape(pixels.shape))
+        return NetworkBatch(pixels, scalars)

@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
-from galsmith.errors import InputError, SettingsError
+from galsmith.errors import SettingsError
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
 from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
-from galsmith.models.layers.symmetric_pca import SymmetricBasis, counts_in_state
+from galsmith.models.layers.symmetric_pca import counts_in_state
 from galsmith.models.layers.thinning import thinned
+from galsmith.models.pca_diffusion.components import empty_components, fit_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
-from galsmith.models.pca_diffusion.networks import SCALAR_SIGMA, PcaGenerator
+from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -61,11 +61,10 @@ class PcaTrainer:
         self._generator.train()
         device = batch.pixels.device
         chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
-        coefficients = batch.pixels
+        elements = None
         if self._config.symmetric:
-            elements = torch.randint(0, N_ELEMENTS, (len(coefficients),), generator=chance, device=device)
-            coefficients = self._generator.basis.turned(coefficients, elements)
-        clean = torch.cat([coefficients, batch.scalars * SCALAR_SIGMA], dim=1)
+            elements = torch.randint(0, N_ELEMENTS, (len(batch.pixels),), generator=chance, device=device)
+        clean = self._generator.clean_values(batch, elements, chance)
         level = draw_noise_levels(len(clean), mean=self._noise_mean, std=self._noise_std, chance=chance)
         noise = torch.randn(clean.shape, generator=chance, device=device)
         loss = self._loss(clean, level, noise)
@@ -133,13 +132,9 @@ def build_generator(
 ) -> PcaGenerator:
     """Build a generator of the sizes in `state`, to be filled by ``load_state_dict``."""
     _check_size(description)
-    basis = SymmetricBasis(
-        n_bands=len(description.bands),
-        size_pix=description.size_pix,
-        counts=counts_in_state(state, "basis."),
-    )
+    components = empty_components(config, description, counts_in_state(state, "basis."))
     marginals = NormalMarginals(len(description.scalar_names))
-    generator = PcaGenerator(basis, marginals, config, chance=generator_from_seed(0))
+    generator = PcaGenerator(components, marginals, config, chance=generator_from_seed(0))
     generator.load_state_dict(state)
     return generator
 
@@ -150,17 +145,10 @@ def _fitted_generator(
     """Fit the components and draw the network's first weights."""
     _check_size(description)
     fitted_on = thinned(batches, n_images=description.n_train, at_most=config.images_for_fit)
-    basis = fit_symmetric_basis(
-        fitted_on,
-        n_bands=len(description.bands),
-        size_pix=description.size_pix,
-        n_components=config.n_components,
-    )
-    if basis.n_coefficients == 0:
-        raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
+    components = fit_components(config, description, fitted_on)
     chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
     marginals = fit_marginals(fitted_on, len(description.scalar_names))
-    return PcaGenerator(basis, marginals, config, chance=chance)
+    return PcaGenerator(components, marginals, config, chance=chance)
 
 
 def _check_size(description: DataDescription) -> None:

@@ -1,0 +1,114 @@
+"""Components of images, with galaxies moved to the middle and texture apart where that is wanted, and their fit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from galsmith.errors import InputError
+from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
+from galsmith.models.layers.symmetric_pca import SymmetricBasis
+from galsmith.models.layers.thinning import thinned
+from galsmith.models.pca_diffusion.centering import Centering
+from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
+from galsmith.models.pca_diffusion.texture import Texture
+from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
+
+IMAGES_FOR_TEXTURE = 2048
+
+
+@dataclass(frozen=True)
+class Components:
+    """What stands between images and coefficients.
+
+    Attributes
+    ----------
+    basis : SymmetricBasis
+        Of the images, or of their canvases where galaxies are centered.
+    centering : Centering or None
+        Moves galaxies to the middle.
+    texture : Texture or None
+        Stands for what the basis leaves over.
+    """
+
+    basis: SymmetricBasis
+    centering: Centering | None
+    texture: Texture | None
+
+    def coefficients(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Map [galaxy, band, y, x] to coefficients [galaxy, coefficient] and shifts [galaxy, (y, x)], int64."""
+        if self.centering is None:
+            return self.basis.encode(pixels), None
+        shifts = self.centering.shifts(pixels)
+        return self.basis.encode(self.centering.laid_out(pixels, shifts)), shifts
+
+    def composed(self, coefficients: torch.Tensor, shifts: torch.Tensor | None) -> torch.Tensor:
+        """Compose images [galaxy, band, y, x] of coefficients; the texture is not in them."""
+        images = self.basis.decode(coefficients)
+        return images if self.centering is None or shifts is None else self.centering.cut_back(images, shifts)
+
+
+def empty_components(
+    config: PcaDiffusionConfig, description: DataDescription, counts: list[int]
+) -> Components:
+    """Components of the right sizes, to be filled by ``load_state_dict``."""
+    n_bands, size = len(description.bands), description.size_pix
+    centering, texture = _parts(config, description)
+    canvas = size if centering is None else centering.canvas_pix
+    return Components(SymmetricBasis(n_bands=n_bands, size_pix=canvas, counts=counts), centering, texture)
+
+
+def fit_components(
+    config: PcaDiffusionConfig, description: DataDescription, batches: TrainingBatches
+) -> Components:
+    """Fit components, centering and texture on training images.
+
+    Raises
+    ------
+    InputError
+        If there is no training image, all are equal, or pixels are not finite.
+    """
+    centering, texture = _parts(config, description)
+
+    def canvases() -> Iterator[NetworkBatch]:
+        for batch in batches():
+            pixels = (
+                batch.pixels
+                if centering is None
+                else centering.laid_out(batch.pixels, centering.shifts(batch.pixels))
+            )
+            yield NetworkBatch(pixels, batch.scalars)
+
+    basis = fit_symmetric_basis(
+        canvases,
+        n_bands=len(description.bands),
+        size_pix=description.size_pix if centering is None else centering.canvas_pix,
+        n_components=config.n_components,
+    )
+    if basis.n_coefficients == 0:
+        raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
+    components = Components(basis, centering, texture)
+    if centering is not None:
+        centering.fit(batches)
+    if texture is not None:
+        n_images = min(description.n_train, config.images_for_fit)
+        some = thinned(batches, n_images=n_images, at_most=IMAGES_FOR_TEXTURE)
+        texture.fit(lambda: _left_over(components, some))
+    return components
+
+
+def _left_over(components: Components, batches: TrainingBatches) -> Iterator[NetworkBatch]:
+    """Composed images as pixels, and what they leave over as scalars."""
+    for batch in batches():
+        composed = components.composed(*components.coefficients(batch.pixels))
+        yield NetworkBatch(composed, batch.pixels - composed)
+
+
+def _parts(
+    config: PcaDiffusionConfig, description: DataDescription
+) -> tuple[Centering | None, Texture | None]:
+    """Make what the config asks for."""
+    size, rings = description.size_pix, config.texture_rings
+    centering = Centering(size_pix=size, largest_shift_pix=config.largest_shift_pix)
+    texture = Texture(n_bands=len(description.bands), size_pix=size, n_rings=rings) if rings > 0 else None
+    return (centering if config.largest_shift_pix > 0 else None), texture
