@@ -20,9 +20,13 @@ SIZE_PIX = 16
 TINY_DIFFUSION = DiffusionConfig(
     channels=(8, 12), embedding_width=16, scalar_width=16, scalar_depth=1, warmup_images=0, sampler_steps=3
 )
+TINY_PCA_DIFFUSION = PcaDiffusionConfig(
+    n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
+)
 TINY_CONFIGS: dict[str, Settings] = {
-    "pca_diffusion": PcaDiffusionConfig(
-        n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
+    "pca_diffusion": TINY_PCA_DIFFUSION,
+    "pca_diffusion, place and texture": TINY_PCA_DIFFUSION.model_copy(
+        update={"largest_shift_pix": 3, "texture_rings": 4}
     ),
     "diffusion": TINY_DIFFUSION,
     "diffusion, spectral": TINY_DIFFUSION.model_copy(

@@ -10,7 +10,7 @@ from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
-FITTED_ON_IMAGES = {"pca_diffusion", "diffusion, spectral"}
+FITTED_ON_IMAGES = {"pca_diffusion", "pca_diffusion, place and texture", "diffusion, spectral"}
 
 
 def test_pca_diffusion_refuses_odd_sides(build, blobs):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.layers.d4 import elements_from_normal
+from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.noise import normal_per_seed
@@ -165,21 +165,17 @@ class PcaGenerator(torch.nn.Module):
         )
         start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
         values = sample_heun(self.denoise, start, schedule)
-        elements = elements_from_normal(chance[:, n_values]) if self.config.symmetric else None
-        batch = self._composed(values, elements, white=chance[:, n_values + 1 :])
-        return NetworkBatch(batch.pixels[: len(seeds)], batch.scalars[: len(seeds)])
+        batch = self._composed(values, white=chance[:, n_values + 1 :])
+        pixels = batch.pixels
+        if self.config.symmetric:
+            pixels = apply_d4(pixels, elements_from_normal(chance[:, n_values]))
+        return NetworkBatch(pixels[: len(seeds)], batch.scalars[: len(seeds)])
 
-    def _composed(
-        self, values: torch.Tensor, elements: torch.Tensor | None, *, white: torch.Tensor
-    ) -> NetworkBatch:
-        """Compose images from values [galaxy, value], turned by D4 `elements`, with texture from `white` noise."""
+    def _composed(self, values: torch.Tensor, *, white: torch.Tensor) -> NetworkBatch:
+        """Compose images from values [galaxy, value], with texture from `white` noise."""
         coefficients, shift, scalars, numbers = torch.split(values, self._lengths(), dim=1)
-        coefficients, scalars = coefficients * self.scale, self.marginals.from_normal(scalars / SCALAR_SIGMA)
         shifts = None if self.centering is None else self.centering.from_normal(shift / SCALAR_SIGMA)
-        if elements is not None:
-            coefficients = self.basis.turned(coefficients, elements)
-            shifts = None if shifts is None else turned_shifts(shifts, elements)
-        pixels = self.components.composed(coefficients, shifts)
+        pixels = self.components.composed(coefficients * self.scale, shifts)
         if self.texture is not None:
             pixels = pixels + self.texture.drawn(numbers / SCALAR_SIGMA, pixels, white.reshape(pixels.shape))
-        return NetworkBatch(pixels, scalars)
+        return NetworkBatch(pixels, self.marginals.from_normal(scalars / SCALAR_SIGMA))
