@@ -67,7 +67,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
 def test_another_format_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save({"format_version": 99}, path)
-    with pytest.raises(InputError, match=r"format version 99, this galsmith reads version 2"):
+    with pytest.raises(InputError, match=r"format version 99, this galsmith reads version 3"):
         load_checkpoint(path)
 
 

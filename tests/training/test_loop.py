@@ -67,7 +67,7 @@ def run(
     finished = run_loop(
         trainer,
         OneBatch(),
-        ema=ema,
+        averages=[ema],
         state=state,
         budget=budget,
         seed=11,

@@ -18,6 +18,7 @@ from galsmith.cli import (
     report,
     sample,
     simulate,
+    snapshot,
     train,
 )
 
@@ -63,6 +64,7 @@ VERBS = (
     Verb("ingest field", ingest_field.ingest_field, ingest_field.EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True),
+    Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
     Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),
     Verb("compare", compare.compare, compare.EXAMPLE, resumes=True),

@@ -28,7 +28,8 @@ def _summary(numbers: Mapping[str, Any]) -> str:
         return "trained"
     if chosen is None:
         return f"trained on {seen:,} images seen"
+    width = f", averaged with width {chosen['ema_width']:g}" if "ema_width" in chosen else ""
     return (
         f"trained on {chosen['images_seen_by_run']:,} images seen, kept the best of {chosen['n_evaluations']} snapshots "
-        f"(at {seen:,} images, distance {chosen['distance']:.3g})"
+        f"(at {seen:,} images, distance {chosen['distance']:.3g}{width})"
     )

@@ -17,11 +17,14 @@ class Choice:
         Wall-clock time spent training it.
     distance : float
         What the judge said; finite.
+    ema_width : float or None
+        Width of the average that was made for it after training; None where it is the run's own.
     """
 
     images_seen: int
     seconds: float
     distance: float
+    ema_width: float | None = None
 
 
 @dataclass
@@ -46,6 +49,10 @@ class RunState:
         Wall-clock time that this took.
     choice : Choice or None
         The best of those snapshots; None where nothing was chosen.
+    averaged_at : float
+        Amount of the budget that was spent when averages were kept last, in the budget's unit.
+    widths_judged_at : int
+        Images seen when averages of other widths were judged; 0 where they never were.
     """
 
     images_seen: int = 0
@@ -56,6 +63,8 @@ class RunState:
     n_evaluations: int = 0
     evaluation_seconds: float = 0.0
     choice: Choice | None = None
+    averaged_at: float = 0.0
+    widths_judged_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,16 +97,17 @@ class Budget:
         On the way of a budget in minutes an evaluation waits until those before it took a quarter of the time
         or less, so that a slow judge leaves time to train.
         """
-        passed, judged = (
-            min(int(evaluations * amount / self.total), evaluations)
-            for amount in (self.done(state), state.evaluated_at)
-        )
         waits = (
             self.minutes is not None
             and not self.is_spent(state)
             and state.evaluation_seconds > EVALUATION_SHARE * state.seconds
         )
-        return passed > judged and not waits
+        return self.is_mark_passed(state, since=state.evaluated_at, marks=evaluations) and not waits
+
+    def is_mark_passed(self, state: RunState, *, since: float, marks: int) -> bool:
+        """Whether one of so many evenly spaced marks, the last at the end, was passed since an amount was spent."""
+        now, before = (min(int(marks * amount / self.total), marks) for amount in (self.done(state), since))
+        return now > before
 
     def done(self, state: RunState) -> float:
         """Amount spent, in `unit`."""

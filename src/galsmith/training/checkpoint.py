@@ -1,7 +1,7 @@
 """The checkpoint: everything needed to go on with a run, in one file that is replaced in one step."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ from galsmith.training.budget import Choice, RunState
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-FORMAT_VERSION = 2
-# Version 1 knew no evaluations: such a run goes on as one that was never judged.
-READ_VERSIONS = (1, FORMAT_VERSION)
+FORMAT_VERSION = 3
+# Version 1 knew no evaluations, version 2 no averages of other widths: such a run goes on as one without them.
+READ_VERSIONS = (1, 2, FORMAT_VERSION)
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Checkpoint:
         Of the settings and of the data that it belongs to.
     chosen : mapping or None
         Averaged weights of the snapshot that ``state.choice`` names.
+    other_averages : sequence of mapping
+        What ``state_dict`` of the averages of other widths gave, in the order of their widths.
     """
 
     trainer: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Checkpoint:
     settings_hash: str
     data_hash: str
     chosen: Mapping[str, Any] | None = None
+    other_averages: Sequence[Mapping[str, Any]] = ()
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -64,6 +67,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "settings_hash": checkpoint.settings_hash,
         "data_hash": checkpoint.data_hash,
         "chosen": None if checkpoint.chosen is None else dict(checkpoint.chosen),
+        "other_averages": [dict(average) for average in checkpoint.other_averages],
     }
     with written_atomically(path) as temporary, _WatchedWriter(io.FileIO(temporary, "w")) as stream:
         try:
@@ -102,6 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         settings_hash=content["settings_hash"],
         data_hash=content["data_hash"],
         chosen=content.get("chosen"),
+        other_averages=content.get("other_averages", ()),
     )
 
 

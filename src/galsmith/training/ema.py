@@ -25,7 +25,7 @@ class PowerFunctionEma:
     """
 
     def __init__(self, network: torch.nn.Module, *, width: float) -> None:
-        self.gamma = gamma_from_width(width)
+        self.width, self.gamma = width, gamma_from_width(width)
         self.average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False).float()
 
     @torch.no_grad()

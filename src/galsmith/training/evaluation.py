@@ -4,9 +4,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
+import torch
+
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
+from galsmith.training.averages import average_of_width
 from galsmith.training.log import TrainingLog
 from galsmith.training.loop import StepReport
 from galsmith.training.memory import is_out_of_memory
@@ -17,6 +20,7 @@ Evaluate = Callable[[ImageSet], Mapping[str, float]]
 """Judges drawn galaxies by their images alone; the least ``"distance"`` of what it returns is the best."""
 
 DISTANCE = "distance"
+JUDGED_WIDTHS = (0.03, 0.05, 0.08, 0.10, 0.15)
 
 
 class Evaluation:
@@ -68,28 +72,62 @@ class Evaluation:
         budget, count = settings.budget, settings.training.evaluations
         if self._evaluate is None or not budget.is_evaluation_due(state, evaluations=count):
             return
+        self._evaluate_now(None, ema_width=None)
+
+    def _evaluate_now(self, generator: torch.nn.Module | None, *, ema_width: float | None) -> None:
+        """Ask the judge about the averaged generator or one of another width, log its numbers, keep the best."""
+        state = self._run.state
+        if self._evaluate is None:
+            return
         started = time.perf_counter()
         try:
-            numbers = self._numbers(self._evaluate)
+            numbers = self._numbers(self._evaluate, generator)
         except Exception as error:
             self._run.save(is_finished=False)
             raise _explained(self._run, error) from error
         seconds = time.perf_counter() - started
-        state.evaluated_at = budget.done(state)
+        state.evaluated_at = self._run.settings.budget.done(state)
         state.n_evaluations += 1
         state.evaluation_seconds += seconds
         plain = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-        self._log.write({**plain, "images_seen": state.images_seen, "evaluation_seconds": round(seconds, 3)})
+        what = {"images_seen": state.images_seen, **({} if ema_width is None else {"ema_width": ema_width})}
+        self._log.write({**plain, **what, "evaluation_seconds": round(seconds, 3)})
         self._distance = numbers.get(DISTANCE)
-        if settings.training.choose_snapshot == "best":
-            self._choose(numbers[DISTANCE])
+        if self._run.settings.training.choose_snapshot == "best":
+            self._choose(numbers[DISTANCE], generator, ema_width=ema_width)
 
-    def _numbers(self, evaluate: Evaluate) -> dict[str, float]:
+    def judge_widths(self) -> None:
+        """Once training is over, evaluate averages of other widths too, where they were kept and the best is wanted.
+
+        Raises
+        ------
+        GalsmithError
+            If the judge fails; the run is kept as it is, and evaluates them when it goes on.
+        """
+        run, state = self._run, self._run.state
+        is_wanted = run.settings.training.choose_snapshot == "best" and self._evaluate is not None
+        if not is_wanted or not run.kept_averages or state.widths_judged_at == state.images_seen:
+            return
+        for width in JUDGED_WIDTHS:
+            if width != run.ema.width:  # which was judged as the last snapshot
+                self._judge_width(width)
+        state.widths_judged_at = state.images_seen
+
+    def _judge_width(self, width: float) -> None:
+        """Make the average of one width and evaluate it; not where the last step was bad and nothing was kept after it."""
+        run = self._run
+        generator, making = average_of_width(run.folder.averages_folder, run.ema.average, width=width)
+        if making.images_seen == run.state.images_seen:
+            self._evaluate_now(generator, ema_width=width)
+
+    def _numbers(self, evaluate: Evaluate, generator: torch.nn.Module | None) -> dict[str, float]:
         """Draw galaxies and ask the judge."""
         training = self._run.settings.training
         count = training.evaluation_galaxies
         self._progress(ProgressEvent("judging drawn galaxies", 0, count, "galaxies", self.fields))
-        numbers = {name: float(value) for name, value in evaluate(self._run.draw_for_judge()).items()}
+        numbers = {
+            name: float(value) for name, value in evaluate(self._run.draw_for_judge(generator)).items()
+        }
         if DISTANCE not in numbers and training.choose_snapshot == "best":
             raise SettingsError(
                 f"evaluate returned {', '.join(numbers) or 'nothing'}; wanted the number {DISTANCE!r}, by which the "
@@ -97,12 +135,12 @@ class Evaluation:
             )
         return numbers
 
-    def _choose(self, distance: float) -> None:
+    def _choose(self, distance: float, generator: torch.nn.Module | None, *, ema_width: float | None) -> None:
         """Take the snapshot if it is the best so far, and keep it and the run's state at once."""
         best = self._run.state.choice
         if not math.isfinite(distance) or (best is not None and best.distance <= distance):
             return
-        self._run.choose(distance)
+        self._run.choose(distance, generator, ema_width=ema_width)
         is_end = self._run.settings.budget.is_spent(self._run.state)
         if not is_end:  # which is kept by whoever runs the loop
             self._run.save(is_finished=False)

@@ -51,6 +51,11 @@ class RunFolder:
         """TensorBoard's files."""
         return self.path / "tensorboard"
 
+    @property
+    def averages_folder(self) -> Path:
+        """Averages of two widths at some times, to make others from."""
+        return self.path / "averages"
+
     def grid_file(self, images_seen: int) -> Path:
         """Picture of drawn galaxies."""
         return self.path / "samples" / f"grid-{images_seen:010d}.png"

@@ -1,5 +1,6 @@
-"""What happens beside the steps: checkpoints, and pictures of drawn galaxies."""
+"""What happens beside the steps: checkpoints, averages for later, and pictures of drawn galaxies."""
 
+from galsmith.training.averages import remove_averages_after, write_averages
 from galsmith.training.loop import StepReport
 from galsmith.training.run import TrainingRun
 
@@ -18,6 +19,27 @@ class Keeper:
         if report.is_good and report.budget_used < 1.0:
             self._run.save(is_finished=False)
         self._kept_at = report.seconds
+
+
+class AverageKeeper:
+    """Keeps averages to make others from, evenly over the budget; a loop listener.
+
+    Files of a time that the run has not reached are of steps that a killed run lost; they are removed.
+    """
+
+    def __init__(self, run: TrainingRun) -> None:
+        self._run = run
+        remove_averages_after(run.folder.averages_folder, run.state.images_seen)
+
+    def __call__(self, report: StepReport) -> None:
+        """Write a file when it is time and the step was good."""
+        run, state = self._run, self._run.state
+        count, budget = run.settings.training.posthoc_averages, run.settings.budget
+        if not run.kept_averages or not count or not report.is_good:
+            return
+        if budget.is_mark_passed(state, since=state.averaged_at, marks=count):
+            write_averages(run.folder.averages_folder, run.kept_averages, images_seen=state.images_seen)
+            state.averaged_at = budget.done(state)
 
 
 class GridPainter:

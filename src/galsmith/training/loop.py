@@ -48,7 +48,7 @@ def run_loop(
     trainer: Trainer,
     batches: Batches,
     *,
-    ema: PowerFunctionEma,
+    averages: Sequence[PowerFunctionEma],
     state: RunState,
     budget: Budget,
     seed: int,
@@ -64,8 +64,8 @@ def run_loop(
         Takes the steps.
     batches : Batches
         Gives the images of each.
-    ema : PowerFunctionEma
-        Averages the trainer's generator after every good step.
+    averages : sequence of PowerFunctionEma
+        Each averages the trainer's generator after every good step.
     state : RunState
         Where to go on from; moved forward in place.
     budget : Budget
@@ -100,7 +100,8 @@ def run_loop(
         state.seconds = time.perf_counter() - started
         _count_bad_steps(state, is_good=is_good)
         if is_good:
-            ema.update(trainer.generator, images_seen=state.images_seen, step_images=batch_size)
+            for average in averages:
+                average.update(trainer.generator, images_seen=state.images_seen, step_images=batch_size)
         report = StepReport(
             state.images_seen, state.seconds, before, budget.used(state), dict(losses), is_good
         )

@@ -1,7 +1,7 @@
 """One training run in the making: trainer, average, data and state, and how they are kept on disk."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from galsmith.models.protocols import DataDescription, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
+from galsmith.training.averages import started_averages
 from galsmith.training.batches import TrainingSet
 from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -50,6 +51,8 @@ class TrainingRun:
         Takes them.
     ema : PowerFunctionEma
         Averages the generator.
+    kept_averages : tuple of PowerFunctionEma
+        Those that others can be made from after training; `ema` may be among them. Empty where none are kept.
     state : RunState
         How far the run is.
     chosen : torch.nn.Module or None
@@ -64,6 +67,7 @@ class TrainingRun:
     device: torch.device
     trainer: Trainer
     ema: PowerFunctionEma
+    kept_averages: tuple[PowerFunctionEma, ...]
     state: RunState
     chosen: torch.nn.Module | None = None
 
@@ -71,6 +75,11 @@ class TrainingRun:
     def kept_choice(self) -> Choice | None:
         """What the snapshot is of, where the best one is wanted and there is one; None where it is the latest."""
         return kept_choice(self.settings, self.state)
+
+    @property
+    def averages(self) -> tuple[PowerFunctionEma, ...]:
+        """All averages, each once, the run's own first."""
+        return (self.ema, *(average for average in self.kept_averages if average is not self.ema))
 
     @property
     def description(self) -> DataDescription:
@@ -91,6 +100,7 @@ class TrainingRun:
                 settings_hash=settings_hash(self.tables),
                 data_hash=self.image_set.content_hash,
                 chosen=None if self.chosen is None else self.chosen.state_dict(),
+                other_averages=[average.state_dict() for average in self.averages[1:]],
             ),
         )
         self.save_snapshot(is_finished=is_finished)
@@ -112,19 +122,22 @@ class TrainingRun:
         """Go back to the last checkpoint."""
         checkpoint = load_checkpoint(self.folder.checkpoint_file)
         self.trainer.load_state_dict(checkpoint.trainer)
-        self.ema.load_state_dict(checkpoint.ema)
+        _fill_averages(self.averages, checkpoint)
         self.state = checkpoint.state
         self.chosen = _filled(self.ema.average, checkpoint.chosen)
 
-    def choose(self, distance: float) -> None:
-        """Remember the averaged generator as the best so far."""
-        self.chosen = copy.deepcopy(self.ema.average).cpu()
-        self.state.choice = Choice(self.state.images_seen, self.state.seconds, distance)
+    def choose(
+        self, distance: float, generator: torch.nn.Module | None = None, *, ema_width: float | None = None
+    ) -> None:
+        """Remember the averaged generator, or one of another width, as the best so far."""
+        self.chosen = copy.deepcopy(self.ema.average if generator is None else generator).cpu()
+        self.state.choice = Choice(self.state.images_seen, self.state.seconds, distance, ema_width)
 
-    def draw_for_judge(self) -> ImageSet:
-        """Draw galaxies from the averaged generator, with the same seeds every time, as a set of images."""
+    def draw_for_judge(self, generator: torch.nn.Module | None = None) -> ImageSet:
+        """Draw galaxies from the averaged generator, or another, with the same seeds every time, as a set of images."""
         seeds = self._seeds("train.evaluation", self.settings.training.evaluation_galaxies)
-        return draw_images(self.ema.average, seeds, self.training_set.transform, header=self.image_set)
+        drawn_from = self.ema.average if generator is None else generator
+        return draw_images(drawn_from, seeds, self.training_set.transform, header=self.image_set)
 
     def draw_grid(self) -> None:
         """Draw galaxies from the averaged generator, with the same seeds every time, and write their picture."""
@@ -162,7 +175,7 @@ class TrainingRun:
                 "budget": self.settings.budget.text,
                 "n_training_images": len(self.training_set),
                 "bad_steps": self.state.bad_steps,
-                "ema_width": training.ema_width,
+                "ema_width": kept_width(self.settings, self.state),
                 "device": str(self.device),
             },
             "recipe": {name: dict(self.tables[name]) for name in ("transform", "model", "training", "run")},
@@ -185,6 +198,7 @@ class TrainingRun:
         """Say why the snapshot is not the latest."""
         return {
             "distance": choice.distance,
+            **({} if choice.ema_width is None else {"ema_width": choice.ema_width}),
             "n_evaluations": self.state.n_evaluations,
             "n_galaxies": self.settings.training.evaluation_galaxies,
             "images_seen_by_run": self.state.images_seen,
@@ -238,11 +252,21 @@ def start_run(
     if start is not None:
         trainer = _started_from(start, trainer.state_dict(), built, settings)
     ema = PowerFunctionEma(trainer.generator, width=settings.training.ema_width)
+    kept = started_averages(ema, trainer.generator) if settings.training.posthoc_averages else ()
+    run = TrainingRun(
+        folder, settings, tables, image_set, training_set, device, trainer, ema, kept, RunState()
+    )
     if checkpoint is not None:
-        ema.load_state_dict(checkpoint.ema)
-    state = RunState() if checkpoint is None else checkpoint.state
-    chosen = None if checkpoint is None else _filled(ema.average, checkpoint.chosen)
-    return TrainingRun(folder, settings, tables, image_set, training_set, device, trainer, ema, state, chosen)
+        _fill_averages(run.averages, checkpoint)
+        run.state = checkpoint.state
+        run.chosen = _filled(ema.average, checkpoint.chosen)
+    return run
+
+
+def _fill_averages(averages: Sequence[PowerFunctionEma], checkpoint: Checkpoint) -> None:
+    """Go on with averages as they were."""
+    for average, state in zip(averages, (checkpoint.ema, *checkpoint.other_averages), strict=True):
+        average.load_state_dict(state)
 
 
 def _started_from(
@@ -263,6 +287,14 @@ def _started_from(
 def kept_choice(settings: RunSettings, state: RunState) -> Choice | None:
     """Which evaluation the snapshot is of; None where it is the latest."""
     return state.choice if settings.training.choose_snapshot == "best" else None
+
+
+def kept_width(settings: RunSettings, state: RunState) -> float:
+    """Width of the average that the snapshot is."""
+    choice = kept_choice(settings, state)
+    if choice is None or choice.ema_width is None:
+        return settings.training.ema_width
+    return choice.ema_width
 
 
 def describe(training_set: TrainingSet) -> DataDescription:

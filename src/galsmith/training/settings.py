@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
@@ -46,6 +46,9 @@ class TrainingSettings(Settings):
         Images a step.
     ema_width : float
         Width of the weights' averaging profile as a share of the training's length; see `PowerFunctionEma`.
+    posthoc_averages : int or None
+        How often averages of two widths are kept in the run's folder, evenly over the budget, so that one of any
+        width can be made after training; 8 are usual. None or 0 keeps none.
     memory_gb : float
         The training set is kept in memory up to this size, and read from disk as it goes beyond it.
     checkpoint_seconds : float
@@ -74,6 +77,7 @@ class TrainingSettings(Settings):
     seed: int = 0
     batch_size: int = Field(default=256, ge=1)
     ema_width: float = Field(default=0.1, gt=0, lt=0.28)
+    posthoc_averages: int | None = Field(default=None, ge=0)
     memory_gb: float = Field(default=4.0, ge=0)
     checkpoint_seconds: float = Field(default=60.0, ge=0)
     log_seconds: float = Field(default=5.0, ge=0)
@@ -84,6 +88,12 @@ class TrainingSettings(Settings):
     evaluation_galaxies: int = Field(default=300, ge=1)
     tensorboard: bool = False
     data_license: str = "not stated"
+
+    @field_validator("posthoc_averages")
+    @classmethod
+    def _none_for_zero(cls, value: int | None) -> int | None:
+        """Write "no averages" in one way, that of runs from before there were any."""
+        return None if value == 0 else value
 
 
 @dataclass(frozen=True)

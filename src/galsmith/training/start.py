@@ -23,13 +23,13 @@ from galsmith.training.endings import explained_divergence, how_to_go_on, memory
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
 from galsmith.training.interruption import interrupts_noted
-from galsmith.training.keeping import GridPainter, Keeper
+from galsmith.training.keeping import AverageKeeper, GridPainter, Keeper
 from galsmith.training.live import LiveProgress
 from galsmith.training.log import TrainingLog
 from galsmith.training.loop import run_loop
 from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
 from galsmith.training.precision import check_precision
-from galsmith.training.run import TrainingRun, kept_choice, settings_hash, start_run
+from galsmith.training.run import TrainingRun, kept_choice, kept_width, settings_hash, start_run
 from galsmith.training.settings import RunSettings, read_run_settings
 from galsmith.training.suitability import refuse_equal_images, warn_of_few_images
 
@@ -200,8 +200,9 @@ def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoin
         return False
     kept = read_snapshot_page(folder.snapshot_folder)["card"]["training"]
     choice = kept_choice(settings, checkpoint.state)
-    wanted = images_seen if choice is None else choice.images_seen
-    return (kept["images_seen"], kept["is_finished"]) == (wanted, True)
+    seen = images_seen if choice is None else choice.images_seen
+    wanted = (seen, kept_width(settings, checkpoint.state), True)
+    return (kept["images_seen"], kept["ema_width"], kept["is_finished"]) == wanted
 
 
 def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
@@ -292,14 +293,16 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
             is_finished = run_loop(
                 run.trainer,
                 batches,
-                ema=run.ema,
+                averages=run.averages,
                 state=run.state,
                 budget=run.settings.budget,
                 seed=training.seed,
                 batch_size=training.batch_size,
-                listeners=[log, live, GridPainter(run), evaluation, Keeper(run)],
+                listeners=[log, live, GridPainter(run), AverageKeeper(run), evaluation, Keeper(run)],
                 note=note,
             )
+            if is_finished:
+                evaluation.judge_widths()
             if not run.save(is_finished=is_finished):
                 raise DivergedError(f"a weight is not finite at {run.state.images_seen:,} images seen")
     except DivergedError as error:

@@ -1,0 +1,103 @@
+"""Averages of any width, after training, from averages of a few widths kept on the way (Karras et al. 2024, EDM2)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.training.ema import gamma_from_width
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The weight that an average of power-function profile gives to each moment of training.
+
+    ``p(t) = (gamma + 1) t**gamma / end**(gamma + 1)`` for t from 0 to its end (Karras et al. 2024, eq. 3).
+
+    Attributes
+    ----------
+    end : float
+        Images seen when the average was taken.
+    width : float
+        Standard deviation of the profile as a share of `end`.
+    """
+
+    end: float
+    width: float
+
+
+def inner_products(ones: Sequence[Profile], others: Sequence[Profile]) -> NDArray[np.float64]:
+    """Integrals over training of the products of two profiles, in closed form.
+
+    With m the earlier end, ``(g + 1) (h + 1) / (g + h + 1) * m**(g + h + 1) / (end_g**(g + 1) * end_h**(h + 1))``
+    (Karras et al. 2024, appendix C.3).
+
+    Parameters
+    ----------
+    ones, others : sequence of Profile
+        Rows and columns of the result.
+
+    Returns
+    -------
+    ndarray [one, other], float64
+        In 1 / image.
+    """
+    end_g, end_h = _column(ones, "end"), _column(others, "end").T
+    g = np.array([[gamma_from_width(one.width)] for one in ones])
+    h = np.array([[gamma_from_width(other.width) for other in others]])
+    first: NDArray[np.float64] = np.minimum(end_g, end_h)
+    shares = (first / end_g) ** (g + 1.0) * (first / end_h) ** (
+        h + 1.0
+    )  # powers of numbers up to 1 do not overflow
+    return (g + 1.0) * (h + 1.0) / (g + h + 1.0) * shares / first
+
+
+def combination(kept: Sequence[Profile], wanted: Profile) -> NDArray[np.float64]:
+    """Weights of a sum of kept averages whose profile is nearest to a wanted one.
+
+    The squared difference of the profiles, integrated over training, is least among the sums whose weights add up to
+    one, so that weights of a network which do not change stay what they are (the paper does without this condition).
+
+    Parameters
+    ----------
+    kept : sequence of Profile
+        Of the averages there are.
+    wanted : Profile
+        Of the average to make.
+
+    Returns
+    -------
+    ndarray [kept], float64
+        Without unit; some are negative.
+
+    Raises
+    ------
+    ValueError
+        If nothing was kept.
+    """
+    if not kept:
+        raise ValueError("no average was kept; wanted one or more profiles")
+    n = len(kept)
+    norms = np.sqrt(np.diag(inner_products(kept, kept)))
+    system = np.zeros((n + 1, n + 1))
+    system[:n, :n] = inner_products(kept, kept) / norms[:, np.newaxis] / norms
+    system[:n, n] = system[n, :n] = 1.0 / norms * norms.mean()
+    right = np.append(inner_products(kept, [wanted])[:, 0] / norms, norms.mean())
+    solved = np.linalg.lstsq(system, right, rcond=1e-13)[0]
+    weights: NDArray[np.float64] = solved[:n] / norms
+    return weights
+
+
+def profile_error(kept: Sequence[Profile], weights: NDArray[np.float64], wanted: Profile) -> float:
+    """Root of the integrated squared difference between a sum of profiles and a wanted one, as a share of the wanted."""
+    square = float(inner_products([wanted], [wanted])[0, 0])
+    cross = inner_products(kept, [wanted])[:, 0]
+    found = float(weights @ inner_products(kept, kept) @ weights - 2.0 * weights @ cross) + square
+    return math.sqrt(max(found, 0.0) / square)
+
+
+def _column(profiles: Sequence[Profile], name: str) -> NDArray[np.float64]:
+    """One attribute of all profiles, as [profile, 1]."""
+    return np.array([[getattr(profile, name)] for profile in profiles], dtype=np.float64)

@@ -1,0 +1,221 @@
+"""Averages kept on the way, and snapshots of other widths made of them."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.execution import ProgressEvent
+from galsmith.images import ImageSet
+from galsmith.models.snapshot import load_snapshot, read_snapshot_page
+from galsmith.training import read_log, snapshot_of_width, train
+from galsmith.training.averages import KEPT_WIDTHS
+from galsmith.training.evaluation import JUDGED_WIDTHS
+
+MakeRecipe = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def recipe(tiny_recipe: MakeRecipe) -> MakeRecipe:
+    """Makes recipes of a run that keeps averages eight times."""
+
+    def make(**training: Any) -> dict[str, Any]:
+        return tiny_recipe(**{"posthoc_averages": 8, "checkpoint_seconds": 60.0, "images": 512, **training})
+
+    return make
+
+
+def sha(folder: Path) -> str:
+    return str(read_snapshot_page(folder)["tensors_sha256"])
+
+
+def card(folder: Path) -> dict[str, Any]:
+    return dict(read_snapshot_page(folder)["card"]["training"])
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted((run / "averages").iterdir())}
+
+
+def weights(folder: Path) -> torch.Tensor:
+    generator = load_snapshot(folder).generator
+    return torch.cat([value.flatten() for value in generator.parameters()])
+
+
+@pytest.mark.parametrize("width", [0.03, 0.08, 0.15])
+def test_a_snapshot_made_afterwards_is_that_of_a_run_of_this_width(
+    width: float, discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    images = 64 * 32
+    true = train(recipe(images=images, ema_width=width, posthoc_averages=0), discs, tmp_path / "true")
+    run = train(recipe(images=images, posthoc_averages=64), discs, tmp_path / "run")
+    made = weights(snapshot_of_width(run, tmp_path / "made", ema_width=width))
+    few = train(recipe(images=images), discs, tmp_path / "few")
+    rough = weights(snapshot_of_width(few, tmp_path / "rough", ema_width=width))
+    aim, other = weights(true / "snapshot"), weights(run / "snapshot")
+    assert torch.allclose(made, aim, atol=2e-6, rtol=0)
+    assert (rough - aim).norm() < 0.1 * (other - aim).norm()
+
+
+def test_kept_widths_are_given_back_to_the_last_digit(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(recipe(ema_width=0.2), discs, tmp_path / "run")
+    for width in KEPT_WIDTHS:
+        true = train(recipe(ema_width=width, posthoc_averages=0), discs, tmp_path / f"true{width}")
+        made = weights(snapshot_of_width(run, tmp_path / f"made{width}", ema_width=width))
+        assert torch.allclose(made, weights(true / "snapshot"), atol=1e-7, rtol=0)
+
+
+def test_they_are_kept_evenly_and_change_nothing_else(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(recipe(), discs, tmp_path / "run")
+    assert list(files(run)) == [f"average-{64 * (k + 1):010d}.safetensors" for k in range(8)]
+    none = train(recipe(posthoc_averages=0), discs, tmp_path / "none")
+    assert not (none / "averages").exists()
+    assert sha(run / "snapshot") == sha(none / "snapshot")
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def crash() -> None:
+    raise SystemError("killed")
+
+
+@pytest.mark.parametrize("act", [interrupt, crash])
+def test_stopped_and_resumed_keeps_the_same(
+    act: Callable[[], None],
+    discs: ImageSet,
+    recipe: MakeRecipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    acted = []
+
+    def tell(event: ProgressEvent) -> None:
+        if event.stage == "training" and event.done >= 288 and not acted:
+            acted.append(True)
+            act()
+
+    whole, stopped = train(recipe(), discs, tmp_path / "whole"), tmp_path / "stopped"
+    with pytest.raises((InterruptedRunError, SystemError)):
+        train(recipe(), discs, stopped, progress=tell)
+    assert len(files(stopped)) == 4
+    train(recipe(), discs, stopped)
+    assert files(stopped) == files(whole)
+
+
+def test_what_a_killed_run_kept_too_much_is_removed(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+
+    def tell(event: ProgressEvent) -> None:
+        if event.stage == "training" and event.done >= 288:
+            crash()
+
+    with pytest.raises(SystemError):
+        train(recipe(), discs, tmp_path / "run", progress=tell)
+    assert len(files(tmp_path / "run")) == 4  # the checkpoint is of the start
+    with pytest.raises(SystemError):
+        train(
+            recipe(),
+            discs,
+            tmp_path / "run",
+            progress=lambda event: crash() if event.stage == "training" else None,
+        )
+    assert files(tmp_path / "run") == {}
+
+
+class Judge:
+    """Says a given number at each call, 9 when there are no more."""
+
+    def __init__(self, *numbers: float) -> None:
+        self.left = list(numbers)
+
+    def __call__(self, drawn: ImageSet) -> dict[str, float]:
+        return {"distance": self.left.pop(0) if self.left else 9.0}
+
+
+def test_the_best_width_is_kept(discs: ImageSet, recipe: MakeRecipe, tmp_path: Path) -> None:
+    best = recipe(choose_snapshot="best", evaluations=2, evaluation_galaxies=4)
+    run = train(best, discs, tmp_path / "run", evaluate=Judge(5.0, 4.0, 3.0, 2.0, 1.0))
+    lines = [line for line in read_log(run / "log.jsonl") if "distance" in line]
+    assert [(line.get("ema_width"), line["distance"]) for line in lines] == [
+        (None, 5.0), (None, 4.0), (0.03, 3.0), (0.05, 2.0), (0.08, 1.0), (0.15, 9.0),
+    ]  # fmt: skip
+    assert {line["images_seen"] for line in lines[1:]} == {512}
+    kept = card(run / "snapshot")
+    assert (kept["ema_width"], kept["images_seen"]) == (0.08, 512)
+    assert kept["chosen"] == {
+        "distance": 1.0, "ema_width": 0.08, "n_evaluations": 6, "n_galaxies": 4, "images_seen_by_run": 512,
+    }  # fmt: skip
+    assert sha(run / "snapshot") == sha(snapshot_of_width(run, tmp_path / "made", ema_width=0.08))
+    train(best, discs, run, evaluate=Judge())  # finished: nothing is judged again
+    assert len([line for line in read_log(run / "log.jsonl") if "distance" in line]) == 6
+    last = train(recipe(choose_snapshot="last", evaluations=2, evaluation_galaxies=4), discs, run)
+    assert card(last / "snapshot")["ema_width"] == 0.1
+    again = train(best, discs, run, evaluate=Judge())
+    assert card(again / "snapshot")["ema_width"] == 0.08
+
+
+def test_widths_are_judged_only_where_the_best_is_wanted(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    asked = recipe(choose_snapshot="last", evaluations=2, evaluation_galaxies=4)
+    run = train(asked, discs, tmp_path / "run", evaluate=Judge())
+    assert len([line for line in read_log(run / "log.jsonl") if "distance" in line]) == 2
+    worse = train(
+        recipe(choose_snapshot="best", evaluations=2, evaluation_galaxies=4),
+        discs, tmp_path / "worse", evaluate=Judge(5.0, 4.0),
+    )  # fmt: skip
+    kept = card(worse / "snapshot")
+    assert "ema_width" not in kept["chosen"]
+    assert kept["chosen"]["n_evaluations"] == 2 + len([width for width in JUDGED_WIDTHS if width != 0.1])
+
+
+def test_the_card_says_how_a_snapshot_was_made(discs: ImageSet, recipe: MakeRecipe, tmp_path: Path) -> None:
+    run = train(recipe(), discs, tmp_path / "run")
+    page = read_snapshot_page(snapshot_of_width(run, tmp_path / "made", ema_width=0.08))
+    training, made_by = page["card"]["training"], page["card"]["provenance"]
+    assert (training["ema_width"], training["images_seen"]) == (0.08, 512)
+    assert training["made_from"]["n_averages"] == 16
+    assert 0.001 < training["made_from"]["profile_error"] < 0.05
+    assert made_by["verb"] == "snapshot"
+    assert [parent["role"] for parent in made_by["parents"]] == ["snapshot of the run", "training set"]
+
+
+def test_what_cannot_be_made_is_refused(discs: ImageSet, recipe: MakeRecipe, tmp_path: Path) -> None:
+    run = train(recipe(), discs, tmp_path / "run")
+    none = train(recipe(posthoc_averages=0), discs, tmp_path / "none")
+    made = tmp_path / "made"
+    for width in (0.0, 0.3, -1.0):
+        with pytest.raises(
+            SettingsError, match=r"ema_width is .*; wanted a share of the training's length between 0"
+        ):
+            snapshot_of_width(run, made, ema_width=width)
+    with pytest.raises(
+        InputError, match=r"no averages were kept on the way; train with --set training.posthoc_aver"
+    ):
+        snapshot_of_width(none, made, ema_width=0.08)
+    with pytest.raises(InputError, match=r"not a run; give the run folder"):
+        snapshot_of_width(run / "snapshot", made, ema_width=0.08)
+    assert not made.exists()
+    snapshot_of_width(run, made, ema_width=0.08)
+    with pytest.raises(OutputExistsError, match=r"already exists; choose another -o"):
+        snapshot_of_width(run, made, ema_width=0.05)
+    before = sha(made)
+    snapshot_of_width(run, made, ema_width=0.05, overwrite=True)
+    assert sha(made) != before
+    (run / "averages" / "average-0000000256.safetensors").write_bytes(b"rubbish")
+    with pytest.raises(InputError, match=r"average-0000000256.* not a readable file of averages .*remove it"):
+        snapshot_of_width(run, tmp_path / "other", ema_width=0.08)
+    assert not (tmp_path / "other").exists()
