@@ -21,6 +21,7 @@ from galsmith.cli import (
     snapshot,
     train,
 )
+from galsmith.cli.families import families_text
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -46,12 +47,15 @@ class Verb:
         A working command line, shown by ``--help``.
     resumes : bool
         Whether the same command goes on after an interruption.
+    explains : callable, optional
+        Gives what ``--help`` says between the flags and the example.
     """
 
     name: str
     function: Callable[..., Any]
     example: str
     resumes: bool = False
+    explains: Callable[[], str] | None = None
 
 
 VERBS = (
@@ -63,7 +67,7 @@ VERBS = (
     Verb("ingest skirt", ingest_sets.ingest_skirt, ingest_sets.SKIRT_EXAMPLE, resumes=True),
     Verb("ingest field", ingest_field.ingest_field, ingest_field.EXAMPLE, resumes=True),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
-    Verb("train", train.train, train.EXAMPLE, resumes=True),
+    Verb("train", train.train, train.EXAMPLE, resumes=True, explains=families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
     Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),
@@ -84,7 +88,10 @@ def build_app() -> App:
             groups[group] = _new_app(group, GROUPS[group], examples=examples, sort_key=position)
             app.command(groups[group])
         parent = groups[group] if group else app
-        parent.command(verb.function, name=kind, sort_key=position, help_epilogue=_epilogue([verb.example]))
+        epilogue = _epilogue([verb.example])
+        if verb.explains is not None:
+            epilogue = f"{verb.explains()}\n\n{epilogue}"
+        parent.command(verb.function, name=kind, sort_key=position, help_epilogue=epilogue)
     return app
 
 
