@@ -1,0 +1,19 @@
+"""Published results are found from the documentation's first page, and hold no large files."""
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESULTS = REPOSITORY / "docs" / "results"
+LARGEST_BYTES = 300_000
+
+
+def test_every_result_is_linked_from_the_index():
+    index = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = [path.relative_to(REPOSITORY / "docs").as_posix() for path in RESULTS.glob("*/README.md")]
+    assert [page for page in pages if page not in index] == []
+
+
+def test_results_are_small():
+    assert [
+        path.name for path in RESULTS.rglob("*") if path.is_file() and path.stat().st_size > LARGEST_BYTES
+    ] == []
