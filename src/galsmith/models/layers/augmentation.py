@@ -1,10 +1,10 @@
 """Augmentation that does not leak: small sets are moved, turned, scaled and sheared, and the network is told how.
 
-After Karras et al. (2022, arXiv:2206.00364, app. F.2), with the transformations and strengths of their augmentation
-pipeline (`Karras et al. 2020 <https://arxiv.org/abs/2006.06676>`_, app. B). All that was done to an image is in its
-vector of conditions, which is zero where nothing was done; a network that is given zeros in drawing draws from the
-set as it is. Only geometry is changed: network pixels are stretched and have their flux factored out, so that no
-change of their values would be one of brightness.
+After Karras et al. (2022, arXiv:2206.00364, app. F.2), with the geometric transformations of Karras et al. (2020,
+arXiv:2006.06676, app. B) at their strengths; flips are those of `d4`. All that was done to an image is in its vector of
+conditions, which is zero where nothing was done; a network that is given zeros in drawing draws from the set as it is.
+Only geometry is changed: network pixels are stretched and mostly have their flux factored out, so that no change of
+their values would be one of brightness.
 """
 
 import math
