@@ -74,7 +74,7 @@ def sample(
         values of columns that ``transform.conditions`` named in training, ``flux_<band>``, ``magnitude_<band>`` and
         ``native_size_pix``. The family `diffusion` draws images for given values; others draw and leave out.
     guidance : float, optional
-        Above 1 images follow their scalars more closely than was learned, and vary less; 1 is as learned.
+        1 is as learned; above 1 images tell their scalars apart more strongly, and exaggerate them; 0 ignores them.
     steps : int, optional
         Steps of the solver; the model's own when left out.
     solver : {"heun", "dpm"}, optional
