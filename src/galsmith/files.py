@@ -37,7 +37,9 @@ def written_atomically(path: Path) -> Iterator[Path]:
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        mode = _mode_of_new_file(temporary)
         yield temporary
+        temporary.chmod(mode)  # safetensors makes files that nobody else may read
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except BaseException as error:
@@ -45,6 +47,15 @@ def written_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
         raise_if_unwritable(error, path)
         raise
+
+
+def _mode_of_new_file(path: Path) -> int:
+    """Permissions that a new file gets here; none is left behind."""
+    path.unlink(missing_ok=True)
+    path.touch()
+    mode = path.stat().st_mode & 0o777
+    path.unlink()
+    return mode
 
 
 def raise_if_unwritable(error: BaseException, path: Path) -> None:

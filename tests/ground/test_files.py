@@ -114,3 +114,12 @@ def test_existing_things_are_refused_or_removed(tmp_path):
     for name in ("file", "folder", "dangling"):
         refuse_existing(tmp_path / name, overwrite=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_a_library_made_private_is_as_readable_as_any_other(tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    with written_atomically(tmp_path / "made") as temporary:
+        temporary.write_bytes(b"weights")
+        temporary.chmod(0o600)
+    assert (tmp_path / "made").stat().st_mode == plain.stat().st_mode

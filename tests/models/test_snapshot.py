@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.models import snapshot as snapshot_module
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
 
@@ -57,6 +57,27 @@ def test_a_snapshot_draws_what_its_generator_drew(saved, family, tiny_configs, f
     assert loaded.transform == facts["transform"]
     assert loaded.card == facts["card"]
     assert not loaded.generator.training
+
+
+def test_half_precision_is_for_learned_matrices_alone(tmp_path, build, training_blobs, facts, family):
+    generator = build(family, training_blobs).generator.eval()
+    save_snapshot(tmp_path, generator, config=generator.config, half=True, **facts)
+    loaded = load_snapshot(tmp_path).generator.state_dict()
+    with safe_open(tmp_path / "snapshot.safetensors", framework="pt") as stream:
+        stored = {name: stream.get_tensor(name).dtype for name in stream.keys()}  # noqa: SIM118 - not a dict
+    learned = {name for name, value in generator.named_parameters() if value.ndim > 1}
+    assert {name for name, dtype in stored.items() if dtype == torch.float16} == learned
+    for name, value in generator.state_dict().items():
+        assert loaded[name].dtype == value.dtype
+        torch.testing.assert_close(loaded[name], value, rtol=1e-3 if name in learned else 0, atol=1e-7)
+
+
+def test_a_weight_beyond_half_precision_is_refused(tmp_path, build, training_blobs, facts):
+    generator = build("pca_diffusion", training_blobs).generator
+    generator.network.enter.weight.data[0, 0] = 1e5
+    with pytest.raises(SettingsError, match=r"network.enter.weight does not fit into float16"):
+        save_snapshot(tmp_path / "half", generator, config=generator.config, half=True, **facts)
+    assert not (tmp_path / "half").exists()
 
 
 def test_the_page_beside_it_says_the_same(saved):

@@ -12,7 +12,7 @@ from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, 
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageSet
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
-from galsmith.training import read_log, snapshot_of_width, train
+from galsmith.training import read_log, remade_snapshot, train
 from galsmith.training.averages import KEPT_WIDTHS
 from galsmith.training.evaluation import JUDGED_WIDTHS
 
@@ -53,9 +53,9 @@ def test_a_snapshot_made_afterwards_is_that_of_a_run_of_this_width(
     images = 64 * 32
     true = train(recipe(images=images, ema_width=width, posthoc_averages=0), discs, tmp_path / "true")
     run = train(recipe(images=images, posthoc_averages=64), discs, tmp_path / "run")
-    made = weights(snapshot_of_width(run, tmp_path / "made", ema_width=width))
+    made = weights(remade_snapshot(run, tmp_path / "made", ema_width=width))
     few = train(recipe(images=images), discs, tmp_path / "few")
-    rough = weights(snapshot_of_width(few, tmp_path / "rough", ema_width=width))
+    rough = weights(remade_snapshot(few, tmp_path / "rough", ema_width=width))
     aim, other = weights(true / "snapshot"), weights(run / "snapshot")
     assert torch.allclose(made, aim, atol=2e-6, rtol=0)
     assert (rough - aim).norm() < 0.1 * (other - aim).norm()
@@ -67,7 +67,7 @@ def test_kept_widths_are_given_back_to_the_last_digit(
     run = train(recipe(ema_width=0.2), discs, tmp_path / "run")
     for width in KEPT_WIDTHS:
         true = train(recipe(ema_width=width, posthoc_averages=0), discs, tmp_path / f"true{width}")
-        made = weights(snapshot_of_width(run, tmp_path / f"made{width}", ema_width=width))
+        made = weights(remade_snapshot(run, tmp_path / f"made{width}", ema_width=width))
         assert torch.allclose(made, weights(true / "snapshot"), atol=1e-7, rtol=0)
 
 
@@ -158,7 +158,7 @@ def test_the_best_width_is_kept(discs: ImageSet, recipe: MakeRecipe, tmp_path: P
     assert kept["chosen"] == {
         "distance": 1.0, "ema_width": 0.08, "n_evaluations": 6, "n_galaxies": 4, "images_seen_by_run": 512,
     }  # fmt: skip
-    assert sha(run / "snapshot") == sha(snapshot_of_width(run, tmp_path / "made", ema_width=0.08))
+    assert sha(run / "snapshot") == sha(remade_snapshot(run, tmp_path / "made", ema_width=0.08))
     train(best, discs, run, evaluate=Judge())  # finished: nothing is judged again
     assert len([line for line in read_log(run / "log.jsonl") if "distance" in line]) == 6
     last = train(recipe(choose_snapshot="last", evaluations=2, evaluation_galaxies=4), discs, run)
@@ -184,7 +184,7 @@ def test_widths_are_judged_only_where_the_best_is_wanted(
 
 def test_the_card_says_how_a_snapshot_was_made(discs: ImageSet, recipe: MakeRecipe, tmp_path: Path) -> None:
     run = train(recipe(), discs, tmp_path / "run")
-    page = read_snapshot_page(snapshot_of_width(run, tmp_path / "made", ema_width=0.08))
+    page = read_snapshot_page(remade_snapshot(run, tmp_path / "made", ema_width=0.08))
     training, made_by = page["card"]["training"], page["card"]["provenance"]
     assert (training["ema_width"], training["images_seen"]) == (0.08, 512)
     assert training["made_from"]["n_averages"] == 16
@@ -201,21 +201,21 @@ def test_what_cannot_be_made_is_refused(discs: ImageSet, recipe: MakeRecipe, tmp
         with pytest.raises(
             SettingsError, match=r"ema_width is .*; wanted a share of the training's length between 0"
         ):
-            snapshot_of_width(run, made, ema_width=width)
+            remade_snapshot(run, made, ema_width=width)
     with pytest.raises(
         InputError, match=r"no averages were kept on the way; train with --set training.posthoc_aver"
     ):
-        snapshot_of_width(none, made, ema_width=0.08)
+        remade_snapshot(none, made, ema_width=0.08)
     with pytest.raises(InputError, match=r"not a run; give the run folder"):
-        snapshot_of_width(run / "snapshot", made, ema_width=0.08)
+        remade_snapshot(run / "snapshot", made, ema_width=0.08)
     assert not made.exists()
-    snapshot_of_width(run, made, ema_width=0.08)
+    remade_snapshot(run, made, ema_width=0.08)
     with pytest.raises(OutputExistsError, match=r"already exists; choose another -o"):
-        snapshot_of_width(run, made, ema_width=0.05)
+        remade_snapshot(run, made, ema_width=0.05)
     before = sha(made)
-    snapshot_of_width(run, made, ema_width=0.05, overwrite=True)
+    remade_snapshot(run, made, ema_width=0.05, overwrite=True)
     assert sha(made) != before
     (run / "averages" / "average-0000000256.safetensors").write_bytes(b"rubbish")
     with pytest.raises(InputError, match=r"average-0000000256.* not a readable file of averages .*remove it"):
-        snapshot_of_width(run, tmp_path / "other", ema_width=0.08)
+        remade_snapshot(run, tmp_path / "other", ema_width=0.08)
     assert not (tmp_path / "other").exists()

@@ -1,4 +1,4 @@
-"""``galsmith snapshot RUN``: make a snapshot of another averaging width after training."""
+"""``galsmith snapshot RUN``: make a snapshot of another averaging width, or a smaller one, after training."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,27 +13,35 @@ EXAMPLE = "galsmith snapshot run --ema-width 0.08 -o snapshot"
 
 def snapshot(
     run: Annotated[
-        Path, Parameter(help="Run folder of galsmith train, with training.posthoc_averages of 1 or more.")
+        Path,
+        Parameter(
+            help="Run folder of galsmith train; for another width, one with training.posthoc_averages of 1 or more."
+        ),
     ],
     /,
     *,
-    ema_width: Annotated[
-        float, Parameter(help="Width of the average over training, as a share of its length: 0.03 to 0.15.")
-    ],
     output: Output,
+    ema_width: Annotated[
+        float | None,
+        Parameter(help="Width of the average over training, as a share of its length: 0.03 to 0.15."),
+    ] = None,
+    half: Annotated[
+        bool, Parameter(help="Store weights in float16: half the size.", show_default=False)
+    ] = False,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
-    """Average a run's weights over another stretch of its training; nothing is trained, and the run stays as it is."""
+    """Average a run's weights over another stretch of its training, or store them smaller; the run stays as it is."""
     from galsmith.cli.describe.runs import describe_snapshot
-    from galsmith.training import snapshot_of_width
+    from galsmith.training import remade_snapshot
 
-    made = snapshot_of_width(run, output, ema_width=ema_width, overwrite=overwrite)
+    made = remade_snapshot(run, output, ema_width=ema_width, half=half, overwrite=overwrite)
     description = describe_snapshot(made)
     numbers = description.numbers
+    averaged = "" if ema_width is None else f", averaged with width {ema_width:g}"
     return Outcome(
         verb="snapshot",
-        summary=f"averaged {numbers['images_seen']:,} images seen with width {ema_width:g}",
+        summary=f"{numbers['images_seen']:,} images seen{averaged}{', in half precision' if half else ''}",
         output=made,
         content_hash=description.content_hash,
         numbers=numbers,

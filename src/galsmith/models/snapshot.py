@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from galsmith.data.transforms import PixelTransform
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.files import write_json, written_atomically
 from galsmith.models.families import FAMILIES, model_settings
 from galsmith.models.protocols import DataDescription
@@ -64,6 +64,7 @@ def save_snapshot(
     description: DataDescription,
     transform: PixelTransform,
     card: Mapping[str, Any],
+    half: bool = False,
 ) -> None:
     """Write a snapshot; a killed writer leaves the old one or the new one.
 
@@ -77,14 +78,20 @@ def save_snapshot(
         A family's config, with its ``family`` field.
     card : mapping
         Plain JSON values.
+    half : bool
+        Store the learned matrices and kernels in float16, all else as it is; they are used in float32.
 
     Raises
     ------
+    SettingsError
+        If a weight is too large for float16.
     OutputError
         If the disk is full or the folder cannot be written.
     """
+    halved = {name for name, value in generator.named_parameters() if value.ndim > 1} if half else set()
     tensors = {
-        name: value.detach().to("cpu").contiguous().clone() for name, value in generator.state_dict().items()
+        name: _stored(value.half() if name in halved else value, name)
+        for name, value in generator.state_dict().items()
     }
     page = {
         "format": FORMAT_NAME,
@@ -189,6 +196,14 @@ def _check_version(path: Path, page: Mapping[str, Any]) -> None:
             f"{path}: has snapshot format version {version}, this galsmith reads version {FORMAT_VERSION}; "
             "sample with the galsmith that made it, or train again"
         )
+
+
+def _stored(value: torch.Tensor, name: str) -> torch.Tensor:
+    """Copy a tensor to the CPU, and refuse one that half precision made infinite."""
+    stored = value.detach().to("cpu").contiguous().clone()
+    if stored.dtype == torch.float16 and not torch.isfinite(stored).all():
+        raise SettingsError(f"{name} does not fit into float16 (largest number 65,504); keep full precision")
+    return stored
 
 
 def _hash_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:

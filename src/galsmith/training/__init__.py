@@ -3,6 +3,6 @@
 from galsmith.training.log import read_log
 from galsmith.training.settings import RunSettings, TrainingSettings, read_run_settings
 from galsmith.training.start import train
-from galsmith.training.widths import snapshot_of_width
+from galsmith.training.widths import remade_snapshot
 
-__all__ = ["RunSettings", "TrainingSettings", "read_log", "read_run_settings", "snapshot_of_width", "train"]
+__all__ = ["RunSettings", "TrainingSettings", "read_log", "read_run_settings", "remade_snapshot", "train"]

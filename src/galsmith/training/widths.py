@@ -1,9 +1,9 @@
-"""A snapshot of another averaging width, made after training from the averages that a run kept."""
+"""A snapshot made anew after training: of another averaging width, from the averages that a run kept, or smaller."""
 
 from pathlib import Path
 from typing import Any
 
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.files import refuse_existing
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
 from galsmith.provenance import Parent, Provenance
@@ -12,20 +12,28 @@ from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder
 
 
-def snapshot_of_width(
-    run: str | Path, output: str | Path, *, ema_width: float, overwrite: bool = False
+def remade_snapshot(
+    run: str | Path,
+    output: str | Path,
+    *,
+    ema_width: float | None = None,
+    half: bool = False,
+    overwrite: bool = False,
 ) -> Path:
-    """Write the snapshot that a run would have with another averaging width; nothing is trained.
+    """Write the snapshot that a run would have with another averaging width, or a smaller one; nothing is trained.
 
     Parameters
     ----------
     run : str or Path
-        A run that was trained with ``training.posthoc_averages``; it may be unfinished, and is not changed.
+        A run; it may be unfinished, and is not changed. For another width it must have been trained with
+        ``training.posthoc_averages``.
     output : str or Path
         The snapshot's folder, for `galsmith.sampling.sample`.
-    ema_width : float
+    ema_width : float or None
         Standard deviation of the averaging profile as a share of the training's length, in (0, 0.28). Half to
-        thrice a kept width (0.03 to 0.15) is met well; the card says how well.
+        thrice a kept width (0.03 to 0.15) is met well; the card says how well. None keeps the run's own average.
+    half : bool
+        Store the learned matrices and kernels in float16, which halves the file.
     overwrite : bool
         Replace what is there.
 
@@ -37,20 +45,28 @@ def snapshot_of_width(
     Raises
     ------
     SettingsError
-        If the width is out of range.
+        If neither another width nor half precision is wanted, the width is out of range, or a weight does not fit into
+        float16.
     OutputExistsError
         If `output` is there already.
     InputError
         If `run` is no run, kept no averages, or its files are damaged.
     """
     folder, place = RunFolder(Path(run)), Path(output)
+    if ema_width is None and not half:
+        raise SettingsError(
+            "nothing to change; wanted --ema-width for another average, --half for a smaller file, or both"
+        )
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")
     if not overwrite:
         refuse_existing(place, overwrite=False)
     snapshot = load_snapshot(folder.snapshot_folder)
-    snapshot.generator.load_state_dict(dict(load_checkpoint(folder.checkpoint_file).ema))
-    generator, making = average_of_width(folder.averages_folder, snapshot.generator, width=ema_width)
+    generator, card = snapshot.generator, snapshot.card
+    if ema_width is not None:
+        generator.load_state_dict(dict(load_checkpoint(folder.checkpoint_file).ema))
+        generator, making = average_of_width(folder.averages_folder, generator, width=ema_width)
+        card = _averaged(card, making, ema_width=ema_width)
     parent = Parent(
         "snapshot of the run", read_snapshot_page(folder.snapshot_folder)["tensors_sha256"], str(run)
     )
@@ -62,27 +78,24 @@ def snapshot_of_width(
         config=snapshot.config,
         description=snapshot.description,
         transform=snapshot.transform,
-        card=_card(snapshot.card, making, ema_width=ema_width, parent=parent),
+        card=_with_parent(card, parent, settings={"ema_width": ema_width, "half": half}),
+        half=half,
     )
     return place
 
 
-def _card(card: dict[str, Any], making: Making, *, ema_width: float, parent: Parent) -> dict[str, Any]:
-    """Say of a snapshot what is true of the run's own, how it was averaged, and from what."""
+def _averaged(card: dict[str, Any], making: Making, *, ema_width: float) -> dict[str, Any]:
+    """Say of a snapshot how it was averaged, and leave out what was true of the run's own alone."""
     said = {name: value for name, value in card["training"].items() if name not in {"chosen", "seconds"}}
+    made_from = {"n_averages": making.n_averages, "profile_error": making.profile_error}
+    training = {**said, "images_seen": making.images_seen, "ema_width": ema_width, "made_from": made_from}
+    return {**card, "training": training}
+
+
+def _with_parent(card: dict[str, Any], parent: Parent, *, settings: dict[str, Any]) -> dict[str, Any]:
+    """Say of a snapshot what it was made of."""
     made_by = Provenance.from_dict(card["provenance"])
-    return {
-        **card,
-        "training": {
-            **said,
-            "images_seen": making.images_seen,
-            "ema_width": ema_width,
-            "made_from": {"n_averages": making.n_averages, "profile_error": making.profile_error},
-        },
-        "provenance": Provenance(
-            verb="snapshot",
-            settings={"ema_width": ema_width},
-            seed=made_by.seed,
-            parents=(parent, *made_by.parents),
-        ).to_dict(),
-    }
+    provenance = Provenance(
+        verb="snapshot", settings=settings, seed=made_by.seed, parents=(parent, *made_by.parents)
+    )
+    return {**card, "provenance": provenance.to_dict()}
