@@ -5,18 +5,27 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Seed, Shown
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith sample run -n 2000 --seed 1 -o generated"
 
 
 def sample(
-    run: Annotated[Path, Parameter(help="Run folder of galsmith train, or a snapshot folder.")],
+    run: Annotated[Path | None, Parameter(help="Run folder of galsmith train, or a snapshot folder.")] = None,
     /,
     *,
     n: Annotated[int, Parameter(name=["-n", "--number"], help="How many galaxies.")],
-    output: Output,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="What to write; a pretrained model's name with -n and --seed when left out.",
+        ),
+    ] = None,
+    pretrained: Annotated[
+        str | None, Parameter(help="A model that comes with galsmith, such as sersic-64, instead of a run.")
+    ] = None,
     seed: Seed = 0,
     where: Annotated[
         list[str],
@@ -53,10 +62,11 @@ def sample(
     from galsmith.cli.stores import outcome_of_store
     from galsmith.sampling import sample as sample_images
 
+    source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
     with shown.progress() as progress:
         images = sample_images(
-            run,
-            output,
+            source,
+            target,
             n=n,
             seed=seed,
             where=", ".join(where) if where else None,
@@ -68,4 +78,26 @@ def sample(
             overwrite=overwrite,
             progress=progress,
         )
-    return outcome_of_store("sample", images, output)
+    return outcome_of_store("sample", images, target)
+
+
+def _source_and_target(
+    run: Path | None, pretrained: str | None, output: Path | None, *, n: int, seed: int
+) -> tuple[Path, Path]:
+    """Say what to draw from and what to write."""
+    from galsmith.errors import SettingsError
+    from galsmith.sampling.pretrained import pretrained_folder, pretrained_names
+
+    if (run is None) == (pretrained is None):
+        raise SettingsError(
+            f"{'neither a run nor' if run is None else 'both a run and'} --pretrained; wanted one of them: the folder "
+            f"that galsmith train wrote, or --pretrained with one of {', '.join(pretrained_names())}"
+        )
+    if pretrained is not None:
+        folder = pretrained_folder(pretrained)
+        return folder, output if output is not None else Path(f"{pretrained}-n{n}-seed{seed}")
+    if run is None or output is None:
+        raise SettingsError(
+            "--output is missing; wanted the store or the folder to write, such as -o generated"
+        )
+    return run, output
