@@ -120,6 +120,8 @@ def oriented(batches: TrainingBatches, *, symmetric: bool) -> Iterator[torch.Ten
 
     Gives up to 64 images at once, as those who fit need several copies in float64.
     """
-    for pixels in (part for batch in batches() for part in batch.pixels.cpu().float().split(IMAGES_AT_ONCE)):
-        for element in range(N_ELEMENTS if symmetric else 1):
-            yield apply_d4(pixels, torch.full((len(pixels),), element)) if symmetric else pixels
+    for batch in batches():
+        for start in range(0, len(batch.pixels), IMAGES_AT_ONCE):
+            pixels = batch.pixels[start : start + IMAGES_AT_ONCE].cpu().float()
+            for element in range(N_ELEMENTS if symmetric else 1):
+                yield apply_d4(pixels, torch.full((len(pixels),), element)) if symmetric else pixels
