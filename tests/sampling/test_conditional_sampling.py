@@ -11,10 +11,12 @@ from astropy.io import fits
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.store import StoreWriter, open_store
+from galsmith.data.store import StoreHeader, StoreWriter, open_store
 from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
 from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.provenance import Parent, Provenance
 from galsmith.sampling import sample
+from galsmith.sampling.fits_cutouts import fits_header
 from galsmith.training import train
 
 DIFFUSION: dict[str, Any] = {
@@ -169,7 +171,19 @@ def test_cutouts_are_the_galaxies_of_the_store_with_their_values(young_run: Path
     header = fits.getheader(tmp_path / "fits" / "galaxy-00000033.fits")
     assert header["GS WIDTH_ARCSEC"] == pytest.approx(values(stored, "width_arcsec")[33], rel=1e-14)
     assert header.comments["GS WIDTH_ARCSEC"] == "[arcsec]"
+    assert header["GS IS_BROUGHT_INTO_RANGE"] is False
     assert not (tmp_path / "fits" / "partial").exists()
+
+
+def test_headers_carry_what_fits_can_say() -> None:
+    header = StoreHeader(
+        ("r",), None, "nJy", Provenance("sample", {}, seed=1, parents=(Parent("snapshot", "0" * 64, ""),))
+    )
+    rows = QTable({"seed": [5], "a=b": [1.0], "größe": [2.0], "sersic index": [3.0], "x" * 60: [4.0]})
+    rows["endless"] = [np.inf]
+    cards = fits_header(header, index=0, row=rows[0], size_pix=8)
+    assert [key for key in cards if key.startswith("GS ")] == ["GS sersic index"]
+    assert cards["GS sersic index"] == 3.0
 
 
 class Killed(BaseException):

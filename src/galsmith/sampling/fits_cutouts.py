@@ -1,5 +1,6 @@
 """A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from importlib import metadata
@@ -23,7 +24,7 @@ MARK_FILE = "sampling.json"
 CATALOG_FILE = "catalog.ecsv"
 PARTIAL_FOLDER = "partial"
 STANDARD_COLUMNS = ("object_id", "seed", "split")
-LONGEST_KEYWORD = 30
+KEYWORD = re.compile(r"[A-Za-z0-9_.+ -]{1,30}")
 ARCSEC_PER_DEGREE = 3600.0
 
 
@@ -213,12 +214,13 @@ def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> 
 def _add_drawn_values(cards: fits.Header, row: Row) -> None:
     """Add what was drawn beside the pixels, by its name in the catalog (and in full precision there)."""
     for name in row.colnames:
-        if name not in STANDARD_COLUMNS and name.isascii() and len(name) <= LONGEST_KEYWORD:
-            value, unit = row[name], getattr(row[name], "unit", None)
-            cards[f"HIERARCH GS {name}"] = (
-                float(getattr(value, "value", value)),
-                f"[{unit}]" if unit else "",
-            )
+        if name in STANDARD_COLUMNS or not KEYWORD.fullmatch(name):
+            continue
+        value, unit = getattr(row[name], "value", row[name]), getattr(row[name], "unit", None)
+        if isinstance(value, np.bool_):
+            cards[f"HIERARCH GS {name}"] = bool(value)
+        elif np.isfinite(value):  # a header has no words for others
+            cards[f"HIERARCH GS {name}"] = (float(value), f"[{unit}]" if unit else "")
 
 
 def _write_rows(path: Path, catalog: QTable) -> None:
