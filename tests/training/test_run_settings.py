@@ -38,6 +38,27 @@ def test_shipped_recipes_are_valid_and_have_a_budget(name: str) -> None:
     assert settings.budget.total > 0
 
 
+@pytest.mark.parametrize("name", ["diffusion", "diffusion-64", "flow-64"])
+def test_recipes_of_diffusion_are_spectral_and_a_config_that_does_not_say_is_not(name: str) -> None:
+    model = read(name).to_dict()["model"]
+    assert model["preconditioning"] == "spectral"
+    assert model["parametrization"] == ("flow" if name == "flow-64" else "edm")
+    assert (
+        read({"model": {"family": "diffusion"}, "training": {"minutes": 1}}).to_dict()["model"][
+            "preconditioning"
+        ]
+        == "scalar"
+    )
+
+
+def test_noise_levels_are_numbers_or_fitted() -> None:
+    for value, expected in (("fitted", "fitted"), ("-0.5", -0.5)):
+        settings = read("diffusion", (f"model.noise_level_mean={value}",))
+        assert settings.to_dict()["model"]["noise_level_mean"] == expected
+    with pytest.raises(SettingsError, match="noise_level_std"):
+        read("diffusion", ("model.noise_level_std=-1",))
+
+
 def test_arguments_win_over_the_recipe(tiny_recipe: Callable[..., Any]) -> None:
     settings = read(tiny_recipe(), minutes=2.5, seed=9)
     assert (settings.training.minutes, settings.training.images, settings.training.seed) == (2.5, None, 9)
