@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.errors import GalsmithError, InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageSet
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
@@ -165,6 +165,32 @@ def test_the_best_width_is_kept(discs: ImageSet, recipe: MakeRecipe, tmp_path: P
     assert card(last / "snapshot")["ema_width"] == 0.1
     again = train(best, discs, run, evaluate=Judge())
     assert card(again / "snapshot")["ema_width"] == 0.08
+
+
+def test_averages_that_cannot_be_read_leave_the_run_as_it_is(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+
+    def spoil(drawn: ImageSet) -> dict[str, float]:
+        (run / "averages" / "average-0000000064.safetensors").write_bytes(b"rubbish")
+        return {"distance": 1.0}
+
+    train(recipe(choose_snapshot="best", evaluations=1, evaluation_galaxies=4), discs, run, evaluate=spoil)
+    assert "the width 0.03 is not judged: " in caplog.text
+    assert card(run / "snapshot")["is_finished"] is True
+
+
+def test_a_judge_that_fails_on_a_width_is_asked_again(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    best = recipe(choose_snapshot="best", evaluations=1, evaluation_galaxies=4)
+    numbers = [5.0, 4.0]
+    with pytest.raises(GalsmithError, match=r"judging the galaxies drawn at 512 .* failed \(IndexError"):
+        train(best, discs, tmp_path / "run", evaluate=lambda _: {"distance": numbers.pop(0)})
+    run = train(best, discs, tmp_path / "run", evaluate=Judge(2.0))
+    kept = card(run / "snapshot")
+    assert (kept["is_finished"], kept["chosen"]["distance"], kept["ema_width"]) == (True, 2.0, 0.03)
 
 
 def test_widths_are_judged_only_where_the_best_is_wanted(

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
-    from galsmith.compare import HeldOutJudge
     from galsmith.execution import ProgressCallback
     from galsmith.training import TrainingSettings
+    from galsmith.training.evaluation import Evaluate
 
 
 def judge_for(
-    training: "TrainingSettings", data: Path, *, progress: "ProgressCallback"
-) -> "HeldOutJudge | None":
-    """Measure the held-out galaxies of a store, where the best snapshot is to be chosen by them.
+    training: "TrainingSettings", data: Path, *, device: str, progress: "ProgressCallback"
+) -> "Evaluate | None":
+    """Measure the held-out galaxies of a store, or take their features, where the best snapshot is chosen by them.
 
     Raises
     ------
@@ -25,6 +25,10 @@ def judge_for(
     """
     if training.choose_snapshot != "best":
         return None
+    if training.choose_by == "features":
+        from galsmith.cli.feature_judge import FeatureJudge
+
+        return FeatureJudge(data, device=device, progress=progress)
     from galsmith.compare import HeldOutJudge
     from galsmith.compare.held_out import MEASURED_AT_LEAST
     from galsmith.execution import available_cores

@@ -62,7 +62,7 @@ def train(
             precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
             init_from=init_from,
-            evaluate=judge_for(training, data, progress=progress),
+            evaluate=judge_for(training, data, device=chosen, progress=progress),
             progress=progress,
         )
     return outcome_of_run(run)

@@ -1,12 +1,13 @@
 """Judging the averaged generator on the way by galaxies drawn from it, and choosing the best snapshot."""
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
 
 import torch
 
-from galsmith.errors import GalsmithError, SettingsError
+from galsmith.errors import GalsmithError, InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.training.averages import average_of_width
@@ -15,6 +16,8 @@ from galsmith.training.loop import StepReport
 from galsmith.training.memory import is_out_of_memory
 from galsmith.training.run import TrainingRun
 from galsmith.training.settings import TrainingSettings
+
+logger = logging.getLogger("galsmith")
 
 Evaluate = Callable[[ImageSet], Mapping[str, float]]
 """Judges drawn galaxies by their images alone; the least ``"distance"`` of what it returns is the best."""
@@ -108,6 +111,7 @@ class Evaluation:
         is_wanted = run.settings.training.choose_snapshot == "best" and self._evaluate is not None
         if not is_wanted or not run.kept_averages or state.widths_judged_at == state.images_seen:
             return
+        run.save(is_finished=False)  # whatever ends the judging, training need not be done again
         for width in JUDGED_WIDTHS:
             if width != run.ema.width:  # which was judged as the last snapshot
                 self._judge_width(width)
@@ -116,7 +120,11 @@ class Evaluation:
     def _judge_width(self, width: float) -> None:
         """Make the average of one width and evaluate it; not where the last step was bad and nothing was kept after it."""
         run = self._run
-        generator, making = average_of_width(run.folder.averages_folder, run.ema.average, width=width)
+        try:
+            generator, making = average_of_width(run.folder.averages_folder, run.ema.average, width=width)
+        except InputError as error:
+            logger.warning("%s: the width %g is not judged: %s", run.folder.path, width, error)
+            return
         if making.images_seen == run.state.images_seen:
             self._evaluate_now(generator, ema_width=width)
 

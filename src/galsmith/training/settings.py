@@ -62,6 +62,9 @@ class TrainingSettings(Settings):
         Galaxies on each of them.
     choose_snapshot : {"last", "best"}
         Which snapshot a run keeps: its last, or of those that were judged the one of the least distance.
+    choose_by : {"properties", "features"} or None
+        Whom the command line asks for the best: the measured properties of drawn galaxies, as with None, or
+        FD[efficientnet-lite0], as GANs are chosen. In Python the judge is `evaluate`, whatever this says.
     evaluations : int
         How often a judge is asked where there is one: evenly spaced over the budget, the last time at its end.
     evaluation_galaxies : int
@@ -84,6 +87,7 @@ class TrainingSettings(Settings):
     sample_grids: int = Field(default=5, ge=0)
     grid_images: int = Field(default=32, ge=1)
     choose_snapshot: Literal["last", "best"] = "last"
+    choose_by: Literal["properties", "features"] | None = None
     evaluations: int = Field(default=8, ge=1)
     evaluation_galaxies: int = Field(default=300, ge=1)
     tensorboard: bool = False
