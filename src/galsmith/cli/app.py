@@ -63,6 +63,7 @@ VERBS = (
     Verb("ingest folder", ingest.ingest_folder, ingest.FOLDER_EXAMPLE, resumes=True),
     Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
     Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
+    Verb("ingest store", ingest.ingest_store, ingest.STORE_EXAMPLE, resumes=True),
     Verb("ingest cosmos", ingest_sets.ingest_cosmos, ingest_sets.COSMOS_EXAMPLE, resumes=True),
     Verb("ingest skirt", ingest_sets.ingest_skirt, ingest_sets.SKIRT_EXAMPLE, resumes=True),
     Verb("ingest field", ingest_field.ingest_field, ingest_field.EXAMPLE, resumes=True),

@@ -10,6 +10,9 @@ from galsmith.cli.outcome import Outcome
 
 FOLDER_EXAMPLE = "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64"
 FITS_EXAMPLE = "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128"
+STORE_EXAMPLE = (
+    "galsmith ingest store galaxies -o measured --properties galaxies.parquet --where 'sn_per_pixel=3..'"
+)
 ARRAYS_EXAMPLE = "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i"
 
 
@@ -116,3 +119,39 @@ def ingest_arrays(
             progress=progress,
         )
     return outcome_of_store("ingest arrays", images, output)
+
+
+def ingest_store(
+    source: Annotated[Path, Parameter(help="The store.")],
+    /,
+    *,
+    output: Output,
+    properties: Annotated[
+        Path | None,
+        Parameter(
+            help="Table with the column object_id, such as galsmith measure writes, to join to the catalog."
+        ),
+    ] = None,
+    flags: SetFlags = KEEP_ALL,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Make a store from another: some galaxies, cropped, resized, or with measured properties in the catalog.
+
+    Galaxies stay in their splits unless --split asks for other shares than the default.
+    """
+    from galsmith.cli.stores import outcome_of_store
+    from galsmith.data.ingest import store
+
+    with shown.progress() as progress:
+        images = store(
+            source,
+            output,
+            properties=properties,
+            options=flags.to_options(),
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("ingest store", images, output)

@@ -1,10 +1,10 @@
-"""Images that lie in anybody's files: a folder of pictures, a folder of FITS cutouts, an array in a file."""
+"""Images that lie in anybody's files: pictures, FITS cutouts, an array in a file, or another store."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources import ArraySource, FitsSource, PictureSource
+from galsmith.data.sources import ArraySource, FitsSource, PictureSource, StoreSource
 from galsmith.data.sources.image_axes import BandAxis
 from galsmith.data.sources.to_store import refuse_finished_store, write_source
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -195,6 +195,55 @@ def arrays(
         images,
         Path(output),
         verb="ingest arrays",
+        seed=seed,
+        options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def store(
+    source: str | Path,
+    output: str | Path,
+    *,
+    properties: str | Path | None = None,
+    options: SetOptions | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Make a store from another: some of its galaxies, cropped, resized, or with properties in its catalog.
+
+    Parameters
+    ----------
+    source : str or Path
+        The store; units, zero points, point spread functions and splits stay as they are.
+    output : str or Path
+        The folder to become the store.
+    properties : str or Path, optional
+        A table with a column ``object_id`` (Parquet, ECSV, FITS, CSV), such as `galsmith measure` writes; its other
+        columns go to the catalog, with their units, and NaN where a galaxy has no row.
+    options : SetOptions, optional
+        Crop, resize, leave out; galaxies are dealt to splits anew where its split is not the default.
+    seed : int
+        Of the split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Raises
+    ------
+    InputError
+        If the store or the table cannot be used; the message names it.
+    OutputExistsError
+        If the output is there already.
+    """
+    refuse_finished_store(Path(output), overwrite=overwrite)
+    return write_source(
+        StoreSource(source, properties=properties),
+        Path(output),
+        verb="ingest store",
         seed=seed,
         options=SetOptions() if options is None else options,
         overwrite=overwrite,

@@ -5,6 +5,7 @@ from galsmith.data.sources.image_arrays import ArraySource
 from galsmith.data.sources.open import is_image_place, open_source
 from galsmith.data.sources.pictures import PictureSource
 from galsmith.data.sources.source import Source, UnusableImage
+from galsmith.data.sources.stored import StoreSource
 from galsmith.data.sources.to_store import write_source
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FitsSource",
     "PictureSource",
     "Source",
+    "StoreSource",
     "UnusableImage",
     "is_image_place",
     "open_source",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources.source import Source
+from galsmith.data.sources.source import Source, SourceWithSplits
 from galsmith.data.store import StoreHeader
 from galsmith.errors import InputError
 from galsmith.images import parse_where, rows_where
@@ -98,6 +98,7 @@ def store_header(source: Source, plan: Plan, *, verb: str, seed: int) -> StoreHe
         physical_pixel_kpc=_enlarged(source.physical_pixel_kpc, enlargement),
         flux_unit=source.flux_unit,
         zero_points_mag=source.zero_points_mag,
+        psf=source.psf if isinstance(source, SourceWithSplits) else {},
         provenance=Provenance(
             verb=verb,
             settings={**source.settings, "options": plan.options.to_dict()},

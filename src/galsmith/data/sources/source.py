@@ -94,5 +94,21 @@ class Source(Protocol):
 class SourceWithCompanions(Protocol):
     """A source that knows more arrays of each image, such as its point spread function."""
 
-    def companions(self, rows: NDArray[np.int64]) -> Companions:
-        """Read what lies beside images, in the order of `rows`."""
+    def companions(self, rows: NDArray[np.int64]) -> Companions | None:
+        """Read what lies beside images, in the order of `rows`; None where there is nothing."""
+
+
+@runtime_checkable
+class SourceWithSplits(Protocol):
+    """A source whose images were dealt to splits before, and whose point spread function is known.
+
+    Attributes
+    ----------
+    splits : ndarray [galaxy], str
+        The split that each image is in, and stays in unless other shares are asked for.
+    psf : mapping
+        What is known of the point spread function of all images.
+    """
+
+    splits: NDArray[np.str_]
+    psf: Mapping[str, Any]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
 from galsmith.data.sources.plan import WAY_OUT, Plan, plan_store, store_header
-from galsmith.data.sources.source import Source, SourceWithCompanions, UnusableImage
+from galsmith.data.sources.source import Source, SourceWithCompanions, SourceWithSplits, UnusableImage
 from galsmith.data.splits import assign_splits
 from galsmith.data.store import StoreWriter
 from galsmith.data.store.layout import DESCRIPTION_FILE, partial_chunk_file
@@ -91,7 +91,8 @@ def write_source(
     _refuse_empty(writer, plan, summary)
 
     def complete(catalog: QTable) -> QTable:
-        catalog["split"] = assign_splits(len(catalog), options.split, seed=seed)
+        if not (isinstance(source, SourceWithSplits) and options.split == SetOptions().split):
+            catalog["split"] = assign_splits(len(catalog), options.split, seed=seed)
         catalog.meta = summary
         return catalog
 
@@ -172,6 +173,8 @@ def _described(source: Source, plan: Plan, rows: list[int], fluxes: list[NDArray
     for name, size in sizes.items():
         if plan.is_scale_mixed and size is not None:
             table[name] = size * plan.enlargements[chosen]
+        elif size is None and name in table.colnames:
+            table[name] = table[name] * plan.enlargements[chosen]
     return table
 
 

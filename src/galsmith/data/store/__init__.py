@@ -1,6 +1,6 @@
 """The store: a folder of HDF5 parts, a Parquet catalog and one JSON page; docs/format.md specifies it."""
 
-from galsmith.data.store.companions import Companions, read_noise_correlation, read_psfs
+from galsmith.data.store.companions import Companions, read_companions, read_noise_correlation, read_psfs
 from galsmith.data.store.layout import FORMAT_VERSION, StoreHeader
 from galsmith.data.store.reader import is_store, open_store, read_description
 from galsmith.data.store.verify import verify_store
@@ -13,6 +13,7 @@ __all__ = [
     "StoreWriter",
     "is_store",
     "open_store",
+    "read_companions",
     "read_description",
     "read_noise_correlation",
     "read_psfs",

@@ -93,6 +93,35 @@ def read_psfs(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) -> lis
     return psfs
 
 
+def read_companions(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) -> Companions | None:
+    """Read all that lies beside images; None where the store keeps nothing.
+
+    Parameters
+    ----------
+    store : str or Path
+        A store's folder.
+    rows : sequence of int
+        Rows of its catalog.
+
+    Raises
+    ------
+    InputError
+        If there is no such store.
+    """
+    folder = Path(store)
+    correlations: dict[str, Stamp] = {}
+    has_psfs, scale = False, None
+    for entry in read_description(folder)["parts"]:
+        with _opened(folder / entry["file"]) as part:
+            if PSF in part:
+                has_psfs, scale = True, part[PSF].attrs.get("image_scale")
+            group: Any = part.get(CORRELATION, {})
+            correlations |= {name: np.array(group[name], dtype=np.float32) for name in group}
+    if not has_psfs:
+        return None
+    return Companions(read_psfs(folder, rows), None if scale is None else float(scale), correlations)
+
+
 def read_noise_correlation(store: str | Path, name: str) -> Stamp:
     """Read how the noise of a store's images is correlated.
 
