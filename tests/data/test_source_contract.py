@@ -9,15 +9,35 @@ from astropy.table import Table
 
 from galsmith.data.options import SetOptions
 from galsmith.data.sersic import SersicSource
-from galsmith.data.sources import ArraySource, FitsSource, PictureSource, UnusableImage, write_source
+from galsmith.data.sources import (
+    ArraySource,
+    FitsSource,
+    PictureSource,
+    StoreSource,
+    UnusableImage,
+    write_source,
+)
 from galsmith.data.sources.cosmos_stamps import cosmos_stamps, find_stamps
 from galsmith.data.sources.plan import plan_store
 from galsmith.data.sources.real_galaxies import RealGalaxySource
 from galsmith.data.sources.skirt import SkirtOptions, SkirtSource
+from galsmith.data.store import write_store
 from galsmith.errors import SettingsError
+from galsmith.images import image_set_from_arrays
 from galsmith.provenance import hash_json
 
-KINDS = ("sersic", "pictures", "fits", "hdf5", "npy", "npz", "stamps in a tar", "skirt", "real galaxies")
+KINDS = (
+    "sersic",
+    "pictures",
+    "fits",
+    "hdf5",
+    "npy",
+    "npz",
+    "stamps in a tar",
+    "skirt",
+    "real galaxies",
+    "store",
+)
 
 
 def open_stamps_in_a_tar(folder, draw):
@@ -46,7 +66,18 @@ def open_real_galaxies(folder, draw):
     return RealGalaxySource(folder / "catalog.fits")
 
 
-OPENERS = {"stamps in a tar": open_stamps_in_a_tar, "skirt": open_skirt, "real galaxies": open_real_galaxies}
+def open_stored(folder, draw):
+    images = [draw(2, 32, 32, seed=seed) for seed in range(5)]
+    write_store(folder / "store", image_set_from_arrays(images, bands=("g", "r"), flux_unit="nJy"))
+    return StoreSource(folder / "store")
+
+
+OPENERS = {
+    "stamps in a tar": open_stamps_in_a_tar,
+    "skirt": open_skirt,
+    "real galaxies": open_real_galaxies,
+    "store": open_stored,
+}
 
 
 @pytest.fixture(params=KINDS)
