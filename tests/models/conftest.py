@@ -26,7 +26,12 @@ TINY_PCA_DIFFUSION = PcaDiffusionConfig(
 TINY_CONFIGS: dict[str, Settings] = {
     "pca_diffusion": TINY_PCA_DIFFUSION,
     "pca_diffusion, place and texture": TINY_PCA_DIFFUSION.model_copy(
-        update={"largest_shift_pix": 3, "texture_rings": 4}
+        update={
+            "largest_shift_pix": 3,
+            "texture_rings": 4,
+            "noise_level_mean": "fitted",
+            "noise_level_std": "fitted",
+        }
     ),
     "diffusion": TINY_DIFFUSION,
     "diffusion, spectral": TINY_DIFFUSION.model_copy(

@@ -51,12 +51,13 @@ def test_recipes_of_diffusion_are_spectral_and_a_config_that_does_not_say_is_not
     )
 
 
-def test_noise_levels_are_numbers_or_fitted() -> None:
+@pytest.mark.parametrize("family", ["diffusion", "pca_diffusion"])
+def test_noise_levels_are_numbers_or_fitted(family: str) -> None:
     for value, expected in (("fitted", "fitted"), ("-0.5", -0.5)):
-        settings = read("diffusion", (f"model.noise_level_mean={value}",))
+        settings = read(family, (f"model.noise_level_mean={value}",))
         assert settings.to_dict()["model"]["noise_level_mean"] == expected
     with pytest.raises(SettingsError, match="noise_level_std"):
-        read("diffusion", ("model.noise_level_std=-1",))
+        read(family, ("model.noise_level_std=-1",))
 
 
 def test_arguments_win_over_the_recipe(tiny_recipe: Callable[..., Any]) -> None:

@@ -1,6 +1,6 @@
 """Settings of the family `pca_diffusion`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -32,8 +32,8 @@ class PcaDiffusionConfig(Settings):
         Of the network.
     learning_rate, weight_decay : float
         Of Adam; the rate is reached after `warmup_images` and falls to zero over the last `decay_share` of the budget.
-    noise_level_mean, noise_level_std : float or None
-        Of ln(noise level) in training; None fits them to the coefficients' deviations.
+    noise_level_mean, noise_level_std : float or "fitted"
+        Of ln(noise level) in training; ``fitted`` takes them from the coefficients' deviations.
     sampler_steps : int
         Heun steps a drawn galaxy.
     lowest_noise_level, highest_noise_level : float
@@ -54,8 +54,8 @@ class PcaDiffusionConfig(Settings):
     weight_decay: float = Field(default=1e-3, ge=0)
     warmup_images: int = Field(default=100_000, ge=0)
     decay_share: float = Field(default=0.7, gt=0, le=1)
-    noise_level_mean: float | None = -0.8
-    noise_level_std: float | None = Field(default=1.4, gt=0)
+    noise_level_mean: float | Literal["fitted"] = -0.8
+    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = 1.4
     sampler_steps: int = Field(default=18, ge=1)
     lowest_noise_level: float = Field(default=0.005, gt=0)
     highest_noise_level: float = Field(default=20.0, gt=0)

@@ -36,8 +36,8 @@ class PcaTrainer:
         self._generator = generator
         self._config = config
         fitted = fitted_noise_levels(generator.sigma_data.cpu())
-        self._noise_mean = fitted[0] if config.noise_level_mean is None else config.noise_level_mean
-        self._noise_std = fitted[1] if config.noise_level_std is None else config.noise_level_std
+        self._noise_mean = fitted[0] if config.noise_level_mean == "fitted" else config.noise_level_mean
+        self._noise_std = fitted[1] if config.noise_level_std == "fitted" else config.noise_level_std
         self._optimizer = torch.optim.AdamW(
             generator.parameters(),
             lr=config.learning_rate,
