@@ -15,7 +15,8 @@ from galsmith.errors import GalsmithError
 from galsmith.execution import ignore_progress
 from galsmith.files import write_json
 from galsmith.models.devices import usable_device
-from galsmith.sampling.drawing import GalaxySource, snapshot_folder
+from galsmith.models.snapshot import find_snapshot
+from galsmith.sampling.drawing import GalaxySource
 
 DRAWING_SEED = 0
 Log = Callable[[str], None]
@@ -59,7 +60,7 @@ def draw_one(plan: Plan, family: FamilyFolder) -> float:
 
 def speed_of_a_batch(run: Path) -> float:
     """Galaxies a second, with their way back to flux units."""
-    source = GalaxySource(snapshot_folder(run), seed=DRAWING_SEED, device=usable_device("cpu"))
+    source = GalaxySource(find_snapshot(run), seed=DRAWING_SEED, device=usable_device("cpu"))
     started = time.perf_counter()
     source.batch(0)
     return source.batch_size / (time.perf_counter() - started)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from galsmith.errors import GalsmithError, InputError
-from galsmith.models.snapshot import load_snapshot
-from galsmith.sampling.drawing import GalaxySource, refuse_non_finite, snapshot_folder
+from galsmith.models.snapshot import find_snapshot, load_snapshot
+from galsmith.sampling.drawing import GalaxySource, refuse_non_finite
 from galsmith.seeds import derive_seed
 
 CPU = torch.device("cpu")
@@ -44,8 +44,8 @@ def test_images_that_are_not_finite_are_named_by_seed() -> None:
 
 
 def test_a_run_and_its_snapshot_folder_are_both_taken(pca_run: Path, tmp_path: Path) -> None:
-    assert snapshot_folder(pca_run) == snapshot_folder(pca_run / "snapshot") == pca_run / "snapshot"
+    assert find_snapshot(pca_run) == find_snapshot(pca_run / "snapshot") == pca_run / "snapshot"
     with pytest.raises(InputError, match=r"there is no snapshot in it yet; give the run folder"):
-        snapshot_folder(tmp_path)
+        find_snapshot(tmp_path)
     with pytest.raises(InputError, match=r"there is no such folder"):
-        snapshot_folder(tmp_path / "nowhere")
+        find_snapshot(tmp_path / "nowhere")

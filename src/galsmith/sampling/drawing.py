@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
 from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
-from galsmith.errors import GalsmithError, InputError, SettingsError
+from galsmith.errors import GalsmithError, SettingsError
 from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
-from galsmith.models.snapshot import WEIGHTS_FILE, Snapshot, load_snapshot, read_snapshot_page
+from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.sampling.asking import read_where
 from galsmith.sampling.candidates import choose_galaxies, choose_scalars
@@ -182,22 +182,6 @@ def refuse_non_finite(images: list[Pixels], seeds: NDArray[np.int64]) -> None:
             f"{len(bad)} of {len(images)} drawn galaxies have pixels that are not finite (seeds {named}); the model "
             "is not trained well enough: train longer, or lower model.learning_rate"
         )
-
-
-def snapshot_folder(run: str | Path) -> Path:
-    """Find the snapshot in a run folder, or in a snapshot's own folder.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    path = Path(run)
-    for folder in (path / "snapshot", path):
-        if (folder / WEIGHTS_FILE).is_file():
-            return folder
-    reason = "there is no snapshot in it yet" if path.is_dir() else "there is no such folder"
-    raise InputError(f"{path}: {reason}; give the run folder that galsmith train wrote")
 
 
 def _columns(snapshot: Snapshot) -> dict[str, ScalarColumn]:

@@ -18,6 +18,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.models.protocols import SamplerChoice
+from galsmith.models.snapshot import find_snapshot
 from galsmith.sampling.asking import beyond_training, where_text
 from galsmith.sampling.drawing import (
     BROUGHT_IN,
@@ -25,7 +26,6 @@ from galsmith.sampling.drawing import (
     Pixels,
     header_of_drawn,
     refuse_non_finite,
-    snapshot_folder,
 )
 from galsmith.sampling.fits_cutouts import CutoutFolder
 from galsmith.settings import near_miss
@@ -109,7 +109,7 @@ def sample(
     """
     _check(n, kind)
     choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
-    folder = snapshot_folder(run)
+    folder = find_snapshot(run)
     source = GalaxySource(folder, seed=seed, device=usable_device(device), where=where, choice=choice)
     for line in beyond_training(source.asked):
         logger.warning("%s", line)
