@@ -19,7 +19,7 @@ from galsmith.files import written_atomically
 from galsmith.images import ImageSet
 from galsmith.report.figures.style import FLOOR, REFERENCE, STYLE, wavelength_axis
 from galsmith.report.galaxies import Picture, rows_of_sets
-from galsmith.report.labels import group_title, label_of
+from galsmith.report.labels import band_of, group_title, label_of
 from galsmith.report.overlaid_spectra import overlaid_spectra
 from galsmith.seeds import random_stream
 
@@ -184,7 +184,12 @@ def _galaxy_png(sets: Mapping[str, ImageSet], reference: ImageSet) -> bytes:
         figure = galaxy_figure(sets, reference, columns=columns, shows_reference=shows_reference)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
-        few = Image.open(stream).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few = Image.open(stream).convert("RGB")
+        palette = few.quantize(256)
+        # Pictures in colors need more than 256, which dithering makes.
+        few = (
+            palette if shows_reference else few.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        )
         small = io.BytesIO()
         few.save(small, format="PNG", optimize=True)
         encoded = small.getvalue()
@@ -220,11 +225,12 @@ def _in_shares(images: ImageSet) -> ImageSet:
 
 
 def _groups(judgments: Sequence[Judgment]) -> dict[str, list[Distance]]:
-    """Properties that count in any set, by group."""
+    """Properties that count in any set, by the title of their group, and by band where there are several."""
     members = {item.name: item for judgment in judgments for item in judgment.comparison.counted}
     groups: dict[str, list[Distance]] = {}
     for item in members.values():
-        groups.setdefault(item.group, []).append(item)
+        title = " ".join([group_title(item.group), band_of(item.column)]).strip()
+        groups.setdefault(title, []).append(item)
     return groups
 
 
@@ -238,7 +244,7 @@ def _columns_of_blocks(groups: Mapping[str, Sequence[Distance]]) -> list[list[st
     return sorted(ordered, key=lambda column: order.index(column[0]))
 
 
-def _draw_block(axis: Axes, group: str, distances: Sequence[Distance], judgments: Sequence[Judgment]) -> None:
+def _draw_block(axis: Axes, title: str, distances: Sequence[Distance], judgments: Sequence[Judgment]) -> None:
     """Draw one group of properties as a colored table."""
     floors = np.array([[_in_floors(judgment, item.name) for judgment in judgments] for item in distances])
     axis.imshow(floors, cmap="RdYlBu_r", norm=LogNorm(0.4, 40), aspect="auto", alpha=0.85)
@@ -254,7 +260,7 @@ def _draw_block(axis: Axes, group: str, distances: Sequence[Distance], judgments
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_minor_locator(NullLocator())
     axis.spines[:].set_visible(False)
-    axis.set_ylabel(group_title(group), fontweight="bold")
+    axis.set_ylabel(title, fontweight="bold")
 
 
 def _in_floors(judgment: Judgment, name: str) -> float:

@@ -25,9 +25,9 @@ SIZE_PIX = 64
 # What the estimate at the start rests on; measured on two cores of an AMD EPYC, only roughly right elsewhere.
 DRAWING_S_PER_GALAXY = {"diffusion": 0.25, "flow": 0.25}
 DRAWING_S_OTHERWISE = 0.005
-MEASURING_S_PER_GALAXY = {"sersic": 0.025, "efigi": 0.05}
-JUDGING_S_PER_SET = {"sersic": 60.0, "efigi": 120.0}
-FEATURES_S_PER_IMAGE = 0.03
+MEASURING_S_PER_GALAXY = {"sersic": 0.008, "efigi": 0.016}
+JUDGING_S_PER_SET = {"sersic": 25.0, "efigi": 60.0}
+FEATURES_S_PER_IMAGE = 0.045
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ CAPTIONS = {
 }
 
 
+def counted(number: int, noun: str) -> str:
+    """Put a number before its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def publish(folder: RaceFolder, place: Path) -> None:
     """Write ``README.md``, ``table.ecsv`` and figures to a folder of the documentation, and the list of races above it.
 
@@ -108,7 +113,7 @@ def _how_to_read(plan: Mapping[str, Any], rows: Sequence[Row]) -> str:
         "excess. The columns *told* give the share of galaxies that a classifier tells right on galaxies that it has not "
         "seen: 0.5 is guessing. CPU seconds are those of the training loop alone: "
         f"{60 * plan['minutes'] * plan['threads']:.0f} are there for everybody. Galaxies drawn a second are those of "
-        f"{cores} threads. Parameters are the drawing network's.\n"
+        f"{counted(cores, 'thread')}. Parameters are the drawing network's.\n"
     )
 
 
@@ -129,11 +134,13 @@ def _circumstances(
             f"- Learned from: {sizes['training']:,} {SETS[plan['data']]}; judged by {sizes['compared']:,} of "
             f"{sizes['reference']:,} that nobody learned from. {plan['n_drawn']:,} drawn from each family, "
             f"{plan['n_measured']:,} measured.",
-            f"- Budget: {plan['minutes']:g} minutes of training for each, {plan['threads']} thread(s) pinned to cores of "
-            f"their own, {first['side_by_side']} trainings at a time, each its own process; precision {plan['precision']}; "
+            f"- Budget: {plan['minutes']:g} minutes of training for each, {counted(plan['threads'], 'thread')} pinned to "
+            f"cores of their own, {counted(first['side_by_side'], 'training')} at a time, each its own process; "
+            f"precision {plan['precision']}; "
             f"seed {plan['seed']}, one training each.",
             f"- Recipes: {named}; no pictures on the way (`training.sample_grids=0`), last snapshot.",
-            f"- Machine: {first['processor']}, {first['cores']} cores; Python {first['python']}, {versions}.",
+            f"- Machine: {first['processor']}, {counted(first['cores'], 'core')} for the race; "
+            f"Python {first['python']}, {versions}.",
             f"- Started: {loads}.",
             f"- Command: `{first['command']}`\n",
         ]
