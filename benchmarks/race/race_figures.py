@@ -37,6 +37,7 @@ HEAD_NAMES = {"trees": "boosted trees", "pairs": "products of two properties"}
 LARGEST_BYTES = 300_000
 LEAST_SHOWN = 0.01
 COLUMNS = (10, 8, 6, 5)
+JPEG_QUALITY = 92
 TILE_INCHES, DOTS_PER_INCH = 0.8, 120
 RACE_STYLE = {**STYLE, "svg.fonttype": "none", "svg.hashsalt": "galsmith", "font.family": "DejaVu Sans"}
 
@@ -166,9 +167,10 @@ def write_figures(
         for name, figure in found.items():
             with written_atomically(folder / name) as temporary:
                 figure.savefig(temporary, format="svg", metadata={"Date": None})
-        with written_atomically(folder / "galaxies.png") as temporary:
-            temporary.write_bytes(_galaxy_png(sets, reference))
-    return [*found, "galaxies.png"]
+        name = "galaxies.jpg" if reference.flux_unit == "display" else "galaxies.png"
+        with written_atomically(folder / name) as temporary:
+            temporary.write_bytes(_galaxy_picture(sets, reference))
+    return [*found, name]
 
 
 def color_of(name: str) -> str:
@@ -176,22 +178,19 @@ def color_of(name: str) -> str:
     return COLORS.get(name, "0.35")
 
 
-def _galaxy_png(sets: Mapping[str, ImageSet], reference: ImageSet) -> bytes:
-    """Draw as many galaxies a row as a small file has room for."""
+def _galaxy_picture(sets: Mapping[str, ImageSet], reference: ImageSet) -> bytes:
+    """Draw as many galaxies a row as a small file has room for: PNG in few colors, JPEG of color pictures."""
     shows_reference = reference.flux_unit != "display"
     encoded = b""
     for columns in COLUMNS:
         figure = galaxy_figure(sets, reference, columns=columns, shows_reference=shows_reference)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=DOTS_PER_INCH)
-        few = Image.open(stream).convert("RGB")
-        palette = few.quantize(256)
-        # Pictures in colors need more than 256, which dithering makes.
-        few = (
-            palette if shows_reference else few.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-        )
-        small = io.BytesIO()
-        few.save(small, format="PNG", optimize=True)
+        drawn, small = io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
+        picture = Image.open(drawn).convert("RGB")
+        if shows_reference:
+            picture.quantize(256, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+        else:
+            picture.save(small, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
         encoded = small.getvalue()
         if len(encoded) <= LARGEST_BYTES:
             break

@@ -26,6 +26,7 @@ CAPTIONS = {
         "interval. Right: share of galaxies that a classifier tells right from real ones by their measured properties."
     ),
     "galaxies.png": "Galaxies by lot, none chosen",
+    "galaxies.jpg": "Galaxies by lot, none chosen",
     "properties.svg": "W1 of every property in floors: 1 is what sampling alone makes; up to 2 in bold.",
     "power.svg": "Median power by wavelength over that of the held-out galaxies.",
 }
@@ -78,7 +79,10 @@ def page_text(
     sizes: Mapping[str, int],
 ) -> str:
     """Write the page."""
-    captions = {**CAPTIONS, "galaxies.png": CAPTIONS["galaxies.png"] + _of_galaxies(plan["data"])}
+    captions = {
+        name: text + _of_galaxies(plan["data"]) if name.startswith("galaxies.") else text
+        for name, text in CAPTIONS.items()
+    }
     shown = [f"![{captions[name].rstrip('.')}]({name})\n\n*{captions[name]}*\n" for name in figures]
     parts = [
         f"# {TITLES[plan['data']]}\n",
