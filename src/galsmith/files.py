@@ -89,6 +89,8 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: a folder; wanted a JSON file that galsmith wrote") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path}: not a JSON file ({error}); make it again with the verb that writes it"

@@ -55,3 +55,8 @@ def test_unknown_names_list_the_known(comparison):
         comparison.distance("gini")
     with pytest.raises(KeyError, match="no mean 'gini'; there are morphology"):
         comparison.mean("gini")
+
+
+def test_a_folder_is_told_from_a_comparison(tmp_path):
+    with pytest.raises(InputError, match=r"a folder, not a comparison; make one with galsmith compare"):
+        read_comparison(tmp_path)

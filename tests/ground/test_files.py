@@ -90,6 +90,11 @@ def test_broken_json_is_named(tmp_path, content, message):
         read_json(tmp_path / "page.json")
 
 
+def test_a_folder_is_no_json(tmp_path):
+    with pytest.raises(InputError, match=r"a folder; wanted a JSON file that galsmith wrote"):
+        read_json(tmp_path)
+
+
 def test_missing_json_is_named(tmp_path):
     with pytest.raises(InputError, match=r"page\.json: there is no such file"):
         read_json(tmp_path / "page.json")

@@ -26,6 +26,10 @@ def read_card(path: str | Path) -> ReportCard:
     InputError
         If the file is missing, not JSON, not a comparison, damaged or of an unknown schema version.
     """
+    if Path(path).is_dir():
+        raise InputError(
+            f"{path}: a folder, not a comparison; make one with galsmith compare REFERENCE GENERATED -o FILE.json"
+        )
     value = read_json(Path(path))
     if value.get("format") != FORMAT_NAME:
         raise InputError(
