@@ -38,9 +38,7 @@ def sample(
     ] = NO_SETTINGS,
     guidance: Annotated[
         float | None,
-        Parameter(
-            help="Above 1, images follow their conditions more closely than was learned, and vary less."
-        ),
+        Parameter(help="Above 1, images exaggerate what they are drawn for; 1 is as learned."),
     ] = None,
     steps: Annotated[
         int | None, Parameter(help="Steps of the solver; the model's own when left out.")
