@@ -10,9 +10,7 @@ from galsmith.cli.outcome import Outcome
 
 FOLDER_EXAMPLE = "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64"
 FITS_EXAMPLE = "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128"
-STORE_EXAMPLE = (
-    "galsmith ingest store galaxies -o measured --properties galaxies.parquet --where 'sn_per_pixel=3..'"
-)
+STORE_EXAMPLE = "galsmith ingest store galaxies -o measured --properties galaxies.parquet"
 ARRAYS_EXAMPLE = "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i"
 
 
