@@ -39,7 +39,8 @@ def written_atomically(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode_of_new_file(temporary)
         yield temporary
-        temporary.chmod(mode)  # safetensors makes files that nobody else may read
+        if not temporary.is_symlink():
+            temporary.chmod(mode)  # safetensors makes files that nobody else may read
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except BaseException as error:
@@ -49,12 +50,12 @@ def written_atomically(path: Path) -> Iterator[Path]:
         raise
 
 
-def _mode_of_new_file(path: Path) -> int:
-    """Permissions that a new file gets here; none is left behind."""
-    path.unlink(missing_ok=True)
-    path.touch()
-    mode = path.stat().st_mode & 0o777
-    path.unlink()
+def _mode_of_new_file(beside: Path) -> int:
+    """Permissions that a new file gets in a folder; none is left behind."""
+    probe = beside.with_name(f"{beside.name}.{os.getpid()}")
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    probe.unlink()
     return mode
 
 
