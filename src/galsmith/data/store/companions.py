@@ -94,7 +94,7 @@ def read_psfs(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) -> lis
 
 
 def read_companions(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) -> Companions | None:
-    """Read all that lies beside images; None where the store keeps nothing.
+    """Read all that lies beside images, from the parts that hold them; None where these keep nothing.
 
     Parameters
     ----------
@@ -109,10 +109,11 @@ def read_companions(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) 
         If there is no such store.
     """
     folder = Path(store)
+    parts, place = read_description(folder)["parts"], read_catalog(folder / CATALOG_FILE)
     correlations: dict[str, Stamp] = {}
     has_psfs, scale = False, None
-    for entry in read_description(folder)["parts"]:
-        with _opened(folder / entry["file"]) as part:
+    for number in np.unique(np.asarray(place[PART_COLUMN])[np.asarray(rows, dtype=np.int64)]):
+        with _opened(folder / parts[int(number)]["file"]) as part:
             if PSF in part:
                 has_psfs, scale = True, part[PSF].attrs.get("image_scale")
             group: Any = part.get(CORRELATION, {})
