@@ -124,6 +124,14 @@ def test_properties_join_by_name_with_units_and_nan(galaxies, table, tmp_path, s
     assert joined.meta["properties"] == {"galaxies_without_row": 2, "rows_without_galaxy": 1}
 
 
+def test_gaps_of_a_table_are_nan_and_not_zero(galaxies, tmp_path):
+    rows = "".join(f"gal{number},{'' if number == 3 else number},kind\n" for number in range(N))
+    (tmp_path / "gaps.csv").write_text("object_id,count,kind\n" + rows)
+    joined = ingest_store(galaxies, tmp_path / "joined", properties=tmp_path / "gaps.csv").catalog
+    assert np.isnan(joined["count"][3])
+    assert list(joined["count"][4:7]) == [4, 5, 6]
+
+
 def test_joined_properties_can_be_asked_for_at_once(galaxies, table, tmp_path):
     some = ingest_store(
         galaxies, tmp_path / "some", properties=table, options=SetOptions(where="r_half_pix=5..8")

@@ -165,10 +165,11 @@ def _read(path: Path) -> QTable:
 
 
 def _in_order(column: Any, rows: NDArray[np.int64]) -> Any:
-    """Take values by row, with NaN or empty text where the row is -1."""
+    """Take values by row, with NaN or empty text where the row is -1 or the table has a gap."""
     missing = rows < 0
     if isinstance(column, MaskedColumn):
-        column = column.filled("" if column.dtype.kind in "US" else np.nan if column.dtype.kind == "f" else 0)
+        missing = missing | np.asarray(column.mask)[rows]
+        column = column.data.data
     if not missing.any():
         return column[rows]
     values = np.asarray(getattr(column, "value", column))[np.where(missing, 0, rows)]
