@@ -113,22 +113,21 @@ class Texture(torch.nn.Module):
             [surroundings(batch.pixels).transpose(0, 1).flatten(1)[:, ::7] for batch in remainders()], dim=1
         )
         shares = torch.linspace(0, 1, N_KNOTS + 1, dtype=torch.float64)
-        for band in range(self.n_bands):
-            values = some[band].sort().values
-            edges = values[((len(values) - 1) * shares).long()]
-            squares, counts, sums = (torch.zeros(N_KNOTS, dtype=torch.float64) for _ in range(3))
-            for batch in remainders():
-                at = surroundings(batch.pixels[:, band : band + 1]).flatten()
-                left_over = batch.scalars[:, band].flatten().double()
-                cell = (torch.searchsorted(edges, at.contiguous(), right=True) - 1).clamp(0, N_KNOTS - 1)
-                squares.index_add_(0, cell, left_over**2)
-                sums.index_add_(0, cell, at.double())
-                counts.index_add_(0, cell, torch.ones_like(left_over))
-            filled = counts > 0
-            rms = torch.where(filled, (squares / counts.clamp_min(1)).sqrt(), 0.0).clamp_min(SMALLEST_RMS)
-            middle = 0.5 * (edges[:-1] + edges[1:]).double()
-            self.deviation[band] = rms
-            self.brightness[band] = torch.where(filled, sums / counts.clamp_min(1), middle)
+        edges = [values[((len(values) - 1) * shares).long()] for values in some.sort(dim=1).values]
+        squares, counts, sums = (torch.zeros(self.n_bands, N_KNOTS, dtype=torch.float64) for _ in range(3))
+        for batch in remainders():
+            around = surroundings(batch.pixels)
+            for band in range(self.n_bands):
+                at, left_over = around[:, band].flatten(), batch.scalars[:, band].flatten().double()
+                cell = (torch.searchsorted(edges[band], at, right=True) - 1).clamp(0, N_KNOTS - 1)
+                squares[band].index_add_(0, cell, left_over**2)
+                sums[band].index_add_(0, cell, at.double())
+                counts[band].index_add_(0, cell, torch.ones_like(left_over))
+        filled = counts > 0
+        rms = torch.where(filled, (squares / counts.clamp_min(1)).sqrt(), 0.0)
+        middles = torch.stack([0.5 * (edge[:-1] + edge[1:]).double() for edge in edges])
+        self.deviation.copy_(rms.clamp_min(SMALLEST_RMS))
+        self.brightness.copy_(torch.where(filled, sums / counts.clamp_min(1), middles))
 
     def _log_rms(self, composed: torch.Tensor, remainder: torch.Tensor) -> torch.Tensor:
         """Return ln rms of the evened remainder in each ring, [galaxy, band, ring]."""
