@@ -32,7 +32,7 @@ test-slow: env ## Run the slow tests
 	@$(BIN)/pytest -q -m slow
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
-	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALFORGE_TEST_DATA:-../shared/data} --galaxies 3
+	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3
 
 lint: env ## Check style, types and imports
 	@echo "lint: ruff format, ruff check, mypy, lint-imports"

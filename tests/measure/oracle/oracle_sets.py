@@ -194,6 +194,6 @@ def _needed(data: Path | None) -> Path:
     """Refuse to go on without the folder of real galaxies."""
     if data is None:
         raise FileNotFoundError(
-            "this set needs the folder of real galaxies; name one with GALFORGE_TEST_DATA"
+            "this set needs the folder of real galaxies; name one with GALSMITH_TEST_DATA"
         )
     return data
