@@ -14,7 +14,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources.to_store import write_source
+from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store
 from galsmith.images import crop_center
 from galsmith.provenance import Parent

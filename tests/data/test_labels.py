@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from galsmith.data.sources.columns import typed_column
-from galsmith.data.sources.labels import join_labels, read_labels
+from galsmith.data.readers.columns import typed_column
+from galsmith.data.readers.labels import join_labels, read_labels
 from galsmith.errors import InputError
 
 

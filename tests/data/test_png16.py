@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 
-from galsmith.data.sources.png16 import SIGNATURE, read_png16
+from galsmith.data.readers.png16 import SIGNATURE, read_png16
 
 
 def chunk(kind, body):

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from galsmith.compare.distances import Chance
 from galsmith.compare.feature_comparison import compare_features
-from galsmith.data.sources.pictures import PictureSource
+from galsmith.data.readers.pictures import PictureSource
 from galsmith.features import extract
 from galsmith.images import image_set_from_arrays
 from galsmith.seeds import random_stream

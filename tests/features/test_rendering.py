@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galsmith.data.sources.pictures import PictureSource
+from galsmith.data.readers.pictures import PictureSource
 from galsmith.errors import InputError, SettingsError
 from galsmith.features import render
 from galsmith.features.rendering import rendering_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from galsmith.errors import InputError
 
 if TYPE_CHECKING:
-    from galsmith.data.sources import Source
+    from galsmith.data.readers import Source
     from galsmith.execution import ProgressCallback
 
 VERB = "compare"
@@ -43,7 +43,7 @@ class Bringing:
             If the images cannot be read without being told more.
         """
         from galsmith.data.options import SetOptions
-        from galsmith.data.sources import is_image_place, open_source, write_source
+        from galsmith.data.readers import is_image_place, open_source, write_source
         from galsmith.data.store import is_store
 
         if is_store(place) or not is_image_place(place):
@@ -82,7 +82,7 @@ def _is_brought(store: Path, source: "Source") -> bool:
 
 def _way_out(place: Path) -> str:
     """Name the command that can be told more, where there is anything to tell it about."""
-    from galsmith.data.sources.array_files import array_place
+    from galsmith.data.readers.array_files import array_place
 
     array = array_place(place)
     there = place if array is None else array.path

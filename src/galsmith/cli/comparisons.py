@@ -79,7 +79,7 @@ def card_sentence(card: "ReportCard") -> str:
 
 def _stem(place: Path) -> str:
     """Name a set after its file, also where an array of it is meant, as in ``set.h5:/images``."""
-    from galsmith.data.sources.array_files import array_place
+    from galsmith.data.readers.array_files import array_place
 
     array = array_place(place)
     return place.stem if array is None else array.path.stem

@@ -20,7 +20,7 @@ from galsmith.cli.options import (
 from galsmith.cli.outcome import Outcome
 
 if TYPE_CHECKING:
-    from galsmith.data.sources.field import FieldOptions
+    from galsmith.data.readers.field import FieldOptions
 
 EXAMPLE = "galsmith ingest field images -o galaxies --bands g,r,i --max-mag 21.5"
 
@@ -80,7 +80,7 @@ class FieldFlags:
 
     def to_options(self) -> "FieldOptions":
         """Return the library's record of the same."""
-        from galsmith.data.sources.field import FieldOptions
+        from galsmith.data.readers.field import FieldOptions
 
         return FieldOptions(
             bands=band_names(self.bands),

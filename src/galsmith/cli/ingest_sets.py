@@ -89,7 +89,7 @@ def ingest_skirt(
     """Read SKIRT images of IllustrisTNG galaxies with their morphologies into a store."""
     from galsmith.cli.stores import outcome_of_store
     from galsmith.data.ingest import skirt
-    from galsmith.data.sources.skirt import SkirtOptions
+    from galsmith.data.readers.skirt import SkirtOptions
 
     reading = SkirtOptions(
         bands=band_names(bands) or (),

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.data.options import SetOptions
+from galsmith.data.readers.to_store import refuse_finished_store, write_source
 from galsmith.data.sersic import SersicSettings, SersicSource, compile_renderer
-from galsmith.data.sources.to_store import refuse_finished_store, write_source
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet

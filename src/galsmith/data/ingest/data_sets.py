@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources import Source, write_source
-from galsmith.data.sources.cosmos_stamps import STAMP_SUFFIXES, cosmos_stamps, find_stamps
-from galsmith.data.sources.real_galaxies import ExclusionLevel, RealGalaxySource, find_catalog
-from galsmith.data.sources.skirt import SkirtOptions, SkirtSource
-from galsmith.data.sources.to_store import refuse_finished_store
+from galsmith.data.readers import Source, write_source
+from galsmith.data.readers.cosmos_stamps import STAMP_SUFFIXES, cosmos_stamps, find_stamps
+from galsmith.data.readers.real_galaxies import ExclusionLevel, RealGalaxySource, find_catalog
+from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
+from galsmith.data.readers.to_store import refuse_finished_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet

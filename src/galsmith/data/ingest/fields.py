@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from galsmith.data.options import SetOptions
-from galsmith.data.sources import write_source
-from galsmith.data.sources.field import FieldOptions, FieldSource
-from galsmith.data.sources.to_store import refuse_finished_store
+from galsmith.data.readers import write_source
+from galsmith.data.readers.field import FieldOptions, FieldSource
+from galsmith.data.readers.to_store import refuse_finished_store
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet
 
@@ -23,7 +23,7 @@ def field(
 ) -> ImageSet:
     """Make a store of the galaxies in one or more aligned survey images.
 
-    Sources are detected in one band, stars are left out (`galsmith.data.sources.field.stars.find_stars` has the
+    Sources are detected in one band, stars are left out (`galsmith.data.readers.field.stars.find_stars` has the
     rule), and what is left is cut out of all bands, in squares as large as each galaxy asks for.
 
     Parameters

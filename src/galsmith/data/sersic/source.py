@@ -8,9 +8,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.data.readers.source import UnusableImage
 from galsmith.data.sersic.priors import SersicSettings, draw_parameters
 from galsmith.data.sersic.render import render_sersic
-from galsmith.data.sources.source import UnusableImage
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]

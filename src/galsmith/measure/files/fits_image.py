@@ -12,8 +12,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from galsmith.data.sources.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
-from galsmith.data.sources.fits_headers import band_names_of, pixel_scale_of, zero_points_of
+from galsmith.data.readers.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
+from galsmith.data.readers.fits_headers import band_names_of, pixel_scale_of, zero_points_of
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 

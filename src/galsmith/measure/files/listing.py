@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from galsmith.data.sources.fits_files import FITS_SUFFIXES
-from galsmith.data.sources.listing import list_files
-from galsmith.data.sources.pictures import SUFFIXES as PICTURE_SUFFIXES
+from galsmith.data.readers.fits_files import FITS_SUFFIXES
+from galsmith.data.readers.listing import list_files
+from galsmith.data.readers.pictures import SUFFIXES as PICTURE_SUFFIXES
 from galsmith.errors import InputError
 from galsmith.measure.files.fits_image import split_hdu
 from galsmith.settings import near_miss

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.data.sources.array_files import array_place
-from galsmith.data.sources.image_arrays import ArraySource
-from galsmith.data.sources.image_axes import BandAxis
-from galsmith.data.sources.listing import file_as_parent, listing_as_parent
-from galsmith.data.sources.pictures import PictureSource
-from galsmith.data.sources.source import Source
+from galsmith.data.readers.array_files import array_place
+from galsmith.data.readers.image_arrays import ArraySource
+from galsmith.data.readers.image_axes import BandAxis
+from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.pictures import PictureSource
+from galsmith.data.readers.source import Source
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, bands_to_read, choose_planes

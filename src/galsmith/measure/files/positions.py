@@ -13,7 +13,7 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from galsmith.data.sources.fits_files import FITS_SUFFIXES
+from galsmith.data.readers.fits_files import FITS_SUFFIXES
 from galsmith.errors import InputError
 from galsmith.measure.files.fits_image import ImageHead
 from galsmith.measure.files.position_columns import PositionColumns, find_columns

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.data.sources.source import Source, UnusableImage
+from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
 
 UNREADABLE = "unreadable_file"

@@ -1,0 +1,196 @@
+"""Survey images, one file a band or a cube: finding them, what their headers say, and reading sections of them."""
+
+import contextlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from galsmith.data.readers.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
+from galsmith.data.readers.fits_headers import band_names_of
+from galsmith.data.readers.listing import list_files
+from galsmith.errors import InputError, SettingsError
+
+Section = Callable[[slice, slice], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class BandImage:
+    """One band of a field.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    hdu : int
+        Position of the header-data unit.
+    plane : int or None
+        Which plane of a cube; None for an image.
+    shape : tuple of int
+        Height and width in pixels.
+    header : mapping
+        Of that unit.
+    """
+
+    path: Path
+    hdu: int
+    plane: int | None
+    shape: tuple[int, int]
+    header: Mapping[str, Any]
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Section]:
+        """Give a function that reads rows and columns of the image, [y, x] float64, and no more than these."""
+        with opened_fits(self.path) as units:
+            data = units[self.hdu].section
+
+            def section(rows: slice, columns: slice) -> NDArray[np.float64]:
+                try:
+                    found = data[rows, columns] if self.plane is None else data[self.plane, rows, columns]
+                    return np.array(found, dtype=np.float64)
+                except READ_ERRORS as error:
+                    raise InputError(
+                        f"{self.path}: is truncated or damaged in rows {rows.start} to {rows.stop - 1} ({error})"
+                    ) from error
+
+            yield section
+
+
+def find_bands(
+    places: Sequence[Path], bands: Sequence[str] | None, hdu: int | str | None
+) -> dict[str, BandImage]:
+    """Find the image of every band.
+
+    Parameters
+    ----------
+    places : sequence of Path
+        A folder with a file a band, several files, or one file: an image or a cube.
+    bands : sequence of str or None
+        Filter names, see `FieldOptions`.
+    hdu : int or str or None
+        Which unit holds the image; the first that does when None.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or cannot be read, a band is not there, or shapes differ.
+    SettingsError
+        If the number of bands is not that of the files or planes.
+    """
+    if len(places) == 1 and not places[0].is_dir():
+        found = _of_one_file(places[0], bands, hdu)
+    elif len(places) == 1:
+        found = {band: _image(path, hdu) for band, path in _of_folder(places[0], bands).items()}
+    else:
+        found = _of_files(places, bands, hdu)
+    first_band, first = next(iter(found.items()))
+    for band, image in found.items():
+        if image.shape != first.shape:
+            raise InputError(
+                f"{image.path}: band {band} has {image.shape[0]}x{image.shape[1]} px, band {first_band} in "
+                f"{first.path.name} has {first.shape[0]}x{first.shape[1]}; bring the images to one grid"
+            )
+    return found
+
+
+def _of_folder(folder: Path, bands: Sequence[str] | None) -> dict[str, Path]:
+    """Find the file of every band by its name: the whole stem, or one word of it."""
+    files = list_files(folder, FITS_SUFFIXES)
+    if bands is None:
+        return files
+    found: dict[str, Path] = {}
+    for band in bands:
+        stems = [stem for stem in files if stem == band]
+        stems = stems or [stem for stem in files if band in re.split(r"[^A-Za-z0-9]+", stem)]
+        if len(stems) != 1:
+            what = f"no file is named {band}" if not stems else f"{' and '.join(stems)} are both named so"
+            raise InputError(
+                f"{folder}: band {band}: {what}; there are {', '.join(files)}: rename one, or give the files in the "
+                "order of --bands"
+            )
+        found[band] = files[stems[0]]
+    return found
+
+
+def _of_files(
+    places: Sequence[Path], bands: Sequence[str] | None, hdu: int | str | None
+) -> dict[str, BandImage]:
+    """Take files in the order of the bands, or name them by their keyword FILTER or their stems."""
+    images = [_image(path, hdu) for path in places]
+    if bands is None:
+        stated = [band_names_of(image.header, 1) for image in images]
+        names = [
+            name[0] if name is not None else image.path.name.partition(".")[0]
+            for name, image in zip(stated, images, strict=True)
+        ]
+    else:
+        names = list(bands)
+    if len(names) != len(places) or len(set(names)) < len(names):
+        raise SettingsError(
+            f"--bands {','.join(names)}: wanted {len(places)} different names, one for each file in their order"
+        )
+    return dict(zip(names, images, strict=True))
+
+
+def _of_one_file(path: Path, bands: Sequence[str] | None, hdu: int | str | None) -> dict[str, BandImage]:
+    """Take one image, or the planes of a cube."""
+    image = _image(path, hdu, cube=True)
+    n_planes = image.header["NAXIS3"] if image.header.get("NAXIS", 2) == 3 else 1
+    names = tuple(bands) if bands is not None else band_names_of(image.header, n_planes)
+    if names is None:
+        names = tuple(f"band{number}" for number in range(n_planes))
+    if len(names) != n_planes:
+        raise SettingsError(f"--bands {','.join(names)}: names {len(names)} bands, {path} has {n_planes}")
+    planes = [None] if image.plane is None else list(range(n_planes))
+    return {
+        name: BandImage(image.path, image.hdu, plane, image.shape, image.header)
+        for name, plane in zip(names, planes, strict=True)
+    }
+
+
+def _image(path: Path, hdu: int | str | None, *, cube: bool = False) -> BandImage:
+    """Read the head of one file."""
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; give a folder or FITS files, one a band")
+    try:
+        with opened_fits(path) as units:
+            number = _number_of_image(path, units, hdu)
+            shape, header = tuple(units[number].shape), _plain_header(units, number)
+    except READ_ERRORS as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: is no FITS file that can be read ({error})") from error
+    if len(shape) == 3 and not cube:
+        raise InputError(f"{path}: is a cube of {shape[0]} planes; give it alone, or one image a band")
+    return BandImage(path, number, None if len(shape) == 2 else 0, (int(shape[-2]), int(shape[-1])), header)
+
+
+def _number_of_image(path: Path, units: fits.HDUList, hdu: int | str | None) -> int:
+    """Find the unit that is meant, or the first that holds an image."""
+    is_image = [unit.is_image and len(unit.shape) in (2, 3) for unit in units]
+    if hdu is None:
+        if not any(is_image):
+            raise InputError(f"{path}: holds no image; give the file that does")
+        return is_image.index(True)
+    try:
+        number = int(units.index_of(hdu))
+    except KeyError:
+        number = len(units)
+    if number >= len(units) or not is_image[number]:
+        raise InputError(f"{path}: has no image in HDU {hdu!r}; {images_in(units)}")
+    return number
+
+
+def _plain_header(units: fits.HDUList, number: int) -> dict[str, Any]:
+    """Keywords of a unit, and of the first one where it does not have them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = dict(units[number].header)
+        keywords = {key: value for key, value in units[0].header.items() if not key.startswith("NAXIS")}
+    return {**keywords, **own}

@@ -1,0 +1,274 @@
+"""Galaxies in survey images as a source: detected in one band, cut out of all bands in squares that fit them."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.readers.field.calibration import (
+    STORED_UNIT,
+    STORED_ZERO_POINT_MAG,
+    flux_factor,
+    pixel_scale_of_field,
+    positions_on_sky,
+    refuse_misaligned,
+    sky_coordinates,
+    zero_points_of_field,
+)
+from galsmith.data.readers.field.detection import Detections, detect
+from galsmith.data.readers.field.images import BandImage, Section, find_bands
+from galsmith.data.readers.field.options import FieldOptions
+from galsmith.data.readers.field.shreds import find_shreds
+from galsmith.data.readers.field.sky import SkyMap, measure_sky
+from galsmith.data.readers.field.stars import Stars, find_stars
+from galsmith.data.readers.listing import listing_as_parent
+from galsmith.data.readers.source import UnusableImage
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+# Sides are multiples of this, so that a store has few sizes.
+STEP_PIX = 8
+CUT, LARGE = "cut off by the edge of the field", "larger than the largest cutout"
+logger = logging.getLogger(__name__)
+
+
+class FieldSource:
+    """The galaxies of one field, from the bottom row up.
+
+    Parameters
+    ----------
+    places : sequence of Path
+        A folder with a FITS file a band, several files, or one file that holds an image or a cube.
+    options : FieldOptions
+        How galaxies are found and cut out.
+    progress : callable
+        Told how far measuring the sky and detecting are.
+
+    Raises
+    ------
+    InputError
+        If files are missing or not aligned, a band has no data, or nothing is detected.
+    SettingsError
+        If an option does not fit the files, or a zero point is missing.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = None
+    physical_pixel_kpc: float | None = None
+
+    def __init__(
+        self,
+        places: Sequence[Path],
+        *,
+        options: FieldOptions,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        self._options = options
+        self._images = find_bands(places, options.bands, options.hdu)
+        self.bands: tuple[str, ...] = tuple(self._images)
+        self._detect_in = _band_to_detect_in(self.bands, options.detect_in)
+        refuse_misaligned(self._images, self._detect_in)
+        own_zero_points = zero_points_of_field(self._images, options)
+        self._factors = self._factors_of(own_zero_points)
+        self.flux_unit = STORED_UNIT if options.flux_unit is None else options.flux_unit
+        self.zero_points_mag: Mapping[str, float] = (
+            own_zero_points
+            if options.flux_unit is not None
+            else dict.fromkeys(self.bands, STORED_ZERO_POINT_MAG)
+        )
+        image = self._images[self._detect_in]
+        self.pixel_scale_arcsec = pixel_scale_of_field(image, options.pixel_scale_arcsec)
+        self._skies = {band: self._sky(band, progress) for band in self.bands}
+        self._sources = self._detected(image, progress)
+        stars = self._stars()
+        self._sides = _sides(self._sources, options)
+        self.shapes = np.repeat(self._sides[:, np.newaxis], 2, axis=1)
+        self.left_out: Mapping[int, str] = {
+            **self._not_whole(image.shape),
+            **find_shreds(self._sources),
+            **stars.reasons,
+        }
+        self.faults: Mapping[int, UnusableImage] = {}
+        self.notes: Mapping[str, Any] = {
+            "detected_in": self._detect_in,
+            "star_r_half_pix": stars.r_half_pix,
+            "n_detected": len(self._sources),
+        }
+        self.settings: Mapping[str, Any] = _plain_settings(
+            options, self.bands, self._detect_in, own_zero_points
+        )
+        paths = dict.fromkeys(image.path for image in self._images.values())
+        self.parents: tuple[Parent, ...] = tuple(listing_as_parent(path.parent, [path]) for path in paths)
+        self.catalog = self._catalog(image)
+
+    def name_of(self, row: int) -> str:
+        """Name a source in messages."""
+        return f"source {row} at x {self._sources.x_pix[row]:.0f}, y {self._sources.y_pix[row]:.0f} px"
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Cut sources out, each [band, y, x] float32 in `flux_unit` per pixel; every file is opened once."""
+        cutouts = [np.empty((len(self.bands), *self.shapes[row]), dtype=np.float32) for row in rows]
+        for position, (band, image) in enumerate(self._images.items()):
+            with image.opened() as section:
+                for cutout, row in zip(cutouts, rows, strict=True):
+                    cutout[position] = self._cut(section, band, int(row))
+        return cutouts
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def _cut(self, section: Section, band: str, row: int) -> NDArray[np.float64]:
+        """Cut one source out of one band."""
+        rows, columns = self._window(row)
+        pixels = section(rows, columns)
+        if self._options.sky == "subtract":
+            pixels = pixels - self._skies[band].level(rows, columns)
+        return pixels * self._factors[band]
+
+    def _window(self, row: int) -> tuple[slice, slice]:
+        """Rows and columns of a cutout; the pixel nearest to the centroid becomes pixel side // 2."""
+        side = int(self._sides[row])
+        below = round(float(self._sources.y_pix[row])) - side // 2
+        left = round(float(self._sources.x_pix[row])) - side // 2
+        return slice(below, below + side), slice(left, left + side)
+
+    def _factors_of(self, zero_points_mag: Mapping[str, float]) -> dict[str, float]:
+        """Give what the numbers of each band's file are multiplied by."""
+        if self._options.flux_unit is not None:
+            return dict.fromkeys(self.bands, 1.0)
+        return {band: flux_factor(zero_points_mag[band]) for band in self.bands}
+
+    def _sky(self, band: str, progress: ProgressCallback) -> SkyMap:
+        """Measure the sky of one band."""
+        image = self._images[band]
+        with image.opened() as section:
+            sky = measure_sky(
+                section,
+                image.shape,
+                box_pix=self._options.sky_box_pix,
+                tell=_teller(progress, f"measuring the sky of {band}", "rows of boxes"),
+            )
+        if not sky.has_data:
+            raise InputError(
+                f"{image.path}: band {band} has no box with data and noise; give an image of the sky"
+            )
+        return sky
+
+    def _detected(self, image: BandImage, progress: ProgressCallback) -> Detections:
+        """Detect sources in one band."""
+        with image.opened() as section:
+            sources = detect(
+                section,
+                image.shape,
+                self._skies[self._detect_in],
+                options=self._options,
+                least_flux=self._least_flux(),
+                tell=_teller(progress, f"detecting in {self._detect_in}", "tiles"),
+            )
+        if not len(sources):
+            limits = f"--threshold {self._options.threshold_sigma:g}, --min-snr {self._options.minimum_snr:g}"
+            raise InputError(
+                f"{image.path}: no source was detected in band {self._detect_in} ({limits}); loosen these or --max-mag"
+            )
+        return sources
+
+    def _least_flux(self) -> float:
+        """Flux of the faintest source that is taken, in the unit of the file."""
+        if self._options.faintest_mag is None:
+            return 0.0
+        zero_point = self.zero_points_mag.get(self._detect_in)
+        if zero_point is None:
+            raise SettingsError(
+                f"--max-mag {self._options.faintest_mag:g}: needs the zero point of band {self._detect_in}; give it as "
+                f"--zero-points {self._detect_in}=25.0"
+            )
+        return (
+            float(10 ** (-0.4 * (self._options.faintest_mag - zero_point))) / self._factors[self._detect_in]
+        )
+
+    def _stars(self) -> Stars:
+        """Tell which sources are stars."""
+        if self._options.stars == "keep":
+            return Stars(None, {})
+        stars = find_stars(self._sources, star_r_half_pix=self._options.star_r_half_pix)
+        if stars.r_half_pix is None:
+            logger.warning(
+                "no half-light radius of stars could be found among %d sources, so none was rejected; "
+                "give it with --star-radius",
+                len(self._sources),
+            )
+        return stars
+
+    def _not_whole(self, shape: tuple[int, int]) -> dict[int, str]:
+        """Say which cutouts would reach over an edge, or are too large."""
+        reasons: dict[int, str] = {}
+        for row, side in enumerate(self._sides):
+            rows, columns = self._window(row)
+            if side > self._options.maximum_cutout_pix:
+                reasons[row] = LARGE
+            elif min(rows.start, columns.start) < 0 or rows.stop > shape[0] or columns.stop > shape[1]:
+                reasons[row] = CUT
+        return reasons
+
+    def _catalog(self, image: BandImage) -> QTable:
+        """One row a source: where it is, and what was measured to find it."""
+        sources, band = self._sources, self._detect_in
+        x, y = np.round(sources.x_pix).astype(int), np.round(sources.y_pix).astype(int)
+        names = [f"x{column:05d}y{row:05d}" for column, row in zip(x, y, strict=True)]
+        table = QTable({"object_id": np.array(names, dtype=str)})
+        coordinates = sky_coordinates(image)
+        if coordinates is not None:
+            table["ra"], table["dec"] = positions_on_sky(coordinates, sources.x_pix, sources.y_pix)
+        table["x_pix"], table["y_pix"] = sources.x_pix, sources.y_pix
+        flux = sources.flux * self._factors[band]
+        table[f"flux_{band}"] = flux
+        if band in self.zero_points_mag:
+            table[f"magnitude_{band}"] = (self.zero_points_mag[band] - 2.5 * np.log10(flux)) * u.mag
+        table["r_half_pix"], table["extent_pix"] = sources.r_half_pix, sources.extent_pix
+        table["signal_to_noise"] = sources.snr
+        for name, sky in self._skies.items():
+            sigmas = sky.sigmas_at(sources.x_pix, sources.y_pix)
+            table[f"background_noise_sigma_{name}"] = sigmas * self._factors[name]
+        return table
+
+
+def _band_to_detect_in(bands: tuple[str, ...], given: str | None) -> str:
+    """Give the band in which to detect: the one named, else the middle one."""
+    if given is None:
+        return bands[(len(bands) - 1) // 2]
+    if given not in bands:
+        raise SettingsError(f"--detect-in {given}: no such band; the bands are {','.join(bands)}")
+    return given
+
+
+def _sides(sources: Detections, options: FieldOptions) -> NDArray[np.int64]:
+    """Side of every cutout in pixels, [source] int64: a multiple of 8, and of the extent."""
+    wanted = np.maximum(2 * options.extent_multiple * sources.extent_pix, options.minimum_cutout_pix)
+    return np.asarray(np.ceil(wanted / STEP_PIX) * STEP_PIX, dtype=np.int64)
+
+
+def _plain_settings(
+    options: FieldOptions, bands: Sequence[str], detect_in: str, zero_points_mag: Mapping[str, float]
+) -> dict[str, Any]:
+    """All that decides the cutouts, as plain JSON values."""
+    settled = {"bands": list(bands), "detect_in": detect_in, "zero_points_mag": dict(zero_points_mag)}
+    return {"kind": "field", **asdict(options), **settled}
+
+
+def _teller(progress: ProgressCallback, stage: str, unit: str) -> Callable[[int, int], None]:
+    """Turn counts into progress events."""
+
+    def tell(done: int, total: int) -> None:
+        progress(ProgressEvent(stage, done, total, unit))
+
+    return tell

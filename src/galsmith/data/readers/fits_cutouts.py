@@ -1,0 +1,319 @@
+"""A folder of FITS cutouts, plain or compressed, one galaxy a file, [y, x] or [band, y, x]."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.readers.columns import add_column
+from galsmith.data.readers.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
+from galsmith.data.readers.fits_headers import band_names_of, kept_keywords, pixel_scale_of, zero_points_of
+from galsmith.data.readers.listing import list_files, listing_as_parent
+from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.tar_files import FilePlace
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+SCALE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class CutoutHead:
+    """What the header of one file says."""
+
+    shape: tuple[int, ...]
+    pixel_scale_arcsec: float | None
+    unit: str | None
+    bands: tuple[str, ...] | None
+    zero_points_mag: tuple[float, ...] | None
+    keywords: Mapping[str, Any]
+
+    @property
+    def n_bands(self) -> int:
+        """Length of the band axis."""
+        return self.shape[0] if len(self.shape) == 3 else 1
+
+
+Heads = Sequence[tuple[FilePlace, CutoutHead]]
+
+
+@dataclass(frozen=True)
+class FitsDefaults:
+    """What to take where neither the user nor a header says it.
+
+    Attributes
+    ----------
+    bands : tuple of str or None
+        Filter names.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side.
+    flux_unit : str
+        Unit of a pixel's value.
+    zero_points_mag : mapping of band to float
+        AB magnitude of one flux unit.
+    """
+
+    bands: tuple[str, ...] | None = None
+    pixel_scale_arcsec: float | None = None
+    flux_unit: str = "unknown"
+    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
+
+
+NO_DEFAULTS = FitsDefaults()
+
+
+def named_by_stem(stems: Sequence[str]) -> QTable:
+    """Begin a catalog: one row a file, named by its stem."""
+    return QTable({"object_id": np.array(stems, dtype=str)})
+
+
+class FitsSource:
+    """FITS cutouts of one folder, sorted by stem; all have the same bands, unit and pixel scale.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are; a folder, or the archive that `files` are in.
+    files : mapping of name to FilePlace, optional
+        Only these files; all of the folder when left out.
+    identify : callable
+        Begins the catalog from the files' stems.
+    defaults : FitsDefaults
+        What to take where neither the other arguments nor the headers say it.
+    hdu : int or str
+        Which header-data unit holds the image.
+    bands : sequence of str, optional
+        Filter names; taken from the keyword FILTER of single-band files, or BAND1 and so on, where all agree.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side, for files without world coordinates.
+    flux_unit : str, optional
+        Unit of a pixel's value; taken from BUNIT where not given, else ``"unknown"``.
+    progress : callable
+        Told how far reading the headers is.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used, or two files differ in bands, unit or pixel scale.
+    SettingsError
+        If `bands`, `hdu` or `pixel_scale_arcsec` do not fit the files.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = 1
+    physical_pixel_kpc: float | None = None
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        files: Mapping[str, FilePlace] | None = None,
+        identify: Callable[[Sequence[str]], QTable] = named_by_stem,
+        defaults: FitsDefaults = NO_DEFAULTS,
+        hdu: int | str = 0,
+        bands: Sequence[str] | None = None,
+        pixel_scale_arcsec: float | None = None,
+        flux_unit: str | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
+            raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        self._files: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
+        self._paths, self._hdu = list(self._files.values()), hdu
+        self._heads, faults = _read_heads(self._paths, hdu, progress)
+        self.faults: Mapping[int, UnusableImage] = faults
+        good = [(path, head) for path, head in zip(self._paths, self._heads, strict=True) if head]
+        self.bands = _common_bands(good, bands, defaults.bands)
+        self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good, defaults.flux_unit)
+        stated_scale = _common_scale(good, pixel_scale_arcsec)
+        self.pixel_scale_arcsec = stated_scale if stated_scale is not None else defaults.pixel_scale_arcsec
+        self.zero_points_mag: Mapping[str, float] = {
+            **{band: value for band, value in defaults.zero_points_mag.items() if band in self.bands},
+            **_common_zero_points(good, self.bands),
+        }
+        self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
+        self.settings: Mapping[str, Any] = {
+            "kind": "fits",
+            "hdu": hdu,
+            "bands": list(self.bands),
+            "pixel_scale_arcsec": self.pixel_scale_arcsec,
+            "flux_unit": self.flux_unit,
+        }
+        listed = [path for path in self._paths if isinstance(path, Path)]
+        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, listed if listed else [folder]),)
+        self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
+        self.catalog = _with_keywords(identify(list(self._files)), self._heads)
+
+    def name_of(self, row: int) -> str:
+        """Name a file in messages."""
+        return str(self._paths[row])
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read cutouts, each [band, y, x] float32 in `flux_unit` per pixel."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def _read_one(self, row: int) -> Pixels | UnusableImage:
+        """Read the pixels of one file."""
+        path = self._paths[row]
+        if row in self.faults:
+            return self.faults[row]
+        try:
+            with opened_fits(path) as units, np.errstate(over="ignore"):
+                data = units[self._hdu].data
+                image = np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
+        except READ_ERRORS as error:
+            return UnusableImage(
+                "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
+            )
+        return image
+
+
+def _read_heads(
+    paths: Sequence[FilePlace], hdu: int | str, progress: ProgressCallback
+) -> tuple[list[CutoutHead | None], dict[int, UnusableImage]]:
+    """Read the header of every file, and say which have no readable one."""
+    heads: list[CutoutHead | None] = []
+    faults: dict[int, UnusableImage] = {}
+    for row, path in enumerate(paths):
+        try:
+            heads.append(_read_head(path, hdu))
+        except READ_ERRORS as error:
+            if isinstance(error, InputError):
+                raise
+            heads.append(None)
+            faults[row] = UnusableImage(
+                "truncated or damaged", f"{path}: not a FITS file that can be read ({error})"
+            )
+        if row % 64 == 0 or row == len(paths) - 1:
+            progress(ProgressEvent("reading headers", row + 1, len(paths), "files"))
+    return heads, faults
+
+
+def _read_head(path: FilePlace, hdu: int | str) -> CutoutHead:
+    """Read the header of one file."""
+    with opened_fits(path) as units:
+        try:
+            unit = units[hdu]
+        except (KeyError, IndexError) as error:
+            raise InputError(f"{path}: has no HDU {hdu!r}; {images_in(units)}") from error
+        shape = tuple(getattr(unit, "shape", ()))
+        if not unit.is_image or len(shape) not in (2, 3):
+            what = f"an array of {len(shape)} axes" if shape else "no image"
+            raise InputError(
+                f"{path}: HDU {hdu!r} holds {what}, wanted [y, x] or [band, y, x]; {images_in(units)}"
+            )
+        header = {**kept_keywords(units[0].header), **dict(unit.header)}
+    n_bands = shape[0] if len(shape) == 3 else 1
+    bunit = header.get("BUNIT")
+    return CutoutHead(
+        shape=shape,
+        pixel_scale_arcsec=pixel_scale_of(header),
+        unit=bunit.strip() if isinstance(bunit, str) and bunit.strip() else None,
+        bands=band_names_of(header, n_bands),
+        zero_points_mag=zero_points_of(header, n_bands),
+        keywords=kept_keywords(header),
+    )
+
+
+def _common_bands(
+    heads: Heads, given: Sequence[str] | None, default: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """Names of the bands that all files have."""
+    if not heads:
+        return tuple(given) if given is not None else default or ("band0",)
+    first_path, first = heads[0]
+    for path, head in heads:
+        if head.n_bands != first.n_bands:
+            raise InputError(
+                f"{path}: has {head.n_bands} bands, {first_path.name} has {first.n_bands}; "
+                "put files of the same bands in a folder"
+            )
+    if given is not None:
+        if len(given) != first.n_bands:
+            raise SettingsError(
+                f"--bands {','.join(given)}: names {len(given)} bands, {first_path} has {first.n_bands}"
+            )
+        return tuple(given)
+    stated = _agreed_bands(heads)
+    if stated is None and default is not None and len(default) == first.n_bands:
+        return default
+    return stated or tuple(f"band{number}" for number in range(first.n_bands))
+
+
+def _agreed_bands(heads: Heads) -> tuple[str, ...] | None:
+    """Give the filters that the files name; refuse files of different filters."""
+    first_path, first = heads[0]
+    for path, head in heads:
+        if head.bands != first.bands:
+            raise InputError(
+                f"{path}: FILTER is {_named(head)}, in {first_path.name} it is {_named(first)}; put files of the same "
+                "bands in a folder, or name the bands with --bands"
+            )
+    return first.bands
+
+
+def _named(head: CutoutHead) -> str:
+    """Name the filters of one file."""
+    return ",".join(head.bands) if head.bands is not None else "not stated"
+
+
+def _common_zero_points(heads: Heads, bands: tuple[str, ...]) -> dict[str, float]:
+    """Zero points where all files state the same; differing ones stay in the catalog alone."""
+    stated = {head.zero_points_mag for _, head in heads}
+    values = next(iter(stated)) if len(stated) == 1 else None
+    return dict(zip(bands, values, strict=True)) if values is not None else {}
+
+
+def _common_unit(heads: Heads, default: str) -> str:
+    """Give the unit that all files state in BUNIT."""
+    for path, head in heads:
+        if head.unit != heads[0][1].unit:
+            raise InputError(
+                f"{path}: BUNIT is {head.unit}, in {heads[0][0].name} it is {heads[0][1].unit}; "
+                "put files of one unit in a folder, or give --flux-unit"
+            )
+    unit = heads[0][1].unit if heads else None
+    return unit if unit is not None else default
+
+
+def _common_scale(heads: Heads, given: float | None) -> float | None:
+    """Pixel scale of all files; refuse mixed ones and ones that contradict the given one."""
+    known = [(path, head.pixel_scale_arcsec) for path, head in heads if head.pixel_scale_arcsec is not None]
+    if not known:
+        return given
+    reference_path, reference = known[0]
+    for path, scale in known:
+        if not math.isclose(scale, reference, rel_tol=SCALE_TOLERANCE):
+            raise InputError(
+                f"{path}: its pixels are {scale:.6g} arcsec, those of {reference_path.name} {reference:.6g}; "
+                "put files of one pixel scale in a folder"
+            )
+    if given is not None and not math.isclose(given, reference, rel_tol=10 * SCALE_TOLERANCE):
+        raise SettingsError(
+            f"--pixel-scale {given:g}: the header of {reference_path} says {reference:.6g} arcsec; "
+            "leave the option out, or mend the header"
+        )
+    return given if given is not None else reference
+
+
+def _with_keywords(table: QTable, heads: Sequence[CutoutHead | None]) -> QTable:
+    """Add what the headers of the files say."""
+    names: dict[str, None] = {}
+    for head in heads:
+        names.update(dict.fromkeys(head.keywords if head else ()))
+    for name in names:
+        add_column(table, name, [head.keywords.get(name) if head else None for head in heads])
+    return table

@@ -1,0 +1,220 @@
+"""Images in one array of a file, HDF5, NPY or NPZ: [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.readers.array_files import (
+    ArrayHead,
+    ArrayPlace,
+    array_place,
+    arrays_in,
+    choose_array,
+    read_rows,
+)
+from galsmith.data.readers.columns import add_column
+from galsmith.data.readers.image_axes import BandAxis, image_axes, is_image_like
+from galsmith.data.readers.listing import listing_as_parent
+from galsmith.data.readers.pictures import GRAY, RGB
+from galsmith.data.readers.source import UnusableImage
+from galsmith.errors import InputError, SettingsError
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+# Threads that measure read blocks side by side; all blocks held together are 64 MB, unless one chunk is more.
+BYTES_PER_BLOCK = 2**24
+BLOCKS_KEPT = 4
+UNIT_ATTRIBUTES = ("flux_unit", "BUNIT", "unit", "units")
+NAME_COLUMN = "object_id"
+# HDF5 reads for one thread at a time anyway; so none reads a block that another is reading.
+READING = threading.Lock()
+
+
+class ArraySource:
+    """All images of one array; other arrays beside it with a value an image become columns of the catalog.
+
+    Pixels keep the file's own numbers, as float32, and its order: row 0 of the array is y = 0. Arrays of 8-bit
+    unsigned integers with one or three bands are taken for pictures, in unit ``"display"``. The file is read in
+    blocks of whole chunks, so that it may be larger than the memory; only an NPZ file is decompressed as a whole.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, or one of its arrays as ``set.h5:/images``; the only one that may hold images where left out.
+    bands : sequence of str, optional
+        Filter names; else the attribute ``bands`` of the dataset.
+    band_axis : {"first", "last"}, optional
+        Where an image's band axis is; see `galsmith.data.readers.image_axes.image_axes` for when it is left out.
+    pixel_scale_arcsec : float, optional
+        Angle per pixel side; else the attribute of that name.
+    flux_unit : str, optional
+        Unit of a pixel's value; else the attribute ``flux_unit``, ``BUNIT``, ``unit`` or ``units``, else
+        ``"display"`` for 8 bits and ``"unknown"`` for others.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or does not tell which array and axis is meant; the message lists the arrays.
+    SettingsError
+        If `bands`, `band_axis` or `pixel_scale_arcsec` do not fit.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = None
+    physical_pixel_kpc: float | None = None
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        bands: Sequence[str] | None = None,
+        band_axis: BandAxis | None = None,
+        pixel_scale_arcsec: float | None = None,
+        flux_unit: str | None = None,
+    ) -> None:
+        if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
+            raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        place = array_place(source)
+        if place is None:
+            raise InputError(
+                f"{source}: wanted an HDF5, NPY or NPZ file, or one array of it as set.h5:/images"
+            )
+        heads = arrays_in(place.path)
+        image_like = [head for head in heads if is_image_like(head.shape, head.dtype.kind)]
+        self._path, self._head = place.path, choose_array(place, heads, image_like)
+        self._name = str(ArrayPlace(place.path, self._head.name if self._head.name else None))
+        shape = self._head.shape if self._head.shape is not None else ()
+        self._axes = image_axes(shape, band_axis=band_axis, name=self._name)
+        self._rows_per_block = _rows_per_block(self._head, shape)
+        self._blocks: dict[int, NDArray[Any]] = {}
+        self.bands = _bands(self._head, self._axes.n_bands, bands, self._name)
+        self.flux_unit = _unit(self._head, self._axes.n_bands) if flux_unit is None else flux_unit
+        self.pixel_scale_arcsec = _scale(self._head) if pixel_scale_arcsec is None else pixel_scale_arcsec
+        self.zero_points_mag: Mapping[str, float] = {}
+        self.settings: Mapping[str, Any] = {
+            "kind": "array",
+            "dataset": self._head.name,
+            "band_axis": self._axes.band_axis,
+            "bands": list(self.bands),
+            "pixel_scale_arcsec": self.pixel_scale_arcsec,
+            "flux_unit": self.flux_unit,
+        }
+        self.parents: tuple[Parent, ...] = (listing_as_parent(place.path.parent, [place.path]),)
+        self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
+        self.faults: Mapping[int, UnusableImage] = {}
+        self.catalog = _catalog(place.path, heads, self._head)
+        self.shapes = np.tile(np.array([[self._axes.height_pix, self._axes.width_pix]]), (shape[0], 1))
+
+    def name_of(self, row: int) -> str:
+        """Name an image in messages."""
+        return f"{self._name}[{row}]"
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read images, each [band, y, x] float32 in `flux_unit` per pixel."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process without the blocks that were read."""
+        return {**self.__dict__, "_blocks": {}}
+
+    def _read_one(self, row: int) -> Pixels | UnusableImage:
+        """Take one image out of its block."""
+        number, place = divmod(row, self._rows_per_block)
+        try:
+            block = self._block(number)
+        except InputError as error:
+            return UnusableImage("truncated or damaged", f"{self.name_of(row)}: {error}")
+        return self._axes.to_image(block[place])
+
+    def _block(self, number: int) -> NDArray[Any]:
+        """Read a block, or find it among the last ones."""
+        with READING:
+            found = self._blocks.get(number)
+            if found is None:
+                start = number * self._rows_per_block
+                stop = min(start + self._rows_per_block, len(self.catalog))
+                found = read_rows(self._path, self._head, start, stop)
+                latest = list(self._blocks.items())[1 - BLOCKS_KEPT :]
+                self._blocks = {**dict(latest), number: found}
+        return found
+
+
+def _rows_per_block(head: ArrayHead, shape: tuple[int, ...]) -> int:
+    """Whole chunks of images, about `BYTES_PER_BLOCK`."""
+    bytes_per_image = max(1, int(np.prod(shape[1:], dtype=np.int64)) * head.dtype.itemsize)
+    chunks = BYTES_PER_BLOCK // (bytes_per_image * head.rows_per_chunk)
+    return head.rows_per_chunk * max(1, chunks)
+
+
+def _bands(head: ArrayHead, n_bands: int, given: Sequence[str] | None, name: str) -> tuple[str, ...]:
+    """Names of the bands: the user's, the file's, those of pictures, or numbers."""
+    if given is not None:
+        if len(given) != n_bands:
+            raise SettingsError(
+                f"--bands {','.join(given)}: names {len(given)} bands, {name} has {n_bands}; "
+                "mend the names, or say where the bands are with --band-axis"
+            )
+        return tuple(given)
+    stated = [_text(value) for value in np.atleast_1d(head.attributes.get("bands", ()))]
+    if len(stated) == n_bands and len(set(stated)) == n_bands:
+        return tuple(stated)
+    if _is_picture(head, n_bands):
+        return GRAY if n_bands == 1 else RGB
+    return tuple(f"band{number}" for number in range(n_bands))
+
+
+def _is_picture(head: ArrayHead, n_bands: int) -> bool:
+    """Whether images look like those of PNG files."""
+    return head.dtype == np.uint8 and n_bands in (len(GRAY), len(RGB))
+
+
+def _unit(head: ArrayHead, n_bands: int) -> str:
+    """Give the unit that the file states."""
+    for key in UNIT_ATTRIBUTES:
+        text = _text(head.attributes.get(key, ""))
+        if text:
+            return text
+    return "display" if _is_picture(head, n_bands) else "unknown"
+
+
+def _scale(head: ArrayHead) -> float | None:
+    """Give the pixel scale that the file states, in arcsec."""
+    value = np.asarray(head.attributes.get("pixel_scale_arcsec", np.nan))
+    stated = float(value.item()) if value.size == 1 and value.dtype.kind in "iuf" else np.nan
+    return stated if np.isfinite(stated) and stated > 0 else None
+
+
+def _text(value: Any) -> str:
+    """Read an attribute that may be text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace").strip()
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _catalog(path: Path, heads: Sequence[ArrayHead], images: ArrayHead) -> QTable:
+    """One row an image: its number or its ``object_id``, and what lies beside the images in the same group."""
+    n_images = images.shape[0] if images.shape else 0
+    table = QTable({NAME_COLUMN: np.array([f"{row:08d}" for row in range(n_images)], dtype=str)})
+    group = images.name.rpartition("/")[0]
+    for head in heads:
+        place, _, name = head.name.rpartition("/")
+        if head.shape != (n_images,) or place != group or not (head.is_text or head.dtype.kind in "biuf"):
+            continue
+        values = read_rows(path, head, 0, n_images).tolist()
+        loose = [_text(value) if isinstance(value, bytes) else value for value in values]
+        if name == NAME_COLUMN and len(set(loose)) == n_images:
+            table[NAME_COLUMN] = np.array(loose, dtype=str)
+        else:
+            add_column(table, name, loose)
+    return table

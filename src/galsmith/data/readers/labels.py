@@ -1,0 +1,173 @@
+"""Tables of labels (CSV or columns between spaces) and joining them to image files by stem."""
+
+import csv
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.data.readers.columns import add_column
+from galsmith.errors import InputError
+
+LIKELY_STEM_COLUMNS = ("object_id", "asset_id", "stem", "file", "filename", "name", "id")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Rows of text as they stand in a file."""
+
+    path: Path
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def read_labels(path: Path) -> LabelTable:
+    """Read a table whose columns are parted by commas, semicolons, tabs or spaces, found from its content.
+
+    Lines that start with ``#`` are comments; when the last one before the data has as many words as the data
+    has columns, it names them.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not text, is empty, or a row has another number of columns.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file of labels") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a text table ({error})") from error
+    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    data = [(number, line) for number, line in numbered if not line.lstrip().startswith("#")]
+    if not data:
+        raise InputError(f"{path}: holds no rows; wanted a table with one row an image")
+    separator = _separator(data[0][1])
+    rows = [(number, _fields(line, separator)) for number, line in data]
+    first_data_line = data[0][0]
+    comments = [line for number, line in numbered if number < first_data_line]
+    commented_names = _fields(comments[-1].lstrip("# \t"), separator) if comments else []
+    if len(commented_names) == len(rows[0][1]):
+        return _checked(path, commented_names, rows)
+    return _checked(path, rows[0][1], rows[1:])
+
+
+def join_labels(table: LabelTable, stems: Sequence[str]) -> tuple[QTable, dict[str, Any]]:
+    """Give every image the row whose identifier is its file's stem.
+
+    The identifier is the column that matches the most stems, with or without a file suffix; likely names and
+    earlier columns win a tie.
+
+    Parameters
+    ----------
+    table : LabelTable
+        What `read_labels` read.
+    stems : sequence of str
+        One an image, in the order of the result.
+
+    Returns
+    -------
+    labels : QTable
+        One row an image, in the columns of the table; NaN or ``""`` where there is no row.
+    notes : dict
+        ``identifier``, ``files_without_row`` and ``rows_without_file``.
+
+    Raises
+    ------
+    InputError
+        If no column matches any stem, or two rows have the stem of one file.
+    """
+    identifier, row_of = _identified(table, stems)
+    labels = QTable()
+    for column, name in enumerate(table.names):
+        values = [table.rows[row_of[stem]][column] if stem in row_of else None for stem in stems]
+        add_column(labels, name, values)
+    without_row = sum(stem not in row_of for stem in stems)
+    notes = {
+        "identifier": identifier,
+        "files_without_row": without_row,
+        "rows_without_file": len(table.rows) - (len(stems) - without_row),
+    }
+    if without_row or notes["rows_without_file"]:
+        logger.warning(
+            "%s: %d images have no row there (their labels are NaN), %d rows have no image",
+            table.path,
+            without_row,
+            notes["rows_without_file"],
+        )
+    return labels, notes
+
+
+def _identified(table: LabelTable, stems: Sequence[str]) -> tuple[str, dict[str, int]]:
+    """Find the column that names images, and the row of each stem."""
+    wanted = set(stems)
+    order = sorted(range(len(table.names)), key=lambda column: _likelihood(table.names[column], column))
+    matches = {column: _rows_by_stem(table, column, wanted) for column in order}
+    best = max(order, key=lambda column: len({stem for stem, _ in matches[column]}))
+    found = matches[best]
+    if not found:
+        raise InputError(
+            f"{table.path}: no column holds file names without suffix, such as {stems[0]!r}; "
+            f"its columns are {', '.join(table.names[:12])}"
+        )
+    row_of: dict[str, int] = {}
+    for stem, row in found:
+        if stem in row_of:
+            raise InputError(
+                f"{table.path}: rows {row_of[stem] + 1} and {row + 1} both have {stem!r} in column "
+                f"{table.names[best]!r}; keep one"
+            )
+        row_of[stem] = row
+    return table.names[best], row_of
+
+
+def _likelihood(name: str, column: int) -> tuple[int, int]:
+    """Sort key: likely names first, then earlier columns."""
+    lowered = name.lower()
+    rank = LIKELY_STEM_COLUMNS.index(lowered) if lowered in LIKELY_STEM_COLUMNS else len(LIKELY_STEM_COLUMNS)
+    return rank, column
+
+
+def _rows_by_stem(table: LabelTable, column: int, wanted: set[str]) -> list[tuple[str, int]]:
+    """Rows whose value in a column is a wanted stem, as (stem, row)."""
+    found = []
+    for row, values in enumerate(table.rows):
+        value = values[column].strip()
+        stem = value if value in wanted else re.sub(r"(\.\w{2,4}){1,2}$", "", value)
+        if stem in wanted:
+            found.append((stem, row))
+    return found
+
+
+def _separator(line: str) -> str | None:
+    """Guess what parts the columns; None is any run of spaces."""
+    for separator in (",", ";", "\t"):
+        if separator in line:
+            return separator
+    return None
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    """Cut a line into values."""
+    if separator is None:
+        return line.split()
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator))]
+
+
+def _checked(path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[str]]]) -> LabelTable:
+    """Refuse ragged rows, columns of one name and tables without rows."""
+    if not rows:
+        raise InputError(f"{path}: holds column names and no rows; wanted one row an image")
+    for number, row in rows:
+        if len(row) != len(names):
+            raise InputError(f"{path}: line {number} has {len(row)} columns, wanted {len(names)}")
+    if len(np.unique(names)) < len(names):
+        twice = next(name for name in names if list(names).count(name) > 1)
+        raise InputError(f"{path}: two columns are named {twice!r}; rename one")
+    return LabelTable(path, tuple(names), tuple(tuple(row) for _, row in rows))

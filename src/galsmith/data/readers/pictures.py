@@ -1,0 +1,189 @@
+"""A folder of PNG and JPEG pictures, 8 or 16 bit, gray or RGB, with labels from a table."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable, hstack
+from numpy.typing import NDArray
+from PIL import Image
+
+from galsmith.data.readers.labels import join_labels, read_labels
+from galsmith.data.readers.listing import file_as_parent, list_files, listing_as_parent
+from galsmith.data.readers.png16 import SIGNATURE, read_png16
+from galsmith.data.readers.source import UnusableImage
+from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+SUFFIXES = (".jpeg", ".jpg", ".png")
+GRAY, RGB = ("gray",), ("red", "green", "blue")
+PNG_COLORS = {0: GRAY, 2: RGB, 3: RGB, 4: GRAY, 6: RGB}
+JPEG_MODES = {"L": GRAY, "RGB": RGB}
+
+
+@dataclass(frozen=True)
+class PictureHead:
+    """What the first bytes of a picture say."""
+
+    height_pix: int
+    width_pix: int
+    bands: tuple[str, ...]
+    bits: int
+    is_png: bool
+
+    @property
+    def kind(self) -> str:
+        """What all pictures of a set have in common, in words."""
+        return f"{'gray' if self.bands == GRAY else 'RGB'} of {self.bits} bits"
+
+
+class PictureSource:
+    """Pictures of one folder, sorted by stem.
+
+    Pixels keep the picture's own numbers, 0 to 255 or 0 to 65535, as float32. The picture's bottom row is row
+    0, so that y runs upward as everywhere in galsmith. An alpha channel is dropped where every pixel is
+    opaque; a picture with transparent ones cannot be used.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pictures are.
+    files : mapping of name to Path, optional
+        Only these pictures; all of the folder when left out.
+    labels : Path, optional
+        A table with a column of file stems; its other columns go to the catalog.
+    progress : callable
+        Told how far reading the heads is.
+
+    Raises
+    ------
+    InputError
+        If the folder or the table cannot be used, two files share a stem, or pictures differ in kind.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = 1
+    flux_unit = "display"
+    pixel_scale_arcsec: float | None = None
+    physical_pixel_kpc: float | None = None
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        files: Mapping[str, Path] | None = None,
+        labels: Path | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        files = list_files(folder, SUFFIXES) if files is None else files
+        self._paths = list(files.values())
+        self._heads, faults = _read_heads(self._paths, progress)
+        self.faults: Mapping[int, UnusableImage] = faults
+        self.bands = _common_kind(self._paths, self._heads)
+        self.zero_points_mag: Mapping[str, float] = {}
+        self.shapes = np.array(
+            [(head.height_pix, head.width_pix) if head else (0, 0) for head in self._heads], dtype=np.int64
+        )
+        self.settings: Mapping[str, Any] = {"kind": "pictures", "labels": labels is not None}
+        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, self._paths),)
+        self.notes: Mapping[str, Any] = {}
+        self.left_out: Mapping[int, str] = {}
+        self.catalog = QTable({"object_id": np.array(list(files), dtype=str)})
+        if labels is not None:
+            self.parents += (file_as_parent(labels, "labels"),) if labels.is_file() else ()
+            columns, notes = join_labels(read_labels(labels), list(files))
+            self.catalog = hstack([self.catalog, columns])
+            self.notes = {"labels": notes}
+
+    def name_of(self, row: int) -> str:
+        """Name a picture in messages."""
+        return str(self._paths[row])
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read pictures, each [band, y, x] float32, bottom row first."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def _read_one(self, row: int) -> Pixels | UnusableImage:
+        """Decode one picture."""
+        path, head = self._paths[row], self._heads[row]
+        if head is None:
+            return self.faults[row]
+        try:
+            values = read_png16(path) if head.is_png and head.bits == 16 else _decoded(path)
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            return UnusableImage(
+                "truncated or damaged", f"{path}: the picture is truncated or damaged ({error})"
+            )
+        if values.shape[-1] in (2, 4):
+            if np.any(values[..., -1] != values[..., -1].max()) or values[..., -1].max() != 2**head.bits - 1:
+                return UnusableImage("transparent", f"{path}: has transparent pixels; flatten the picture")
+            values = values[..., :-1]
+        return np.ascontiguousarray(np.moveaxis(values[::-1], -1, 0), dtype=np.float32)
+
+
+def _decoded(path: Path) -> NDArray[Any]:
+    """Pixels of a picture of 8 bits by Pillow, [y, x, channel]."""
+    with Image.open(path) as picture:
+        picture.load()
+        mode = {"P": "RGB", "1": "L"}.get(picture.mode, picture.mode)
+        if picture.mode == "P" and "transparency" in picture.info:
+            mode = "RGBA"
+        values = np.asarray(picture if mode == picture.mode else picture.convert(mode))
+    return values[..., np.newaxis] if values.ndim == 2 else values
+
+
+def _read_heads(
+    paths: Sequence[Path], progress: ProgressCallback
+) -> tuple[list[PictureHead | None], dict[int, UnusableImage]]:
+    """Size and kind of every picture, without decoding it, and which have no readable head."""
+    heads: list[PictureHead | None] = []
+    faults: dict[int, UnusableImage] = {}
+    for row, path in enumerate(paths):
+        try:
+            heads.append(_read_head(path))
+        except (OSError, ValueError, KeyError, SyntaxError, struct.error) as error:
+            heads.append(None)
+            faults[row] = UnusableImage(
+                "truncated or damaged", f"{path}: not a PNG or JPEG that can be read ({error})"
+            )
+        if row % 256 == 0 or row == len(paths) - 1:
+            progress(ProgressEvent("reading heads", row + 1, len(paths), "files"))
+    return heads, faults
+
+
+def _read_head(path: Path) -> PictureHead:
+    """Size and kind of one picture."""
+    with path.open("rb") as stream:
+        start = stream.read(26)
+    if start.startswith(SIGNATURE):
+        width, height, depth, color = struct.unpack(">IIBB", start[16:26])
+        return PictureHead(height, width, PNG_COLORS[color], 16 if depth == 16 else 8, is_png=True)
+    with Image.open(path) as picture:
+        if picture.format != "JPEG" or picture.mode not in JPEG_MODES:
+            raise ValueError(f"{picture.format} of mode {picture.mode}; wanted gray or RGB, PNG or JPEG")
+        return PictureHead(picture.height, picture.width, JPEG_MODES[picture.mode], 8, is_png=False)
+
+
+def _common_kind(paths: Sequence[Path], heads: Sequence[PictureHead | None]) -> tuple[str, ...]:
+    """Bands that all pictures have; refuse a mixture."""
+    first: tuple[Path, PictureHead] | None = None
+    for path, head in zip(paths, heads, strict=True):
+        if head is None:
+            continue
+        if first is None:
+            first = (path, head)
+        elif head.kind != first[1].kind:
+            raise InputError(
+                f"{path}: is {head.kind}, {first[0].name} is {first[1].kind}; put pictures of one kind in a folder"
+            )
+    return first[1].bands if first else RGB

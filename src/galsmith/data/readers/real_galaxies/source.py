@@ -1,0 +1,223 @@
+"""Real galaxies of GalSim's COSMOS samples as a source: images, PSFs, noise and all tables, read in bounded memory."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.readers.columns import add_column
+from galsmith.data.readers.cosmos_stamps import BAND, FLUX_UNIT, ZERO_POINT_MAG
+from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.real_galaxies.exclusion import ExclusionLevel, is_excluded, strictest_level
+from galsmith.data.readers.real_galaxies.images import images_of, shapes_of
+from galsmith.data.readers.real_galaxies.tables import read_tables
+from galsmith.data.readers.source import UnusableImage
+from galsmith.data.store import Companions
+from galsmith.data.store.companions import CORRELATION_COLUMN
+from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+# What is renamed, or says where a file was rather than what a galaxy is.
+RENAMED = ("IDENT", "RA", "DEC", "BAND", "PIXEL_SCALE", "NOISE_VARIANCE", "NOISE_FILENAME")
+PLACES = ("GAL_FILENAME", "PSF_FILENAME", "GAL_HDU", "PSF_HDU")
+
+
+class RealGalaxySource:
+    """The galaxies of one ``RealGalaxyCatalog``, in its order.
+
+    GalSim keeps every image that it has read, so that a whole sample does not fit into memory; here a file is
+    open only while the images of one chunk are read.
+
+    Parameters
+    ----------
+    catalog : Path
+        Such as ``real_galaxy_catalog_25.2.fits``, beside its images, PSFs and tables.
+    exclude : {"none", "bad_stamp", "bad_fits", "marginal"}, optional
+        Which suspect galaxies to leave out, as `galsim.COSMOSCatalog` does; ``"marginal"`` where the tables that
+        it needs are there, else ``"none"``, when left out.
+    progress : callable
+        Told how far reading the heads is.
+
+    Raises
+    ------
+    InputError
+        If a table cannot be used, or the galaxies have several bands or pixel scales.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = None
+    physical_pixel_kpc: float | None = None
+    flux_unit = FLUX_UNIT
+
+    def __init__(
+        self,
+        catalog: Path,
+        *,
+        exclude: ExclusionLevel | None = None,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        self._tables = read_tables(catalog)
+        level = strictest_level(self._tables) if exclude is None else exclude
+        excluded = np.flatnonzero(is_excluded(self._tables, level))
+        self.left_out: Mapping[int, str] = {int(row): f"excluded as {level}" for row in excluded}
+        bands = _texts(self._tables.main.get("BAND", np.array([BAND])))
+        self.bands: tuple[str, ...] = (str(_only(bands, "BAND", catalog)),)
+        self.pixel_scale_arcsec: float | None = float(
+            _only(self._tables.main["PIXEL_SCALE"], "PIXEL_SCALE", catalog)
+        )
+        self.zero_points_mag: Mapping[str, float] = {BAND: ZERO_POINT_MAG} if self.bands == (BAND,) else {}
+        self.settings: Mapping[str, Any] = {"kind": "real galaxies", "exclude": level}
+        self.parents: tuple[Parent, ...] = (
+            *(file_as_parent(path, "real galaxy catalog") for path in self._tables.files),
+            listing_as_parent(catalog.parent, self._image_files()),
+        )
+        self.notes: Mapping[str, Any] = {"exclusion_level": level}
+        self.shapes, self.faults = self._read_shapes(progress)
+        self._correlations = self._read_correlations()
+        self.catalog = self._catalog()
+
+    def name_of(self, row: int) -> str:
+        """Name a galaxy in messages."""
+        main = self._tables.main
+        return f"{main['GAL_FILENAME'][row]}[{main['GAL_HDU'][row]}] (IDENT {main['IDENT'][row]})"
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read galaxies, each [1, y, x] float32 in electrons per second and pixel."""
+        stamps = self._stamps(rows, "GAL")
+        return [stamp if isinstance(stamp, UnusableImage) else stamp[np.newaxis] for stamp in stamps]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions:
+        """Read the PSFs of galaxies, each of sum 1, and how their noise is correlated."""
+        psfs = []
+        for row, stamp in zip(rows, self._stamps(rows, "PSF"), strict=True):
+            if isinstance(stamp, UnusableImage):
+                raise InputError(
+                    f"{stamp.message}; a galaxy without its PSF is of no use, get the whole sample"
+                )
+            total = stamp.sum(dtype=np.float64)
+            if not total > 0:
+                raise InputError(
+                    f"{self.name_of(int(row))}: its PSF sums to {total:g}, wanted a positive sum; get the sample again"
+                )
+            psfs.append((stamp / total).astype(np.float32))
+        return Companions(psfs, self.pixel_scale_arcsec, self._correlations)
+
+    def _stamps(self, rows: NDArray[np.int64], kind: str) -> list[Pixels | UnusableImage]:
+        """Read one image of every galaxy, opening each file once."""
+        names = self._tables.main[f"{kind}_FILENAME"][rows]
+        numbers = self._tables.main[f"{kind}_HDU"][rows]
+        stamps: dict[int, Pixels | UnusableImage] = {}
+        for name in dict.fromkeys(names.tolist()):
+            path = self._tables.path.parent / name
+            positions = np.flatnonzero(names == name)
+            read = images_of(path, numbers[positions])
+            stamps.update(zip(positions.tolist(), read, strict=True))
+        return [stamps[position] for position in range(len(rows))]
+
+    def _read_shapes(
+        self, progress: ProgressCallback
+    ) -> tuple[NDArray[np.int64], Mapping[int, UnusableImage]]:
+        """Read the size of every galaxy's image, and say which have none."""
+        names, numbers = self._tables.main["GAL_FILENAME"], self._tables.main["GAL_HDU"]
+        shapes = np.zeros((len(names), 2), dtype=np.int64)
+        faults: dict[int, UnusableImage] = {}
+        for name in dict.fromkeys(names.tolist()):
+            rows = np.flatnonzero(names == name)
+            found = shapes_of(self._tables.path.parent / name, numbers[rows])
+            for row, shape in zip(rows.tolist(), found, strict=True):
+                if isinstance(shape, UnusableImage):
+                    faults[row] = shape
+                else:
+                    shapes[row] = shape
+            progress(ProgressEvent("reading headers", int(rows[-1]) + 1, len(names), "images"))
+        return shapes, {**self._without_psf(), **faults}
+
+    def _without_psf(self) -> dict[int, UnusableImage]:
+        """Say which galaxies have no file of PSFs."""
+        folder, names = self._tables.path.parent, self._tables.main["PSF_FILENAME"].tolist()
+        absent = {name for name in dict.fromkeys(names) if not (folder / name).is_file()}
+        return {
+            row: UnusableImage(
+                "without a PSF", f"{folder / name}: the catalog names this file, and it is not there"
+            )
+            for row, name in enumerate(names)
+            if name in absent
+        }
+
+    def _read_correlations(self) -> dict[str, Pixels]:
+        """Read the correlations of noise that the catalog names and that are there."""
+        names = _texts(self._tables.main.get("NOISE_FILENAME", np.array([], dtype=str)))
+        found: dict[str, Pixels] = {}
+        for name in dict.fromkeys(names):
+            path = self._tables.path.parent / name
+            if name and path.is_file():
+                (image,) = images_of(path, np.array([0]))
+                if isinstance(image, UnusableImage):
+                    raise InputError(image.message)
+                found[_correlation_name(name)] = image / image.max()
+        return found
+
+    def _image_files(self) -> list[Path]:
+        """All files of images that are there."""
+        main = self._tables.main
+        names = dict.fromkeys([*main["GAL_FILENAME"].tolist(), *main["PSF_FILENAME"].tolist()])
+        return [path for path in (self._tables.path.parent / name for name in names) if path.is_file()]
+
+    def _catalog(self) -> QTable:
+        """Names, positions, noise, and all columns of all tables; a column of several numbers becomes several."""
+        main = self._tables.main
+        table = QTable({"object_id": np.array([str(ident) for ident in main["IDENT"]], dtype=str)})
+        for name in ("RA", "DEC"):
+            if name in main:
+                table[name.lower()] = main[name] * u.deg
+        table["background_noise_sigma"] = np.sqrt(main["NOISE_VARIANCE"])
+        correlations = [
+            _correlation_name(name) for name in _texts(main.get("NOISE_FILENAME", np.array([], str)))
+        ]
+        if self._correlations:
+            table[CORRELATION_COLUMN] = np.array(
+                [name if name in self._correlations else "" for name in correlations], dtype=str
+            )
+        for columns in (main, self._tables.fits, self._tables.selection):
+            for name, values in columns.items():
+                if name not in (*RENAMED, *PLACES):
+                    _add_columns(table, name, values)
+        return table
+
+
+def _add_columns(table: QTable, name: str, values: NDArray[Any]) -> None:
+    """Add a column; one with several numbers a galaxy as several columns."""
+    if values.ndim == 1:
+        add_column(table, name.lower(), values.tolist())
+        return
+    for number, column in enumerate(values.reshape(len(values), -1).T):
+        add_column(table, f"{name.lower()}_{number}", column.tolist())
+
+
+def _texts(values: NDArray[Any]) -> list[str]:
+    """Give a column of text."""
+    return [str(value) for value in values]
+
+
+def _correlation_name(name: str) -> str:
+    """Name a correlation by its file, without suffix."""
+    return name.removesuffix(".fits")
+
+
+def _only(values: Sequence[Any] | NDArray[Any], name: str, path: Path) -> Any:
+    """Give the value that all galaxies have."""
+    found = sorted(set(np.asarray(values).tolist()))
+    if len(found) > 1:
+        raise InputError(f"{path}: has galaxies of several {name}: {found[0]}, {found[1]}; split the catalog")
+    return found[0]

@@ -1,0 +1,213 @@
+"""SKIRT images of simulated galaxies as a source: g, r, i, z in electrons per second, the margins cut off."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import QTable, hstack
+from numpy.typing import NDArray
+
+from galsmith.data.readers.fits_files import READ_ERRORS, opened_fits
+from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot
+from galsmith.data.readers.skirt.morphology import joined_morphologies
+from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.zero_points import GivenZeroPoints, zero_points_by_band
+from galsmith.errors import SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+PLANES = ("g", "r", "i", "z")
+FLUX_UNIT = "electron / s"
+# 0.276 comoving kpc / h, with h of the Planck 2015 cosmology that IllustrisTNG has.
+PIXEL_COMOVING_KPC_H, HUBBLE_H = 0.276, 0.6774
+REDSHIFT_OF_SNAPSHOT = {99: 0.0}
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SkirtOptions:
+    """How SKIRT images are read.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Which of g, r, i and z, in the order wanted.
+    crop_fraction : float
+        Share of the side that is cut off at each edge.
+    larger_than_pix : int
+        Images of this side or less, before the crop, are left out.
+    redshift : float or None
+        Of the snapshot, for the length of a pixel; snapshot 99 is known to be at 0.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitudes of one electron per second.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    bands: tuple[str, ...] = PLANES
+    crop_fraction: float = 0.25
+    larger_than_pix: int = 64
+    redshift: float | None = None
+    zero_points_mag: GivenZeroPoints = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check every value once."""
+        unknown = [band for band in self.bands if band not in PLANES]
+        if unknown or not self.bands or len(set(self.bands)) < len(self.bands):
+            raise SettingsError(
+                f"--bands {','.join(self.bands)}: wanted some of {','.join(PLANES)}, each once; that is what the files have"
+            )
+        if not 0 <= self.crop_fraction < 0.5:
+            raise SettingsError(
+                f"--crop-fraction {self.crop_fraction}: wanted 0 (no crop) to below 0.5, off each edge"
+            )
+        if self.larger_than_pix < 0:
+            raise SettingsError(f"--larger-than {self.larger_than_pix}: wanted 0 pixels or more")
+        if self.redshift is not None and not self.redshift >= 0:
+            raise SettingsError(f"--redshift {self.redshift}: wanted 0 or more")
+
+
+class SkirtSource:
+    """The galaxies of one snapshot, in the order of their subfind ids.
+
+    The galaxies paper (Holzschuh et al. 2022, sec. 3.3) cuts a fourth off at each edge and removes images of 64
+    pixels or fewer; the crop keeps pixels ``int(f N)`` to ``int((1 - f) N)``, as its authors' code does.
+
+    Parameters
+    ----------
+    place : Path
+        The snapshot's folder, or the one above.
+    options : SkirtOptions
+        Bands, crop, smallest size.
+    progress : callable
+        Told how far reading the headers is.
+
+    Raises
+    ------
+    InputError
+        If no images are there, or what lies beside them does not fit.
+    SettingsError
+        If a zero point is of no band.
+    """
+
+    stage = "ingesting"
+    rows_per_read: int | None = 1
+    flux_unit = FLUX_UNIT
+    pixel_scale_arcsec: float | None = None
+
+    def __init__(
+        self, place: Path, *, options: SkirtOptions, progress: ProgressCallback = ignore_progress
+    ) -> None:
+        snapshot = find_snapshot(place)
+        self._paths, self._options = list(snapshot.images.values()), options
+        self.bands: tuple[str, ...] = options.bands
+        self.zero_points_mag: Mapping[str, float] = zero_points_by_band(
+            options.zero_points_mag, options.bands
+        )
+        self.physical_pixel_kpc: float | None = _physical_pixel_kpc(snapshot, options.redshift)
+        sizes, self.faults = _read_sizes(self._paths, progress)
+        self.shapes = np.repeat((_end(sizes, options) - _start(sizes, options))[:, np.newaxis], 2, axis=1)
+        small = np.flatnonzero((sizes > 0) & (sizes <= options.larger_than_pix))
+        reason = f"of {options.larger_than_pix} px or fewer before the crop"
+        self.left_out: Mapping[int, str] = {int(row): reason for row in small}
+        self.settings: Mapping[str, Any] = {
+            "kind": "skirt",
+            "bands": list(options.bands),
+            "crop_fraction": options.crop_fraction,
+            "larger_than_pix": options.larger_than_pix,
+            "zero_points_mag": dict(self.zero_points_mag),
+            "physical_pixel_kpc": self.physical_pixel_kpc,
+        }
+        beside = [*([snapshot.ids] if snapshot.ids else []), *snapshot.morphologies.values()]
+        self.parents: tuple[Parent, ...] = (
+            listing_as_parent(self._paths[0].parent, self._paths),
+            *(file_as_parent(path, "morphologies") for path in beside),
+        )
+        morphologies, notes = joined_morphologies(snapshot)
+        self.notes: Mapping[str, Any] = notes
+        table = QTable({"object_id": np.array([str(ident) for ident in snapshot.images], dtype=str)})
+        table["subfind_id"] = np.array(list(snapshot.images), dtype=np.int64)
+        table["full_size_pix"] = sizes.astype(np.int32)
+        self.catalog = hstack([table, morphologies]) if morphologies.colnames else table
+
+    def name_of(self, row: int) -> str:
+        """Name a file in messages."""
+        return str(self._paths[row])
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read images, each [band, y, x] float32 in electrons per second and pixel; the margins stay on the disk."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def _read_one(self, row: int) -> Pixels | UnusableImage:
+        """Read what the crop keeps of one image."""
+        path = self._paths[row]
+        size = np.array([self.catalog["full_size_pix"][row]])
+        kept = slice(int(_start(size, self._options)[0]), int(_end(size, self._options)[0]))
+        try:
+            with opened_fits(path) as units, np.errstate(over="ignore"):
+                planes = np.array(units[0].section[:, kept, kept], dtype=np.float32)
+        except READ_ERRORS as error:
+            return UnusableImage(
+                "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
+            )
+        return planes[[PLANES.index(band) for band in self.bands]]
+
+
+def _start(sizes: NDArray[np.int64], options: SkirtOptions) -> NDArray[np.int64]:
+    """First pixel that the crop keeps."""
+    return np.asarray(np.floor(options.crop_fraction * sizes), dtype=np.int64)
+
+
+def _end(sizes: NDArray[np.int64], options: SkirtOptions) -> NDArray[np.int64]:
+    """First pixel beyond those that the crop keeps."""
+    return np.asarray(np.floor((1 - options.crop_fraction) * sizes), dtype=np.int64)
+
+
+def _physical_pixel_kpc(snapshot: Snapshot, redshift: float | None) -> float | None:
+    """Side of a pixel in kpc at the snapshot's redshift; None where that is unknown."""
+    known = REDSHIFT_OF_SNAPSHOT.get(snapshot.number if snapshot.number is not None else -1)
+    taken = redshift if redshift is not None else known
+    if taken is None:
+        logger.warning(
+            "%s: the length of a pixel is left out, as its redshift is unknown; give --redshift",
+            snapshot.folder,
+        )
+        return None
+    return PIXEL_COMOVING_KPC_H / HUBBLE_H / (1 + taken)
+
+
+def _read_sizes(
+    paths: Sequence[Path], progress: ProgressCallback
+) -> tuple[NDArray[np.int64], Mapping[int, UnusableImage]]:
+    """Read the side of every image, 0 where it cannot be used, and say why."""
+    sizes = np.zeros(len(paths), dtype=np.int64)
+    faults: dict[int, UnusableImage] = {}
+    for row, path in enumerate(paths):
+        try:
+            with opened_fits(path) as units:
+                shape = tuple(units[0].shape)
+        except READ_ERRORS as error:
+            message = f"{path}: not a FITS file that can be read ({error})"
+            faults[row] = UnusableImage("truncated or damaged", message)
+        else:
+            if len(shape) == 3 and shape[0] == len(PLANES) and shape[1] == shape[2]:
+                sizes[row] = shape[1]
+            else:
+                message = f"{path}: has shape {shape}, wanted [{len(PLANES)}, N, N] of {', '.join(PLANES)}"
+                faults[row] = UnusableImage("of another shape", message)
+        if row % 64 == 0 or row == len(paths) - 1:
+            progress(ProgressEvent("reading headers", row + 1, len(paths), "files"))
+    return sizes, faults

@@ -1,0 +1,180 @@
+"""A store as a source: some of its galaxies, cropped or resized, with measured properties joined to its catalog."""
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import MaskedColumn, QTable
+from numpy.typing import NDArray
+
+from galsmith.data.readers.columns import RESERVED_NAMES
+from galsmith.data.readers.listing import file_as_parent
+from galsmith.data.readers.source import UnusableImage
+from galsmith.data.store import Companions, open_store, read_companions
+from galsmith.errors import InputError
+from galsmith.provenance import Parent
+
+Pixels = NDArray[np.float32]
+NAME_COLUMN = "object_id"
+FORMATS = {".parquet": "parquet", ".ecsv": "ascii.ecsv", ".fits": "fits", ".csv": "ascii.csv"}
+logger = logging.getLogger(__name__)
+
+
+class StoreSource:
+    """All images of a store, with its catalog, splits, point spread functions and units.
+
+    Parameters
+    ----------
+    store : str or Path
+        The store.
+    properties : str or Path, optional
+        A table with a column ``object_id``, such as `galsmith measure` writes; its other columns go to the catalog.
+
+    Attributes
+    ----------
+    splits : ndarray [galaxy], str
+        The split that each galaxy is in.
+    psf : mapping
+        What the store's header knows of the point spread function.
+
+    Raises
+    ------
+    InputError
+        If the store or the table cannot be used; the message names it.
+    """
+
+    stage = "copying"
+    rows_per_read: int | None = None
+
+    def __init__(self, store: str | Path, *, properties: str | Path | None = None) -> None:
+        self._images = open_store(store)
+        images = self._images
+        self.bands, self.flux_unit = images.bands, images.flux_unit
+        self.pixel_scale_arcsec, self.physical_pixel_kpc = (
+            images.pixel_scale_arcsec,
+            images.physical_pixel_kpc,
+        )
+        self.zero_points_mag: Mapping[str, float] = images.zero_points_mag
+        self.psf: Mapping[str, Any] = images.psf
+        self.settings: Mapping[str, Any] = {"kind": "store", "properties": properties is not None}
+        self.parents: tuple[Parent, ...] = (images.as_parent("store"),)
+        self.notes: Mapping[str, Any] = {}
+        self.faults: Mapping[int, UnusableImage] = {}
+        self.left_out: Mapping[int, str] = {}
+        self.catalog = images.catalog.copy()
+        self.catalog.meta.clear()
+        self.splits = np.asarray(self.catalog["split"], dtype=str)
+        self.shapes = images.shapes
+        if properties is not None:
+            table = Path(properties)
+            self.notes = {"properties": join_properties(self.catalog, table)}
+            self.parents += (file_as_parent(table, "properties"),)
+
+    def name_of(self, row: int) -> str:
+        """Name an image in messages."""
+        return f"{self._images.path}: {self.catalog[NAME_COLUMN][row]}"
+
+    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+        """Read images, each [band, y, x] float32 in `flux_unit` per pixel."""
+        return self._images.pixels.read(rows)
+
+    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
+        """Give catalog rows."""
+        del fluxes
+        return self.catalog[rows]
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions | None:
+        """Read the point spread functions and noise correlations of images, where the store has them."""
+        return read_companions(self._images.path, rows)
+
+
+def join_properties(catalog: QTable, path: Path) -> dict[str, int]:
+    """Add the columns of a table to a catalog, in place, row by row of the same ``object_id``.
+
+    Columns keep their units. Galaxies without a row get NaN, or ``""`` in text; a name that the catalog has already gets
+    ``label_`` before it.
+
+    Parameters
+    ----------
+    catalog : QTable
+        With ``object_id``.
+    path : Path
+        Parquet, ECSV, FITS or CSV.
+
+    Returns
+    -------
+    dict
+        ``galaxies_without_row`` and ``rows_without_galaxy``.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, has no ``object_id``, has one twice, or shares none with the catalog.
+    """
+    table = _read(path)
+    names = [str(name) for name in table[NAME_COLUMN]]
+    row_of = {name: row for row, name in enumerate(names)}
+    if len(row_of) < len(names):
+        twice = next(name for row, name in enumerate(names) if row_of[name] != row)
+        raise InputError(f"{path}: several rows have the object_id {twice!r}; keep one")
+    rows = np.array([row_of.get(str(name), -1) for name in catalog[NAME_COLUMN]], dtype=np.int64)
+    if np.all(rows < 0):
+        raise InputError(
+            f"{path}: none of its object_id, such as {names[0] if names else 'none'!r}, is in the store, which has such as "
+            f"{str(catalog[NAME_COLUMN][0])!r}; give the table that was measured on this store"
+        )
+    for name in table.colnames:
+        if name != NAME_COLUMN:
+            taken = name in RESERVED_NAMES or name in catalog.colnames
+            catalog[f"label_{name}" if taken else name] = _in_order(table[name], rows)
+    notes = {
+        "galaxies_without_row": int(np.sum(rows < 0)),
+        "rows_without_galaxy": len(names) - int(np.sum(rows >= 0)),
+    }
+    if any(notes.values()):
+        logger.warning(
+            "%s: %d galaxies have no row there (their properties are NaN), %d rows have no galaxy",
+            path,
+            *notes.values(),
+        )
+    return notes
+
+
+def _read(path: Path) -> QTable:
+    """Read a table of any of the known formats."""
+    if path.suffix not in FORMATS:
+        raise InputError(f"{path}: wanted a table that ends in {', '.join(FORMATS)}")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such table; make one with galsmith measure")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = QTable.read(path, format=FORMATS[path.suffix])
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as a table ({words}); make it again") from error
+    if NAME_COLUMN not in table.colnames:
+        raise InputError(
+            f"{path}: has no column object_id, by which rows are joined to galaxies; it has "
+            f"{', '.join(table.colnames[:12])}"
+        )
+    return table
+
+
+def _in_order(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Take values by row, with NaN or empty text where the row is -1 or the table has a gap."""
+    missing = rows < 0
+    if isinstance(column, MaskedColumn):
+        missing = missing | np.asarray(column.mask)[rows]
+        column = column.data.data
+    if not missing.any():
+        return column[rows]
+    values = np.asarray(getattr(column, "value", column))[np.where(missing, 0, rows)]
+    if values.dtype.kind in "USO":
+        return np.where(missing, "", values.astype(str))
+    filled = np.where(missing, np.nan, values.astype(np.float64))
+    unit = getattr(column, "unit", None)
+    return filled if unit is None else filled * unit

@@ -1,7 +1,0 @@
-"""GalSim's real galaxies: directories that ``RealGalaxyCatalog`` and ``COSMOSCatalog`` read, read here by astropy."""
-
-from galsmith.data.sources.real_galaxies.exclusion import EXCLUSION_LEVELS, ExclusionLevel
-from galsmith.data.sources.real_galaxies.source import RealGalaxySource
-from galsmith.data.sources.real_galaxies.tables import find_catalog
-
-__all__ = ["EXCLUSION_LEVELS", "ExclusionLevel", "RealGalaxySource", "find_catalog"]
