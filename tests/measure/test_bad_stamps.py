@@ -5,10 +5,11 @@ import pytest
 
 from galsmith.errors import SettingsError
 from galsmith.images import image_set_from_arrays
-from galsmith.measure import MeasureSettings, measure, statmorph_engine
+from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.columns import columns_of
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, rows_of
+from galsmith.measure.statmorph import engine as statmorph_engine
 from galsmith.seeds import random_stream
 
 MORPHOLOGY_COLUMNS = columns_of(sersic=True, double_sersic=False)
@@ -98,7 +99,7 @@ def test_an_error_of_the_engine_is_a_row_of_nan_with_its_text(monkeypatch, sersi
         raise AssertionError("Root not found within range.")
 
     pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
-    monkeypatch.setattr("galsmith.measure.lean_statmorph.LeanSourceMorphology", fail)
+    monkeypatch.setattr("galsmith.measure.statmorph.lean.LeanSourceMorphology", fail)
     measured = statmorph_engine.measure_morphology(
         GalaxyInput(sersic(48, r_eff=4.0, n=1.0)), MeasureSettings()
     )

@@ -9,10 +9,11 @@ from scipy.special import erf, gammainc, gammaincinv
 
 from galsmith.errors import SettingsError
 from galsmith.images import image_set_from_arrays
+from galsmith.images.bands import BandPair, default_pairs, parse_pair
 from galsmith.measure import MeasureSettings, measure, property_of_column, read_measurements
-from galsmith.measure.color_properties import BandPair, default_pairs, pair_of_column, parse_pair
 from galsmith.measure.colors import Aperture, aperture_fluxes, color_mag
-from galsmith.measure.measure_settings import resolved_settings
+from galsmith.measure.properties.colors import pair_of_column
+from galsmith.measure.settings import resolved_settings
 from galsmith.seeds import random_stream
 
 SIZE = 96

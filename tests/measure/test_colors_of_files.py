@@ -5,11 +5,12 @@ import pytest
 from astropy.io import fits
 
 from galsmith.cli import main
+from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.ingest import folder
 from galsmith.errors import SettingsError
 from galsmith.images import image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure, read_measurements
-from galsmith.measure.files import FileRequest, measure_files, open_galaxies
+from galsmith.measure.file_run import measure_files
 
 QUICK = MeasureSettings(quantities=("morphology",), sersic="none")
 FACTORS = (0.5, 1.0, 2.0)

@@ -11,9 +11,10 @@ import skimage.transform  # noqa: E402
 from photutils import aperture as photutils_aperture  # noqa: E402
 from photutils.geometry import elliptical_overlap_grid  # noqa: E402
 
-from galsmith.measure import MeasureSettings, apertures, segment  # noqa: E402
-from galsmith.measure.ellipse_overlap import ellipse_overlap_grid  # noqa: E402
-from galsmith.measure.lean_statmorph import LeanSourceMorphology, first_empty_box, half_turn  # noqa: E402
+from galsmith.measure import MeasureSettings, segment  # noqa: E402
+from galsmith.measure.statmorph import apertures  # noqa: E402
+from galsmith.measure.statmorph.ellipse_overlap import ellipse_overlap_grid  # noqa: E402
+from galsmith.measure.statmorph.lean import LeanSourceMorphology, first_empty_box, half_turn  # noqa: E402
 from galsmith.seeds import random_stream  # noqa: E402
 
 

@@ -5,11 +5,12 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.errors import InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.measure import MeasureSettings
+from galsmith.measure import file_run as files_run
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.files import FileRequest, measure_files, open_galaxies
-from galsmith.measure.files import run as files_run
+from galsmith.measure.file_run import measure_files
 from galsmith.measure.galaxies import measure_input
 from galsmith.measure.table_formats import read_table
 from galsmith.seeds import random_stream

@@ -10,8 +10,8 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from PIL import Image
 
+from galsmith.data.galaxies import FileRequest, open_galaxies, parse_hdu
 from galsmith.errors import InputError, SettingsError
-from galsmith.measure.files import FileRequest, open_galaxies, parse_hdu
 from galsmith.seeds import random_stream
 
 

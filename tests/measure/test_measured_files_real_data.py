@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from galsmith.cli import main
-from galsmith.measure.statmorph_engine import STATMORPH_NAMES
+from galsmith.measure.statmorph.engine import STATMORPH_NAMES
 from galsmith.measure.table_formats import read_table
 
 PROFIT = ("KiDS/G265911", "KiDS/G266033", "SDSS/G265911")

@@ -12,8 +12,8 @@ pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")
 from galsmith.images import crop_center
 from galsmith.measure import MeasureSettings
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.lean_statmorph import LeanSourceMorphology
-from galsmith.measure.statmorph_engine import STATMORPH_NAMES, measure_morphology
+from galsmith.measure.statmorph.engine import STATMORPH_NAMES, measure_morphology
+from galsmith.measure.statmorph.lean import LeanSourceMorphology
 
 pytestmark = pytest.mark.real_data
 SMALLEST_GALAXY_PIX = 2.0  # below are stars, says the description of the data

@@ -25,7 +25,7 @@ from galsmith.measure.engine.moments import moments_about
 from galsmith.measure.engine.segmentation import paper_map
 from galsmith.measure.engine.shape import shape_map
 from galsmith.measure.engine.sky import sky_box
-from galsmith.measure.properties import PROPERTIES
+from galsmith.measure.properties.declared import PROPERTIES
 
 REPOSITORY = Path(__file__).parents[2]
 # How far a quantity may lie from statmorph's; `names.difference` says how that is taken.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from galsmith.measure import average_spectrum_db, log_power, log_power_rings, log_power_wavelength
-from galsmith.measure.power_spectrum import WAVELENGTH_EDGES, rings_binning, wavelength_binning
+from galsmith.measure.power.spectrum import WAVELENGTH_EDGES, rings_binning, wavelength_binning
 from galsmith.seeds import random_stream
 
 # galaxies-paper 4.1.2: cells of each mode at 256 px.

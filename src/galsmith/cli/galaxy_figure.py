@@ -13,8 +13,8 @@ from galsmith.files import refuse_existing
 from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
+    from galsmith.data.galaxies import FileGalaxy
     from galsmith.execution import ProgressCallback
-    from galsmith.measure.files import FileGalaxy
 
 SUFFIXES = (".png", ".pdf")
 ROWS_NAMED = 5

@@ -10,10 +10,10 @@ from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
     from galsmith.cli.measure_flags import FileFlags, MethodFlags
+    from galsmith.data.galaxies import FileGalaxies, FileGalaxy
     from galsmith.execution import ProgressCallback
     from galsmith.images import ImageSet
     from galsmith.measure import MeasureSettings
-    from galsmith.measure.files import FileGalaxies, FileGalaxy
 
 
 class Measurable(Protocol):
@@ -51,7 +51,7 @@ def open_measurable(
     stores = [image for image in images if is_store(image)]
     if stores:
         raise SettingsError(f"{stores[0]}: a store among {len(images)} inputs; measure each store by itself")
-    from galsmith.measure.files import open_galaxies
+    from galsmith.data.galaxies import open_galaxies
 
     is_central = files.catalog is not None and files.segmap is None
     settings = method.to_settings(overrides, for_files=True, central=is_central)
@@ -73,8 +73,8 @@ class MeasurableStore:
 
     def galaxy(self, index: int) -> "FileGalaxy":
         """Read one galaxy; its image has the measured band alone."""
-        from galsmith.measure.files import FileGalaxy
-        from galsmith.measure.measure_settings import resolved_settings
+        from galsmith.data.galaxies import FileGalaxy
+        from galsmith.measure.settings import resolved_settings
 
         bands = self.images.bands
         resolved = resolved_settings(self.settings, bands=bands, flux_unit=self.images.flux_unit)
@@ -115,7 +115,7 @@ class MeasurableFiles:
     def measure(self, output: Path, **how: Any) -> Outcome:
         """Measure all galaxies into a table."""
         from galsmith.cli.tables import outcome_of_table
-        from galsmith.measure.files import measure_files
+        from galsmith.measure.file_run import measure_files
 
         table = measure_files(self.galaxies, output, engine=self.engine, settings=self.settings, **how)
         return outcome_of_table(table, output)

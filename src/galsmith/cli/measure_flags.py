@@ -10,8 +10,8 @@ from galsmith.cli.options import band_names
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
+    from galsmith.data.galaxies import FileRequest
     from galsmith.measure import MeasureSettings
-    from galsmith.measure.files import FileRequest
 
 METHOD = Group(
     "How to measure",
@@ -159,7 +159,7 @@ class FileFlags:
 
     def to_request(self, images: list[str], settings: "MeasureSettings") -> "FileRequest":
         """Return the library's record of the same."""
-        from galsmith.measure.files import FileRequest, parse_hdu
+        from galsmith.data.galaxies import FileRequest, parse_hdu
 
         return FileRequest(
             images=tuple(images),

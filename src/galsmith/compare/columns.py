@@ -19,10 +19,10 @@ from galsmith.compare.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.errors import InputError
-from galsmith.measure.color_properties import pair_of_column
-from galsmith.measure.measured import BAD
-from galsmith.measure.properties import DECLARED, PROPERTIES, property_of_column
-from galsmith.measure.property import Property
+from galsmith.measure.properties.colors import pair_of_column
+from galsmith.measure.properties.declared import DECLARED, PROPERTIES, property_of_column
+from galsmith.measure.properties.property import Property
+from galsmith.measure.row import BAD
 
 MINIMUM_MEASURED = 10
 # The distance of a dozen galaxies is about half a standard deviation by chance, which would drown a mean.

@@ -20,7 +20,7 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.measure import MeasureSettings
 from galsmith.measure.in_memory import measure_in_memory
-from galsmith.measure.measured import CATASTROPHIC
+from galsmith.measure.row import CATASTROPHIC
 from galsmith.seeds import random_stream
 
 logger = logging.getLogger("galsmith")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
-from galsmith.measure.properties import DECLARED
+from galsmith.measure.properties.declared import DECLARED
 from galsmith.settings import near_miss
 
 Floats = NDArray[np.float64]

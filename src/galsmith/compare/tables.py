@@ -16,7 +16,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.measure import MeasureSettings, measure, read_measurements
-from galsmith.measure.measure_settings import ALL_BANDS, resolved_settings
+from galsmith.measure.settings import ALL_BANDS, resolved_settings
 from galsmith.provenance import Parent, Provenance
 
 logger = logging.getLogger("galsmith")

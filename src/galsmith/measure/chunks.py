@@ -19,7 +19,7 @@ from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import raise_if_unwritable, read_json, write_json, written_atomically
 from galsmith.images import ImageSet
 from galsmith.measure.galaxies import rows_of
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings
 
 # A killed run loses at most a chunk, about a second of work of one core; writing it takes some milliseconds.
 GALAXIES_PER_CHUNK = {"galsmith": 128, "statmorph": 16}

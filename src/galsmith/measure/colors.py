@@ -8,13 +8,14 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.color_properties import BandPair, bands_of_pairs, flux_column, parse_pair
+from galsmith.images.bands import BandPair, bands_of_pairs, parse_pair
 from galsmith.measure.compiled_engine import above_sky
 from galsmith.measure.engine.apertures import ellipse_sum, row_prefix_sums
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.cutting import bad_pixels
-from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.measured import CATASTROPHIC, Measured
+from galsmith.measure.properties.colors import flux_column
+from galsmith.measure.row import CATASTROPHIC, Measured
+from galsmith.measure.settings import MeasureSettings
 
 APERTURE_EXTENT = 2.0  # in Petrosian radii
 NO_APERTURE = "no_color_aperture"

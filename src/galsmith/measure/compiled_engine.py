@@ -12,9 +12,9 @@ from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.measure.engine import ENGINE_VERSION, kernels
 from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
 from galsmith.measure.gaussian_psf import gaussian_psf
-from galsmith.measure.measure_settings import MeasureSettings, chosen_sky
-from galsmith.measure.measured import Measured
+from galsmith.measure.row import Measured
 from galsmith.measure.segmentation import border_level
+from galsmith.measure.settings import MeasureSettings, chosen_sky
 
 LOGGER = logging.getLogger("galsmith")
 

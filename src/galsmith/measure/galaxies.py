@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure import compiled_engine, statmorph_engine
+from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
-from galsmith.measure.measured import Measured, columns_of_rows
-from galsmith.measure.power_spectrum import Binning, log_power
+from galsmith.measure.power.spectrum import Binning, log_power
+from galsmith.measure.row import Measured, columns_of_rows
+from galsmith.measure.settings import ALL_BANDS, MeasureSettings
+from galsmith.measure.statmorph import engine as statmorph_engine
 
 BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {

@@ -14,7 +14,7 @@ from galsmith.measure.chunks import ImageChunk
 from galsmith.measure.compiled_engine import load_kernels
 from galsmith.measure.galaxies import rows_of
 from galsmith.measure.measure import checked_count
-from galsmith.measure.measure_settings import MeasureSettings, resolved_settings
+from galsmith.measure.settings import MeasureSettings, resolved_settings
 from galsmith.measure.table import measurement_table
 from galsmith.provenance import Provenance
 

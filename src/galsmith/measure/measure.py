@@ -13,9 +13,9 @@ from galsmith.measure.chunks import PartialTable, chunk_size_for, chunk_tasks, m
 from galsmith.measure.colors import settings_of_colors
 from galsmith.measure.compiled_engine import engine_versions
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES
-from galsmith.measure.measure_settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.running import is_compiled, run_chunks
-from galsmith.measure.statmorph_engine import require_statmorph
+from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
+from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import measurement_table
 from galsmith.measure.table_formats import checked_output, write_table
 from galsmith.provenance import Provenance

@@ -14,9 +14,9 @@ from galsmith.measure.compiled_engine import engine_versions, load_kernels, reci
 from galsmith.measure.engine.batch import GalaxyInput, measure_batch
 from galsmith.measure.given_images import GivenImages, given_images
 from galsmith.measure.given_maps import GivenMaps, given_maps, map_of_band
-from galsmith.measure.measure_settings import MeasureSettings, resolved_settings
-from galsmith.measure.measured import Measured, columns_of_rows
+from galsmith.measure.row import Measured, columns_of_rows
 from galsmith.measure.segmentation import GIVEN_MAPS, recipe_text
+from galsmith.measure.settings import MeasureSettings, resolved_settings
 from galsmith.measure.table import add_measured_columns, counted_flags, described_columns
 from galsmith.settings import typed_settings
 

@@ -9,7 +9,7 @@ from galsmith.errors import InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, map_tasks
 from galsmith.measure.chunks import PartialTable
 from galsmith.measure.compiled_engine import load_kernels
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings
 
 Task = TypeVar("Task")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.measure.engine.segmentation import PAPER_RECIPE, SURVEY_RECIPE
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings
 
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10

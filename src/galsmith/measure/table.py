@@ -14,10 +14,10 @@ from galsmith.data.store import is_store
 from galsmith.data.store.catalogs import hash_of_catalog
 from galsmith.errors import InputError
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
-from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
-from galsmith.measure.properties import property_of_column
-from galsmith.measure.property import Property
+from galsmith.measure.properties.declared import property_of_column
+from galsmith.measure.properties.property import Property
 from galsmith.measure.segmentation import recipe_text
+from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.table_formats import read_table
 from galsmith.provenance import Provenance, hash_json
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from galsmith.compare.columns import core_range, measured, values_of
 from galsmith.compare.galaxy_types import BULGE, of_type
-from galsmith.measure.color_properties import PAPER_PAIR, BandPair, color_columns, flux_column
+from galsmith.images.bands import PAPER_PAIR, BandPair
+from galsmith.measure.properties.colors import color_columns, flux_column
 from galsmith.report.axes import Axis, Tick, step_path
 from galsmith.report.corner import contour_path, plane_of
 from galsmith.report.material import Material

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.measure_settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings
 from galsmith.report.figures import STYLE
 from galsmith.report.galaxy_numbers import write_numbers
 from galsmith.report.galaxy_panels import (

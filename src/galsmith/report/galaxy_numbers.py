@@ -6,7 +6,7 @@ import textwrap
 from matplotlib.axes import Axes
 
 from galsmith.measure.engine.flags import FLAG_GRAVITY, FLAG_NAMES
-from galsmith.measure.properties import PROPERTIES
+from galsmith.measure.properties.declared import PROPERTIES
 from galsmith.report.galaxy_view import GalaxyView
 
 INK, MUTED, SUSPECT, BAD = "#15171c", "#555c69", "#b84a00", "#98286f"

@@ -23,8 +23,8 @@ from galsmith.measure.engine.light import gini_map
 from galsmith.measure.engine.mid import mid_map
 from galsmith.measure.engine.segmentation import FOUND
 from galsmith.measure.engine.shape import shape_map
-from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.measured import BAD, Measured
+from galsmith.measure.row import BAD, Measured
+from galsmith.measure.settings import MeasureSettings
 
 Floats = NDArray[np.float64]
 Map = NDArray[np.bool_]

@@ -7,7 +7,7 @@ from markupsafe import Markup, escape
 
 from galsmith.compare import Distance
 from galsmith.compare.galaxy_types import type_of_distance
-from galsmith.measure.color_properties import pair_of_column
+from galsmith.measure.properties.colors import pair_of_column
 
 GROUP_TITLES = {
     "morphology": "Morphology",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare import Comparison, Distance
-from galsmith.measure.power_spectrum import WAVELENGTH_EDGE_UNIT, WAVELENGTH_EDGES
+from galsmith.measure.power.spectrum import WAVELENGTH_EDGE_UNIT, WAVELENGTH_EDGES
 from galsmith.report.axes import Axis, Tick, band_path, line_path
 from galsmith.report.labels import band_of, mode_of
 

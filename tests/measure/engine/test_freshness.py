@@ -1,5 +1,6 @@
 """Compiled code of changed sources, and of what imports them, is dropped; the rest is kept."""
 
+import inspect
 import logging
 import os
 from pathlib import Path
@@ -7,49 +8,68 @@ from pathlib import Path
 import numba
 
 from galsmith.measure.engine import freshness
-from galsmith.measure.engine.freshness import FOLDER, STAMP_FILE, _stamps_of, place_of_kept_code
+from galsmith.measure.engine.freshness import (
+    COLUMNS_NAMED_IN,
+    FOLDER,
+    STAMP_FILE,
+    _stamps_of,
+    place_of_kept_code,
+)
+from galsmith.measure.engine.kernels import KERNELS
 
 SOURCES = {
     "engine/radii.py": "from galsmith.measure.engine.apertures import (\n    ellipse_sum,\n)\n",
     "engine/apertures.py": "from galsmith.measure.engine import flags\n",
     "engine/flags.py": "NO_SOURCE = 1\n",
-    "engine/columns.py": "from galsmith.measure.properties import PROPERTIES\n",
+    "engine/columns.py": "from galsmith.measure.properties.declared import PROPERTIES\n",
     "engine/labels.py": "import numpy\n",
-    "properties.py": "NAMES = ()\n",
+    "engine/light/gini.py": "from galsmith.measure.engine.labels import label\n",
+    **dict.fromkeys(COLUMNS_NAMED_IN, "NAMES = ()\n"),
 }
-CODE = ("radii.petrosian_radius-1", "apertures.ellipse_sum-2", "columns.place-3", "labels.label-4")
+CODE = (
+    "radii.petrosian_radius-1",
+    "apertures.ellipse_sum-2",
+    "columns.place-3",
+    "labels.label-4",
+    "light/gini.gini-5",
+)
 
 
 def drop_stale_kernels(engine):
-    return freshness.drop_stale_kernels(engine, engine / "__pycache__")
+    return freshness.drop_stale_kernels(engine, lambda folder: folder / "__pycache__")
 
 
 def _engine_like(folder):
-    (folder / "engine" / "__pycache__").mkdir(parents=True)
     for name, text in SOURCES.items():
+        (folder / name).parent.joinpath("__pycache__").mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder / "engine"
 
 
+def _code_in(engine):
+    return {path.stem.partition(".")[0] for path in engine.rglob("*.nbi")}
+
+
 def _left_after(engine, change):
-    cache = engine / "__pycache__"
     for name in CODE:
-        (cache / f"{name}.nbi").write_bytes(b"code")
+        (engine / name).parent.joinpath("__pycache__", f"{Path(name).name}.nbi").write_bytes(b"code")
     assert drop_stale_kernels(engine) == []
-    assert len(list(cache.glob("*.nbi"))) == len(CODE)
+    assert len(_code_in(engine)) == len(CODE)
     change()
     drop_stale_kernels(engine)
-    return {path.stem.partition(".")[0] for path in cache.glob("*.nbi")}
+    return _code_in(engine)
 
 
 def test_a_changed_file_drops_the_code_of_all_that_import_it(tmp_path):
     engine = _engine_like(tmp_path)
-    assert set(drop_stale_kernels(engine)) >= {"radii", "apertures", "labels"}
+    assert set(drop_stale_kernels(engine)) >= {"engine/radii.py", "engine/light/gini.py"}
     for changed, left in {
-        "engine/flags.py": {"columns", "labels"},
-        "engine/apertures.py": {"columns", "labels"},
-        "engine/radii.py": {"apertures", "columns", "labels"},
-        "properties.py": {"radii", "apertures", "labels"},
+        "engine/flags.py": {"columns", "labels", "gini"},
+        "engine/apertures.py": {"columns", "labels", "gini"},
+        "engine/radii.py": {"apertures", "columns", "labels", "gini"},
+        "engine/labels.py": {"radii", "apertures", "columns"},
+        "engine/light/gini.py": {"radii", "apertures", "columns", "labels"},
+        COLUMNS_NAMED_IN[0]: {"radii", "apertures", "labels", "gini"},
     }.items():
         text = SOURCES[changed] + f"CHANGED = {changed!r}\n"
         assert _left_after(engine, lambda file=tmp_path / changed, text=text: file.write_text(text)) == left
@@ -79,7 +99,8 @@ def test_a_new_folder_of_code_is_stamped_at_once(tmp_path):
 
 
 def test_code_is_looked_for_where_numba_keeps_it(tmp_path, monkeypatch):
-    assert place_of_kept_code() == Path(freshness._place_of(freshness._nothing))
+    kernel = next(iter(KERNELS.values())).function
+    assert place_of_kept_code(Path(inspect.getfile(kernel.py_func)).parent) == Path(kernel.stats.cache_path)
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "elsewhere"))
     assert place_of_kept_code().parent == tmp_path / "elsewhere"
 
@@ -90,10 +111,10 @@ def test_without_any_place_code_goes_to_a_temporary_folder_and_the_user_is_told(
     original = freshness._place_of
     failures = iter([True])
 
-    def place(function):
+    def place(folder):
         if next(failures, False):
             raise RuntimeError("cannot cache function: no locator available")
-        return original(function)
+        return original(folder)
 
     monkeypatch.setattr(freshness, "_place_of", place)
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
@@ -106,11 +127,15 @@ def test_without_any_place_code_goes_to_a_temporary_folder_and_the_user_is_told(
 def test_damaged_stamps_drop_everything(tmp_path):
     engine = _engine_like(tmp_path)
     (engine / "__pycache__" / STAMP_FILE).write_text("{")
-    assert "radii" in drop_stale_kernels(engine)
+    assert "engine/radii.py" in drop_stale_kernels(engine)
 
 
 def test_the_engine_s_own_imports_are_followed():
     stamps = _stamps_of(FOLDER)
-    assert "ellipse_rows " in stamps["galaxy"]
-    assert "properties " in stamps["galaxy"]
-    assert "galaxy " not in stamps["ellipse_rows"]
+    galaxy = next(name for name in stamps if name.endswith("galaxy.py"))
+    rows = next(name for name in stamps if name.endswith("ellipse_rows.py"))
+    assert f"{rows} " in stamps[galaxy]
+    assert f"{galaxy} " not in stamps[rows]
+    for name in COLUMNS_NAMED_IN:
+        assert f"{name} " in stamps[galaxy]
+        assert f"{name} " not in stamps[rows]

@@ -16,7 +16,7 @@ from galsmith.measure.engine.columns import N_COLUMNS, PLACE, columns_of
 from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy
 from galsmith.measure.engine.segmentation import FOUND, paper_map, survey_map
 from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
-from galsmith.measure.measured import CATASTROPHIC, Measured
+from galsmith.measure.row import CATASTROPHIC, Measured
 
 SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
 TASKS_AHEAD_PER_WORKER = 4

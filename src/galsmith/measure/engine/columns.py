@@ -7,7 +7,7 @@ from collections import namedtuple
 from functools import cache
 from typing import Any
 
-from galsmith.measure.properties import PROPERTIES
+from galsmith.measure.properties.declared import PROPERTIES
 
 ENGINE_COLUMNS: tuple[str, ...] = tuple(
     entry.name for entry in PROPERTIES if not entry.group.startswith("power_")

@@ -18,52 +18,55 @@ import numba
 LOGGER = logging.getLogger("galsmith")
 FOLDER = Path(__file__).parent
 STAMP_FILE = "kernels.json"
-_IMPORT = re.compile(r"^from galsmith\.measure\S* import .*", re.MULTILINE)
+# Outside the engine's folder, the files that name the columns of a galaxy's row: their places are compiled in.
+COLUMNS_NAMED_IN = ("properties/declared.py", "properties/sersic.py")
+_IMPORT = re.compile(r"^from galsmith\.measure\.(\S+) import (\([^)]*\)|.*)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
 
-def drop_stale_kernels(folder: Path = FOLDER, cache: Path | None = None) -> list[str]:
+def drop_stale_kernels(
+    folder: Path = FOLDER, place_of_code: Callable[[Path], Path] | None = None
+) -> list[str]:
     """Remove the compiled code of sources that changed since it was made, or that import one that did.
 
     Parameters
     ----------
     folder : Path
-        Of the sources.
-    cache : Path, optional
-        Where their code is kept; by default where numba keeps it.
+        Of the sources, in folders of their own or not.
+    place_of_code : callable, optional
+        Gives the folder in which the code of a folder of sources is kept; by default where numba keeps it.
 
     Returns
     -------
     list of str
-        Names of the files whose code was, or may have been, removed.
+        The files whose code was, or may have been, removed, such as ``"engine/light.py"``.
     """
-    kept = place_of_kept_code() if cache is None else cache
+    place_of = place_of_kept_code if place_of_code is None else place_of_code
+    known_in = place_of(folder) / STAMP_FILE
     stamps = _stamps_of(folder)
-    known = _known_stamps(kept / STAMP_FILE)
+    known = _known_stamps(known_in)
     stale = sorted(name for name, stamp in stamps.items() if known.get(name) != stamp)
     if not stale:
         return []
     try:
-        kept.mkdir(parents=True, exist_ok=True)
-        for name in stale:
-            for index in kept.glob(f"{name}.*.nbi"):
-                index.unlink(missing_ok=True)
-        writing = kept / f"{STAMP_FILE}.{os.getpid()}"
+        known_in.parent.mkdir(parents=True, exist_ok=True)
+        _remove_code([folder.parent / name for name in stale], place_of)
+        writing = known_in.with_name(f"{STAMP_FILE}.{os.getpid()}")
         writing.write_text(json.dumps(stamps), encoding="utf-8")
-        writing.replace(kept / STAMP_FILE)
+        writing.replace(known_in)
     except OSError:
         return []
     return stale
 
 
-def place_of_kept_code() -> Path:
-    """Folder in which numba keeps the code of this folder's kernels.
+def place_of_kept_code(folder: Path = FOLDER) -> Path:
+    """Folder in which numba keeps the code of the kernels of a folder.
 
     Beside the sources, in the user's cache or in NUMBA_CACHE_DIR; where none of these can be written to, a
     new temporary folder, so that kernels are compiled again in every process.
     """
     try:
-        return _place_of(_nothing)
+        return _place_of(folder)
     except RuntimeError:
         vars(numba.config)["CACHE_DIR"] = tempfile.mkdtemp(prefix="galsmith-kernels-")
         LOGGER.warning(
@@ -71,16 +74,23 @@ def place_of_kept_code() -> Path:
             "be written to, or it is compiled in every run, about a minute",
             FOLDER,
         )
-        return _place_of(_nothing)
+        return _place_of(folder)
 
 
-def _nothing() -> None:
-    """Stand for any kernel of this folder."""
+def _place_of(folder: Path) -> Path:
+    """Folder in which numba would keep the code of a kernel of `folder`; `RuntimeError` where there is none."""
+    kernel = compile("def kernel():\n    return None\n", str(folder / "__init__.py"), "exec")
+    names: dict[str, Callable[[], None]] = {}
+    exec(kernel, names)  # a function whose file lies in that folder: numba asks for no more
+    return Path(str(numba.njit(cache=True)(names["kernel"]).stats.cache_path))
 
 
-def _place_of(function: Callable[[], None]) -> Path:
-    """Folder in which numba would keep a function's code; `RuntimeError` where there is none."""
-    return Path(str(numba.njit(cache=True)(function).stats.cache_path))
+def _remove_code(sources: list[Path], place_of: Callable[[Path], Path]) -> None:
+    """Remove the indexes of the kept code of some sources, without which numba compiles again."""
+    places = {parent: place_of(parent) for parent in {source.parent for source in sources}}
+    for source in sources:
+        for index in places[source.parent].glob(f"{source.stem}.*.nbi"):
+            index.unlink(missing_ok=True)
 
 
 def _known_stamps(file: Path) -> dict[str, str]:
@@ -93,8 +103,10 @@ def _known_stamps(file: Path) -> dict[str, str]:
 
 
 def _stamps_of(folder: Path) -> dict[str, str]:
-    """Time and size of each source and of all that it imports, from this folder and the properties above it."""
-    sources = {path.stem: path for path in (*folder.parent.glob("*propert*.py"), *folder.glob("*.py"))}
+    """Time and size of each source of the kernels and of all that it imports of them and of the column names."""
+    room = folder.parent
+    files = (*folder.rglob("*.py"), *(room / name for name in COLUMNS_NAMED_IN))
+    sources = {path.relative_to(room).as_posix(): path for path in files}
     states = {
         name: f"{name} {path.stat().st_mtime_ns} {path.stat().st_size}" for name, path in sources.items()
     }
@@ -111,5 +123,9 @@ def _stamps_of(folder: Path) -> dict[str, str]:
 
 
 def _imported(source: Path) -> set[str]:
-    """Words of a file's import lines, the modules of this package among them."""
-    return set(_WORD.findall(" ".join(_IMPORT.findall(source.read_text(encoding="utf-8")))))
+    """Files of this room that a file's import lines may mean: a module, or the modules that they take of a folder."""
+    found = set()
+    for module, names in _IMPORT.findall(source.read_text(encoding="utf-8")):
+        path = module.replace(".", "/")
+        found |= {f"{path}.py", *(f"{path}/{name}.py" for name in _WORD.findall(names))}
+    return found

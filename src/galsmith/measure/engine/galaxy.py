@@ -48,7 +48,7 @@ from galsmith.measure.engine.sersic_fit import fit_sersic
 from galsmith.measure.engine.shape import r_max, r_max_ellip, shape_map
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
-from galsmith.measure.measured import CATASTROPHIC
+from galsmith.measure.row import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
 NO_FIT = -1

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies.galaxy import FileGalaxy
 from galsmith.measure.colors import add_fluxes
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.files.galaxy import FileGalaxy
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, measure_input
-from galsmith.measure.measure_settings import ALL_BANDS, MeasureSettings
-from galsmith.measure.measured import CATASTROPHIC, Measured
+from galsmith.measure.row import CATASTROPHIC, Measured
+from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 
 POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
 

@@ -6,17 +6,17 @@ from pathlib import Path
 
 from astropy.table import QTable
 
+from galsmith.data.galaxies.galaxy import FileGalaxies
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.measure.chunks import PartialTable, write_chunk
 from galsmith.measure.colors import settings_of_colors
-from galsmith.measure.files.galaxy import FileGalaxies
-from galsmith.measure.files.rows import measured_bands
+from galsmith.measure.file_rows import measured_bands
 from galsmith.measure.measure import checked_count, engine_versions_of
-from galsmith.measure.measure_settings import MeasureSettings, resolved_settings
-from galsmith.measure.measured import columns_of_rows
+from galsmith.measure.row import columns_of_rows
 from galsmith.measure.running import is_compiled, run_chunks
 from galsmith.measure.segmentation import GIVEN_MAPS
+from galsmith.measure.settings import MeasureSettings, resolved_settings
 from galsmith.measure.table import measurement_table
 from galsmith.measure.table_formats import checked_output, write_table
 from galsmith.provenance import Provenance, hash_json
@@ -70,7 +70,7 @@ def measure_files(
     Parameters
     ----------
     galaxies : FileGalaxies
-        As `galsmith.measure.files.open_galaxies` gives them.
+        As `galsmith.data.galaxies.open_galaxies` gives them.
     output : str or Path
         The table, ``.parquet``, ``.ecsv``, ``.fits`` or ``.csv``; finished chunks lie in ``<output>.partial``.
     engine : {"galsmith", "statmorph"}

@@ -13,10 +13,10 @@ from astropy.table import QTable, Table
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies.fits_image import ImageHead
+from galsmith.data.galaxies.position_columns import PositionColumns, find_columns
 from galsmith.data.readers.fits_files import FITS_SUFFIXES
 from galsmith.errors import InputError
-from galsmith.measure.files.fits_image import ImageHead
-from galsmith.measure.files.position_columns import PositionColumns, find_columns
 
 TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")
 CATALOG_SUFFIXES = (*TEXT_SUFFIXES, ".ecsv", ".parquet", *FITS_SUFFIXES)

@@ -2,7 +2,7 @@
 
 import math
 
-from galsmith.measure.property import Property
+from galsmith.measure.properties.property import Property
 
 _SERSIC = "of the Sérsic law fitted to the pixels (Sérsic 1963; Graham & Driver 2005)"
 _DOUBLE = "of the two Sérsic laws of one center fitted to the pixels (Rodriguez-Gomez et al. 2019)"

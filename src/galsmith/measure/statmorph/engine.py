@@ -18,9 +18,9 @@ from galsmith.measure.engine.columns import columns_of
 from galsmith.measure.engine.flags import FLAG_NAMES as ENGINE_FLAG_NAMES
 from galsmith.measure.engine.segmentation import FOUND
 from galsmith.measure.gaussian_psf import gaussian_psf
-from galsmith.measure.measure_settings import MeasureSettings
-from galsmith.measure.measured import CATASTROPHIC, Measured
+from galsmith.measure.row import CATASTROPHIC, Measured
 from galsmith.measure.segmentation import segment
+from galsmith.measure.settings import MeasureSettings
 
 LOGGER = logging.getLogger("galsmith")
 
@@ -108,7 +108,7 @@ def require_statmorph() -> dict[str, str]:
         If statmorph is not installed.
     """
     try:
-        importlib.import_module("galsmith.measure.lean_statmorph")
+        importlib.import_module("galsmith.measure.statmorph.lean")
     except ImportError as error:
         raise SettingsError(
             f"engine 'statmorph': cannot be imported ({error}); install it with pip install galsmith[statmorph]"
@@ -163,7 +163,7 @@ def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettin
         result.flag = CATASTROPHIC
         result.flags.append(reason)
         return
-    from galsmith.measure.lean_statmorph import LeanSourceMorphology
+    from galsmith.measure.statmorph.lean import LeanSourceMorphology
 
     source = LeanSourceMorphology(
         image,

@@ -8,6 +8,17 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
+from galsmith.data.galaxies.bands import ALL_BANDS, ChosenPlanes, bands_to_read, choose_planes
+from galsmith.data.galaxies.big_image import BigImage, Target, targets_of_labels, targets_of_positions
+from galsmith.data.galaxies.cutout_files import CutoutFiles, folder_of
+from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, read_head
+from galsmith.data.galaxies.galaxy import FileGalaxies
+from galsmith.data.galaxies.listing import ListedImages, has_glob, list_images
+from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
+from galsmith.data.galaxies.pairing import Companion, pair_with
+from galsmith.data.galaxies.position_columns import parse_columns
+from galsmith.data.galaxies.positions import Positions, read_positions
+from galsmith.data.galaxies.source_galaxies import SourceGalaxies
 from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.image_arrays import ArraySource
 from galsmith.data.readers.image_axes import BandAxis
@@ -16,17 +27,6 @@ from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.source import Source
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.measure.files.bands import ALL_BANDS, ChosenPlanes, bands_to_read, choose_planes
-from galsmith.measure.files.big_image import BigImage, Target, targets_of_labels, targets_of_positions
-from galsmith.measure.files.cutout_files import CutoutFiles, folder_of
-from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head
-from galsmith.measure.files.galaxy import FileGalaxies
-from galsmith.measure.files.listing import ListedImages, has_glob, list_images
-from galsmith.measure.files.maps import Companions, companion_head, psf_head
-from galsmith.measure.files.pairing import Companion, pair_with
-from galsmith.measure.files.position_columns import parse_columns
-from galsmith.measure.files.positions import Positions, read_positions
-from galsmith.measure.files.source_galaxies import SourceGalaxies
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
@@ -56,7 +56,7 @@ class FileRequest:
     flux_unit : str or None
         Unit of an array's values.
     segmap, mask, sigma, psf : str or None
-        As `galsmith.measure.files.pairing` reads them.
+        As `galsmith.data.galaxies.pairing` reads them.
     labels : tuple of int or None
         Which labels of the segmentation map.
     catalog : Path or None

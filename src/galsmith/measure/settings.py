@@ -6,8 +6,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from galsmith.errors import SettingsError
-from galsmith.measure.color_properties import bands_of_pairs, default_pairs, flux_column, parse_pair
-from galsmith.measure.properties import PROPERTY_BY_NAME
+from galsmith.images.bands import bands_of_pairs, default_pairs, parse_pair
+from galsmith.measure.properties.colors import flux_column
+from galsmith.measure.properties.declared import PROPERTY_BY_NAME
 from galsmith.settings import Settings, near_miss
 
 ALL_BANDS = "all"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, read_head, read_part
 from galsmith.errors import InputError
-from galsmith.measure.files.fits_image import FitsPlace, ImageHead, read_head, read_part
 
 LARGEST_LABEL = np.iinfo(np.int32).max
 EVERYTHING = slice(None)

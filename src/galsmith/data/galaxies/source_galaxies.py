@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
+from galsmith.data.galaxies.galaxy import FileGalaxy, missing_galaxy
 from galsmith.data.readers.source import Source, UnusableImage
-from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
 
 UNREADABLE = "unreadable_file"
 

@@ -20,8 +20,8 @@ from astropy.utils import lazyproperty
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from galsmith.measure import apertures
-from galsmith.measure.ellipse_overlap import ellipse_overlap_grid
+from galsmith.measure.statmorph import apertures
+from galsmith.measure.statmorph.ellipse_overlap import ellipse_overlap_grid
 
 _TRANSFORM: Any = skimage.transform  # its functions carry no types
 

@@ -8,19 +8,18 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.errors import InputError
-from galsmith.measure.files.bands import (
+from galsmith.data.galaxies.bands import (
     ChosenPlanes,
     common_flux_unit,
     common_pixel_scale,
     common_zero_points,
 )
-from galsmith.measure.files.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
-from galsmith.measure.files.fits_image import ImageHead, read_part
-from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
-from galsmith.measure.files.maps import Companions, read_label_map, read_mask, read_psf
-from galsmith.measure.files.positions import Positions
-from galsmith.measure.files.windows import (
+from galsmith.data.galaxies.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
+from galsmith.data.galaxies.fits_image import ImageHead, read_part
+from galsmith.data.galaxies.galaxy import FileGalaxy, missing_galaxy
+from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf
+from galsmith.data.galaxies.positions import Positions
+from galsmith.data.galaxies.windows import (
     ROWS_PER_STRIP,
     LabelBoxes,
     Window,
@@ -28,6 +27,7 @@ from galsmith.measure.files.windows import (
     window_at,
     window_of_box,
 )
+from galsmith.errors import InputError
 from galsmith.provenance import Parent
 
 OFF_IMAGE = "position_off_image"

@@ -8,16 +8,16 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.errors import InputError
-from galsmith.measure.files.bands import (
+from galsmith.data.galaxies.bands import (
     ChosenPlanes,
     common_flux_unit,
     common_pixel_scale,
     common_zero_points,
 )
-from galsmith.measure.files.fits_image import ImageHead, read_part
-from galsmith.measure.files.galaxy import FileGalaxy, missing_galaxy
-from galsmith.measure.files.maps import Companions, read_label_map, read_mask, read_psf, read_sigma_map
+from galsmith.data.galaxies.fits_image import ImageHead, read_part
+from galsmith.data.galaxies.galaxy import FileGalaxy, missing_galaxy
+from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf, read_sigma_map
+from galsmith.errors import InputError
 from galsmith.provenance import Parent
 
 UNREADABLE = "unreadable_file"

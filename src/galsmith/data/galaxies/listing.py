@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from galsmith.data.galaxies.fits_image import split_hdu
 from galsmith.data.readers.fits_files import FITS_SUFFIXES
 from galsmith.data.readers.listing import list_files
 from galsmith.data.readers.pictures import SUFFIXES as PICTURE_SUFFIXES
 from galsmith.errors import InputError
-from galsmith.measure.files.fits_image import split_hdu
 from galsmith.settings import near_miss
 
 Kind = Literal["fits", "pictures"]

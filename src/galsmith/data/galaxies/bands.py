@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from galsmith.data.galaxies.fits_image import ImageHead
 from galsmith.errors import InputError, SettingsError
-from galsmith.measure.color_properties import bands_of_pairs, parse_pair
-from galsmith.measure.files.fits_image import ImageHead
+from galsmith.images.bands import bands_of_pairs, parse_pair
 from galsmith.settings import near_miss
 
 ALL_BANDS = "all"

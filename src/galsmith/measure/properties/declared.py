@@ -2,9 +2,9 @@
 
 import math
 
-from galsmith.measure.color_properties import BAND_PROPERTIES, band_property
-from galsmith.measure.property import Property
-from galsmith.measure.sersic_properties import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
+from galsmith.measure.properties.colors import BAND_PROPERTIES, band_property
+from galsmith.measure.properties.property import Property
+from galsmith.measure.properties.sersic import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
 
 N_POWER_MODES = 15
 

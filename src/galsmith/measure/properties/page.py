@@ -1,7 +1,7 @@
 """The page of all measured quantities, rendered from their declarations."""
 
-from galsmith.measure.properties import DECLARED
-from galsmith.measure.property import Property
+from galsmith.measure.properties.declared import DECLARED
+from galsmith.measure.properties.property import Property
 
 
 def properties_markdown() -> str:

@@ -1,0 +1,1 @@
+"""Declared quantities: what every column of a measurement table is called, means, and is made from."""

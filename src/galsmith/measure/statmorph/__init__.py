@@ -1,0 +1,1 @@
+"""statmorph as the oracle of the compiled engine: the same galaxies, measured slowly."""
