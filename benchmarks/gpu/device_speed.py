@@ -10,7 +10,7 @@ import torch
 from device_training import FamilyPlan, family_of
 
 from galsmith.models.families import FAMILIES, model_settings
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription, NetworkBatch, Trainer, TrainingProgress
 
 WARM_STEPS = 17  # R1 every 16th and path length every 4th step have been taken by then

@@ -16,7 +16,7 @@ from galsmith.execution import ignore_progress
 from galsmith.files import write_json
 from galsmith.models.devices import usable_device
 from galsmith.models.snapshot import find_snapshot
-from galsmith.sampling.drawing import GalaxySource
+from galsmith.sampling.source import GalaxySource
 
 DRAWING_SEED = 0
 Log = Callable[[str], None]

@@ -15,7 +15,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from galsmith.models.families import FAMILIES
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription, NetworkBatch, Trainer, TrainingProgress
 
 SIZE_PIX, BATCH_SIZE = 64, 16

@@ -8,7 +8,7 @@ from galsmith.data.transforms.scalars import Standardization
 from galsmith.models.alae.config import AlaeConfig
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import FAMILIES
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.models.stylegan.config import StyleganConfig

@@ -18,11 +18,11 @@ from galsmith.models.alae.networks import (
     without_style,
 )
 from galsmith.models.alae.trainer import rate_at, reciprocity_loss, shrunk, stage_at
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.resampling import downsampled, upsampled
-from galsmith.models.layers.style_based.mapping import MappingNetwork
-from galsmith.models.layers.style_based.styled_level import adapted
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
+from galsmith.models.style_based.mapping import MappingNetwork
+from galsmith.models.style_based.resampling import downsampled, upsampled
+from galsmith.models.style_based.styled_level import adapted
 
 PAPER = AlaeConfig()
 LATENT = 512

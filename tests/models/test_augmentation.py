@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from galsmith.models.layers.augmentation import (
+from galsmith.models.diffusion.augmentation import (
     MOVE_X,
     MOVE_Y,
     N_CONDITIONS,
@@ -23,7 +23,7 @@ from galsmith.models.layers.augmentation import (
     augmented,
     draw_conditions,
 )
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import TrainingProgress
 
 GROUPS = {

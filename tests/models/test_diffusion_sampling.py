@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import ConditionalGenerator, NetworkBatch, SamplerChoice, TrainingProgress
 
 

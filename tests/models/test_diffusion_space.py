@@ -9,8 +9,8 @@ import torch
 from galsmith.errors import InputError
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.trainer import build_generator, build_trainer
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import fitted_noise_levels
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, SamplerChoice, TrainingProgress
 
 

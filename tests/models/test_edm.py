@@ -6,13 +6,13 @@ import pytest
 import torch
 from scipy import stats
 
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import (
     denoised,
     draw_noise_levels,
     fitted_noise_levels,
     loss_weight,
 )
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
 
 

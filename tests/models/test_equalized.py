@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from galsmith.models.layers.equalized import EqualizedConv, EqualizedLinear, leaky
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, leaky
 
 
 def chance(seed: int = 1) -> torch.Generator:

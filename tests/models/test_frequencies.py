@@ -6,9 +6,9 @@ import torch
 from scipy import fft
 
 from galsmith.errors import InputError
+from galsmith.models.diffusion.frequencies import FrequencyBasis, cosine_matrix, fit_frequency_basis
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import TRANSPOSE, apply_d4
-from galsmith.models.layers.frequencies import FrequencyBasis, cosine_matrix, fit_frequency_basis
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.protocols import NetworkBatch
 
 SIZE_PIX = 8

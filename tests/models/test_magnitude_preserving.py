@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from galsmith.models.layers.embeddings import FourierFeatures
-from galsmith.models.layers.magnitude_preserving import (
+from galsmith.models.diffusion.magnitude_preserving import (
     MagnitudePreservingConv,
     blend,
     force_unit_weights,
@@ -12,7 +11,8 @@ from galsmith.models.layers.magnitude_preserving import (
     silu,
     unit_pixels,
 )
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.layers.embeddings import FourierFeatures
 
 
 @pytest.fixture

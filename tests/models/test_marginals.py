@@ -5,8 +5,8 @@ import torch
 from scipy import stats
 
 from galsmith.errors import InputError
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.protocols import NetworkBatch
 
 N = 8000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.resampling import blurred, downsampled, upsampled
+from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.style_based.resampling import blurred, downsampled, upsampled
 
 
 @pytest.fixture

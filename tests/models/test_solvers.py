@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import optimize, stats
 
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import Denoise, denoised, like
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
 
 Solver = Callable[[Denoise, torch.Tensor, torch.Tensor], torch.Tensor]

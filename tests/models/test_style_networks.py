@@ -8,20 +8,20 @@ import torch
 from torch.nn import functional
 
 from galsmith.errors import SettingsError
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
-from galsmith.models.layers.style_based.mapping import MappingNetwork
-from galsmith.models.layers.style_based.path_length import path_lengths
-from galsmith.models.layers.style_based.settings import auto_r1_weight, level_widths
-from galsmith.models.layers.style_based.styled_level import adapted
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription
+from galsmith.models.style_based.discriminator import ResidualDiscriminator
+from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.style_based.mapping import MappingNetwork
+from galsmith.models.style_based.path_length import path_lengths
+from galsmith.models.style_based.settings import auto_r1_weight, level_widths
+from galsmith.models.style_based.styled_level import adapted
 from galsmith.models.stylegan.config import StyleganConfig
 from galsmith.models.stylegan.networks import StyleganSynthesis
 from galsmith.models.stylegan2.config import Stylegan2Config
 from galsmith.models.stylegan2.networks import StyledConv, Stylegan2Synthesis, ToPixels
 from galsmith.settings import read_recipe
-from galsmith.training.ema import gamma_from_width
+from galsmith.training.averages.ema import gamma_from_width
 
 
 def chance(seed: int = 1) -> torch.Generator:

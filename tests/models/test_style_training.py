@@ -8,10 +8,10 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.families import FAMILIES
-from galsmith.models.layers.energy_distance import energy_distance
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import TrainingProgress
+from galsmith.models.style_based.energy_distance import energy_distance
 
 STYLE_FAMILIES = ["stylegan", "stylegan2"]
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.layers import symmetric_fit
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import (
     apply_d4,
     block_sizes,
@@ -13,8 +13,8 @@ from galsmith.models.layers.d4 import (
     join_parities,
     split_by_parity,
 )
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.symmetric_fit import fit_symmetric_basis
+from galsmith.models.pca_diffusion import symmetric_fit
+from galsmith.models.pca_diffusion.symmetric_fit import fit_symmetric_basis
 from galsmith.models.protocols import NetworkBatch
 
 N, BANDS, SIZE = 300, 2, 8

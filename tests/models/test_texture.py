@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.texture import Texture, ring_shares
 from galsmith.models.protocols import NetworkBatch
 

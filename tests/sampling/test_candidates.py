@@ -5,7 +5,6 @@ import pytest
 
 from galsmith.data.transforms import ColumnEncoding, NetworkArrays, ScalarColumn, ValueRange
 from galsmith.errors import GalsmithError
-from galsmith.sampling.asking import read_where
 from galsmith.sampling.candidates import (
     CANDIDATES_FOR_RANGE,
     CANDIDATES_FOR_VALUE,
@@ -13,6 +12,7 @@ from galsmith.sampling.candidates import (
     choose_galaxies,
     choose_scalars,
 )
+from galsmith.sampling.wanted_ranges import read_where
 from galsmith.seeds import random_stream
 
 COLUMNS = {

@@ -12,7 +12,7 @@ from galsmith import ingest
 from galsmith.errors import OutputExistsError
 from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.sampling import sample
-from galsmith.sampling.drawing import DrawnGalaxies, GalaxySource
+from galsmith.sampling.source import DrawnGalaxies, GalaxySource
 from galsmith.seeds import derive_seed
 
 

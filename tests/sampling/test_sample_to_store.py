@@ -9,7 +9,7 @@ from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.sampling import sample
-from galsmith.sampling.drawing import DrawnGalaxies, GalaxySource
+from galsmith.sampling.source import DrawnGalaxies, GalaxySource
 from galsmith.seeds import derive_seed
 
 

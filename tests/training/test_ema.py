@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.training.ema import PowerFunctionEma, gamma_from_width
+from galsmith.training.averages.ema import PowerFunctionEma, gamma_from_width
 
 
 def averaged(values: np.ndarray, *, width: float) -> float:

@@ -13,10 +13,10 @@ from scipy.stats import wasserstein_distance
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.models.drawing import draw_pixels
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import read_recipe
 from galsmith.training import train
-from galsmith.training.drawing import draw_pixels
 
 MakeRecipe = Callable[..., dict[str, Any]]
 

@@ -7,8 +7,8 @@ import torch
 
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
+from galsmith.training.averages.ema import PowerFunctionEma
 from galsmith.training.budget import Budget, RunState
-from galsmith.training.ema import PowerFunctionEma
 from galsmith.training.interruption import InterruptNote
 from galsmith.training.loop import StepReport, run_loop
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from galsmith.training.ema import gamma_from_width
-from galsmith.training.posthoc import Profile, combination, inner_products, profile_error
+from galsmith.training.averages.ema import gamma_from_width
+from galsmith.training.averages.posthoc import Profile, combination, inner_products, profile_error
 
 KEPT_WIDTHS = (0.05, 0.10)
 

@@ -1,5 +1,5 @@
 """Seeds to galaxies: draws any number of images from a snapshot, one for each seed."""
 
-from galsmith.sampling.generate import sample
+from galsmith.sampling.sample import sample
 
 __all__ = ["sample"]

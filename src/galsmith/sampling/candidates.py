@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.transforms import NetworkArrays
 from galsmith.errors import GalsmithError
-from galsmith.sampling.asking import Asked, misfit, where_text
+from galsmith.sampling.wanted_ranges import Asked, misfit, where_text
 from galsmith.seeds import derive_seed
 
 Scalars = NDArray[np.float32]

@@ -10,7 +10,7 @@ import torch
 from galsmith.errors import GalsmithError, InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
-from galsmith.training.averages import average_of_width
+from galsmith.training.averages.kept import average_of_width
 from galsmith.training.log import TrainingLog
 from galsmith.training.loop import StepReport
 from galsmith.training.memory import is_out_of_memory

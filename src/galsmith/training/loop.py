@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import Trainer, TrainingProgress
+from galsmith.training.averages.ema import PowerFunctionEma
 from galsmith.training.batches import Batches
 from galsmith.training.budget import Budget, RunState
-from galsmith.training.ema import PowerFunctionEma
 from galsmith.training.interruption import InterruptNote
 
 BAD_STEPS_AT_MOST = 10

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from galsmith.models.layers.style_based.settings import DrawingSettings
+from galsmith.models.style_based.settings import DrawingSettings
 
 Side = Annotated[int, Field(ge=4)]
 Rate = Annotated[float, Field(gt=0)]

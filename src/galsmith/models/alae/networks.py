@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
-from galsmith.models.layers.equalized import EqualizedConv, EqualizedLinear, leaky
-from galsmith.models.layers.resampling import downsampled, upsampled
-from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
-from galsmith.models.layers.style_based.styled_level import StyledLevel
+from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, leaky
+from galsmith.models.style_based.resampling import downsampled, upsampled
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.styled_level import StyledLevel
 
 SMALLEST_VARIANCE = 1e-8
 DISCRIMINATOR_RATE_MULTIPLIER = 0.1

@@ -7,15 +7,15 @@ from torch.nn import functional
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.diffusion.frequencies import FrequencyBasis
+from galsmith.models.diffusion.haar import HaarStem
+from galsmith.models.diffusion.magnitude_preserving import MagnitudePreservingConv
 from galsmith.models.diffusion.networks import UNet
+from galsmith.models.layers.chance import normal_per_seed
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
-from galsmith.models.layers.frequencies import FrequencyBasis
-from galsmith.models.layers.haar import HaarStem
-from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.noise import normal_per_seed
-from galsmith.models.layers.residual_mlp import ResidualMlp
 from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
 from galsmith.models.protocols import DataDescription, NetworkBatch, SamplerChoice
 

@@ -3,16 +3,16 @@
 import torch
 from torch.nn import functional
 
+from galsmith.models.diffusion.augmentation import N_CONDITIONS
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.layers.augmentation import N_CONDITIONS
-from galsmith.models.layers.embeddings import FourierFeatures
-from galsmith.models.layers.magnitude_preserving import (
+from galsmith.models.diffusion.magnitude_preserving import (
     MagnitudePreservingConv,
     blend,
     joined,
     silu,
     unit_pixels,
 )
+from galsmith.models.layers.embeddings import FourierFeatures
 
 FOURIER_WIDTH = 64
 SCALAR_BANDWIDTH = 0.2

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.layers.chance import normal_per_seed
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.noise import normal_per_seed
-from galsmith.models.layers.residual_mlp import ResidualMlp
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
 from galsmith.models.pca_diffusion.centering import turned_shifts
 from galsmith.models.pca_diffusion.components import Components

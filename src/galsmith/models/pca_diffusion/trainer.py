@@ -7,16 +7,16 @@ from typing import Any
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.symmetric_pca import counts_in_state
 from galsmith.models.layers.thinning import thinned
 from galsmith.models.pca_diffusion.components import empty_components, fit_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.networks import PcaGenerator
+from galsmith.models.pca_diffusion.symmetric_pca import counts_in_state
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,

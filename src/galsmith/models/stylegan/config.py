@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from galsmith.models.layers.style_based.settings import StyleSettings
+from galsmith.models.style_based.settings import StyleSettings
 
 
 class StyleganConfig(StyleSettings):

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from galsmith.models.layers.equalized import EqualizedConv
-from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
-from galsmith.models.layers.style_based.styled_level import StyledLevel
+from galsmith.models.style_based.equalized import EqualizedConv
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.styled_level import StyledLevel
 
 
 class StyleganSynthesis(torch.nn.Module):

@@ -1,6 +1,6 @@
 """Builds generator and trainer of `stylegan`; the steps are those of all style-based families."""
 
-from galsmith.models.layers.style_based.building import StyleFamily
+from galsmith.models.style_based.building import StyleFamily
 from galsmith.models.stylegan.networks import StyleganSynthesis
 
 _FAMILY = StyleFamily("stylegan", StyleganSynthesis)

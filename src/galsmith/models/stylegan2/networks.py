@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch.nn import functional
 
-from galsmith.models.layers.equalized import LEAKY_GAIN, EqualizedLinear, bent
-from galsmith.models.layers.resampling import upsampled
-from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent
+from galsmith.models.style_based.resampling import upsampled
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
 
 SMALLEST_VARIANCE = 1e-8
 

@@ -1,6 +1,6 @@
 """Builds generator and trainer of `stylegan2`; the steps are those of all style-based families."""
 
-from galsmith.models.layers.style_based.building import StyleFamily
+from galsmith.models.style_based.building import StyleFamily
 from galsmith.models.stylegan2.networks import Stylegan2Synthesis
 
 _FAMILY = StyleFamily("stylegan2", Stylegan2Synthesis)

@@ -7,12 +7,12 @@ import torch
 from torch.nn import functional
 
 from galsmith.errors import SettingsError
-from galsmith.models.layers.batch_statistics import BatchNormalization
+from galsmith.models.layers.chance import normal_per_seed
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.layers.dense import Dense
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.noise import normal_per_seed
-from galsmith.models.layers.residual_mlp import Dense
 from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.vae.batch_statistics import BatchNormalization
 from galsmith.models.vae.config import VaeConfig
 
 WIDENING = 4

@@ -8,11 +8,9 @@ from typing import Any
 
 import torch
 
-from galsmith.models.layers.batch_statistics import keep_statistics
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.holding_out import marked
 from galsmith.models.layers.marginals import fit_marginals
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.layers.sides import refuse_other_sides
 from galsmith.models.layers.thinning import thinned
@@ -23,7 +21,9 @@ from galsmith.models.protocols import (
     TrainingBatches,
     TrainingProgress,
 )
+from galsmith.models.vae.batch_statistics import keep_statistics
 from galsmith.models.vae.config import VaeConfig
+from galsmith.models.vae.held_out import marked
 from galsmith.models.vae.networks import Encoder, VaeGenerator
 from galsmith.seeds import derive_seed
 

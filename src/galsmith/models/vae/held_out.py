@@ -2,7 +2,7 @@
 
 import torch
 
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 
 VALUES_AT_MOST = 4096
 FRACTIONS = 2**16

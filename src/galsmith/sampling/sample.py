@@ -19,15 +19,15 @@ from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.models.protocols import SamplerChoice
 from galsmith.models.snapshot import find_snapshot
-from galsmith.sampling.asking import beyond_training, where_text
-from galsmith.sampling.drawing import (
+from galsmith.sampling.fits_cutouts import CutoutFolder
+from galsmith.sampling.source import (
     BROUGHT_IN,
     GalaxySource,
     Pixels,
     header_of_drawn,
     refuse_non_finite,
 )
-from galsmith.sampling.fits_cutouts import CutoutFolder
+from galsmith.sampling.wanted_ranges import beyond_training, where_text
 from galsmith.settings import near_miss
 
 logger = logging.getLogger("galsmith")

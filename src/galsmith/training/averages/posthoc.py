@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.training.ema import gamma_from_width
+from galsmith.training.averages.ema import gamma_from_width
 
 
 @dataclass(frozen=True)

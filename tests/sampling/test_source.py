@@ -6,7 +6,7 @@ import torch
 
 from galsmith.errors import GalsmithError, InputError
 from galsmith.models.snapshot import find_snapshot, load_snapshot
-from galsmith.sampling.drawing import GalaxySource, refuse_non_finite
+from galsmith.sampling.source import GalaxySource, refuse_non_finite
 from galsmith.seeds import derive_seed
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import pytest
 
 from galsmith.data.transforms import ColumnEncoding, ScalarColumn, ValueRange
 from galsmith.errors import SettingsError
-from galsmith.sampling.asking import beyond_training, misfit, read_where, where_text
+from galsmith.sampling.wanted_ranges import beyond_training, misfit, read_where, where_text
 
 TRAINED = ValueRange(minimum=1.0, low=2.0, high=9.0, maximum=12.0)
 

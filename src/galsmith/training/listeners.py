@@ -1,6 +1,6 @@
 """What happens beside the steps: checkpoints, averages for later, and pictures of drawn galaxies."""
 
-from galsmith.training.averages import remove_averages_after, write_averages
+from galsmith.training.averages.kept import remove_averages_after, write_averages
 from galsmith.training.loop import StepReport
 from galsmith.training.run import TrainingRun
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.sides import refuse_other_sides
-from galsmith.models.layers.style_based.generator import StyleGenerator
-from galsmith.models.layers.style_based.settings import StyleSettings, level_widths
-from galsmith.models.layers.style_based.trainer import StyleTrainer, started_trainer
 from galsmith.models.protocols import DataDescription, Precision, TrainingBatches
+from galsmith.models.style_based.generator import StyleGenerator
+from galsmith.models.style_based.settings import StyleSettings, level_widths
+from galsmith.models.style_based.trainer import StyleTrainer, started_trainer
 from galsmith.seeds import derive_seed
 
 

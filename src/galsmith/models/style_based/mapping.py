@@ -2,7 +2,7 @@
 
 import torch
 
-from galsmith.models.layers.equalized import EqualizedLinear, leaky
+from galsmith.models.style_based.equalized import EqualizedLinear, leaky
 
 RATE_MULTIPLIER = 0.01
 SCALAR_WIDTH = 64

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from galsmith.errors import InputError
-from galsmith.models.layers.frequencies import NOT_FINITE, oriented
+from galsmith.models.diffusion.frequencies import NOT_FINITE, oriented
 from galsmith.models.protocols import TrainingBatches
 
 SMALLEST_SHARE = 1e-4

@@ -6,19 +6,19 @@ from typing import Any
 
 import torch
 
-from galsmith.models.layers.adversarial import discriminator_loss, generator_loss, squared_gradients
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.energy_distance import energy_distance
 from galsmith.models.layers.marginals import fit_marginals
-from galsmith.models.layers.noise import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
-from galsmith.models.layers.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.layers.style_based.generator import StyleGenerator, with_scalar_planes
-from galsmith.models.layers.style_based.mapping import mixed_styles
-from galsmith.models.layers.style_based.path_length import path_lengths
-from galsmith.models.layers.style_based.settings import StyleSettings, auto_r1_weight, level_widths
 from galsmith.models.layers.thinning import thinned
 from galsmith.models.protocols import NetworkBatch, Precision, TrainingBatches, TrainingProgress
+from galsmith.models.style_based.adversarial import discriminator_loss, generator_loss, squared_gradients
+from galsmith.models.style_based.discriminator import ResidualDiscriminator
+from galsmith.models.style_based.energy_distance import energy_distance
+from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.style_based.mapping import mixed_styles
+from galsmith.models.style_based.path_length import path_lengths
+from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight, level_widths
 from galsmith.seeds import derive_seed
 
 ADAM_BETAS = (0.0, 0.99)

@@ -12,9 +12,9 @@ import scipy.linalg
 import torch
 
 from galsmith.errors import InputError
+from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import PARITY_BLOCKS, block_sizes, split_by_parity
-from galsmith.models.layers.noise import generator_from_seed
-from galsmith.models.layers.symmetric_pca import SymmetricBasis
+from galsmith.models.pca_diffusion.symmetric_pca import SymmetricBasis
 from galsmith.models.protocols import TrainingBatches
 
 LARGEST_EXACT_BLOCK = 3072

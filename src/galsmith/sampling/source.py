@@ -15,8 +15,8 @@ from galsmith.errors import GalsmithError, SettingsError
 from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
-from galsmith.sampling.asking import read_where
 from galsmith.sampling.candidates import choose_galaxies, choose_scalars
+from galsmith.sampling.wanted_ranges import read_where
 from galsmith.seeds import derive_seed
 
 Pixels = NDArray[np.float32]

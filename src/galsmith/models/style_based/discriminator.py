@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import torch
 
-from galsmith.models.layers.adversarial import with_group_deviation
-from galsmith.models.layers.equalized import LEAKY_GAIN, EqualizedConv, EqualizedLinear, bent, leaky
-from galsmith.models.layers.resampling import downsampled
-from galsmith.models.layers.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.adversarial import with_group_deviation
+from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedConv, EqualizedLinear, bent, leaky
+from galsmith.models.style_based.resampling import downsampled
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
 
 
 class HalvingBlock(torch.nn.Module):

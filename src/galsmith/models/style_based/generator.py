@@ -6,12 +6,12 @@ from typing import Protocol
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.layers.chance import normal_per_seed
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.noise import normal_per_seed
-from galsmith.models.layers.style_based.mapping import MappingNetwork, ScalarNetwork
-from galsmith.models.layers.style_based.settings import DrawingSettings
 from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.style_based.mapping import MappingNetwork, ScalarNetwork
+from galsmith.models.style_based.settings import DrawingSettings
 
 GALAXIES_PER_CALL = 32
 

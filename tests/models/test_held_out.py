@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from galsmith.models.layers.holding_out import marked
-from galsmith.models.layers.noise import generator_from_seed
+from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.vae.held_out import marked
 
 
 def images(n: int, side: int = 8) -> torch.Tensor:
