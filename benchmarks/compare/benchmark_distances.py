@@ -19,8 +19,8 @@ from scipy.stats import wasserstein_distance
 
 from galsmith.compare import compare
 from galsmith.compare import wasserstein_distance as own_distance
-from galsmith.compare.resampling import bootstrap_distances
-from galsmith.compare.wasserstein import pool_values
+from galsmith.compare.marginal.resampling import bootstrap_distances
+from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.measure import PROPERTIES
 
 N_PROPERTIES, N_REFERENCE, N_GENERATED = 28, 9_000, 50_000

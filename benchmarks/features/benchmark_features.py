@@ -16,9 +16,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from galsmith.compare.feature_comparison import compare_features
-from galsmith.compare.frechet import frechet_distance
-from galsmith.compare.kernel import kernel_distance
+from galsmith.compare.features.comparison import compare_features
+from galsmith.compare.features.frechet import frechet_distance
+from galsmith.compare.features.kernel import kernel_distance
 from galsmith.features import extract
 from galsmith.features.extractors import inception_extractor
 from galsmith.features.inception import Inception

@@ -7,9 +7,9 @@ from scipy.stats import energy_distance as scipy_energy
 from scipy.stats import wasserstein_distance as scipy_wasserstein
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows, standardize, standardize_together
-from galsmith.compare.distances import Chance
-from galsmith.compare.energy import MOST_ROWS, energy_statistic, squared_energies
-from galsmith.compare.sliced import DIRECTIONS, random_directions, sliced_wasserstein
+from galsmith.compare.joint.energy import MOST_ROWS, energy_statistic, squared_energies
+from galsmith.compare.joint.sliced import DIRECTIONS, random_directions, sliced_wasserstein
+from galsmith.compare.marginal.distances import Chance
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 

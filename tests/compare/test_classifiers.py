@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import binom, mannwhitneyu, norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from galsmith.compare.classifier_folds import cross_validate, label_rows, scores_by_fold, sequential_scores
-from galsmith.compare.classifier_heads import HEADS, fit_pairs
-from galsmith.compare.classifier_scores import (
+from galsmith.compare.classifiers.folds import cross_validate, label_rows, scores_by_fold, sequential_scores
+from galsmith.compare.classifiers.heads import HEADS, fit_pairs
+from galsmith.compare.classifiers.principal import COMPONENTS, reduce_columns
+from galsmith.compare.classifiers.scores import (
     FoldScore,
     area_alone,
     area_under_curve,
@@ -15,8 +16,7 @@ from galsmith.compare.classifier_scores import (
     mean_of_folds,
     sequential_p,
 )
-from galsmith.compare.classifiers import MOST_ROWS, SUREST, two_sample_classifiers
-from galsmith.compare.principal import COMPONENTS, reduce_columns
+from galsmith.compare.classifiers.two_sample import MOST_ROWS, SUREST, two_sample_classifiers
 from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 
@@ -276,7 +276,7 @@ def test_features_are_told_by_components_and_it_is_said():
 
 def test_many_galaxies_are_thinned(monkeypatch):
     assert MOST_ROWS == 10_000
-    monkeypatch.setattr("galsmith.compare.classifiers.MOST_ROWS", 50)
+    monkeypatch.setattr("galsmith.compare.classifiers.two_sample.MOST_ROWS", 50)
     test = judged(*gaussians(200, 90, 2), "pairs")
     assert test.auc.n_reference == test.auc.n_generated == 50
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from galsmith.compare import compare, judge
-from galsmith.compare.columns import values_of_distance
+from galsmith.compare.marginal.columns import values_of_distance
 from galsmith.compare.recipes import RECIPES
 from galsmith.errors import InputError
 from galsmith.provenance import Provenance

@@ -12,12 +12,12 @@ from PIL import Image
 from scipy import ndimage
 
 from galsmith.compare import compare, compare_features, memorization, pixels_of, stretch_of
-from galsmith.compare.classifiers import two_sample_classifiers
-from galsmith.compare.columns import values_of
+from galsmith.compare.classifiers.two_sample import two_sample_classifiers
 from galsmith.compare.complete_rows import standardize
-from galsmith.compare.correlations import correlation_difference
-from galsmith.compare.distances import Chance
-from galsmith.compare.sliced import sliced_wasserstein
+from galsmith.compare.joint.correlations import correlation_difference
+from galsmith.compare.joint.sliced import sliced_wasserstein
+from galsmith.compare.marginal.columns import values_of
+from galsmith.compare.marginal.distances import Chance
 from galsmith.images import image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from galsmith.compare.frechet import frechet_distance
-from galsmith.compare.kernel import kernel_distance, kernel_distances
+from galsmith.compare.features.frechet import frechet_distance
+from galsmith.compare.features.kernel import kernel_distance, kernel_distances
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
@@ -87,7 +87,7 @@ def test_constant_and_repeated_features_do_no_harm():
 def test_blocks_of_rows_do_not_matter(monkeypatch):
     first, second = features(100, case=1), features(90, case=2)
     whole = frechet_distance(first, second)
-    monkeypatch.setattr("galsmith.compare.frechet.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("galsmith.compare.features.frechet.ROWS_AT_ONCE", 7)
     assert frechet_distance(first, second) == pytest.approx(whole, rel=1e-12)
 
 
@@ -108,7 +108,7 @@ def test_kernel_distance_is_the_sum_over_all_pairs():
 
 
 def test_kernel_distances_of_draws_are_those_of_their_rows(monkeypatch):
-    monkeypatch.setattr("galsmith.compare.kernel.ROWS_AT_ONCE", 17)
+    monkeypatch.setattr("galsmith.compare.features.kernel.ROWS_AT_ONCE", 17)
     first, second = features(40, case=1), features(30, case=2, mean=0.2)
     pooled = np.concatenate([first, second])
     counts = random_stream(1, "test.counts").integers(-1, 2, size=(5, 70)).astype(np.int16)

@@ -6,10 +6,11 @@ from PIL import Image
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from galsmith.compare import memory, nearest
-from galsmith.compare.memory import c_t, memorization
-from galsmith.compare.nearest import nearest_rows, turn_orders, turned
-from galsmith.compare.pixel_space import pixels_of, stretch_of
+from galsmith.compare.memory import memorization as memory
+from galsmith.compare.memory import nearest
+from galsmith.compare.memory.memorization import c_t, memorization
+from galsmith.compare.memory.nearest import nearest_rows, turn_orders, turned
+from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import image_set_from_arrays
 from galsmith.seeds import random_stream

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance as scipy_wasserstein
 
-from galsmith.compare.resampling import bootstrap_distances, floor_distances
-from galsmith.compare.wasserstein import pool_values
+from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances
+from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.execution import ProgressEvent
 from galsmith.seeds import random_stream
 

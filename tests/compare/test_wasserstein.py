@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance as scipy_wasserstein
 
-from galsmith.compare.wasserstein import (
+from galsmith.compare.marginal.wasserstein import (
     circular_wasserstein_distance,
     joint_replicates,
     pool_values,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from galsmith.compare.distances import Chance
-from galsmith.compare.feature_comparison import compare_features
+from galsmith.compare.features.comparison import compare_features
+from galsmith.compare.marginal.distances import Chance
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.features import extract
 from galsmith.images import image_set_from_arrays

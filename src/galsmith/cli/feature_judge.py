@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.frechet import distance_of_gaussians, gaussian_of
+from galsmith.compare.features.frechet import distance_of_gaussians, gaussian_of
 from galsmith.data.store import open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress

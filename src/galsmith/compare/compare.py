@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from galsmith.compare.cuts import Cuts, resolve_cuts
-from galsmith.compare.distances import Chance
 from galsmith.compare.files import write_comparison
+from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.pair import compare_pair, with_relative_paths
 from galsmith.compare.records import Comparison

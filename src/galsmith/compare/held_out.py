@@ -10,10 +10,10 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.compare.columns import declared_as, measured, values_of
+from galsmith.compare.marginal.columns import declared_as, measured, values_of
+from galsmith.compare.marginal.resampling import floor_distances
+from galsmith.compare.marginal.wasserstein import Floats, pool_values, wasserstein_distance
 from galsmith.compare.normalization import scale_of
-from galsmith.compare.resampling import floor_distances
-from galsmith.compare.wasserstein import Floats, pool_values, wasserstein_distance
 from galsmith.data.store import open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress

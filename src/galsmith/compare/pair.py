@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare.columns import (
+from galsmith.compare.cuts import Cut
+from galsmith.compare.marginal.columns import (
     MINIMUM_MEASURED,
     count_flags,
     declared_as,
     pair_columns,
     shared_properties,
 )
-from galsmith.compare.cuts import Cut
-from galsmith.compare.distances import Chance, joint_distances
+from galsmith.compare.marginal.distances import Chance, joint_distances
+from galsmith.compare.marginal.paired import NamedReplicates
 from galsmith.compare.normalization import Normalization, resolve_normalization
-from galsmith.compare.paired import NamedReplicates
 from galsmith.compare.records import Comparison, CutCount, Side
 from galsmith.compare.tables import MeasuredSet, logger, refuse_unlike, without_outliers
 from galsmith.errors import InputError

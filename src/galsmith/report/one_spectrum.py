@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.columns import values_of
+from galsmith.compare.marginal.columns import values_of
 from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
 from galsmith.report.average_spectra import colored_below_peak, position_of_band

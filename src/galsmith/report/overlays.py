@@ -8,7 +8,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from galsmith.compare import Distance
-from galsmith.compare.columns import measured, values_of_distance
+from galsmith.compare.marginal.columns import measured, values_of_distance
 from galsmith.report.axes import Axis, Tick, step_path
 from galsmith.report.checks import distance_status
 from galsmith.report.histograms import BOTTOM, LEFT, RIGHT, TOP, WORTH_SAYING, edges_of, outside_of, shares_in

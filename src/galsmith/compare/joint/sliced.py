@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import Statistic
-from galsmith.compare.resampling import bootstrap_distances, floor_distances, permutation_distances
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances, permutation_distances
+from galsmith.compare.marginal.wasserstein import pool_values, replicate_distances
 from galsmith.compare.statistic import distance_statistic
-from galsmith.compare.wasserstein import pool_values, replicate_distances
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed, random_stream
 

@@ -9,15 +9,15 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.galaxy_types import BULGE, TYPES, of_type, type_of_distance
-from galsmith.compare.normalization import scale_of
-from galsmith.compare.records import Losses, Summary
-from galsmith.compare.wasserstein import (
+from galsmith.compare.marginal.wasserstein import (
     Floats,
     PooledValues,
     circular_wasserstein_distance,
     pool_values,
     wasserstein_distance,
 )
+from galsmith.compare.normalization import scale_of
+from galsmith.compare.records import Losses, Summary
 from galsmith.errors import InputError
 from galsmith.measure.properties.colors import pair_of_column
 from galsmith.measure.properties.declared import DECLARED, PROPERTIES, property_of_column

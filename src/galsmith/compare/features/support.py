@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import Statistic
+from galsmith.compare.features.neighbors import Neighborhoods, Neighbors, neighborhoods
 from galsmith.compare.holm import permutation_p
-from galsmith.compare.neighbors import Neighborhoods, Neighbors, neighborhoods
-from galsmith.compare.resampling import dealt_counts, split_counts
-from galsmith.compare.wasserstein import Counts
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.marginal.resampling import dealt_counts, split_counts
+from galsmith.compare.marginal.wasserstein import Counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed, random_stream

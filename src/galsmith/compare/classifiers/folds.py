@@ -7,8 +7,8 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.classifier_heads import HEADS, FittedHead
-from galsmith.compare.classifier_scores import FoldScore, area_alone
+from galsmith.compare.classifiers.heads import HEADS, FittedHead
+from galsmith.compare.classifiers.scores import FoldScore, area_alone
 from galsmith.compare.evidence import Giveaway
 from galsmith.seeds import derive_seed, random_stream
 

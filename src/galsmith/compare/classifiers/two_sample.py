@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from galsmith.compare.classifier_folds import (
+from galsmith.compare.classifiers.folds import (
     cross_validate,
     find_giveaways,
     label_rows,
     scores_by_fold,
     sequential_scores,
 )
-from galsmith.compare.classifier_heads import HEADS
-from galsmith.compare.classifier_scores import (
+from galsmith.compare.classifiers.heads import HEADS
+from galsmith.compare.classifiers.principal import MOST_COLUMNS, reduce_columns
+from galsmith.compare.classifiers.scores import (
     FoldScore,
     area_under_curve,
     balanced_accuracy,
@@ -24,8 +25,7 @@ from galsmith.compare.classifier_scores import (
 )
 from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
 from galsmith.compare.evidence import ClassifierTest, Statistic
-from galsmith.compare.principal import MOST_COLUMNS, reduce_columns
-from galsmith.compare.resampling import split_counts
+from galsmith.compare.marginal.resampling import split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
@@ -90,9 +90,9 @@ def two_sample_classifiers(
     Classifier two-sample tests after Lopez-Paz & Oquab (2017). Both sets give the same number of
     galaxies, `MOST_ROWS` at most, drawn at random. Area under the curve and accuracy are means over the folds
     of a cross-validation, their p values come from folds that were told by earlier folds alone
-    (`galsmith.compare.classifier_scores.sequential_p`), which keeps the promised share of false alarms.
+    (`galsmith.compare.classifiers.scores.sequential_p`), which keeps the promised share of false alarms.
     More than `MOST_COLUMNS` columns, such as features, are first reduced to the principal components of both
-    sets together and the length of what these leave out (`galsmith.compare.principal`).
+    sets together and the length of what these leave out (`galsmith.compare.classifiers.principal`).
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def two_sample_classifiers(
     folds : int
         Of the cross-validation, 2 or more.
     heads : sequence of str
-        Keys of `galsmith.compare.classifier_heads.HEADS`.
+        Keys of `galsmith.compare.classifiers.heads.HEADS`.
     splits : int
         Splits of the reference set for the floor, 2 or more.
     confidence : float

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import Statistic
-from galsmith.compare.feature_draws import half_sample, itself, subset
-from galsmith.compare.kernel import Counts, kernel_distances
-from galsmith.compare.resampling import dealt_counts, size_of_parts, split_counts
+from galsmith.compare.features.draws import half_sample, itself, subset
+from galsmith.compare.features.kernel import Counts, kernel_distances
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.marginal.resampling import dealt_counts, size_of_parts, split_counts
 from galsmith.compare.statistic import distance_statistic
 from galsmith.execution import ProgressCallback, ignore_progress
 

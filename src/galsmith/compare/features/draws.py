@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from galsmith.compare.kernel import Counts
+from galsmith.compare.features.kernel import Counts
 from galsmith.seeds import random_stream
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import ClosestPair, Memorization, Statistic
-from galsmith.compare.nearest import Nearest, nearest_rows
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.memory.nearest import Nearest, nearest_rows
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.seeds import random_stream
@@ -83,7 +83,7 @@ def memorization(
     Parameters
     ----------
     generated, training, held_out : array_like, float32
-        In pixels [galaxy, band, y, x] from `galsmith.compare.pixel_space.pixels_of`, all with the stretch of the
+        In pixels [galaxy, band, y, x] from `galsmith.compare.memory.pixel_space.pixels_of`, all with the stretch of the
         training set; else features [galaxy, feature] of one extractor. `held_out` are images of the same origin as
         the training set that were not trained on.
     space : str

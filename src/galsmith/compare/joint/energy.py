@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from galsmith.compare.complete_rows import choose_rows
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import Statistic
-from galsmith.compare.resampling import (
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.marginal.resampling import (
     dealt_counts,
     drawn_counts,
     size_of_parts,
     split_counts,
 )
+from galsmith.compare.marginal.wasserstein import Counts
 from galsmith.compare.statistic import distance_statistic
-from galsmith.compare.wasserstein import Counts
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
 

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.wasserstein import Counts, Floats, PooledValues, joint_replicates
+from galsmith.compare.marginal.wasserstein import Counts, Floats, PooledValues, joint_replicates
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import random_stream
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.distances import Chance
 from galsmith.compare.evidence import Statistic
-from galsmith.compare.feature_draws import half_sample, itself
-from galsmith.compare.frechet import distance_of_gaussians, gaussian_of
-from galsmith.compare.kernel import Counts
-from galsmith.compare.resampling import size_of_parts, split_counts
+from galsmith.compare.features.draws import half_sample, itself
+from galsmith.compare.features.frechet import distance_of_gaussians, gaussian_of
+from galsmith.compare.features.kernel import Counts
+from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.marginal.resampling import size_of_parts, split_counts
 from galsmith.compare.statistic import distance_statistic
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 

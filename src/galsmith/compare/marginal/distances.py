@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare.columns import ColumnPair, losses_of, summary_of
 from galsmith.compare.estimates import NOT_ESTIMATED, EstimateNumbers, Replicates, estimate, estimate_means
 from galsmith.compare.holm import Floats, holm, permutation_p
+from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
+from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances, permutation_distances
 from galsmith.compare.records import Distance, Mean
-from galsmith.compare.resampling import bootstrap_distances, floor_distances, permutation_distances
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback
 

@@ -1,0 +1,1 @@
+"""All properties at once: distances between sets of points, and how their correlations differ."""

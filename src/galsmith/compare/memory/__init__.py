@@ -1,0 +1,1 @@
+"""Whether a generator gives back its training images."""
