@@ -9,11 +9,11 @@ from race_data import is_complete
 from race_plan import FamilyFolder, Plan, RaceFolder
 
 import galsmith
-from galsmith.cli.judging import Wanted, gather_extras
 from galsmith.compare import ReportCard, judge, read_card
 from galsmith.errors import GalsmithError
 from galsmith.execution import ignore_progress
 from galsmith.files import write_json
+from galsmith.judging.extras import Wanted, gather_extras
 from galsmith.models.devices import usable_device
 from galsmith.models.snapshot import find_snapshot
 from galsmith.sampling.source import GalaxySource

@@ -6,7 +6,7 @@ from scipy.stats import wasserstein_distance
 
 from galsmith.compare import compare, judge
 from galsmith.compare.marginal.columns import values_of_distance
-from galsmith.compare.recipes import RECIPES
+from galsmith.compare.papers import RECIPES
 from galsmith.errors import InputError
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from galsmith.compare import compare
-from galsmith.compare.recipes import OWN, RECIPES, recipe_named
+from galsmith.compare.papers import OWN, RECIPES, recipe_named
 from galsmith.errors import SettingsError
 from galsmith.measure import MeasureSettings
 from galsmith.measure.properties.declared import property_of_column

@@ -59,11 +59,11 @@ def compare(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
-    from galsmith.cli.bringing import Bringing
     from galsmith.cli.comparisons import card_numbers, card_sentence, named_paths
-    from galsmith.cli.judging import Wanted, gather_extras
     from galsmith.compare import judge
     from galsmith.files import refuse_existing, sha256_of_file
+    from galsmith.judging.extras import Wanted, gather_extras
+    from galsmith.judging.image_stores import Bringing
 
     refuse_existing(output, overwrite=overwrite)
     sources = named_paths(generated)

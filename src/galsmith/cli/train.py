@@ -1,12 +1,17 @@
 """``galsmith train RECIPE``: learn the galaxies of a store."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
+
+if TYPE_CHECKING:
+    from galsmith.execution import ProgressCallback
+    from galsmith.judging.in_training import SnapshotJudge
+    from galsmith.training import TrainingSettings
 
 EXAMPLE = "galsmith train pca_diffusion --data galaxies -o run --minutes 20"
 
@@ -42,7 +47,6 @@ def train(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
-    from galsmith.cli.choosing import judge_for
     from galsmith.cli.device import choose_device, choose_precision
     from galsmith.cli.runs import outcome_of_run
     from galsmith.training import read_run_settings
@@ -62,7 +66,24 @@ def train(
             precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
             init_from=init_from,
-            evaluate=judge_for(training, data, device=chosen, progress=progress),
+            evaluate=_judge_of_snapshots(training, data, device=chosen, progress=progress),
             progress=progress,
         )
     return outcome_of_run(run)
+
+
+def _judge_of_snapshots(
+    training: "TrainingSettings", data: Path, *, device: str, progress: "ProgressCallback"
+) -> "SnapshotJudge | None":
+    """Make a judge where the settings keep the best snapshot."""
+    from galsmith.judging.in_training import snapshot_judge
+
+    if training.choose_snapshot != "best":
+        return None
+    return snapshot_judge(
+        data,
+        by=training.choose_by,
+        n_drawn=training.evaluation_galaxies,
+        device=device,
+        progress=progress,
+    )

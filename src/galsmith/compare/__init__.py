@@ -11,7 +11,7 @@ from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.marginal.wasserstein import circular_wasserstein_distance, wasserstein_distance
 from galsmith.compare.memory.memorization import memorization
 from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
-from galsmith.compare.recipes import RECIPES, Recipe
+from galsmith.compare.papers import RECIPES, Recipe
 from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
 
 __all__ = [

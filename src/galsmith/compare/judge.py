@@ -18,7 +18,7 @@ from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.marginal.paired import paired_differences
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.pair import ComparedPair, compare_pair, relative_provenance, with_relative_paths
-from galsmith.compare.recipes import Recipe, recipe_named
+from galsmith.compare.papers import Recipe, recipe_named
 from galsmith.compare.tables import Measuring, Source, logger, read_side
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress

@@ -124,8 +124,8 @@ def measure_both_sets(demo: Demo) -> str:
 
 def compare_sets(demo: Demo) -> str:
     """Compare the drawn galaxies with the reference."""
-    from galsmith.cli.judging import Wanted, gather_extras
     from galsmith.compare import judge, read_comparison
+    from galsmith.judging.extras import Wanted, gather_extras
 
     folder = demo.folder
     if not folder.comparison.exists():
