@@ -13,7 +13,7 @@ from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixe
 from galsmith.images import ImageSet, image_set_from_arrays
 from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.settings import read_recipe, typed_settings
-from galsmith.training.order import image_order
+from galsmith.training.batches import image_order
 
 TRAINING_SEED, REFERENCE_SEED = 1, 2
 NETWORK_SIGMA = 0.5

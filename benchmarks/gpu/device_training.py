@@ -16,7 +16,7 @@ from galsmith.models.families import FAMILIES, model_settings
 from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, save_snapshot
 from galsmith.provenance import Provenance, hash_json
 from galsmith.settings import Settings, read_recipe
-from galsmith.training.averages.ema import PowerFunctionEma
+from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.budget import Budget, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from galsmith.training.loop import StepReport, run_loop

@@ -11,8 +11,8 @@ from galsmith.models.families import FAMILIES
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
-from galsmith.models.stylegan.config import StyleganConfig
-from galsmith.models.stylegan2.config import Stylegan2Config
+from galsmith.models.stylegan import StyleganConfig
+from galsmith.models.stylegan2 import Stylegan2Config
 from galsmith.models.vae.config import VaeConfig
 from galsmith.settings import Settings
 

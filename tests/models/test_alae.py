@@ -20,8 +20,8 @@ from galsmith.models.alae.networks import (
 from galsmith.models.alae.trainer import rate_at, reciprocity_loss, shrunk, stage_at
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
+from galsmith.models.style_based.equalized import downsampled, upsampled
 from galsmith.models.style_based.mapping import MappingNetwork
-from galsmith.models.style_based.resampling import downsampled, upsampled
 from galsmith.models.style_based.styled_level import adapted
 
 PAPER = AlaeConfig()

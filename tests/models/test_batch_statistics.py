@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.vae.batch_statistics import BatchNormalization, keep_statistics
+from galsmith.models.vae.networks import BatchNormalization, keep_statistics
 
 
 def values(*, mean: float = 0.0, spread: float = 1.0, seed: int = 0) -> torch.Tensor:

@@ -8,7 +8,7 @@ import torch
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import apply_d4
 from galsmith.models.pca_diffusion.centering import Centering, turned_shifts
-from galsmith.models.pca_diffusion.symmetric_fit import fit_symmetric_basis
+from galsmith.models.pca_diffusion.symmetric_basis import fit_symmetric_basis
 from galsmith.models.protocols import NetworkBatch
 
 SIZE_PIX, REACH_PIX = 24, 5

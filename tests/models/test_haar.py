@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.diffusion.haar import HaarStem, haar, inverse_haar
+from galsmith.models.diffusion.bases import HaarStem, haar, inverse_haar
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import FLIP_X, TRANSPOSE, apply_d4
 from galsmith.models.protocols import NetworkBatch

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.vae.held_out import marked
+from galsmith.models.vae.trainer import marked
 
 
 def images(n: int, side: int = 8) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from galsmith.models.diffusion.magnitude_preserving import (
+from galsmith.models.diffusion.networks import (
     MagnitudePreservingConv,
     blend,
     force_unit_weights,
@@ -12,7 +12,7 @@ from galsmith.models.diffusion.magnitude_preserving import (
     unit_pixels,
 )
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.layers.embeddings import FourierFeatures
+from galsmith.models.layers.dense import FourierFeatures
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.style_based.resampling import blurred, downsampled, upsampled
+from galsmith.models.style_based.equalized import blurred, downsampled, upsampled
 
 
 @pytest.fixture

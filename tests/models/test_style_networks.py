@@ -10,18 +10,16 @@ from torch.nn import functional
 from galsmith.errors import SettingsError
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription
+from galsmith.models.style_based.adversarial import path_lengths
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import MappingNetwork
-from galsmith.models.style_based.path_length import path_lengths
 from galsmith.models.style_based.settings import auto_r1_weight, level_widths
 from galsmith.models.style_based.styled_level import adapted
-from galsmith.models.stylegan.config import StyleganConfig
-from galsmith.models.stylegan.networks import StyleganSynthesis
-from galsmith.models.stylegan2.config import Stylegan2Config
-from galsmith.models.stylegan2.networks import StyledConv, Stylegan2Synthesis, ToPixels
+from galsmith.models.stylegan import StyleganConfig, StyleganSynthesis
+from galsmith.models.stylegan2 import StyledConv, Stylegan2Config, Stylegan2Synthesis, ToPixels
 from galsmith.settings import read_recipe
-from galsmith.training.averages.ema import gamma_from_width
+from galsmith.training.averages.power_function import gamma_from_width
 
 
 def chance(seed: int = 1) -> torch.Generator:

@@ -11,7 +11,7 @@ from galsmith.models.families import FAMILIES
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import TrainingProgress
-from galsmith.models.style_based.energy_distance import energy_distance
+from galsmith.models.style_based.adversarial import energy_distance
 
 STYLE_FAMILIES = ["stylegan", "stylegan2"]
 

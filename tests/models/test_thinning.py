@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from galsmith.models.layers.thinning import thinned
+from galsmith.models.layers.marginals import thinned
 from galsmith.models.protocols import NetworkBatch
 
 

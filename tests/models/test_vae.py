@@ -12,7 +12,7 @@ from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingPro
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.vae.networks import Decoder, Encoder, UpBlock, VaeGenerator
 from galsmith.models.vae.trainer import bound_terms, gaussian_divergence
-from galsmith.training.averages.ema import PowerFunctionEma
+from galsmith.training.averages.power_function import PowerFunctionEma
 
 RESNET50_WITHOUT_HEAD = 25_557_032 - (2048 * 1000 + 1000)  # published count for 3 bands and 1000 classes
 

@@ -97,7 +97,7 @@ def test_stopped_and_resumed_keeps_the_same(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
     acted = []
 
     def tell(event: ProgressEvent) -> None:
@@ -116,7 +116,7 @@ def test_stopped_and_resumed_keeps_the_same(
 def test_what_a_killed_run_kept_too_much_is_removed(
     discs: ImageSet, recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
 
     def tell(event: ProgressEvent) -> None:
         if event.stage == "training" and event.done >= 288:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.training.averages.ema import PowerFunctionEma, gamma_from_width
+from galsmith.training.averages.power_function import PowerFunctionEma, gamma_from_width
 
 
 def averaged(values: np.ndarray, *, width: float) -> float:

@@ -10,11 +10,11 @@ import torch
 
 from galsmith.errors import DivergedError, GalsmithError, InputError
 from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.models.devices import is_out_of_memory
 from galsmith.models.pca_diffusion.trainer import PcaTrainer
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training import train
 from galsmith.training.checkpoint import load_checkpoint
-from galsmith.training.memory import is_out_of_memory
 
 MakeRecipe = Callable[..., dict[str, Any]]
 CPU_REFUSES = (

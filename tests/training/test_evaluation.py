@@ -86,7 +86,7 @@ def build_trainer(
 @pytest.fixture(autouse=True)
 def tide_family(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAMILIES, "tide", Family(TideConfig, "never", build_trainer, build_generator))
-    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
 
 
 def recipe(choose: str = "best", **training: Any) -> dict[str, Any]:

@@ -145,7 +145,7 @@ def test_card_and_settings_name_the_snapshot(
 def test_a_run_that_goes_on_needs_no_snapshot_and_takes_no_other(
     small: ImageSet, large: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
     pressed = []
 
     def press(event: ProgressEvent) -> None:

@@ -7,10 +7,9 @@ import torch
 
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
-from galsmith.training.averages.ema import PowerFunctionEma
+from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.budget import Budget, RunState
-from galsmith.training.interruption import InterruptNote
-from galsmith.training.loop import StepReport, run_loop
+from galsmith.training.loop import InterruptNote, StepReport, run_loop
 
 
 class CountingTrainer:

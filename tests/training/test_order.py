@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from galsmith.training.order import image_order
+from galsmith.training.batches import image_order
 
 
 def test_each_pass_shows_every_image_once_in_an_order_of_its_own() -> None:

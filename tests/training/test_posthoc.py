@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from galsmith.training.averages.ema import gamma_from_width
-from galsmith.training.averages.posthoc import Profile, combination, inner_products, profile_error
+from galsmith.training.averages.power_function import (
+    Profile,
+    combination,
+    gamma_from_width,
+    inner_products,
+    profile_error,
+)
 
 KEPT_WIDTHS = (0.05, 0.10)
 

@@ -45,7 +45,7 @@ def interrupt_at(images_seen: int) -> Callable[[ProgressEvent], None]:
 
 @pytest.fixture(autouse=True)
 def tell_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("galsmith.training.live.SECONDS_BETWEEN_EVENTS", 0.0)
+    monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from galsmith.training.log import TrainingLog, read_log
+from galsmith.training.listeners import TrainingLog, read_log
 from galsmith.training.loop import StepReport
 
 CPU = torch.device("cpu")

@@ -18,12 +18,12 @@ from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.trainer import build_generator as build_pca_generator
 from galsmith.models.pca_diffusion.trainer import build_trainer as build_pca_trainer
 from galsmith.models.protocols import Trainer
-from galsmith.models.stylegan.config import StyleganConfig
-from galsmith.models.stylegan.trainer import build_generator as build_stylegan_generator
-from galsmith.models.stylegan.trainer import build_trainer as build_stylegan_trainer
-from galsmith.models.stylegan2.config import Stylegan2Config
-from galsmith.models.stylegan2.trainer import build_generator as build_stylegan2_generator
-from galsmith.models.stylegan2.trainer import build_trainer as build_stylegan2_trainer
+from galsmith.models.stylegan import StyleganConfig
+from galsmith.models.stylegan import build_generator as build_stylegan_generator
+from galsmith.models.stylegan import build_trainer as build_stylegan_trainer
+from galsmith.models.stylegan2 import Stylegan2Config
+from galsmith.models.stylegan2 import build_generator as build_stylegan2_generator
+from galsmith.models.stylegan2 import build_trainer as build_stylegan2_trainer
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.vae.trainer import build_generator as build_vae_generator
 from galsmith.models.vae.trainer import build_trainer as build_vae_trainer

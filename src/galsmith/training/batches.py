@@ -1,7 +1,9 @@
-"""The training set in network space: kept in memory where it fits, else read as training goes."""
+"""The training set in network space: whether it can teach anything, in which order, in memory or read as training goes."""
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +11,54 @@ import torch
 from numpy.typing import NDArray
 
 from galsmith.data.transforms import PixelTransform
+from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.protocols import NetworkBatch
-from galsmith.training.order import image_order
+from galsmith.seeds import random_stream
+from galsmith.training.settings import RunSettings
+
+logger = logging.getLogger("galsmith")
 
 IMAGES_PER_CHUNK = 256
 SHARE_OF_FREE_DEVICE_MEMORY = 0.25
+FEW_IMAGES = 100
+IMAGES_PER_LOOK = 64
+
+
+def image_order(n_images: int, *, seed: int, images_seen: int, count: int) -> NDArray[np.int64]:
+    """Positions in the training set of the next images; each pass over the set is a permutation of its own.
+
+    Parameters
+    ----------
+    n_images : int
+        Size of the training set.
+    seed : int
+        The run's seed.
+    images_seen : int
+        Images shown before.
+    count : int
+        How many come next; they may reach over the end of a pass.
+
+    Returns
+    -------
+    ndarray [count], int64
+        Indices in [0, n_images).
+    """
+    places = np.arange(images_seen, images_seen + count)
+    indices = np.empty(count, dtype=np.int64)
+    for pass_number in np.unique(places // n_images):
+        here = places // n_images == pass_number
+        indices[here] = _permutation(n_images, seed, int(pass_number))[places[here] % n_images]
+    return indices
+
+
+@lru_cache(maxsize=2)
+def _permutation(n_images: int, seed: int, pass_number: int) -> NDArray[np.int64]:
+    """Order of one pass over the set."""
+    return random_stream(seed, "train.order", pass_number).permutation(n_images)
+
+
 Compaction = Callable[[NetworkBatch], NetworkBatch]
 
 
@@ -196,3 +239,38 @@ def _fits_on(device: torch.device, n_bytes: int) -> bool:
     """Whether a tensor takes a small enough share of a device's free memory."""
     free, _ = torch.cuda.mem_get_info(device)
     return n_bytes <= SHARE_OF_FREE_DEVICE_MEMORY * free
+
+
+def refuse_equal_images(images: ImageSet) -> None:
+    """Refuse a training split whose images are all the same, whatever the family.
+
+    It is read up to the first image that differs from the first, which mostly is the second.
+
+    Raises
+    ------
+    InputError
+        If there are two or more images and they are equal pixel by pixel.
+    """
+    first = images.pixels.read(np.arange(1))[0]
+    for start in range(1, len(images), IMAGES_PER_LOOK):
+        rows = np.arange(start, min(start + IMAGES_PER_LOOK, len(images)))
+        if not all(np.array_equal(first, image) for image in images.pixels.read(rows)):
+            return
+    if len(images) > 1:
+        raise InputError(
+            f"all {len(images):,} training images are equal pixel by pixel; nothing can be learned: check what was ingested"
+        )
+
+
+def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
+    """Tell what to expect of a small set, and what helps."""
+    if not 0 < len(images) < FEW_IMAGES:
+        return
+    ways = ["start from a model of a larger set with --init-from"]
+    ways += [f"raise model.{name}" for name in ("augmentation", "dropout") if hasattr(settings.model, name)]
+    logger.warning(
+        "only %d training images: expect drawn galaxies that repeat them, where some thousands are wanted; %s, and keep "
+        "the best snapshot with --choose best",
+        len(images),
+        ", ".join(ways),
+    )

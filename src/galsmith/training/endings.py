@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from galsmith.errors import DivergedError, GalsmithError
+from galsmith.models.devices import is_out_of_memory
 from galsmith.models.families import FAMILIES
 from galsmith.training.folder import RunFolder
-from galsmith.training.memory import is_out_of_memory
 from galsmith.training.run import TrainingRun
 from galsmith.training.settings import RunSettings
 

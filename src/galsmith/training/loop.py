@@ -1,18 +1,52 @@
 """The training loop: any `Trainer`, any batches; all else that happens on the way are listeners."""
 
+import contextlib
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import Trainer, TrainingProgress
-from galsmith.training.averages.ema import PowerFunctionEma
+from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.batches import Batches
 from galsmith.training.budget import Budget, RunState
-from galsmith.training.interruption import InterruptNote
 
 BAD_STEPS_AT_MOST = 10
+
+
+class InterruptNote:
+    """Whether the run was asked to stop."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+
+@contextlib.contextmanager
+def interrupts_noted() -> Iterator[InterruptNote]:
+    """Note SIGINT (Ctrl-C) and SIGTERM instead of stopping at once; a second SIGINT does stop at once.
+
+    Outside the main thread, where signals cannot be caught, nothing changes.
+    """
+    note = InterruptNote()
+    if threading.current_thread() is not threading.main_thread():
+        yield note
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if note.is_asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        note.is_asked = True
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield note
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,20 @@ from galsmith.data.transforms import PixelTransform
 from galsmith.errors import GalsmithError
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
+from galsmith.models.devices import is_out_of_memory
 from galsmith.models.drawing import draw_images, draw_pixels
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import DataDescription, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
-from galsmith.training.averages.ema import PowerFunctionEma
 from galsmith.training.averages.kept import started_averages
+from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.batches import TrainingSet
 from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from galsmith.training.folder import RunFolder
 from galsmith.training.grids import write_grid
-from galsmith.training.memory import is_out_of_memory
 from galsmith.training.parent import HASH_KEY, PATH_KEY, explained_misfit, starting_state
 from galsmith.training.settings import FREE_TO_CHANGE, RunSettings
 

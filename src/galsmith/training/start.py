@@ -14,24 +14,19 @@ from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.images import ImageSet
-from galsmith.models.devices import usable_device
-from galsmith.models.precision import check_precision
+from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.snapshot import read_snapshot_page
-from galsmith.training.batches import make_batches
+from galsmith.training.batches import make_batches, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
-from galsmith.training.interruption import interrupts_noted
-from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper
-from galsmith.training.live import LiveProgress
-from galsmith.training.log import TrainingLog
-from galsmith.training.loop import run_loop
+from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
+from galsmith.training.loop import interrupts_noted, run_loop
 from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
 from galsmith.training.run import TrainingRun, kept_choice, kept_width, settings_hash, start_run
 from galsmith.training.settings import RunSettings, read_run_settings
-from galsmith.training.suitability import refuse_equal_images, warn_of_few_images
 
 logger = logging.getLogger("galsmith")
 

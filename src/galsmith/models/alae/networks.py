@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, leaky
-from galsmith.models.style_based.resampling import downsampled, upsampled
+from galsmith.models.style_based.equalized import (
+    EqualizedConv,
+    EqualizedLinear,
+    downsampled,
+    leaky,
+    upsampled,
+)
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
 from galsmith.models.style_based.styled_level import StyledLevel
 

@@ -18,10 +18,9 @@ from galsmith.models.alae.networks import (
 )
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.layers.sides import refuse_other_sides
-from galsmith.models.layers.thinning import thinned
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -29,8 +28,12 @@ from galsmith.models.protocols import (
     TrainingBatches,
     TrainingProgress,
 )
-from galsmith.models.style_based.adversarial import discriminator_loss, generator_loss, squared_gradients
-from galsmith.models.style_based.energy_distance import energy_distance
+from galsmith.models.style_based.adversarial import (
+    discriminator_loss,
+    energy_distance,
+    generator_loss,
+    squared_gradients,
+)
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
 from galsmith.seeds import derive_seed

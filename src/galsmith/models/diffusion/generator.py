@@ -6,11 +6,9 @@ import torch
 from torch.nn import functional
 
 from galsmith.errors import SettingsError
+from galsmith.models.diffusion.bases import FrequencyBasis, HaarStem
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.frequencies import FrequencyBasis
-from galsmith.models.diffusion.haar import HaarStem
-from galsmith.models.diffusion.magnitude_preserving import MagnitudePreservingConv
-from galsmith.models.diffusion.networks import UNet
+from galsmith.models.diffusion.networks import MagnitudePreservingConv, UNet
 from galsmith.models.layers.chance import normal_per_seed
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp

@@ -9,16 +9,15 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.augmentation import augmented, draw_conditions
+from galsmith.models.diffusion.bases import fit_frequency_basis
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.frequencies import fit_frequency_basis
 from galsmith.models.diffusion.generator import SIGMA_DATA, DiffusionGenerator
-from galsmith.models.diffusion.magnitude_preserving import force_unit_weights
+from galsmith.models.diffusion.networks import force_unit_weights
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
-from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.thinning import thinned
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,

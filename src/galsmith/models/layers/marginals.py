@@ -1,13 +1,16 @@
 """Scalars <-> standard normal numbers, column by column, through the quantiles of the training set.
 
-A network that draws normal numbers well then draws each scalar with the law it has in the training set, also where
-that law has edges (a magnitude limit) or lumps (a few native sizes), which a network alone would smear.
+A network that draws normal numbers well then draws each scalar with the law it has in the training set, also where that law
+has edges (a magnitude limit) or lumps (a few native sizes), which a network alone would smear. Fits take some images of a
+large set: evenly spread over it, as stores may be sorted.
 """
+
+from collections.abc import Iterator
 
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.protocols import TrainingBatches
+from galsmith.models.protocols import NetworkBatch, TrainingBatches
 
 N_KNOTS = 257
 
@@ -92,3 +95,28 @@ def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tens
     slanted = targets[left] + share * (targets[right] - targets[left])
     middle = 0.5 * (targets[first.clamp_max(len(knots) - 1)] + targets[(after - 1).clamp_min(0)])
     return torch.where(after - first > 1, middle, slanted)
+
+
+def thinned(batches: TrainingBatches, *, n_images: int, at_most: int) -> TrainingBatches:
+    """Keep every k-th training image, with the smallest k that leaves no more than wanted.
+
+    Parameters
+    ----------
+    batches : TrainingBatches
+        The whole training split.
+    n_images : int
+        How many images it has.
+    at_most : int
+        How many to keep, at most; above zero.
+    """
+    every = max(1, -(-n_images // at_most))
+
+    def kept() -> Iterator[NetworkBatch]:
+        seen = 0
+        for batch in batches():
+            first = -seen % every
+            seen += len(batch.pixels)
+            if first < len(batch.pixels):
+                yield NetworkBatch(batch.pixels[first::every], batch.scalars[first::every])
+
+    return kept

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.layers.thinning import thinned
+from galsmith.models.layers.marginals import thinned
 from galsmith.models.pca_diffusion.centering import Centering
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
-from galsmith.models.pca_diffusion.symmetric_fit import fit_symmetric_basis
-from galsmith.models.pca_diffusion.symmetric_pca import SymmetricBasis
+from galsmith.models.pca_diffusion.symmetric_basis import SymmetricBasis, fit_symmetric_basis
 from galsmith.models.pca_diffusion.texture import Texture
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 

@@ -10,13 +10,12 @@ from galsmith.errors import SettingsError
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
-from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
+from galsmith.models.layers.marginals import NormalMarginals, fit_marginals, thinned
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.thinning import thinned
 from galsmith.models.pca_diffusion.components import empty_components, fit_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.networks import PcaGenerator
-from galsmith.models.pca_diffusion.symmetric_pca import counts_in_state
+from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,

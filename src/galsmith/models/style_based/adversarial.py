@@ -1,10 +1,13 @@
-"""What generator and discriminator play for, and what keeps the play calm: losses, R1, minibatch deviation."""
+"""What generator and discriminator play for, what keeps the play calm, and a distance that tells how it goes."""
 
 import torch
 from torch.nn import functional
 
 SMALLEST_VARIANCE = 1e-8
 LARGEST_GROUP = 4
+
+
+LARGEST_BATCH = 32
 
 
 def discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) -> torch.Tensor:
@@ -67,3 +70,56 @@ def with_group_deviation(values: torch.Tensor) -> torch.Tensor:
     deviation = (variance + SMALLEST_VARIANCE).sqrt().mean(dim=(1, 2, 3))
     plane = deviation.repeat(size).reshape(-1, 1, 1, 1).expand(-1, 1, height, width)
     return torch.cat([values, plane.to(values.dtype)], dim=1)
+
+
+def path_lengths(images: torch.Tensor, styles: torch.Tensor, *, chance: torch.Generator) -> torch.Tensor:
+    """Length of the image's change for unit steps of w, [galaxy] (Karras et al. 2020, sec. 3.2, eq. 4).
+
+    |J^T y| for the Jacobian J of an image in w and a normal image y of variance 1 / (height width), averaged over
+    levels as the root of the mean square; it can be differentiated itself.
+
+    Parameters
+    ----------
+    images : Tensor [galaxy, band, y, x], float32
+        Drawn from `styles`.
+    styles : Tensor [galaxy, level, latent], float32
+        The w of each level.
+    chance : torch.Generator
+        Draws y, on the device of the images.
+    """
+    noise = torch.randn(images.shape, generator=chance, device=images.device)
+    noise = noise / (images.shape[-1] * images.shape[-2]) ** 0.5
+    (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
+    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+
+
+@torch.no_grad()
+def energy_distance(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Energy distance of two batches, unbiased: 2 E|x - y| - E|x - x'| - E|y - y'| (Székely & Rizzo 2013, eq. 6.1).
+
+    Parameters
+    ----------
+    first, second : Tensor [galaxy, ...]
+        Of equal shape but for the first axis; the first 32 of each are used.
+
+    Returns
+    -------
+    float
+        In units of the root mean square difference of two images' values. Below zero by chance where both follow
+        one law.
+    """
+    one, other = (batch[:LARGEST_BATCH].float().flatten(1) for batch in (first, second))
+    between = _lengths(one, other).mean()
+    scale = one.shape[1] ** 0.5
+    return float((2 * between - _mean_within(one) - _mean_within(other)) / scale)
+
+
+def _mean_within(values: torch.Tensor) -> torch.Tensor:
+    """Mean distance of two different rows; 0 of a single row."""
+    count = len(values)
+    return _lengths(values, values).sum() / max(count * (count - 1), 1)
+
+
+def _lengths(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Distances [first, second] of rows, without cancellation."""
+    return torch.cdist(first, second, compute_mode="donot_use_mm_for_euclid_dist")

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 import torch
 
 from galsmith.models.style_based.adversarial import with_group_deviation
-from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedConv, EqualizedLinear, bent, leaky
-from galsmith.models.style_based.resampling import downsampled
+from galsmith.models.style_based.equalized import (
+    LEAKY_GAIN,
+    EqualizedConv,
+    EqualizedLinear,
+    bent,
+    downsampled,
+    leaky,
+)
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
 
 

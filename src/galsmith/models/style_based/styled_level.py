@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, bent
-from galsmith.models.style_based.resampling import upsampled
+from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, bent, upsampled
 
 SMALLEST_VARIANCE = 1e-8
 

@@ -1,23 +1,34 @@
 """Adversarial steps of a style-based generator against the residual discriminator, all or nothing."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import step_all_or_none
-from galsmith.models.layers.thinning import thinned
-from galsmith.models.protocols import NetworkBatch, Precision, TrainingBatches, TrainingProgress
-from galsmith.models.style_based.adversarial import discriminator_loss, generator_loss, squared_gradients
+from galsmith.models.layers.sides import refuse_other_sides
+from galsmith.models.protocols import (
+    DataDescription,
+    NetworkBatch,
+    Precision,
+    TrainingBatches,
+    TrainingProgress,
+)
+from galsmith.models.style_based.adversarial import (
+    discriminator_loss,
+    energy_distance,
+    generator_loss,
+    path_lengths,
+    squared_gradients,
+)
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.style_based.energy_distance import energy_distance
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-from galsmith.models.style_based.path_length import path_lengths
 from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight, level_widths
 from galsmith.seeds import derive_seed
 
@@ -229,3 +240,69 @@ def started_trainer(
     if state is not None:
         trainer.load_state_dict(state)
     return trainer
+
+
+@dataclass(frozen=True)
+class StyleFamily:
+    """A style-based family.
+
+    Attributes
+    ----------
+    name : str
+        In `galsmith.models.families.FAMILIES`.
+    synthesis : callable
+        ``(n_bands, widths, *, latent, chance) -> network`` that maps w and noise to pixels.
+    """
+
+    name: str
+    synthesis: Callable[..., Any]
+
+    def build_trainer(
+        self,
+        config: StyleSettings,
+        description: DataDescription,
+        training_batches: TrainingBatches,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        precision: Precision = "float32",
+        state: Mapping[str, Any] | None = None,
+    ) -> StyleTrainer:
+        """Fit the scalars' laws and start both networks; see `Family.build_trainer`.
+
+        Raises
+        ------
+        SettingsError
+            If the images' side is not a power of two from 16 to 256.
+        """
+        chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
+        return started_trainer(
+            self._started_generator(config, description, chance),
+            training_batches,
+            config=config,
+            chance=chance,
+            device=device,
+            precision=precision,
+            state=state,
+        )
+
+    def build_generator(
+        self, config: StyleSettings, description: DataDescription, state: Mapping[str, torch.Tensor]
+    ) -> StyleGenerator:
+        """Build a generator and fill it with `state`."""
+        generator = self._started_generator(config, description, generator_from_seed(0))
+        generator.load_state_dict(state)
+        return generator
+
+    def _started_generator(
+        self, config: StyleSettings, description: DataDescription, chance: torch.Generator
+    ) -> StyleGenerator:
+        """Build a generator with first weights."""
+        refuse_other_sides(description.size_pix, family=self.name)
+        synthesis = self.synthesis(
+            len(description.bands),
+            level_widths(config, description.size_pix),
+            latent=config.latent_width,
+            chance=chance,
+        )
+        return StyleGenerator(synthesis, config, description, chance=chance)

@@ -10,10 +10,9 @@ import torch
 
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals
+from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.layers.sides import refuse_other_sides
-from galsmith.models.layers.thinning import thinned
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -21,16 +20,45 @@ from galsmith.models.protocols import (
     TrainingBatches,
     TrainingProgress,
 )
-from galsmith.models.vae.batch_statistics import keep_statistics
 from galsmith.models.vae.config import VaeConfig
-from galsmith.models.vae.held_out import marked
-from galsmith.models.vae.networks import Encoder, VaeGenerator
+from galsmith.models.vae.networks import Encoder, VaeGenerator, keep_statistics
 from galsmith.seeds import derive_seed
+
+VALUES_AT_MOST = 4096
+FRACTIONS = 2**16
+
 
 LARGEST_GRADIENT_PER_WEIGHT = 10.0
 IMAGES_FOR_MARGINALS = 16384
 HELD_OUT_PER_ESTIMATE = 1024
 SHARE_OF_NEWEST = 0.01
+
+
+def marked(pixels: torch.Tensor, *, share: float) -> torch.Tensor:
+    """Mark a share of the images by a hash of their values: the same image is marked or not on every pass.
+
+    Parameters
+    ----------
+    pixels : Tensor [galaxy, band, y, x], float32
+        Training images, not turned. Images that agree in every value looked at (about 4096, evenly spread) are
+        marked alike.
+    share : float
+        Expected share that is marked.
+
+    Returns
+    -------
+    Tensor [galaxy], bool
+    """
+    values = pixels.float().flatten(1)
+    stride = max(1, values.shape[1] // VALUES_AT_MOST)
+    bits = values[:, ::stride].contiguous().view(torch.int32).long()
+    factors = torch.randint(-(2**62), 2**62, (bits.shape[1],), generator=generator_from_seed(0))
+    mixed = (bits * (factors | 1).to(bits.device)).sum(
+        dim=1
+    )  # integers wrap around: any order gives the same sum
+    return ((mixed >> 40) & (FRACTIONS - 1)) < round(share * FRACTIONS)
+
+
 Encode = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Decode = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 

@@ -14,8 +14,7 @@ from safetensors.torch import save_file
 
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
-from galsmith.training.averages.ema import PowerFunctionEma
-from galsmith.training.averages.posthoc import Profile, combination, profile_error
+from galsmith.training.averages.power_function import PowerFunctionEma, Profile, combination, profile_error
 
 KEPT_WIDTHS = (0.05, 0.10)  # of Karras et al. 2024
 WIDEST = 0.28

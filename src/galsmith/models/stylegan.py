@@ -1,12 +1,14 @@
-"""The synthesis network of `stylegan`: levels with noise, and styles by adaptive instance normalization."""
+"""Family stylegan: levels with noise and adaptive instance normalization (Karras et al. 2019)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 
 from galsmith.models.style_based.equalized import EqualizedConv
-from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
 from galsmith.models.style_based.styled_level import StyledLevel
+from galsmith.models.style_based.trainer import StyleFamily
 
 
 class StyleganSynthesis(torch.nn.Module):
@@ -54,3 +56,17 @@ class StyleganSynthesis(torch.nn.Module):
             values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
         pixels: torch.Tensor = self.leave(values.float())
         return pixels
+
+
+class StyleganConfig(StyleSettings):
+    """StyleGAN as Holzschuh et al. (2022, app. A4) train it: styles by adaptive instance normalization.
+
+    All settings are those of `StyleSettings`.
+    """
+
+    family: Literal["stylegan"] = "stylegan"
+
+
+_FAMILY = StyleFamily("stylegan", StyleganSynthesis)
+build_trainer = _FAMILY.build_trainer
+build_generator = _FAMILY.build_generator

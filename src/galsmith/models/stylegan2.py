@@ -1,13 +1,14 @@
-"""The synthesis network of `stylegan2`: modulated convolutions, noise, and images summed over levels."""
+"""Family stylegan2: modulated convolutions, noise, and images summed over levels (Karras et al. 2020)."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch.nn import functional
 
-from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent
-from galsmith.models.style_based.resampling import upsampled
-from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
+from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent, upsampled
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
+from galsmith.models.style_based.trainer import StyleFamily
 
 SMALLEST_VARIANCE = 1e-8
 
@@ -127,3 +128,17 @@ class Stylegan2Synthesis(torch.nn.Module):
             values = self.convs[first + 1](values, noise[first + 1], styles[:, first + 1])
             pixels = upsampled(pixels) + to_pixels(values, styles[:, first + 2])
         return pixels
+
+
+class Stylegan2Config(StyleSettings):
+    """StyleGAN2 (Karras et al. 2020) in its 'auto' configuration: styles by modulated convolutions.
+
+    All settings are those of `StyleSettings`; the paper itself has 8 mapping layers.
+    """
+
+    family: Literal["stylegan2"] = "stylegan2"
+
+
+_FAMILY = StyleFamily("stylegan2", Stylegan2Synthesis)
+build_trainer = _FAMILY.build_trainer
+build_generator = _FAMILY.build_generator

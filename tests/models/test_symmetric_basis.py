@@ -6,15 +6,14 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.layers.d4 import (
-    apply_d4,
+from galsmith.models.layers.d4 import apply_d4, elements_from_normal
+from galsmith.models.pca_diffusion import symmetric_basis
+from galsmith.models.pca_diffusion.symmetric_basis import (
     block_sizes,
-    elements_from_normal,
+    fit_symmetric_basis,
     join_parities,
     split_by_parity,
 )
-from galsmith.models.pca_diffusion import symmetric_fit
-from galsmith.models.pca_diffusion.symmetric_fit import fit_symmetric_basis
 from galsmith.models.protocols import NetworkBatch
 
 N, BANDS, SIZE = 300, 2, 8
@@ -127,7 +126,7 @@ def test_turning_coefficients_is_turning_pixels(images, element):
 
 def test_large_blocks_are_solved_by_iteration_to_the_same_components(images, monkeypatch):
     exact = fitted(images, 12)
-    monkeypatch.setattr(symmetric_fit, "LARGEST_EXACT_BLOCK", 4)
+    monkeypatch.setattr(symmetric_basis, "LARGEST_EXACT_BLOCK", 4)
     iterated = fitted(images, 12)
     assert iterated.counts == exact.counts
     torch.testing.assert_close(iterated.deviations, exact.deviations, rtol=1e-4, atol=0)

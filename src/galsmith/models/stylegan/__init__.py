@@ -1,1 +1,0 @@
-"""Family stylegan: the generator of StyleGAN against the discriminator of StyleGAN2."""

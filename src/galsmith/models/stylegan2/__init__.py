@@ -1,1 +1,0 @@
-"""Family stylegan2: modulated convolutions and image skips against the discriminator of StyleGAN2."""
