@@ -60,8 +60,8 @@ def folder(tmp_path_factory):
 
 def test_drawn_galaxies_have_the_format_of_the_source(folder):
     source, drawn = open_store(folder / "galaxies"), open_store(folder / "generated")
-    assert (drawn.bands, drawn.flux_unit) == (source.bands, source.flux_unit)
-    assert drawn.pixel_scale_arcsec == source.pixel_scale_arcsec
+    assert (drawn.header.bands, drawn.header.flux_unit) == (source.header.bands, source.header.flux_unit)
+    assert drawn.header.pixel_scale_arcsec == source.header.pixel_scale_arcsec
     assert drawn.stacked().shape == (16, 1, 32, 32)
     assert np.isfinite(drawn.stacked()).all()
 

@@ -22,7 +22,7 @@ from galsmith.compare.features.kernel import kernel_distance
 from galsmith.features import extract
 from galsmith.features.extractors import inception_extractor
 from galsmith.features.inception import Inception
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
 Result = TypeVar("Result")
 
@@ -46,7 +46,7 @@ def blobs(count: int, size: int, seed: int) -> ImageSet:
         (50 * np.exp(-0.5 * (x**2 + y**2) / width**2) + rng.normal(size=x.shape)).astype(np.float32)
         for width in widths
     ]
-    return image_set_from_arrays(images, bands=["r"], flux_unit="nJy")
+    return image_set_from_arrays(images, ImageHeader(("r",), "nJy"))
 
 
 def networks(size: int, threads: int) -> None:

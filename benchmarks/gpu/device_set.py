@@ -10,7 +10,7 @@ from sersic_on_device import galaxy_shapes, render_on_device
 
 from galsmith.data.sersic import SersicSettings, draw_parameters
 from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.settings import read_recipe, typed_settings
 from galsmith.training.batches import image_order
@@ -134,9 +134,7 @@ def rendered_images(catalog: QTable, settings: SersicSettings, device: torch.dev
     ]
     return image_set_from_arrays(
         [image[None].cpu().numpy() for part in parts for image in part],
-        bands=(settings.band,),
-        flux_unit=FLUX_UNIT,
-        pixel_scale_arcsec=settings.pixel_scale_arcsec,
+        ImageHeader((settings.band,), FLUX_UNIT, settings.pixel_scale_arcsec),
     )
 
 

@@ -167,7 +167,7 @@ def write_figures(
         for name, figure in found.items():
             with written_atomically(folder / name) as temporary:
                 figure.savefig(temporary, format="svg", metadata={"Date": None})
-        name = "galaxies.jpg" if reference.flux_unit == "display" else "galaxies.png"
+        name = "galaxies.jpg" if reference.header.flux_unit == "display" else "galaxies.png"
         with written_atomically(folder / name) as temporary:
             temporary.write_bytes(_galaxy_picture(sets, reference))
     return [*found, name]
@@ -180,7 +180,7 @@ def color_of(name: str) -> str:
 
 def _galaxy_picture(sets: Mapping[str, ImageSet], reference: ImageSet) -> bytes:
     """Draw as many galaxies a row as a small file has room for: PNG in few colors, JPEG of color pictures."""
-    shows_reference = reference.flux_unit != "display"
+    shows_reference = reference.header.flux_unit != "display"
     encoded = b""
     for columns in COLUMNS:
         figure = galaxy_figure(sets, reference, columns=columns, shows_reference=shows_reference)
@@ -203,7 +203,7 @@ def _drawn_by_lot(sets: Sequence[ImageSet], reference: ImageSet, count: int) -> 
         random_stream(0, "race.galaxies", place).permutation(len(images))[:count]
         for place, images in enumerate(sets)
     ]
-    if reference.flux_unit == "display":
+    if reference.header.flux_unit == "display":
         first = np.arange(min(count, len(reference)))
         return rows_of_sets([reference, *sets], [first, *chosen])[1:]
     scaled = [_in_shares(images.select(rows)) for images, rows in zip(sets, chosen, strict=True)]
@@ -212,7 +212,7 @@ def _drawn_by_lot(sets: Sequence[ImageSet], reference: ImageSet, count: int) -> 
 
 def _in_shares(images: ImageSet) -> ImageSet:
     """Divide each galaxy by its flux, so that faint ones are seen beside bright ones; the brightest come first."""
-    from galsmith.images import image_set_from_arrays
+    from galsmith.images import ImageHeader, image_set_from_arrays
 
     pixels = images.pixels.read(np.arange(len(images)))
     fluxes = np.array([float(image.sum()) for image in pixels])
@@ -220,7 +220,7 @@ def _in_shares(images: ImageSet) -> ImageSet:
     shares: list[NDArray[np.float32]] = [
         (pixels[place] / max(abs(fluxes[place]), 1e-30)).astype(np.float32) for place in order
     ]
-    return image_set_from_arrays(shares, bands=images.bands, flux_unit="1")
+    return image_set_from_arrays(shares, ImageHeader(images.header.bands, "1"))
 
 
 def _groups(judgments: Sequence[Judgment]) -> dict[str, list[Distance]]:

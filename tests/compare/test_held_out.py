@@ -11,7 +11,7 @@ from galsmith.data.options import SetOptions
 from galsmith.data.simulate import sersic
 from galsmith.data.store import open_store
 from galsmith.errors import InputError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.in_memory import measure_in_memory
 
@@ -38,13 +38,7 @@ def drawn(galaxies):
 
 
 def in_set(pixels, galaxies, **facts):
-    made = image_set_from_arrays(
-        list(pixels),
-        bands=galaxies.bands,
-        flux_unit=galaxies.flux_unit,
-        pixel_scale_arcsec=galaxies.pixel_scale_arcsec,
-    )
-    return replace(made, **facts)
+    return image_set_from_arrays(list(pixels), replace(galaxies.header, **facts))
 
 
 def test_galaxies_of_the_same_kind_are_at_the_floor(held_out, drawn, galaxies):
@@ -158,14 +152,14 @@ def test_the_number_of_held_out_images_is_capped(galaxies, drawn):
 def test_several_bands_are_judged_with_their_colors(drawn, galaxies):
     rng = np.random.default_rng(0)
     pixels = np.concatenate([drawn, drawn * rng.uniform(0.5, 2, size=(len(drawn), 1, 1, 1))], axis=1)
-    facts = {"bands": ("g", "i"), "flux_unit": "nJy"}
+    header = ImageHeader(("g", "i"), "nJy")
     one, other = (
-        image_set_from_arrays(list(part), **facts).select(np.arange(60))
+        image_set_from_arrays(list(part), header).select(np.arange(60))
         for part in (pixels[:100], pixels[100:])
     )
     by_color = HeldOutJudge(one, split=None)
     assert {"color_gi_mag", "power_wavelength_00_g", "power_wavelength_00_i"} <= set(by_color.columns)
     redder = other.stacked() * np.array([1.0, 3.0]).reshape(2, 1, 1)
     assert (
-        by_color(image_set_from_arrays(list(redder), **facts))["distance"] > by_color(other)["distance"] + 0.2
+        by_color(image_set_from_arrays(list(redder), header))["distance"] > by_color(other)["distance"] + 0.2
     )

@@ -12,7 +12,7 @@ from galsmith.compare.memory.memorization import c_t, memorization
 from galsmith.compare.memory.nearest import nearest_rows, turn_orders, turned
 from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
 from galsmith.errors import InputError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.seeds import random_stream
 
 FEW = {"replicates": 20, "splits": 20}
@@ -49,7 +49,7 @@ def galaxies(count, *, case, size=32):
 
 
 def as_set(images, bands=("r",)):
-    return image_set_from_arrays(list(images), bands=bands, pixel_scale_arcsec=0.1, flux_unit="electron / s")
+    return image_set_from_arrays(list(images), ImageHeader(bands, "electron / s", 0.1))
 
 
 def by_definition(generated, training, held_out):

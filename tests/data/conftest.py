@@ -12,7 +12,7 @@ from astropy.table import QTable
 from PIL import Image
 
 from galsmith.data.sersic import SersicSettings
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.provenance import Provenance
 from galsmith.settings import apply_overrides, read_recipe, typed_settings
 
@@ -28,9 +28,7 @@ def mixed_set() -> ImageSet:
     )
     return image_set_from_arrays(
         images,
-        bands=("g", "r"),
-        flux_unit="nJy",
-        pixel_scale_arcsec=0.2,
+        ImageHeader(("g", "r"), "nJy", 0.2),
         catalog=catalog,
         provenance=Provenance("test", {"a": 1}, seed=3),
     )

@@ -15,7 +15,7 @@ from galsmith.data.transforms import (
 from galsmith.data.transforms.columns import fit_encoding
 from galsmith.data.transforms.conditions import condition_values
 from galsmith.errors import InputError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.settings import typed_settings
 
 COUNT = 60
@@ -40,7 +40,7 @@ def catalog():
 def galaxies(sizes=(8,), bands=("r",)):
     rng = np.random.default_rng(2)
     images = [rng.uniform(0.5, 2, (len(bands), *[sizes[k % len(sizes)]] * 2)) for k in range(COUNT)]
-    return image_set_from_arrays(images, bands=bands, flux_unit="nJy", catalog=catalog())
+    return image_set_from_arrays(images, ImageHeader(bands, "nJy"), catalog=catalog())
 
 
 def fitted(*names, sizes=(8,), **more):
@@ -67,7 +67,7 @@ def test_scalars_are_standardized_values_and_undone_exactly():
     assert arrays.scalars.shape == (COUNT, 6)
     assert arrays.scalars.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-5)
     assert arrays.scalars.std(axis=0) == pytest.approx(np.ones(6), rel=1e-5)
-    columns = scalar_columns(transform, bands=("r",), flux_unit="nJy", zero_points_mag={})
+    columns = scalar_columns(transform, ImageHeader(("r",), "nJy"))
     for number, name in enumerate(names):
         again = columns[name].encoding.inverse(arrays.scalars[:, 1 + number].astype(np.float64))
         assert again == pytest.approx(values[:, number], rel=2e-6)  # float32 scalars
@@ -93,7 +93,7 @@ def test_wide_positive_columns_are_logarithmic_and_whole_ones_stay_whole():
 def test_the_trained_range_is_kept_in_the_columns_unit():
     transform = fitted("r_eff_arcsec", sizes=(8, 12), size_pix=8)
     values = catalog()["r_eff_arcsec"].value
-    columns = scalar_columns(transform, bands=("r",), flux_unit="nJy", zero_points_mag={"r": 25.0})
+    columns = scalar_columns(transform, ImageHeader(("r",), "nJy", zero_points_mag={"r": 25.0}))
     trained = columns["r_eff_arcsec"].trained
     assert (trained.minimum, trained.maximum) == (values.min(), values.max())
     assert (trained.low, trained.high) == tuple(np.quantile(values, [0.001, 0.999]))
@@ -106,7 +106,7 @@ def test_the_trained_range_is_kept_in_the_columns_unit():
 def test_what_is_kept_anyway_has_natural_names():
     transform = fitted("stage", sizes=(8, 12), size_pix=8)
     training = galaxies((8, 12))
-    columns = scalar_columns(transform, bands=("r",), flux_unit="nJy", zero_points_mag={"r": 25.0})
+    columns = scalar_columns(transform, ImageHeader(("r",), "nJy", zero_points_mag={"r": 25.0}))
     assert sorted(columns) == ["flux_r", "magnitude_r", "native_size_pix", "size_pix", "stage"]
     assert [columns[name].is_condition for name in sorted(columns)] == [False] * 4 + [True]
     images = training.pixels.read(np.arange(COUNT))
@@ -119,14 +119,14 @@ def test_what_is_kept_anyway_has_natural_names():
     assert drawn["flux_r"] == pytest.approx(fluxes, rel=1e-6)
     assert drawn["magnitude_r"] == pytest.approx(25 - 2.5 * np.log10(fluxes), abs=1e-6)
     assert drawn["native_size_pix"].tolist() == drawn["size_pix"].tolist() == [8, 12] * (COUNT // 2)
-    assert sorted(scalar_columns(transform, bands=("r",), flux_unit="nJy", zero_points_mag={})) == [
+    assert sorted(scalar_columns(transform, ImageHeader(("r",), "nJy"))) == [
         "flux_r",
         "native_size_pix",
         "size_pix",
         "stage",
     ]
     plain = fit_pixel_transform(galaxies(), TransformSettings(factor_flux=False))
-    assert scalar_columns(plain, bands=("r",), flux_unit="nJy", zero_points_mag={"r": 25.0}) == {}
+    assert scalar_columns(plain, ImageHeader(("r",), "nJy", zero_points_mag={"r": 25.0})) == {}
 
 
 def test_json_keeps_conditions_and_transforms_without_them_still_load():
@@ -138,7 +138,7 @@ def test_json_keeps_conditions_and_transforms_without_them_still_load():
     assert read.conditions == read.ranges == ()
     images = galaxies().pixels.read(np.arange(4))
     np.testing.assert_array_equal(read.forward(images).scalars, plain.forward(images).scalars)
-    columns = scalar_columns(read, bands=("r",), flux_unit="nJy", zero_points_mag={"r": 25.0})
+    columns = scalar_columns(read, ImageHeader(("r",), "nJy", zero_points_mag={"r": 25.0}))
     assert [column.trained for column in columns.values()] == [None, None]
 
 

@@ -45,8 +45,12 @@ def test_stamps_keep_pixels_names_positions_and_units(stamps, tmp_path):
     assert list(images.catalog["object_id"]) == list(pixels)
     for image, stamp in zip(images.pixels.read(np.arange(4)), pixels.values(), strict=True):
         np.testing.assert_array_equal(image, stamp[np.newaxis])
-    assert (images.bands, images.flux_unit, images.pixel_scale_arcsec) == (("F814W",), "electron / s", 0.03)
-    assert images.zero_points_mag == {"F814W": 25.94}
+    assert (images.header.bands, images.header.flux_unit, images.header.pixel_scale_arcsec) == (
+        ("F814W",),
+        "electron / s",
+        0.03,
+    )
+    assert images.header.zero_points_mag == {"F814W": 25.94}
     np.testing.assert_allclose(images.catalog["ra"].to_value("deg"), [150.1, 150.11, 150.12, 150.13])
     np.testing.assert_allclose(images.catalog["dec"].to_value("deg"), [1.6, 1.7, 1.8, 1.9])
 

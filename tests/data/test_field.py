@@ -132,8 +132,8 @@ def test_cutouts_fit_their_galaxies(folder, tmp_path):
 
 def test_bands_come_out_in_one_unit_with_the_colors_that_went_in(folder, tmp_path):
     images = ingest.field(folder, tmp_path / "set", reading=READING)
-    assert (images.bands, images.flux_unit) == (("g", "r", "i"), "nJy")
-    assert images.zero_points_mag == {"g": 31.4, "r": 31.4, "i": 31.4}
+    assert (images.header.bands, images.header.flux_unit) == (("g", "r", "i"), "nJy")
+    assert images.header.zero_points_mag == {"g": 31.4, "r": 31.4, "i": 31.4}
     for row in range(len(images)):
         fluxes = images[row].sum(axis=(1, 2), dtype=np.float64)
         magnitudes = 31.4 - 2.5 * np.log10(fluxes)
@@ -146,7 +146,7 @@ def test_bands_come_out_in_one_unit_with_the_colors_that_went_in(folder, tmp_pat
 def test_pixels_are_those_of_the_files(folder, bands, tmp_path):
     reading = replace(READING, zero_points_mag=None, flux_unit="adu", sky="keep")
     images = ingest.field(folder, tmp_path / "set", reading=reading)
-    assert (images.flux_unit, images.zero_points_mag) == ("adu", {})
+    assert (images.header.flux_unit, images.header.zero_points_mag) == ("adu", {})
     for row in range(len(images)):
         side = images.shapes[row, 0]
         left, below = (round(float(images.catalog[name][row])) - side // 2 for name in ("x_pix", "y_pix"))
@@ -169,7 +169,7 @@ def test_the_sky_and_its_noise_are_measured_in_every_band(folder, tmp_path):
 
 def test_places_on_the_sky_come_from_the_header(folder, tmp_path):
     images = ingest.field(folder, tmp_path / "set", reading=READING)
-    assert images.pixel_scale_arcsec == pytest.approx(0.2)
+    assert images.header.pixel_scale_arcsec == pytest.approx(0.2)
     x, y = np.asarray(images.catalog["x_pix"]), np.asarray(images.catalog["y_pix"])
     middle = (SIDE - 1) / 2
     # By hand, near the middle of a tangent plane at declination 2 degrees.
@@ -185,8 +185,8 @@ def test_without_a_header_there_are_only_pixels(bands, tmp_path):
     reading = FieldOptions(zero_points_mag=[25.0], pixel_scale_arcsec=0.3, sky_box_pix=120)
     images = ingest.field(tmp_path / "r.fits", tmp_path / "set", reading=reading)
     assert "ra" not in images.catalog.colnames
-    assert images.pixel_scale_arcsec == 0.3
-    assert images.bands == ("band0",)
+    assert images.header.pixel_scale_arcsec == 0.3
+    assert images.header.bands == ("band0",)
     assert len(images) == len(GALAXIES)
 
 
@@ -205,7 +205,7 @@ def test_files_a_cube_compressed_files_and_names_with_more_words_give_the_same(f
         fits.HDUList(units).writeto(other / f"coadd_{band}_v2.fits")
     compressed = ingest.field(other, tmp_path / "d", reading=READING)
     np.testing.assert_array_equal(compressed[3], first[3])
-    assert compressed.bands == first.bands
+    assert compressed.header.bands == first.header.bands
 
 
 def test_bands_and_zero_points_of_headers_are_taken(bands, tmp_path):
@@ -215,7 +215,7 @@ def test_bands_and_zero_points_of_headers_are_taken(bands, tmp_path):
         fits.PrimaryHDU(image, header(band, MAGZP=ZERO_POINTS[band])).writeto(files[-1])
     reading = FieldOptions(sky_box_pix=120, minimum_snr=30.0)
     images = ingest.field(files, tmp_path / "set", reading=reading)
-    assert images.bands == ("g", "r", "i")
+    assert images.header.bands == ("g", "r", "i")
     assert images.provenance.settings["zero_points_mag"] == ZERO_POINTS
     assert images.provenance.settings["detect_in"] == "r"  # the middle one
     assert np.median(images.catalog["magnitude_r"].to_value("mag")) == pytest.approx(20.0, abs=0.1)
@@ -474,7 +474,7 @@ def test_a_real_field_gives_galaxies_with_the_colors_of_galaxies(shared_data, tm
     )
     images = ingest.field(folder, tmp_path / "set", reading=reading)
     assert 210 <= len(images) <= 270
-    assert images.bands == ("g", "r", "i", "Z")
+    assert images.header.bands == ("g", "r", "i", "Z")
     assert len({int(side) for side in images.shapes[:, 0]}) >= 8
     left = images.catalog.meta["left_out"]
     assert 100 <= left["as compact as a star"] <= 200  # about 140 on the locus in radius and magnitude
@@ -488,12 +488,12 @@ def test_a_real_field_gives_galaxies_with_the_colors_of_galaxies(shared_data, tm
         summed[band] = [
             zero_point - 2.5 * np.log10(max(_sum_near(field, row), 1e-30)) for row in images.catalog
         ]
-    own = {band: [] for band in images.bands}
+    own = {band: [] for band in images.header.bands}
     for row in range(len(images)):
         middle = images.shapes[row, 0] // 2
         y, x = np.indices(images.shapes[row]) - middle
         inside = np.hypot(x, y) <= _radius(images.catalog[row])
-        for band, stamp in zip(images.bands, images[row], strict=True):
+        for band, stamp in zip(images.header.bands, images[row], strict=True):
             own[band].append(31.4 - 2.5 * np.log10(max(stamp[inside].sum(dtype=float), 1e-30)))
     for blue, red, low, high in (("g", "r", 0.5, 1.1), ("r", "i", 0.25, 0.55), ("i", "Z", 0.05, 0.4)):
         colors = np.array(own[blue]) - np.array(own[red])

@@ -27,7 +27,11 @@ def test_a_cutout_keeps_its_pixels_and_its_keywords(tmp_path, write_cutout, rand
     images = ingest.fits(folder, tmp_path / "set", pixel_scale_arcsec=0.06)
     np.testing.assert_array_equal(images[0][0], stamp)
     assert images[0].dtype.isnative
-    assert (images.bands, images.flux_unit, images.pixel_scale_arcsec) == (("r",), "nJy", 0.06)
+    assert (images.header.bands, images.header.flux_unit, images.header.pixel_scale_arcsec) == (
+        ("r",),
+        "nJy",
+        0.06,
+    )
     row = images.catalog[0]
     assert (row["object_id"], row["OBJECT"], row["MAG"], row["NCOMBINE"], row["FLAG"]) == (
         "a",
@@ -44,8 +48,8 @@ def test_all_suffixes_are_read(tmp_path, write_cutout, random_stamp, name):
     folder = write_cutout(name, random_stamp(6, 6))
     images = ingest.fits(folder, tmp_path / "set")
     assert list(images.catalog["object_id"]) == ["a"]
-    assert images.flux_unit == "unknown"
-    assert images.pixel_scale_arcsec is None
+    assert images.header.flux_unit == "unknown"
+    assert images.header.pixel_scale_arcsec is None
     np.testing.assert_array_equal(images[0][0], random_stamp(6, 6))
 
 
@@ -61,8 +65,8 @@ def test_bands_come_first(tmp_path, write_cutout, random_stamp):
     folder = write_cutout("a.fits", cube)
     named = ingest.fits(folder, tmp_path / "named", bands=("g", "r", "i"))
     np.testing.assert_array_equal(named[0], cube)
-    assert named.bands == ("g", "r", "i")
-    assert ingest.fits(folder, tmp_path / "numbered").bands == ("band0", "band1", "band2")
+    assert named.header.bands == ("g", "r", "i")
+    assert ingest.fits(folder, tmp_path / "numbered").header.bands == ("band0", "band1", "band2")
     with pytest.raises(SettingsError, match=r"--bands g,r: names 2 bands, .*a\.fits has 3"):
         ingest.fits(folder, tmp_path / "wrong", bands=("g", "r"))
 
@@ -72,11 +76,11 @@ def test_bands_and_zero_points_are_read_where_files_agree(tmp_path, write_cutout
     write_cutout("a.fits", random_stamp(2, 8, 8), **keywords)
     folder = write_cutout("b.fits", random_stamp(2, 8, 8), **keywords)
     images = ingest.fits(folder, tmp_path / "store")
-    assert images.bands == ("g", "r")
-    assert images.zero_points_mag == {"g": 25.0, "r": 26.5}
+    assert images.header.bands == ("g", "r")
+    assert images.header.zero_points_mag == {"g": 25.0, "r": 26.5}
     write_cutout("c.fits", random_stamp(2, 8, 8), **(keywords | {"MAGZP2": 27.0}))
     differing = ingest.fits(folder, tmp_path / "differing")
-    assert differing.zero_points_mag == {}
+    assert differing.header.zero_points_mag == {}
     assert list(differing.catalog["MAGZP2"]) == [26.5, 26.5, 27.0]
 
 
@@ -151,7 +155,7 @@ def test_the_header_gives_the_scale_and_resizing_changes_it(tmp_path, write_cuto
     scale = {"CDELT1": -0.06 / 3600, "CDELT2": 0.06 / 3600, "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
     folder = write_cutout("a.fits", random_stamp(12, 12), BUNIT="nJy", **scale)
     images = ingest.fits(folder, tmp_path / "set", options=SetOptions(crop_pix=8, resize_pix=4))
-    assert images.pixel_scale_arcsec == pytest.approx(0.12)
+    assert images.header.pixel_scale_arcsec == pytest.approx(0.12)
     assert images[0].sum() == pytest.approx(random_stamp(12, 12)[2:10, 2:10].sum(), rel=1e-5)
 
 
@@ -160,7 +164,7 @@ def test_sizes_that_differ_get_their_own_scale(tmp_path, write_cutout, random_st
     folder = write_cutout("b.fits", random_stamp(24, 24))
     options = SetOptions(resize_pix=6)
     images = ingest.fits(folder, tmp_path / "set", pixel_scale_arcsec=0.1, options=options)
-    assert images.pixel_scale_arcsec is None
+    assert images.header.pixel_scale_arcsec is None
     assert list(images.catalog["pixel_scale_arcsec"]) == pytest.approx([0.2, 0.4])
     assert list(images.catalog["native_size_pix"]) == [12, 24]
 

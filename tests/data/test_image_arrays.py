@@ -61,7 +61,7 @@ def test_a_wrong_band_axis_reads_other_numbers(write_array, images):
     right, wrong = (ArraySource(path, band_axis=axis) for axis in ("first", "last"))
     assert right.shapes[0].tolist() == [20, 24]
     assert wrong.shapes[0].tolist() == [3, 20]
-    assert len(wrong.bands) == 24
+    assert len(wrong.header.bands) == 24
 
 
 def test_the_only_array_that_may_hold_images_is_taken(write_array, images):
@@ -116,10 +116,10 @@ def test_eight_bits_in_one_or_three_bands_are_pictures(write_array, write_pictur
     for name, picture in zip("abc", drawn, strict=True):
         folder = write_picture(f"{name}.png", picture)
     files, array = PictureSource(folder), ArraySource(write_array("set.h5", drawn[:, ::-1]))
-    assert (array.bands, array.flux_unit) == (files.bands, files.flux_unit)
+    assert (array.header.bands, array.header.flux_unit) == (files.header.bands, files.header.flux_unit)
     np.testing.assert_array_equal(pixels(array), pixels(files))
     fluxes = ArraySource(write_array("set.h5", drawn.astype("f4")))
-    assert (fluxes.bands, fluxes.flux_unit) == (("band0", "band1", "band2"), "unknown")
+    assert (fluxes.header.bands, fluxes.header.flux_unit) == (("band0", "band1", "band2"), "unknown")
 
 
 def test_what_the_attributes_say_is_used_and_the_user_has_the_last_word(write_array, images):
@@ -127,9 +127,17 @@ def test_what_the_attributes_say_is_used_and_the_user_has_the_last_word(write_ar
     with h5py.File(path, "a") as file:
         file["images"].attrs.update({"bands": ["g", "r", "i"], "pixel_scale_arcsec": 0.2, "BUNIT": "nJy"})
     stated = ArraySource(path)
-    assert (stated.bands, stated.pixel_scale_arcsec, stated.flux_unit) == (("g", "r", "i"), 0.2, "nJy")
+    assert (stated.header.bands, stated.header.pixel_scale_arcsec, stated.header.flux_unit) == (
+        ("g", "r", "i"),
+        0.2,
+        "nJy",
+    )
     told = ArraySource(path, bands=("u", "v", "w"), pixel_scale_arcsec=0.5, flux_unit="adu")
-    assert (told.bands, told.pixel_scale_arcsec, told.flux_unit) == (("u", "v", "w"), 0.5, "adu")
+    assert (told.header.bands, told.header.pixel_scale_arcsec, told.header.flux_unit) == (
+        ("u", "v", "w"),
+        0.5,
+        "adu",
+    )
     with pytest.raises(SettingsError, match=r"--bands g,r: names 2 bands, .*set\.h5:/images has 3"):
         ArraySource(path, bands=("g", "r"))
     with pytest.raises(SettingsError, match=r"--pixel-scale -1: wanted a positive angle"):
@@ -212,7 +220,11 @@ def test_only_some_blocks_are_held_and_none_travels_to_another_process(write_arr
 def test_a_store_of_an_array_has_its_pixels_and_its_columns(write_array, images, tmp_path):
     path = write_array("set.h5", images, redshift=np.arange(6.0))
     store = ingest.arrays(f"{path}:images", tmp_path / "store", bands=("g", "r", "i"), flux_unit="nJy")
-    assert (store.bands, store.flux_unit, store.provenance.verb) == (("g", "r", "i"), "nJy", "ingest arrays")
+    assert (store.header.bands, store.header.flux_unit, store.provenance.verb) == (
+        ("g", "r", "i"),
+        "nJy",
+        "ingest arrays",
+    )
     np.testing.assert_array_equal(np.stack(store.pixels.read(range(6))), images.astype("f4"))
     assert list(store.catalog["redshift"]) == list(range(6))
 

@@ -68,7 +68,7 @@ def test_efigi_galaxies_with_their_attributes(shared_data, tmp_path):
         options=SetOptions(resize_pix=64),
     )
     assert len(images) == 3571
-    assert images.bands == ("red", "green", "blue")
+    assert images.header.bands == ("red", "green", "blue")
     assert images.stacked().shape == (3571, 3, 64, 64)
     rows = {row["object_id"]: row for row in images.catalog[["object_id", "T", "Bulge_to_Total"]]}
     # First lines of the table: PGC0000212 has T = 1 and B/T = 0.5, PGC0000243 T = -2 and B/T = 1.

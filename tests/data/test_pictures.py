@@ -25,14 +25,18 @@ def test_gray_pictures_keep_their_numbers_with_y_upward(tmp_path, write_picture)
     images = ingest.folder(folder, tmp_path / "set")
     np.testing.assert_array_equal(images[0], gray()[np.newaxis, ::-1].astype(np.float32))
     assert images[0].dtype == np.float32
-    assert (images.bands, images.flux_unit, images.pixel_scale_arcsec) == (("gray",), "display", None)
+    assert (images.header.bands, images.header.flux_unit, images.header.pixel_scale_arcsec) == (
+        ("gray",),
+        "display",
+        None,
+    )
     assert list(images.catalog["native_size_pix"]) == [10]
 
 
 def test_rgb_pictures_become_three_bands(tmp_path, write_picture):
     folder = write_picture("a.png", rgb())
     images = ingest.folder(folder, tmp_path / "set")
-    assert images.bands == ("red", "green", "blue")
+    assert images.header.bands == ("red", "green", "blue")
     np.testing.assert_array_equal(images[0], np.moveaxis(rgb()[::-1], -1, 0).astype(np.float32))
 
 

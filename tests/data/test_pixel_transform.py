@@ -5,7 +5,7 @@ import pytest
 
 from galsmith.data.transforms import NetworkArrays, PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import InputError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.settings import typed_settings
 
 EVERY_KIND = [
@@ -26,7 +26,7 @@ def galaxies(count=40, size=16, bands=2, seed=0, noise=0.01):
         light = np.exp(-np.hypot(x, y) / rng.uniform(1.5, 3.0))
         scale = 10 ** rng.uniform(0, 2, (bands, 1, 1))
         images.append((scale * (light + noise * rng.normal(0, 1, (bands, size, size)))).astype(np.float32))
-    return image_set_from_arrays(images, bands=[f"b{k}" for k in range(bands)], flux_unit="nJy")
+    return image_set_from_arrays(images, ImageHeader([f"b{k}" for k in range(bands)], "nJy"))
 
 
 @pytest.mark.parametrize("settings", EVERY_KIND)
@@ -74,7 +74,7 @@ def test_the_fit_sees_the_images_given_and_no_others():
     settings = TransformSettings()
     on_all, on_some = fit_pixel_transform(everything, settings), fit_pixel_transform(fewer, settings)
     assert on_all.mean != on_some.mean
-    again = image_set_from_arrays(fewer.pixels.read(np.arange(20)), bands=("b0", "b1"), flux_unit="nJy")
+    again = image_set_from_arrays(fewer.pixels.read(np.arange(20)), ImageHeader(("b0", "b1"), "nJy"))
     assert fit_pixel_transform(again, settings) == on_some
 
 
@@ -91,7 +91,7 @@ def test_a_transform_survives_json():
 
 def test_sizes_that_differ_travel_as_a_scalar():
     images = [galaxies(count=1, size=size, bands=1, seed=size)[0] for size in (16, 20, 28, 36, 16, 24)]
-    training = image_set_from_arrays(images, bands=("r",), flux_unit="nJy")
+    training = image_set_from_arrays(images, ImageHeader(("r",), "nJy"))
     transform = fit_pixel_transform(training, TransformSettings(size_pix=16))
     assert transform.scalar_names == ("log_flux_0", "log_native_size")
     arrays = transform.forward(images)
@@ -106,7 +106,7 @@ def test_sizes_that_differ_travel_as_a_scalar():
 @pytest.mark.parametrize("kind", ["asinh", "linear"])
 @pytest.mark.parametrize("factor_flux", [True, False])
 def test_a_constant_set_is_refused(kind, factor_flux):
-    flat = image_set_from_arrays([np.full((1, 8, 8), 3.0)] * 4, bands=("r",), flux_unit="nJy")
+    flat = image_set_from_arrays([np.full((1, 8, 8), 3.0)] * 4, ImageHeader(("r",), "nJy"))
     settings = TransformSettings(kind=kind, factor_flux=factor_flux)
     with pytest.raises(InputError, match="all training pixels of band 'r' are equal"):
         fit_pixel_transform(flat, settings)
@@ -115,17 +115,17 @@ def test_a_constant_set_is_refused(kind, factor_flux):
 def test_images_without_flux_are_refused_only_where_flux_is_factored_out():
     images = [galaxies(count=1, bands=1, seed=k)[0] for k in range(4)]
     images[2] = images[2] - images[2].mean() - 1
-    training = image_set_from_arrays(images, bands=("r",), flux_unit="nJy")
+    training = image_set_from_arrays(images, ImageHeader(("r",), "nJy"))
     with pytest.raises(InputError, match=r"image 2 has a summed flux of -.* set transform.factor_flux=false"):
         fit_pixel_transform(training, TransformSettings())
     assert fit_pixel_transform(training, TransformSettings(factor_flux=False)).flux.mean == ()
 
 
 def test_odd_shapes_and_mixed_sizes_name_the_way_out():
-    wide = image_set_from_arrays([np.ones((1, 8, 9))], bands=("r",), flux_unit="nJy")
+    wide = image_set_from_arrays([np.ones((1, 8, 9))], ImageHeader(("r",), "nJy"))
     with pytest.raises(InputError, match="images of 8x9 px: networks want square ones"):
         fit_pixel_transform(wide, TransformSettings())
-    mixed = image_set_from_arrays([np.ones((1, 8, 8)), np.ones((1, 9, 9))], bands=("r",), flux_unit="nJy")
+    mixed = image_set_from_arrays([np.ones((1, 8, 8)), np.ones((1, 9, 9))], ImageHeader(("r",), "nJy"))
     with pytest.raises(InputError, match=r"images of 2 sizes, 8 to 9 px; set transform\.size_pix"):
         fit_pixel_transform(mixed, TransformSettings())
     with pytest.raises(InputError, match="the training split is empty"):

@@ -108,7 +108,7 @@ def test_images_psfs_and_noise_are_those_that_galsim_reads(catalog, tmp_path):
         np.testing.assert_allclose(psfs[row], psf / psf.sum(), rtol=1e-6, atol=1e-9)
         noise, scale, variance = real.getNoiseProperties(row)
         assert images.catalog["background_noise_sigma"][row] ** 2 == pytest.approx(variance, rel=1e-12)
-        assert scale == images.pixel_scale_arcsec == 0.03
+        assert scale == images.header.pixel_scale_arcsec == 0.03
     name = images.catalog["noise_correlation"][0]
     correlation = read_noise_correlation(tmp_path / "set", name)
     np.testing.assert_allclose(correlation, noise.array / noise.array[4, 4], rtol=1e-6)
@@ -125,7 +125,7 @@ def test_the_catalog_has_every_column_of_every_table(catalog, tmp_path):
     )  # whatever the table's order
     assert images.catalog["sersicfit_2"][3] == 5.5
     assert {"dmag", "weight", "stamp_flux", "fit_status_4", "hlr_0"} <= set(images.catalog.colnames)
-    assert images.zero_points_mag == {"F814W": 25.94}
+    assert images.header.zero_points_mag == {"F814W": 25.94}
     assert set(images.catalog["native_size_pix"]) == {20, 24, 28, 32}
 
 
@@ -274,7 +274,7 @@ def test_the_real_catalog(shared_data, tmp_path):
         np.testing.assert_allclose(psfs[row], psf / psf.sum(), rtol=1e-5, atol=1e-9)
     real.close()
     sums = np.array([images[row].sum(dtype=np.float64) for row in range(100)])
-    off = images.zero_points_mag["F814W"] - 2.5 * np.log10(sums) - np.asarray(images.catalog["mag"])
+    off = images.header.zero_points_mag["F814W"] - 2.5 * np.log10(sums) - np.asarray(images.catalog["mag"])
     # SExtractor's magnitudes of the COSMOS catalog; the stamps hold a neighbor's light or lose some of a wing.
     assert abs(np.median(off)) < 0.15
     correlation = read_noise_correlation(tmp_path / "set", images.catalog["noise_correlation"][0])

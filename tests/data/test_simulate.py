@@ -39,10 +39,10 @@ def test_the_catalog_has_every_true_parameter_with_its_unit(tmp_path):
         "split",
     ):
         assert name in galaxies.catalog.colnames
-    assert galaxies.bands == ("F606W",)
-    assert galaxies.flux_unit == "electron / s"
-    assert galaxies.zero_points_mag == {"F606W": 26.493}
-    assert galaxies.pixel_scale_arcsec == pytest.approx(0.32)
+    assert galaxies.header.bands == ("F606W",)
+    assert galaxies.header.flux_unit == "electron / s"
+    assert galaxies.header.zero_points_mag == {"F606W": 26.493}
+    assert galaxies.header.pixel_scale_arcsec == pytest.approx(0.32)
     assert galaxies.provenance.settings["recipe"]["size_pix"] == 32
 
 
@@ -153,7 +153,7 @@ def test_crop_resize_and_where_apply(tmp_path):
     wanted = values(whole.catalog["magnitude"]) <= 21
     assert len(some) == wanted.sum() > 0
     assert some.catalog.meta["left_out"] == {"not magnitude=20..21": 100 - len(some)}
-    assert some.pixel_scale_arcsec == pytest.approx(0.64)
+    assert some.header.pixel_scale_arcsec == pytest.approx(0.64)
     assert some.stacked().shape[1:] == (1, 12, 12)
     assert set(some.catalog["native_size_pix"]) == {32}
     inner = whole.select(wanted).stacked()[:, :, 4:28, 4:28]

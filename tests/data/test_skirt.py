@@ -50,16 +50,16 @@ def test_a_fourth_is_cut_off_and_small_images_are_dropped(snapshot, tmp_path):
 
 def test_units_bands_and_the_length_of_a_pixel(snapshot, tmp_path):
     images = ingest.skirt(snapshot, tmp_path / "set")
-    assert (images.bands, images.flux_unit) == (("g", "r", "i", "z"), "electron / s")
-    assert images.pixel_scale_arcsec is None
-    assert images.physical_pixel_kpc == pytest.approx(0.4074, abs=1e-4)  # 0.276 / 0.6774 at z = 0
+    assert (images.header.bands, images.header.flux_unit) == (("g", "r", "i", "z"), "electron / s")
+    assert images.header.pixel_scale_arcsec is None
+    assert images.header.physical_pixel_kpc == pytest.approx(0.4074, abs=1e-4)  # 0.276 / 0.6774 at z = 0
     with_redshift = ingest.skirt(snapshot, tmp_path / "z", reading=SkirtOptions(redshift=1.0))
-    assert with_redshift.physical_pixel_kpc == pytest.approx(images.physical_pixel_kpc / 2)
+    assert with_redshift.header.physical_pixel_kpc == pytest.approx(images.header.physical_pixel_kpc / 2)
 
 
 def test_resizing_enlarges_the_length_of_a_pixel_of_each_image(snapshot, tmp_path):
     images = ingest.skirt(snapshot, tmp_path / "set", options=SetOptions(resize_pix=16))
-    assert images.physical_pixel_kpc is None
+    assert images.header.physical_pixel_kpc is None
     expected = 0.276 / 0.6774 * np.array([40, 66, 32]) / 16
     np.testing.assert_allclose(images.catalog["physical_pixel_kpc"], expected)
 
@@ -104,7 +104,7 @@ def test_the_folders_around_will_do(snapshot, tmp_path, place):
 def test_bands_crop_and_smallest_size_can_be_chosen(snapshot, tmp_path):
     reading = SkirtOptions(bands=("i", "g"), crop_fraction=0.0, larger_than_pix=70)
     images = ingest.skirt(snapshot, tmp_path / "set", reading=reading)
-    assert images.bands == ("i", "g")
+    assert images.header.bands == ("i", "g")
     np.testing.assert_array_equal(images[0], planes_of(snapshot, 12)[[2, 0]])
     assert list(images.catalog["full_size_pix"]) == [80, 131]
 
@@ -116,7 +116,7 @@ def test_the_command_line_passes_all_options_on(snapshot, tmp_path):
     from galsmith.data.store import open_store
 
     images = open_store(tmp_path / "set")
-    assert images.zero_points_mag == {"g": 25.5, "r": 25.0}
+    assert images.header.zero_points_mag == {"g": 25.5, "r": 25.0}
     # floor(0.9 N) - floor(0.1 N) of N = 64, 80, 131, 65
     assert list(images.catalog["native_size_pix"]) == [51, 64, 104, 52]
     settings = images.provenance.settings
@@ -165,7 +165,7 @@ def test_a_wrong_folder_says_what_was_wanted(snapshot, tmp_path):
 
 def test_another_snapshot_has_no_length_of_a_pixel_without_a_redshift(snapshot, tmp_path):
     other = snapshot.rename(snapshot.with_name("snapnum_095"))
-    assert ingest.skirt(other, tmp_path / "set").physical_pixel_kpc is None
+    assert ingest.skirt(other, tmp_path / "set").header.physical_pixel_kpc is None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store
 from galsmith.errors import SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import hash_json
 
 KINDS = (
@@ -68,7 +68,7 @@ def open_real_galaxies(folder, draw):
 
 def open_stored(folder, draw):
     images = [draw(2, 32, 32, seed=seed) for seed in range(5)]
-    write_store(folder / "store", image_set_from_arrays(images, bands=("g", "r"), flux_unit="nJy"))
+    write_store(folder / "store", image_set_from_arrays(images, ImageHeader(("g", "r"), "nJy")))
     return StoreSource(folder / "store")
 
 
@@ -111,7 +111,7 @@ def test_the_catalog_the_shapes_and_the_pixels_agree(make_source):
         assert not isinstance(image, UnusableImage)
         assert image.dtype == np.float32
         assert image.dtype.isnative
-        assert image.shape == (len(source.bands), *source.shapes[row])
+        assert image.shape == (len(source.header.bands), *source.shapes[row])
         assert source.name_of(row)
 
 
@@ -124,7 +124,7 @@ def test_reading_in_another_order_gives_the_same_images(make_source):
 
 def test_describing_gives_the_rows_asked_for(make_source):
     source = make_source()
-    fluxes = np.ones((2, len(source.bands)))
+    fluxes = np.ones((2, len(source.header.bands)))
     assert list(source.describe(np.array([3, 1]), fluxes)["object_id"]) == list(
         source.catalog["object_id"][[3, 1]]
     )

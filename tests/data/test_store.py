@@ -12,17 +12,14 @@ import pytest
 from astropy.table import QTable
 
 from galsmith.data.store import StoreHeader, StoreWriter, is_store, open_store, verify_store, write_store
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent, Provenance
 
 
 def header(**changes):
-    values = {
-        "bands": ("r",),
-        "pixel_scale_arcsec": 0.2,
-        "flux_unit": "nJy",
-        "provenance": Provenance("test", seed=1),
-    }
-    return StoreHeader(**{**values, **changes})
+    made = changes.pop("provenance", Provenance("test", seed=1))
+    values = {"bands": ("r",), "pixel_scale_arcsec": 0.2, "flux_unit": "nJy"}
+    return StoreHeader(ImageHeader(**{**values, **changes}), made)
 
 
 def sums(images):
@@ -36,7 +33,11 @@ def test_round_trip_of_images_of_mixed_sizes(tmp_path, mixed_set):
     for index in range(7):
         np.testing.assert_array_equal(store[index], mixed_set[index])
     assert store[0].dtype == np.float32
-    assert (store.bands, store.flux_unit, store.pixel_scale_arcsec) == (("g", "r"), "nJy", 0.2)
+    assert (store.header.bands, store.header.flux_unit, store.header.pixel_scale_arcsec) == (
+        ("g", "r"),
+        "nJy",
+        0.2,
+    )
     assert store.catalog["r_eff_arcsec"].unit == u.arcsec
     assert list(store.catalog["object_id"]) == [f"galaxy{k}" for k in range(7)]
     assert store.provenance.verb == "test"
@@ -54,9 +55,9 @@ def test_round_trip_of_all_that_is_true_of_every_image(tmp_path):
     writer.write_chunk(0, [np.ones((1, 4, 4), dtype=np.float32)], QTable({"a": [1]}))
     store = writer.finish()
     assert StoreHeader.from_dict(full.to_dict()) == full
-    assert store.zero_points_mag == {"r": 26.5}
-    assert store.psf == {"psf_fwhm_pix": 3.0}
-    assert store.physical_pixel_kpc == 0.3
+    assert store.header.zero_points_mag == {"r": 26.5}
+    assert store.header.psf == {"psf_fwhm_pix": 3.0}
+    assert store.header.physical_pixel_kpc == 0.3
     assert store.provenance == full.provenance
 
 
@@ -175,3 +176,16 @@ def test_open_store_gives_a_lazy_set(tmp_path, mixed_set):
     assert not store.pixels._open
     chunks = [(list(indices), len(images)) for indices, images in store.chunks(3)]
     assert chunks == [([0, 1, 2], 3), ([3, 4, 5], 3), ([6], 1)]
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (3, 4, 4, 4), (4,)])
+def test_pixels_of_other_bands_than_the_header_names_are_refused(tmp_path, shape):
+    writer = StoreWriter(tmp_path / "set", header(bands=("g", "r", "i")), n_chunks=1)
+    good, bad = np.ones((3, 4, 4), dtype=np.float32), np.ones(shape, dtype=np.float32)
+    with pytest.raises(
+        ValueError, match=r"image 1 of chunk 0 has shape .*; wanted .* with 3 bands \(g, r, i\)"
+    ):
+        writer.write_chunk(0, [good, bad], QTable({"a": [1, 2]}))
+    assert not writer.is_done(0)
+    writer.write_chunk(0, [good, good], QTable({"a": [1, 2]}))
+    assert len(writer.finish()) == 2

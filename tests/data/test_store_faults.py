@@ -11,11 +11,12 @@ from astropy.table import QTable
 
 from galsmith.data.store import StoreHeader, StoreWriter, open_store, verify_store, write_store
 from galsmith.errors import InputError, OutputError, OutputExistsError
+from galsmith.images import ImageHeader
 from galsmith.provenance import Provenance
 
 
 def header(**settings):
-    return StoreHeader(("r",), 0.2, "nJy", Provenance("test", settings))
+    return StoreHeader(ImageHeader(("r",), "nJy", 0.2), Provenance("test", settings))
 
 
 def one_image(value=1.0):

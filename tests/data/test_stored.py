@@ -20,7 +20,7 @@ from galsmith.data.store import (
     write_store,
 )
 from galsmith.errors import InputError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import Provenance
 
 N = 30
@@ -29,14 +29,9 @@ N = 30
 @pytest.fixture
 def galaxies(tmp_path, random_stamp):
     """Write a store of 30 galaxies of 16 px with PSFs and a correlation of the noise; gives its folder."""
-    header = StoreHeader(
-        bands=("g", "r"),
-        pixel_scale_arcsec=0.2,
-        flux_unit="nJy",
-        provenance=Provenance(verb="test", settings={}),
-        zero_points_mag={"g": 31.4, "r": 31.4},
-        psf={"psf_fwhm_pix": 3.0},
-    )
+    zero_points, psf = {"g": 31.4, "r": 31.4}, {"psf_fwhm_pix": 3.0}
+    images = ImageHeader(("g", "r"), "nJy", 0.2, zero_points_mag=zero_points, psf=psf)
+    header = StoreHeader(images, Provenance(verb="test", settings={}))
     writer = StoreWriter(tmp_path / "galaxies", header, n_chunks=1)
     catalog = QTable(
         {
@@ -73,9 +68,13 @@ def table(tmp_path):
 def test_a_copy_has_everything(galaxies, tmp_path):
     copied, source = ingest_store(galaxies, tmp_path / "copy", seed=5), open_store(galaxies)
     assert np.array_equal(copied.pixels.read(np.arange(N)), source.pixels.read(np.arange(N)))
-    assert (copied.bands, copied.flux_unit, copied.pixel_scale_arcsec) == (("g", "r"), "nJy", 0.2)
-    assert copied.zero_points_mag == source.zero_points_mag
-    assert copied.psf == {"psf_fwhm_pix": 3.0}
+    assert (copied.header.bands, copied.header.flux_unit, copied.header.pixel_scale_arcsec) == (
+        ("g", "r"),
+        "nJy",
+        0.2,
+    )
+    assert copied.header.zero_points_mag == source.header.zero_points_mag
+    assert copied.header.psf == {"psf_fwhm_pix": 3.0}
     for name in ("object_id", "split", "z"):
         assert list(copied.catalog[name]) == list(source.catalog[name])
     for first, second in zip(
@@ -94,7 +93,7 @@ def test_some_galaxies_keep_their_own_splits_and_psfs(galaxies, tmp_path):
     assert list(some.catalog["object_id"]) == [f"gal{row}" for row in chosen]
     assert list(some.catalog["split"]) == list(source.catalog["split"][chosen])
     assert [float(psf[0, 0]) for psf in read_psfs(tmp_path / "some", range(len(chosen)))] == list(chosen)
-    assert some.pixel_scale_arcsec == pytest.approx(0.4)
+    assert some.header.pixel_scale_arcsec == pytest.approx(0.4)
     before = source.pixels.read(chosen)[0].sum(dtype=float)
     assert some.pixels.read([0])[0].sum(dtype=float) == pytest.approx(before, rel=1e-5)
 
@@ -162,7 +161,7 @@ def test_tables_that_cannot_be_joined_are_named_and_nothing_is_written(galaxies,
 
 def test_a_store_without_companions_has_none(tmp_path, galaxies):
     assert read_companions(galaxies, [3, 4]).psfs[1][0, 0] == 4
-    bare = write_store(tmp_path / "bare", image_set_from_arrays([np.eye(8)], bands=("g",), flux_unit="nJy"))
+    bare = write_store(tmp_path / "bare", image_set_from_arrays([np.eye(8)], ImageHeader(("g",), "nJy")))
     assert read_companions(bare.path, [0]) is None
     copied = ingest_store(bare.path, tmp_path / "copied")
     assert read_companions(copied.path, [0]) is None

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.seeds import derive_seed, random_stream
 
 torch = pytest.importorskip("torch")
@@ -22,7 +22,7 @@ def galaxies(count, *, size_pix=32, bands=("g", "r"), case=0):
         images.append(
             blob * rng.uniform(0.5, 1, size=(len(bands), 1, 1)) + rng.normal(size=(len(bands), *x.shape))
         )
-    return image_set_from_arrays(images, bands=bands, flux_unit="nJy")
+    return image_set_from_arrays(images, ImageHeader(bands, "nJy"))
 
 
 def seed_weights(network, *, seed=0):

@@ -11,7 +11,7 @@ from galsmith.data.store.layout import StoreHeader
 from galsmith.data.store.writer import StoreWriter
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.features import FeatureSet, extract, read_features, write_features
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 
 torch = pytest.importorskip("torch")
 
@@ -55,7 +55,7 @@ def test_batches_and_neighbors_do_not_matter(make_galaxies):
 
 def test_a_store_gives_what_memory_gives(tmp_path, make_galaxies):
     images = make_galaxies(5)
-    header = StoreHeader(images.bands, None, "nJy", images.provenance)
+    header = StoreHeader(images.header, images.provenance)
     writer = StoreWriter(tmp_path / "store", header, n_chunks=1)
     writer.write_chunk(0, images.pixels.read(range(5)), images.catalog)
     writer.finish()
@@ -70,9 +70,7 @@ def test_an_image_without_picture_is_a_row_of_nan(make_galaxies):
     arrays = make_galaxies(4).pixels.read(range(4))
     arrays[2] = arrays[2].copy()
     arrays[2][1, 3, 3] = np.nan
-    features = extract(
-        image_set_from_arrays(arrays, bands=("g", "r"), flux_unit="nJy"), extractor=MeanColors()
-    )
+    features = extract(image_set_from_arrays(arrays, ImageHeader(("g", "r"), "nJy")), extractor=MeanColors())
     assert features.n_lost == 1
     assert np.isnan(features.values[2]).all()
     assert np.isfinite(np.delete(features.values, 2, axis=0)).all()
@@ -159,7 +157,7 @@ def test_an_empty_set_is_refused(make_galaxies):
 
 def test_an_image_that_cannot_be_rendered_is_named():
     pixels = np.full((3, 4, 4), 65535.0)
-    images = image_set_from_arrays([pixels], bands=("red", "green", "blue"), flux_unit="display")
+    images = image_set_from_arrays([pixels], ImageHeader(("red", "green", "blue"), "display"))
     with pytest.raises(InputError, match="image 00000000 has pixels up to 65535"):
         extract(images, extractor=MeanColors(), rendering="rgb")
 

@@ -8,7 +8,7 @@ from galsmith.compare.features.comparison import compare_features
 from galsmith.compare.marginal.distances import Chance
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.features import extract
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.seeds import random_stream
 
 pytest.importorskip("torch")
@@ -19,7 +19,7 @@ COUNT = 200
 
 
 def as_set(pixels):
-    return image_set_from_arrays(pixels, bands=("red", "green", "blue"), flux_unit="display")
+    return image_set_from_arrays(pixels, ImageHeader(("red", "green", "blue"), "display"))
 
 
 @pytest.fixture(scope="module")

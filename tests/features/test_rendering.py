@@ -9,12 +9,12 @@ from galsmith.data.readers.pictures import PictureSource
 from galsmith.errors import InputError, SettingsError
 from galsmith.features import render
 from galsmith.features.rendering import rendering_of
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.seeds import random_stream
 
 
 def set_of(image, bands=("g", "r", "i"), flux_unit="nJy"):
-    return image_set_from_arrays([image], bands=bands, flux_unit=flux_unit)
+    return image_set_from_arrays([image], ImageHeader(bands, flux_unit))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.provenance import Provenance
 
 
@@ -12,13 +12,11 @@ def small_set(sizes=(4, 6, 4), bands=("g", "r")):
     catalog = QTable(
         {"object_id": [f"galaxy{k}" for k in range(len(sizes))], "mag": np.arange(len(sizes)) * u.mag}
     )
-    return image_set_from_arrays(
-        images, bands=bands, flux_unit="nJy", pixel_scale_arcsec=0.2, catalog=catalog
-    )
+    return image_set_from_arrays(images, ImageHeader(bands, "nJy", 0.2), catalog=catalog)
 
 
 def test_arrays_become_float32_with_a_complete_catalog():
-    images = image_set_from_arrays([np.ones((3, 4)), np.ones((5, 6))], bands=("r",), flux_unit="nJy")
+    images = image_set_from_arrays([np.ones((3, 4)), np.ones((5, 6))], ImageHeader(("r",), "nJy"))
     assert [image.shape for image in images.pixels.read([0, 1])] == [(1, 3, 4), (1, 5, 6)]
     assert images[0].dtype == np.float32
     assert images.shapes.tolist() == [[3, 4], [5, 6]]
@@ -37,13 +35,13 @@ def test_columns_given_are_kept():
 @pytest.mark.parametrize("shape", [(4, 4), (3, 4, 4), (4,)])
 def test_images_of_other_bands_are_refused(shape):
     with pytest.raises(ValueError, match=r"image 0 has shape .* wanted \[band, y, x\] with 2 bands"):
-        image_set_from_arrays([np.ones(shape)], bands=("g", "r"), flux_unit="nJy")
+        image_set_from_arrays([np.ones(shape)], ImageHeader(("g", "r"), "nJy"))
 
 
 def test_a_catalog_of_another_length_is_refused():
     images = small_set()
     with pytest.raises(ValueError, match="catalog has 2 rows for 3 images; wanted one each"):
-        ImageSet(images.pixels, images.bands, 0.2, "nJy", images.catalog[:2], Provenance("test"))
+        ImageSet(images.pixels, images.header, images.catalog[:2], Provenance("test"))
 
 
 def test_selecting_by_mask_and_by_index_agree():

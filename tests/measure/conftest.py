@@ -8,7 +8,7 @@ import pytest
 from oracle_sets import NEEDS_NO_DATA, ORACLE_SIZES
 from scipy.special import gamma, gammaincinv
 
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.seeds import random_stream
 
 
@@ -61,7 +61,7 @@ def noisy_stamps() -> list[np.ndarray]:
 @pytest.fixture(scope="session")
 def noisy_set(noisy_stamps) -> ImageSet:
     """Three of them thrice over: 36 images, three chunks of 16, 16 and 4."""
-    return image_set_from_arrays(noisy_stamps * 6, bands=["F814W"], flux_unit="electron / s")
+    return image_set_from_arrays(noisy_stamps * 6, ImageHeader(("F814W",), "electron / s"))
 
 
 @pytest.fixture(params=ORACLE_SIZES)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from galsmith.errors import SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.columns import columns_of
@@ -129,8 +129,8 @@ def test_power_of_nothing_is_nan_and_named(bad_stamps):
 
 def test_bad_stamps_leave_their_neighbors_as_they_are(bad_stamps, noisy_stamps, tmp_path):
     good = noisy_stamps[:2]
-    alone = image_set_from_arrays(good, bands=["r"], flux_unit="nJy")
-    mixed = image_set_from_arrays([good[0], *bad_stamps.values(), good[1]], bands=["r"], flux_unit="nJy")
+    alone = image_set_from_arrays(good, ImageHeader(("r",), "nJy"))
+    mixed = image_set_from_arrays([good[0], *bad_stamps.values(), good[1]], ImageHeader(("r",), "nJy"))
     expected = measure(alone, tmp_path / "alone.parquet")
     found = measure(mixed, tmp_path / "mixed.parquet")
     assert len(found) == len(mixed)

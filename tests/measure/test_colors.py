@@ -1,14 +1,13 @@
 """Colors: exact fluxes in one aperture, what changes them and what must not, and their flags, names and errors."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.special import erf, gammainc, gammaincinv
 
 from galsmith.errors import SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.images.bands import BandPair, default_pairs, parse_pair
 from galsmith.measure import MeasureSettings, measure, property_of_column, read_measurements
 from galsmith.measure.colors import Aperture, aperture_fluxes, color_mag
@@ -38,8 +37,8 @@ def measured(
     images, tmp_path, *, bands=tuple(FACTORS), settings=PLAIN, flux_unit="electron / s", zero_points=None
 ):
     """Measure arrays into a table."""
-    image_set = image_set_from_arrays(images, bands=bands, flux_unit=flux_unit)
-    image_set = replace(image_set, zero_points_mag=zero_points or {})
+    header = ImageHeader(bands, flux_unit, zero_points_mag=zero_points or {})
+    image_set = image_set_from_arrays(images, header)
     number = len(list(tmp_path.iterdir()))
     return measure(image_set, tmp_path / f"table-{number}.parquet", settings=settings)
 
@@ -190,7 +189,7 @@ def test_without_zero_points_only_a_flux_per_frequency_is_calibrated(
 
 @pytest.mark.parametrize("ending", ["parquet", "ecsv", "fits"])
 def test_colors_live_in_every_format_that_keeps_units(galaxies, tmp_path, ending):
-    images = image_set_from_arrays(galaxies, bands=tuple(FACTORS), flux_unit="nJy")
+    images = image_set_from_arrays(galaxies, ImageHeader(tuple(FACTORS), "nJy"))
     table = measure(images, tmp_path / f"table.{ending}", settings=PLAIN)
     again = read_measurements(tmp_path / f"table.{ending}")
     assert np.array_equal(values(again, "color_gi_mag"), values(table, "color_gi_mag"))
@@ -208,13 +207,13 @@ def test_colors_live_in_every_format_that_keeps_units(galaxies, tmp_path, ending
 
 
 def test_colors_are_written_as_csv(galaxies, tmp_path):
-    images = image_set_from_arrays(galaxies[:1], bands=tuple(FACTORS), flux_unit="nJy")
+    images = image_set_from_arrays(galaxies[:1], ImageHeader(tuple(FACTORS), "nJy"))
     measure(images, tmp_path / "table.csv", settings=PLAIN)
     assert "color_gi_mag" in (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
 
 
 def test_a_run_on_threads_and_one_by_one_agree(galaxies, tmp_path):
-    images = image_set_from_arrays(galaxies, bands=tuple(FACTORS), flux_unit="nJy")
+    images = image_set_from_arrays(galaxies, ImageHeader(tuple(FACTORS), "nJy"))
     one = measure(images, tmp_path / "one.parquet", settings=PLAIN)
     two = measure(images, tmp_path / "two.parquet", settings=PLAIN, workers=2)
     assert one.meta["content_hash"] == two.meta["content_hash"]

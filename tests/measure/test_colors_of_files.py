@@ -8,7 +8,7 @@ from galsmith.cli import main
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.ingest import folder
 from galsmith.errors import SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure, read_measurements
 from galsmith.measure.file_run import measure_files
 
@@ -53,7 +53,7 @@ def colors_in(table):
 def test_a_cube_measures_as_a_store_does(cube, cubes, tmp_path):
     settings = QUICK.model_copy(update={"band": "r"})
     table = table_of(cubes, tmp_path / "files.parquet", settings=settings)
-    images = image_set_from_arrays([cube, 2 * cube], bands=tuple("gri"), flux_unit="unknown")
+    images = image_set_from_arrays([cube, 2 * cube], ImageHeader(tuple("gri"), "unknown"))
     stored = measure(images, tmp_path / "store.parquet", settings=settings)
     assert len(table) == 2
     assert colors_in(table) == colors_in(stored) == ["color_gi_mag", "color_gr_mag", "color_ri_mag"]
@@ -68,7 +68,7 @@ def test_a_cube_measures_as_a_store_does(cube, cubes, tmp_path):
 
 def test_only_what_colors_need_is_read(cubes):
     def bands(**options):
-        return open_galaxies(FileRequest((str(cubes),), **options)).bands
+        return open_galaxies(FileRequest((str(cubes),), **options)).header.bands
 
     assert bands(band="r") == ("g", "r", "i")
     assert bands(band="r", colors=()) == ("r",)

@@ -12,7 +12,7 @@ import pytest
 
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, chunks, measure, read_measurements
 from galsmith.measure.chunks import ImageChunk
 
@@ -100,7 +100,7 @@ def test_processes_of_the_oracle_give_the_table_of_one(store, noisy_set, tmp_pat
 
 @pytest.mark.slow
 def test_a_killed_run_loses_no_finished_chunk(noisy_stamps, tmp_path):
-    images = image_set_from_arrays(noisy_stamps * 100, bands=["r"], flux_unit="nJy")
+    images = image_set_from_arrays(noisy_stamps * 100, ImageHeader(("r",), "nJy"))
     store = write_store(tmp_path / "store", images)
     undisturbed = measure(store, tmp_path / "undisturbed.parquet")
     output = tmp_path / "table.parquet"
@@ -146,7 +146,7 @@ def test_an_existing_table_is_kept_unless_it_may_be_replaced(store, tmp_path):
 
 def test_several_bands_have_a_spectrum_each_and_morphology_of_one(noisy_stamps, tmp_path):
     images = [np.stack([stamp, 2 * stamp, np.zeros_like(stamp)]) for stamp in noisy_stamps[:1]]
-    cube = image_set_from_arrays(images, bands=["g", "r", "z"], flux_unit="nJy")
+    cube = image_set_from_arrays(images, ImageHeader(("g", "r", "z"), "nJy"))
     table = measure(cube, tmp_path / "middle.parquet")
     assert table.meta["band"] == "r"
     assert {"power_wavelength_00_g", "power_rings_14_z"} <= set(table.colnames)
@@ -162,7 +162,7 @@ def test_several_bands_have_a_spectrum_each_and_morphology_of_one(noisy_stamps, 
 
 def test_all_bands_have_a_row_each(noisy_stamps, tmp_path):
     images = [np.stack([stamp, 2 * stamp]) for stamp in noisy_stamps[:3]]
-    cube = image_set_from_arrays(images, bands=["g", "r"], flux_unit="nJy")
+    cube = image_set_from_arrays(images, ImageHeader(("g", "r"), "nJy"))
     table = measure(cube, tmp_path / "all.parquet", settings=MeasureSettings(band="all"))
     assert table["band"].tolist() == ["g", "r"] * 3
     assert table["object_id"].tolist() == [f"{k:08d}" for k in (0, 0, 1, 1, 2, 2)]
@@ -177,7 +177,7 @@ def test_all_bands_have_a_row_each(noisy_stamps, tmp_path):
 
 def test_large_images_make_small_chunks(noisy_stamps):
     def chunk_size(side, engine):
-        images = image_set_from_arrays([np.zeros((side, side))], bands=["r"], flux_unit="nJy")
+        images = image_set_from_arrays([np.zeros((side, side))], ImageHeader(("r",), "nJy"))
         return chunks.chunk_size_for(images, ("morphology",), engine=engine)
 
     assert (chunk_size(56, "galsmith"), chunk_size(56, "statmorph")) == (16, 16)
@@ -188,7 +188,7 @@ def test_large_images_make_small_chunks(noisy_stamps):
 def test_pictures_lose_their_sky_and_other_images_keep_it(noisy_stamps, tmp_path):
     lifted = [noisy_stamps[0] + 50]
     for unit, subtracted in (("display", True), ("electron / s", False)):
-        images = image_set_from_arrays(lifted, bands=["r"], flux_unit=unit)
+        images = image_set_from_arrays(lifted, ImageHeader(("r",), unit))
         table = measure(images, tmp_path / f"{subtracted}.parquet")
         assert table.meta["provenance"]["settings"]["subtract_background"] is subtracted
         assert bool(abs(np.asarray(table["sky_mean"])[0]) < 3) is subtracted
@@ -196,7 +196,7 @@ def test_pictures_lose_their_sky_and_other_images_keep_it(noisy_stamps, tmp_path
 
 def test_images_of_differing_size_stand_in_one_table(noisy_stamps, tmp_path):
     stamps = [noisy_stamps[0], noisy_stamps[1][4:-4, 4:-4], np.pad(noisy_stamps[2], 20)]
-    images = image_set_from_arrays(stamps, bands=["r"], flux_unit="nJy")
+    images = image_set_from_arrays(stamps, ImageHeader(("r",), "nJy"))
     table = measure(images, tmp_path / "table.parquet", settings=POWER)
     assert table["native_size_pix"].tolist() == [56, 48, 96]
     assert np.isfinite(table["power_wavelength_14"]).all()

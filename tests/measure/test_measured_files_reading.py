@@ -48,7 +48,11 @@ def test_one_file_is_one_galaxy_in_double_precision(tmp_path):
     deep = ramp().astype(np.float64) + 1e-12
     galaxies = opened(write(tmp_path / "a.fits", deep, BUNIT="nJy", PIXSCALE=0.2, FILTER="i"))
     (galaxy,) = galaxies.read([0])
-    assert (galaxies.bands, galaxies.flux_unit, galaxies.pixel_scale_arcsec) == (("i",), "nJy", 0.2)
+    assert (galaxies.header.bands, galaxies.header.flux_unit, galaxies.header.pixel_scale_arcsec) == (
+        ("i",),
+        "nJy",
+        0.2,
+    )
     assert list(galaxies.catalog["object_id"]) == ["a"]
     np.testing.assert_array_equal(galaxy.image, deep[np.newaxis])
 
@@ -96,14 +100,14 @@ def test_pictures_come_as_ingest_reads_them(tmp_path):
     colors = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
     Image.fromarray(colors).save(tmp_path / "a.png")
     galaxies = opened(tmp_path)
-    assert (galaxies.bands, galaxies.band, galaxies.flux_unit) == (
+    assert (galaxies.header.bands, galaxies.band, galaxies.header.flux_unit) == (
         ("red", "green", "blue"),
         "green",
         "display",
     )
     np.testing.assert_array_equal(galaxies.read([0])[0].image, colors[::-1].transpose(2, 0, 1))
     alone = opened(tmp_path, colors=())
-    assert (alone.bands, alone.band) == (("green",), "green")
+    assert (alone.header.bands, alone.band) == (("green",), "green")
     np.testing.assert_array_equal(alone.read([0])[0].image[0], colors[::-1, :, 1])
 
 
@@ -217,12 +221,12 @@ def test_a_cube_needs_a_band_and_gives_it(tmp_path):
     ):
         opened(path)
     one = opened(path, band="r", bands=("g", "r", "i"), colors=())
-    assert (one.bands, one.band) == (("r",), "r")
+    assert (one.header.bands, one.band) == (("r",), "r")
     np.testing.assert_array_equal(one.read([0])[0].image, cube[1:2])
     of_colors = opened(path, band="r", bands=("g", "r", "i"))
-    assert (of_colors.bands, of_colors.band) == (("g", "r", "i"), "r")
+    assert (of_colors.header.bands, of_colors.band) == (("g", "r", "i"), "r")
     np.testing.assert_array_equal(of_colors.read([0])[0].image, cube)
-    assert opened(path, band="band1").bands == ("band1",)
+    assert opened(path, band="band1").header.bands == ("band1",)
     np.testing.assert_array_equal(opened(path, band="all").read([0])[0].image, cube)
     with pytest.raises(SettingsError, match=r"--band rr: .*did you mean 'r'"):
         opened(path, band="rr", bands=("g", "r", "i"))

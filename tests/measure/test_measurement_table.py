@@ -7,7 +7,7 @@ import pytest
 from astropy.table import QTable, Table
 
 from galsmith.errors import InputError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import PROPERTIES, measure, property_of_column, read_measurements
 from galsmith.measure.table import content_hash
 
@@ -72,7 +72,7 @@ def test_the_hash_names_the_content(table_file):
 
 
 def test_a_unit_that_astropy_does_not_know_stays_in_the_metadata(noisy_stamps, tmp_path):
-    images = image_set_from_arrays(noisy_stamps[:1], bands=["r"], flux_unit="display")
+    images = image_set_from_arrays(noisy_stamps[:1], ImageHeader(("r",), "display"))
     measure(images, tmp_path / "table.parquet")
     table = read_measurements(tmp_path / "table.parquet")
     assert table["flux"].unit is None

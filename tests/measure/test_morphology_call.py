@@ -6,7 +6,7 @@ from astropy.table import QTable
 
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, morphology, segment
 from galsmith.measure.engine.columns import columns_of
 from galsmith.seeds import random_stream
@@ -45,7 +45,7 @@ def test_one_array_many_arrays_sets_and_stores_give_the_same_rows(stamps, expect
     _same(morphology(np.array(stamps)[:, None]), expected)
     _same(morphology([stamp[None] for stamp in stamps]), expected)
     _same(morphology(stamps[2]), expected[2:3])
-    images = image_set_from_arrays(stamps, bands=["r"], flux_unit="nJy")
+    images = image_set_from_arrays(stamps, ImageHeader(("r",), "nJy"))
     store = write_store(tmp_path / "store", images)
     for source in (images, store, store.path):
         table = morphology(source)
@@ -131,7 +131,7 @@ def test_bands_have_rows_of_their_own_and_share_a_map(stamps):
     by_band = [np.stack([map_, map_]) for map_ in maps]
     _same(morphology(cubes, bands=["g", "r"], labels=by_band), table)
     assert morphology(cubes)["band"].tolist() == ["0", "1", "0", "1"]
-    images = image_set_from_arrays(list(cubes), bands=["g", "r"], flux_unit="nJy")
+    images = image_set_from_arrays(list(cubes), ImageHeader(("g", "r"), "nJy"))
     assert "band" not in morphology(images, bands=["r"]).colnames
     _same(morphology(images, bands=["r"], labels=maps), table[1::2], ["gini", "m20", "r_half_pix"])
 
@@ -160,7 +160,7 @@ def test_the_survey_recipe_takes_the_central_source_and_all_of_the_background(se
 
 
 def test_pictures_lose_their_sky(stamps):
-    images = image_set_from_arrays([stamps[0] + 50], bands=["r"], flux_unit="display")
+    images = image_set_from_arrays([stamps[0] + 50], ImageHeader(("r",), "display"))
     row = morphology(images)
     assert abs(row["sky_mean"][0]) < 3
     assert row["flux_frame"][0] == pytest.approx(images[0].sum(dtype=np.float64), rel=1e-12)

@@ -23,7 +23,7 @@ from galsmith.compare.evidence import (
     Statistic,
 )
 from galsmith.data.store import write_store
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.table_formats import write_table
 from galsmith.provenance import Parent, Provenance
@@ -107,12 +107,7 @@ def make_compared(
             else Provenance("sample", {"n": count}, 5, (Parent("snapshot", "ab" * 32, "run/snapshot"),))
         )
         image_set = image_set_from_arrays(
-            images,
-            bands=bands,
-            flux_unit=flux_unit,
-            pixel_scale_arcsec=0.03,
-            catalog=catalog,
-            provenance=provenance,
+            images, ImageHeader(bands, flux_unit, 0.03), catalog=catalog, provenance=provenance
         )
         write_store(folder / name, image_set)
         path = folder / f"{name}.parquet"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.training import train
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -31,9 +31,9 @@ def blobs(n: int, *, sizes_pix: tuple[int, ...], bands: tuple[str, ...]) -> Imag
         y, x = np.mgrid[:size, :size] - (size - 1) / 2
         light = np.exp(-(x**2 + y**2) / (2 * rng.uniform(0.1, 0.2) ** 2 * size**2))
         images.append(10 ** rng.uniform(1, 2, size=(len(bands), 1, 1)) * light / light.sum())
-    made = image_set_from_arrays(images, bands=bands, flux_unit="nJy", pixel_scale_arcsec=0.06)
-    fields = {**made.__dict__, "zero_points_mag": dict.fromkeys(bands, 31.4), "psf": {"psf_fwhm_pix": 2.5}}
-    return ImageSet(**fields)
+    zero_points, psf = dict.fromkeys(bands, 31.4), {"psf_fwhm_pix": 2.5}
+    header = ImageHeader(bands, "nJy", 0.06, zero_points_mag=zero_points, psf=psf)
+    return image_set_from_arrays(images, header)
 
 
 def train_tiny(folder: Path, family: str, images: ImageSet, **transform: Any) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader, StoreWriter, open_store
 from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.provenance import Parent, Provenance
 from galsmith.sampling import sample
 from galsmith.sampling.fits_cutouts import fits_header
@@ -49,10 +49,9 @@ def blobs_of_known_width(n: int, *, shuffled: bool = False) -> ImageSet:
     light *= (10 ** rng.uniform(1, 2, n) / light.sum(axis=(1, 2)))[:, np.newaxis, np.newaxis]
     told = rng.permutation(width_pix) if shuffled else width_pix
     table = QTable({"width_arcsec": 0.1 * told * u.arcsec, "stage": np.arange(n) % 4})
-    made = image_set_from_arrays(
-        light[:, np.newaxis], bands=("r",), flux_unit="nJy", pixel_scale_arcsec=0.1, catalog=table
+    return image_set_from_arrays(
+        light[:, np.newaxis], ImageHeader(("r",), "nJy", 0.1, zero_points_mag={"r": 31.4}), catalog=table
     )
-    return ImageSet(**{**made.__dict__, "zero_points_mag": {"r": 31.4}})
 
 
 def measured_width(images: ImageSet) -> NDArray[np.float64]:
@@ -176,9 +175,8 @@ def test_cutouts_are_the_galaxies_of_the_store_with_their_values(young_run: Path
 
 
 def test_headers_carry_what_fits_can_say() -> None:
-    header = StoreHeader(
-        ("r",), None, "nJy", Provenance("sample", {}, seed=1, parents=(Parent("snapshot", "0" * 64, ""),))
-    )
+    made = Provenance("sample", {}, seed=1, parents=(Parent("snapshot", "0" * 64, ""),))
+    header = StoreHeader(ImageHeader(("r",), "nJy"), made)
     rows = QTable({"seed": [5], "a=b": [1.0], "größe": [2.0], "sersic index": [3.0], "x" * 60: [4.0]})
     rows["endless"] = [np.inf]
     cards = fits_header(header, index=0, row=rows[0], size_pix=8)

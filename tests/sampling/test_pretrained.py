@@ -43,7 +43,7 @@ def test_sersic_galaxies_are_drawn_with_the_priors_they_were_learned_with(tmp_pa
     assert images.shape == (256, 1, 64, 64)
     assert np.isfinite(images).all()
     flux = images.sum(axis=(1, 2, 3), dtype=np.float64)
-    magnitude = drawn.zero_points_mag["F606W"] - 2.5 * np.log10(flux)
+    magnitude = drawn.header.zero_points_mag["F606W"] - 2.5 * np.log10(flux)
     assert abs(np.median(magnitude) - 22.25) < 0.35  # U(20, 24), less what lies outside of the frame
     place = images[:, 0].reshape(256, -1).argmax(axis=1)
     offset = np.abs(np.stack([place // 64, place % 64]) - 31.5)

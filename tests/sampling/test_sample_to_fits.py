@@ -54,8 +54,8 @@ def test_ingest_reads_the_cutouts_back(pca_run: Path, tmp_path: Path) -> None:
     drawn = sample(pca_run, tmp_path / "fits", n=10, kind="fits")
     read = ingest.fits(tmp_path / "fits", tmp_path / "store")
     np.testing.assert_array_equal(read.stacked(), drawn.stacked())
-    assert (read.bands, read.flux_unit) == (drawn.bands, drawn.flux_unit)
-    assert read.pixel_scale_arcsec == pytest.approx(0.06, rel=1e-9)
+    assert (read.header.bands, read.header.flux_unit) == (drawn.header.bands, drawn.header.flux_unit)
+    assert read.header.pixel_scale_arcsec == pytest.approx(0.06, rel=1e-9)
 
 
 class Killed(BaseException):

@@ -18,9 +18,13 @@ def test_a_store_of_drawn_galaxies_says_what_they_are(pca_run: Path, tmp_path: P
     drawn = sample(pca_run, tmp_path / "drawn", n=30, seed=4, progress=events.append)
     stored = open_store(tmp_path / "drawn")
     assert len(drawn) == len(stored) == 30
-    assert (stored.flux_unit, stored.bands, stored.pixel_scale_arcsec) == ("nJy", ("F814W",), 0.06)
-    assert stored.zero_points_mag == {"F814W": 31.4}
-    assert stored.psf == {"psf_fwhm_pix": 2.5}
+    assert (stored.header.flux_unit, stored.header.bands, stored.header.pixel_scale_arcsec) == (
+        "nJy",
+        ("F814W",),
+        0.06,
+    )
+    assert stored.header.zero_points_mag == {"F814W": 31.4}
+    assert stored.header.psf == {"psf_fwhm_pix": 2.5}
     assert set(stored.catalog["split"]) == {"generated"}
     assert stored.catalog["seed"].dtype == np.int64
     assert list(stored.catalog["seed"]) == [derive_seed(4, "sample", index) for index in range(30)]

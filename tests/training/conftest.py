@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
 Recipe = dict[str, Any]
 
@@ -45,9 +45,7 @@ def exponential_discs(n: int, *, size_pix: int = 16, seed: int = 0, n_bands: int
         light = np.exp(-np.hypot(along, across) / scale)
         fluxes = 10 ** rng.uniform(1, 2, size=(n_bands, 1, 1))
         images.append((fluxes * light / light.sum()).astype(np.float32))
-    return image_set_from_arrays(
-        images, bands=["g", "r", "i"][:n_bands], flux_unit="nJy", pixel_scale_arcsec=0.2
-    )
+    return image_set_from_arrays(images, ImageHeader(["g", "r", "i"][:n_bands], "nJy", 0.2))
 
 
 @pytest.fixture(scope="session")

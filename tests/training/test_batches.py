@@ -4,7 +4,7 @@ import torch
 
 from galsmith.data.transforms import TransformSettings, fit_pixel_transform
 from galsmith.errors import InputError
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.protocols import NetworkBatch
 from galsmith.training.batches import KeptBatches, ReadBatches, TrainingSet, make_batches
 
@@ -61,6 +61,6 @@ def test_memory_budget_counts_the_compacted_set(training_set: TrainingSet) -> No
 def test_pixels_that_are_not_finite_are_refused(value: float) -> None:
     images = [np.ones((1, 8, 8)) for _ in range(3)]
     images[1][0, 2, 2] = value
-    broken = image_set_from_arrays(images, bands=["r"], flux_unit="nJy")
+    broken = image_set_from_arrays(images, ImageHeader(("r",), "nJy"))
     with pytest.raises(InputError, match=r"NaN or infinite"):
         fit_pixel_transform(broken, TransformSettings())

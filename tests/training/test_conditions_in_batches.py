@@ -3,7 +3,7 @@ import torch
 from astropy.table import QTable
 
 from galsmith.data.transforms import TransformSettings, fit_pixel_transform
-from galsmith.images import image_set_from_arrays
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.training.batches import TrainingSet, make_batches
 
 
@@ -12,7 +12,7 @@ def test_conditions_come_with_their_images_in_every_order():
     images = rng.uniform(1, 2, (40, 1, 8, 8))
     flux = images.sum(axis=(1, 2, 3))
     table = QTable({"flux_again": np.log(flux.astype(np.float32).astype(np.float64))})
-    galaxies = image_set_from_arrays(images, bands=("r",), flux_unit="nJy", catalog=table)
+    galaxies = image_set_from_arrays(images, ImageHeader(("r",), "nJy"), catalog=table)
     transform = fit_pixel_transform(galaxies, TransformSettings(conditions=("flux_again",)))
     training_set = TrainingSet(galaxies, transform)
     some = training_set.rows(np.array([31, 2, 17])).scalars

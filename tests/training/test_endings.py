@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from galsmith.errors import DivergedError, GalsmithError, InputError
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.devices import is_out_of_memory
 from galsmith.models.pca_diffusion.trainer import PcaTrainer
 from galsmith.models.snapshot import read_snapshot_page
@@ -126,7 +126,7 @@ def test_other_errors_pass_as_they_are(
 def one_galaxy_many_times(n: int) -> ImageSet:
     rng = np.random.default_rng(0)
     image = rng.uniform(1, 2, size=(1, 16, 16)).astype(np.float32)
-    return image_set_from_arrays([image] * n, bands=["r"], flux_unit="nJy")
+    return image_set_from_arrays([image] * n, ImageHeader(("r",), "nJy"))
 
 
 @pytest.mark.parametrize("family", ["pca_diffusion", "diffusion", "vae", "alae", "stylegan2"])
@@ -143,7 +143,7 @@ def test_a_set_of_one_galaxy_many_times_is_refused(
 def test_one_other_galaxy_is_enough(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     images = list(one_galaxy_many_times(120).stacked())
     images[-1] = images[-1][:, ::-1].copy()
-    train(tiny_recipe(), image_set_from_arrays(images, bands=["r"], flux_unit="nJy"), tmp_path / "run")
+    train(tiny_recipe(), image_set_from_arrays(images, ImageHeader(("r",), "nJy")), tmp_path / "run")
 
 
 def test_what_to_expect_of_few_images_is_said(

@@ -201,7 +201,11 @@ def test_the_judge_sees_images_like_those_of_the_training_set(discs: ImageSet, t
     train(recipe(evaluations=2), discs, tmp_path / "run", evaluate=look)
     assert [len(drawn) for drawn in seen] == [20, 20]
     for drawn in seen:
-        assert (drawn.bands, drawn.flux_unit, drawn.pixel_scale_arcsec) == (("g",), "nJy", 0.2)
+        assert (drawn.header.bands, drawn.header.flux_unit, drawn.header.pixel_scale_arcsec) == (
+            ("g",),
+            "nJy",
+            0.2,
+        )
         assert set(drawn.catalog["split"]) == {"generated"}
         assert drawn.path == ""
     assert seen[0].stacked().sum() != seen[1].stacked().sum()

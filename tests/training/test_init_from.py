@@ -12,7 +12,7 @@ from scipy.stats import wasserstein_distance
 
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.drawing import draw_pixels
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import read_recipe
@@ -32,7 +32,7 @@ def discs(
     images = [
         (f * one / one.sum())[np.newaxis].astype(np.float32) for f, one in zip(fluxes, light, strict=True)
     ]
-    return image_set_from_arrays(images, bands=["g"], flux_unit="nJy", pixel_scale_arcsec=0.2)
+    return image_set_from_arrays(images, ImageHeader(("g",), "nJy", 0.2))
 
 
 def drawn(snapshot: Snapshot, n: int = 40) -> np.ndarray:
@@ -184,13 +184,11 @@ def test_another_beginning_gives_another_model(
 
 def two_bands(images: ImageSet) -> ImageSet:
     pixels = np.repeat(images.stacked(), 2, axis=1)
-    return image_set_from_arrays(list(pixels), bands=["g", "r"], flux_unit="nJy", pixel_scale_arcsec=0.2)
+    return image_set_from_arrays(list(pixels), ImageHeader(("g", "r"), "nJy", 0.2))
 
 
 def in_counts(images: ImageSet) -> ImageSet:
-    return image_set_from_arrays(
-        list(images.stacked()), bands=["g"], flux_unit="count", pixel_scale_arcsec=0.2
-    )
+    return image_set_from_arrays(list(images.stacked()), ImageHeader(("g",), "count", 0.2))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from galsmith.errors import (
     SettingsError,
 )
 from galsmith.execution import ProgressEvent
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.pca_diffusion.trainer import PcaTrainer
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
 from galsmith.settings import read_recipe
@@ -180,7 +180,7 @@ def test_other_settings_and_other_data_are_refused(
     ):
         train(tiny_recipe(), discs.select(np.arange(110)), run)
     pixels = np.repeat(discs.stacked(), 2, axis=1)
-    changed = image_set_from_arrays(list(pixels), bands=["g", "r"], flux_unit="nJy", pixel_scale_arcsec=0.2)
+    changed = image_set_from_arrays(list(pixels), ImageHeader(("g", "r"), "nJy", 0.2))
     with pytest.raises(
         OutputExistsError, match=r"the data were .*; bands were g, now g, r; choose another -o"
     ):
@@ -302,7 +302,7 @@ def broken_set(kind: str) -> ImageSet:
         images[7, 0, 3, 3] = np.nan
     if kind == "oblong":
         images = images[:, :, :8]
-    found = image_set_from_arrays(list(images), bands=["r"], flux_unit="nJy")
+    found = image_set_from_arrays(list(images), ImageHeader(("r",), "nJy"))
     if kind == "empty":
         found.catalog["split"] = "test"
     return found

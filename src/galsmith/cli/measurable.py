@@ -76,8 +76,8 @@ class MeasurableStore:
         from galsmith.data.galaxies import FileGalaxy
         from galsmith.measure.settings import resolved_settings
 
-        bands = self.images.bands
-        resolved = resolved_settings(self.settings, bands=bands, flux_unit=self.images.flux_unit)
+        bands = self.images.header.bands
+        resolved = resolved_settings(self.settings, bands=bands, flux_unit=self.images.header.flux_unit)
         place = bands.index(resolved.band) if resolved.band in bands else 0
         return FileGalaxy(self.images[index][place : place + 1].astype("float64"))
 
@@ -107,7 +107,7 @@ class MeasurableFiles:
         galaxy = self.galaxies.read([index])[0]
         if galaxy.reason:
             return galaxy
-        bands = self.galaxies.bands
+        bands = self.galaxies.header.bands
         place = bands.index(self.galaxies.band) if self.galaxies.band in bands else 0
         sigma_map = None if galaxy.sigma_map is None else galaxy.sigma_map[place : place + 1]
         return replace(galaxy, image=galaxy.image[place : place + 1], sigma_map=sigma_map)

@@ -15,7 +15,7 @@ def outcome_of_store(verb: str, images: ImageSet, output: Path) -> Outcome:
         summary=f"{len(images):,} galaxies, {sizes_text(images)}, {bands_text(images)}",
         output=output,
         content_hash=images.content_hash,
-        numbers={"n_images": len(images), "bands": list(images.bands), "splits": split_counts(images)},
+        numbers={"n_images": len(images), "bands": list(images.header.bands), "splits": split_counts(images)},
     )
 
 
@@ -30,7 +30,7 @@ def sizes_text(images: ImageSet) -> str:
 
 def bands_text(images: ImageSet) -> str:
     """Names of the bands."""
-    return ("band " if len(images.bands) == 1 else "bands ") + " ".join(images.bands)
+    return ("band " if len(images.header.bands) == 1 else "bands ") + " ".join(images.header.bands)
 
 
 def split_counts(images: ImageSet) -> dict[str, int]:

@@ -189,7 +189,7 @@ class HeldOutJudge:
     def _refuse_unlike(self, drawn: ImageSet) -> None:
         """Raise `InputError` if numbers of the drawn images do not mean the same."""
         for name in ALIKE:
-            theirs, ours = getattr(drawn, name), getattr(self._images, name)
+            theirs, ours = getattr(drawn.header, name), getattr(self._images.header, name)
             if not _is_same(theirs, ours):
                 raise InputError(
                     f"the drawn images have {name} {_shown(theirs)}, the held-out images {_shown(ours)}; wanted images of "

@@ -190,7 +190,9 @@ def _is_measured(output: Path, images: ImageSet, measuring: Measuring) -> bool:
     if not output.exists():
         return False
     provenance = MeasuredSet("", read_measurements(output), "").provenance
-    wanted = resolved_settings(measuring.settings, bands=images.bands, flux_unit=images.flux_unit)
+    wanted = resolved_settings(
+        measuring.settings, bands=images.header.bands, flux_unit=images.header.flux_unit
+    )
     settings = {**wanted.model_dump(mode="json"), "limit": measuring.limit}
     made_from = [parent.content_hash for parent in provenance.parents]
     return made_from == [images.content_hash] and settings.items() <= dict(provenance.settings).items()

@@ -67,10 +67,10 @@ def rendering_of(images: ImageSet, kind: str = "magma", *, band: str | None = No
         raise SettingsError(f"rendering is {kind!r}; wanted one of {', '.join(KINDS)}")
     if kind == "rgb":
         return _color_rendering(images, band)
-    chosen = _usual_band(images.bands) if band is None else band
-    if chosen not in images.bands:
-        raise SettingsError(f"band is {chosen!r}; the set {images.path} has {', '.join(images.bands)}")
-    return Rendering(kind, chosen, images.bands.index(chosen))
+    chosen = _usual_band(images.header.bands) if band is None else band
+    if chosen not in images.header.bands:
+        raise SettingsError(f"band is {chosen!r}; the set {images.path} has {', '.join(images.header.bands)}")
+    return Rendering(kind, chosen, images.header.bands.index(chosen))
 
 
 def render(image: Pixels, rendering: Rendering) -> Picture | None:
@@ -135,10 +135,10 @@ def _color_rendering(images: ImageSet, band: str | None) -> Rendering:
     """Check that a set holds color pictures."""
     if band is not None:
         raise SettingsError(f"band is {band!r}; rendering 'rgb' takes all three, leave band out")
-    if images.flux_unit != "display" or len(images.bands) != 3:
+    if images.header.flux_unit != "display" or len(images.header.bands) != 3:
         raise InputError(
             f"{images.path or 'images'}: rendering 'rgb' wants color pictures (three bands in the unit 'display'); "
-            f"came {len(images.bands)} in {images.flux_unit!r}; take rendering 'magma'"
+            f"came {len(images.header.bands)} in {images.header.flux_unit!r}; take rendering 'magma'"
         )
     return Rendering("rgb", "", 0)
 

@@ -1,11 +1,13 @@
 """The one type that both wings share: a set of galaxy images with bands, scale, unit, catalog, provenance."""
 
+from galsmith.images.header import ImageHeader
 from galsmith.images.image_set import ImageSet, PixelSequence, image_set_from_arrays
 from galsmith.images.resample import crop_center, resize_conserving_flux, resize_linear
 from galsmith.images.where import Condition, parse_where, rows_where
 
 __all__ = [
     "Condition",
+    "ImageHeader",
     "ImageSet",
     "PixelSequence",
     "crop_center",

@@ -1,14 +1,15 @@
 """`ImageSet`: many galaxy images of one kind, in memory or read lazily from a store."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
+from galsmith.images.header import ImageHeader
 from galsmith.provenance import Parent, Provenance, hash_json
 
 Pixels = NDArray[np.float32]
@@ -38,24 +39,13 @@ class ImageSet:
     Attributes
     ----------
     pixels : PixelSequence
-        One [band, y, x] float32 array an image, in `flux_unit` per pixel; sizes may differ.
-    bands : tuple of str
-        Filter names, in the order of the first axis.
-    pixel_scale_arcsec : float or None
-        Angle per pixel side; None where it differs by image (then the catalog's column
-        ``pixel_scale_arcsec`` has it) or is unknown.
-    flux_unit : str
-        Unit of a pixel's value, such as ``"electron / s"``, ``"nJy"`` or ``"display"`` for pictures.
+        One [band, y, x] float32 array an image, in the header's unit per pixel; sizes may differ.
+    header : ImageHeader
+        Bands, unit, size of a pixel, zero points, PSF.
     catalog : QTable
         One row an image; ``object_id``, ``split`` and ``native_size_pix`` are always there.
     provenance : Provenance
         What made this set.
-    physical_pixel_kpc : float or None
-        Length per pixel side where known.
-    zero_points_mag : mapping of band to float
-        AB magnitude of one `flux_unit`, where known.
-    psf : mapping
-        What is known of the point spread function, such as ``{"psf_fwhm_pix": 3.0}``.
     content_hash : str
         Of pixels, catalog and units; what names this set as a parent.
     path : str
@@ -63,14 +53,9 @@ class ImageSet:
     """
 
     pixels: PixelSequence
-    bands: tuple[str, ...]
-    pixel_scale_arcsec: float | None
-    flux_unit: str
+    header: ImageHeader
     catalog: QTable
     provenance: Provenance
-    physical_pixel_kpc: float | None = None
-    zero_points_mag: Mapping[str, float] = field(default_factory=dict)
-    psf: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
     path: str = ""
 
@@ -144,10 +129,8 @@ class ImageSet:
 
 def image_set_from_arrays(
     images: Sequence[ArrayLike],
+    header: ImageHeader,
     *,
-    bands: Sequence[str],
-    flux_unit: str,
-    pixel_scale_arcsec: float | None = None,
     catalog: QTable | None = None,
     provenance: Provenance | None = None,
 ) -> ImageSet:
@@ -156,13 +139,9 @@ def image_set_from_arrays(
     Parameters
     ----------
     images : sequence of array_like
-        Each [band, y, x], or [y, x] for one band; kept as float32, in `flux_unit` per pixel.
-    bands : sequence of str
-        One name a band.
-    flux_unit : str
-        Unit of a pixel's value.
-    pixel_scale_arcsec : float, optional
-        Angle per pixel side.
+        Each [band, y, x], or [y, x] for one band; kept as float32.
+    header : ImageHeader
+        Bands and unit at the least, as ``ImageHeader(("g", "r"), "nJy")``.
     catalog : QTable, optional
         One row an image; missing standard columns are added.
     provenance : Provenance, optional
@@ -173,15 +152,13 @@ def image_set_from_arrays(
     ValueError
         If an image has another number of bands or of axes.
     """
-    pixels = [_as_band_y_x(image, position, len(bands)) for position, image in enumerate(images)]
+    pixels = [header.checked_image(image, f"image {position}") for position, image in enumerate(images)]
     return ImageSet(
         pixels=_ArrayPixels(pixels),
-        bands=tuple(bands),
-        pixel_scale_arcsec=pixel_scale_arcsec,
-        flux_unit=flux_unit,
+        header=header,
         catalog=completed_catalog(catalog, [image.shape[-1] for image in pixels]),
         provenance=provenance or Provenance("arrays in memory"),
-        content_hash=_hash_of_arrays(pixels, bands, flux_unit),
+        content_hash=_hash_of_arrays(pixels, header),
     )
 
 
@@ -239,22 +216,10 @@ class _SelectedPixels:
         return self._base.read(self._rows[np.asarray(indices, dtype=np.int64)])
 
 
-def _hash_of_arrays(images: Sequence[Pixels], bands: Sequence[str], flux_unit: str) -> str:
+def _hash_of_arrays(images: Sequence[Pixels], header: ImageHeader) -> str:
     """Hash of images in memory."""
-    digest = hashlib.sha256(f"{list(bands)}|{flux_unit}".encode())
+    digest = hashlib.sha256(f"{list(header.bands)}|{header.flux_unit}".encode())
     for image in images:
         digest.update(str(image.shape).encode())
         digest.update(np.ascontiguousarray(image).tobytes())
     return digest.hexdigest()
-
-
-def _as_band_y_x(image: ArrayLike, position: int, n_bands: int) -> Pixels:
-    """Bring one image to [band, y, x] float32."""
-    array = np.asarray(image, dtype=np.float32)
-    if array.ndim == 2:
-        array = array[np.newaxis]
-    if array.ndim != 3 or array.shape[0] != n_bands:
-        raise ValueError(
-            f"image {position} has shape {np.shape(image)}; wanted [band, y, x] with {n_bands} bands, or [y, x] for one"
-        )
-    return array

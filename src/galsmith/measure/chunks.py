@@ -164,7 +164,9 @@ def chunk_tasks(
     """Tasks that are left."""
     whole_store = images.path if isinstance(images.pixels, StorePixels) else ""
     return [
-        ChunkTask(ImageChunk(start, stop, images, store=whole_store), file, settings, images.bands, engine)
+        ChunkTask(
+            ImageChunk(start, stop, images, store=whole_store), file, settings, images.header.bands, engine
+        )
         for start, stop, file in partial.left()
     ]
 
@@ -187,7 +189,7 @@ def chunk_size_for(images: ImageSet, quantities: Sequence[str], *, engine: str) 
     wanted = GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY
     if "morphology" in quantities:
         wanted = GALAXIES_PER_CHUNK[engine]
-    pixels = float(np.mean(np.prod(images.shapes, axis=1))) * len(images.bands)
+    pixels = float(np.mean(np.prod(images.shapes, axis=1))) * len(images.header.bands)
     return int(np.clip(PIXELS_PER_CHUNK / max(pixels, 1.0), 1, wanted))
 
 

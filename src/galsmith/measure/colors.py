@@ -8,6 +8,7 @@ import astropy.units as u
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.images import ImageHeader
 from galsmith.images.bands import BandPair, bands_of_pairs, parse_pair
 from galsmith.measure.compiled_engine import above_sky
 from galsmith.measure.engine.apertures import ellipse_sum, row_prefix_sums
@@ -29,16 +30,8 @@ class CalibratedImages(Protocol):
     """What colors need to know of images: an `ImageSet`, or galaxies in files."""
 
     @property
-    def bands(self) -> tuple[str, ...]:
-        """Filter names."""
-
-    @property
-    def flux_unit(self) -> str:
-        """Unit of a pixel's value."""
-
-    @property
-    def zero_points_mag(self) -> Mapping[str, float]:
-        """AB magnitude of one flux unit by band, where known."""
+    def header(self) -> ImageHeader:
+        """Bands, unit and zero points."""
 
 
 @dataclass(frozen=True)
@@ -212,12 +205,14 @@ def color_mag(
 
 def described_colors(settings: MeasureSettings, images: CalibratedImages) -> dict[str, Any]:
     """Say for a table's metadata how its colors came about; empty where it has none."""
-    pairs = color_pairs(settings, images.bands)
+    pairs = color_pairs(settings, images.header.bands)
     if not pairs:
         return {}
-    used = {band: zero for band, zero in images.zero_points_mag.items() if band in bands_of_pairs(pairs)}
+    used = {
+        band: zero for band, zero in images.header.zero_points_mag.items() if band in bands_of_pairs(pairs)
+    }
     is_calibrated = all(set(pair) <= set(used) for pair in pairs) or (
-        not used and _is_spectral(images.flux_unit)
+        not used and _is_spectral(images.header.flux_unit)
     )
     return {
         "pairs": {pair.column: list(pair) for pair in pairs},
@@ -230,11 +225,13 @@ def described_colors(settings: MeasureSettings, images: CalibratedImages) -> dic
 
 def settings_of_colors(settings: MeasureSettings, images: CalibratedImages) -> dict[str, Any]:
     """Name the zero points that colors rest on, for the provenance: tables of others cannot be compared."""
-    bands = bands_of_pairs(color_pairs(settings, images.bands))
+    bands = bands_of_pairs(color_pairs(settings, images.header.bands))
     if not bands:
         return {}
-    known = [band for band in bands if band in images.zero_points_mag]
-    return {"zero_points_mag": [f"{band} {images.zero_points_mag[band]:.6g}" for band in known] or ["none"]}
+    known = [band for band in bands if band in images.header.zero_points_mag]
+    return {
+        "zero_points_mag": [f"{band} {images.header.zero_points_mag[band]:.6g}" for band in known] or ["none"]
+    }
 
 
 def _shared_fluxes(

@@ -1,6 +1,5 @@
 """Measuring galaxies that lie in files: chunk by chunk into a table; a killed run goes on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from astropy.table import QTable
 from galsmith.data.galaxies.galaxy import FileGalaxies
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
+from galsmith.images import ImageHeader
 from galsmith.measure.chunks import PartialTable, write_chunk
 from galsmith.measure.colors import settings_of_colors
 from galsmith.measure.file_rows import measured_bands
@@ -41,13 +41,10 @@ class FileChunk:
 class MeasuredFiles:
     """What the table says of the files."""
 
-    bands: tuple[str, ...]
-    flux_unit: str
-    pixel_scale_arcsec: float | None
+    header: ImageHeader
     catalog: QTable
     path: str
     content_hash: str
-    zero_points_mag: Mapping[str, float]
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
@@ -144,7 +141,7 @@ def measure_files(
 def resolved_for(galaxies: FileGalaxies, settings: MeasureSettings) -> MeasureSettings:
     """Fill in what depends on the files; the band is the one that they were opened for."""
     chosen = settings.model_copy(update={"band": galaxies.band})
-    return resolved_settings(chosen, bands=galaxies.bands, flux_unit=galaxies.flux_unit)
+    return resolved_settings(chosen, bands=galaxies.header.bands, flux_unit=galaxies.header.flux_unit)
 
 
 def measure_file_chunk(task: FileChunk) -> int:
@@ -152,7 +149,7 @@ def measure_file_chunk(task: FileChunk) -> int:
     rows = []
     for position in range(task.start, task.stop):
         galaxy = task.galaxies.read([position])[0]
-        rows += measured_bands(galaxy, task.settings, task.galaxies.bands, engine=task.engine)
+        rows += measured_bands(galaxy, task.settings, task.galaxies.header.bands, engine=task.engine)
     write_chunk(task.file, columns_of_rows(rows))
     return task.stop - task.start
 
@@ -160,12 +157,9 @@ def measure_file_chunk(task: FileChunk) -> int:
 def _measured_files(galaxies: FileGalaxies) -> MeasuredFiles:
     """Say what was measured."""
     return MeasuredFiles(
-        bands=galaxies.bands,
-        flux_unit=galaxies.flux_unit,
-        pixel_scale_arcsec=galaxies.pixel_scale_arcsec,
+        header=galaxies.header,
         catalog=galaxies.catalog,
         path=galaxies.path,
-        zero_points_mag=galaxies.zero_points_mag,
         content_hash=hash_json(
             [[parent.content_hash for parent in galaxies.parents], dict(galaxies.settings)]
         ),

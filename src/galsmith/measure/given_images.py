@@ -50,14 +50,14 @@ class GivenImages:
     @property
     def flux_unit(self) -> str:
         """Unit of a pixel's value, empty where unknown."""
-        return "" if self.image_set is None else self.image_set.flux_unit
+        return "" if self.image_set is None else self.image_set.header.flux_unit
 
     def read(self) -> Iterator[NDArray[Any]]:
         """Read the images in order, [band, y, x] each, the bands to measure."""
         if self.arrays is not None:
             yield from (image[list(self.places)] for image in self.arrays)
         elif self.image_set is not None:
-            largest = int(np.prod(self.shapes, axis=1).max()) * len(self.image_set.bands)
+            largest = int(np.prod(self.shapes, axis=1).max()) * len(self.image_set.header.bands)
             for _, images in self.image_set.chunks(max(1, PIXELS_READ_AT_ONCE // max(1, largest))):
                 yield from (image[list(self.places)] for image in images)
 
@@ -77,8 +77,8 @@ def given_images(images: Any, bands: Sequence[str] | None) -> GivenImages:
     if isinstance(images, ImageSet):
         if len(images) == 0:
             raise InputError(f"{images.path or 'images'}: an empty set, there is nothing to measure")
-        names = images.bands if bands is None else tuple(bands)
-        return GivenImages(None, images, images.shapes, names, _places(names, images.bands))
+        names = images.header.bands if bands is None else tuple(bands)
+        return GivenImages(None, images, images.shapes, names, _places(names, images.header.bands))
     arrays = [_cube(image, position) for position, image in enumerate(_separate(images))]
     if not arrays:
         raise InputError("images: none given, there is nothing to measure")

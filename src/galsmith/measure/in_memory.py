@@ -56,12 +56,12 @@ def measure_in_memory(
     """
     total = checked_count(len(images), None, workers, name=images.path or "images")
     wanted = MeasureSettings() if settings is None else settings
-    chosen = resolved_settings(wanted, bands=images.bands, flux_unit=images.flux_unit)
+    chosen = resolved_settings(wanted, bands=images.header.bands, flux_unit=images.header.flux_unit)
     if "morphology" in chosen.quantities:
         load_kernels(progress)
 
     def measured(chunk: ImageChunk) -> dict[str, NDArray[Any]]:
-        return rows_of(chunk.read(), chosen, images.bands, engine=ENGINE)
+        return rows_of(chunk.read(), chosen, images.header.bands, engine=ENGINE)
 
     parts = []
     with ThreadPoolExecutor(workers) as threads:

@@ -80,7 +80,7 @@ def measure(
     versions = engine_versions_of(engine, chosen)
     image_set = images if isinstance(images, ImageSet) else open_store(images)
     n_images = checked_count(len(image_set), limit, workers, name=image_set.path or "images")
-    chosen = resolved_settings(chosen, bands=image_set.bands, flux_unit=image_set.flux_unit)
+    chosen = resolved_settings(chosen, bands=image_set.header.bands, flux_unit=image_set.header.flux_unit)
     provenance = Provenance(
         verb="measure",
         settings={

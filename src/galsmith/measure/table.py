@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import is_store
 from galsmith.data.store.catalogs import hash_of_catalog
 from galsmith.errors import InputError
+from galsmith.images import ImageHeader
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.properties.declared import property_of_column
 from galsmith.measure.properties.property import Property
@@ -30,20 +31,8 @@ class MeasuredImages(Protocol):
     """What a table says of the images it was made from: an `ImageSet`, or galaxies in files."""
 
     @property
-    def bands(self) -> tuple[str, ...]:
-        """Filter names."""
-
-    @property
-    def flux_unit(self) -> str:
-        """Unit of a pixel's value."""
-
-    @property
-    def zero_points_mag(self) -> Mapping[str, float]:
-        """AB magnitude of one flux unit by band, where known."""
-
-    @property
-    def pixel_scale_arcsec(self) -> float | None:
-        """Angle per pixel side where known."""
+    def header(self) -> ImageHeader:
+        """Bands, unit, pixel scale, zero points."""
 
     @property
     def catalog(self) -> QTable:
@@ -87,16 +76,16 @@ def measurement_table(
     segmentation : str, optional
         How galaxies were found, in words; the recipe of `settings` when left out.
     """
-    pairs = color_pairs(settings, images.bands)
-    columns = with_colors(columns, pairs, images.zero_points_mag)
-    rows_per_image = len(images.bands) if settings.band == ALL_BANDS else 1
+    pairs = color_pairs(settings, images.header.bands)
+    columns = with_colors(columns, pairs, images.header.zero_points_mag)
+    rows_per_image = len(images.header.bands) if settings.band == ALL_BANDS else 1
     n_measured = len(columns["flag"]) // rows_per_image
     table = QTable()
     for name in catalog_columns:
         table[name] = np.repeat(np.asarray(images.catalog[name])[:n_measured], rows_per_image)
     if settings.band == ALL_BANDS:
-        table["band"] = np.tile(np.array(images.bands, dtype=str), n_measured)
-    add_measured_columns(table, columns, flux_unit=images.flux_unit)
+        table["band"] = np.tile(np.array(images.header.bands, dtype=str), n_measured)
+    add_measured_columns(table, columns, flux_unit=images.header.flux_unit)
     table.meta = {
         "kind": TABLE_KIND,
         "table_version": TABLE_VERSION,
@@ -104,14 +93,14 @@ def measurement_table(
         "n_measured": n_measured,
         "n_images": len(images),
         "n_flagged": counted_flags(table),
-        "bands": list(images.bands),
+        "bands": list(images.header.bands),
         "band": settings.band,
-        "flux_unit": images.flux_unit,
-        "pixel_scale_arcsec": images.pixel_scale_arcsec,
+        "flux_unit": images.header.flux_unit,
+        "pixel_scale_arcsec": images.header.pixel_scale_arcsec,
         "segmentation": recipe_text(settings) if segmentation is None else segmentation,
         "source": {"path": images.path, "content_hash": images.content_hash},
         "colors": described_colors(settings, images),
-        "properties": described_columns(columns, flux_unit=images.flux_unit),
+        "properties": described_columns(columns, flux_unit=images.header.flux_unit),
         "provenance": provenance.to_dict(),
     }
     table.meta["content_hash"] = content_hash(table)

@@ -1,7 +1,6 @@
 """Galaxies drawn from a generator in training, in physical pixels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from galsmith.data.transforms import NetworkArrays, PixelTransform
-from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
 Pixels = NDArray[np.float32]
 SPLIT = "generated"
@@ -37,19 +36,9 @@ def draw_pixels(generator: Any, seeds: Sequence[int], transform: PixelTransform)
 
 
 def draw_images(
-    generator: Any, seeds: Sequence[int], transform: PixelTransform, *, header: ImageSet
+    generator: Any, seeds: Sequence[int], transform: PixelTransform, *, header: ImageHeader
 ) -> ImageSet:
-    """Draw one galaxy a seed, as a set in memory that says of its images what `header` says of its own."""
-    drawn = image_set_from_arrays(
-        draw_pixels(generator, seeds, transform),
-        bands=header.bands,
-        flux_unit=header.flux_unit,
-        pixel_scale_arcsec=header.pixel_scale_arcsec,
-    )
+    """Draw one galaxy a seed, as a set in memory with the header of the training set."""
+    drawn = image_set_from_arrays(draw_pixels(generator, seeds, transform), header)
     drawn.catalog["split"] = np.full(len(drawn), SPLIT)
-    return replace(
-        drawn,
-        physical_pixel_kpc=header.physical_pixel_kpc,
-        zero_points_mag=header.zero_points_mag,
-        psf=header.psf,
-    )
+    return drawn

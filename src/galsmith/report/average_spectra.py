@@ -75,7 +75,7 @@ def average_spectra(material: Material) -> AverageSpectra | None:
     peak = float(np.nanmax(spectra[0]))
     one, other = (spectrum - peak for spectrum in spectra)
     return AverageSpectra(
-        band=reference.bands[position],
+        band=reference.header.bands[position],
         n_reference=min(len(reference), AT_MOST),
         n_generated=min(len(generated), AT_MOST),
         reference=one,
@@ -96,7 +96,7 @@ def position_of_band(material: Material, images: ImageSet) -> int:
     """Find the band that morphology was measured on, or the middle one."""
     table = material.reference.table
     band = None if table is None else table.meta.get("band")
-    return images.bands.index(band) if band in images.bands else len(images.bands) // 2
+    return images.header.bands.index(band) if band in images.header.bands else len(images.header.bands) // 2
 
 
 def _stamps(images: ImageSet, position: int) -> Iterator[Floats]:

@@ -93,7 +93,7 @@ def _pair(pair: ClosestPair, generated: ImageSet, training: ImageSet) -> PairPic
     one = shrunk(generated[pair.generated])
     other = np.asarray(turned(shrunk(training[pair.training]), pair.turn), dtype=np.float64)
     peak = float(np.nanmax(other)) if np.isfinite(other).any() else 1.0
-    stretch = common_stretch([other], flux_unit=training.flux_unit, reference_peak=peak)
+    stretch = common_stretch([other], flux_unit=training.header.flux_unit, reference_peak=peak)
     return PairPictures(
         pair,
         Picture(str(generated.catalog["object_id"][pair.generated]), picture_of(one, stretch)),

@@ -205,7 +205,7 @@ def rows_of_sets(sets: Sequence[ImageSet], rows: Sequence[NDArray[np.int64]]) ->
     ]
     peak = max((float(np.nanmax(image)) for image in pixels[0] if np.isfinite(image).any()), default=1.0)
     every = [image for row in pixels for image in row]
-    stretch = common_stretch(every, flux_unit=sets[0].flux_unit, reference_peak=peak)
+    stretch = common_stretch(every, flux_unit=sets[0].header.flux_unit, reference_peak=peak)
     return [
         [
             Picture(str(images.catalog["object_id"][row]), picture_of(image, stretch))

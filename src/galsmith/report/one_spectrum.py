@@ -100,7 +100,9 @@ def _galaxy(side: SideMaterial, picture: Picture, spectrum: Spectrum, material: 
 
 def _plane(images: ImageSet, object_id: str, band: str, material: Material) -> Bytes | None:
     """Draw the two-dimensional spectrum of one galaxy."""
-    place = images.bands.index(band) if band in images.bands else position_of_band(material, images)
+    place = (
+        images.header.bands.index(band) if band in images.header.bands else position_of_band(material, images)
+    )
     stamp = images[int(rows_of_ids(images, [object_id])[0])][place].astype(np.float64)
     if not np.isfinite(stamp).all():
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import StoreHeader
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import read_json, refuse_existing, write_json, written_atomically
-from galsmith.images import ImageSet
+from galsmith.images import ImageHeader, ImageSet
 from galsmith.images.image_set import completed_catalog
 from galsmith.provenance import hash_json
 
@@ -78,7 +78,7 @@ class CutoutFolder:
             Index of the first image in the set.
         """
         for position, image in enumerate(images):
-            pixels = image[0] if len(self.header.bands) == 1 else image
+            pixels = image[0] if len(self.header.images.bands) == 1 else image
             header = fits_header(
                 self.header, index=first + position, row=catalog[position], size_pix=image.shape[-1]
             )
@@ -96,14 +96,9 @@ class CutoutFolder:
         pixels = CutoutPixels(self.path, self.n)
         return ImageSet(
             pixels=pixels,
-            bands=self.header.bands,
-            pixel_scale_arcsec=self.header.pixel_scale_arcsec,
-            flux_unit=self.header.flux_unit,
+            header=self.header.images,
             catalog=completed_catalog(catalog, [int(size) for size in pixels.shapes[:, 1]]),
             provenance=self.header.provenance,
-            physical_pixel_kpc=self.header.physical_pixel_kpc,
-            zero_points_mag=self.header.zero_points_mag,
-            psf=self.header.psf,
             content_hash=hash_json(self._mark),
             path=str(self.path),
         )
@@ -190,16 +185,17 @@ def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> 
     size_pix : int
         Side of the image.
     """
+    images = header.images
     cards = fits.Header()
     cards["OBJECT"] = (f"{index:08d}", "generated galaxy, position in its set")
-    cards["BUNIT"] = (header.flux_unit, "unit of a pixel's value")
-    _add_bands(cards, header)
-    if header.pixel_scale_arcsec is not None:
-        _add_scale(cards, header.pixel_scale_arcsec, size_pix, has_planes=len(header.bands) > 1)
-    if header.physical_pixel_kpc is not None:
-        cards["PIXKPC"] = (header.physical_pixel_kpc, "[kpc] length of a pixel side")
-    if isinstance(header.psf.get("psf_fwhm_pix"), int | float):
-        cards["PSFFWHM"] = (header.psf["psf_fwhm_pix"], "[pix] PSF width, FWHM")
+    cards["BUNIT"] = (images.flux_unit, "unit of a pixel's value")
+    _add_bands(cards, images)
+    if images.pixel_scale_arcsec is not None:
+        _add_scale(cards, images.pixel_scale_arcsec, size_pix, has_planes=len(images.bands) > 1)
+    if images.physical_pixel_kpc is not None:
+        cards["PIXKPC"] = (images.physical_pixel_kpc, "[kpc] length of a pixel side")
+    if isinstance(images.psf.get("psf_fwhm_pix"), int | float):
+        cards["PSFFWHM"] = (images.psf["psf_fwhm_pix"], "[pix] PSF width, FWHM")
     provenance = header.provenance
     cards["GSSEED"] = (int(row["seed"]), "seed of this galaxy")
     cards["GSSET"] = (provenance.seed, "seed of the set")
@@ -229,7 +225,7 @@ def _write_rows(path: Path, catalog: QTable) -> None:
         catalog.write(temporary, format="ascii.ecsv")
 
 
-def _add_bands(cards: fits.Header, header: StoreHeader) -> None:
+def _add_bands(cards: fits.Header, header: ImageHeader) -> None:
     """Add filter names and zero points: FILTER for one band, BAND1 and so on for the planes of more."""
     if len(header.bands) == 1:
         cards["FILTER"] = (header.bands[0], "filter")

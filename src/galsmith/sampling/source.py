@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import StoreHeader
 from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
 from galsmith.errors import GalsmithError, SettingsError
+from galsmith.images import ImageHeader
 from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
@@ -186,12 +187,7 @@ def refuse_non_finite(images: list[Pixels], seeds: NDArray[np.int64]) -> None:
 
 def _columns(snapshot: Snapshot) -> dict[str, ScalarColumn]:
     """Give what a model can be asked for, by name."""
-    return scalar_columns(
-        snapshot.transform,
-        bands=snapshot.card["bands"],
-        flux_unit=snapshot.card["flux_unit"],
-        zero_points_mag=snapshot.card["zero_points_mag"],
-    )
+    return scalar_columns(snapshot.transform, ImageHeader.from_dict(snapshot.card))
 
 
 def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> StoreHeader:
@@ -207,19 +203,11 @@ def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> 
         The user's seed.
     """
     page = read_snapshot_page(folder)
-    card = page["card"]
     decisive = [page["model"], page["description"], page["transform"], page["tensors_sha256"]]
-    return StoreHeader(
-        bands=tuple(card["bands"]),
-        pixel_scale_arcsec=card["pixel_scale_arcsec"],
-        flux_unit=card["flux_unit"],
-        provenance=Provenance(
-            verb="sample",
-            settings=settings,
-            seed=seed,
-            parents=(Parent("snapshot", hash_json(decisive), str(folder)),),
-        ),
-        physical_pixel_kpc=card["physical_pixel_kpc"],
-        zero_points_mag=card["zero_points_mag"],
-        psf=card["psf"],
+    made = Provenance(
+        verb="sample",
+        settings=settings,
+        seed=seed,
+        parents=(Parent("snapshot", hash_json(decisive), str(folder)),),
     )
+    return StoreHeader(ImageHeader.from_dict(page["card"]), made)

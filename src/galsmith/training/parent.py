@@ -189,16 +189,16 @@ def _refuse_family(parent: StartingPoint, snapshot: Snapshot, settings: RunSetti
 
 def _refuse_data(parent: StartingPoint, snapshot: Snapshot, images: ImageSet) -> None:
     """Refuse images that the snapshot's networks and transform cannot take."""
-    if images.bands != snapshot.description.bands:
+    if images.header.bands != snapshot.description.bands:
         raise InputError(
             f"{parent.path}: was trained on the bands {', '.join(snapshot.description.bands)}, and the training set has "
-            f"{', '.join(images.bands)}; ingest the same bands in the same order, or leave --init-from out"
+            f"{', '.join(images.header.bands)}; ingest the same bands in the same order, or leave --init-from out"
         )
-    unit = snapshot.card.get("flux_unit", images.flux_unit)
-    if unit != images.flux_unit:
+    unit = snapshot.card.get("flux_unit", images.header.flux_unit)
+    if unit != images.header.flux_unit:
         raise InputError(
-            f"{parent.path}: was trained on images in {unit}, and the training set is in {images.flux_unit}; ingest it in "
-            f"{unit}, or leave --init-from out"
+            f"{parent.path}: was trained on images in {unit}, and the training set is in "
+            f"{images.header.flux_unit}; ingest it in {unit}, or leave --init-from out"
         )
     size = snapshot.transform.size_pix
     others = sorted({int(side) for side in images.shapes.ravel()} - {size})
@@ -238,12 +238,12 @@ def _say_what_is_taken(
             _listed(found),
         )
     scale = snapshot.card.get("pixel_scale_arcsec")
-    if scale != images.pixel_scale_arcsec:
+    if scale != images.header.pixel_scale_arcsec:
         logger.warning(
             "%s: was trained at %s arcsec a pixel, and the training set has %s",
             parent.path,
             scale,
-            images.pixel_scale_arcsec,
+            images.header.pixel_scale_arcsec,
         )
 
 

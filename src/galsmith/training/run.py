@@ -137,7 +137,7 @@ class TrainingRun:
         """Draw galaxies from the averaged generator, or another, with the same seeds every time, as a set of images."""
         seeds = self._seeds("train.evaluation", self.settings.training.evaluation_galaxies)
         drawn_from = self.ema.average if generator is None else generator
-        return draw_images(drawn_from, seeds, self.training_set.transform, header=self.image_set)
+        return draw_images(drawn_from, seeds, self.training_set.transform, header=self.image_set.header)
 
     def draw_grid(self) -> None:
         """Draw galaxies from the averaged generator, with the same seeds every time, and write their picture."""
@@ -148,7 +148,7 @@ class TrainingRun:
             self.folder.grid_file(self.state.images_seen),
             drawn,
             title=title,
-            is_display=self.image_set.flux_unit == "display",
+            is_display=self.image_set.header.flux_unit == "display",
         )
 
     def _seeds(self, purpose: str, count: int) -> list[int]:
@@ -160,12 +160,7 @@ class TrainingRun:
         images = self.image_set
         training, choice = self.settings.training, self.kept_choice
         return {
-            "bands": list(images.bands),
-            "pixel_scale_arcsec": images.pixel_scale_arcsec,
-            "physical_pixel_kpc": images.physical_pixel_kpc,
-            "flux_unit": images.flux_unit,
-            "zero_points_mag": dict(images.zero_points_mag),
-            "psf": dict(images.psf),
+            **images.header.to_dict(),
             "data_license": training.data_license,
             "training": {
                 "is_finished": is_finished,
@@ -300,7 +295,7 @@ def kept_width(settings: RunSettings, state: RunState) -> float:
 def describe(training_set: TrainingSet) -> DataDescription:
     """Say what networks must know of a set."""
     return DataDescription(
-        bands=training_set.images.bands,
+        bands=training_set.images.header.bands,
         size_pix=training_set.transform.size_pix,
         scalar_names=training_set.transform.scalar_names,
         n_train=len(training_set),

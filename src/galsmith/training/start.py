@@ -167,7 +167,7 @@ def _tables(
         "data": {
             "path": image_set.path,
             "content_hash": image_set.content_hash,
-            "bands": list(image_set.bands),
+            "bands": list(image_set.header.bands),
             "n_images": len(image_set),
         },
     }

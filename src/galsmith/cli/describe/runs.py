@@ -10,6 +10,7 @@ from galsmith.cli.describe.record import Description, flat_settings, provenance_
 from galsmith.data.transforms import PixelTransform, scalar_columns
 from galsmith.errors import InputError
 from galsmith.files import read_json
+from galsmith.images import ImageHeader
 from galsmith.provenance import Provenance
 from galsmith.settings import read_recipe
 
@@ -58,13 +59,7 @@ def describe_snapshot(path: Path) -> Description:
 
 def _askable(page: Mapping[str, Any]) -> str:
     """Columns that `galsmith sample --where` takes, with the range of each in the training set."""
-    card = page["card"]
-    columns = scalar_columns(
-        PixelTransform.from_dict(page["transform"]),
-        bands=card["bands"],
-        flux_unit=card["flux_unit"],
-        zero_points_mag=card["zero_points_mag"],
-    )
+    columns = scalar_columns(PixelTransform.from_dict(page["transform"]), ImageHeader.from_dict(page["card"]))
     described = []
     for name, column in sorted(columns.items()):
         if name == column.name:  # and not a short name for another

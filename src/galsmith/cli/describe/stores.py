@@ -18,15 +18,18 @@ def describe_store(path: Path) -> Description:
     rows = [
         ("images", f"{len(images):,}, {sizes_text(images)}, {bands_text(images)}"),
         ("splits", counts_text(splits)),
-        ("unit", images.flux_unit),
+        ("unit", images.header.flux_unit),
         ("scale", _scale_text(images)),
-        ("zero points", ", ".join(f"{band} {value:g} mag" for band, value in images.zero_points_mag.items())),
-        ("PSF", ", ".join(f"{name} {value}" for name, value in images.psf.items())),
+        (
+            "zero points",
+            ", ".join(f"{band} {value:g} mag" for band, value in images.header.zero_points_mag.items()),
+        ),
+        ("PSF", ", ".join(f"{name} {value}" for name, value in images.header.psf.items())),
         ("catalog", " ".join(images.catalog.colnames)),
         ("parts", f"{len(page['parts'])} files, format version {page['format_version']}"),
         *provenance_rows(images.provenance),
     ]
-    numbers = {"n_images": len(images), "bands": list(images.bands), "splits": splits}
+    numbers = {"n_images": len(images), "bands": list(images.header.bands), "splits": splits}
     return Description("store", rows, images.content_hash, numbers)
 
 
@@ -45,7 +48,7 @@ def describe_partial_store(path: Path) -> Description:
 
 def _scale_text(images: ImageSet) -> str:
     """Angle and length per pixel."""
-    angle, length = images.pixel_scale_arcsec, images.physical_pixel_kpc
+    angle, length = images.header.pixel_scale_arcsec, images.header.physical_pixel_kpc
     if angle is None and "pixel_scale_arcsec" in images.catalog.colnames:
         return "differs by image: column pixel_scale_arcsec"
     texts = [f"{angle:g} arcsec per pixel" if angle is not None else "not known"]

@@ -79,7 +79,7 @@ def stretch_of(images: ImageSet, *, side_pix: int = SIDE_PIX) -> Stretch:
     faulty = np.flatnonzero(~((noise > 0) & np.isfinite(noise) & np.isfinite(sky)))
     if len(faulty):
         raise InputError(
-            f"{name}: band {images.bands[faulty[0]]} is the same in all pixels or not finite; "
+            f"{name}: band {images.header.bands[faulty[0]]} is the same in all pixels or not finite; "
             "wanted images with light"
         )
     return Stretch(sky, noise, side_pix)
@@ -111,12 +111,14 @@ def pixels_of(images: ImageSet, *, side_pix: int = SIDE_PIX, stretch: Stretch | 
         As `stretch_of`; and if the stretch is of another number of bands.
     """
     shared = stretch_of(images, side_pix=side_pix) if stretch is None else stretch
-    if len(shared.sky) != len(images.bands):
+    if len(shared.sky) != len(images.header.bands):
         raise InputError(
-            f"{images.path or 'images'}: {len(images.bands)} bands ({', '.join(images.bands)}) for a stretch of "
-            f"{len(shared.sky)}; wanted the bands of the training set"
+            f"{images.path or 'images'}: {len(images.header.bands)} bands ({', '.join(images.header.bands)}) for a "
+            f"stretch of {len(shared.sky)}; wanted the bands of the training set"
         )
-    found = np.empty((len(images), len(images.bands), shared.side_pix, shared.side_pix), dtype=np.float32)
+    found = np.empty(
+        (len(images), len(images.header.bands), shared.side_pix, shared.side_pix), dtype=np.float32
+    )
     for rows, chunk in images.chunks(256):
         found[rows] = [_picture(image, shared) for image in chunk]
     return found

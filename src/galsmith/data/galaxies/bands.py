@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from galsmith.data.galaxies.fits_image import ImageHead
 from galsmith.errors import InputError, SettingsError
+from galsmith.images import ImageHeader
 from galsmith.images.bands import bands_of_pairs, parse_pair
 from galsmith.settings import near_miss
 
@@ -80,7 +81,23 @@ def bands_to_read(names: Sequence[str], band: str, colors: Sequence[str] | None)
     return tuple(name for name in names if name in wanted)
 
 
-def common_zero_points(heads: Sequence[ImageHead], chosen: ChosenPlanes) -> dict[str, float]:
+def common_header(heads: Sequence[ImageHead], chosen: ChosenPlanes) -> ImageHeader:
+    """Say what is true of all images, in the planes that are read.
+
+    Raises
+    ------
+    InputError
+        If their units differ.
+    """
+    return ImageHeader(
+        chosen.bands,
+        _common_flux_unit(heads),
+        _common_pixel_scale(heads),
+        zero_points_mag=_common_zero_points(heads, chosen),
+    )
+
+
+def _common_zero_points(heads: Sequence[ImageHead], chosen: ChosenPlanes) -> dict[str, float]:
     """Give the AB magnitude of one flux unit by band that all images state in MAGZP; empty where one differs."""
     stated = {head.zero_points_mag for head in heads}
     values = next(iter(stated)) if len(stated) == 1 else None
@@ -91,7 +108,7 @@ def common_zero_points(heads: Sequence[ImageHead], chosen: ChosenPlanes) -> dict
     )
 
 
-def common_flux_unit(heads: Sequence[ImageHead]) -> str:
+def _common_flux_unit(heads: Sequence[ImageHead]) -> str:
     """Give the unit that all images state in BUNIT; ``"unknown"`` where none does.
 
     Raises
@@ -109,7 +126,7 @@ def common_flux_unit(heads: Sequence[ImageHead]) -> str:
     return "unknown" if unit is None else unit
 
 
-def common_pixel_scale(heads: Sequence[ImageHead], *, tolerance: float = 1e-3) -> float | None:
+def _common_pixel_scale(heads: Sequence[ImageHead], *, tolerance: float = 1e-3) -> float | None:
     """Give the pixel scale that all images state, in arcsec; None where one differs or is not stated."""
     scales = [head.pixel_scale_arcsec for head in heads]
     first = scales[0]

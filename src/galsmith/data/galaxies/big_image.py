@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.galaxies.bands import (
     ChosenPlanes,
-    common_flux_unit,
-    common_pixel_scale,
-    common_zero_points,
+    common_header,
 )
 from galsmith.data.galaxies.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
 from galsmith.data.galaxies.fits_image import ImageHead, read_part
@@ -80,10 +78,7 @@ class BigImage:
     ) -> None:
         self._head, self._companions = head, companions
         self._planes, self._targets = chosen.planes, tuple(targets)
-        self.bands, self.band = chosen.bands, chosen.band
-        self.zero_points_mag: Mapping[str, float] = common_zero_points([head], chosen)
-        self.flux_unit = common_flux_unit([head])
-        self.pixel_scale_arcsec = common_pixel_scale([head])
+        self.header, self.band = common_header([head], chosen), chosen.band
         self.catalog, self.parents, self.path = catalog, parents, str(head.place)
         self.settings: Mapping[str, Any] = {
             **settings,

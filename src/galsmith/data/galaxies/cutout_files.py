@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.galaxies.bands import (
     ChosenPlanes,
-    common_flux_unit,
-    common_pixel_scale,
-    common_zero_points,
+    common_header,
 )
 from galsmith.data.galaxies.fits_image import ImageHead, read_part
 from galsmith.data.galaxies.galaxy import FileGalaxy, missing_galaxy
@@ -59,10 +57,7 @@ class CutoutFiles:
     ) -> None:
         self._heads, self._companions = tuple(heads), tuple(companions)
         self._planes, self._label = chosen.planes, label
-        self.bands, self.band = chosen.bands, chosen.band
-        self.zero_points_mag: Mapping[str, float] = common_zero_points(heads, chosen)
-        self.flux_unit = common_flux_unit(heads)
-        self.pixel_scale_arcsec = common_pixel_scale(heads)
+        self.header, self.band = common_header(heads, chosen), chosen.band
         self.parents, self.path = parents, path
         self.has_maps = companions[0].label_map is not None
         self.settings: Mapping[str, Any] = {

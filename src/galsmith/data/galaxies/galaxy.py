@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 
@@ -62,16 +63,11 @@ class FileGalaxies(Protocol):
 
     Attributes
     ----------
-    bands : tuple of str
-        Names of the images' first axis.
+    header : ImageHeader
+        What is true of all images; zero points and pixel scale where all files state the same; the unit is ``"display"``
+        for pictures, ``"unknown"`` where the header has no BUNIT.
     band : str
         Which of them is measured; ``"all"`` where each is. The others are read for colors.
-    zero_points_mag : mapping of band to float
-        AB magnitude of one flux unit, where all files state the same.
-    flux_unit : str
-        Of a pixel's value; ``"display"`` for pictures, ``"unknown"`` where the header has no BUNIT.
-    pixel_scale_arcsec : float or None
-        Angle per pixel side where all files state the same.
     catalog : QTable
         One row a galaxy, with ``object_id`` first.
     parents : tuple of Parent
@@ -84,11 +80,8 @@ class FileGalaxies(Protocol):
         Whether segmentation maps were given, so that nothing has to be found.
     """
 
-    bands: tuple[str, ...]
+    header: ImageHeader
     band: str
-    zero_points_mag: Mapping[str, float]
-    flux_unit: str
-    pixel_scale_arcsec: float | None
     catalog: QTable
     parents: tuple[Parent, ...]
     settings: Mapping[str, Any]

@@ -351,7 +351,7 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
 
 def _of_source(source: Source, request: FileRequest, *, path: str) -> SourceGalaxies:
     """Give all bands, or the one asked for with those of its colors; the middle one as for stores."""
-    known = source.bands
+    known = source.header.bands
     band = known[len(known) // 2] if request.band is None or len(known) == 1 else request.band
     if request.band not in (*known, ALL_BANDS, None):
         raise SettingsError(

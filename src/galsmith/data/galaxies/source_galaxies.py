@@ -1,6 +1,7 @@
 """One galaxy an image, read by what `galsmith ingest` reads with: pictures, or an array of a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,8 @@ class SourceGalaxies:
 
     def __init__(self, source: Source, *, bands: tuple[str, ...], band: str, path: str) -> None:
         self._source = source
-        self._planes = [source.bands.index(band) for band in bands]
-        self.bands, self.band = bands, band
-        self.zero_points_mag: Mapping[str, float] = source.zero_points_mag
-        self.flux_unit = source.flux_unit
-        self.pixel_scale_arcsec = source.pixel_scale_arcsec
+        self._planes = [source.header.bands.index(band) for band in bands]
+        self.header, self.band = replace(source.header, bands=bands), band
         self.parents, self.path, self.has_maps = source.parents, path, False
         self.settings: Mapping[str, Any] = {**source.settings, "bands": list(bands)}
         self.catalog = QTable(

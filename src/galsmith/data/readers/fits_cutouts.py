@@ -18,6 +18,7 @@ from galsmith.data.readers.source import UnusableImage
 from galsmith.data.readers.tar_files import FilePlace
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -108,7 +109,6 @@ class FitsSource:
 
     stage = "ingesting"
     rows_per_read: int | None = 1
-    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -130,21 +130,24 @@ class FitsSource:
         self._heads, faults = _read_heads(self._paths, hdu, progress)
         self.faults: Mapping[int, UnusableImage] = faults
         good = [(path, head) for path, head in zip(self._paths, self._heads, strict=True) if head]
-        self.bands = _common_bands(good, bands, defaults.bands)
-        self.flux_unit = flux_unit if flux_unit is not None else _common_unit(good, defaults.flux_unit)
+        names = _common_bands(good, bands, defaults.bands)
         stated_scale = _common_scale(good, pixel_scale_arcsec)
-        self.pixel_scale_arcsec = stated_scale if stated_scale is not None else defaults.pixel_scale_arcsec
-        self.zero_points_mag: Mapping[str, float] = {
-            **{band: value for band, value in defaults.zero_points_mag.items() if band in self.bands},
-            **_common_zero_points(good, self.bands),
-        }
+        self.header = ImageHeader(
+            names,
+            flux_unit if flux_unit is not None else _common_unit(good, defaults.flux_unit),
+            stated_scale if stated_scale is not None else defaults.pixel_scale_arcsec,
+            zero_points_mag={
+                **{band: value for band, value in defaults.zero_points_mag.items() if band in names},
+                **_common_zero_points(good, names),
+            },
+        )
         self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
         self.settings: Mapping[str, Any] = {
             "kind": "fits",
             "hdu": hdu,
-            "bands": list(self.bands),
-            "pixel_scale_arcsec": self.pixel_scale_arcsec,
-            "flux_unit": self.flux_unit,
+            "bands": list(names),
+            "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
+            "flux_unit": self.header.flux_unit,
         }
         listed = [path for path in self._paths if isinstance(path, Path)]
         self.parents: tuple[Parent, ...] = (listing_as_parent(folder, listed if listed else [folder]),)
@@ -157,7 +160,7 @@ class FitsSource:
         return str(self._paths[row])
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
-        """Read cutouts, each [band, y, x] float32 in `flux_unit` per pixel."""
+        """Read cutouts, each [band, y, x] float32 in the header's unit per pixel."""
         return [self._read_one(int(row)) for row in rows]
 
     def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:

@@ -23,6 +23,7 @@ from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.pictures import GRAY, RGB
 from galsmith.data.readers.source import UnusableImage
 from galsmith.errors import InputError, SettingsError
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -66,7 +67,6 @@ class ArraySource:
 
     stage = "ingesting"
     rows_per_read: int | None = None
-    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -92,17 +92,18 @@ class ArraySource:
         self._axes = image_axes(shape, band_axis=band_axis, name=self._name)
         self._rows_per_block = _rows_per_block(self._head, shape)
         self._blocks: dict[int, NDArray[Any]] = {}
-        self.bands = _bands(self._head, self._axes.n_bands, bands, self._name)
-        self.flux_unit = _unit(self._head, self._axes.n_bands) if flux_unit is None else flux_unit
-        self.pixel_scale_arcsec = _scale(self._head) if pixel_scale_arcsec is None else pixel_scale_arcsec
-        self.zero_points_mag: Mapping[str, float] = {}
+        self.header = ImageHeader(
+            _bands(self._head, self._axes.n_bands, bands, self._name),
+            _unit(self._head, self._axes.n_bands) if flux_unit is None else flux_unit,
+            _scale(self._head) if pixel_scale_arcsec is None else pixel_scale_arcsec,
+        )
         self.settings: Mapping[str, Any] = {
             "kind": "array",
             "dataset": self._head.name,
             "band_axis": self._axes.band_axis,
-            "bands": list(self.bands),
-            "pixel_scale_arcsec": self.pixel_scale_arcsec,
-            "flux_unit": self.flux_unit,
+            "bands": list(self.header.bands),
+            "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
+            "flux_unit": self.header.flux_unit,
         }
         self.parents: tuple[Parent, ...] = (listing_as_parent(place.path.parent, [place.path]),)
         self.notes: Mapping[str, Any] = {}
@@ -116,7 +117,7 @@ class ArraySource:
         return f"{self._name}[{row}]"
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
-        """Read images, each [band, y, x] float32 in `flux_unit` per pixel."""
+        """Read images, each [band, y, x] float32 in the header's unit per pixel."""
         return [self._read_one(int(row)) for row in rows]
 
     def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:

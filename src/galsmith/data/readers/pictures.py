@@ -17,6 +17,7 @@ from galsmith.data.readers.png16 import SIGNATURE, read_png16
 from galsmith.data.readers.source import UnusableImage
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -68,9 +69,6 @@ class PictureSource:
 
     stage = "ingesting"
     rows_per_read: int | None = 1
-    flux_unit = "display"
-    pixel_scale_arcsec: float | None = None
-    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -84,8 +82,7 @@ class PictureSource:
         self._paths = list(files.values())
         self._heads, faults = _read_heads(self._paths, progress)
         self.faults: Mapping[int, UnusableImage] = faults
-        self.bands = _common_kind(self._paths, self._heads)
-        self.zero_points_mag: Mapping[str, float] = {}
+        self.header = ImageHeader(_common_kind(self._paths, self._heads), "display")
         self.shapes = np.array(
             [(head.height_pix, head.width_pix) if head else (0, 0) for head in self._heads], dtype=np.int64
         )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.source import Source, SourceWithSplits
+from galsmith.data.readers.source import Source
 from galsmith.data.store import StoreHeader
 from galsmith.errors import InputError
 from galsmith.images import parse_where, rows_where
@@ -78,7 +78,7 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise InputError(f"none of {len(native)} images is left ({reasons}); loosen what leaves them out")
     _check_shapes(source, rows, options)
-    largest = int(source.shapes[rows].prod(axis=1).max()) * len(source.bands) * 4
+    largest = int(source.shapes[rows].prod(axis=1).max()) * len(source.header.bands) * 4
     return Plan(
         options=options,
         rows=rows,
@@ -92,20 +92,13 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
 def store_header(source: Source, plan: Plan, *, verb: str, seed: int) -> StoreHeader:
     """Give what is true of every image of the store."""
     enlargement = None if plan.is_scale_mixed else float(plan.enlargements[plan.rows[0]])
-    return StoreHeader(
-        bands=source.bands,
-        pixel_scale_arcsec=_enlarged(source.pixel_scale_arcsec, enlargement),
-        physical_pixel_kpc=_enlarged(source.physical_pixel_kpc, enlargement),
-        flux_unit=source.flux_unit,
-        zero_points_mag=source.zero_points_mag,
-        psf=source.psf if isinstance(source, SourceWithSplits) else {},
-        provenance=Provenance(
-            verb=verb,
-            settings={**source.settings, "options": plan.options.to_dict()},
-            seed=seed,
-            parents=source.parents,
-        ),
+    made = Provenance(
+        verb=verb,
+        settings={**source.settings, "options": plan.options.to_dict()},
+        seed=seed,
+        parents=source.parents,
     )
+    return StoreHeader(source.header.enlarged(enlargement), made)
 
 
 def _kept_rows(
@@ -158,8 +151,3 @@ def _enlargements(native: NDArray[np.int32], options: SetOptions) -> NDArray[np.
         return np.ones(len(native))
     sides = native if options.crop_pix is None else np.full(len(native), options.crop_pix)
     return np.asarray(sides / options.resize_pix, dtype=np.float64)
-
-
-def _enlarged(size: float | None, enlargement: float | None) -> float | None:
-    """Size of a pixel after crop and resize; None where it differs by image or is unknown."""
-    return None if size is None or enlargement is None else size * enlargement

@@ -9,6 +9,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.store import Companions
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -39,16 +40,8 @@ class Source(Protocol):
         What reading is called in progress events.
     rows_per_read : int or None
         How many images to ask for at once; None for as many as a chunk has.
-    bands : tuple of str
-        Filter names.
-    flux_unit : str
-        Unit of a pixel's value; ``"display"`` for pictures.
-    pixel_scale_arcsec : float or None
-        Angle per pixel side where known.
-    physical_pixel_kpc : float or None
-        Length per pixel side where known.
-    zero_points_mag : mapping of band to float
-        AB magnitude of one flux unit where known.
+    header : ImageHeader
+        What is true of every image.
     settings : mapping
         All that decides the content, as plain JSON values.
     parents : tuple of Parent
@@ -67,11 +60,7 @@ class Source(Protocol):
 
     stage: str
     rows_per_read: int | None
-    bands: tuple[str, ...]
-    flux_unit: str
-    pixel_scale_arcsec: float | None
-    physical_pixel_kpc: float | None
-    zero_points_mag: Mapping[str, float]
+    header: ImageHeader
     settings: Mapping[str, Any]
     parents: tuple[Parent, ...]
     notes: Mapping[str, Any]
@@ -100,15 +89,12 @@ class SourceWithCompanions(Protocol):
 
 @runtime_checkable
 class SourceWithSplits(Protocol):
-    """A source whose images were dealt to splits before, and whose point spread function is known.
+    """A source whose images were dealt to splits before.
 
     Attributes
     ----------
     splits : ndarray [galaxy], str
         The split that each image is in, and stays in unless other shares are asked for.
-    psf : mapping
-        What is known of the point spread function of all images.
     """
 
     splits: NDArray[np.str_]
-    psf: Mapping[str, Any]

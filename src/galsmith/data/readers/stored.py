@@ -37,8 +37,6 @@ class StoreSource:
     ----------
     splits : ndarray [galaxy], str
         The split that each galaxy is in.
-    psf : mapping
-        What the store's header knows of the point spread function.
 
     Raises
     ------
@@ -52,13 +50,7 @@ class StoreSource:
     def __init__(self, store: str | Path, *, properties: str | Path | None = None) -> None:
         self._images = open_store(store)
         images = self._images
-        self.bands, self.flux_unit = images.bands, images.flux_unit
-        self.pixel_scale_arcsec, self.physical_pixel_kpc = (
-            images.pixel_scale_arcsec,
-            images.physical_pixel_kpc,
-        )
-        self.zero_points_mag: Mapping[str, float] = images.zero_points_mag
-        self.psf: Mapping[str, Any] = images.psf
+        self.header = images.header
         self.settings: Mapping[str, Any] = {"kind": "store", "properties": properties is not None}
         self.parents: tuple[Parent, ...] = (images.as_parent("store"),)
         self.notes: Mapping[str, Any] = {}
@@ -78,7 +70,7 @@ class StoreSource:
         return f"{self._images.path}: {self.catalog[NAME_COLUMN][row]}"
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
-        """Read images, each [band, y, x] float32 in `flux_unit` per pixel."""
+        """Read images, each [band, y, x] float32 in the header's unit per pixel."""
         return self._images.pixels.read(rows)
 
     def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:

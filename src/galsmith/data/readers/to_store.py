@@ -20,7 +20,7 @@ from galsmith.data.store.layout import DESCRIPTION_FILE, partial_chunk_file
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import refuse_existing, write_json
-from galsmith.images import ImageSet, crop_center, resize_conserving_flux, resize_linear
+from galsmith.images import ImageHeader, ImageSet, crop_center, resize_conserving_flux, resize_linear
 
 Pixels = NDArray[np.float32]
 NAMES_KEPT = 20
@@ -109,11 +109,11 @@ def _write_chunk(
     done = chunk * plan.images_per_chunk
     for block in _blocks(plan.chunk(chunk), source.rows_per_read):
         for row, read in zip(block, source.read(block), strict=True):
-            usable = _usable(read, source.name_of(int(row)), plan.options)
+            usable = _usable(read, source.name_of(int(row)), source.header, plan.options)
             if isinstance(usable, UnusableImage):
                 skipped.append(_skip(usable, plan.options))
                 continue
-            images[int(row)] = _shaped(usable, source.flux_unit, plan.options)
+            images[int(row)] = _shaped(usable, source.header.flux_unit, plan.options)
             fluxes.append(usable.sum(axis=(-2, -1), dtype=np.float64))
         done += len(block)
         progress(ProgressEvent(source.stage, done, len(plan.rows), "images"))
@@ -134,10 +134,16 @@ def _blocks(rows: NDArray[np.int64], size: int | None) -> Iterator[NDArray[np.in
         yield rows[start : start + step]
 
 
-def _usable(read: Pixels | UnusableImage, name: str, options: SetOptions) -> Pixels | UnusableImage:
+def _usable(
+    read: Pixels | UnusableImage, name: str, header: ImageHeader, options: SetOptions
+) -> Pixels | UnusableImage:
     """Give the image as read, or say what is wrong with what the crop leaves of it."""
     if isinstance(read, UnusableImage):
         return read
+    try:
+        read = header.checked_image(read, name)
+    except ValueError as error:
+        return UnusableImage("of another shape", str(error))
     image = _cropped(read, options)
     bad = int(image.size - np.count_nonzero(np.isfinite(image)))
     if bad:
@@ -164,11 +170,11 @@ def _skip(fault: UnusableImage, options: SetOptions) -> tuple[str, str]:
 def _described(source: Source, plan: Plan, rows: list[int], fluxes: list[NDArray[np.float64]]) -> QTable:
     """Catalog rows of images, with what the store wants to know of each."""
     chosen = np.array(rows, dtype=np.int64)
-    table = source.describe(chosen, np.array(fluxes).reshape(len(rows), len(source.bands)))
+    table = source.describe(chosen, np.array(fluxes).reshape(len(rows), len(source.header.bands)))
     table["native_size_pix"] = plan.native_size_pix[chosen]
     sizes = {
-        "pixel_scale_arcsec": source.pixel_scale_arcsec,
-        "physical_pixel_kpc": source.physical_pixel_kpc,
+        "pixel_scale_arcsec": source.header.pixel_scale_arcsec,
+        "physical_pixel_kpc": source.header.physical_pixel_kpc,
     }
     for name, size in sizes.items():
         if plan.is_scale_mixed and size is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galsmith.data.readers.source import UnusableImage
 from galsmith.data.sersic.priors import SersicSettings, draw_parameters
 from galsmith.data.sersic.render import render_sersic
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -36,14 +37,15 @@ class SersicSource:
 
     stage = "simulating"
     rows_per_read: int | None = None
-    physical_pixel_kpc: float | None = None
 
     def __init__(self, settings: SersicSettings, *, n: int, seed: int) -> None:
         self._settings = settings
-        self.bands: tuple[str, ...] = (settings.band,)
-        self.flux_unit = FLUX_UNIT
-        self.pixel_scale_arcsec: float | None = settings.pixel_scale_arcsec
-        self.zero_points_mag: Mapping[str, float] = {settings.band: settings.zero_point_mag}
+        self.header = ImageHeader(
+            (settings.band,),
+            FLUX_UNIT,
+            settings.pixel_scale_arcsec,
+            zero_points_mag={settings.band: settings.zero_point_mag},
+        )
         self.settings: Mapping[str, Any] = {"recipe": settings.model_dump(mode="json"), "n": n}
         self.parents: tuple[Parent, ...] = ()
         self.notes: Mapping[str, Any] = {}

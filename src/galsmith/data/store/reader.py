@@ -84,14 +84,9 @@ def open_store(path: str | Path) -> ImageSet:
     catalog.remove_columns([PART_COLUMN, ROW_COLUMN])
     return ImageSet(
         pixels=StorePixels(folder, parts, part_of, row_of),
-        bands=header.bands,
-        pixel_scale_arcsec=header.pixel_scale_arcsec,
-        flux_unit=header.flux_unit,
+        header=header.images,
         catalog=catalog,
         provenance=header.provenance,
-        physical_pixel_kpc=header.physical_pixel_kpc,
-        zero_points_mag=header.zero_points_mag,
-        psf=header.psf,
         content_hash=description["content_hash"],
         path=str(folder),
     )

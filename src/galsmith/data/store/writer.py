@@ -94,7 +94,7 @@ class StoreWriter:
         chunk : int
             Position in the store, from 0.
         images : sequence of ndarray [band, y, x], float32
-            In `flux_unit` per pixel; sizes may differ; may be empty.
+            In the header's unit per pixel; sizes may differ; may be empty.
         catalog : QTable
             One row an image; ``object_id``, ``split`` and ``native_size_pix`` are added when missing.
         companions : Companions, optional
@@ -104,7 +104,13 @@ class StoreWriter:
         ------
         OutputError
             If the disk is full; the chunk is then not there at all.
+        ValueError
+            If an image has not the header's bands.
         """
+        images = [
+            self.header.images.checked_image(image, f"image {position} of chunk {chunk}")
+            for position, image in enumerate(images)
+        ]
         rows = completed_catalog(catalog, [image.shape[-1] for image in images])
         try:
             parts, part_of, row_of = self._write_parts(chunk, images, companions)
@@ -196,10 +202,11 @@ class StoreWriter:
             data = part.create_dataset(
                 "image_array", data=np.asarray(pixels, dtype=np.float32), chunks=(1, *pixels.shape[1:])
             )
-            data.attrs["image_band"] = list(self.header.bands)
-            data.attrs["unit"] = self.header.flux_unit
-            if self.header.pixel_scale_arcsec is not None:
-                data.attrs["image_scale"] = self.header.pixel_scale_arcsec
+            header = self.header.images
+            data.attrs["image_band"] = list(header.bands)
+            data.attrs["unit"] = header.flux_unit
+            if header.pixel_scale_arcsec is not None:
+                data.attrs["image_scale"] = header.pixel_scale_arcsec
             if companions is not None:
                 companions.write(part)
             part.flush()
@@ -248,15 +255,7 @@ def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) 
     overwrite : bool
         Replace what is there.
     """
-    header = StoreHeader(
-        bands=images.bands,
-        pixel_scale_arcsec=images.pixel_scale_arcsec,
-        flux_unit=images.flux_unit,
-        provenance=images.provenance,
-        physical_pixel_kpc=images.physical_pixel_kpc,
-        zero_points_mag=images.zero_points_mag,
-        psf=images.psf,
-    )
+    header = StoreHeader(images.header, images.provenance)
     n_chunks = max(1, -(-len(images) // IMAGES_PER_CHUNK))
     writer = StoreWriter(Path(path), header, n_chunks=n_chunks, overwrite=overwrite)
     for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):

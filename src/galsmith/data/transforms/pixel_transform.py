@@ -251,7 +251,7 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     names = settings.conditions or ()
     values = condition_values(training_set.catalog, names)
     conditions = fit_conditions(training_set.catalog, names, values)
-    n_bands = len(training_set.bands)
+    n_bands = len(training_set.header.bands)
     start = PixelTransform(
         kind=settings.kind,
         factor_flux=settings.factor_flux,
@@ -382,6 +382,6 @@ def _moments(
     if np.any(constant):
         band = int(np.argmax(constant))
         raise InputError(
-            f"all training pixels of band {training_set.bands[band]!r} are equal; nothing can be learned"
+            f"all training pixels of band {training_set.header.bands[band]!r} are equal; nothing can be learned"
         )
     return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance))), np.concatenate(log_fluxes)

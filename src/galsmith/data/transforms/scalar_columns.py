@@ -1,7 +1,6 @@
 """What the scalars of a transform are outside of it: columns with a name, a unit and the range that was trained."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.pixel_transform import PixelTransform
 from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX
+from galsmith.images import ImageHeader
 
 MAGNITUDES_PER_LOG = -2.5 / math.log(10)
 
@@ -46,13 +46,7 @@ class ScalarColumn:
             return self.encoding.inverse(scalars[..., self.position].astype(np.float64))
 
 
-def scalar_columns(
-    transform: PixelTransform,
-    *,
-    bands: Sequence[str],
-    flux_unit: str,
-    zero_points_mag: Mapping[str, float],
-) -> dict[str, ScalarColumn]:
+def scalar_columns(transform: PixelTransform, header: ImageHeader) -> dict[str, ScalarColumn]:
     """Give every column that a transform keeps apart from the pixels, by name.
 
     Conditions have the names of their catalog's columns. Where flux is factored out, ``flux_<band>`` is the summed
@@ -64,38 +58,32 @@ def scalar_columns(
     ----------
     transform : PixelTransform
         Fitted.
-    bands : sequence of str
-        Filter names, in the order of the band axis.
-    flux_unit : str
+    header : ImageHeader
         Of the images.
-    zero_points_mag : mapping of band to float
-        AB magnitude of one flux unit, where known.
     """
-    flux = _flux_columns(transform, bands, flux_unit, zero_points_mag)
+    flux = _flux_columns(transform, header)
     found = {column.name: column for column in flux} | _size_columns(transform)
-    n_flux = len(bands) if transform.factor_flux else 0
+    n_flux = len(header.bands) if transform.factor_flux else 0
     for position, encoding in enumerate(transform.conditions, start=n_flux):
         trained = _trained(transform, position)
         found[encoding.name] = ScalarColumn(encoding, position, trained, is_condition=True)
     return found
 
 
-def _flux_columns(
-    transform: PixelTransform, bands: Sequence[str], flux_unit: str, zero_points_mag: Mapping[str, float]
-) -> list[ScalarColumn]:
+def _flux_columns(transform: PixelTransform, header: ImageHeader) -> list[ScalarColumn]:
     """Flux and magnitude of each band."""
     if not transform.factor_flux:
         return []
     columns = []
-    for position, band in enumerate(bands):
+    for position, band in enumerate(header.bands):
         mean, scale = transform.flux.mean[position], transform.flux.scale[position]
         trained = _trained(transform, position)
         flux = ColumnEncoding(
-            name=f"flux_{band}", unit=flux_unit, is_log=True, is_whole=False, mean=mean, scale=scale
+            name=f"flux_{band}", unit=header.flux_unit, is_log=True, is_whole=False, mean=mean, scale=scale
         )
         columns.append(ScalarColumn(flux, position, trained))
-        if band in zero_points_mag:
-            zero_point = zero_points_mag[band]
+        if band in header.zero_points_mag:
+            zero_point = header.zero_points_mag[band]
             magnitude = ColumnEncoding(
                 name=f"magnitude_{band}",
                 unit="mag",

@@ -31,6 +31,7 @@ from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.source import UnusableImage
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -62,7 +63,6 @@ class FieldSource:
 
     stage = "ingesting"
     rows_per_read: int | None = None
-    physical_pixel_kpc: float | None = None
 
     def __init__(
         self,
@@ -73,20 +73,16 @@ class FieldSource:
     ) -> None:
         self._options = options
         self._images = find_bands(places, options.bands, options.hdu)
-        self.bands: tuple[str, ...] = tuple(self._images)
-        self._detect_in = _band_to_detect_in(self.bands, options.detect_in)
+        bands = tuple(self._images)
+        self._detect_in = _band_to_detect_in(bands, options.detect_in)
         refuse_misaligned(self._images, self._detect_in)
         own_zero_points = zero_points_of_field(self._images, options)
-        self._factors = self._factors_of(own_zero_points)
-        self.flux_unit = STORED_UNIT if options.flux_unit is None else options.flux_unit
-        self.zero_points_mag: Mapping[str, float] = (
-            own_zero_points
-            if options.flux_unit is not None
-            else dict.fromkeys(self.bands, STORED_ZERO_POINT_MAG)
-        )
         image = self._images[self._detect_in]
-        self.pixel_scale_arcsec = pixel_scale_of_field(image, options.pixel_scale_arcsec)
-        self._skies = {band: self._sky(band, progress) for band in self.bands}
+        self.header = _header(
+            own_zero_points, bands, options, pixel_scale_of_field(image, options.pixel_scale_arcsec)
+        )
+        self._factors = self._factors_of(own_zero_points)
+        self._skies = {band: self._sky(band, progress) for band in bands}
         self._sources = self._detected(image, progress)
         stars = self._stars()
         self._sides = _sides(self._sources, options)
@@ -102,9 +98,7 @@ class FieldSource:
             "star_r_half_pix": stars.r_half_pix,
             "n_detected": len(self._sources),
         }
-        self.settings: Mapping[str, Any] = _plain_settings(
-            options, self.bands, self._detect_in, own_zero_points
-        )
+        self.settings: Mapping[str, Any] = _plain_settings(options, bands, self._detect_in, own_zero_points)
         paths = dict.fromkeys(image.path for image in self._images.values())
         self.parents: tuple[Parent, ...] = tuple(listing_as_parent(path.parent, [path]) for path in paths)
         self.catalog = self._catalog(image)
@@ -114,8 +108,8 @@ class FieldSource:
         return f"source {row} at x {self._sources.x_pix[row]:.0f}, y {self._sources.y_pix[row]:.0f} px"
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
-        """Cut sources out, each [band, y, x] float32 in `flux_unit` per pixel; every file is opened once."""
-        cutouts = [np.empty((len(self.bands), *self.shapes[row]), dtype=np.float32) for row in rows]
+        """Cut sources out, each [band, y, x] float32 in the header's unit per pixel; every file is opened once."""
+        cutouts = [np.empty((len(self.header.bands), *self.shapes[row]), dtype=np.float32) for row in rows]
         for position, (band, image) in enumerate(self._images.items()):
             with image.opened() as section:
                 for cutout, row in zip(cutouts, rows, strict=True):
@@ -145,8 +139,8 @@ class FieldSource:
     def _factors_of(self, zero_points_mag: Mapping[str, float]) -> dict[str, float]:
         """Give what the numbers of each band's file are multiplied by."""
         if self._options.flux_unit is not None:
-            return dict.fromkeys(self.bands, 1.0)
-        return {band: flux_factor(zero_points_mag[band]) for band in self.bands}
+            return dict.fromkeys(self.header.bands, 1.0)
+        return {band: flux_factor(zero_points_mag[band]) for band in self.header.bands}
 
     def _sky(self, band: str, progress: ProgressCallback) -> SkyMap:
         """Measure the sky of one band."""
@@ -186,7 +180,7 @@ class FieldSource:
         """Flux of the faintest source that is taken, in the unit of the file."""
         if self._options.faintest_mag is None:
             return 0.0
-        zero_point = self.zero_points_mag.get(self._detect_in)
+        zero_point = self.header.zero_points_mag.get(self._detect_in)
         if zero_point is None:
             raise SettingsError(
                 f"--max-mag {self._options.faintest_mag:g}: needs the zero point of band {self._detect_in}; give it as "
@@ -232,14 +226,27 @@ class FieldSource:
         table["x_pix"], table["y_pix"] = sources.x_pix, sources.y_pix
         flux = sources.flux * self._factors[band]
         table[f"flux_{band}"] = flux
-        if band in self.zero_points_mag:
-            table[f"magnitude_{band}"] = (self.zero_points_mag[band] - 2.5 * np.log10(flux)) * u.mag
+        if band in self.header.zero_points_mag:
+            table[f"magnitude_{band}"] = (self.header.zero_points_mag[band] - 2.5 * np.log10(flux)) * u.mag
         table["r_half_pix"], table["extent_pix"] = sources.r_half_pix, sources.extent_pix
         table["signal_to_noise"] = sources.snr
         for name, sky in self._skies.items():
             sigmas = sky.sigmas_at(sources.x_pix, sources.y_pix)
             table[f"background_noise_sigma_{name}"] = sigmas * self._factors[name]
         return table
+
+
+def _header(
+    own_zero_points_mag: Mapping[str, float],
+    bands: tuple[str, ...],
+    options: FieldOptions,
+    pixel_scale_arcsec: float | None,
+) -> ImageHeader:
+    """Say what is true of all cutouts: they are in nJy, or in the unit that the options keep."""
+    if options.flux_unit is None:
+        zero_points = dict.fromkeys(bands, STORED_ZERO_POINT_MAG)
+        return ImageHeader(bands, STORED_UNIT, pixel_scale_arcsec, zero_points_mag=zero_points)
+    return ImageHeader(bands, options.flux_unit, pixel_scale_arcsec, zero_points_mag=own_zero_points_mag)
 
 
 def _band_to_detect_in(bands: tuple[str, ...], given: str | None) -> str:

@@ -20,6 +20,7 @@ from galsmith.data.store import Companions
 from galsmith.data.store.companions import CORRELATION_COLUMN
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -52,8 +53,6 @@ class RealGalaxySource:
 
     stage = "ingesting"
     rows_per_read: int | None = None
-    physical_pixel_kpc: float | None = None
-    flux_unit = FLUX_UNIT
 
     def __init__(
         self,
@@ -67,11 +66,13 @@ class RealGalaxySource:
         excluded = np.flatnonzero(is_excluded(self._tables, level))
         self.left_out: Mapping[int, str] = {int(row): f"excluded as {level}" for row in excluded}
         bands = _texts(self._tables.main.get("BAND", np.array([BAND])))
-        self.bands: tuple[str, ...] = (str(_only(bands, "BAND", catalog)),)
-        self.pixel_scale_arcsec: float | None = float(
-            _only(self._tables.main["PIXEL_SCALE"], "PIXEL_SCALE", catalog)
+        band = str(_only(bands, "BAND", catalog))
+        self.header = ImageHeader(
+            (band,),
+            FLUX_UNIT,
+            float(_only(self._tables.main["PIXEL_SCALE"], "PIXEL_SCALE", catalog)),
+            zero_points_mag={BAND: ZERO_POINT_MAG} if band == BAND else {},
         )
-        self.zero_points_mag: Mapping[str, float] = {BAND: ZERO_POINT_MAG} if self.bands == (BAND,) else {}
         self.settings: Mapping[str, Any] = {"kind": "real galaxies", "exclude": level}
         self.parents: tuple[Parent, ...] = (
             *(file_as_parent(path, "real galaxy catalog") for path in self._tables.files),
@@ -111,7 +112,7 @@ class RealGalaxySource:
                     f"{self.name_of(int(row))}: its PSF sums to {total:g}, wanted a positive sum; get the sample again"
                 )
             psfs.append((stamp / total).astype(np.float32))
-        return Companions(psfs, self.pixel_scale_arcsec, self._correlations)
+        return Companions(psfs, self.header.pixel_scale_arcsec, self._correlations)
 
     def _stamps(self, rows: NDArray[np.int64], kind: str) -> list[Pixels | UnusableImage]:
         """Read one image of every galaxy, opening each file once."""

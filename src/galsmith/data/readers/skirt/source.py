@@ -18,6 +18,7 @@ from galsmith.data.readers.source import UnusableImage
 from galsmith.data.readers.zero_points import GivenZeroPoints, zero_points_by_band
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
@@ -100,19 +101,18 @@ class SkirtSource:
 
     stage = "ingesting"
     rows_per_read: int | None = 1
-    flux_unit = FLUX_UNIT
-    pixel_scale_arcsec: float | None = None
 
     def __init__(
         self, place: Path, *, options: SkirtOptions, progress: ProgressCallback = ignore_progress
     ) -> None:
         snapshot = find_snapshot(place)
         self._paths, self._options = list(snapshot.images.values()), options
-        self.bands: tuple[str, ...] = options.bands
-        self.zero_points_mag: Mapping[str, float] = zero_points_by_band(
-            options.zero_points_mag, options.bands
+        self.header = ImageHeader(
+            options.bands,
+            FLUX_UNIT,
+            physical_pixel_kpc=_physical_pixel_kpc(snapshot, options.redshift),
+            zero_points_mag=zero_points_by_band(options.zero_points_mag, options.bands),
         )
-        self.physical_pixel_kpc: float | None = _physical_pixel_kpc(snapshot, options.redshift)
         sizes, self.faults = _read_sizes(self._paths, progress)
         self.shapes = np.repeat((_end(sizes, options) - _start(sizes, options))[:, np.newaxis], 2, axis=1)
         small = np.flatnonzero((sizes > 0) & (sizes <= options.larger_than_pix))
@@ -123,8 +123,8 @@ class SkirtSource:
             "bands": list(options.bands),
             "crop_fraction": options.crop_fraction,
             "larger_than_pix": options.larger_than_pix,
-            "zero_points_mag": dict(self.zero_points_mag),
-            "physical_pixel_kpc": self.physical_pixel_kpc,
+            "zero_points_mag": dict(self.header.zero_points_mag),
+            "physical_pixel_kpc": self.header.physical_pixel_kpc,
         }
         beside = [*([snapshot.ids] if snapshot.ids else []), *snapshot.morphologies.values()]
         self.parents: tuple[Parent, ...] = (
@@ -163,7 +163,7 @@ class SkirtSource:
             return UnusableImage(
                 "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
             )
-        return planes[[PLANES.index(band) for band in self.bands]]
+        return planes[[PLANES.index(band) for band in self.header.bands]]
 
 
 def _start(sizes: NDArray[np.int64], options: SkirtOptions) -> NDArray[np.int64]:
