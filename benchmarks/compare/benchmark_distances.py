@@ -19,7 +19,7 @@ from scipy.stats import wasserstein_distance
 
 from galsmith.compare import compare
 from galsmith.compare import wasserstein_distance as own_distance
-from galsmith.compare.marginal.resampling import bootstrap_distances
+from galsmith.compare.marginal.per_property import bootstrap_distances
 from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.measure import PROPERTIES
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from galsmith.compare.joint.correlations import LARGEST_PAIRS, correlation_difference, dense_ranks, spearman
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.resampling import Chance
 from galsmith.seeds import random_stream
 
 FEW = Chance(seed=0, replicates=100, splits=20, permutations=99)

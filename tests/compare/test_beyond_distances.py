@@ -9,7 +9,7 @@ from scipy.stats import wasserstein_distance as scipy_wasserstein
 from galsmith.compare.complete_rows import checked_rows, choose_rows, standardize, standardize_together
 from galsmith.compare.joint.energy import MOST_ROWS, energy_statistic, squared_energies
 from galsmith.compare.joint.sliced import DIRECTIONS, random_directions, sliced_wasserstein
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 

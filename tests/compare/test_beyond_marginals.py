@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from galsmith.compare.complete_rows import standardize
-from galsmith.compare.evidence import BeyondMarginals
-from galsmith.compare.holm import permutation_p
+from galsmith.compare.estimates import permutation_p
 from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.energy import energy_statistic
 from galsmith.compare.joint.sliced import sliced_wasserstein
 from galsmith.compare.joint.statistics import beyond_marginals
-from galsmith.compare.marginal.distances import Chance
-from galsmith.compare.marginal.resampling import permutation_distances
+from galsmith.compare.marginal.per_property import permutation_distances
 from galsmith.compare.marginal.wasserstein import pool_values, wasserstein_distance
 from galsmith.compare.plain import from_plain, to_plain
+from galsmith.compare.records import BeyondMarginals
+from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 

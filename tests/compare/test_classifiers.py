@@ -5,18 +5,26 @@ import pytest
 from scipy.stats import binom, mannwhitneyu, norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from galsmith.compare.classifiers.folds import cross_validate, label_rows, scores_by_fold, sequential_scores
-from galsmith.compare.classifiers.heads import HEADS, fit_pairs
-from galsmith.compare.classifiers.principal import COMPONENTS, reduce_columns
-from galsmith.compare.classifiers.scores import (
+from galsmith.compare.classifiers.cross_validation import (
     FoldScore,
     area_alone,
     area_under_curve,
     balanced_accuracy,
+    cross_validate,
+    label_rows,
     mean_of_folds,
+    scores_by_fold,
     sequential_p,
+    sequential_scores,
 )
-from galsmith.compare.classifiers.two_sample import MOST_ROWS, SUREST, two_sample_classifiers
+from galsmith.compare.classifiers.heads import HEADS, fit_pairs
+from galsmith.compare.classifiers.two_sample import (
+    COMPONENTS,
+    MOST_ROWS,
+    SUREST,
+    reduce_columns,
+    two_sample_classifiers,
+)
 from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 

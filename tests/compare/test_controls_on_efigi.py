@@ -17,7 +17,7 @@ from galsmith.compare.complete_rows import standardize
 from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.sliced import sliced_wasserstein
 from galsmith.compare.marginal.columns import values_of
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.resampling import Chance
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream

@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from galsmith.compare.evidence import FeatureComparison
 from galsmith.compare.features.comparison import STANDARD_ID, NamedFeatures, compare_features
-from galsmith.compare.features.frechet import frechet_distance
-from galsmith.compare.features.frechet_statistic import frechet_statistic
-from galsmith.compare.features.kernel import kernel_distance
-from galsmith.compare.features.kernel_statistic import kernel_statistic
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.features.frechet import frechet_distance, frechet_statistic
+from galsmith.compare.features.kernel import kernel_distance, kernel_statistic
 from galsmith.compare.plain import from_plain, to_plain
+from galsmith.compare.records import FeatureComparison
+from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 

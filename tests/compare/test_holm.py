@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from galsmith.compare.holm import holm, permutation_p
-from galsmith.compare.marginal.distances import DEALS_PER_TEST
+from galsmith.compare.estimates import holm, permutation_p
+from galsmith.compare.resampling import DEALS_PER_TEST
 from galsmith.seeds import random_stream
 
 

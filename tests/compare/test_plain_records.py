@@ -3,8 +3,8 @@ import math
 
 import pytest
 
-from galsmith.compare.evidence import ClassifierTest, Giveaway, Statistic
 from galsmith.compare.plain import from_plain, to_plain
+from galsmith.compare.records import ClassifierTest, Giveaway, Statistic
 
 
 def _statistic(value: float = 1.0) -> Statistic:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance as scipy_wasserstein
 
-from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances
+from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances
 from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.execution import ProgressEvent
 from galsmith.seeds import random_stream

@@ -7,8 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import binom
 
-from galsmith.compare.features.neighbors import ROWS_AT_ONCE, neighborhoods
-from galsmith.compare.features.support import _by_lists, _listed, support
+from galsmith.compare.features.support import ROWS_AT_ONCE, _by_lists, _listed, neighborhoods, support
 from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 

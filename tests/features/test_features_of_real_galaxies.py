@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from galsmith.compare.features.comparison import compare_features
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.resampling import Chance
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.features import extract
 from galsmith.images import ImageHeader, image_set_from_arrays

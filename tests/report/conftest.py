@@ -12,7 +12,7 @@ import pytest
 from astropy.table import QTable
 
 from galsmith.compare import compare
-from galsmith.compare.evidence import (
+from galsmith.compare.records import (
     BeyondMarginals,
     ClassifierTest,
     ClosestPair,

@@ -7,12 +7,12 @@ from galsmith.compare.features.comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card, write_comparison
 from galsmith.compare.held_out import HeldOutJudge
 from galsmith.compare.judge import Extras, judge
-from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.marginal.wasserstein import circular_wasserstein_distance, wasserstein_distance
 from galsmith.compare.memory.memorization import memorization
 from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
 from galsmith.compare.papers import RECIPES, Recipe
 from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
+from galsmith.compare.resampling import Chance
 
 __all__ = [
     "NAMED_CUTS",

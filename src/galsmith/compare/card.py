@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from galsmith.compare.evidence import BeyondMarginals, FeatureComparison, Memorization
-from galsmith.compare.records import Comparison
+from galsmith.compare.records import BeyondMarginals, Comparison, FeatureComparison, Memorization
 from galsmith.provenance import Provenance
 
 

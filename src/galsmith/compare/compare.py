@@ -5,10 +5,10 @@ from typing import Literal
 
 from galsmith.compare.cuts import Cuts, resolve_cuts
 from galsmith.compare.files import write_comparison
-from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.pair import compare_pair, with_relative_paths
 from galsmith.compare.records import Comparison
+from galsmith.compare.resampling import Chance
 from galsmith.compare.tables import Measuring, Source, read_side
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing

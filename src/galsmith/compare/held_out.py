@@ -11,7 +11,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.marginal.columns import declared_as, measured, values_of
-from galsmith.compare.marginal.resampling import floor_distances
+from galsmith.compare.marginal.per_property import floor_distances
 from galsmith.compare.marginal.wasserstein import Floats, pool_values, wasserstein_distance
 from galsmith.compare.normalization import scale_of
 from galsmith.data.store import open_store

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from galsmith.compare.card import Judgment, ReportCard
 from galsmith.compare.cuts import Cuts, resolve_cuts
-from galsmith.compare.evidence import BeyondMarginals, ClassifierTest, FeatureComparison, Memorization
 from galsmith.compare.files import write_card
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.columns import values_of
-from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.marginal.paired import paired_differences
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.pair import ComparedPair, compare_pair, relative_provenance, with_relative_paths
 from galsmith.compare.papers import Recipe, recipe_named
+from galsmith.compare.records import BeyondMarginals, ClassifierTest, FeatureComparison, Memorization
+from galsmith.compare.resampling import Chance
 from galsmith.compare.tables import Measuring, Source, logger, read_side
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress

@@ -16,10 +16,11 @@ from galsmith.compare.marginal.columns import (
     pair_columns,
     shared_properties,
 )
-from galsmith.compare.marginal.distances import Chance, joint_distances
+from galsmith.compare.marginal.distances import joint_distances
 from galsmith.compare.marginal.paired import NamedReplicates
 from galsmith.compare.normalization import Normalization, resolve_normalization
 from galsmith.compare.records import Comparison, CutCount, Side
+from galsmith.compare.resampling import Chance
 from galsmith.compare.tables import MeasuredSet, logger, refuse_unlike, without_outliers
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback

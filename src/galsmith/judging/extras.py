@@ -11,7 +11,7 @@ from galsmith.errors import GalsmithError, InputError
 
 if TYPE_CHECKING:
     from galsmith.compare import Extras
-    from galsmith.compare.evidence import FeatureComparison, Memorization
+    from galsmith.compare.records import FeatureComparison, Memorization
     from galsmith.execution import ProgressCallback
     from galsmith.features import FeatureSet
     from galsmith.images import ImageSet

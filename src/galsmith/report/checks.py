@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from galsmith.compare import Distance, Estimate, Judgment
-from galsmith.compare.evidence import ClassifierTest, Memorization, Statistic
-from galsmith.compare.holm import holm
+from galsmith.compare.estimates import holm
+from galsmith.compare.records import ClassifierTest, Memorization, Statistic
 from galsmith.report.labels import band_of, group_title, label_of
 
 PASS, BORDERLINE, FAIL = "pass", "borderline", "fail"

@@ -6,8 +6,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.compare.galaxy_types import BULGE, of_type
-from galsmith.compare.marginal.columns import core_range, measured, values_of
+from galsmith.compare.marginal.columns import BULGE, core_range, measured, of_type, values_of
 from galsmith.images.bands import PAPER_PAIR, BandPair
 from galsmith.measure.properties.colors import color_columns, flux_column
 from galsmith.report.axes import Axis, Tick, step_path

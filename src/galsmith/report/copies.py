@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galsmith.compare.evidence import ClosestPair, Memorization
 from galsmith.compare.memory.nearest import turned
+from galsmith.compare.records import ClosestPair, Memorization
 from galsmith.images import ImageSet
 from galsmith.report.axes import Axis, Tick, line_path
 from galsmith.report.checks import network_of

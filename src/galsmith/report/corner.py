@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from galsmith.compare import Comparison, Distance
-from galsmith.compare.galaxy_types import type_of_distance
-from galsmith.compare.marginal.columns import values_of
+from galsmith.compare.marginal.columns import type_of_distance, values_of
 from galsmith.report.axes import Axis, Tick, line_path, step_path
 from galsmith.report.labels import band_of, label_of, mode_of
 from galsmith.report.material import Material

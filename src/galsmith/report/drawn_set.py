@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Distance
-from galsmith.compare.evidence import FeatureComparison
+from galsmith.compare.records import FeatureComparison
 from galsmith.report.average_spectra import AverageSpectra, average_spectra
 from galsmith.report.checks import network_of
 from galsmith.report.color_bulge import ColorBulge, color_bulge_of

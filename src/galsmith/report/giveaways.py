@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.evidence import ClassifierTest, Giveaway
+from galsmith.compare.records import ClassifierTest, Giveaway
 from galsmith.report.checks import HEADS
 from galsmith.report.galaxies import Block, pair_of_rows, rows_of_ids
 from galsmith.report.labels import words_of

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from galsmith.compare.evidence import BeyondMarginals, CorrelationPair
+from galsmith.compare.records import BeyondMarginals, CorrelationPair
 from galsmith.report.checks import LARGEST_P
 from galsmith.report.labels import words_of
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from galsmith.compare import Judgment
-from galsmith.compare.evidence import ClassifierTest, Statistic
+from galsmith.compare.records import ClassifierTest, Statistic
 from galsmith.report.checks import CERTAIN_Z, CLOSER_SHARE, FLOORS_WITHIN, LARGEST_P, TOLD_AUC, joint_statuses
 
 FLOORS, AREA, SHARE = "floors", "area", "share"

@@ -6,7 +6,7 @@ import re
 from markupsafe import Markup, escape
 
 from galsmith.compare import Distance
-from galsmith.compare.galaxy_types import type_of_distance
+from galsmith.compare.marginal.columns import type_of_distance
 from galsmith.measure.properties.colors import pair_of_column
 
 GROUP_TITLES = {

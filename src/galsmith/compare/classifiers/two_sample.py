@@ -7,25 +7,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from galsmith.compare.classifiers.folds import (
-    cross_validate,
-    find_giveaways,
-    label_rows,
-    scores_by_fold,
-    sequential_scores,
-)
-from galsmith.compare.classifiers.heads import HEADS
-from galsmith.compare.classifiers.principal import MOST_COLUMNS, reduce_columns
-from galsmith.compare.classifiers.scores import (
+from galsmith.compare.classifiers.cross_validation import (
     FoldScore,
     area_under_curve,
     balanced_accuracy,
+    cross_validate,
+    find_giveaways,
+    label_rows,
     mean_of_folds,
+    scores_by_fold,
     sequential_p,
+    sequential_scores,
 )
+from galsmith.compare.classifiers.heads import HEADS
 from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
-from galsmith.compare.evidence import ClassifierTest, Statistic
-from galsmith.compare.marginal.resampling import split_counts
+from galsmith.compare.records import ClassifierTest, Statistic
+from galsmith.compare.resampling import split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
@@ -41,6 +38,8 @@ HEAD_NAMES = {
     "trees": "gradient-boosted trees",
     "pairs": "a logistic law of all columns and their products of two",
 }
+MOST_COLUMNS = 64
+COMPONENTS = 50
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ def two_sample_classifiers(
     Classifier two-sample tests after Lopez-Paz & Oquab (2017). Both sets give the same number of
     galaxies, `MOST_ROWS` at most, drawn at random. Area under the curve and accuracy are means over the folds
     of a cross-validation, their p values come from folds that were told by earlier folds alone
-    (`galsmith.compare.classifiers.scores.sequential_p`), which keeps the promised share of false alarms.
+    (`galsmith.compare.classifiers.cross_validation.sequential_p`), which keeps the promised share of false alarms.
     More than `MOST_COLUMNS` columns, such as features, are first reduced to the principal components of both
-    sets together and the length of what these leave out (`galsmith.compare.classifiers.principal`).
+    sets together and the length of what these leave out (`galsmith.compare.classifiers.two_sample`).
 
     Parameters
     ----------
@@ -268,3 +267,40 @@ def _check_settings(folds: int, splits: int, confidence: float, heads: Sequence[
             raise SettingsError(
                 f"no classifier {head!r}{near_miss(head, list(HEADS))}; known: {', '.join(HEADS)}"
             )
+
+
+def reduce_columns(
+    reference: Floats, generated: Floats, columns: Sequence[str]
+) -> tuple[tuple[Floats, Floats], tuple[str, ...]]:
+    """Replace more than `MOST_COLUMNS` columns by `COMPONENTS` principal components and the length of the rest.
+
+    The components are those of both sets together: fitted to the reference alone they would fit it better
+    than any other set, and a classifier would tell the sets apart by that. The length of the rest, taken as
+    its logarithm, keeps what the generated set has and no component shows.
+
+    Parameters
+    ----------
+    reference, generated : ndarray [galaxy, column], float64
+        Finite.
+    columns : sequence of str
+        Their names.
+
+    Returns
+    -------
+    values : tuple of ndarray [galaxy, column], float64
+        Reference and generated set; as given where there are few columns. Components have unit variance.
+    names : tuple of str
+        ``pc_00`` and so on, ``pc_rest`` last.
+    """
+    if reference.shape[1] <= MOST_COLUMNS:
+        return (reference, generated), tuple(columns)
+    pooled = np.concatenate([reference, generated])
+    pooled -= pooled.mean(axis=0)
+    axes = np.linalg.eigh(pooled.T @ pooled)[1][:, ::-1][:, :COMPONENTS]
+    along = pooled @ axes
+    rest = np.sqrt(np.maximum((pooled**2).sum(axis=1) - (along**2).sum(axis=1), 0.0))
+    found = np.column_stack([along, np.log(rest + 1e-6 * (rest.mean() + 1e-12))])
+    sigma = found.std(axis=0)
+    found = (found - found.mean(axis=0)) / np.where(sigma > 0, sigma, 1.0)
+    names = (*(f"pc_{number:02d}" for number in range(COMPONENTS)), "pc_rest")
+    return (found[: len(reference)], found[len(reference) :]), names

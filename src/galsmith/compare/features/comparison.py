@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from galsmith.compare.classifiers.two_sample import two_sample_classifiers
 from galsmith.compare.complete_rows import choose_rows
-from galsmith.compare.evidence import ClassifierTest, FeatureComparison, Statistic
-from galsmith.compare.features.frechet_statistic import frechet_statistic
-from galsmith.compare.features.kernel_statistic import kernel_statistic
+from galsmith.compare.features.frechet import frechet_statistic
+from galsmith.compare.features.kernel import kernel_statistic
 from galsmith.compare.features.support import support
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.records import ClassifierTest, FeatureComparison, Statistic
+from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 

@@ -7,12 +7,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from galsmith.compare.complete_rows import choose_rows
-from galsmith.compare.evidence import CorrelationPair, Statistic
-from galsmith.compare.holm import holm
-from galsmith.compare.marginal.distances import Chance
-from galsmith.compare.marginal.resampling import dealt_counts, drawn_counts, size_of_parts, split_counts
-from galsmith.compare.marginal.wasserstein import Counts
-from galsmith.compare.statistic import distance_statistic, missing_statistic
+from galsmith.compare.estimates import distance_statistic, holm, missing_statistic
+from galsmith.compare.records import CorrelationPair, Statistic
+from galsmith.compare.resampling import (
+    Chance,
+    Counts,
+    dealt_counts,
+    drawn_counts,
+    size_of_parts,
+    split_counts,
+)
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
 

@@ -7,16 +7,17 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from galsmith.compare.complete_rows import choose_rows
-from galsmith.compare.evidence import Statistic
-from galsmith.compare.marginal.distances import Chance
-from galsmith.compare.marginal.resampling import (
+from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.records import Statistic
+from galsmith.compare.resampling import (
+    Chance,
+    Counts,
     dealt_counts,
     drawn_counts,
+    itself,
     size_of_parts,
     split_counts,
 )
-from galsmith.compare.marginal.wasserstein import Counts
-from galsmith.compare.statistic import distance_statistic
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
 
@@ -56,7 +57,7 @@ def energy_statistic(
     )
     sizes = len(first), len(second)
     n_each = size_of_parts(*sizes)
-    counts = np.concatenate([_itself(*sizes), *_all_counts(sizes, n_each, seed, chance)])
+    counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(sizes, n_each, seed, chance)])
     squares = squared_energies(np.concatenate([first, second]), counts, progress=progress)
     ends = np.cumsum([1, chance.replicates, chance.splits])
     value, drawn, floor, dealt = np.split(squares, ends)
@@ -118,11 +119,6 @@ def squared_energies(
             total -= (1.0 if other == start else 2.0) * np.einsum("rd,rd->d", weights[here], between)
         progress(ProgressEvent("energy distance", min(here.stop, len(points)), len(points), "galaxies"))
     return np.maximum(total, 0.0)
-
-
-def _itself(n_reference: int, n_generated: int) -> Counts:
-    """Each row once."""
-    return np.concatenate([np.ones(n_reference, np.int16), np.full(n_generated, -1, np.int16)])[None]
 
 
 def _all_counts(

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.evidence import Statistic
-from galsmith.compare.marginal.distances import Chance
-from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances, permutation_distances
+from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances, permutation_distances
 from galsmith.compare.marginal.wasserstein import pool_values, replicate_distances
-from galsmith.compare.statistic import distance_statistic
+from galsmith.compare.records import Statistic
+from galsmith.compare.resampling import Chance, itself
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed, random_stream
 
@@ -48,8 +48,8 @@ def sliced_wasserstein(
     def told(event: ProgressEvent) -> None:
         progress(replace(event, stage=f"sliced W1, {event.stage}"))
 
-    itself = np.concatenate([np.ones(sizes[0], np.int16), np.full(sizes[1], -1, np.int16)])[None]
-    value = np.mean([replicate_distances(values, itself)[0][0] for values in pooled])
+    once = itself(*sizes)[np.newaxis]
+    value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
     drawn = bootstrap_distances(pooled, **both, replicates=chance.replicates, progress=told)
     dealt = permutation_distances(pooled, **both, permutations=chance.permutations, progress=told)
     floor = floor_distances(

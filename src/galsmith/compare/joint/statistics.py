@@ -6,11 +6,11 @@ from numpy.typing import ArrayLike
 
 from galsmith.compare.classifiers.two_sample import two_sample_classifiers
 from galsmith.compare.complete_rows import checked_rows, standardize
-from galsmith.compare.evidence import BeyondMarginals
 from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.energy import energy_statistic
 from galsmith.compare.joint.sliced import sliced_wasserstein
-from galsmith.compare.marginal.distances import Chance
+from galsmith.compare.records import BeyondMarginals
+from galsmith.compare.resampling import Chance
 from galsmith.execution import ProgressCallback, ignore_progress
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.compare.galaxy_types import BULGE, TYPES, of_type, type_of_distance
 from galsmith.compare.marginal.wasserstein import (
     Floats,
     PooledValues,
@@ -29,6 +28,8 @@ MINIMUM_MEASURED = 10
 MINIMUM_OF_TYPE = 50
 FLAG_NAMES_COLUMN = "flags"
 FIT_FLAGS = {"sersic_": "flag_sersic", "double_sersic_": "flag_double_sersic"}
+BULGE = "bulge_statistic"
+TYPES = ("early_type", "late_type")
 
 
 @dataclass(frozen=True)
@@ -335,3 +336,26 @@ def _too_few(values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> str:
         if count < MINIMUM_MEASURED:
             return f"measured on {count} of {column.size} galaxies of the {side} set; wanted {MINIMUM_MEASURED} or more"
     return ""
+
+
+def of_type(bulge_statistic: NDArray[np.float64], name: str) -> NDArray[np.bool_]:
+    """Find the galaxies of one type: early where the bulge statistic is 0 or more, late where it is less.
+
+    Parameters
+    ----------
+    bulge_statistic : ndarray [row], float64
+        F(G, M20); NaN belongs to no type (Snyder et al. 2015; Rodriguez-Gomez et al. 2019).
+    name : {"early_type", "late_type"}
+        Which type.
+
+    Returns
+    -------
+    ndarray [row], bool
+    """
+    return bulge_statistic >= 0 if name == "early_type" else bulge_statistic < 0
+
+
+def type_of_distance(name: str, column: str) -> str:
+    """Find which type a distance is of, such as ``"early_type"``; empty where it is of all galaxies."""
+    rest = name.removeprefix(f"{column}_")
+    return rest if rest in TYPES else ""

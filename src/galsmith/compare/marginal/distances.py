@@ -5,53 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare.estimates import NOT_ESTIMATED, EstimateNumbers, Replicates, estimate, estimate_means
-from galsmith.compare.holm import Floats, holm, permutation_p
+from galsmith.compare.estimates import (
+    NOT_ESTIMATED,
+    EstimateNumbers,
+    Floats,
+    Replicates,
+    estimate,
+    estimate_means,
+    holm,
+    permutation_p,
+)
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
-from galsmith.compare.marginal.resampling import bootstrap_distances, floor_distances, permutation_distances
+from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances, permutation_distances
 from galsmith.compare.records import Distance, Mean
-from galsmith.errors import SettingsError
+from galsmith.compare.resampling import DEALS_PER_TEST, Chance
 from galsmith.execution import ProgressCallback
 
 NO_TEST = float("nan"), float("nan")
-# The smallest p value of m deals is 1 / (m + 1): fewer than 20 a test could never pass Holm's correction at 5 %.
-DEALS_PER_TEST = 40
-
-
-@dataclass(frozen=True)
-class Chance:
-    """How the uncertainty and the floor are found.
-
-    Attributes
-    ----------
-    seed : int
-        Fixes the draws.
-    replicates : int
-        Draws of the bootstrap.
-    splits : int
-        Splits of the reference set for the floor.
-    confidence : float
-        Of the intervals.
-    permutations : int
-        Deals of the test that nothing differs, at least; `DEALS_PER_TEST` for each of the properties that are
-        tested together where those are more.
-    """
-
-    seed: int = 0
-    replicates: int = 1000
-    splits: int = 200
-    confidence: float = 0.95
-    permutations: int = 1000
-
-    def __post_init__(self) -> None:
-        """Refuse numbers from which no interval follows."""
-        for name, usual in (("replicates", 1000), ("splits", 200), ("permutations", 1000)):
-            if getattr(self, name) < 2:
-                raise SettingsError(f"{name} is {getattr(self, name)}; wanted 2 or more ({usual} are usual)")
-        if not 0 < self.confidence < 1:
-            raise SettingsError(
-                f"confidence is {self.confidence}; wanted a share between 0 and 1, such as 0.95"
-            )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from galsmith.compare.evidence import ClosestPair, Memorization, Statistic
-from galsmith.compare.marginal.distances import Chance
 from galsmith.compare.memory.nearest import Nearest, nearest_rows
+from galsmith.compare.records import ClosestPair, Memorization, Statistic
+from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.seeds import random_stream

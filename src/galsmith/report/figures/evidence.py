@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from galsmith.compare.evidence import BeyondMarginals
+from galsmith.compare.records import BeyondMarginals
 from galsmith.report.copies import CopiesPanel
 from galsmith.report.figures.style import BEYOND, GENERATED, REFERENCE
 from galsmith.report.giveaways import ClassifierPanel

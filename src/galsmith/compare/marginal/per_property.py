@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.marginal.wasserstein import Counts, Floats, PooledValues, joint_replicates
+from galsmith.compare.marginal.wasserstein import Floats, PooledValues, joint_replicates
+from galsmith.compare.resampling import Counts, dealt_counts, drawn_counts, size_of_parts, split_counts
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.seeds import random_stream
 
 REPLICATES_AT_ONCE = 64
 
@@ -154,45 +153,6 @@ def floor_distances(
         distances[block.start : block.stop] = scale * values
         progress(ProgressEvent("floor", block.stop, splits, "splits"))
     return FloorReplicates(distances, scales.mean(axis=0), n_each)
-
-
-def drawn_counts(n_reference: int, n_generated: int, seed: int, replicate: int) -> Counts:
-    """Draw both sets anew from themselves: how often each row comes, those of the generated set below 0."""
-    rng = random_stream(seed, "compare.bootstrap", replicate)
-    counts = np.zeros(n_reference + n_generated, dtype=np.int16)
-    _count(rng.integers(0, n_reference, n_reference, dtype=np.uint32), counts[:n_reference], 1)
-    _count(rng.integers(0, n_generated, n_generated, dtype=np.uint32), counts[n_reference:], -1)
-    return counts
-
-
-@numba.njit(cache=True, nogil=True)
-def _count(drawn: NDArray[np.uint32], counts: Counts, sign: int) -> None:
-    """Add `sign` to the count of each row drawn."""
-    for row in drawn:
-        counts[row] += sign
-
-
-def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
-    """Deal all rows into two sets of the same sizes: +1 in the first, -1 in the second."""
-    shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
-    counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
-    counts[shuffled[:n_reference]] = 1
-    return counts
-
-
-def size_of_parts(n_reference: int, n_generated: int) -> int:
-    """Rows n of each part of the reference set, so that 2/n = 1/`n_reference` + 1/`n_generated` if it can."""
-    wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
-    return max(1, min(n_reference // 2, wanted))
-
-
-def split_counts(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
-    """Draw one random split: +1 in the first part, -1 in the second, 0 in neither."""
-    shuffled = random_stream(seed, "compare.floor", split).permutation(n_rows)
-    counts = np.zeros(n_rows, dtype=np.int16)
-    counts[shuffled[:n_each]] = 1
-    counts[shuffled[n_each : 2 * n_each]] = -1
-    return counts
 
 
 def _repeated(

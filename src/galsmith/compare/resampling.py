@@ -1,0 +1,120 @@
+"""Drawing two sets anew: how often each row comes, 1 or more on the one side, -1 or less on the other."""
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.errors import SettingsError
+from galsmith.seeds import random_stream
+
+Counts = NDArray[np.int16]
+
+# The smallest p value of m deals is 1 / (m + 1): fewer than 20 a test could never pass Holm's correction at 5 %.
+DEALS_PER_TEST = 40
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How the uncertainty and the floor are found.
+
+    Attributes
+    ----------
+    seed : int
+        Fixes the draws.
+    replicates : int
+        Draws of the bootstrap.
+    splits : int
+        Splits of the reference set for the floor.
+    confidence : float
+        Of the intervals.
+    permutations : int
+        Deals of the test that nothing differs, at least; `DEALS_PER_TEST` for each of the properties that are
+        tested together where those are more.
+    """
+
+    seed: int = 0
+    replicates: int = 1000
+    splits: int = 200
+    confidence: float = 0.95
+    permutations: int = 1000
+
+    def __post_init__(self) -> None:
+        """Refuse numbers from which no interval follows."""
+        for name, usual in (("replicates", 1000), ("splits", 200), ("permutations", 1000)):
+            if getattr(self, name) < 2:
+                raise SettingsError(f"{name} is {getattr(self, name)}; wanted 2 or more ({usual} are usual)")
+        if not 0 < self.confidence < 1:
+            raise SettingsError(
+                f"confidence is {self.confidence}; wanted a share between 0 and 1, such as 0.95"
+            )
+
+
+def itself(n_reference: int, n_generated: int) -> Counts:
+    """Take the two sets as they are: 1 for the reference's rows, -1 for the generated set's."""
+    return np.repeat(np.array([1, -1], dtype=np.int16), [n_reference, n_generated])
+
+
+def drawn_counts(n_reference: int, n_generated: int, seed: int, replicate: int) -> Counts:
+    """Draw both sets anew from themselves: how often each row comes, those of the generated set below 0."""
+    rng = random_stream(seed, "compare.bootstrap", replicate)
+    counts = np.zeros(n_reference + n_generated, dtype=np.int16)
+    _count(rng.integers(0, n_reference, n_reference, dtype=np.uint32), counts[:n_reference], 1)
+    _count(rng.integers(0, n_generated, n_generated, dtype=np.uint32), counts[n_reference:], -1)
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _count(drawn: NDArray[np.uint32], counts: Counts, sign: int) -> None:
+    """Add `sign` to the count of each row drawn."""
+    for row in drawn:
+        counts[row] += sign
+
+
+def half_sample(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
+    """Draw half of each set without replacement.
+
+    Its spread about the whole is that of the whole about the truth (McCarthy 1969), and no row comes twice, which
+    would count as a difference that there is not.
+    """
+    return _chosen(
+        (n_reference, n_generated), (n_reference // 2, n_generated // 2), seed, "compare.half", number
+    )
+
+
+def subset(n_reference: int, n_generated: int, size: int, seed: int, number: int) -> Counts:
+    """Draw so many rows of each set, as papers take them for the kernel distance."""
+    return _chosen((n_reference, n_generated), (size, size), seed, "compare.kernel_subset", number)
+
+
+def _chosen(sizes: tuple[int, int], wanted: tuple[int, int], seed: int, purpose: str, number: int) -> Counts:
+    """Draw rows of both sets without replacement."""
+    rng = random_stream(seed, purpose, number)
+    counts = np.zeros(sum(sizes), dtype=np.int16)
+    counts[rng.choice(sizes[0], wanted[0], replace=False)] = 1
+    counts[sizes[0] + rng.choice(sizes[1], wanted[1], replace=False)] = -1
+    return counts
+
+
+def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
+    """Deal all rows into two sets of the same sizes: +1 in the first, -1 in the second."""
+    shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
+    counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
+    counts[shuffled[:n_reference]] = 1
+    return counts
+
+
+def size_of_parts(n_reference: int, n_generated: int) -> int:
+    """Rows n of each part of the reference set, so that 2/n = 1/`n_reference` + 1/`n_generated` if it can."""
+    wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
+    return max(1, min(n_reference // 2, wanted))
+
+
+def split_counts(n_rows: int, n_each: int, seed: int, split: int) -> Counts:
+    """Draw one random split: +1 in the first part, -1 in the second, 0 in neither."""
+    shuffled = random_stream(seed, "compare.floor", split).permutation(n_rows)
+    counts = np.zeros(n_rows, dtype=np.int16)
+    counts[shuffled[:n_each]] = 1
+    counts[shuffled[n_each : 2 * n_each]] = -1
+    return counts
