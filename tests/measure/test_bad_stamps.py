@@ -7,7 +7,7 @@ from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.engine.columns import columns_of
+from galsmith.measure.engine.row import columns_of
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, rows_of
 from galsmith.measure.statmorph import engine as statmorph_engine
 from galsmith.seeds import random_stream

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from galsmith.measure import PROPERTIES, properties_markdown, property_of_column
-from galsmith.measure.engine.columns import PLACE, columns_of
 from galsmith.measure.engine.flags import FLAG_GRAVITY, FLAG_NAMES
+from galsmith.measure.engine.row import PLACE, columns_of
 
 # Holzschuh et al. (2022), section 4.1.1 and appendix B.
 PAPER_LIST = {

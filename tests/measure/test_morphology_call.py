@@ -8,7 +8,7 @@ from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, morphology, segment
-from galsmith.measure.engine.columns import columns_of
+from galsmith.measure.engine.row import columns_of
 from galsmith.seeds import random_stream
 
 

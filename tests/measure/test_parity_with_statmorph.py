@@ -19,12 +19,12 @@ from oracle_sets import ORACLE_SIZES, fingerprint
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.batch import Segmenting, measure_galaxy_input
 from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.light import gini_map
-from galsmith.measure.engine.mid import mid_map
-from galsmith.measure.engine.moments import moments_about
-from galsmith.measure.engine.segmentation import paper_map
-from galsmith.measure.engine.shape import shape_map
-from galsmith.measure.engine.sky import sky_box
+from galsmith.measure.engine.light.gini_m20 import gini_map
+from galsmith.measure.engine.light.moments import moments_about
+from galsmith.measure.engine.light.shape import shape_map
+from galsmith.measure.engine.mid.statistics import mid_map
+from galsmith.measure.engine.segmentation.methods import paper_map
+from galsmith.measure.engine.sky.background import sky_box
 from galsmith.measure.properties.declared import PROPERTIES
 
 REPOSITORY = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from compared import Pair, engine_input, failures, frozen_rows, galaxies_of, pai
 from oracle_sets import expected_reference_values
 
 from galsmith.measure.engine.batch import measure_galaxy_input
-from galsmith.measure.engine.segmentation import paper_map
+from galsmith.measure.engine.segmentation.methods import paper_map
 from galsmith.seeds import random_stream
 
 PARITY, OPTIMUM = 1e-6, 1e-3  # as `names.difference` takes them

@@ -8,7 +8,7 @@ from astropy.stats import SigmaClip
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from galsmith.measure.engine.segmentation import PAPER_RECIPE, SURVEY_RECIPE
+from galsmith.measure.engine.segmentation.methods import PAPER_RECIPE, SURVEY_RECIPE
 from galsmith.measure.settings import MeasureSettings
 
 CLIP_SIGMA = 3.0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import (
+from galsmith.measure.engine.light.apertures import (
     ellipse_sum,
     ellipse_sum_and_area,
     ring_sum_and_area,

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import fmin
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.asymmetry import (
+from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
     asymmetry_center,
@@ -13,7 +13,7 @@ from galsmith.measure.engine.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
+from galsmith.measure.engine.numerics.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
 from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from galsmith.measure.engine.filters import gaussian_filter, gaussian_weights, transposed, uniform_filter
+from galsmith.measure.engine.numerics.filters import (
+    gaussian_filter,
+    gaussian_weights,
+    transposed,
+    uniform_filter,
+)
 from galsmith.seeds import random_stream
 
 

@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
             (tmp_path / f"{module}.{name}-12.py311.nbi").write_bytes(b"")
         return tmp_path
 
-    monkeypatch.setattr(kernels, "place_of_kept_code", lambda: tmp_path)
+    monkeypatch.setattr(kernels, "place_of_kept_code", lambda folder: tmp_path)
     return holding
 
 
@@ -123,4 +123,4 @@ def test_processes_fill_an_empty_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels.numba.config, "CACHE_DIR", str(tmp_path))
     kernels.compile_in_processes(["noise_map", "count_used"], processes=2)
     names = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
-    assert {"light.noise_map", "sersic_data.count_used"} <= names
+    assert {"gini_m20.noise_map", "data.count_used"} <= names

@@ -8,13 +8,13 @@ from PIL import Image
 from scipy import ndimage, optimize
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.mid import (
+from galsmith.measure.engine.mid.overlap import note_overlap
+from galsmith.measure.engine.mid.statistics import (
     intensity_and_deviation,
     measure_mid,
     mid_map,
     multimode,
 )
-from galsmith.measure.engine.overlap import note_overlap
 from galsmith.seeds import random_stream
 
 

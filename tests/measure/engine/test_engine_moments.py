@@ -5,7 +5,7 @@ import pytest
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.moments import centroid, moments_about
+from galsmith.measure.engine.light.moments import centroid, moments_about
 from galsmith.seeds import random_stream
 
 NO_MASK = np.zeros((0, 0), dtype=bool)

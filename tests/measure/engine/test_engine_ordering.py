@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.stats import SigmaClip
 
-from galsmith.measure.engine.ordering import (
+from galsmith.measure.engine.numerics.ordering import (
     RADIX_FROM,
     clipped_about_median,
     kept_range,

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.radii import (
+from galsmith.measure.engine.light.radii import (
     N_SCANNED,
     is_beyond_stamp,
     light_radii,
@@ -15,7 +15,7 @@ from galsmith.measure.engine.radii import (
     petrosian_radius,
     scanned_radius,
 )
-from galsmith.measure.engine.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
 from galsmith.seeds import random_stream
 
 

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from galsmith.images import crop_center
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.segmentation import (
+from galsmith.measure.engine.segmentation.methods import (
     FOUND,
     GALAXY,
     OTHER_SOURCE,

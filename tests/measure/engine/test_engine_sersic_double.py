@@ -5,8 +5,8 @@ import pytest
 from astropy.modeling.models import Sersic2D
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.double_sersic import fit_double_sersic
-from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY, fit_sersic
+from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
+from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, fit_sersic
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 

@@ -9,7 +9,7 @@ from astropy.stats import akaike_info_criterion_lsq, bayesian_info_criterion_lsq
 from scipy.signal import fftconvolve
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY, fit_sersic, information_criteria
+from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, fit_sersic, information_criteria
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 

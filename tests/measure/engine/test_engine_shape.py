@@ -8,9 +8,10 @@ from astropy.io import fits
 from astropy.stats import SigmaClip, sigma_clipped_stats
 from scipy import ndimage
 
-from galsmith.measure.engine import flags, sky_mode
-from galsmith.measure.engine.regions import at_least, brightest_pixel, region_with
-from galsmith.measure.engine.shape import _annulus_values, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine import flags
+from galsmith.measure.engine.light.shape import _annulus_values, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
+from galsmith.measure.engine.sky import mode as sky_mode
 from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
 

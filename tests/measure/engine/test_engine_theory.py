@@ -8,16 +8,16 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gamma, gammainc, gammaincinv
 
-from galsmith.measure.engine.asymmetry import (
+from galsmith.measure.engine.light.asymmetry import (
     asymmetry,
     asymmetry_center,
     outer_asymmetry,
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.light import gini, m20
-from galsmith.measure.engine.moments import centroid
-from galsmith.measure.engine.radii import light_radii, light_radius, petrosian_radius
+from galsmith.measure.engine.light.gini_m20 import gini, m20
+from galsmith.measure.engine.light.moments import centroid
+from galsmith.measure.engine.light.radii import light_radii, light_radius, petrosian_radius
 from galsmith.measure.engine.stamp import SkyBox
 
 UNKNOWN_SKY = SkyBox(0, 0, 0, False, np.nan, np.nan, np.nan, np.nan)

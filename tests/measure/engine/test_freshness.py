@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numba
 
-from galsmith.measure.engine import freshness
-from galsmith.measure.engine.freshness import (
+from galsmith.measure.engine.compiled import freshness
+from galsmith.measure.engine.compiled.freshness import (
     COLUMNS_NAMED_IN,
     FOLDER,
     STAMP_FILE,

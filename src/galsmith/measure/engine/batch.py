@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.columns import N_COLUMNS, PLACE, columns_of
 from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy
-from galsmith.measure.engine.segmentation import FOUND, paper_map, survey_map
-from galsmith.measure.engine.sersic_fit import OPTIMUM, PARITY
+from galsmith.measure.engine.row import N_COLUMNS, PLACE, columns_of
+from galsmith.measure.engine.segmentation.methods import FOUND, paper_map, survey_map
+from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY
 from galsmith.measure.row import CATASTROPHIC, Measured
 
 SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
@@ -34,7 +34,7 @@ class Segmenting:
     Attributes
     ----------
     method : {"paper", "survey"}
-        As in `galsmith.measure.engine.segmentation`.
+        As in `galsmith.measure.engine.segmentation.methods`.
     threshold_sigma : float
         A source lies this many standard deviations above the sky.
     minimum_pixels : int

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.labels import bounding_box
+from galsmith.measure.engine.segmentation.labels import bounding_box
 from galsmith.measure.engine.stamp import Stamp
 
 CUTOUT_EXTENT = 2.5

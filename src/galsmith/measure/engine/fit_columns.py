@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.columns import PLACE
-from galsmith.measure.engine.double_sersic import DoubleSersicFit
-from galsmith.measure.engine.sersic_fit import SersicFit
+from galsmith.measure.engine.row import PLACE
+from galsmith.measure.engine.sersic.double_fit import DoubleSersicFit
+from galsmith.measure.engine.sersic.fit import SersicFit
 from galsmith.measure.engine.stamp import Stamp
 
 

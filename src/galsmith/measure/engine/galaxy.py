@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.apertures import ellipse_sum
-from galsmith.measure.engine.asymmetry import (
+from galsmith.measure.engine.compiled import compiled, compiled_sum
+from galsmith.measure.engine.cutting import cut_stamp
+from galsmith.measure.engine.fit_columns import tell_double_sersic, tell_sersic
+from galsmith.measure.engine.light.apertures import ellipse_sum
+from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
     asymmetry_center,
@@ -25,12 +28,7 @@ from galsmith.measure.engine.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.columns import PLACE
-from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.double_sersic import fit_double_sersic
-from galsmith.measure.engine.fit_columns import tell_double_sersic, tell_sersic
-from galsmith.measure.engine.light import (
+from galsmith.measure.engine.light.gini_m20 import (
     bulge_statistic,
     gini,
     gini_map,
@@ -40,13 +38,15 @@ from galsmith.measure.engine.light import (
     smoothness,
     sn_per_pixel,
 )
-from galsmith.measure.engine.mid import measure_mid
-from galsmith.measure.engine.moments import centroid, moments_about
-from galsmith.measure.engine.overlap import note_overlap
-from galsmith.measure.engine.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.sersic_fit import fit_sersic
-from galsmith.measure.engine.shape import r_max, r_max_ellip, shape_map
-from galsmith.measure.engine.sky import sky_background, sky_box
+from galsmith.measure.engine.light.moments import centroid, moments_about
+from galsmith.measure.engine.light.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
+from galsmith.measure.engine.light.shape import r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.mid.overlap import note_overlap
+from galsmith.measure.engine.mid.statistics import measure_mid
+from galsmith.measure.engine.row import PLACE
+from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
+from galsmith.measure.engine.sersic.fit import fit_sersic
+from galsmith.measure.engine.sky.background import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 from galsmith.measure.row import CATASTROPHIC
 

@@ -10,14 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from galsmith.measure.engine.columns import N_COLUMNS
+from galsmith.measure.engine.compiled.freshness import place_of_kept_code
 from galsmith.measure.engine.flags import N_FLAGS
-from galsmith.measure.engine.freshness import place_of_kept_code
 from galsmith.measure.engine.galaxy import (
     Place,
     cut_galaxy,
@@ -28,12 +28,13 @@ from galsmith.measure.engine.galaxy import (
     tell_radii,
     tell_structure,
 )
-from galsmith.measure.engine.light import noise_map
-from galsmith.measure.engine.point_spread import PointSpread
-from galsmith.measure.engine.segmentation import paper_map, survey_map
-from galsmith.measure.engine.sersic_data import SersicData, count_used, sersic_data
-from galsmith.measure.engine.sersic_fit import make_conventional, sersic_start
-from galsmith.measure.engine.sersic_optimum import fit_to_minimum
+from galsmith.measure.engine.light.gini_m20 import noise_map
+from galsmith.measure.engine.row import N_COLUMNS
+from galsmith.measure.engine.segmentation.methods import paper_map, survey_map
+from galsmith.measure.engine.sersic.data import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic.fit import make_conventional, sersic_start
+from galsmith.measure.engine.sersic.optimum import fit_to_minimum
+from galsmith.measure.engine.sersic.point_spread import PointSpread
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 LOGGER = logging.getLogger("galsmith")
@@ -93,8 +94,7 @@ def compile_kernels(names: list[str]) -> None:
 
 def missing_kernels() -> list[str]:
     """Names of the kernels of which the cache has no code, those that compile longest first."""
-    folder = place_of_kept_code()
-    return [name for name, kernel in KERNELS.items() if not any(folder.glob(_index_pattern(kernel.function)))]
+    return [name for name, kernel in KERNELS.items() if not _is_kept(kernel.function)]
 
 
 def compile_in_processes(names: list[str], *, processes: int) -> None:
@@ -158,7 +158,7 @@ def _begun(names: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def _index_pattern(function: Any) -> str:
-    """Name that numba gives to the index of a kernel's kept code, but for its line and the machine's kind."""
-    module = function.__module__.rpartition(".")[2]
-    return f"{module}.{function.__name__}-*.nbi"
+def _is_kept(function: Any) -> bool:
+    """Whether there is an index of a kernel's code: its name, but for its line and the machine's kind, is numba's."""
+    source = Path(function.py_func.__code__.co_filename)
+    return any(place_of_kept_code(source.parent).glob(f"{source.stem}.{function.__name__}-*.nbi"))

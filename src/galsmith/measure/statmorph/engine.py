@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from galsmith.errors import SettingsError
 from galsmith.measure.compiled_engine import above_sky, recipe_of
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
-from galsmith.measure.engine.columns import columns_of
 from galsmith.measure.engine.flags import FLAG_NAMES as ENGINE_FLAG_NAMES
-from galsmith.measure.engine.segmentation import FOUND
+from galsmith.measure.engine.row import columns_of
+from galsmith.measure.engine.segmentation.methods import FOUND
 from galsmith.measure.gaussian_psf import gaussian_psf
 from galsmith.measure.row import CATASTROPHIC, Measured
 from galsmith.measure.segmentation import segment

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import ellipse_sum_and_area
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.flags import (
     SERSIC_AT_BOUND,
@@ -15,8 +14,9 @@ from galsmith.measure.engine.flags import (
     SERSIC_NOT_ENOUGH_PIXELS,
     SERSIC_RADIUS_BELOW_ANNULUS,
 )
-from galsmith.measure.engine.sersic_data import SersicData, count_used, sersic_data
-from galsmith.measure.engine.sersic_law import (
+from galsmith.measure.engine.light.apertures import ellipse_sum_and_area
+from galsmith.measure.engine.sersic.data import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic.law import (
     CENTER_PARAMETERS,
     COMPONENT_PARAMETERS,
     ELLIPTICITY,
@@ -25,8 +25,8 @@ from galsmith.measure.engine.sersic_law import (
     ORIENTATION,
     R_EFF,
 )
-from galsmith.measure.engine.sersic_optimum import fit_to_minimum
-from galsmith.measure.engine.sersic_parity import fit_as_minpack
+from galsmith.measure.engine.sersic.optimum import fit_to_minimum
+from galsmith.measure.engine.sersic.parity import fit_as_minpack
 from galsmith.measure.engine.stamp import Moments, Stamp
 
 PARITY, OPTIMUM = 0, 1

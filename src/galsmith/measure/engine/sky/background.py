@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.ordering import (
+from galsmith.measure.engine.numerics.ordering import (
     clipped_about_median,
     mean_of,
     median_of_sorted,

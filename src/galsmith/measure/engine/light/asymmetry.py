@@ -10,7 +10,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import row_prefix_sums
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.cutting import turned_in_border
 from galsmith.measure.engine.flags import (
@@ -20,9 +19,8 @@ from galsmith.measure.engine.flags import (
     CENTER_MASKED,
     CENTER_ZERO_FLUX,
 )
-from galsmith.measure.engine.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
-from galsmith.measure.engine.stamp import SkyBox, Stamp
-from galsmith.measure.engine.turning import (
+from galsmith.measure.engine.light.apertures import row_prefix_sums
+from galsmith.measure.engine.light.rotation import (
     ABSOLUTE,
     NARROWEST_BORDER_PIX,
     SQUARED,
@@ -31,6 +29,8 @@ from galsmith.measure.engine.turning import (
     least_if_positive,
     turned_sums,
 )
+from galsmith.measure.engine.numerics.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
+from galsmith.measure.engine.stamp import SkyBox, Stamp
 
 ASYMMETRY_EXTENT = 1.5  # radius of the aperture, in Petrosian radii about the centroid
 LARGEST_DRIFT = 0.25  # of the center from where its search began, in the same unit

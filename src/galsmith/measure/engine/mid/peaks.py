@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.brightness import brightness_order, pairwise_sum
-from galsmith.measure.engine.clumps import bordered
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.flooding import flood
+from galsmith.measure.engine.mid.clumps import bordered
+from galsmith.measure.engine.mid.watershed import flood
+from galsmith.measure.engine.numerics.brightness import brightness_order, pairwise_sum
 
 OUTSIDE = -1
 

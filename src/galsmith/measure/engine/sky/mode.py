@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.ordering import (
+from galsmith.measure.engine.numerics.ordering import (
     kept_range,
     mean_of,
     median_of_sorted,

@@ -16,7 +16,7 @@ from pathlib import Path
 import numba
 
 LOGGER = logging.getLogger("galsmith")
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 STAMP_FILE = "kernels.json"
 # Outside the engine's folder, the files that name the columns of a galaxy's row: their places are compiled in.
 COLUMNS_NAMED_IN = ("properties/declared.py", "properties/sersic.py")
@@ -127,5 +127,9 @@ def _imported(source: Path) -> set[str]:
     found = set()
     for module, names in _IMPORT.findall(source.read_text(encoding="utf-8")):
         path = module.replace(".", "/")
-        found |= {f"{path}.py", *(f"{path}/{name}.py" for name in _WORD.findall(names))}
+        found |= {
+            f"{path}.py",
+            f"{path}/__init__.py",
+            *(f"{path}/{name}.py" for name in _WORD.findall(names)),
+        }
     return found

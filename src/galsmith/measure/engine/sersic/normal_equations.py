@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.point_spread import PointSpread, convolve, convolve_two
-from galsmith.measure.engine.sersic_data import SersicData
-from galsmith.measure.engine.sersic_law import (
+from galsmith.measure.engine.sersic.data import SersicData
+from galsmith.measure.engine.sersic.law import (
     CUSP_PIX,
     Component,
     SersicModel,
@@ -18,6 +17,7 @@ from galsmith.measure.engine.sersic_law import (
     rows_of_block,
     sersic_model_with_slopes,
 )
+from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, convolve_two
 
 # further than any pixel
 _FAR = 1e6

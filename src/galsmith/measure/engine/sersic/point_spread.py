@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_fused
-from galsmith.measure.engine.fourier import fast_length, transform_columns
+from galsmith.measure.engine.sersic.fourier import fast_length, transform_columns
 
 
 class PointSpread(NamedTuple):

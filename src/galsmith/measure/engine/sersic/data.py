@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.point_spread import PointSpread, convolve, point_spread
-from galsmith.measure.engine.sersic_law import fill_model, sersic_model
+from galsmith.measure.engine.sersic.law import fill_model, sersic_model
+from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, point_spread
 
 
 class SersicData(NamedTuple):

@@ -9,20 +9,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.brightness import brightness_order, pairwise_sum
-from galsmith.measure.engine.clumps import ClumpAreas, bordered, main_clump_means, two_largest_areas
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.filters import gaussian_filter
 from galsmith.measure.engine.flags import (
     DEVIATION_UNDEFINED,
     MID_MAP_IS_GINI_MAP,
     MID_PEAK_ADDED,
     MID_SINGLE_CLUMP,
 )
-from galsmith.measure.engine.hopping import energy, hop
-from galsmith.measure.engine.peaks import find_peaks, flood_from_peaks, flux_around_peaks
-from galsmith.measure.engine.regions import region_with
-from galsmith.measure.engine.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.mid.basin_hopping import energy, hop
+from galsmith.measure.engine.mid.clumps import ClumpAreas, bordered, main_clump_means, two_largest_areas
+from galsmith.measure.engine.mid.peaks import find_peaks, flood_from_peaks, flux_around_peaks
+from galsmith.measure.engine.numerics.brightness import brightness_order, pairwise_sum
+from galsmith.measure.engine.numerics.filters import gaussian_filter
+from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.segmentation.regions import region_with
 from galsmith.measure.engine.stamp import Stamp
 
 ETA = 0.2  # surface brightness at the map's edge, in units of the mean within

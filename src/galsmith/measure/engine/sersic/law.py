@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_fused
-from galsmith.measure.engine.elementary import fill_exponentials, fill_logarithms
-from galsmith.measure.engine.half_light import half_light_scale, half_light_slope
+from galsmith.measure.engine.sersic.elementary import fill_exponentials, fill_logarithms
+from galsmith.measure.engine.sersic.half_light import half_light_scale, half_light_slope
 
 CENTER_PARAMETERS = 2
 COMPONENT_PARAMETERS = 5

@@ -10,7 +10,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.apertures import ellipse_sum, ellipse_sum_and_area, ring_sum_and_area
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.flags import (
     LIGHT_RADIUS_UNDEFINED,
@@ -20,7 +19,8 @@ from galsmith.measure.engine.flags import (
     TOTAL_FLUX_NEGATIVE,
     TOTAL_FLUX_ZERO,
 )
-from galsmith.measure.engine.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.light.apertures import ellipse_sum, ellipse_sum_and_area, ring_sum_and_area
+from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
 from galsmith.measure.engine.stamp import Stamp
 
 PETROSIAN_ETA = 0.2  # Lotz, Primack & Madau (2004), equation 4

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.ellipse_rows import Ellipse, ellipse_of, fill_row, row_range
+from galsmith.measure.engine.light.ellipse_rows import Ellipse, ellipse_of, fill_row, row_range
 from galsmith.measure.engine.stamp import Stamp
 
 

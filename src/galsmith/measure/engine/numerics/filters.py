@@ -5,8 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.brightness import pairwise_sum
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.numerics.brightness import pairwise_sum
 
 TRUNCATE_SIGMA = 4.0
 SMALLEST_SIGMA_PIX = 1e-15

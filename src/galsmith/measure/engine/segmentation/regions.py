@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.labels import label_regions
+from galsmith.measure.engine.segmentation.labels import label_regions
 
 
 @compiled

@@ -5,11 +5,11 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.filters import uniform_filter
-from galsmith.measure.engine.ordering import sorted_values
-from galsmith.measure.engine.regions import at_least, brightest_pixel, region_with
-from galsmith.measure.engine.sky import values_of_box
-from galsmith.measure.engine.sky_mode import one_sigma_above_mode
+from galsmith.measure.engine.numerics.filters import uniform_filter
+from galsmith.measure.engine.numerics.ordering import sorted_values
+from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
+from galsmith.measure.engine.sky.background import values_of_box
+from galsmith.measure.engine.sky.mode import one_sigma_above_mode
 from galsmith.measure.engine.stamp import SkyBox, Stamp
 
 INNER_PER_R_PETRO = 2.0

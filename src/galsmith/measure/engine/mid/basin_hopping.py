@@ -8,8 +8,8 @@ another walk would end at another quantile.
 import math
 from typing import NamedTuple
 
-from galsmith.measure.engine.clumps import ClumpAreas
 from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.mid.clumps import ClumpAreas
 
 N_HOPS = 5
 MOST_CALLS = 200

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.filters import uniform_filter
-from galsmith.measure.engine.labels import bounding_box, label_areas, label_regions
-from galsmith.measure.engine.ordering import (
+from galsmith.measure.engine.numerics.filters import uniform_filter
+from galsmith.measure.engine.numerics.ordering import (
     clipped_about_median,
     kept_range,
     mean_of,
@@ -21,6 +20,7 @@ from galsmith.measure.engine.ordering import (
     sorted_values,
     standard_deviation,
 )
+from galsmith.measure.engine.segmentation.labels import bounding_box, label_areas, label_regions
 
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10

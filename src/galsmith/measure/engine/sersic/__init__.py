@@ -1,0 +1,1 @@
+"""The Sérsic law and its fits: model, derivatives, point spread, minimization."""
