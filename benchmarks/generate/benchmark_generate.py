@@ -53,7 +53,7 @@ def main() -> None:
         for store in (reference, generated)
     ]
     comparison_file = folder / tag / "comparison.json"
-    galsmith.compare.compare(*tables, comparison_file, overwrite=True)
+    galsmith.compare.judge_tables(*tables, comparison_file, beyond=False, overwrite=True)
     report(arguments, comparison_file, trained_seconds)
 
 

@@ -10,16 +10,17 @@ import torch
 from device_set import REFERENCE_SEED, paper_settings
 
 import galsmith
-from galsmith.compare import RECIPES, judge
+from galsmith.compare import PAPERS
 from galsmith.data.options import SetOptions
 from galsmith.data.store import is_store
 from galsmith.execution import available_cores
+from galsmith.judging import judge
 from galsmith.measure import MeasureSettings
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "race"))
 from race_table import as_markdown, rows_of, winner_sentence, write_table
 
-RECIPE = "holzschuh2022-sersic"
+PAPER = "holzschuh2022-sersic"
 PAPER_SIZE_PIX = 256
 
 
@@ -46,7 +47,7 @@ def judge_families(
     str
         The table, in Markdown.
     """
-    settings = MeasureSettings(**RECIPES[RECIPE].measure)
+    settings = MeasureSettings(**PAPERS[PAPER].measure)
     reference = work / "reference"
     if not is_store(reference):
         galsmith.simulate.sersic(
@@ -69,14 +70,14 @@ def judge_families(
         _measured(reference, work / "reference.parquet", settings),
         tables,
         work / "card.json",
-        recipe=RECIPE if size_pix == PAPER_SIZE_PIX else None,
+        paper=PAPER if size_pix == PAPER_SIZE_PIX else None,
         overwrite=True,
         workers=available_cores(),
     )
     trainings = {name: {**standing, "cpu_s": float("nan")} for name, standing in standings.items()}
     rows = rows_of(card, trainings, drawings)
     winner = winner_sentence(rows, card)
-    write_table(rows, work / "table.ecsv", winner=winner, meta={"recipe": RECIPE, "n": n})
+    write_table(rows, work / "table.ecsv", winner=winner, meta={"paper": PAPER, "n": n})
     return f"{winner}\n\n{as_markdown(rows)}"
 
 

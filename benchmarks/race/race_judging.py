@@ -1,7 +1,7 @@
 """After the trainings: draw from every family, measure all sets, and judge them in one call."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,10 @@ from race_data import is_complete
 from race_plan import FamilyFolder, Plan, RaceFolder
 
 import galsmith
-from galsmith.compare import ReportCard, judge, read_card
+from galsmith.compare import ReportCard, read_card
 from galsmith.errors import GalsmithError
-from galsmith.execution import ignore_progress
 from galsmith.files import write_json
-from galsmith.judging.extras import Wanted, gather_extras
+from galsmith.judging import judge
 from galsmith.models.devices import usable_device
 from galsmith.models.snapshot import find_snapshot
 from galsmith.sampling.source import GalaxySource
@@ -94,8 +93,10 @@ def judge_all(
         folder.reference_table,
         tables,
         folder.card_file,
-        extras=_extras(plan, folder, tables, memorization=memorization, log=log),
+        training=folder.training_store if memorization else None,
+        features=[plan.features] if plan.features else [],
         seed=plan.seed,
+        limit=plan.n_features,
         workers=cores,
         overwrite=True,
     )
@@ -113,20 +114,6 @@ def trained_families(folder: RaceFolder, names: Sequence[str]) -> list[str]:
 def _has_snapshot(family: FamilyFolder) -> bool:
     """Whether a training ended and left something to draw from."""
     return family.training_file.exists() and (family.run / "snapshot").is_dir()
-
-
-def _extras(
-    plan: Plan, folder: RaceFolder, tables: Mapping[str, Path], *, memorization: bool, log: Log
-) -> Mapping[str, galsmith.compare.Extras]:
-    """Compare learned features and look for memorized images, where it was asked for."""
-    place = folder.path / "features"
-    extractors = [plan.features] if plan.features else []
-    training = folder.training_store if memorization else None
-    started = time.perf_counter()
-    wanted = Wanted(extractors, training, place, plan.n_features, plan.seed, ignore_progress)
-    found = gather_extras(folder.reference_table, tables, wanted)
-    log(f"features and memorization: {seconds_since(started)}")
-    return found
 
 
 def seconds_since(started: float) -> str:

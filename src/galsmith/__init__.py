@@ -2,7 +2,7 @@
 
 The verbs of the command line are one call each: ``galsmith.simulate.sersic``, ``galsmith.ingest.folder``,
 ``galsmith.training.train``, ``galsmith.sampling.sample``, ``galsmith.measure.measure``,
-``galsmith.compare.compare`` and ``galsmith.report.write_report``. Rooms are imported when first used, so a
+``galsmith.judging.judge`` and ``galsmith.report.write_report``. Rooms are imported when first used, so a
 user who only measures never loads torch.
 """
 
@@ -18,6 +18,7 @@ _ROOMS = {
     "sampling": "galsmith.sampling",
     "measure": "galsmith.measure",
     "compare": "galsmith.compare",
+    "judging": "galsmith.judging",
     "report": "galsmith.report",
 }
 

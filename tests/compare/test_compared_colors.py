@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance
 
-from galsmith.compare import compare, judge
+from galsmith.compare import judge_tables
 from galsmith.compare.marginal.columns import values_of_distance
-from galsmith.compare.papers import RECIPES
+from galsmith.compare.papers import PAPERS
 from galsmith.errors import InputError
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
 
 QUICK = {"replicates": 40, "splits": 40, "permutations": 40}
 ROWS = ("color_gi_mag", "color_gi_mag_early_type", "color_gi_mag_late_type")
+
+
+def compare(*tables, **how):
+    """Compare two tables, property by property."""
+    return judge_tables(*tables, beyond=False, **how).judgment().comparison
 
 
 @pytest.fixture
@@ -120,8 +125,8 @@ def test_values_of_a_row_are_those_it_was_found_from(colored):
 
 
 def test_the_skirt_recipe_counts_raw_colors_and_the_bulge_statistic_as_table_2(colored):
-    card = judge(
-        colored(200), colored(200, case=1, redder=0.05), recipe="holzschuh2022-skirt", beyond=False, **QUICK
+    card = judge_tables(
+        colored(200), colored(200, case=1, redder=0.05), paper="holzschuh2022-skirt", beyond=False, **QUICK
     )
     found = card.judgment().comparison
     members = [item for item in found.counted if item.group == "color"]
@@ -137,7 +142,7 @@ def test_a_paper_without_colors_counts_no_bulge_statistic(colored):
     tables = [colored(100), colored(100, case=1)]
     for table in tables:
         table.remove_columns(["color_gi_mag", "flux_g"])
-    found = judge(*tables, recipe="holzschuh2022-cosmos", beyond=False, **QUICK).judgment().comparison
+    found = judge_tables(*tables, paper="holzschuh2022-cosmos", beyond=False, **QUICK).judgment().comparison
     assert not found.distance("bulge_statistic").in_means
     assert found.distance("bulge_statistic").group == "morphology"
     assert {mean.name for mean in found.means} == {"morphology", "power_rings", "all properties", "headline"}
@@ -146,7 +151,7 @@ def test_a_paper_without_colors_counts_no_bulge_statistic(colored):
 
 
 def test_table_2_means_of_colors_are_those_of_its_three_rows():
-    for column in RECIPES["holzschuh2022-skirt"].published:
+    for column in PAPERS["holzschuh2022-skirt"].published:
         if column.table == "Table 2":
             rows = [column.values[name] for name in ("bulge_statistic", *ROWS[1:])]
             assert np.mean(rows) == pytest.approx(column.values["mean color"], abs=1.01e-4)

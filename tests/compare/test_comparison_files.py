@@ -3,48 +3,53 @@ import json
 import numpy as np
 import pytest
 
-from galsmith.compare import compare, read_comparison, write_comparison
+from galsmith.compare import judge_tables, read_comparison, write_card
 from galsmith.errors import InputError
 
 QUICK = {"replicates": 20, "splits": 20, "permutations": 20}
 
 
 @pytest.fixture
-def comparison(reference, generated):
+def card(reference, generated):
     generated["asymmetry"] = np.nan
-    return compare(reference, generated, cuts={"sersic_index": (None, 10)}, **QUICK)
+    return judge_tables(reference, generated, beyond=False, cuts={"sersic_index": (None, 10)}, **QUICK)
 
 
-def test_reads_back_what_was_written(comparison, tmp_path):
+@pytest.fixture
+def comparison(card):
+    return card.judgment().comparison
+
+
+def test_reads_back_what_was_written(card, tmp_path):
     path = tmp_path / "comparison.json"
-    write_comparison(comparison, path)
+    write_card(card, path)
     again = read_comparison(path)
-    assert repr(again) == repr(comparison)  # by text, since NaN differs from itself
+    assert repr(again) == repr(card.judgment().comparison)  # by text, since NaN differs from itself
 
 
 def test_is_strict_json_and_the_same_every_time(reference, generated, tmp_path):
     paths = [tmp_path / "one.json", tmp_path / "two.json"]
     for path in paths:
-        compare(reference, generated, path, **QUICK)
+        judge_tables(reference, generated, path, beyond=False, **QUICK)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     value = json.loads(paths[0].read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    assert value["schema_version"] == 2
+    assert value["schema_version"] == 3
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         ({"format": "galsmith-store"}, "not a comparison"),
-        ({"schema_version": 99}, "schema version 99, this galsmith reads version 2"),
+        ({"schema_version": 99}, "schema version 99, this galsmith reads version 3"),
         ({"judgments": [{}]}, "damaged comparison"),
         ({"judgments": []}, "damaged comparison.*judges no set"),
         ({"provenance": None}, "damaged comparison"),
-        ({"recipe": 3}, "damaged comparison.*3 is no str"),
+        ({"paper": 3}, "damaged comparison.*3 is no str"),
     ],
 )
-def test_damaged_files_are_named(comparison, tmp_path, damage, message):
+def test_damaged_files_are_named(card, tmp_path, damage, message):
     path = tmp_path / "comparison.json"
-    write_comparison(comparison, path)
+    write_card(card, path)
     path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
     with pytest.raises(InputError, match=message):
         read_comparison(path)

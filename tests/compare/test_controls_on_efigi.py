@@ -11,7 +11,7 @@ from astropy.table import vstack
 from PIL import Image
 from scipy import ndimage
 
-from galsmith.compare import compare, compare_features, memorization, pixels_of, stretch_of
+from galsmith.compare import compare_features, judge_tables, memorization, pixels_of, stretch_of
 from galsmith.compare.classifiers.two_sample import two_sample_classifiers
 from galsmith.compare.complete_rows import standardize
 from galsmith.compare.joint.correlations import correlation_difference
@@ -30,6 +30,11 @@ BANDS = ("i", "r", "g")
 QUICK = {"replicates": 50, "splits": 60, "permutations": 1000}
 CHANCE = Chance(seed=0, replicates=20, splits=50, confidence=0.95, permutations=500)
 logger = logging.getLogger("controls")
+
+
+def compare(*tables, **how):
+    """Compare two tables, property by property."""
+    return judge_tables(*tables, beyond=False, **how).judgment().comparison
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from galsmith.compare import HeldOutJudge, judge
+from galsmith.compare import HeldOutJudge, judge_tables
 from galsmith.data.options import SetOptions
 from galsmith.data.simulate import sersic
 from galsmith.data.store import open_store
@@ -72,7 +72,7 @@ def test_the_distance_is_the_headline_of_a_comparison(galaxies, drawn, held_out,
         measure(galaxies.in_split(name), tmp_path / f"{name}.parquet")
         tables.append(tmp_path / f"{name}.parquet")
     few = {"replicates": 2, "permutations": 2, "splits": 100}
-    means = judge(tables[0], tables[1], beyond=False, **few).judgment().comparison.means
+    means = judge_tables(tables[0], tables[1], beyond=False, **few).judgment().comparison.means
     headline = next(mean for mean in means if mean.name == "headline")
     assert numbers["mean_w1"] == pytest.approx(headline.value, rel=1e-9)
     assert numbers["floor"] == pytest.approx(headline.floor, rel=1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from galsmith.compare import judge, read_card
+from galsmith.compare import judge_tables, read_card
 from galsmith.errors import SettingsError
 
 QUICK = {"replicates": 20, "splits": 20, "permutations": 20}
@@ -19,7 +19,7 @@ def sets(reference, generated):
 def test_several_sets_are_judged_by_name_and_paired(sets, tmp_path):
     reference, named = sets
     path = tmp_path / "card.json"
-    card = judge(reference, named, path, beyond=False, **QUICK)
+    card = judge_tables(reference, named, path, beyond=False, **QUICK)
     assert [item.name for item in card.judgments] == ["near", "far"]
     near, far = (card.judgment(name).comparison.headline for name in ("near", "far"))
     assert near.value == 0
@@ -34,7 +34,7 @@ def test_several_sets_are_judged_by_name_and_paired(sets, tmp_path):
 def test_what_all_properties_tell_is_judged_on_complete_rows(sets):
     reference, named = sets
     reference["asymmetry"][:7] = np.nan
-    card = judge(reference, named, **QUICK)
+    card = judge_tables(reference, named, **QUICK)
     found = card.judgment("far").beyond
     assert found is not None
     assert found.n_reference == len(reference) - 7
@@ -49,7 +49,7 @@ def test_too_few_complete_rows_are_said_not_hidden(sets):
     columns = ["asymmetry", "concentration", "sersic_index"]
     for row in range(40, len(reference)):  # each galaxy lacks one, so that every property has enough
         reference[columns[row % len(columns)]][row] = np.nan
-    card = judge(reference, {"far": named["far"]}, **QUICK)
+    card = judge_tables(reference, {"far": named["far"]}, **QUICK)
     judgment = card.judgment()
     assert judgment.beyond is None
     assert "only 40 of 400 galaxies of the reference set have all of the" in judgment.missing["beyond"]
@@ -57,14 +57,14 @@ def test_too_few_complete_rows_are_said_not_hidden(sets):
 
 def test_a_recipe_decides_normalization_binning_and_what_stands_beside(sets):
     reference, named = sets
-    card = judge(reference, named["far"], recipe="holzschuh2022-cosmos", beyond=False, **QUICK)
-    assert card.recipe == "holzschuh2022-cosmos"
+    card = judge_tables(reference, named["far"], paper="holzschuh2022-cosmos", beyond=False, **QUICK)
+    assert card.paper == "holzschuh2022-cosmos"
     assert {column.model for column in card.published} == {"VAE", "StyleGAN", "ALAE", "source"}
     comparison = card.judgment().comparison
     assert comparison.distance("power_rings_07").in_means
     assert not comparison.distance("power_wavelength_07").in_means
     assert comparison.distance("power_rings_07").normalization == "none"
-    assert judge(reference, named["far"], beyond=False, **QUICK).published == ()
+    assert judge_tables(reference, named["far"], beyond=False, **QUICK).published == ()
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_a_recipe_decides_normalization_binning_and_what_stands_beside(sets):
 )
 def test_names_must_tell_the_sets_apart(reference, named, message):
     with pytest.raises(SettingsError, match=message):
-        judge(reference, named, beyond=False, **QUICK)
+        judge_tables(reference, named, beyond=False, **QUICK)
 
 
 def test_extras_of_an_unknown_set_are_refused(sets):
     with pytest.raises(SettingsError, match="no generated set nearr; the sets are near, far"):
-        judge(*sets, extras={"nearr": None}, beyond=False, **QUICK)
+        judge_tables(*sets, extras={"nearr": None}, beyond=False, **QUICK)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.table import QTable
 
-from galsmith.compare import compare
+from galsmith.compare import judge_tables
 from galsmith.compare.records import (
     BeyondMarginals,
     ClassifierTest,
@@ -120,7 +120,7 @@ def make_compared(
         stores.append(folder / name)
         tables.append(path)
     output = folder / "comparison.json"
-    compare(*tables, output, replicates=30, splits=30, cuts={"asymmetry": (-5, 5)})
+    judge_tables(*tables, output, replicates=30, splits=30, cuts={"asymmetry": (-5, 5)}, beyond=False)
     return Compared(folder, output, tuple(stores), tuple(tables))
 
 

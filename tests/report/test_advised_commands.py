@@ -41,7 +41,7 @@ def test_advised_flags_of_compare_parse(flag, word):
 
 
 def test_the_flags_are_found():
-    assert {flag for flag, _ in advised_flags()} == {"--no-beyond", "--features", "--training", "--recipe"}
+    assert {flag for flag, _ in advised_flags()} == {"--no-beyond", "--features", "--training", "--paper"}
 
 
 def test_no_beyond_is_heard():
@@ -85,9 +85,9 @@ def test_the_comparison_is_repeated_as_it_was_told(one_band, records):
     assert arguments["training"].name == "source"
 
 
-def test_a_recipe_is_named_in_place_of_its_normalization(one_band):
-    command = steps(one_band, lambda card: replace(card, recipe="holzschuh2022-cosmos"))["comparison"].command
-    assert "--recipe holzschuh2022-cosmos" in command
+def test_a_paper_is_named_in_place_of_its_normalization(one_band):
+    command = steps(one_band, lambda card: replace(card, paper="holzschuh2022-cosmos"))["comparison"].command
+    assert "--paper holzschuh2022-cosmos" in command
     assert "--normalization" not in command
     parsed_words(shlex.split(command)[1:])
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from galsmith.compare import judge
+from galsmith.compare import judge_tables
 from galsmith.measure import read_measurements
 from galsmith.report import write_report
 from galsmith.report.captions import CAPTIONS, caption_of
@@ -27,7 +27,7 @@ def card_path(one_band):
     """Path of a card of the blurred set and of the reference itself, against the reference."""
     path = one_band.folder / "several.json"
     source, drawn = one_band.tables
-    judge(
+    judge_tables(
         source,
         dict(zip(NAMES, (drawn, source), strict=True)),
         path,

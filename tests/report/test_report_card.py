@@ -7,7 +7,7 @@ import pytest
 from astropy.table import Table
 from matplotlib.figure import Figure
 
-from galsmith.compare import PairedDifference, PublishedColumn, compare, read_card, write_card
+from galsmith.compare import PairedDifference, PublishedColumn, judge_tables, read_card, write_card
 from galsmith.data.store import open_store
 from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
@@ -162,7 +162,7 @@ def test_several_sets_stand_side_by_side_with_the_paper(one_band, records, tmp_p
     )
     judgments = tuple(replace(judgment, name=name) for name in ("first", "second"))
     several = replace(
-        card, judgments=judgments, paired=paired, published=published, recipe="holzschuh2022-cosmos"
+        card, judgments=judgments, paired=paired, published=published, paper="holzschuh2022-cosmos"
     )
     text = reported(one_band, several, tmp_path / "out")
     page, words = parsed(text), words_of(text, parsed)
@@ -191,7 +191,9 @@ def test_colors_are_drawn_where_the_tables_have_them(one_band, tmp_path, without
         table["color_gi_mag"] = rng.normal(0.8, 0.2, len(table)) * u.mag
         tables.append(tmp_path / path.name)
         write_table(tables[-1], table)
-    compare(*tables, tmp_path / "comparison.json", replicates=20, splits=20, permutations=50)
+    judge_tables(
+        *tables, tmp_path / "comparison.json", replicates=20, splits=20, permutations=50, beyond=False
+    )
     text = write_report(tmp_path / "comparison.json", tmp_path / "out").read_text()
     words = words_of(text, parsed)
     assert HOW_TO["color"] not in words
@@ -210,6 +212,6 @@ def test_hostile_names_of_sets_and_columns_are_escaped(one_band, records, tmp_pa
     nasty = "<img src=x onerror=alert(1)>"
     card = full_card(one_band, records)
     judgment = replace(card.judgment(), name=nasty, missing={nasty: nasty})
-    text = reported(one_band, replace(card, judgments=(judgment,), recipe=nasty), tmp_path / "out")
+    text = reported(one_band, replace(card, judgments=(judgment,), paper=nasty), tmp_path / "out")
     assert "<img src=x" not in text
     assert parsed(text).scripts == 1

@@ -24,7 +24,7 @@ def compare(
         str, Parameter(help="The same of each generated set; NAME=PATH gives it a name.", negative=())
     ],
     output: Output,
-    recipe: Annotated[
+    paper: Annotated[
         str | None,
         Parameter(
             help="Follow a paper's choices and print its numbers beside, such as holzschuh2022-cosmos."
@@ -32,7 +32,7 @@ def compare(
     ] = None,
     normalization: Annotated[
         Literal["reference-zscore", "reference-iqr", "none"] | None,
-        Parameter(help="What a difference is divided by; reference-zscore unless the recipe says otherwise."),
+        Parameter(help="What a difference is divided by; reference-zscore unless the paper says otherwise."),
     ] = None,
     cuts: Annotated[str | None, Parameter(help="Leave out extreme galaxies by a named set of cuts.")] = None,
     beyond: Annotated[
@@ -60,27 +60,18 @@ def compare(
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
     from galsmith.cli.comparisons import card_numbers, card_sentence, named_paths
-    from galsmith.compare import judge
-    from galsmith.files import refuse_existing, sha256_of_file
-    from galsmith.judging.extras import Wanted, gather_extras
-    from galsmith.judging.image_stores import Bringing
+    from galsmith.files import sha256_of_file
+    from galsmith.judging import judge
 
-    refuse_existing(output, overwrite=overwrite)
-    sources = named_paths(generated)
-    folder = output.with_name(f"{output.stem}.measurements")
     with shown.progress() as progress:
-        bringing = Bringing(folder, overwrite, progress)
-        reference = bringing.to_store(reference, "reference")
-        sources = {name: bringing.to_store(place, name) for name, place in sources.items()}
-        training = None if training is None else bringing.to_store(training, "training-images")
-        wanted = Wanted(features, training, folder, limit, seed, progress)
         card = judge(
             reference,
-            sources,
+            named_paths(generated),
             output,
-            recipe=recipe,
+            training=training,
+            features=features,
+            paper=paper,
             beyond=beyond,
-            extras=gather_extras(reference, sources, wanted),
             normalization=normalization,
             cuts=cuts,
             seed=seed,

@@ -101,10 +101,10 @@ class ReportCard:
         One a generated set, all against the same reference.
     paired : tuple of PairedDifference
         Between generated sets; empty where there is one.
-    recipe : str
-        Name of the recipe whose choices were followed; empty for the defaults.
+    paper : str
+        Name of the paper whose choices were followed; empty for the defaults.
     published : tuple of PublishedColumn
-        Of the recipe's paper.
+        What the paper found.
     settings : mapping
         All choices.
     provenance : Provenance
@@ -113,7 +113,7 @@ class ReportCard:
 
     judgments: tuple[Judgment, ...]
     paired: tuple[PairedDifference, ...]
-    recipe: str
+    paper: str
     published: tuple[PublishedColumn, ...]
     settings: Mapping[str, Any]
     provenance: Provenance

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from galsmith.compare.card import Judgment, ReportCard
+from galsmith.compare.card import ReportCard
 from galsmith.compare.plain import from_plain, to_plain
 from galsmith.compare.records import Comparison
 from galsmith.errors import InputError
 from galsmith.files import read_json, write_json
 
 FORMAT_NAME = "galsmith-comparison"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def write_card(card: ReportCard, path: str | Path) -> None:
@@ -51,27 +51,9 @@ def read_card(path: str | Path) -> ReportCard:
     return card
 
 
-def write_comparison(comparison: Comparison, path: str | Path) -> None:
-    """Write the comparison of one generated set as a report card of one."""
-    write_card(card_of_one(comparison), path)
-
-
 def read_comparison(path: str | Path) -> Comparison:
     """Read the comparison of the first generated set of a report card; raises as `read_card`."""
     return read_card(path).judgment().comparison
-
-
-def card_of_one(comparison: Comparison) -> ReportCard:
-    """Make a card of one comparison, with nothing beyond it."""
-    name = Path(comparison.generated.images_path or comparison.generated.path or "generated").stem
-    return ReportCard(
-        judgments=(Judgment(name, comparison),),
-        paired=(),
-        recipe="",
-        published=(),
-        settings=comparison.settings,
-        provenance=comparison.provenance,
-    )
 
 
 def to_json(card: ReportCard) -> dict[str, Any]:

@@ -1,32 +1,51 @@
-"""Judging generated sets against one reference in all that galsmith knows: `judge` makes the report card."""
+"""Judging measured tables against one reference, property by property and all together: `judge_tables`."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.card import Judgment, ReportCard
-from galsmith.compare.cuts import Cuts, resolve_cuts
+from galsmith.compare.cuts import Cut, Cuts, resolve_cuts
 from galsmith.compare.files import write_card
 from galsmith.compare.joint.statistics import beyond_marginals
-from galsmith.compare.marginal.columns import values_of
-from galsmith.compare.marginal.paired import paired_differences
-from galsmith.compare.normalization import Normalization
-from galsmith.compare.pair import ComparedPair, compare_pair, relative_provenance, with_relative_paths
-from galsmith.compare.papers import Recipe, recipe_named
-from galsmith.compare.records import BeyondMarginals, ClassifierTest, FeatureComparison, Memorization
+from galsmith.compare.marginal.columns import (
+    MINIMUM_MEASURED,
+    count_flags,
+    declared_as,
+    pair_columns,
+    shared_properties,
+    values_of,
+)
+from galsmith.compare.marginal.distances import joint_distances
+from galsmith.compare.marginal.paired import NamedReplicates, paired_differences
+from galsmith.compare.normalization import Normalization, resolve_normalization
+from galsmith.compare.papers import Paper, paper_named
+from galsmith.compare.records import (
+    BeyondMarginals,
+    ClassifierTest,
+    Comparison,
+    CutCount,
+    FeatureComparison,
+    Memorization,
+    Side,
+)
 from galsmith.compare.resampling import Chance
-from galsmith.compare.tables import Measuring, Source, logger, read_side
+from galsmith.compare.tables import MeasuredSet, Table, logger, read_side, refuse_unlike, without_outliers
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import refuse_existing
-from galsmith.measure import MeasureSettings
 from galsmith.provenance import Parent, Provenance
 
 MINIMUM_COMPLETE = 50
+FEW_GALAXIES = 50
+GAUSSIAN_FLOOR = 1.29  # E W1 of standardized Gaussians over sqrt(1/n + 1/m)
 
 
 @dataclass(frozen=True)
@@ -51,12 +70,32 @@ class Extras:
     parents: tuple[Parent, ...] = ()
 
 
-def judge(
-    reference: Source,
-    generated: Source | Sequence[Source] | Mapping[str, Source],
+@dataclass(frozen=True)
+class ComparedPair:
+    """A comparison, with what later steps need of it.
+
+    Attributes
+    ----------
+    comparison : Comparison
+        Property by property.
+    tables : tuple of QTable
+        Reference and generated rows that the cuts left.
+    replicates : NamedReplicates
+        Of the distances that enter the means.
+    """
+
+    comparison: Comparison
+    tables: tuple[QTable, QTable]
+    replicates: NamedReplicates
+
+
+def judge_tables(
+    reference: Table,
+    generated: Table | Sequence[Table] | Mapping[str, Table],
     output: str | Path | None = None,
     *,
-    recipe: str | None = None,
+    paper: str | None = None,
+    binning: str | None = None,
     beyond: bool = True,
     extras: Mapping[str, Extras] | None = None,
     normalization: Normalization | None = None,
@@ -66,34 +105,43 @@ def judge(
     splits: int = 200,
     permutations: int = 1000,
     confidence: float = 0.95,
-    workers: int = 1,
-    limit: int | None = None,
-    measure_settings: MeasureSettings | None = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> ReportCard:
-    """Judge one or several generated sets against one reference.
+    """Judge one or several measured sets against one reference; `galsmith.judging.judge` takes images as well.
 
     Parameters
     ----------
     reference : path or QTable
-        As `galsmith.compare.compare` takes it.
+        A table of `galsmith.measure.measure`, or its file.
     generated : path, QTable, or several of these
         By name, or named after their files.
     output : path, optional
         The card, as JSON.
-    recipe : str, optional
-        Follow a paper's choices and print its numbers beside; a name of `RECIPES`.
+    paper : str, optional
+        Follow a paper's choices and print its numbers beside; a name of `PAPERS`.
+    binning : {"wavelength", "rings"}, optional
+        Which power modes enter the means; both are compared. The paper's where not given.
     beyond : bool
         Also judge what all properties together tell: sliced distances, correlations, classifiers.
     extras : mapping of name to Extras, optional
         Features and memorization of generated sets.
-    normalization, cuts, seed, replicates, splits, permutations, confidence, workers, limit, measure_settings
-        As for `galsmith.compare.compare`; the recipe's where not given.
+    normalization : str or mapping of group to str, optional
+        ``"reference-zscore"`` divides by the reference set's standard deviation, ``"reference-iqr"`` by
+        its interquartile range over 1.349, ``"none"`` leaves the unit; one for all or one a group. The paper's
+        where not given, else ``"reference-zscore"``.
+    cuts : mapping of column to (low, high), or str, optional
+        Galaxies outside are left out on both sides; None for an open end. A name of `NAMED_CUTS` will do.
+    seed : int
+        Fixes bootstrap and floor.
+    replicates, splits, permutations : int
+        Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing differs.
+    confidence : float
+        Of the intervals.
     overwrite : bool
-        Replace the output, and the tables of stores, if they are there.
+        Replace the output if it is there.
     progress : callable
-        Told of each step.
+        Told of bootstrap and floor.
 
     Returns
     -------
@@ -101,47 +149,43 @@ def judge(
 
     Raises
     ------
-    SettingsError, InputError
-        As `galsmith.compare.compare`; and if two generated sets have one name, or a name of `extras` is unknown.
+    SettingsError
+        If an argument is out of range, the output exists, two generated sets have one name, or a name of
+        `extras` is unknown.
+    InputError
+        If a table cannot be read, has fewer than 10 galaxies, or two are not alike in bands, scale, unit or
+        settings of the measurement.
     """
-    followed = recipe_named(recipe)
+    followed = paper_named(paper)
     chance = Chance(seed, replicates, splits, confidence, permutations)
     place = None if output is None else Path(output)
     if place is not None:
         refuse_existing(place, overwrite=overwrite)
-    sources = named_sources(generated)
-    _check_names(sources, extras)
-    measuring = Measuring(
-        folder=None if place is None else place.with_name(f"{place.stem}.measurements"),
-        workers=workers,
-        limit=limit,
-        settings=_measure_settings(measure_settings, followed),
-        overwrite=overwrite,
-        progress=progress,
-    )
-    reference_side = read_side(reference, "reference", measuring)
+    tables = named_sets(generated, name_of=_name_of_table)
+    _check_names(tables, extras)
+    reference_side = read_side(reference, "reference")
     chosen_cuts = resolve_cuts(followed.cuts if cuts is None else cuts)
     pairs = {
-        name: compare_pair(
-            (reference_side, read_side(source, "generated", measuring, name=name)),
+        name: _compare_pair(
+            (reference_side, read_side(table, "generated")),
             normalization=followed.normalization if normalization is None else normalization,
             cuts=chosen_cuts,
             chance=chance,
-            binning=followed.binning,
+            binning=followed.binning if binning is None else binning,
             groups=followed.groups,
             progress=progress,
         )
-        for name, source in sources.items()
+        for name, table in tables.items()
     }
     card = _card(pairs, followed, chance, beyond=beyond, extras=dict(extras or {}), progress=progress)
     if place is not None:
-        card = _with_relative_paths(card, place.parent)
+        card = with_paths(card, partial(_seen_from, place.parent))
         write_card(card, place)
     return card
 
 
-def named_sources(generated: Source | Sequence[Source] | Mapping[str, Source]) -> dict[str, Source]:
-    """Give each generated set a name: its own, that of its file, or its number.
+def named_sets(generated: Any, *, name_of: Callable[[Any, int], str]) -> dict[str, Any]:
+    """Give each generated set a name: its own in a mapping, else what `name_of` makes of it and its number.
 
     Raises
     ------
@@ -149,13 +193,12 @@ def named_sources(generated: Source | Sequence[Source] | Mapping[str, Source]) -
         If there is none, or two have one name.
     """
     if isinstance(generated, Mapping):
-        named = [(str(name), source) for name, source in generated.items()]
-    elif isinstance(generated, QTable | str | Path):
-        named = [(_name_of(generated, 1), generated)]
+        named = [(str(name), given) for name, given in generated.items()]
     else:
-        named = [(_name_of(source, number), source) for number, source in enumerate(generated, start=1)]
+        several = generated if isinstance(generated, list | tuple) else [generated]
+        named = [(name_of(given, number), given) for number, given in enumerate(several, start=1)]
     if not named:
-        raise SettingsError("generated: no set to judge; give one or more tables or stores")
+        raise SettingsError("generated: no set to judge; give one or more tables or sets of images")
     names = [name for name, _ in named]
     if "reference" in names:
         raise SettingsError("generated: a set is named reference, as the other side is; give it another name")
@@ -163,33 +206,28 @@ def named_sources(generated: Source | Sequence[Source] | Mapping[str, Source]) -
     if twice:
         raise SettingsError(
             f"generated: {len(names)} sets, but more than one is named {', '.join(twice)}; "
-            "give them names: NAME=PATH on the command line, a mapping in Python"
+            "give them names by a mapping"
         )
     return dict(named)
 
 
-def _name_of(source: Source, number: int) -> str:
+def _name_of_table(table: Table, number: int) -> str:
     """Name a generated set after its file."""
-    return f"generated-{number}" if isinstance(source, QTable) else Path(source).stem
+    return f"generated-{number}" if isinstance(table, QTable) else Path(table).stem
 
 
-def _check_names(sources: Mapping[str, Source], extras: Mapping[str, Extras] | None) -> None:
+def _check_names(tables: Mapping[str, Table], extras: Mapping[str, Extras] | None) -> None:
     """Refuse extras of a set that is not judged."""
-    unknown = sorted(set(extras or ()) - set(sources))
+    unknown = sorted(set(extras or ()) - set(tables))
     if unknown:
         raise SettingsError(
-            f"extras: no generated set {', '.join(unknown)}; the sets are {', '.join(sources)}"
+            f"extras: no generated set {', '.join(unknown)}; the sets are {', '.join(tables)}"
         )
-
-
-def _measure_settings(given: MeasureSettings | None, recipe: Recipe) -> MeasureSettings:
-    """Take the caller's settings of the measurement, else the recipe's."""
-    return MeasureSettings(**recipe.measure) if given is None else given
 
 
 def _card(
     pairs: Mapping[str, ComparedPair],
-    recipe: Recipe,
+    paper: Paper,
     chance: Chance,
     *,
     beyond: bool,
@@ -202,7 +240,7 @@ def _card(
         for name, pair in pairs.items()
     )
     first = judgments[0].comparison
-    settings = {**first.settings, "beyond": beyond, "recipe": recipe.name}
+    settings = {**first.settings, "beyond": beyond, "paper": paper.name}
     parents = first.provenance.parents[:1] + tuple(
         item.comparison.provenance.parents[1] for item in judgments
     )
@@ -212,8 +250,8 @@ def _card(
         paired=paired_differences(
             {name: pair.replicates for name, pair in pairs.items()}, confidence=chance.confidence
         ),
-        recipe=recipe.name,
-        published=recipe.published,
+        paper=paper.name,
+        published=paper.published,
         settings=settings,
         provenance=Provenance("compare", settings, chance.seed, parents),
     )
@@ -275,9 +313,122 @@ def _in_table_rows(
     )
 
 
-def _with_relative_paths(card: ReportCard, folder: Path) -> ReportCard:
-    """Write paths as seen from the card's folder."""
-    judgments = tuple(
-        replace(item, comparison=with_relative_paths(item.comparison, folder)) for item in card.judgments
+def _compare_pair(
+    sides: tuple[MeasuredSet, MeasuredSet],
+    *,
+    normalization: Normalization,
+    cuts: tuple[Cut, ...],
+    chance: Chance,
+    binning: str,
+    groups: Mapping[str, str],
+    progress: ProgressCallback,
+) -> ComparedPair:
+    """Compare a reference and a generated set, property by property; `groups` moves properties to other groups."""
+    refuse_unlike(*sides)
+    columns, left_out = shared_properties(sides[0].table, sides[1].table)
+    declared = [entry for name in columns if (entry := declared_as(name, columns, groups))]
+    by_group = resolve_normalization(normalization, list(dict.fromkeys(entry.group for entry in declared)))
+    kept = [without_outliers(side, cuts) for side in sides]
+    tables = kept[0][0], kept[1][0]
+    for side, table in zip(sides, tables, strict=True):
+        _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
+    joint = joint_distances(
+        pair_columns(*tables, columns, by_group, binning=binning, groups=groups),
+        tables,
+        chance=chance,
+        progress=progress,
     )
-    return replace(card, judgments=judgments, provenance=relative_provenance(card.provenance, folder))
+    settings = {
+        "normalization": by_group,
+        "binning": binning,
+        "groups": dict(groups),
+        "replicates": chance.replicates,
+        "splits": chance.splits,
+        "permutations": chance.permutations,
+        "confidence": chance.confidence,
+        "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in cuts},
+    }
+    comparison = Comparison(
+        distances=joint.distances,
+        means=joint.means,
+        reference=_side(sides[0], tables[0]),
+        generated=_side(sides[1], tables[1]),
+        left_out=left_out,
+        cuts=tuple(
+            CutCount(cut.column, cut.low, cut.high, one, other)
+            for cut, one, other in zip(cuts, kept[0][1], kept[1][1], strict=True)
+        ),
+        settings={**settings, "floor_n": joint.floor_n},
+        seed=chance.seed,
+        provenance=Provenance("compare", settings, chance.seed, tuple(side.as_parent() for side in sides)),
+    )
+    counted = comparison.counted
+    named = NamedReplicates(
+        tuple(item.name for item in counted), tuple(item.group for item in counted), joint.replicates
+    )
+    return ComparedPair(comparison, tables, named)
+
+
+def _check_size(role: str, count: int, *, n_other: int) -> None:
+    """Refuse a side of a few galaxies; warn of one that says little."""
+    if count < MINIMUM_MEASURED:
+        raise InputError(
+            f"the {role} set has {count} galaxies; wanted {MINIMUM_MEASURED} or more: measure more, or cut less"
+        )
+    if count < FEW_GALAXIES:
+        floor = GAUSSIAN_FLOOR * np.sqrt(1 / count + 1 / n_other)
+        logger.warning(
+            "the %s set has only %d galaxies: sampling alone makes distances of about %.2f standard deviations",
+            role,
+            count,
+            floor,
+        )
+
+
+def _side(side: MeasuredSet, table: QTable) -> Side:
+    """Record where a side came from."""
+    return Side(
+        path=side.path,
+        content_hash=side.as_parent().content_hash,
+        n_measured=len(side.table),
+        n_compared=len(table),
+        images_path=side.images.path,
+        images_hash=side.images.content_hash,
+        bands=tuple(str(band) for band in side.meta.get("bands", ())),
+        pixel_scale_arcsec=side.meta.get("pixel_scale_arcsec"),
+        flux_unit=str(side.meta.get("flux_unit", "")),
+        flags=count_flags(table),
+        provenance=side.provenance.to_dict(),
+    )
+
+
+def with_paths(card: ReportCard, change: Callable[[str], str]) -> ReportCard:
+    """Change every path that a card names."""
+
+    def made_by(provenance: Provenance) -> Provenance:
+        parents = tuple(replace(parent, path=change(parent.path)) for parent in provenance.parents)
+        return replace(provenance, parents=parents)
+
+    def side(given: Side) -> Side:
+        return replace(given, path=change(given.path), images_path=change(given.images_path))
+
+    def compared(given: Comparison) -> Comparison:
+        return replace(
+            given,
+            reference=side(given.reference),
+            generated=side(given.generated),
+            provenance=made_by(given.provenance),
+        )
+
+    judgments = tuple(replace(item, comparison=compared(item.comparison)) for item in card.judgments)
+    return replace(card, judgments=judgments, provenance=made_by(card.provenance))
+
+
+def _seen_from(folder: Path, path: str) -> str:
+    """Write a path as seen from `folder`, so that the whole may be moved; what is not there stays as it is."""
+    return os.path.relpath(path, folder) if path and Path(path).exists() else path
+
+
+def _ended(value: float) -> float | None:
+    """Write an open end as None."""
+    return value if np.isfinite(value) else None

@@ -15,7 +15,7 @@ from galsmith.settings import near_miss
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Paper:
     """One paper's choices for one data set.
 
     Attributes
@@ -27,9 +27,9 @@ class Recipe:
     measure : mapping
         Settings of `galsmith.measure.MeasureSettings`.
     cuts : mapping, str or None
-        As `galsmith.compare.compare` takes them.
+        As `judge_tables` takes them.
     normalization : str or mapping of group to str
-        As `galsmith.compare.compare` takes it.
+        As `judge_tables` takes it.
     binning : {"wavelength", "rings"}
         Which power modes enter the means.
     groups : mapping of property to group
@@ -65,10 +65,10 @@ _HOLZSCHUH2022_GROUPS = {"bulge_statistic": "color"}
 _HOLZSCHUH2022 = "Holzschuh et al. (2022), sections 4.1 to 4.3, as their published evaluation code has it"
 
 
-def _holzschuh2022_recipe(data: str, **measure: Any) -> Recipe:
-    """Make the paper's recipe for one of its data sets."""
+def _holzschuh2022_paper(data: str, **measure: Any) -> Paper:
+    """Make the paper's choices for one of its data sets."""
     name = f"holzschuh2022-{data.lower().replace('é', 'e')}"
-    return Recipe(
+    return Paper(
         name,
         f"{_HOLZSCHUH2022}: the {data} set.",
         measure={"segmentation": "paper", **measure},
@@ -79,22 +79,20 @@ def _holzschuh2022_recipe(data: str, **measure: Any) -> Recipe:
     )
 
 
-OWN = Recipe("", "This package's own choices.")
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        _holzschuh2022_recipe("Sérsic", gain=1.0),
-        _holzschuh2022_recipe("COSMOS", gain=1.0),
+OWN = Paper("", "This package's own choices.")
+PAPERS: dict[str, Paper] = {
+    paper.name: paper
+    for paper in (
+        _holzschuh2022_paper("Sérsic", gain=1.0),
+        _holzschuh2022_paper("COSMOS", gain=1.0),
         # The text's gain; the authors' code has 750. The kernel of FWHM 3 px goes into the Sérsic fit as well.
-        _holzschuh2022_recipe(
-            "SKIRT", gain=1200.0, psf_fwhm_pix=3.0, colors=("g-i",), color_apertures="each"
-        ),
+        _holzschuh2022_paper("SKIRT", gain=1200.0, psf_fwhm_pix=3.0, colors=("g-i",), color_apertures="each"),
     )
 }
 
 
-def recipe_named(name: str | None) -> Recipe:
-    """Find a recipe.
+def paper_named(name: str | None) -> Paper:
+    """Find a paper's choices.
 
     Raises
     ------
@@ -103,11 +101,11 @@ def recipe_named(name: str | None) -> Recipe:
     """
     if name is None or not name:
         return OWN
-    if name not in RECIPES:
+    if name not in PAPERS:
         raise SettingsError(
-            f"recipe {name!r}: unknown{near_miss(name, list(RECIPES))}; known: {', '.join(RECIPES)}"
+            f"paper {name!r}: unknown{near_miss(name, list(PAPERS))}; known: {', '.join(PAPERS)}"
         )
-    return RECIPES[name]
+    return PAPERS[name]
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: reading or measuring them, and checking that they can be compared."""
+"""The two sides of a comparison: reading them, and checking that they can be compared."""
 
 import logging
 import math
@@ -11,50 +11,19 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.compare.cuts import Cut, outside
-from galsmith.data.store import is_store, open_store
-from galsmith.errors import InputError, SettingsError
-from galsmith.execution import ProgressCallback
-from galsmith.images import ImageSet
-from galsmith.measure import MeasureSettings, measure, read_measurements
-from galsmith.measure.settings import ALL_BANDS, resolved_settings
+from galsmith.errors import InputError
+from galsmith.measure import read_measurements
+from galsmith.measure.settings import ALL_BANDS
 from galsmith.provenance import Parent, Provenance
 
 logger = logging.getLogger("galsmith")
 
-Source: TypeAlias = str | Path | QTable
+Table: TypeAlias = str | Path | QTable
 ROLES = ("reference", "generated")
 # What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
 NOT_HOW = ("files", "limit", "quantities", "colors")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """How a store is measured before it is compared.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Where the tables go; None where there is no place for them.
-    workers : int
-        Local processes.
-    limit : int or None
-        Measure only the first images of each store.
-    settings : MeasureSettings
-        Segmentation, band, gain.
-    overwrite : bool
-        Replace tables that are there.
-    progress : callable
-        Told of the measuring.
-    """
-
-    folder: Path | None
-    workers: int
-    limit: int | None
-    settings: MeasureSettings
-    overwrite: bool
-    progress: ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -95,33 +64,24 @@ class MeasuredSet:
         return Parent(self.role, str(self.meta.get("content_hash", "")), self.path)
 
 
-def read_side(source: Source, role: str, measuring: Measuring, *, name: str = "") -> MeasuredSet:
-    """Read a table, or measure a store first.
+def read_side(table: Table, role: str) -> MeasuredSet:
+    """Read one side of a comparison.
 
     Parameters
     ----------
-    source : path or QTable
-        A table or a store.
+    table : path or QTable
+        A table, or its file.
     role : {"reference", "generated"}
         Which side it is.
-    measuring : Measuring
-        How a store is measured.
-    name : str
-        Of the file in the folder of measurements; the role where empty.
 
     Raises
     ------
-    SettingsError
-        If a store is given and there is no place for its table.
     InputError
-        If the table or the store cannot be read.
+        If the table cannot be read.
     """
-    if isinstance(source, QTable):
-        return MeasuredSet(role, source, "")
-    path = Path(source)
-    if path.is_dir() or is_store(path):
-        path = _measured_store(path, name if name else role, measuring)
-    return MeasuredSet(role, read_measurements(path), str(path))
+    if isinstance(table, QTable):
+        return MeasuredSet(role, table, "")
+    return MeasuredSet(role, read_measurements(Path(table)), str(table))
 
 
 def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
@@ -162,42 +122,6 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
     return side.table[keep], [int(np.count_nonzero(rows)) for rows in beyond]
 
 
-def _measured_store(path: Path, name: str, measuring: Measuring) -> Path:
-    """Measure a store, or find it measured already by the same settings."""
-    if measuring.folder is None:
-        raise SettingsError(
-            f"{path}: is a store, and its measurements need a place; give compare an output, "
-            "or measure it first with galsmith measure"
-        )
-    output = measuring.folder / f"{name}.parquet"
-    images = open_store(path)
-    if not measuring.overwrite and _is_measured(output, images, measuring):
-        return output
-    measure(
-        images,
-        output,
-        workers=measuring.workers,
-        limit=measuring.limit,
-        settings=measuring.settings,
-        overwrite=measuring.overwrite,
-        progress=measuring.progress,
-    )
-    return output
-
-
-def _is_measured(output: Path, images: ImageSet, measuring: Measuring) -> bool:
-    """Whether an interrupted comparison left a finished table of these images, settings and limit."""
-    if not output.exists():
-        return False
-    provenance = MeasuredSet("", read_measurements(output), "").provenance
-    wanted = resolved_settings(
-        measuring.settings, bands=images.header.bands, flux_unit=images.header.flux_unit
-    )
-    settings = {**wanted.model_dump(mode="json"), "limit": measuring.limit}
-    made_from = [parent.content_hash for parent in provenance.parents]
-    return made_from == [images.content_hash] and settings.items() <= dict(provenance.settings).items()
-
-
 def _refuse_several_bands(side: MeasuredSet) -> None:
     """Refuse a table whose galaxies have a row a band: their values would be mixed."""
     bands = sorted(set(map(str, side.table["band"]))) if "band" in side.table.colnames else []
@@ -215,7 +139,7 @@ def _is_one_band(reference: MeasuredSet, generated: MeasuredSet) -> bool:
 
 
 def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:
-    """Refuse measurements made by different recipes; what was measured may differ."""
+    """Refuse measurements made with different settings; what was measured may differ."""
     one_sided = {key for key in WITH_COLORS if key not in reference or key not in generated}
     for key in sorted((reference.keys() | generated.keys()) - {*NOT_HOW, *one_sided}):
         one, other = reference.get(key), generated.get(key)

@@ -1,157 +1,118 @@
-"""What ``galsmith compare`` gathers from images besides tables: learned features, and closeness to the training images."""
+"""What is gathered from images besides tables: learned features, and closeness to the training images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from galsmith.errors import GalsmithError, InputError
+from galsmith.compare import Chance, Extras, compare_features, memorization, pixels_of, stretch_of
+from galsmith.compare.records import Memorization
+from galsmith.errors import GalsmithError
+from galsmith.images import ImageSet
+from galsmith.judging.image_stores import Place, images_at
+from galsmith.judging.workplace import Workplace
+from galsmith.provenance import Parent
 
 if TYPE_CHECKING:
-    from galsmith.compare import Extras
-    from galsmith.compare.records import FeatureComparison, Memorization
-    from galsmith.execution import ProgressCallback
     from galsmith.features import FeatureSet
-    from galsmith.images import ImageSet
-    from galsmith.provenance import Parent
+
+Missing = dict[str, str]
+"""What could not be had, and why."""
 
 
-@dataclass
-class Wanted:
-    """What is to be gathered.
+def gather_extras(
+    reference: Place,
+    generated: Mapping[str, Place],
+    work: Workplace,
+    *,
+    features: Sequence[str] = (),
+    training: Place | None = None,
+) -> dict[str, Extras]:
+    """Gather features and memorization of every generated set; what cannot be had is named with its reason.
 
-    Attributes
+    Parameters
     ----------
-    extractors : sequence of str
-        Names of feature extractors.
-    training : Path or None
-        The store that the generator was trained on.
-    folder : Path
+    reference : path or QTable
+        A store, or a table of the images of one.
+    generated : mapping of name to path or QTable
+        The same of each generated set.
+    work : Workplace
         Where features are kept.
-    limit : int or None
-        Take only the first images of each set.
-    seed : int
-        Fixes chance.
-    progress : callable
-        Told of each step.
+    features : sequence of str
+        Names of feature extractors.
+    training : path or QTable, optional
+        The images that the generator was trained on.
     """
-
-    extractors: Sequence[str]
-    training: Path | None
-    folder: Path
-    limit: int | None
-    seed: int
-    progress: "ProgressCallback"
+    return {
+        name: _extras(name, place, reference, work, features=features, training=training)
+        for name, place in generated.items()
+    }
 
 
-@dataclass
-class Found:
-    """What one generated set gave."""
-
-    features: "list[FeatureComparison]" = field(default_factory=list)
-    memorization: "list[Memorization]" = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    parents: "list[Parent]" = field(default_factory=list)
-
-    def as_extras(self) -> "Extras":
-        """Return the library's record of the same."""
-        from galsmith.compare import Extras
-
-        return Extras(tuple(self.features), tuple(self.memorization), dict(self.missing), tuple(self.parents))
-
-
-def gather_extras(reference: Path, generated: Mapping[str, Path], wanted: Wanted) -> "dict[str, Extras]":
-    """Gather features and memorization of every generated set; what cannot be had is named with its reason."""
-    found = {name: Found() for name in generated}
-    for extractor in wanted.extractors:
-        _gather_features(extractor, reference, generated, wanted, found)
-    for name, path in generated.items():
-        _gather_memorization(path, reference, wanted, found[name])
-    return {name: item.as_extras() for name, item in found.items()}
-
-
-def images_of(path: Path, limit: int | None) -> "ImageSet":
-    """Open the images of a store, or those that a table was measured on.
-
-    Raises
-    ------
-    InputError
-        If there are none.
-    """
-    from galsmith.data.store import is_store, open_store
-    from galsmith.measure import read_measurements
-
-    place = path
-    if not is_store(path):
-        source = str(read_measurements(path).meta.get("source", {}).get("path", ""))
-        place = next((item for item in (Path(source), path.parent / source) if is_store(item)), Path(source))
-        if not source or not is_store(place):
-            raise InputError(
-                f"{path}: its images are in no store that is there; compare the images themselves, not their table"
+def _extras(
+    name: str,
+    place: Place,
+    reference: Place,
+    work: Workplace,
+    *,
+    features: Sequence[str],
+    training: Place | None,
+) -> Extras:
+    """Gather all of one generated set."""
+    missing: Missing = {}
+    compared = []
+    for extractor in features:
+        try:
+            of_reference = _features(extractor, "reference", reference, work)
+            of_generated = _features(extractor, name, place, work)
+            chance = Chance(seed=work.seed)
+            compared.append(
+                compare_features(of_reference, of_generated, chance=chance, progress=work.progress)
             )
-    images = open_store(place)
-    return images if limit is None else images.select(np.arange(min(limit, len(images))))
+        except (GalsmithError, ImportError) as error:
+            missing[f"features of {extractor}"] = str(error)
+    copies, parents = _memorization(place, reference, training, work, missing)
+    return Extras(tuple(compared), copies, missing, parents)
 
 
-def _gather_features(
-    extractor: str, reference: Path, generated: Mapping[str, Path], wanted: Wanted, found: dict[str, Found]
-) -> None:
-    """Compare all sets in the features of one network."""
-    from galsmith.compare import Chance, compare_features
-
-    try:
-        of_reference = _features(extractor, "reference", reference, wanted)
-        for name, path in generated.items():
-            of_generated = _features(extractor, name, path, wanted)
-            found[name].features.append(
-                compare_features(
-                    of_reference, of_generated, chance=Chance(seed=wanted.seed), progress=wanted.progress
-                )
-            )
-    except (GalsmithError, ImportError) as error:
-        for item in found.values():
-            item.missing[f"features of {extractor}"] = str(error)
-
-
-def _features(extractor: str, name: str, path: Path, wanted: Wanted) -> "FeatureSet":
+def _features(extractor: str, name: str, place: Place, work: Workplace) -> "FeatureSet":
     """Extract features, or read those of an earlier run."""
     from galsmith.features import extract
 
     return extract(
-        images_of(path, wanted.limit),
-        wanted.folder / f"{name}.{extractor}.h5",
+        images_at(place, work.limit),
+        work.folder / f"{name}.{extractor}.h5",
         extractor=extractor,
-        progress=wanted.progress,
+        progress=work.progress,
     )
 
 
-def _gather_memorization(generated: Path, reference: Path, wanted: Wanted, found: Found) -> None:
+def _memorization(
+    generated: Place, reference: Place, training: Place | None, work: Workplace, missing: Missing
+) -> tuple[tuple[Memorization, ...], tuple[Parent, ...]]:
     """Compare the distances to the training images, in pixels."""
-    if wanted.training is None:
-        found.missing["memorization"] = "the training images are not known; name their store with --training"
-        return
-    from galsmith.compare import memorization, pixels_of, stretch_of
-
+    if training is None:
+        missing["memorization"] = "the training images are not known; give them as training"
+        return (), ()
     try:
-        training = images_of(wanted.training, None)
-        held_out = _held_out(training, reference, wanted.limit)
-        in_training = training.in_split("train")
+        whole = images_at(training, None)
+        held_out = _held_out(whole, reference, work.limit)
+        in_training = whole.in_split("train")
         stretch = stretch_of(in_training)
         pictures = [
             pixels_of(images, stretch=stretch)
-            for images in (images_of(generated, wanted.limit), in_training, held_out)
+            for images in (images_at(generated, work.limit), in_training, held_out)
         ]
-        found.memorization.append(memorization(*pictures, seed=wanted.seed, progress=wanted.progress))
-        found.parents.append(in_training.as_parent("training images"))
+        found = memorization(*pictures, seed=work.seed, progress=work.progress)
+        return (found,), (in_training.as_parent("training images"),)
     except GalsmithError as error:
-        found.missing["memorization"] = str(error)
+        missing["memorization"] = str(error)
+        return (), ()
 
 
-def _held_out(training: "ImageSet", reference: Path, limit: int | None) -> "ImageSet":
+def _held_out(training: ImageSet, reference: Place, limit: int | None) -> ImageSet:
     """Take what was kept from training: the store's other splits, else the reference set."""
     others = np.flatnonzero(np.asarray(training.catalog["split"]) != "train")
     if len(others):
         return training.select(others if limit is None else others[:limit])
-    return images_of(reference, limit)
+    return images_at(reference, limit)

@@ -1,76 +1,123 @@
-"""Images of anybody's files, brought into a store beside the report card, so that all of it can be judged."""
+"""Anybody's images, in files or in memory, brought into stores beside the report card, so that all of it can be judged."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
+import numpy as np
+from astropy.table import QTable
+from numpy.typing import NDArray
+
+from galsmith.data.options import SetOptions
+from galsmith.data.readers import Source, is_image_place, open_source, write_source
+from galsmith.data.readers.array_files import array_place
+from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
+from galsmith.judging.workplace import Workplace
+from galsmith.measure import read_measurements
+from galsmith.provenance import Provenance
 
-if TYPE_CHECKING:
-    from galsmith.data.readers import Source
-    from galsmith.execution import ProgressCallback
+Arrays: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
+"""Images in memory, [galaxy, y, x] or [galaxy, band, y, x], or a list of [band, y, x]."""
+Images: TypeAlias = str | Path | QTable | ImageSet | Arrays
+"""A table, its file, a store, a folder or an array file of images, or images in memory."""
+Place: TypeAlias = Path | QTable
+"""A store, a table's file, or a table in memory."""
 
 VERB = "compare"
+IN_MEMORY = "arrays in memory"
 ALL_TRAIN = (1.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class Bringing:
-    """Where stores of other people's images go.
+def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | None = None) -> Place:
+    """Give a table or a store as it is; make a store of all else.
 
-    Attributes
+    Images of files that cannot be used are left out, with a warning that counts them.
+
+    Parameters
     ----------
-    folder : Path
-        Beside the card.
-    overwrite : bool
-        Replace stores of other images that are there.
-    progress : callable
-        Told how far it is.
+    images : path, QTable, ImageSet or arrays
+        As `Images` has it.
+    name : str
+        Of the store, in the workplace's folder.
+    work : Workplace
+        Where the store goes.
+    header : ImageHeader, optional
+        What arrays in memory are in; ``band0``, ... in an unknown unit where left out.
+
+    Raises
+    ------
+    InputError
+        If the images cannot be read without being told more.
+    OutputExistsError
+        If a store of other images is there, and may not be replaced.
     """
+    if isinstance(images, QTable):
+        return images
+    if isinstance(images, str | Path):
+        return _stored_files(Path(images), work.folder / f"{name}.store", work)
+    whole = images if isinstance(images, ImageSet) else _set_of(images, name, header)
+    if whole.path and is_store(whole.path) and open_store(whole.path).content_hash == whole.content_hash:
+        return Path(whole.path)
+    return _stored_set(whole, work.folder / f"{name}.store", work)
 
-    folder: Path
-    overwrite: bool
-    progress: "ProgressCallback"
 
-    def to_store(self, place: Path, name: str) -> Path:
-        """Give a table or a store as it is; make a store of a folder or an array of images.
+def header_of(place: Place) -> ImageHeader:
+    """Say what the images of a store, or those that a table was measured on, are in."""
+    if isinstance(place, Path) and is_store(place):
+        return open_store(place).header
+    meta = (place if isinstance(place, QTable) else read_measurements(place)).meta
+    return ImageHeader.from_dict({**meta, "bands": meta.get("bands", ("band0",))})
 
-        Images that cannot be used are left out, with a warning that counts them.
 
-        Raises
-        ------
-        InputError
-            If the images cannot be read without being told more.
-        """
-        from galsmith.data.options import SetOptions
-        from galsmith.data.readers import is_image_place, open_source, write_source
-        from galsmith.data.store import is_store
+def images_at(place: Place, limit: int | None) -> ImageSet:
+    """Open the images of a store, or those that a table was measured on.
 
-        if is_store(place) or not is_image_place(place):
-            return place
-        store = self.folder / f"{name}.store"
-        try:
-            source = open_source(place, progress=self.progress)
-            if not self.overwrite and _is_brought(store, source):
-                return store
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
+    store = place
+    if isinstance(place, QTable) or not is_store(place):
+        table = place if isinstance(place, QTable) else read_measurements(place)
+        source = str(table.meta.get("source", {}).get("path", ""))
+        beside = Path(source) if isinstance(place, QTable) else place.parent / source
+        store = next((item for item in (Path(source), beside) if is_store(item)), Path(source))
+        if not source or not is_store(store):
+            shown = "a table in memory" if isinstance(place, QTable) else place
+            raise InputError(
+                f"{shown}: its images are in no store that is there; compare the images themselves, not their table"
+            )
+    images = open_store(store)
+    return images if limit is None else images.select(np.arange(min(limit, len(images))))
+
+
+def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
+    """Make a store of a folder or an array of images, unless an earlier run did; all else stays as it is."""
+    if is_store(place) or not is_image_place(place):
+        return place
+    try:
+        source = open_source(place, progress=work.progress)
+        if work.overwrite or not _is_brought(store, source):
             write_source(
                 source,
                 store,
                 verb=VERB,
                 seed=0,
                 options=SetOptions(split=ALL_TRAIN, on_bad="skip"),
-                overwrite=self.overwrite,
-                progress=self.progress,
+                overwrite=work.overwrite,
+                progress=work.progress,
             )
-        except InputError as error:
-            raise InputError(f"{error}{_way_out(place)}") from error
-        return store
+    except InputError as error:
+        raise InputError(f"{error}{_way_out(place)}") from error
+    return store
 
 
-def _is_brought(store: Path, source: "Source") -> bool:
+def _is_brought(store: Path, source: Source) -> bool:
     """Whether an earlier run brought the same files in the same way."""
-    from galsmith.data.store import is_store, open_store
-
     if not is_store(store):
         return False
     made = open_store(store).provenance
@@ -82,8 +129,31 @@ def _is_brought(store: Path, source: "Source") -> bool:
 
 def _way_out(place: Path) -> str:
     """Name the command that can be told more, where there is anything to tell it about."""
-    from galsmith.data.readers.array_files import array_place
-
     array = array_place(place)
     there = place if array is None else array.path
     return " (galsmith ingest has options for it, and its store can be compared)" if there.exists() else ""
+
+
+def _set_of(images: Arrays, name: str, header: ImageHeader | None) -> ImageSet:
+    """Make a set of arrays; its header is the reference's where there is one."""
+    if not len(images) or np.ndim(images[0]) not in (2, 3):
+        came = f"{len(images)} images" if not len(images) else f"images of shape {np.shape(images[0])}"
+        raise InputError(
+            f"{name}: {came} in memory; wanted [galaxy, y, x], [galaxy, band, y, x] or a list of such images"
+        )
+    n_bands = 1 if np.ndim(images[0]) == 2 else len(np.asarray(images[0]))
+    unknown = ImageHeader(tuple(f"band{number}" for number in range(n_bands)), "unknown")
+    try:
+        return image_set_from_arrays(list(images), unknown if header is None else header)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}, as the reference set has") from error
+
+
+def _stored_set(images: ImageSet, store: Path, work: Workplace) -> Path:
+    """Write a set in memory, or one of some images of a store, unless an earlier run did."""
+    made_from = {"content_hash": images.content_hash}
+    if is_store(store) and not work.overwrite and open_store(store).provenance.settings == made_from:
+        return store
+    made_by = Provenance(IN_MEMORY, made_from, parents=(images.as_parent("images"),))
+    write_store(store, replace(images, provenance=made_by), overwrite=work.overwrite)
+    return store

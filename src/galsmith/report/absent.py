@@ -19,8 +19,8 @@ HOW_TO = {
     "planes": "The average two-dimensional spectra need the images of both sets.",
     "examples": "The galaxies most surely told cannot be shown: their images are not where the measurements say.",
     "pairs": "The closest pairs cannot be shown: the generated or the training images are not where the card says.",
-    "published": "No recipe was followed, so no paper's numbers stand beside these; "
-    "compare with --recipe holzschuh2022-cosmos or another.",
+    "published": "No paper was followed, so none's numbers stand beside these; "
+    "compare with --paper holzschuh2022-cosmos or another.",
 }
 JUDGED = ("beyond", "features", "memorization")
 

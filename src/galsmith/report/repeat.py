@@ -153,9 +153,9 @@ def _compare_command(material: CardMaterial, card_path: Path) -> str:
 
 def _judging_flags(card: ReportCard) -> list[str]:
     """Name what was judged and how, where it is not the usual."""
-    flags = [f"--recipe {card.recipe}"] if card.recipe else []
+    flags = [f"--paper {card.paper}"] if card.paper else []
     normalizations = set(dict(card.settings.get("normalization", {})).values())
-    if not card.recipe and len(normalizations) == 1 and normalizations != {USUAL_NORMALIZATION}:
+    if not card.paper and len(normalizations) == 1 and normalizations != {USUAL_NORMALIZATION}:
         flags.append(f"--normalization {normalizations.pop()}")
     if card.settings.get("beyond") is False:
         flags.append("--no-beyond")

@@ -31,7 +31,7 @@ def write_report(
     Parameters
     ----------
     comparison : path
-        What `galsmith.compare.compare` or `galsmith.compare.judge` wrote.
+        What `galsmith.judging.judge` wrote.
     output : path
         The folder to become the report: ``index.html``, ``figures/`` (PNG and PDF), ``tables/`` (ECSV and
         LaTeX); of several generated sets the latter two have a folder each, beside what shows all of them.

@@ -124,23 +124,19 @@ def measure_both_sets(demo: Demo) -> str:
 
 def compare_sets(demo: Demo) -> str:
     """Compare the drawn galaxies with the reference."""
-    from galsmith.compare import judge, read_comparison
-    from galsmith.judging.extras import Wanted, gather_extras
+    from galsmith.compare import read_comparison
+    from galsmith.judging import judge
 
     folder = demo.folder
     if not folder.comparison.exists():
         with demo.shown.progress() as progress:
-            sets = {"generated": folder.generated_table}
-            wanted = Wanted(
-                extractors=(),
+            judge(
+                folder.reference_table,
+                {"generated": folder.generated_table},
+                folder.comparison,
                 training=folder.training_set,
-                folder=folder.path,
-                limit=None,
-                seed=0,
                 progress=progress,
             )
-            extras = gather_extras(folder.reference_table, sets, wanted)
-            judge(folder.reference_table, sets, folder.comparison, extras=extras, progress=progress)
     comparison = read_comparison(folder.comparison)
     demo.numbers.update(mean_numbers(comparison))
     return f"{mean_sentence(comparison)}: {folder.comparison}"

@@ -1,16 +1,24 @@
+"""Stores, judged: measured beside the card, found again, refused where they are not alike."""
+
 import json
 
 import numpy as np
 import pytest
 
-from galsmith.compare import compare, read_comparison
+from galsmith.compare import read_comparison
 from galsmith.data.store import write_store
-from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.errors import InputError, OutputExistsError
 from galsmith.images import ImageHeader, image_set_from_arrays
+from galsmith.judging import judge
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream
 
 QUICK = {"replicates": 20, "splits": 20, "measure_settings": MeasureSettings(quantities=("power",))}
+
+
+def compare(reference, generated, output=None, **how):
+    """Judge two sets, property by property."""
+    return judge(reference, {"generated": generated}, output, beyond=False, **how).judgment().comparison
 
 
 def noise_store(path, *, case, count=24, flux_unit="nJy", smear=1.0):
@@ -58,9 +66,15 @@ def test_an_interrupted_comparison_keeps_what_was_measured(stores, tmp_path):
     assert compare(*stores, output, limit=20, overwrite=True, **QUICK).reference.n_measured == 20
 
 
-def test_a_store_needs_a_place_for_its_table(stores):
-    with pytest.raises(SettingsError, match="its measurements need a place"):
-        compare(*stores, **QUICK)
+def test_without_an_output_all_is_the_same_and_nothing_is_kept(stores, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    kept = compare(*stores, tmp_path / "comparison.json", **QUICK)
+    found = compare(*stores, **QUICK)
+    assert repr(found.distances) == repr(kept.distances)
+    assert found.reference.path == ""
+    assert found.reference.images_path == str(stores[0])
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_stores_of_other_units_are_refused(stores, tmp_path):
@@ -72,7 +86,7 @@ def test_stores_of_other_units_are_refused(stores, tmp_path):
 
 def test_a_folder_that_is_no_store_is_named(stores, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: not a galsmith store"):
+    with pytest.raises(InputError, match="empty: is no store, and holds no"):
         compare(stores[0], tmp_path / "empty", tmp_path / "comparison.json", **QUICK)
 
 

@@ -1,0 +1,61 @@
+"""Drawing from anything that can be called with seeds, so that it can be judged."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent
+from galsmith.images import ImageSet, image_set_from_arrays
+from galsmith.seeds import derive_seed
+
+Generator: TypeAlias = Callable[[NDArray[np.int64]], ImageSet | Sequence[NDArray[Any]] | NDArray[Any]]
+"""Given seeds, int64 [galaxy], draws images: [galaxy, band, y, x], a list of [band, y, x], or an `ImageSet`."""
+
+SEEDS_AT_ONCE = 64
+
+
+def drawn_images(
+    generator: Generator, *, n: int | None, seed: int, progress: ProgressCallback
+) -> ImageSet | list[NDArray[np.float32]]:
+    """Draw `n` galaxies, some at a time; galaxy k has the seed that `galsmith.sampling.sample` gives it.
+
+    Parameters
+    ----------
+    generator : callable
+        As `Generator` has it.
+    n : int or None
+        How many.
+    seed : int
+        From which the seeds are derived.
+    progress : callable
+        Told how many are drawn.
+
+    Returns
+    -------
+    ImageSet or list of ndarray [band, y, x], float32
+        A set where the generator gives sets, with their header.
+
+    Raises
+    ------
+    SettingsError
+        If `n` is missing or not positive.
+    InputError
+        If another number of images comes than there are seeds.
+    """
+    if n is None or n < 1:
+        raise SettingsError(f"n is {n}; wanted how many galaxies the generator shall draw, such as n=2000")
+    seeds = np.array([derive_seed(seed, "sample", index) for index in range(n)], dtype=np.int64)
+    images: list[NDArray[np.float32]] = []
+    drawn: ImageSet | Sequence[NDArray[Any]] | NDArray[Any] = []
+    for start in range(0, n, SEEDS_AT_ONCE):
+        some = seeds[start : start + SEEDS_AT_ONCE]
+        drawn = generator(some)
+        found = drawn.pixels.read(np.arange(len(drawn))) if isinstance(drawn, ImageSet) else list(drawn)
+        if len(found) != len(some):
+            raise InputError(f"generator: gave {len(found)} images for {len(some)} seeds; wanted one each")
+        images += [np.asarray(image, dtype=np.float32) for image in found]
+        progress(ProgressEvent("drawing", len(images), n, "galaxies"))
+    return image_set_from_arrays(images, drawn.header) if isinstance(drawn, ImageSet) else images

@@ -1,0 +1,193 @@
+"""Judging generated galaxies against a reference set in one call, from images to the report card: `judge`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from astropy.table import QTable
+
+from galsmith.compare import ReportCard, judge_tables
+from galsmith.compare.cuts import Cuts
+from galsmith.compare.judge import named_sets, with_paths
+from galsmith.compare.normalization import Normalization
+from galsmith.compare.papers import paper_named
+from galsmith.data.readers.array_files import array_place
+from galsmith.errors import SettingsError
+from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import refuse_existing
+from galsmith.images import ImageSet
+from galsmith.judging.extras import gather_extras
+from galsmith.judging.generator import Generator, drawn_images
+from galsmith.judging.image_stores import Images, Place, header_of, stored
+from galsmith.judging.measurements import measured_table
+from galsmith.judging.workplace import Workplace
+from galsmith.measure import MeasureSettings
+
+DRAWN, TRAINING = "generated", "training-images"
+KNOWN = (str, Path, QTable, ImageSet)
+
+
+def judge(
+    reference: Images,
+    generated: Images | Sequence[Images] | Mapping[str, Images] | None = None,
+    output: str | Path | None = None,
+    *,
+    generator: Generator | None = None,
+    n: int | None = None,
+    training: Images | None = None,
+    features: Sequence[str] = (),
+    paper: str | None = None,
+    beyond: bool = True,
+    normalization: Normalization | None = None,
+    cuts: Cuts | str | None = None,
+    seed: int = 0,
+    replicates: int = 1000,
+    splits: int = 200,
+    permutations: int = 1000,
+    confidence: float = 0.95,
+    workers: int = 1,
+    limit: int | None = None,
+    measure_settings: MeasureSettings | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ReportCard:
+    """Judge one or several generated sets against a reference: all that ``galsmith compare`` does.
+
+    What is not measured is measured first. Stores, tables and features that are made on the way lie in
+    ``<output stem>.measurements/`` beside the output, and an interrupted call goes on from them.
+
+    Parameters
+    ----------
+    reference : path, QTable, ImageSet or array
+        A table of `galsmith.measure.measure` or its file; a store; a folder of pictures or FITS cutouts; an array in a
+        file, ``"set.h5:/images"``; or images in memory, [galaxy, y, x] or [galaxy, band, y, x].
+    generated : the same, or several of these, optional
+        By name in a mapping, else named after their files. Arrays in memory are in the bands, unit and scale of the
+        reference.
+    output : path, optional
+        The card, as JSON. Without one, all is done in a temporary folder and nothing of it is kept.
+    generator : callable, optional
+        In place of `generated`: given seeds, int64 [galaxy], it draws images, [galaxy, band, y, x], a list of
+        [band, y, x], or an `ImageSet`.
+    n : int, optional
+        How many galaxies the generator draws.
+    training : as `reference`, optional
+        Images that the generator was trained on: also look for memorized ones. The yardstick is what the set has in
+        other splits, else the reference.
+    features : sequence of str
+        Also compare features of these networks, such as ``"efficientnet-lite0"`` (needs torch).
+    paper : str, optional
+        Follow a paper's choices and print its numbers beside; a name of `galsmith.compare.PAPERS`.
+    beyond : bool
+        Also judge what all properties together tell: sliced distances, correlations, classifiers.
+    normalization, cuts, replicates, splits, permutations, confidence
+        As `galsmith.compare.judge_tables` takes them.
+    seed : int
+        Fixes all chance, also the seeds that a generator is given.
+    workers, limit, measure_settings
+        As `galsmith.measure.measure` takes them; the paper's settings where not given.
+    overwrite : bool
+        Replace the output, and what lies beside it, if they are there.
+    progress : callable
+        Told of each step.
+
+    Returns
+    -------
+    ReportCard
+
+    Raises
+    ------
+    SettingsError
+        If an argument is out of range, the output exists, or two generated sets have one name.
+    InputError
+        If a set cannot be read or measured, has fewer than 10 galaxies, or is not like the reference in bands,
+        scale, unit or settings of the measurement.
+    """
+    followed = paper_named(paper)
+    place = None if output is None else Path(output)
+    if place is not None:
+        refuse_existing(place, overwrite=overwrite)
+    named = named_sets(_given(generated, generator), name_of=_name_of)
+    with _folder_beside(place) as folder:
+        settings = MeasureSettings(**followed.measure) if measure_settings is None else measure_settings
+        work = Workplace(folder, settings, seed, workers, limit, overwrite, progress)
+        against = stored(reference, "reference", work)
+        places = {name: _stored_like(given, name, against, work, n=n) for name, given in named.items()}
+        trained = None if training is None else _stored_like(training, TRAINING, against, work)
+        reference_table = measured_table(against, "reference", work)
+        tables = {name: measured_table(item, name, work) for name, item in places.items()}
+        card = judge_tables(
+            reference_table,
+            tables,
+            place,
+            paper=paper,
+            beyond=beyond,
+            extras=gather_extras(against, places, work, features=features, training=trained),
+            normalization=normalization,
+            cuts=cuts,
+            seed=seed,
+            replicates=replicates,
+            splits=splits,
+            permutations=permutations,
+            confidence=confidence,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return (
+        card
+        if place is not None
+        else with_paths(card, lambda path: "" if Path(path).is_relative_to(folder) else path)
+    )
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """A set that is yet to be drawn."""
+
+    generator: Generator
+
+
+def _given(generated: Any, generator: Generator | None) -> Any:
+    """Take the sets or the generator, whichever was given."""
+    if (generated is None) == (generator is None):
+        which = "neither generated nor" if generator is None else "both generated and a"
+        raise SettingsError(
+            f"{which} generator was given; wanted sets to judge, or a generator with n, one of them"
+        )
+    if generator is not None:
+        return {DRAWN: _Drawing(generator)}
+    several = isinstance(generated, list | tuple) and not any(
+        isinstance(item, str | Path | QTable | ImageSet) for item in generated
+    )
+    return {DRAWN: generated} if several and len(generated) else generated
+
+
+def _name_of(images: Images, number: int) -> str:
+    """Name a set after its file, also where an array of it is meant, as in ``set.h5:/images``."""
+    if isinstance(images, str | Path):
+        array = array_place(images)
+        return Path(images).stem if array is None else array.path.stem
+    return f"{DRAWN}-{number}"
+
+
+def _stored_like(
+    images: Images | _Drawing, name: str, reference: Place, work: Workplace, *, n: int | None = None
+) -> Place:
+    """Give a place of images; those in memory are in the reference's bands, unit and scale."""
+    if isinstance(images, _Drawing):
+        images = drawn_images(images.generator, n=n, seed=work.seed, progress=work.progress)
+    in_arrays = not isinstance(images, KNOWN)
+    return stored(images, name, work, header=header_of(reference) if in_arrays else None)
+
+
+@contextmanager
+def _folder_beside(output: Path | None) -> Iterator[Path]:
+    """Name the folder beside the card, or make one that does not stay."""
+    if output is not None:
+        yield output.with_name(f"{output.stem}.measurements")
+        return
+    with TemporaryDirectory(prefix="galsmith-") as folder:
+        yield Path(folder)
