@@ -12,8 +12,8 @@ from galsmith.data.transforms import (
     fit_pixel_transform,
     scalar_columns,
 )
-from galsmith.data.transforms.columns import fit_encoding
 from galsmith.data.transforms.conditions import condition_values
+from galsmith.data.transforms.scalars import fit_encoding
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.settings import typed_settings

@@ -169,7 +169,7 @@ def test_a_finished_store_is_not_replaced(stamps, tmp_path):
 
 
 def test_an_archive_resumes(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.IMAGES_PER_CHUNK", 2)
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 2)
 
     def stop(event):
         if event.stage == "ingesting" and event.done >= 3:

@@ -14,9 +14,8 @@ from galsmith.cli import main
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.field import FieldOptions, FieldSource
 from galsmith.data.readers.field.detection import Detections, detect
-from galsmith.data.readers.field.shreds import find_shreds
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
-from galsmith.data.readers.field.stars import find_stars
+from galsmith.data.readers.field.stars import find_shreds, find_stars
 from galsmith.errors import InputError, SettingsError
 
 SIDE = 480
@@ -243,7 +242,7 @@ def test_cutouts_over_the_edge_and_too_large_ones_are_counted(folder, tmp_path):
 
 
 def test_an_interrupted_run_goes_on(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.IMAGES_PER_CHUNK", 2)
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 2)
 
     def stop(event):
         if event.stage == "ingesting" and event.done >= 4:

@@ -8,7 +8,7 @@ from astropy.wcs.utils import proj_plane_pixel_scales
 
 from galsmith import ingest
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.fits_headers import pixel_scale_of
+from galsmith.data.readers.fits import pixel_scale_of
 from galsmith.errors import InputError, OutputExistsError, SettingsError
 
 
@@ -295,7 +295,7 @@ def test_resizing_what_is_not_square_is_refused(tmp_path, write_cutout, random_s
 
 
 def test_large_images_come_in_smaller_chunks(tmp_path, write_cutout, random_stamp, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.BYTES_PER_CHUNK", 2 * 4 * 8 * 8)
+    monkeypatch.setattr("galsmith.data.readers.to_store.BYTES_PER_CHUNK", 2 * 4 * 8 * 8)
     for name in "abcde":
         folder = write_cutout(f"{name}.fits", random_stamp(8, 8))
     images = ingest.fits(folder, tmp_path / "set")

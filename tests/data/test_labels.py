@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from galsmith.data.readers.columns import typed_column
-from galsmith.data.readers.labels import join_labels, read_labels
+from galsmith.data.readers.labels import join_labels, read_labels, typed_column
 from galsmith.errors import InputError
 
 

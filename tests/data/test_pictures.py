@@ -117,7 +117,7 @@ def test_a_truncated_picture_is_named(tmp_path, write_picture, name):
 
 
 def test_a_run_that_a_bad_picture_stopped_is_finished_by_skipping_it(tmp_path, write_picture, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.IMAGES_PER_CHUNK", 2)
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 2)
     for seed, name in enumerate("abc"):
         folder = write_picture(f"{name}.png", gray(seed))
     write_picture("d.png", np.zeros((12, 10), dtype=np.uint8))

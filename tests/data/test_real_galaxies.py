@@ -165,7 +165,7 @@ def test_a_level_without_its_table_says_which(catalog, level, table):
 
 
 def test_psfs_stay_with_their_galaxies_through_crop_and_mixed_parts(catalog, tmp_path, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.IMAGES_PER_CHUNK", 4)
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 4)
     whole = ingest.cosmos(catalog, tmp_path / "whole", exclude="none")
     cut = ingest.cosmos(catalog, tmp_path / "cut", exclude="none", options=SetOptions(where="mag=20.6.."))
     rows = [list(whole.catalog["object_id"]).index(name) for name in cut.catalog["object_id"]]

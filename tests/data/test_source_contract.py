@@ -17,9 +17,9 @@ from galsmith.data.readers import (
     write_source,
 )
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
-from galsmith.data.readers.plan import plan_store
 from galsmith.data.readers.real_galaxies import RealGalaxySource
 from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
+from galsmith.data.readers.to_store import plan_store
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store
 from galsmith.errors import SettingsError
@@ -146,7 +146,7 @@ def test_the_same_source_gives_the_same_store(make_source, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(make_source, tmp_path, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.plan.IMAGES_PER_CHUNK", 2)
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 2)
 
     def stop(event):
         if event.done >= 3:

@@ -11,7 +11,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.store import is_store
-from galsmith.data.store.catalogs import hash_of_catalog
+from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader
 from galsmith.measure.colors import color_pairs, described_colors, with_colors

@@ -12,8 +12,15 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
-from galsmith.data.readers.fits_headers import band_names_of, pixel_scale_of, zero_points_of
+from galsmith.data.readers.fits import (
+    FITS_SUFFIXES,
+    READ_ERRORS,
+    band_names_of,
+    images_in,
+    opened_fits,
+    pixel_scale_of,
+    zero_points_of,
+)
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 

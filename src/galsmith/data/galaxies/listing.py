@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from galsmith.data.galaxies.fits_image import split_hdu
-from galsmith.data.readers.fits_files import FITS_SUFFIXES
+from galsmith.data.readers.fits import FITS_SUFFIXES
 from galsmith.data.readers.listing import list_files
 from galsmith.data.readers.pictures import SUFFIXES as PICTURE_SUFFIXES
 from galsmith.errors import InputError

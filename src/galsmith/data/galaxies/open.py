@@ -20,8 +20,7 @@ from galsmith.data.galaxies.position_columns import parse_columns
 from galsmith.data.galaxies.positions import Positions, read_positions
 from galsmith.data.galaxies.source_galaxies import SourceGalaxies
 from galsmith.data.readers.array_files import array_place
-from galsmith.data.readers.image_arrays import ArraySource
-from galsmith.data.readers.image_axes import BandAxis
+from galsmith.data.readers.arrays import ArraySource, BandAxis
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.source import Source

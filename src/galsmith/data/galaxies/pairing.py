@@ -6,7 +6,7 @@ from pathlib import Path
 
 from galsmith.data.galaxies.fits_image import FitsPlace, split_hdu
 from galsmith.data.galaxies.listing import has_glob, is_image_file, matches_of, stem_of
-from galsmith.data.readers.fits_files import FITS_SUFFIXES
+from galsmith.data.readers.fits import FITS_SUFFIXES
 from galsmith.data.readers.listing import list_files
 from galsmith.errors import InputError
 

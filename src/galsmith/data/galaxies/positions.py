@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.galaxies.fits_image import ImageHead
 from galsmith.data.galaxies.position_columns import PositionColumns, find_columns
-from galsmith.data.readers.fits_files import FITS_SUFFIXES
+from galsmith.data.readers.fits import FITS_SUFFIXES
 from galsmith.errors import InputError
 
 TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from galsmith.data.options import SetOptions
 from galsmith.data.readers import ArraySource, FitsSource, PictureSource, StoreSource
-from galsmith.data.readers.image_axes import BandAxis
+from galsmith.data.readers.arrays import BandAxis
 from galsmith.data.readers.to_store import refuse_finished_store, write_source
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet

@@ -1,7 +1,7 @@
 """Sources of galaxy images, one file a format, and the one path by which each of them becomes a store."""
 
+from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.fits_cutouts import FitsSource
-from galsmith.data.readers.image_arrays import ArraySource
 from galsmith.data.readers.open import is_image_place, open_source
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.source import Source, UnusableImage

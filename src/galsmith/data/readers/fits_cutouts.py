@@ -10,9 +10,17 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.columns import add_column
-from galsmith.data.readers.fits_files import FITS_SUFFIXES, READ_ERRORS, images_in, opened_fits
-from galsmith.data.readers.fits_headers import band_names_of, kept_keywords, pixel_scale_of, zero_points_of
+from galsmith.data.readers.fits import (
+    FITS_SUFFIXES,
+    READ_ERRORS,
+    band_names_of,
+    images_in,
+    kept_keywords,
+    opened_fits,
+    pixel_scale_of,
+    zero_points_of,
+)
+from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import list_files, listing_as_parent
 from galsmith.data.readers.source import UnusableImage
 from galsmith.data.readers.tar_files import FilePlace

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from galsmith.data.readers.array_files import array_place
+from galsmith.data.readers.arrays import ArraySource
+from galsmith.data.readers.fits import FITS_SUFFIXES
 from galsmith.data.readers.fits_cutouts import FitsSource
-from galsmith.data.readers.fits_files import FITS_SUFFIXES
-from galsmith.data.readers.image_arrays import ArraySource
 from galsmith.data.readers.pictures import SUFFIXES as PICTURE_SUFFIXES
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.source import Source

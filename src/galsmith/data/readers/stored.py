@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import MaskedColumn, QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.columns import RESERVED_NAMES
+from galsmith.data.readers.labels import RESERVED_NAMES
 from galsmith.data.readers.listing import file_as_parent
 from galsmith.data.readers.source import UnusableImage
 from galsmith.data.store import Companions, open_store, read_companions

@@ -2,8 +2,7 @@
 
 from galsmith.data.store.companions import Companions, read_companions, read_noise_correlation, read_psfs
 from galsmith.data.store.layout import FORMAT_VERSION, StoreHeader
-from galsmith.data.store.reader import is_store, open_store, read_description
-from galsmith.data.store.verify import verify_store
+from galsmith.data.store.reader import is_store, open_store, read_description, verify_store
 from galsmith.data.store.writer import StoreWriter, write_store
 
 __all__ = [

@@ -9,8 +9,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.store.catalogs import read_catalog
-from galsmith.data.store.layout import CATALOG_FILE, PART_COLUMN, ROW_COLUMN
+from galsmith.data.store.layout import CATALOG_FILE, PART_COLUMN, ROW_COLUMN, read_catalog
 from galsmith.data.store.reader import read_description
 from galsmith.errors import InputError
 

@@ -1,10 +1,16 @@
-"""Names and records of the store's files, shared by its reader and its writer."""
+"""The store's files, shared by its reader and its writer: names, records, and the catalog as Parquet."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from astropy.table import QTable
+
+from galsmith.errors import InputError
+from galsmith.files import written_atomically
 from galsmith.images import ImageHeader
 from galsmith.provenance import Provenance, hash_json
 
@@ -77,3 +83,35 @@ def content_hash(header: StoreHeader, parts: list[Part], catalog_hash: str) -> s
 def partial_chunk_file(store: Path, chunk: int, suffix: str) -> Path:
     """Where an unfinished store keeps what belongs to one finished chunk."""
     return store / PARTIAL_FOLDER / f"chunk-{chunk:05d}{suffix}"
+
+
+def write_catalog(path: Path, catalog: QTable) -> None:
+    """Write a table as Parquet, units and metadata included, atomically."""
+    with written_atomically(path) as temporary:
+        catalog.write(temporary, format="parquet")
+
+
+def read_catalog(path: Path) -> QTable:
+    """Read a Parquet table; `InputError` names the file when it is missing or damaged."""
+    try:
+        return QTable.read(path, format="parquet")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file; the store is damaged, make it again") from error
+    except Exception as error:
+        raise InputError(
+            f"{path}: cannot be read as a Parquet table ({error}); make the store again"
+        ) from error
+
+
+def hash_of_catalog(catalog: QTable) -> str:
+    """SHA-256 of a table's columns: names, units and values in order, 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in catalog.colnames:
+        column = catalog[name]
+        values = np.asarray(getattr(column, "value", column))
+        digest.update(f"{name}|{getattr(column, 'unit', None)}|{values.dtype.kind}|".encode())
+        if values.dtype.kind in "USO":
+            digest.update("\0".join(str(value) for value in values).encode())
+        else:
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -1,8 +1,8 @@
-"""Reading a store lazily, by chunk and by index, from any number of processes."""
+"""Reading a store lazily, by chunk and by index, from any number of processes; and checking its hashes."""
 
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.store.catalogs import read_catalog
 from galsmith.data.store.layout import (
     CATALOG_FILE,
     DESCRIPTION_FILE,
@@ -21,9 +20,11 @@ from galsmith.data.store.layout import (
     ROW_COLUMN,
     Part,
     StoreHeader,
+    read_catalog,
 )
 from galsmith.errors import InputError
-from galsmith.files import read_json
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import read_json, sha256_of_file
 from galsmith.images import ImageSet
 
 Pixels = NDArray[np.float32]
@@ -170,3 +171,31 @@ def _why_no_store(folder: Path) -> str:
     if folder.exists():
         return f"{folder}: not a galsmith store (no {DESCRIPTION_FILE} in it); make one with galsmith ingest or simulate"
     return f"{folder}: there is no such store; make one with galsmith ingest or simulate"
+
+
+def verify_store(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> list[str]:
+    """Compare every file of a store with its checksum.
+
+    Returns
+    -------
+    list of str
+        One line for each file that is missing or altered; empty when all is well.
+    """
+    folder = Path(path)
+    description = read_description(folder)
+    files = [(description["catalog"]["file"], description["catalog"]["sha256"])]
+    files += [(part["file"], part["sha256"]) for part in description["parts"]]
+    faults: list[str] = []
+    for done, (name, wanted) in enumerate(files, start=1):
+        faults.extend(_faults(folder / name, wanted))
+        progress(ProgressEvent("verifying", done, len(files), "files"))
+    return faults
+
+
+def _faults(file: Path, wanted: str) -> Iterator[str]:
+    """Say what is wrong with one file."""
+    if not file.exists():
+        yield f"{file}: is missing"
+    elif sha256_of_file(file) != wanted:
+        made_by = "galsmith" if file.name != CATALOG_FILE else "galsmith or a program that edited the catalog"
+        yield f"{file}: its bytes differ from what {made_by} wrote; make the store again or restore the file"

@@ -11,7 +11,6 @@ import numpy as np
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
-from galsmith.data.store.catalogs import hash_of_catalog, read_catalog, write_catalog
 from galsmith.data.store.companions import Companions
 from galsmith.data.store.layout import (
     CATALOG_FILE,
@@ -25,7 +24,10 @@ from galsmith.data.store.layout import (
     Part,
     StoreHeader,
     content_hash,
+    hash_of_catalog,
     partial_chunk_file,
+    read_catalog,
+    write_catalog,
 )
 from galsmith.data.store.reader import open_store
 from galsmith.errors import OutputExistsError

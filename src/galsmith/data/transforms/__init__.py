@@ -1,6 +1,5 @@
 """Invertible maps between physical pixels and network space, fitted on the training split only."""
 
-from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.pixel_transform import (
     NetworkArrays,
     PixelTransform,
@@ -8,6 +7,7 @@ from galsmith.data.transforms.pixel_transform import (
     fit_pixel_transform,
 )
 from galsmith.data.transforms.scalar_columns import ScalarColumn, scalar_columns
+from galsmith.data.transforms.scalars import ColumnEncoding, ValueRange
 
 __all__ = [
     "ColumnEncoding",

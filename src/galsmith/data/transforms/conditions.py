@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.transforms.columns import ColumnEncoding, fit_encoding
+from galsmith.data.transforms.scalars import ColumnEncoding, fit_encoding
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 

@@ -9,12 +9,13 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.conditions import condition_values, fit_conditions
 from galsmith.data.transforms.scalars import (
     FLUX_FLOOR,
+    ColumnEncoding,
     SizeEncoding,
     Standardization,
+    ValueRange,
     fit_standardization,
 )
 from galsmith.errors import InputError

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.transforms.columns import ColumnEncoding, ValueRange
 from galsmith.data.transforms.pixel_transform import PixelTransform
-from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX
+from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX, ColumnEncoding, ValueRange
 from galsmith.images import ImageHeader
 
 MAGNITUDES_PER_LOG = -2.5 / math.log(10)

@@ -1,4 +1,4 @@
-"""Standardized scalars that stand beside the pixels: log flux per band and log native size."""
+"""Standardized scalars that stand beside the pixels: log flux per band, log native size, columns of the catalog."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 FLUX_FLOOR = 1e-30
 SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX = 2, 2516
+Values = NDArray[np.float64]
+SHARE_OUTSIDE = 0.001
+WIDE = 10.0
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,97 @@ def _encoded(sizes_pix: ArrayLike) -> NDArray[np.float64]:
     """Log size on the paper's range, [galaxy, 1]."""
     log_size = np.log(np.asarray(sizes_pix, dtype=np.float64)) - np.log(SMALLEST_SIZE_PIX)
     return (log_size / (np.log(LARGEST_SIZE_PIX) - np.log(SMALLEST_SIZE_PIX)))[:, np.newaxis]
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """Values of a column in the training set.
+
+    Attributes
+    ----------
+    minimum, maximum : float
+        Of all.
+    low, high : float
+        All but a thousandth on either side lie between these.
+    """
+
+    minimum: float
+    low: float
+    high: float
+    maximum: float
+
+    @classmethod
+    def fit(cls, values: Values) -> "ValueRange":
+        """Take the range of values [galaxy]."""
+        low, high = np.quantile(values, [SHARE_OUTSIDE, 1 - SHARE_OUTSIDE])
+        return cls(float(values.min()), float(low), float(high), float(values.max()))
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "ValueRange":
+        """Read plain JSON values."""
+        return cls(value["minimum"], value["low"], value["high"], value["maximum"])
+
+
+@dataclass(frozen=True)
+class ColumnEncoding:
+    """Values of a column <-> standardized scalars; `forward` and `inverse` undo each other.
+
+    Attributes
+    ----------
+    name : str
+        Of the column.
+    unit : str
+        Of its values, as astropy writes it; empty where it has none.
+    is_log : bool
+        Whether the logarithm is standardized.
+    is_whole : bool
+        Whether drawn values are rounded to whole numbers.
+    mean, scale : float
+        Subtracted and divided by.
+    """
+
+    name: str
+    unit: str
+    is_log: bool
+    is_whole: bool
+    mean: float
+    scale: float
+
+    def forward(self, values: Values) -> Values:
+        """Standardize values of any shape; those of a logarithmic column must be positive."""
+        return ((np.log(values) if self.is_log else values) - self.mean) / self.scale
+
+    def inverse(self, scalars: Values) -> Values:
+        """Undo `forward`."""
+        values = scalars * self.scale + self.mean
+        values = np.exp(values) if self.is_log else values
+        return np.round(values) if self.is_whole else values
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> "ColumnEncoding":
+        """Read plain JSON values."""
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+
+
+def fit_encoding(name: str, values: Values, *, unit: str) -> ColumnEncoding:
+    """Choose the encoding of a column.
+
+    Values that are positive and vary by more than a factor of ten (but for a thousandth on either side) are taken as
+    logarithms. Where all values are whole numbers, drawn ones are too.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    values : ndarray [galaxy], float64
+        Of the training set, finite.
+    unit : str
+        As astropy writes it; may be empty.
+    """
+    trained = ValueRange.fit(values)
+    is_whole = bool(np.all(values == np.round(values)))
+    is_log = not is_whole and trained.minimum > 0 and trained.high > WIDE * trained.low
+    standardization = fit_standardization((np.log(values) if is_log else values)[:, np.newaxis])
+    return ColumnEncoding(
+        name, unit, is_log, is_whole, mean=standardization.mean[0], scale=standardization.scale[0]
+    )

@@ -11,9 +11,13 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.field.calibration import (
+from galsmith.data.readers.field.detection import Detections, detect
+from galsmith.data.readers.field.images import (
     STORED_UNIT,
     STORED_ZERO_POINT_MAG,
+    BandImage,
+    Section,
+    find_bands,
     flux_factor,
     pixel_scale_of_field,
     positions_on_sky,
@@ -21,12 +25,9 @@ from galsmith.data.readers.field.calibration import (
     sky_coordinates,
     zero_points_of_field,
 )
-from galsmith.data.readers.field.detection import Detections, detect
-from galsmith.data.readers.field.images import BandImage, Section, find_bands
 from galsmith.data.readers.field.options import FieldOptions
-from galsmith.data.readers.field.shreds import find_shreds
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
-from galsmith.data.readers.field.stars import Stars, find_stars
+from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.source import UnusableImage
 from galsmith.errors import InputError, SettingsError

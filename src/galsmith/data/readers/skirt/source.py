@@ -10,10 +10,9 @@ import numpy as np
 from astropy.table import QTable, hstack
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits_files import READ_ERRORS, opened_fits
+from galsmith.data.readers.fits import READ_ERRORS, opened_fits
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
-from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot
-from galsmith.data.readers.skirt.morphology import joined_morphologies
+from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot, joined_morphologies
 from galsmith.data.readers.source import UnusableImage
 from galsmith.data.readers.zero_points import GivenZeroPoints, zero_points_by_band
 from galsmith.errors import SettingsError

@@ -1,9 +1,16 @@
-"""What a FITS header says of an image: pixel scale, unit, and the keywords worth keeping."""
+"""FITS files that others wrote: opening them, where their images are, and what their headers say."""
 
+import contextlib
 import math
 import re
-from collections.abc import Mapping
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from astropy.io import fits
+
+from galsmith.data.readers.tar_files import FilePlace
 
 ARCSEC_PER_UNIT = {"deg": 3600.0, "degree": 3600.0, "arcmin": 60.0, "arcsec": 1.0, "rad": 206264.80624709636}
 STRUCTURAL = re.compile(
@@ -12,6 +19,8 @@ STRUCTURAL = re.compile(
     r"|PC\d+_\d+|PV\d+_\d+|LONPOLE|LATPOLE|COMMENT|HISTORY|CONTINUE|END|LONGSTRN|Z[A-Z]+\d*|)$"
 )
 KEPT_WITH_Z = ("Z", "ZERO", "ZEROPNT", "ZPT", "ZP", "ZPHOT", "ZSPEC", "ZBEST", "ZMAG")
+FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
+READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
 
 
 def pixel_scale_of(header: Mapping[str, Any]) -> float | None:
@@ -91,3 +100,30 @@ def _number(header: Mapping[str, Any], key: str, default: float) -> float:
 def _is_default(header: Mapping[str, Any], scale_arcsec: float) -> bool:
     """Whether a scale is only CDELT = 1 without coordinates, which says nothing."""
     return "CTYPE1" not in header and "CUNIT1" not in header and math.isclose(scale_arcsec, 3600.0)
+
+
+@contextlib.contextmanager
+def opened_fits(path: FilePlace, *, memmap: bool = False) -> Iterator[fits.HDUList]:
+    """Open a FITS file; warnings are not shown, as data that are too short fail when they are read.
+
+    Parameters
+    ----------
+    path : FilePlace
+        A path, plain or compressed, or a file in an archive.
+    memmap : bool
+        Map the file into memory, so that a section of a large image is read without the rest.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with path.open("rb") as stream, fits.open(stream, memmap=memmap, lazy_load_hdus=True) as units:
+            yield units
+
+
+def images_in(units: fits.HDUList) -> str:
+    """Name the image HDUs of a file, as the way out of a wrong --hdu."""
+    found = [
+        f"{number} ({unit.name})" if unit.name else str(number)
+        for number, unit in enumerate(units)
+        if unit.is_image and len(unit.shape) in (2, 3)
+    ]
+    return f"images are in {', '.join(found)}: choose with --hdu" if found else "the file holds no image"

@@ -10,7 +10,7 @@ from galsmith import ingest
 from galsmith.data.options import SetOptions
 from galsmith.data.readers import ArraySource, PictureSource, UnusableImage
 from galsmith.data.readers.array_files import ArrayPlace, array_place
-from galsmith.data.readers.image_axes import image_axes
+from galsmith.data.readers.arrays import image_axes
 from galsmith.errors import InputError, SettingsError
 
 FILES = ("set.h5", "set.hdf5", "set.npy", "set.npz")
@@ -204,7 +204,7 @@ def test_a_damaged_chunk_costs_its_images_only(write_array, images):
 
 
 def test_only_some_blocks_are_held_and_none_travels_to_another_process(write_array, images, monkeypatch):
-    monkeypatch.setattr("galsmith.data.readers.image_arrays.BYTES_PER_BLOCK", 1)
+    monkeypatch.setattr("galsmith.data.readers.arrays.BYTES_PER_BLOCK", 1)
     path = write_array("set.h5", np.concatenate([images] * 4))
     source = ArraySource(path)
     order = np.random.default_rng(0).permutation(24)
