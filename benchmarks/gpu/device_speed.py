@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from device_training import FamilyPlan, family_of
 
-from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.families import family_named, model_settings
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription, NetworkBatch, Trainer, TrainingProgress
 
@@ -97,7 +97,7 @@ def _started(plan: FamilyPlan, *, size_pix: int, device: torch.device) -> tuple[
     pixels = 0.5 * torch.randn(count, 1, size_pix, size_pix, generator=chance)
     noise = NetworkBatch(pixels, torch.randn(count, 1, generator=chance))
     description = DataDescription(("F606W",), size_pix, ("log_flux_0",), count)
-    trainer = FAMILIES[family_of(plan)].build_trainer(
+    trainer = family_named(family_of(plan)).build_trainer(
         plan.config, description, lambda: iter([noise]), seed=0, device=device, precision=plan.precision
     )
     batch = NetworkBatch(noise.pixels[: plan.batch_size], noise.scalars[: plan.batch_size])

@@ -12,7 +12,7 @@ from device_set import FLUX_UNIT, DeviceBatches, DeviceSet
 
 from galsmith.errors import DivergedError, GalsmithError
 from galsmith.files import write_json
-from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.families import family_named, model_settings
 from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, save_snapshot
 from galsmith.provenance import Provenance, hash_json
 from galsmith.settings import Settings, read_recipe
@@ -143,7 +143,7 @@ def train_slice(
     budget = Budget(plan.minutes, None)
     if checkpoint is not None and budget.is_spent(state):
         return _standing(plan, state, None, "", work)
-    trainer = FAMILIES[family_of(plan)].build_trainer(
+    trainer = family_named(family_of(plan)).build_trainer(
         plan.config,
         device_set.description,
         device_set.chunks,

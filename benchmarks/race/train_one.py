@@ -172,7 +172,7 @@ def outcome(run: Path) -> dict[str, Any]:
     snapshot = load_snapshot(run / "snapshot")
     training = snapshot.card["training"]
     return {
-        "family": snapshot.family,
+        "family": snapshot.family.name,
         "parameters": sum(parameter.numel() for parameter in snapshot.generator.parameters()),
         "images_seen": training["images_seen"],
         "seconds": training["seconds"],

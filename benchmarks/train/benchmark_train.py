@@ -14,7 +14,7 @@ import time
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from galsmith.models.families import FAMILIES
+from galsmith.models.families import family_named
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription, NetworkBatch, Trainer, TrainingProgress
 
@@ -52,8 +52,8 @@ def started(family: str, precision: str, *, latent: int) -> tuple[Trainer, Netwo
     description = DataDescription(("r",), SIZE_PIX, (), 1000)
     pixels = torch.randn(BATCH_SIZE, 1, SIZE_PIX, SIZE_PIX, generator=generator_from_seed(1))
     batch = NetworkBatch(pixels, torch.zeros(BATCH_SIZE, 0))
-    trainer = FAMILIES[family].build_trainer(
-        FAMILIES[family].config(latent_width=latent, **WIDTHS),
+    trainer = family_named(family).build_trainer(
+        family_named(family).config(latent_width=latent, **WIDTHS),
         description,
         lambda: iter([batch]),
         seed=0,

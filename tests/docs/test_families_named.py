@@ -6,16 +6,15 @@ import pytest
 
 from galsmith.cli import main
 from galsmith.cli.families import families_text, recipes_by_family
-from galsmith.models.advice import WHEN_TO_CHOOSE
-from galsmith.models.families import FAMILIES
+from galsmith.models.families import FAMILIES, family_named
 from galsmith.settings import read_recipe, recipe_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "choose-a-family.md"
 
 
 def test_all_families_have_advice_and_a_recipe() -> None:
-    assert list(WHEN_TO_CHOOSE) == list(FAMILIES)
-    assert {name: family.when_to_choose for name, family in FAMILIES.items()} == WHEN_TO_CHOOSE
+    assert all(len(listing.when_to_choose) > 20 for listing in FAMILIES.values())
+    assert [family_named(name).name for name in FAMILIES] == list(FAMILIES)
     assert all(recipes_by_family().values())
     listed = sorted(name for names in recipes_by_family().values() for name in names)
     assert listed == [name for name in recipe_names() if "model" in read_recipe(name)]

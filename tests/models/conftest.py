@@ -7,7 +7,7 @@ from galsmith.data.transforms import PixelTransform
 from galsmith.data.transforms.scalars import Standardization
 from galsmith.models.alae.config import AlaeConfig
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.families import FAMILIES
+from galsmith.models.families import family_named
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
@@ -96,7 +96,7 @@ def _description_of(batch: NetworkBatch) -> DataDescription:
 def _build(family: str, batch: NetworkBatch, *, seed: int = 0, config: Settings | None = None):
     """Build a tiny trainer of a family, or of a variant of one, on a batch."""
     config = TINY_CONFIGS[family] if config is None else config
-    return FAMILIES[config.family].build_trainer(
+    return family_named(config.family).build_trainer(
         config,
         _description_of(batch),
         lambda: iter([batch]),

@@ -8,7 +8,7 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.trainer import build_generator, build_trainer
+from galsmith.models.diffusion.trainer import FAMILY
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import fitted_noise_levels
 from galsmith.models.protocols import NetworkBatch, SamplerChoice, TrainingProgress
@@ -98,7 +98,7 @@ def test_noise_levels_are_fitted_kept_and_overruled(build, training_blobs, tiny_
     moved = build("diffusion", louder, config=scalar)
     assert moved._noise_law == pytest.approx((fitted[0] + math.log(4), fitted[1]), abs=1e-4)
     assert moved.generator.basis is None
-    resumed = build_trainer(
+    resumed = FAMILY.build_trainer(
         config,
         description_of(training_blobs),
         lambda: iter([]),
@@ -113,7 +113,7 @@ def test_noise_levels_are_fitted_kept_and_overruled(build, training_blobs, tiny_
 def test_what_is_saved_draws_the_same(name, build, training_blobs, tiny_configs, description_of):
     generator = trained(build(name, training_blobs), training_blobs)
     state = {key: value.clone() for key, value in generator.state_dict().items()}
-    loaded = build_generator(tiny_configs[name], description_of(training_blobs), state).eval()
+    loaded = FAMILY.build_generator(tiny_configs[name], description_of(training_blobs), state).eval()
     assert torch.equal(loaded.sample([4, 5]).pixels, generator.sample([4, 5]).pixels)
 
 
@@ -201,7 +201,7 @@ def test_a_model_from_before_there_were_stems_draws_as_it_did(build, blobs, desc
     }
     before = trained(build("diffusion", batch, config=DiffusionConfig(**shared, stem="none")), batch, 2)
     settings = DiffusionConfig(**shared)  # its file does not say "stem"
-    loaded = build_generator(settings, description_of(batch), before.state_dict()).eval()
+    loaded = FAMILY.build_generator(settings, description_of(batch), before.state_dict()).eval()
     assert torch.equal(loaded.sample([3]).pixels, before.sample([3]).pixels)
     assert (
         not build("diffusion", batch, config=settings).generator.state_dict().keys()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.families import FAMILIES, family_named, model_settings
 from galsmith.models.protocols import Generator, NetworkBatch, TrainingProgress
 
 N_FEW = 24
@@ -111,7 +111,7 @@ def test_three_and_three_steps_equal_six(family, training_blobs, build, tiny_con
     torch.save(halted.state_dict(), stream)
     stream.seek(0)
     state = torch.load(stream, weights_only=True)
-    resumed = FAMILIES[tiny_configs[family].family].build_trainer(
+    resumed = family_named(tiny_configs[family].family).build_trainer(
         tiny_configs[family],
         description_of(training_blobs),
         lambda: iter([]),
@@ -135,7 +135,7 @@ def test_bfloat16_keeps_float32_weights_and_stays_near_float32(
     """A rounding to bfloat16 is 0.4 percent, and a tiny network has some twenty layers."""
     whole = build(family, training_blobs)
     steps(whole, training_blobs, first=0, last=3)
-    half = FAMILIES[tiny_configs[family].family].build_trainer(
+    half = family_named(tiny_configs[family].family).build_trainer(
         tiny_configs[family],
         description_of(training_blobs),
         lambda: iter([]),
@@ -208,9 +208,9 @@ def test_every_family_is_under_contract(tiny_configs):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_the_family_table_is_read_with_near_misses(family):
-    name, config = model_settings({"family": family}, source="recipe x")
-    assert name == family
-    assert config == FAMILIES[family].config()
+    record, config = model_settings({"family": family}, source="recipe x")
+    assert record.name == family
+    assert config == family_named(family).config()
 
 
 def test_an_unknown_family_names_the_near_miss():

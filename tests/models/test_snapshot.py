@@ -51,7 +51,7 @@ def test_a_snapshot_draws_what_its_generator_drew(saved, family, tiny_configs, f
     folder, generator = saved(family)
     loaded = load_snapshot(folder)
     assert torch.equal(loaded.generator.sample([3, 4]).pixels, generator.sample([3, 4]).pixels)
-    assert loaded.family == tiny_configs[family].family
+    assert loaded.family.name == tiny_configs[family].family
     assert loaded.config == tiny_configs[family]
     assert loaded.description == facts["description"]
     assert loaded.transform == facts["transform"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.families import FAMILIES
+from galsmith.models.families import family_named
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import TrainingProgress
@@ -137,7 +137,7 @@ def test_conditions_are_refused(build, training_blobs, name):
 
 @pytest.mark.parametrize("name", STYLE_FAMILIES)
 def test_bfloat16_trains_float32_weights_and_stays_near(build, batch, name, tiny_configs, description_of):
-    half = FAMILIES[name].build_trainer(
+    half = family_named(name).build_trainer(
         tiny_configs[name],
         description_of(batch),
         lambda: iter([batch]),

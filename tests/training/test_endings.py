@@ -11,7 +11,7 @@ import torch
 from galsmith.errors import DivergedError, GalsmithError, InputError
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.models.devices import is_out_of_memory
-from galsmith.models.pca_diffusion.trainer import PcaTrainer
+from galsmith.models.layers.optimization import DescentTrainer
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training import train
 from galsmith.training.checkpoint import load_checkpoint
@@ -24,14 +24,14 @@ GPU_REFUSES = "CUDA out of memory. Tried to allocate 2.00 GiB"
 
 
 def failing_after(monkeypatch: pytest.MonkeyPatch, error: Exception, images_seen: int = 128) -> None:
-    real_step = PcaTrainer.step
+    real_step = DescentTrainer.step
 
-    def step(self: PcaTrainer, batch: Any, progress: Any) -> Any:
+    def step(self: DescentTrainer, batch: Any, progress: Any) -> Any:
         if progress.images_seen >= images_seen:
             raise error
         return real_step(self, batch, progress)
 
-    monkeypatch.setattr(PcaTrainer, "step", step)
+    monkeypatch.setattr(DescentTrainer, "step", step)
 
 
 @pytest.mark.parametrize(

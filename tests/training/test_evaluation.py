@@ -15,7 +15,8 @@ import torch
 from galsmith.errors import DivergedError, GalsmithError, InterruptedRunError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageSet
-from galsmith.models.families import FAMILIES, Family
+from galsmith.models.families import FAMILIES, Listing
+from galsmith.models.family import Family
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
 from galsmith.settings import Settings
@@ -70,22 +71,17 @@ class TideTrainer:
         self.generator.load_state_dict(state["generator"])
 
 
-def build_generator(config: Settings, description: Any, state: Any) -> TideGenerator:
-    return TideGenerator(description.size_pix, len(description.scalar_names))
-
-
-def build_trainer(
-    config: Settings, description: Any, batches: Any, *, state: Any = None, **others: Any
-) -> TideTrainer:
-    trainer = TideTrainer(build_generator(config, description, state))
-    if state is not None:
-        trainer.load_state_dict(state)
-    return trainer
+TIDE = Family(
+    "tide",
+    TideConfig,
+    network=lambda plan: TideGenerator(plan.description.size_pix, len(plan.description.scalar_names)),
+    trainer=lambda generator, plan: TideTrainer(generator),
+)
 
 
 @pytest.fixture(autouse=True)
 def tide_family(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FAMILIES, "tide", Family(TideConfig, "never", build_trainer, build_generator))
+    monkeypatch.setitem(FAMILIES, "tide", Listing("never", TIDE))
     monkeypatch.setattr("galsmith.training.listeners.SECONDS_BETWEEN_EVENTS", 0.0)
 
 

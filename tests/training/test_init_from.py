@@ -240,7 +240,8 @@ def test_families_that_need_more_than_their_generator_are_refused(
 ) -> None:
     parent = train(tiny_recipe(family, images=64), small, tmp_path / "parent")
     with pytest.raises(
-        SettingsError, match=rf"{family}' cannot start from .* does not hold its {lacks}; leave --init"
+        SettingsError,
+        match=rf"{family}' cannot start from .* does not hold its {lacks} \(a .*\); leave --init",
     ):
         train(tiny_recipe(family, images=64), small, tmp_path / "child", init_from=parent)
 

@@ -17,7 +17,7 @@ from galsmith.errors import (
 )
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
-from galsmith.models.pca_diffusion.trainer import PcaTrainer
+from galsmith.models.layers.optimization import DescentTrainer
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
 from galsmith.settings import read_recipe
 from galsmith.training import read_log, train
@@ -230,16 +230,16 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_diverged_run_keeps_its_last_good_state(
     discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_step = PcaTrainer.step
+    real_step = DescentTrainer.step
 
-    def step(self: PcaTrainer, batch: Any, progress: Any) -> Any:
+    def step(self: DescentTrainer, batch: Any, progress: Any) -> Any:
         if progress.images_seen < 128:
             return real_step(self, batch, progress)
         with torch.no_grad():
             next(self.generator.parameters()).fill_(torch.nan)
         return {"loss": float("nan")}
 
-    monkeypatch.setattr(PcaTrainer, "step", step)
+    monkeypatch.setattr(DescentTrainer, "step", step)
     with pytest.raises(
         DivergedError, match=r"10 times in a row, at 448 images .* of 128 images .*lower model.learning_rate"
     ):
@@ -252,10 +252,10 @@ def test_a_diverged_run_keeps_its_last_good_state(
 def test_a_run_that_ends_on_bad_steps_is_kept_and_one_on_bad_weights_is_not(
     discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_step = PcaTrainer.step
+    real_step = DescentTrainer.step
     spoils = False
 
-    def step(self: PcaTrainer, batch: Any, progress: Any) -> Any:
+    def step(self: DescentTrainer, batch: Any, progress: Any) -> Any:
         if progress.images_seen < 288:
             return real_step(self, batch, progress)
         if spoils:
@@ -263,7 +263,7 @@ def test_a_run_that_ends_on_bad_steps_is_kept_and_one_on_bad_weights_is_not(
                 next(self.generator.parameters()).fill_(torch.nan)
         return {"loss": float("nan")}
 
-    monkeypatch.setattr(PcaTrainer, "step", step)
+    monkeypatch.setattr(DescentTrainer, "step", step)
     kept = train(tiny_recipe(), discs, tmp_path / "kept")
     assert read_snapshot_page(kept / "snapshot")["card"]["training"]["images_seen"] == 320
     spoils = True

@@ -3,15 +3,15 @@
 import shutil
 import textwrap
 
-from galsmith.models.advice import WHEN_TO_CHOOSE
+from galsmith.models.families import HOUSE, listed_families
 from galsmith.settings import read_recipe, recipe_names
 
 WIDEST = 110
 
 
 def recipes_by_family() -> dict[str, list[str]]:
-    """Names of the shipped recipes that train a model, by the family they train."""
-    found: dict[str, list[str]] = {family: [] for family in WHEN_TO_CHOOSE}
+    """Names of the recipes that train a model, by the family they train; a family of others is its own recipe."""
+    found = {name: [] if listing.given_by == HOUSE else [name] for name, listing in listed_families().items()}
     for name in recipe_names():
         family = read_recipe(name).get("model", {}).get("family")
         if family in found:
@@ -22,10 +22,12 @@ def recipes_by_family() -> dict[str, list[str]]:
 def families_text() -> str:
     """Write a paragraph a family, as wide as the terminal."""
     width = min(shutil.get_terminal_size().columns - 2, WIDEST)
-    indent = max(len(family) for family in WHEN_TO_CHOOSE) + 4
+    listed = listed_families()
+    indent = max(len(family) for family in listed) + 4
     lines = ["Families, when to choose which, and the recipes that train them:"]
     for family, recipes in recipes_by_family().items():
-        for first, text in ((family, WHEN_TO_CHOOSE[family]), ("", f"recipes {', '.join(recipes)}")):
+        advice = listed[family].when_to_choose
+        for first, text in ((family, advice), ("", f"recipes {', '.join(recipes)}")):
             lines += textwrap.wrap(
                 text,
                 max(width, 2 * indent),

@@ -1,124 +1,173 @@
-"""The model families, spelled out: a name, what it is for, its config and how it is built."""
+"""The model families: those of the house, spelled out, and other people's; torch is loaded with the first that is used."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
 
 from galsmith.errors import SettingsError
-from galsmith.models.advice import WHEN_TO_CHOOSE
-from galsmith.models.alae.config import AlaeConfig
-from galsmith.models.alae.trainer import build_generator as build_alae_generator
-from galsmith.models.alae.trainer import build_trainer as build_alae_trainer
-from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.trainer import build_generator as build_diffusion_generator
-from galsmith.models.diffusion.trainer import build_trainer as build_diffusion_trainer
-from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
-from galsmith.models.pca_diffusion.trainer import build_generator as build_pca_generator
-from galsmith.models.pca_diffusion.trainer import build_trainer as build_pca_trainer
-from galsmith.models.protocols import Trainer
-from galsmith.models.stylegan import StyleganConfig
-from galsmith.models.stylegan import build_generator as build_stylegan_generator
-from galsmith.models.stylegan import build_trainer as build_stylegan_trainer
-from galsmith.models.stylegan2 import Stylegan2Config
-from galsmith.models.stylegan2 import build_generator as build_stylegan2_generator
-from galsmith.models.stylegan2 import build_trainer as build_stylegan2_trainer
-from galsmith.models.vae.config import VaeConfig
-from galsmith.models.vae.trainer import build_generator as build_vae_generator
-from galsmith.models.vae.trainer import build_trainer as build_vae_trainer
 from galsmith.settings import Settings, near_miss, typed_settings
+
+if TYPE_CHECKING:
+    from galsmith.models.family import Family
+
+GROUP = "galsmith.families"
+HOUSE = "galsmith"
 
 
 @dataclass(frozen=True)
-class Family:
-    """One kind of model.
+class Listing:
+    """What is said of a family before it is loaded.
 
     Attributes
     ----------
-    config : type of Settings
-        Its settings: the table ``[model]`` of a recipe.
     when_to_choose : str
         One line for whoever must choose.
-    build_trainer : callable
-        ``(config, description, training_batches, *, seed, device, precision, state=None) -> Trainer``.
-        `training_batches` is a `TrainingBatches` to fit on. `state` is what ``state_dict()`` gave in a run to be
-        resumed: the trainer then goes on from it, and `training_batches` is not read.
-    build_generator : callable
-        ``(config, description, state) -> torch.nn.Module`` with ``.sample``; `state` is the generator's own
-        ``state_dict()``.
-    beside_generator : tuple of str
-        Networks that training needs and a snapshot does not hold; in a run that starts from one they are new.
-    starts_from_snapshot : bool
-        Whether such a start makes sense. The state of a trainer has the generator's under ``"generator"``.
+    record : Family or str
+        The family, or where it is: ``"module:NAME"``, as entry points write it.
+    given_by : str
+        The distribution with its version, or the module that registered it.
+    fault : str
+        Why it cannot be used, in one line; empty where nothing is known against it.
     """
 
-    config: type[Settings]
     when_to_choose: str
-    build_trainer: Callable[..., Trainer]
-    build_generator: Callable[..., torch.nn.Module]
-    beside_generator: tuple[str, ...] = ()
-    starts_from_snapshot: bool = True
+    record: "Family | str"
+    given_by: str = HOUSE
+    fault: str = ""
 
 
-FAMILIES: dict[str, Family] = {
-    "pca_diffusion": Family(
-        config=PcaDiffusionConfig,
-        when_to_choose=WHEN_TO_CHOOSE["pca_diffusion"],
-        build_trainer=build_pca_trainer,
-        build_generator=build_pca_generator,
+FAMILIES: dict[str, Listing] = {
+    "pca_diffusion": Listing(
+        "few cores: minutes to train, hundreds of galaxies a second; fine texture is drawn as noise",
+        "galsmith.models.pca_diffusion.trainer:FAMILY",
     ),
-    "diffusion": Family(
-        config=DiffusionConfig,
-        when_to_choose=WHEN_TO_CHOOSE["diffusion"],
-        build_trainer=build_diffusion_trainer,
-        build_generator=build_diffusion_generator,
+    "diffusion": Listing(
+        "arms, clumps and stars that must be seen, conditions, a GPU or hours of time",
+        "galsmith.models.diffusion.trainer:FAMILY",
     ),
-    "vae": Family(
-        config=VaeConfig,
-        when_to_choose=WHEN_TO_CHOOSE["vae"],
-        build_trainer=build_vae_trainer,
-        build_generator=build_vae_generator,
-        beside_generator=("encoder",),
-        starts_from_snapshot=False,  # a decoder forgets what it knows before a new encoder finds its way into it
+    "vae": Listing(
+        "a latent space and the paper's baseline: stable and fast, but too smooth",
+        "galsmith.models.vae.trainer:FAMILY",
     ),
-    "alae": Family(
-        config=AlaeConfig,
-        when_to_choose=WHEN_TO_CHOOSE["alae"],
-        build_trainer=build_alae_trainer,
-        build_generator=build_alae_generator,
-        beside_generator=("encoder", "discriminator"),
-        starts_from_snapshot=False,  # a run grows its images from the smallest side again
+    "alae": Listing(
+        "a latent space with sharp images, as in the paper; a GPU and hours of time",
+        "galsmith.models.alae.trainer:FAMILY",
     ),
-    "stylegan": Family(
-        config=StyleganConfig,
-        when_to_choose=WHEN_TO_CHOOSE["stylegan"],
-        build_trainer=build_stylegan_trainer,
-        build_generator=build_stylegan_generator,
-        beside_generator=("discriminator",),
+    "stylegan": Listing(
+        "the paper's best generator, to compare with; a GPU and hours to train",
+        "galsmith.models.stylegan:FAMILY",
     ),
-    "stylegan2": Family(
-        config=Stylegan2Config,
-        when_to_choose=WHEN_TO_CHOOSE["stylegan2"],
-        build_trainer=build_stylegan2_trainer,
-        build_generator=build_stylegan2_generator,
-        beside_generator=("discriminator",),
+    "stylegan2": Listing(
+        "as stylegan, without its droplet artifacts and a quarter faster to train",
+        "galsmith.models.stylegan2:FAMILY",
     ),
 }
 
 
-def model_settings(values: Mapping[str, Any], *, source: str) -> tuple[str, Settings]:
-    """Read the table ``[model]`` of a recipe: the family's name and its typed config.
+def register_family(family: "Family", *, when_to_choose: str) -> None:
+    """Add a family of one's own, for this process; a package does it by an entry point of the group ``galsmith.families``.
+
+    Parameters
+    ----------
+    family : Family
+        The record.
+    when_to_choose : str
+        One line for whoever must choose.
+
+    Raises
+    ------
+    SettingsError
+        If there is a family of that name already.
+    """
+    known = listed_families().get(family.name)
+    if known is not None:
+        raise SettingsError(
+            f"family {family.name!r}: is given by {known.given_by} already; choose another name"
+        )
+    FAMILIES[family.name] = Listing(when_to_choose, family, family.config.__module__)
+
+
+def listed_families() -> dict[str, Listing]:
+    """All families by name, those of installed packages after the house's; none of them is loaded."""
+    found = dict(FAMILIES)
+    for point in metadata.entry_points(group=GROUP):
+        listing = _listing_of(point)
+        if point.name in found:
+            both = f"{found[point.name].given_by} and {listing.given_by}"
+            fault = f"is given by {both}; uninstall one of them, or ask its authors for another name"
+            listing = Listing(f"cannot be used: {fault}", point.value, both, fault)
+        found[point.name] = listing
+    return found
+
+
+def family_named(name: object, *, source: str = "settings") -> "Family":
+    """Load a family; `source` is who names it, for the error.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that name (the near miss is named), two packages give it, or the one that does is broken.
+    """
+    listed = listed_families()
+    if name not in listed:
+        hint = near_miss(name, list(listed)) if isinstance(name, str) else ""
+        raise SettingsError(f"{source}: model.family is {name!r}{hint}; the families are {', '.join(listed)}")
+    listing = listed[str(name)]
+    if listing.fault:
+        raise SettingsError(f"{source}: family {name!r} {listing.fault}")
+    return _loaded(str(name), listing) if isinstance(listing.record, str) else listing.record
+
+
+def model_settings(values: Mapping[str, Any], *, source: str) -> tuple["Family", Settings]:
+    """Read the table ``[model]`` of a recipe: the family and its typed config.
 
     Raises
     ------
     SettingsError
         If ``family`` is missing or unknown (the near miss is named), or a setting is.
     """
-    name = values.get("family")
-    if name not in FAMILIES:
-        hint = near_miss(str(name), list(FAMILIES)) if name is not None else ""
-        raise SettingsError(
-            f"{source}: model.family is {name!r}{hint}; the families are {', '.join(FAMILIES)}"
+    family = family_named(values.get("family"), source=source)
+    return family, typed_settings(family.config, values, source=f"{source}, [model]")
+
+
+def _listing_of(point: metadata.EntryPoint) -> Listing:
+    """List a family of a package by what its metadata say."""
+    try:
+        distribution = point.dist
+        if distribution is None:
+            raise ValueError("no distribution")
+        given_by = f"{distribution.metadata['Name']} {distribution.version}"
+        summary = distribution.metadata["Summary"]
+    except Exception as error:  # metadata of others may be broken in any way, and help must be shown
+        fault = (
+            f"the metadata of the package that gives {point.value} cannot be read ({error}); install it again"
         )
-    return str(name), typed_settings(FAMILIES[str(name)].config, values, source=f"{source}, [model]")
+        return Listing(f"cannot be used: {fault}", point.value, point.value, fault)
+    return Listing(f"{summary} (from {given_by})" if summary else f"from {given_by}", point.value, given_by)
+
+
+def _loaded(name: str, listing: Listing) -> "Family":
+    """Import a family, and refuse what is none."""
+    point = metadata.EntryPoint(name, str(listing.record), GROUP)
+    if listing.given_by == HOUSE:
+        return point.load()
+    try:
+        record = point.load()
+    except (Exception, SystemExit) as error:  # others' code may fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsError(
+            f"family {name!r}: {point.value} of {listing.given_by} cannot be loaded ({type(error).__name__}: {reason}); "
+            "mend that package, or uninstall it"
+        ) from error
+    from galsmith.models.family import Family
+
+    if not isinstance(record, Family) or record.name != name:
+        is_what = (
+            f"the family {record.name!r}" if isinstance(record, Family) else f"a {type(record).__name__}"
+        )
+        raise SettingsError(
+            f"family {name!r}: {point.value} of {listing.given_by} is {is_what}; wanted a galsmith.models.Family of that "
+            "name: ask its authors"
+        )
+    return record

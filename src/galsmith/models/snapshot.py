@@ -18,7 +18,8 @@ from safetensors.torch import save_file
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import write_json, written_atomically
-from galsmith.models.families import FAMILIES, model_settings
+from galsmith.models.families import model_settings
+from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
 from galsmith.settings import Settings
 
@@ -36,8 +37,8 @@ class Snapshot:
     ----------
     generator : torch.nn.Module
         With ``.sample(seeds, conditions=None)``; in evaluation mode, on the device asked for.
-    family : str
-        Name in `FAMILIES`.
+    family : Family
+        The family.
     config : Settings
         Of that family.
     description : DataDescription
@@ -49,7 +50,7 @@ class Snapshot:
     """
 
     generator: torch.nn.Module
-    family: str
+    family: Family
     config: Settings
     description: DataDescription
     transform: PixelTransform
@@ -158,7 +159,7 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
         family, config = model_settings(page["model"], source=str(path))
         description = DataDescription.from_dict(page["description"])
         transform = PixelTransform.from_dict(page["transform"])
-        generator = FAMILIES[family].build_generator(config, description, tensors)
+        generator = family.build_generator(config, description, tensors)
         generator.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -8,7 +8,7 @@ import torch
 from galsmith.models.style_based.equalized import EqualizedConv
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
 from galsmith.models.style_based.styled_level import StyledLevel
-from galsmith.models.style_based.trainer import StyleFamily
+from galsmith.models.style_based.trainer import style_family
 
 
 class StyleganSynthesis(torch.nn.Module):
@@ -67,6 +67,4 @@ class StyleganConfig(StyleSettings):
     family: Literal["stylegan"] = "stylegan"
 
 
-_FAMILY = StyleFamily("stylegan", StyleganSynthesis)
-build_trainer = _FAMILY.build_trainer
-build_generator = _FAMILY.build_generator
+FAMILY = style_family("stylegan", StyleganConfig, StyleganSynthesis)

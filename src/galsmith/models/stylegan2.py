@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent, upsampled
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
-from galsmith.models.style_based.trainer import StyleFamily
+from galsmith.models.style_based.trainer import style_family
 
 SMALLEST_VARIANCE = 1e-8
 
@@ -139,6 +139,4 @@ class Stylegan2Config(StyleSettings):
     family: Literal["stylegan2"] = "stylegan2"
 
 
-_FAMILY = StyleFamily("stylegan2", Stylegan2Synthesis)
-build_trainer = _FAMILY.build_trainer
-build_generator = _FAMILY.build_generator
+FAMILY = style_family("stylegan2", Stylegan2Config, Stylegan2Synthesis)

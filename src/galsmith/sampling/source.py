@@ -120,7 +120,7 @@ class GalaxySource:
 
     def _set_up(self, choice: SamplerChoice) -> None:
         """Tell the generator how to draw, and refuse what it cannot."""
-        family = self._snapshot.family
+        family = self._snapshot.family.name
         if isinstance(self._generator, ConditionalGenerator):
             self._generator.sampler_choice = choice
             self._generator.sample([])  # refuses guidance that was not trained
@@ -156,7 +156,7 @@ class GalaxySource:
             columns: dict[str, NDArray[Any]] = dict(zip(names, chosen.values, strict=True))
             return self._drawn(seeds, chosen.scalars), {**columns, BROUGHT_IN: chosen.is_brought_in}
         arrays = choose_galaxies(
-            self._drawn, seeds, self.asked, per_call=self.batch_size, family=self._snapshot.family
+            self._drawn, seeds, self.asked, per_call=self.batch_size, family=self._snapshot.family.name
         )
         return arrays, {one.column.name: one.column.values(arrays.scalars) for one in self.asked}
 

@@ -267,7 +267,7 @@ def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
     if not 0 < len(images) < FEW_IMAGES:
         return
     ways = ["start from a model of a larger set with --init-from"]
-    ways += [f"raise model.{name}" for name in ("augmentation", "dropout") if hasattr(settings.model, name)]
+    ways += [f"raise model.{name}" for name in settings.family.against_repeats]
     logger.warning(
         "only %d training images: expect drawn galaxies that repeat them, where some thousands are wanted; %s, and keep "
         "the best snapshot with --choose best",

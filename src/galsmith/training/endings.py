@@ -6,13 +6,9 @@ from typing import Any
 
 from galsmith.errors import DivergedError, GalsmithError
 from galsmith.models.devices import is_out_of_memory
-from galsmith.models.families import FAMILIES
 from galsmith.training.folder import RunFolder
 from galsmith.training.run import TrainingRun
 from galsmith.training.settings import RunSettings
-
-WIDTH_SETTINGS = ("channels", "width", "channel_base", "max_width", "decoder_width")
-RATE_SETTINGS = ("learning_rate", "learning_rates")
 
 
 def how_to_go_on(run: TrainingRun) -> str:
@@ -28,7 +24,7 @@ def explained_divergence(run: TrainingRun, error: DivergedError) -> DivergedErro
     """Go back to the last good state and say what to change."""
     run.restore()
     run.save_snapshot(is_finished=False)
-    lower = _now(run.settings, RATE_SETTINGS, otherwise="the learning rate")
+    lower = _now(run.settings, run.settings.family.rates, otherwise="the learning rate")
     return DivergedError(
         f"{run.folder.path}: {error}; the state of {run.state.images_seen:,} images seen is kept. To get through, "
         f"lower {lower} with --set, or take --precision float32, into another -o"
@@ -72,7 +68,7 @@ def _memory_text(
         ways.append(f"training.memory_gb (now {training.memory_gb:g})")
     if training.batch_size > 1:
         ways.append(f"training.batch_size (now {training.batch_size}, so {training.batch_size // 2})")
-    ways.append(_now(settings, WIDTH_SETTINGS, otherwise="the model's widths"))
+    ways.append(_now(settings, settings.family.widths, otherwise="the model's widths"))
     kept = (
         "; the state of the last checkpoint is kept, and the same command goes on from it where there is memory"
         if folder.checkpoint_file.exists()
@@ -80,7 +76,7 @@ def _memory_text(
     )
     weights = (
         f" (--init-from {folder.path} takes its weights along)"
-        if kept and FAMILIES[settings.family].starts_from_snapshot
+        if kept and not settings.family.why_not_from_snapshot
         else ""
     )
     return (

@@ -1,7 +1,7 @@
 """The snapshot that a run starts from (fine-tuning): which one it is, whether it fits, and what the run takes from it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageSet
-from galsmith.models.families import FAMILIES
 from galsmith.models.snapshot import Snapshot, find_snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import Settings, typed_settings
 from galsmith.training.folder import RunFolder, read_run_tables
@@ -18,8 +17,6 @@ from galsmith.training.settings import RunSettings
 logger = logging.getLogger("galsmith")
 
 PATH_KEY, HASH_KEY = "init_from", "init_from_sha256"
-FITTED_TO_THE_SET = "marginals"  # the laws of the scalars: networks see their normal numbers only
-NEEDED_ONLY_IN_TRAINING = "augmentation_embed"  # a network draws the same with it and without
 SHOWN_DIFFERENCES = 6
 
 
@@ -132,12 +129,17 @@ def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]
     snapshot : Snapshot
         What to start from.
     """
+    family = snapshot.family
     fresh, known = new["generator"], snapshot.generator.state_dict()
-    fitted = {name: value for name, value in fresh.items() if FITTED_TO_THE_SET in name.split(".")}
-    added = {name: value for name, value in fresh.items() if NEEDED_ONLY_IN_TRAINING in name.split(".")}
-    dropped = {name for name in known if NEEDED_ONLY_IN_TRAINING in name.split(".") and name not in fresh}
+    fitted, added = _parts_of(fresh, family.fitted_to_set), _parts_of(fresh, family.only_in_training)
+    dropped = {*_parts_of(known, family.only_in_training)} - {*fresh}
     kept = {name: value for name, value in known.items() if name not in dropped}
     return {**new, "generator": {**added, **kept, **fitted}}
+
+
+def _parts_of(state: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
+    """Give the tensors of some parts of a network, by the names along their path."""
+    return {name: value for name, value in state.items() if not {*parts}.isdisjoint(name.split("."))}
 
 
 def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError:
@@ -174,16 +176,17 @@ def _transform_settings(page: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_family(parent: StartingPoint, snapshot: Snapshot, settings: RunSettings) -> None:
     """Refuse a snapshot of another family, or of one that needs more than its generator."""
-    if snapshot.family != settings.family:
+    family, name = settings.family, snapshot.family.name
+    if name != family.name:
         raise InputError(
-            f"{parent.path}: is a snapshot of the family {snapshot.family!r}, and the recipe trains "
-            f"{settings.family!r}; give a recipe of {snapshot.family!r}, or leave --init-from out"
+            f"{parent.path}: is a snapshot of the family {name!r}, and the recipe trains {family.name!r}; give a recipe of "
+            f"{name!r}, or leave --init-from out"
         )
-    family = FAMILIES[settings.family]
-    if not family.starts_from_snapshot:
+    if family.why_not_from_snapshot:
         raise SettingsError(
-            f"{parent.path}: a run of the family {settings.family!r} cannot start from a snapshot, which does not hold its "
-            f"{' and '.join(family.beside_generator)}; leave --init-from out, or take another family"
+            f"{parent.path}: a run of the family {family.name!r} cannot start from a snapshot, which does not hold its "
+            f"{' and '.join(family.beside_generator)} ({family.why_not_from_snapshot}); leave --init-from out, or take "
+            "another family"
         )
 
 
@@ -218,14 +221,14 @@ def _say_what_is_taken(
     images: ImageSet,
 ) -> None:
     """Tell where the new run differs from the snapshot's own, and what starts from nothing."""
-    new = FAMILIES[settings.family].beside_generator
+    new = settings.family.beside_generator
     if new:
         logger.warning(
             "%s: holds the generator only: the %s of %s is new, and until it has learned something the generator may "
             "forget some of what it knows; look at the first pictures in samples/",
             parent.path,
             " and ".join(new),
-            settings.family,
+            settings.family.name,
         )
     found = _differences("model", snapshot.config, settings.model)
     if found:

@@ -13,8 +13,7 @@ from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
 from galsmith.models.drawing import draw_images, draw_pixels
-from galsmith.models.families import FAMILIES
-from galsmith.models.protocols import DataDescription, Trainer
+from galsmith.models.protocols import DataDescription, Precision, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
@@ -143,7 +142,7 @@ class TrainingRun:
         """Draw galaxies from the averaged generator, with the same seeds every time, and write their picture."""
         seeds = self._seeds("train.grid", self.settings.training.grid_images)
         drawn = draw_pixels(self.ema.average, seeds, self.training_set.transform)
-        title = f"{self.settings.family}   {self.state.images_seen:,} images seen   {self.state.seconds / 60:.1f} min"
+        title = f"{self.settings.family.name}   {self.state.images_seen:,} images seen   {self.state.seconds / 60:.1f} min"
         write_grid(
             self.folder.grid_file(self.state.images_seen),
             drawn,
@@ -209,7 +208,7 @@ def start_run(
     training_images: ImageSet,
     transform: PixelTransform,
     device: torch.device,
-    precision: str,
+    precision: Precision,
     checkpoint: Checkpoint | None,
     start: Snapshot | None,
     progress: ProgressCallback,
@@ -233,7 +232,7 @@ def start_run(
     training_set = TrainingSet(training_images, transform, progress=progress)
 
     def built(state: Mapping[str, Any] | None) -> Trainer:
-        return FAMILIES[settings.family].build_trainer(
+        return settings.family.build_trainer(
             settings.model,
             describe(training_set),
             training_set.chunks,

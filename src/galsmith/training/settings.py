@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
 from galsmith.models.families import model_settings
+from galsmith.models.family import Family
 from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, typed_settings
 from galsmith.training.budget import Budget
 
@@ -108,8 +109,8 @@ class RunSettings:
     ----------
     transform : TransformSettings
         How pixels become network input.
-    family : str
-        Name of the model family.
+    family : Family
+        The model family.
     model : Settings
         The family's own config.
     training : TrainingSettings
@@ -117,7 +118,7 @@ class RunSettings:
     """
 
     transform: TransformSettings
-    family: str
+    family: Family
     model: Settings
     training: TrainingSettings
 

@@ -15,6 +15,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import refuse_existing
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
+from galsmith.models.protocols import Precision
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.training.batches import make_batches, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import RunState
@@ -109,7 +110,7 @@ def train(
     asked = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
     refuse_choice_without_judge(asked.training, evaluate)
     place = usable_device(device)
-    check_precision(precision, place)
+    trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
     folder = RunFolder(Path(output))
     refuse_data_as_output(folder, image_set.path)
@@ -129,7 +130,7 @@ def train(
             tables,
             image_set=image_set,
             device=place,
-            precision=precision,
+            precision=trunk,
             checkpoint=checkpoint,
             parent=parent,
             asked=asked.transform,
@@ -225,7 +226,7 @@ def _prepared(
     *,
     image_set: ImageSet,
     device: torch.device,
-    precision: str,
+    precision: Precision,
     checkpoint: Checkpoint | None,
     parent: StartingPoint | None,
     asked: TransformSettings,

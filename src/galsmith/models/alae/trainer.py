@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -16,16 +16,14 @@ from galsmith.models.alae.networks import (
     Stage,
     level_widths,
 )
-from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals, thinned
+from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import step_all_or_none
-from galsmith.models.layers.sides import refuse_other_sides
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
-    Precision,
-    TrainingBatches,
     TrainingProgress,
 )
 from galsmith.models.style_based.adversarial import (
@@ -36,10 +34,8 @@ from galsmith.models.style_based.adversarial import (
 )
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-from galsmith.seeds import derive_seed
 
 ADAM_BETAS = (0.0, 0.99)
-IMAGES_FOR_MARGINALS = 16384
 
 
 def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stage:
@@ -88,8 +84,6 @@ class AlaeTrainer:
     ----------
     generator : StyleGenerator
         On its device, with fitted marginals.
-    synthesis : GrowingSynthesis
-        The generator's own.
     encoder, discriminator : Encoder, LatentDiscriminator
         On the same device.
     config : AlaeConfig
@@ -99,13 +93,12 @@ class AlaeTrainer:
     def __init__(
         self,
         generator: StyleGenerator,
-        synthesis: GrowingSynthesis,
         encoder: Encoder,
         discriminator: LatentDiscriminator,
         config: AlaeConfig,
     ) -> None:
         self._generator, self._encoder, self._discriminator = generator, encoder, discriminator
-        self._synthesis, self._config = synthesis, config
+        self._synthesis, self._config = cast(GrowingSynthesis, generator.synthesis), config
         self._generating = _adam([generator])
         self._encoding = _adam([encoder, discriminator])
         self._reached = Stage(0, 0.0)
@@ -130,7 +123,7 @@ class AlaeTrainer:
             on; then the three losses, the squared gradient of R1 (0 where it was not taken), and the images' side.
         """
         device = batch.pixels.device
-        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        chance = step_chance(progress, device)
         stage = self._stage(progress)
         real = with_scalar_planes(shrunk(self._turned(batch.pixels, chance), stage), batch.scalars)
         rate = rate_at(stage.side, self._config.learning_rates)
@@ -276,65 +269,25 @@ class AlaeTrainer:
         return max(planned, self._reached, key=lambda stage: (stage.level, stage.fade))
 
 
-def build_trainer(
-    config: AlaeConfig,
-    description: DataDescription,
-    training_batches: TrainingBatches,
-    *,
-    seed: int,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-    state: Mapping[str, Any] | None = None,
-) -> AlaeTrainer:
-    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
+def _network(blueprint: Blueprint) -> StyleGenerator:
+    """Build a generator with first weights."""
+    config, description, chance = blueprint.config, blueprint.description, blueprint.chance
+    synthesis = GrowingSynthesis(
+        len(description.bands), _widths(config, description), latent=config.latent_width, chance=chance
+    )
+    return StyleGenerator(synthesis, config, description, chance=chance)
 
-    Raises
-    ------
-    SettingsError
-        If the images' side is not a power of two from 16 to 256.
-    """
-    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    generator, synthesis = _started(config, description, chance)
+
+def _trainer(generator: StyleGenerator, blueprint: Blueprint) -> AlaeTrainer:
+    """Add encoder and discriminator."""
+    config, description, chance = blueprint.config, blueprint.description, blueprint.chance
     n_planes = len(description.bands) + len(description.scalar_names)
     encoder = Encoder(n_planes, _widths(config, description), latent=config.latent_width, chance=chance)
     discriminator = LatentDiscriminator(
         config.latent_width, n_layers=config.discriminator_layers, chance=chance
     )
-    if state is None:
-        generator.marginals = fit_marginals(
-            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
-            len(description.scalar_names),
-        )
-    generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    trainer = AlaeTrainer(
-        generator.to(device), synthesis, encoder.to(device), discriminator.to(device), config
-    )
-    if state is not None:
-        trainer.load_state_dict(state)
-    return trainer
-
-
-def build_generator(
-    config: AlaeConfig, description: DataDescription, state: Mapping[str, torch.Tensor]
-) -> StyleGenerator:
-    """Build a generator and fill it with `state`."""
-    generator, _ = _started(config, description, generator_from_seed(0))
-    generator.load_state_dict(state)
-    return generator
-
-
-def _started(
-    config: AlaeConfig, description: DataDescription, chance: torch.Generator
-) -> tuple[StyleGenerator, GrowingSynthesis]:
-    """Build a generator with first weights, and its synthesis."""
-    refuse_other_sides(description.size_pix, family="alae")
-    synthesis = GrowingSynthesis(
-        len(description.bands),
-        _widths(config, description),
-        latent=config.latent_width,
-        chance=chance,
-    )
-    return StyleGenerator(synthesis, config, description, chance=chance), synthesis
+    generator.trunk_dtype = blueprint.trunk_dtype
+    return AlaeTrainer(generator, encoder.to(blueprint.device), discriminator.to(blueprint.device), config)
 
 
 def _widths(config: AlaeConfig, description: DataDescription) -> dict[int, int]:
@@ -361,3 +314,17 @@ def _updated(
     learned = [value for network in networks for value in network.parameters()]
     torch.autograd.backward(loss, inputs=learned)
     return step_all_or_none(optimizers, [float(loss.detach())], rate=rate)
+
+
+FAMILY = Family(
+    name="alae",
+    config=AlaeConfig,
+    network=_network,
+    trainer=_trainer,
+    fit=fit_scalar_laws,
+    check=refuse_other_sides,
+    widths=("max_width",),
+    rates=("learning_rates",),
+    beside_generator=("encoder", "discriminator"),
+    why_not_from_snapshot="a run grows its images from the smallest side again",
+)

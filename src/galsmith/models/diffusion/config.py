@@ -81,6 +81,11 @@ class DiffusionConfig(Settings):
     lowest_noise_level: float = Field(default=0.002, gt=0)
     highest_noise_level: float = Field(default=80.0, gt=0)
 
+    @property
+    def has_fitted_noise_levels(self) -> bool:
+        """Whether the law of the noise levels is taken from the training set."""
+        return "fitted" in (self.noise_level_mean, self.noise_level_std)
+
     def haar_levels(self, size_pix: int) -> int:
         """Levels of the Haar stem for images of this side; 0 without one."""
         halvings = (size_pix // LARGEST_BARE_SIZE_PIX).bit_length() - 1

@@ -9,7 +9,7 @@ from galsmith.errors import SettingsError
 from galsmith.models.diffusion.bases import FrequencyBasis, HaarStem
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.networks import MagnitudePreservingConv, UNet
-from galsmith.models.layers.chance import normal_per_seed
+from galsmith.models.layers.chance import filled_normal
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
@@ -76,7 +76,7 @@ class DiffusionGenerator(torch.nn.Module):
             if config.preconditioning == "spectral"
             else None
         )
-        if "fitted" in (config.noise_level_mean, config.noise_level_std):
+        if config.has_fitted_noise_levels:
             self.register_buffer("noise_law", torch.tensor([0.0, 1.0]))
         for layer in self.unet.modules():
             if isinstance(layer, MagnitudePreservingConv):
@@ -228,11 +228,11 @@ class DiffusionGenerator(torch.nn.Module):
             )
 
     def _chance(self, seeds: Sequence[int]) -> torch.Tensor:
-        """Draw all random numbers of up to one call's galaxies, one row each; rows of seed 0 fill the call."""
+        """Draw all random numbers of up to one call's galaxies, one row each, and fill the call."""
         n_values = len(self.description.bands) * self.description.size_pix**2
-        filled = [*seeds, *[0] * (GALAXIES_PER_CALL - len(seeds))]
-        chance = normal_per_seed(filled, (len(self.description.scalar_names) + n_values + 1,))
-        return chance.to(self.sigma_data.device)
+        n_numbers = len(self.description.scalar_names) + n_values + 1
+        device = self.sigma_data.device
+        return filled_normal(seeds, n_numbers, per_call=GALAXIES_PER_CALL, device=device)
 
     def _schedule(self, n_steps: int | None = None) -> torch.Tensor:
         """Noise levels of sampling; by default as many as the config says."""

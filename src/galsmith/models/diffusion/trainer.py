@@ -9,27 +9,24 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.augmentation import augmented, draw_conditions
-from galsmith.models.diffusion.bases import fit_frequency_basis
+from galsmith.models.diffusion.bases import HaarStem, fit_frequency_basis
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.generator import SIGMA_DATA, DiffusionGenerator
 from galsmith.models.diffusion.networks import force_unit_weights
-from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
+from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
-from galsmith.models.layers.marginals import fit_marginals, thinned
+from galsmith.models.layers.marginals import fit_scalar_laws, thinned
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
-    Precision,
     TrainingBatches,
     TrainingProgress,
 )
-from galsmith.seeds import derive_seed
 
-SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX = 16, 256
 LARGEST_GRADIENT = 100.0
-IMAGES_FOR_MARGINALS = 16384
 IMAGES_FOR_FREQUENCIES = 4096
 SCALAR_NOISE_LAW = (0.0, 1.4)
 LOSS_POWER = 0.5
@@ -71,7 +68,7 @@ class DiffusionTrainer:
         """Take one step on pixels given scalars, and one on the scalars."""
         self._generator.train()
         device = batch.pixels.device
-        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        chance = step_chance(progress, device)
         pixels = batch.pixels
         if self._config.symmetric:
             elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
@@ -193,91 +190,49 @@ def _loss_share(generator: DiffusionGenerator) -> torch.Tensor:
     return weight / weight.mean()
 
 
-def build_trainer(
-    config: DiffusionConfig,
-    description: DataDescription,
-    training_batches: TrainingBatches,
-    *,
-    seed: int,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-    state: Mapping[str, Any] | None = None,
-) -> DiffusionTrainer:
-    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
-
-    Raises
-    ------
-    SettingsError
-        If the images' side is not a power of two from 16 to 256, or too small for the levels.
-    """
-    config = _settled(config, None if state is None else state["generator"])
-    _check_size(config, description)
-    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    generator = DiffusionGenerator(config, description, chance=chance)
-    if state is None:
-        _fit(generator, description, training_batches)
-    else:
-        generator.load_state_dict(state["generator"])
-    generator.to(device)
-    generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    trainer = DiffusionTrainer(generator, config)
-    if state is not None:
-        trainer.load_state_dict(state)
-    return trainer
+def _network(blueprint: Blueprint) -> DiffusionGenerator:
+    """Build both networks with first weights."""
+    config = blueprint.config
+    has_stem = config.haar_levels(blueprint.description.size_pix) > 0
+    if config.stem == "auto" and has_stem and "stem.scale" not in blueprint.state:
+        config = config.model_copy(update={"stem": "none"})  # a state from before there were stems has none
+    return DiffusionGenerator(config, blueprint.description, chance=blueprint.chance)
 
 
-def build_generator(
-    config: DiffusionConfig, description: DataDescription, state: Mapping[str, torch.Tensor]
-) -> DiffusionGenerator:
-    """Build a generator and fill it with `state`."""
-    config = _settled(config, state)
-    _check_size(config, description)
-    generator = DiffusionGenerator(config, description, chance=generator_from_seed(0))
-    generator.load_state_dict(state)
-    return generator
+def _trainer(generator: DiffusionGenerator, blueprint: Blueprint) -> DiffusionTrainer:
+    """Start the optimizers."""
+    generator.trunk_dtype = blueprint.trunk_dtype
+    return DiffusionTrainer(generator, blueprint.config)
 
 
-def _fit(generator: DiffusionGenerator, description: DataDescription, batches: TrainingBatches) -> None:
+def _fit(config: DiffusionConfig, description: DataDescription, batches: TrainingBatches) -> State:
     """Fit all that is fitted once on the training set: laws of the scalars, sub-bands, frequencies, noise levels."""
-    config = generator.config
-    generator.marginals = fit_marginals(
-        thinned(batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
-        len(description.scalar_names),
-    )
+    fitted = dict(fit_scalar_laws(config, description, batches))
     some = thinned(batches, n_images=description.n_train, at_most=IMAGES_FOR_FREQUENCIES)
-    generator.stem.fit(some, deviation=SIGMA_DATA, symmetric=config.symmetric)
-    has_fitted_law = "noise_law" in dict(generator.named_buffers())
-    if generator.basis is None and not has_fitted_law:
-        return
+    n_levels = config.haar_levels(description.size_pix)
+    stem = HaarStem(n_bands=len(description.bands), n_levels=n_levels)
+    stem.fit(some, deviation=SIGMA_DATA, symmetric=config.symmetric)
+    fitted |= stem.state_dict(prefix="stem.")
+    if not (config.preconditioning == "spectral" or config.has_fitted_noise_levels):
+        return fitted
     basis = fit_frequency_basis(
         some,
-        encode=generator.stem.encode,
+        encode=stem.encode,
         symmetric=config.symmetric,
-        n_bands=generator.stem.n_channels,
-        size_pix=description.size_pix // 2**generator.stem.n_levels,
+        n_bands=stem.n_channels,
+        size_pix=description.size_pix // 2**n_levels,
     )
-    if generator.basis is not None:
-        generator.basis = basis
-    if has_fitted_law:
-        generator.get_buffer("noise_law").copy_(torch.tensor(fitted_noise_levels(basis.deviations)))
+    if config.preconditioning == "spectral":
+        fitted |= basis.state_dict(prefix="basis.")
+    if config.has_fitted_noise_levels:
+        fitted["noise_law"] = torch.tensor(fitted_noise_levels(basis.deviations))
+    return fitted
 
 
-def _settled(config: DiffusionConfig, state: Mapping[str, torch.Tensor] | None) -> DiffusionConfig:
-    """Leave out a stem that a state from before there were stems does not have."""
-    if state is not None and config.stem == "auto" and "stem.scale" not in state:
-        return config.model_copy(update={"stem": "none"})
-    return config
-
-
-def _check_size(config: DiffusionConfig, description: DataDescription) -> None:
+def _check(config: DiffusionConfig, description: DataDescription) -> None:
     """Refuse sides that the levels cannot halve."""
+    refuse_other_sides(config, description)
     size = description.size_pix
-    if size not in (16, 32, 64, 128, 256):
-        nearest = min(max(2 ** round(math.log2(size)), SMALLEST_SIZE_PIX), LARGEST_SIZE_PIX)
-        raise SettingsError(
-            f"images of {size} px: diffusion needs 16, 32, 64, 128 or 256 px; set transform.size_pix={nearest}, "
-            f"or ingest with --resize {nearest}"
-        )
     first = config.trunk_size_pix(size)
     coarsest = first // 2 ** (len(config.channels) - 1)
     if coarsest < 2:
@@ -285,3 +240,16 @@ def _check_size(config: DiffusionConfig, description: DataDescription) -> None:
             f"model.channels has {len(config.channels)} levels, the first of {first} px: {size} px leave {coarsest} px "
             "on the last level, wanted 2 or more; take fewer levels, or a smaller model.patch_pix"
         )
+
+
+FAMILY = Family(
+    name="diffusion",
+    config=DiffusionConfig,
+    network=_network,
+    trainer=_trainer,
+    fit=_fit,
+    check=_check,
+    widths=("channels",),
+    against_repeats=("augmentation", "dropout"),
+    only_in_training=("augmentation_embed",),
+)

@@ -6,13 +6,15 @@ large set: evenly spread over it, as stores may be sorted.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.protocols import NetworkBatch, TrainingBatches
+from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 N_KNOTS = 257
+IMAGES_FOR_MARGINALS = 16384
 
 
 class NormalMarginals(torch.nn.Module):
@@ -79,6 +81,14 @@ def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
     marginals.normal.copy_(normal)
     marginals.quantiles.copy_(quantiles)
     return marginals
+
+
+def fit_scalar_laws(
+    config: Any, description: DataDescription, batches: TrainingBatches
+) -> dict[str, torch.Tensor]:
+    """Fit the laws of the scalars on some images of a training set; what a `Family` with ``marginals`` fits."""
+    some = thinned(batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS)
+    return fit_marginals(some, len(description.scalar_names)).state_dict(prefix="marginals.")
 
 
 def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,14 @@
-"""What every trainer does around a loss: the learning rate's course, and steps that survive bad numbers."""
+"""What every trainer does around a loss: the rate's course, steps that survive bad numbers, one network's trainer."""
 
+import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 
-from galsmith.models.protocols import TrainingProgress
+from galsmith.models.layers.chance import step_chance
+from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
 
 def learning_rate(
@@ -81,3 +84,65 @@ def step_all_or_none(
     for optimizer in optimizers:
         optimizer.step()
     return True
+
+
+class DescentTrainer:
+    """Trains one network on one loss by one optimizer, or none of a step when it is bad; see `Trainer` for the methods.
+
+    Parameters
+    ----------
+    generator : torch.nn.Module
+        On its device; also a `Generator`.
+    loss : callable
+        ``(batch, chance) -> Tensor []``: the loss of compacted images, with all its random numbers from the stream
+        `chance`, on the device of the images.
+    optimizer : torch.optim.Optimizer
+        Of the generator's parameters.
+    rate : callable
+        ``TrainingProgress -> float``: the learning rate of a step.
+    largest_gradient : float
+        Gradients of a larger norm are scaled down to it.
+    compact : callable, optional
+        What the loss wants to see of images again and again; the images themselves where it is left out.
+    """
+
+    def __init__(
+        self,
+        generator: torch.nn.Module,
+        loss: Callable[[NetworkBatch, torch.Generator], torch.Tensor],
+        optimizer: torch.optim.Optimizer,
+        *,
+        rate: Callable[[TrainingProgress], float],
+        largest_gradient: float = 1.0,
+        compact: Callable[[NetworkBatch], NetworkBatch] = lambda batch: batch,
+    ) -> None:
+        self._generator, self._loss, self._optimizer = generator, loss, optimizer
+        self._rate, self._largest_gradient, self._compact = rate, largest_gradient, compact
+
+    @property
+    def generator(self) -> torch.nn.Module:
+        """The network."""
+        return self._generator
+
+    @torch.no_grad()
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map images to what the loss wants to see."""
+        return self._compact(batch)
+
+    def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take one step on what `compacted` gave."""
+        self._generator.train()
+        loss = self._loss(batch, step_chance(progress, batch.pixels.device))
+        rate = self._rate(progress)
+        return {
+            "loss": guarded_step(self._optimizer, loss, rate=rate, largest_gradient=self._largest_gradient)
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Network and optimizer."""
+        return {"generator": self._generator.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._generator.load_state_dict(state["generator"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))

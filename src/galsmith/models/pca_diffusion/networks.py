@@ -4,17 +4,18 @@ from collections.abc import Sequence
 
 import torch
 
-from galsmith.errors import SettingsError
-from galsmith.models.layers.chance import normal_per_seed
+from galsmith.models.family import State
+from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
 from galsmith.models.pca_diffusion.centering import turned_shifts
-from galsmith.models.pca_diffusion.components import Components
+from galsmith.models.pca_diffusion.components import Components, empty_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state
+from galsmith.models.protocols import DataDescription, NetworkBatch
 
 SCALAR_SIGMA = 0.5
 GALAXIES_PER_CALL = 256
@@ -25,12 +26,12 @@ class PcaGenerator(torch.nn.Module):
 
     Parameters
     ----------
-    components : Components
-        Fitted components, centering and texture.
-    marginals : NormalMarginals
-        Fitted laws of the scalars.
     config : PcaDiffusionConfig
         Of the family.
+    description : DataDescription
+        Of the training set.
+    state : mapping of str to Tensor
+        What `fitted_state` or ``state_dict()`` gave; the sizes are read off it, it is not loaded.
     chance : torch.Generator
         Draws the first weights.
 
@@ -50,23 +51,36 @@ class PcaGenerator(torch.nn.Module):
 
     def __init__(
         self,
-        components: Components,
-        marginals: NormalMarginals,
         config: PcaDiffusionConfig,
+        description: DataDescription,
+        state: State,
         *,
         chance: torch.Generator,
     ) -> None:
         super().__init__()
+        self.config, self.description = config, description
+        components = empty_components(config, description, counts_in_state(state, "basis."))
         self.basis, self.centering, self.texture = components.basis, components.centering, components.texture
-        self.marginals = marginals
-        self.config = config
-        deviations = self.basis.deviations
-        whitened = (deviations / deviations.max()) ** config.whitening_power
-        others = torch.full((sum(self._lengths()[1:]),), SCALAR_SIGMA)
-        self.register_buffer("scale", deviations / whitened)
-        self.register_buffer("sigma_data", torch.cat([whitened, others]))
+        self.marginals = NormalMarginals(len(description.scalar_names))
+        self.register_buffer("scale", torch.ones(self.basis.n_coefficients))
+        self.register_buffer("sigma_data", torch.ones(sum(self._lengths())))
         n_values = len(self.sigma_data)
         self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=chance)
+
+    @staticmethod
+    def fitted_state(
+        components: Components, marginals: NormalMarginals, config: PcaDiffusionConfig
+    ) -> dict[str, torch.Tensor]:
+        """Give what is fitted to a training set, by its names in ``state_dict()``."""
+        parts = {"basis": components.basis, "centering": components.centering, "texture": components.texture}
+        state = marginals.state_dict(prefix="marginals.")
+        for name, part in parts.items():
+            state |= {} if part is None else part.state_dict(prefix=f"{name}.")
+        deviations = components.basis.deviations
+        whitened = (deviations / deviations.max()) ** config.whitening_power
+        n_others = sum(_lengths(components, marginals)[1:])
+        others = torch.full((n_others,), SCALAR_SIGMA)
+        return {**state, "scale": deviations / whitened, "sigma_data": torch.cat([whitened, others])}
 
     @property
     def components(self) -> Components:
@@ -120,44 +134,24 @@ class PcaGenerator(torch.nn.Module):
         SettingsError
             If `conditions` are given: scalars and coefficients are drawn together.
         """
-        if conditions is not None:
-            raise SettingsError(
-                "conditions: a pca_diffusion model draws scalars and images together; train the family diffusion "
-                "to draw images for given scalars"
-            )
-        parts = [
-            self._drawn(seeds[start : start + GALAXIES_PER_CALL])
-            for start in range(0, len(seeds), GALAXIES_PER_CALL)
-        ]
-        if not parts:
-            shape = (self.basis.n_bands, self._size_pix, self._size_pix)
-            return NetworkBatch(
-                self.scale.new_empty((0, *shape)), self.scale.new_empty((0, self._lengths()[2]))
-            )
-        return NetworkBatch(
-            torch.cat([part.pixels for part in parts]), torch.cat([part.scalars for part in parts])
+        refuse_conditions(conditions, self.config.family)
+        n_white = 0 if self.texture is None else self.basis.n_bands * self.description.size_pix**2
+        return drawn_in_calls(
+            self._drawn,
+            seeds,
+            n_numbers=len(self.sigma_data) + 1 + n_white,
+            per_call=GALAXIES_PER_CALL,
+            description=self.description,
+            device=self.sigma_data.device,
         )
-
-    @property
-    def _size_pix(self) -> int:
-        """Side of the images."""
-        return self.basis.size_pix if self.centering is None else self.centering.size_pix
 
     def _lengths(self) -> list[int]:
         """Count coefficients, shifts, scalars and the texture's numbers."""
-        return [
-            self.basis.n_coefficients,
-            0 if self.centering is None else 2,
-            len(self.marginals.quantiles),
-            0 if self.texture is None else self.texture.n_numbers,
-        ]
+        return _lengths(self.components, self.marginals)
 
-    def _drawn(self, seeds: Sequence[int]) -> NetworkBatch:
-        """Draw up to one call's galaxies."""
+    def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
+        """Draw one call's galaxies from normal numbers: of the values, the orientation, and the texture."""
         n_values = len(self.sigma_data)
-        n_white = 0 if self.texture is None else self.basis.n_bands * self._size_pix**2
-        filled = [*seeds, *[0] * (GALAXIES_PER_CALL - len(seeds))]
-        chance = normal_per_seed(filled, (n_values + 1 + n_white,)).to(self.sigma_data.device)
         schedule = noise_schedule(
             self.config.sampler_steps,
             lowest=self.config.lowest_noise_level,
@@ -166,10 +160,9 @@ class PcaGenerator(torch.nn.Module):
         start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
         values = sample_heun(self.denoise, start, schedule)
         batch = self._composed(values, white=chance[:, n_values + 1 :])
-        pixels = batch.pixels
-        if self.config.symmetric:
-            pixels = apply_d4(pixels, elements_from_normal(chance[:, n_values]))
-        return NetworkBatch(pixels[: len(seeds)], batch.scalars[: len(seeds)])
+        if not self.config.symmetric:
+            return batch
+        return NetworkBatch(apply_d4(batch.pixels, elements_from_normal(chance[:, n_values])), batch.scalars)
 
     def _composed(self, values: torch.Tensor, *, white: torch.Tensor) -> NetworkBatch:
         """Compose images from values [galaxy, value], with texture from `white` noise."""
@@ -179,3 +172,13 @@ class PcaGenerator(torch.nn.Module):
         if self.texture is not None:
             pixels = pixels + self.texture.drawn(numbers / SCALAR_SIGMA, pixels, white.reshape(pixels.shape))
         return NetworkBatch(pixels, self.marginals.from_normal(scalars / SCALAR_SIGMA))
+
+
+def _lengths(components: Components, marginals: NormalMarginals) -> list[int]:
+    """Count coefficients, shifts, scalars and the texture's numbers."""
+    return [
+        components.basis.n_coefficients,
+        0 if components.centering is None else 2,
+        len(marginals.quantiles),
+        0 if components.texture is None else components.texture.n_numbers,
+    ]

@@ -5,8 +5,7 @@ from typing import Protocol
 
 import torch
 
-from galsmith.errors import SettingsError
-from galsmith.models.layers.chance import normal_per_seed
+from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.protocols import DataDescription, NetworkBatch
@@ -112,32 +111,25 @@ class StyleGenerator(torch.nn.Module):
         SettingsError
             If `conditions` are given: scalars and images are drawn together.
         """
-        if conditions is not None:
-            raise SettingsError(
-                f"conditions: a {self.config.family} model draws scalars and images together; train the family diffusion "
-                "to draw images for given scalars"
-            )
-        side, device = self.description.size_pix, self.marginals.normal.device
-        pixels = [torch.empty((0, len(self.description.bands), side, side), device=device)]
-        scalars = [torch.empty((0, len(self.description.scalar_names)), device=device)]
-        for start in range(0, len(seeds), GALAXIES_PER_CALL):
-            drawn = self._drawn(seeds[start : start + GALAXIES_PER_CALL])
-            pixels.append(drawn.pixels)
-            scalars.append(drawn.scalars)
-        return NetworkBatch(torch.cat(pixels), torch.cat(scalars))
+        refuse_conditions(conditions, self.config.family)
+        return drawn_in_calls(
+            self._drawn,
+            seeds,
+            n_numbers=self.mapping.width + self.n_noise + 1,
+            per_call=GALAXIES_PER_CALL,
+            description=self.description,
+            device=self.marginals.normal.device,
+        )
 
-    def _drawn(self, seeds: Sequence[int]) -> NetworkBatch:
-        """Draw up to one call's galaxies."""
-        width, n_noise = self.mapping.width, self.n_noise
-        padding = [0] * (GALAXIES_PER_CALL - len(seeds))
-        chance = normal_per_seed([*seeds, *padding], (width + n_noise + 1,)).to(self.marginals.normal.device)
+    def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
+        """Draw one call's galaxies from normal numbers: z, all noise images, and the orientation."""
+        width = self.mapping.width
         w = self.mapping(chance[:, :width])
         styles = w[:, None].expand(-1, self.synthesis.n_styles, -1)
         pixels = self.pixels(styles, chance[:, width:-1], trunk_dtype=self.trunk_dtype)
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
-        scalars = self.marginals.from_normal(self.scalars(w))
-        return NetworkBatch(pixels[: len(seeds)].contiguous(), scalars[: len(seeds)])
+        return NetworkBatch(pixels, self.marginals.from_normal(self.scalars(w)))
 
 
 def with_scalar_planes(pixels: torch.Tensor, scalars: torch.Tensor) -> torch.Tensor:

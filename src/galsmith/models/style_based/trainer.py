@@ -2,21 +2,18 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals, thinned
+from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import step_all_or_none
-from galsmith.models.layers.sides import refuse_other_sides
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
-    Precision,
-    TrainingBatches,
     TrainingProgress,
 )
 from galsmith.models.style_based.adversarial import (
@@ -30,11 +27,9 @@ from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
 from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight, level_widths
-from galsmith.seeds import derive_seed
 
 ADAM_BETAS = (0.0, 0.99)
 PATH_LENGTH_MEMORY = 0.99
-IMAGES_FOR_MARGINALS = 16384
 
 
 class StyleTrainer:
@@ -86,7 +81,7 @@ class StyleTrainer:
             the two regularizers as they were last measured.
         """
         device = batch.pixels.device
-        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        chance = step_chance(progress, device)
         number = progress.images_seen // len(batch.pixels)
         real = with_scalar_planes(self._turned(batch.pixels, chance), batch.scalars)
         for optimizer in self._optimizers.values():
@@ -203,106 +198,54 @@ class StyleTrainer:
         return apply_d4(pixels, elements)
 
 
-def started_trainer(
-    generator: StyleGenerator,
-    training_batches: TrainingBatches,
-    *,
-    config: StyleSettings,
-    chance: torch.Generator,
-    device: torch.device | str,
-    precision: Precision,
-    state: Mapping[str, Any] | None,
-) -> StyleTrainer:
-    """Fit the scalars' laws, add a discriminator and go on from `state` where there is one.
+def style_family(name: str, config: type[StyleSettings], synthesis: Callable[..., Any]) -> Family:
+    """Make the record of a style-based family of its synthesis network; all else is the same for each of them.
 
     Parameters
     ----------
-    generator : StyleGenerator
-        With its first weights.
-    training_batches : TrainingBatches
-        Read only without `state`.
-    config : StyleSettings
-        Of the family; also the generator's own.
-    chance : torch.Generator
-        Draws the discriminator's first weights.
-    """
-    description = generator.description
-    n_scalars = len(description.scalar_names)
-    discriminator = ResidualDiscriminator(
-        len(description.bands) + n_scalars, level_widths(config, description.size_pix), chance=chance
-    )
-    if state is None:
-        generator.marginals = fit_marginals(
-            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS), n_scalars
-        )
-    generator.trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    trainer = StyleTrainer(generator.to(device), discriminator.to(device), config)
-    if state is not None:
-        trainer.load_state_dict(state)
-    return trainer
-
-
-@dataclass(frozen=True)
-class StyleFamily:
-    """A style-based family.
-
-    Attributes
-    ----------
     name : str
-        In `galsmith.models.families.FAMILIES`.
+        Of the family.
+    config : type of StyleSettings
+        Its settings.
     synthesis : callable
-        ``(n_bands, widths, *, latent, chance) -> network`` that maps w and noise to pixels.
+        ``(n_bands, widths, *, latent, chance) -> Synthesis`` that maps w and noise to pixels.
     """
 
-    name: str
-    synthesis: Callable[..., Any]
-
-    def build_trainer(
-        self,
-        config: StyleSettings,
-        description: DataDescription,
-        training_batches: TrainingBatches,
-        *,
-        seed: int,
-        device: torch.device | str = "cpu",
-        precision: Precision = "float32",
-        state: Mapping[str, Any] | None = None,
-    ) -> StyleTrainer:
-        """Fit the scalars' laws and start both networks; see `Family.build_trainer`.
-
-        Raises
-        ------
-        SettingsError
-            If the images' side is not a power of two from 16 to 256.
-        """
-        chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-        return started_trainer(
-            self._started_generator(config, description, chance),
-            training_batches,
-            config=config,
-            chance=chance,
-            device=device,
-            precision=precision,
-            state=state,
-        )
-
-    def build_generator(
-        self, config: StyleSettings, description: DataDescription, state: Mapping[str, torch.Tensor]
-    ) -> StyleGenerator:
-        """Build a generator and fill it with `state`."""
-        generator = self._started_generator(config, description, generator_from_seed(0))
-        generator.load_state_dict(state)
-        return generator
-
-    def _started_generator(
-        self, config: StyleSettings, description: DataDescription, chance: torch.Generator
-    ) -> StyleGenerator:
-        """Build a generator with first weights."""
-        refuse_other_sides(description.size_pix, family=self.name)
-        synthesis = self.synthesis(
+    def network(blueprint: Blueprint) -> StyleGenerator:
+        config, description = blueprint.config, blueprint.description
+        pixels_of = synthesis(
             len(description.bands),
             level_widths(config, description.size_pix),
             latent=config.latent_width,
-            chance=chance,
+            chance=blueprint.chance,
         )
-        return StyleGenerator(synthesis, config, description, chance=chance)
+        return StyleGenerator(pixels_of, config, description, chance=blueprint.chance)
+
+    return Family(
+        name=name,
+        config=config,
+        network=network,
+        trainer=_trainer,
+        fit=fit_scalar_laws,
+        check=_check,
+        widths=("channel_base",),
+        beside_generator=("discriminator",),
+    )
+
+
+def _trainer(generator: StyleGenerator, blueprint: Blueprint) -> StyleTrainer:
+    """Add a discriminator."""
+    description, config = blueprint.description, blueprint.config
+    discriminator = ResidualDiscriminator(
+        len(description.bands) + len(description.scalar_names),
+        level_widths(config, description.size_pix),
+        chance=blueprint.chance,
+    )
+    generator.trunk_dtype = blueprint.trunk_dtype
+    return StyleTrainer(generator, discriminator.to(blueprint.device), config)
+
+
+def _check(config: StyleSettings, description: DataDescription) -> None:
+    """Refuse sides that cannot be halved to 4, or that leave a level without channels."""
+    refuse_other_sides(config, description)
+    level_widths(config, description.size_pix)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.nn import functional
 
-from galsmith.errors import SettingsError
-from galsmith.models.layers.chance import normal_per_seed
+from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import Dense
 from galsmith.models.layers.marginals import NormalMarginals
@@ -319,35 +318,26 @@ class VaeGenerator(torch.nn.Module):
         SettingsError
             If `conditions` are given: scalars and images are drawn together.
         """
-        if conditions is not None:
-            raise SettingsError(
-                "conditions: a vae model draws scalars and images together; train the family diffusion to draw "
-                "images for given scalars"
-            )
-        n_bands, side = len(self.description.bands), self.description.size_pix
-        device = self.marginals.normal.device
-        pixels = [torch.empty((0, n_bands, side, side), device=device)]
-        scalars = [torch.empty((0, len(self.description.scalar_names)), device=device)]
-        for start in range(0, len(seeds), self.galaxies_per_call):
-            drawn = self._drawn(seeds[start : start + self.galaxies_per_call])
-            pixels.append(drawn.pixels)
-            scalars.append(drawn.scalars)
-        return NetworkBatch(torch.cat(pixels), torch.cat(scalars))
+        refuse_conditions(conditions, self.config.family)
+        return drawn_in_calls(
+            self._drawn,
+            seeds,
+            n_numbers=self.config.latent_size + len(self.description.scalar_names) + 1,
+            per_call=self.galaxies_per_call,
+            description=self.description,
+            device=self.marginals.normal.device,
+        )
 
-    def _drawn(self, seeds: Sequence[int]) -> NetworkBatch:
-        """Draw up to one call's galaxies."""
-        n_latent, n_scalars = self.config.latent_size, len(self.description.scalar_names)
-        filled = [*seeds, *[0] * (self.galaxies_per_call - len(seeds))]
-        chance = normal_per_seed(filled, (n_latent + n_scalars + 1,)).to(self.marginals.normal.device)
-        weights = self._drawn_from()
+    def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
+        """Draw one call's galaxies from normal numbers: z, the scalars' deviations, and the orientation."""
+        n_latent, weights = self.config.latent_size, self._drawn_from()
         z = chance[:, :n_latent]
         pixels, scalars = torch.func.functional_call(self.decoder, weights, (z, z))
         if self.config.scalar_law == "gaussian":
             scalars = scalars + weights["scalar_deviation"] * chance[:, n_latent:-1]
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
-        drawn = self.marginals.from_normal(scalars[: len(seeds)])
-        return NetworkBatch(pixels[: len(seeds)].contiguous(), drawn)
+        return NetworkBatch(pixels, self.marginals.from_normal(scalars))
 
     def _drawn_from(self) -> dict[str, torch.Tensor]:
         """Weights to draw with: those kept for the latest reconstruction weight that has some, else the decoder's."""

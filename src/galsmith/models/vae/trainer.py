@@ -8,28 +8,23 @@ from typing import Any
 
 import torch
 
-from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.chance import generator_from_seed, step_chance
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.layers.marginals import fit_marginals, thinned
+from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import guarded_step, learning_rate
-from galsmith.models.layers.sides import refuse_other_sides
 from galsmith.models.protocols import (
-    DataDescription,
     NetworkBatch,
-    Precision,
-    TrainingBatches,
     TrainingProgress,
 )
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.vae.networks import Encoder, VaeGenerator, keep_statistics
-from galsmith.seeds import derive_seed
 
 VALUES_AT_MOST = 4096
 FRACTIONS = 2**16
 
 
 LARGEST_GRADIENT_PER_WEIGHT = 10.0
-IMAGES_FOR_MARGINALS = 16384
 HELD_OUT_PER_ESTIMATE = 1024
 SHARE_OF_NEWEST = 0.01
 
@@ -159,7 +154,7 @@ class VaeTrainer:
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on the images that are not held out, and look at those that are."""
         device = batch.pixels.device
-        chance = generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+        chance = step_chance(progress, device)
         pixels, scalars, is_held_out = batch.pixels, batch.scalars[:, :-1], batch.scalars[:, -1] > 0.5
         if self._config.symmetric:
             elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
@@ -266,47 +261,21 @@ class VaeTrainer:
         self._held_out = HeldOutMean(position)
 
 
-def build_trainer(
-    config: VaeConfig,
-    description: DataDescription,
-    training_batches: TrainingBatches,
-    *,
-    seed: int,
-    device: torch.device | str = "cpu",
-    precision: Precision = "float32",
-    state: Mapping[str, Any] | None = None,
-) -> VaeTrainer:
-    """Fit the scalars' laws and start the networks; see `Family.build_trainer`.
-
-    Raises
-    ------
-    SettingsError
-        If the images' side is not a power of two from 16 to 256.
-    """
-    refuse_other_sides(description.size_pix, family="vae")
-    chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
-    generator = VaeGenerator(config, description, chance=chance)
-    encoder = Encoder(config, description, chance=chance)
-    if state is None:
-        generator.marginals = fit_marginals(
-            thinned(training_batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS),
-            len(description.scalar_names),
-        )
-    generator.to(device)
-    encoder.to(device)
-    trunk_dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    generator.decoder.trunk_dtype = encoder.trunk_dtype = trunk_dtype
-    trainer = VaeTrainer(generator, encoder, config)
-    if state is not None:
-        trainer.load_state_dict(state)
-    return trainer
+def _trainer(generator: VaeGenerator, blueprint: Blueprint) -> VaeTrainer:
+    """Add the encoder."""
+    encoder = Encoder(blueprint.config, blueprint.description, chance=blueprint.chance)
+    generator.decoder.trunk_dtype = encoder.trunk_dtype = blueprint.trunk_dtype
+    return VaeTrainer(generator, encoder.to(blueprint.device), blueprint.config)
 
 
-def build_generator(
-    config: VaeConfig, description: DataDescription, state: Mapping[str, torch.Tensor]
-) -> VaeGenerator:
-    """Build a generator and fill it with `state`."""
-    refuse_other_sides(description.size_pix, family="vae")
-    generator = VaeGenerator(config, description, chance=generator_from_seed(0))
-    generator.load_state_dict(state)
-    return generator
+FAMILY = Family(
+    name="vae",
+    config=VaeConfig,
+    network=lambda blueprint: VaeGenerator(blueprint.config, blueprint.description, chance=blueprint.chance),
+    trainer=_trainer,
+    fit=fit_scalar_laws,
+    check=refuse_other_sides,
+    widths=("decoder_width",),
+    beside_generator=("encoder",),
+    why_not_from_snapshot="a decoder forgets what it knows before a new encoder finds its way into it",
+)
