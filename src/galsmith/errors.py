@@ -1,4 +1,4 @@
-"""The few exceptions of galsmith; each message is one line that names the thing, what came and the way out.
+"""The few exceptions of galsmith: each names the argument, what came, what was wanted and the way out, in one line.
 
 Which one for which fault:
 
@@ -12,11 +12,57 @@ Which one for which fault:
 Pure functions on arrays raise `ValueError` as every Python library does.
 """
 
+from typing import Any
+
 
 class GalsmithError(Exception):
-    """Base of every error that a user can mend; carries the exit code of the command line."""
+    """Base of every error that a user can mend; carries the exit code of the command line.
+
+    The message is composed here alone, as ``argument=came: problem; wanted ...; way out``. Names of arguments stand in
+    backticks, also in `problem`, `wanted` and `way_out`: the command line makes flags of them, Python shows them as they are.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong; may stand alone where no argument is to blame.
+    argument : str, optional
+        Name of the argument.
+    came : object, optional
+        What it was.
+    wanted : str, optional
+        What it has to be.
+    way_out : str, optional
+        What to do.
+    """
 
     exit_code = 1
+
+    def __init__(
+        self,
+        problem: str = "",
+        *,
+        argument: str = "",
+        came: Any = None,
+        wanted: str = "",
+        way_out: str = "",
+    ) -> None:
+        self.problem, self.argument, self.came = problem, argument, came
+        self.wanted, self.way_out = wanted, way_out
+        super().__init__(self._composed())
+
+    def _composed(self) -> str:
+        """Join the fields to one line."""
+        parts = [self.problem, f"wanted {self.wanted}" if self.wanted else "", self.way_out]
+        said = "; ".join(part for part in parts if part)
+        return f"{argument_text(self.argument, self.came)}: {said}" if self.argument else said
+
+
+def argument_text(name: str, value: Any = None) -> str:
+    """Write an argument, with what it is or should be, as messages have it: `` `name=value` ``."""
+    if value is None:
+        return f"`{name}`"
+    shown = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"`{name}={shown}`"
 
 
 class SettingsError(GalsmithError, ValueError):

@@ -4,6 +4,7 @@ import errno
 import os
 from concurrent.futures.process import BrokenProcessPool
 
+from galsmith.cli.flags import in_flags
 from galsmith.errors import GalsmithError
 
 FAILED, INTERRUPTED = 1, 130
@@ -11,7 +12,7 @@ GO_ON = "interrupted; what is done is kept: run the same command again to go on"
 START_ANEW = "interrupted; nothing was written: run the same command again"
 
 
-def explain(error: BaseException, *, resumes: bool) -> tuple[str, int]:
+def explain(error: BaseException, *, resumes: bool, verb: str = "") -> tuple[str, int]:
     """Return the line that names a fault with the way out, and the exit code.
 
     Parameters
@@ -20,12 +21,14 @@ def explain(error: BaseException, *, resumes: bool) -> tuple[str, int]:
         What a verb raised.
     resumes : bool
         Whether the same command goes on after an interruption.
+    verb : str
+        Which one, as its flags are named in place of arguments.
     """
     if isinstance(error, KeyboardInterrupt):
         return (GO_ON if resumes else START_ANEW), INTERRUPTED
     if isinstance(error, GalsmithError):
-        return _one_line(str(error)), error.exit_code
-    return _explain_system(error), FAILED
+        return in_flags(_one_line(str(error)), verb), error.exit_code
+    return in_flags(_explain_system(error), verb), FAILED
 
 
 def _explain_system(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 
 from galsmith.cli.app import Verb, build_app, verb_of, verb_words
 from galsmith.cli.faults import explain
+from galsmith.cli.flags import in_flags
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, failure_json
 
@@ -34,7 +35,7 @@ def run(tokens: Sequence[str]) -> int:
         command(*bound.args, **bound.kwargs)
         return DONE if not tokens or any(token in ASKED_FOR for token in tokens) else WRONG_USAGE
     shown = bound.arguments.get("shown", Shown())
-    with _terminate_as_interrupt(), _notices_shown(shown), warnings.catch_warnings():
+    with _terminate_as_interrupt(), _notices_shown(shown, verb.name), warnings.catch_warnings():
         if not shown.debug:
             warnings.simplefilter("ignore")
         return _call(verb, lambda: command(*bound.args, **bound.kwargs), shown)
@@ -52,7 +53,7 @@ def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if shown.debug:
             traceback.print_exception(error)
-        message, exit_code = explain(error, resumes=verb.resumes)
+        message, exit_code = explain(error, resumes=verb.resumes, verb=verb.name)
         print(f"galsmith: {message}", file=sys.stderr)
         if shown.json:
             print(failure_json(verb.name, message, exit_code, seconds=time.monotonic() - started))
@@ -78,11 +79,23 @@ def _refuse(tokens: Sequence[str], error: CycloptsError) -> int:
     return WRONG_USAGE
 
 
+class _NoticeFormatter(logging.Formatter):
+    """Writes what the library logs, with its arguments as flags of a verb."""
+
+    def __init__(self, verb: str) -> None:
+        super().__init__("note: %(message)s")
+        self._verb = verb
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one line."""
+        return in_flags(super().format(record), self._verb)
+
+
 @contextmanager
-def _notices_shown(shown: Shown) -> Iterator[None]:
+def _notices_shown(shown: Shown, verb: str) -> Iterator[None]:
     """Print what the library logs as a warning on stderr, one line each."""
     logger, handler = logging.getLogger("galsmith"), logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("note: %(message)s"))
+    handler.setFormatter(_NoticeFormatter(verb))
     handler.setLevel(logging.ERROR if shown.quiet else logging.WARNING)
     logger.addHandler(handler)
     try:

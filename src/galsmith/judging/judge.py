@@ -153,9 +153,9 @@ class _Drawing:
 def _given(generated: Any, generator: Generator | None) -> Any:
     """Take the sets or the generator, whichever was given."""
     if (generated is None) == (generator is None):
-        which = "neither generated nor" if generator is None else "both generated and a"
+        which = "neither generated nor generator" if generator is None else "both generated and generator"
         raise SettingsError(
-            f"{which} generator was given; wanted sets to judge, or a generator with n, one of them"
+            f"{which}: wanted sets to judge, or a function that draws n galaxies, one of them"
         )
     if generator is not None:
         return {DRAWN: _Drawing(generator)}
