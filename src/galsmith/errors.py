@@ -19,7 +19,7 @@ class GalsmithError(Exception):
     """Base of every error that a user can mend; carries the exit code of the command line.
 
     The message is composed here alone, as ``argument=came: problem; wanted ...; way out``. Names of arguments stand in
-    backticks, also in `problem`, `wanted` and `way_out`: the command line makes flags of them, Python shows them as they are.
+    backticks, also in `problem`, `wanted` and `way_out`; the command line makes flags of them.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def _keys(name: str) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _flags_of_all() -> Mapping[str, tuple[str, ...]]:
-    """Flags of every verb, the first verb that has one."""
+    """Gather flags of every verb, the first verb that has one."""
     found: dict[str, tuple[str, ...]] = {}
     for flags in _flags_by_verb().values():
         found = {**flags, **found}
@@ -54,7 +54,7 @@ def _flags_of_all() -> Mapping[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=1)
 def _flags_by_verb() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-    """Flags of each verb, by the name of the parameter that they fill."""
+    """Gather flags of each verb, by the name of the parameter that they fill."""
     app = build_app()
     return {verb.name: dict(_flags_in(reduce(App.__getitem__, verb.name.split(), app))) for verb in VERBS}
 
