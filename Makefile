@@ -15,6 +15,9 @@ TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 STAMP := $(VENV)/.installed
 MINUTES ?=
+# Tests run on as many cores as there are, 4 at most: each worker imports everything anew.
+WORKERS ?= auto
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: help demo test test-slow lint oracle format env lock docs clean
 
@@ -26,10 +29,10 @@ demo: env ## Simulate, train, sample, measure, compare and report, in ten minute
 
 test: lint ## Check style, types and imports, then run the tests that take under 10 seconds each
 	@echo "test: pytest, without the slow ones (make test-slow runs those)"
-	@$(BIN)/pytest -q -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-slow: env ## Run the slow tests
-	@$(BIN)/pytest -q -m slow
+	@$(PYTEST) -m slow
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
 	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3

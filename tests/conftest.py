@@ -1,4 +1,4 @@
-"""What every test may use: the folder of real galaxies."""
+"""What every test may use: the folder of real galaxies; and what holds for all: one thread, one compilation."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,22 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Networks and images of tests are so small that threads cost more than they do (ALAE's 24 steps at 16 px: 15 s on two
+# threads, 2 s on one), and workers share the cores. numba counts too: its first parallel kernel gives its number of
+# threads to torch, which shares its OpenMP. Set before either is loaded; workers of pytest-xdist take it over.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the engine once, before workers of pytest-xdist start: each would compile it for itself."""
+    of_a_worker = hasattr(session.config, "workerinput")
+    if of_a_worker or not getattr(session.config.option, "numprocesses", None):
+        return
+    from galsmith.measure.engine import kernels
+
+    kernels.compile_in_processes(kernels.missing_kernels(), processes=kernels.usable_cores())
 
 
 @pytest.fixture(scope="session")
