@@ -23,7 +23,7 @@ def images():
 
 
 def pixels(source):
-    return np.stack(source.read(np.arange(len(source.catalog))))
+    return np.stack(list(source.read(np.arange(len(source.catalog)))))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -59,14 +59,14 @@ def test_a_shape_that_does_not_tell_the_band_axis_asks_for_it():
 def test_a_wrong_band_axis_reads_other_numbers(write_array, images):
     path = write_array("set.h5", images)
     right, wrong = (ArraySource(path, band_axis=axis) for axis in ("first", "last"))
-    assert right.shapes[0].tolist() == [20, 24]
-    assert wrong.shapes[0].tolist() == [3, 20]
+    assert right.listing.shapes[0].tolist() == [20, 24]
+    assert wrong.listing.shapes[0].tolist() == [3, 20]
     assert len(wrong.header.bands) == 24
 
 
 def test_the_only_array_that_may_hold_images_is_taken(write_array, images):
     path = write_array("set.h5", images, redshift=np.arange(6.0), spectra=np.ones((6, 50)))
-    assert ArraySource(path).name_of(4) == f"{path}:/images[4]"
+    assert ArraySource(path).listing.names[4] == f"{path}:/images[4]"
     with h5py.File(path, "a") as file:
         file["truth/clean"] = images[:, 0] + 1
     with pytest.raises(

@@ -134,7 +134,7 @@ def test_levels_of_exclusion_are_galsims(catalog, level):
     rewritten(catalog, lambda table: table[::-1], "_fits.fits")  # GalSim wants the catalog's order
     kept = galsim.COSMOSCatalog(NAME, dir=str(catalog.parent), exclusion_level=level).orig_index
     source = RealGalaxySource(catalog, exclude=level)
-    assert set(range(N)) - set(source.left_out) == set(kept.tolist())
+    assert set(range(N)) - set(source.listing.left_out) == set(kept.tolist())
     assert (len(kept) < N) == (level != "none")
 
 
@@ -145,7 +145,7 @@ def test_the_fainter_sample_has_looser_cuts_as_galsim_has(catalog):
         old.rename(old.with_name(old.name.replace("23.5", "25.2")))
     kept = galsim.COSMOSCatalog(looser.name, dir=str(catalog.parent), exclusion_level="bad_stamp").orig_index
     source = RealGalaxySource(looser, exclude="bad_stamp")
-    assert set(range(N)) - set(source.left_out) == set(kept.tolist()) == {0, 1, 3, 4, 6, 7}
+    assert set(range(N)) - set(source.listing.left_out) == set(kept.tolist()) == {0, 1, 3, 4, 6, 7}
 
 
 def test_the_strictest_level_is_taken_and_counted(catalog, tmp_path):
@@ -289,5 +289,5 @@ def test_the_real_tables_exclude_as_galsim_does(shared_data, level):
     name = "real_galaxy_catalog_23.5_example.fits"
     kept = galsim.COSMOSCatalog(name, dir=str(folder), exclusion_level=level).orig_index
     source = RealGalaxySource(folder / name, exclude=level)
-    assert set(range(100)) - set(source.left_out) == set(kept.tolist())
-    assert set(source.faults) == set(range(100))  # its images are not among the shared data
+    assert set(range(100)) - set(source.listing.left_out) == set(kept.tolist())
+    assert set(source.listing.faults) == set(range(100))  # its images are not among the shared data

@@ -1,6 +1,7 @@
 """What every source promises, run on each of them."""
 
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from galsmith.data.readers import (
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
 from galsmith.data.readers.real_galaxies import RealGalaxySource
 from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
+from galsmith.data.readers.source import SourceThatDescribes
 from galsmith.data.readers.to_store import plan_store
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store
-from galsmith.errors import SettingsError
+from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import hash_json
 
@@ -105,35 +107,37 @@ def make_source(request, write_picture, write_cutout, random_stamp, sersic_setti
 
 def test_the_catalog_the_shapes_and_the_pixels_agree(make_source):
     source = make_source()
-    assert len(source.catalog) == len(source.shapes) == 5
+    assert len(source.catalog) == len(source.listing.shapes) == len(source.listing.names) == 5
     assert len(set(source.catalog["object_id"])) == 5
     for row, image in enumerate(source.read(np.arange(5))):
         assert not isinstance(image, UnusableImage)
         assert image.dtype == np.float32
         assert image.dtype.isnative
-        assert image.shape == (len(source.header.bands), *source.shapes[row])
-        assert source.name_of(row)
+        assert image.shape == (len(source.header.bands), *source.listing.shapes[row])
+        assert source.listing.names[row]
 
 
 def test_reading_in_another_order_gives_the_same_images(make_source):
     source = make_source()
-    forward = source.read(np.arange(5))
+    forward = list(source.read(np.arange(5)))
     for row in (4, 0, 2):
-        np.testing.assert_array_equal(source.read(np.array([row]))[0], forward[row])
+        np.testing.assert_array_equal(next(iter(source.read(np.array([row])))), forward[row])
 
 
 def test_describing_gives_the_rows_asked_for(make_source):
     source = make_source()
-    fluxes = np.ones((2, len(source.header.bands)))
-    assert list(source.describe(np.array([3, 1]), fluxes)["object_id"]) == list(
-        source.catalog["object_id"][[3, 1]]
-    )
+    if isinstance(source, SourceThatDescribes):
+        fluxes = np.ones((2, len(source.header.bands)))
+        described = source.describe(np.array([3, 1]), fluxes)
+        assert list(described["object_id"]) == list(source.catalog["object_id"][[3, 1]])
+        assert set(described.colnames) > set(source.catalog.colnames)
 
 
 def test_settings_and_notes_are_plain_values(make_source):
     source = make_source()
-    assert hash_json(dict(source.settings)) == hash_json(dict(make_source().settings))
-    assert hash_json(dict(source.notes))
+    assert hash_json(dict(source.origin.settings)) == hash_json(dict(make_source().origin.settings))
+    assert hash_json(dict(source.origin.notes))
+    assert hash_json(source.header.to_dict()) == hash_json(make_source().header.to_dict())
 
 
 def test_the_same_source_gives_the_same_store(make_source, tmp_path):
@@ -160,6 +164,17 @@ def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(make_source, t
     whole = write_source(make_source(), tmp_path / "b", verb="test", seed=1, options=options)
     assert resumed.content_hash == whole.content_hash
     assert {image.shape[1:] for image in resumed.pixels.read(np.arange(5))} == {(12, 12)}
+
+
+def test_an_image_of_other_bands_than_the_header_names_stops_or_is_left_out(make_source, tmp_path):
+    source, bands = make_source(), make_source().header.bands
+    source.header = replace(source.header, bands=("other", *bands))
+    with pytest.raises(
+        InputError, match=rf"has shape \({len(bands)}, 32, 32\).* with {len(bands) + 1} bands \(other"
+    ):
+        write_source(source, tmp_path / "a", verb="test", seed=1, options=SetOptions(crop_pix=8))
+    with pytest.raises(InputError, match=r"no image is left to store \(5 of another shape\)"):
+        write_source(source, tmp_path / "a", verb="test", seed=1, options=SetOptions(on_bad="skip"))
 
 
 def test_splits_have_exact_counts_and_follow_the_seed(make_source, tmp_path):

@@ -26,8 +26,8 @@ def as_set(pixels):
 def galaxies(shared_data):
     """Two disjoint sets of EFIGI galaxies."""
     source = PictureSource(shared_data / "efigi_gri88" / "images")
-    rows = random_stream(0, "test.efigi").permutation(len(source.shapes))[: 2 * COUNT]
-    pixels = source.read(rows)
+    rows = random_stream(0, "test.efigi").permutation(len(source.listing.shapes))[: 2 * COUNT]
+    pixels = list(source.read(rows))
     return pixels[:COUNT], pixels[COUNT:]
 
 

@@ -77,7 +77,7 @@ def test_the_band_can_be_chosen(image):
 def test_a_color_picture_is_rendered_as_the_file_has_it(tmp_path):
     pixels = random_stream(1, "test.picture").integers(0, 256, size=(6, 9, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "one.png")
-    read = PictureSource(tmp_path).read(np.arange(1))[0]
+    read = next(PictureSource(tmp_path).read(np.arange(1)))
     images = set_of(read, bands=("red", "green", "blue"), flux_unit="display")
     assert np.array_equal(render(read, rendering_of(images, "rgb")), pixels)
     assert np.array_equal(render(read + 0.3, rendering_of(images, "rgb")), pixels)

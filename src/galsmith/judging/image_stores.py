@@ -122,9 +122,9 @@ def _is_brought(store: Path, source: Source) -> bool:
         return False
     made = open_store(store).provenance
     same_files = [parent.content_hash for parent in made.parents] == [
-        item.content_hash for item in source.parents
+        item.content_hash for item in source.origin.parents
     ]
-    return same_files and {**made.settings, "options": None} == {**source.settings, "options": None}
+    return same_files and {**made.settings, "options": None} == {**source.origin.settings, "options": None}
 
 
 def _way_out(place: Path) -> str:

@@ -32,13 +32,13 @@ class SourceGalaxies:
         self._source = source
         self._planes = [source.header.bands.index(band) for band in bands]
         self.header, self.band = replace(source.header, bands=bands), band
-        self.parents, self.path, self.has_maps = source.parents, path, False
-        self.settings: Mapping[str, Any] = {**source.settings, "bands": list(bands)}
+        self.parents, self.path, self.has_maps = source.origin.parents, path, False
+        self.settings: Mapping[str, Any] = {**source.origin.settings, "bands": list(bands)}
         self.catalog = QTable(
             {
                 "object_id": source.catalog["object_id"],
-                "native_size_pix": source.shapes[:, 1].astype(np.int32),
-                "file": np.array([source.name_of(row) for row in range(len(source.catalog))], dtype=str),
+                "native_size_pix": source.listing.shapes[:, 1].astype(np.int32),
+                "file": np.array(source.listing.names, dtype=str),
             }
         )
 

@@ -1,7 +1,7 @@
 """Images in one array of a file, HDF5, NPY or NPZ: [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,10 +21,9 @@ from galsmith.data.readers.array_files import (
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.pictures import GRAY, RGB
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 # Threads that measure read blocks side by side; all blocks held together are 64 MB, unless one chunk is more.
@@ -142,9 +141,6 @@ class ArraySource:
         If `bands`, `band_axis` or `pixel_scale_arcsec` do not fit.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = None
-
     def __init__(
         self,
         source: str | Path,
@@ -174,7 +170,7 @@ class ArraySource:
             _unit(self._head, self._axes.n_bands) if flux_unit is None else flux_unit,
             _scale(self._head) if pixel_scale_arcsec is None else pixel_scale_arcsec,
         )
-        self.settings: Mapping[str, Any] = {
+        settings = {
             "kind": "array",
             "dataset": self._head.name,
             "band_axis": self._axes.band_axis,
@@ -182,25 +178,14 @@ class ArraySource:
             "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
             "flux_unit": self.header.flux_unit,
         }
-        self.parents: tuple[Parent, ...] = (listing_as_parent(place.path.parent, [place.path]),)
-        self.notes: Mapping[str, Any] = {}
-        self.left_out: Mapping[int, str] = {}
-        self.faults: Mapping[int, UnusableImage] = {}
+        self.origin = Origin(settings, (listing_as_parent(place.path.parent, [place.path]),))
         self.catalog = _catalog(place.path, heads, self._head)
-        self.shapes = np.tile(np.array([[self._axes.height_pix, self._axes.width_pix]]), (shape[0], 1))
-
-    def name_of(self, row: int) -> str:
-        """Name an image in messages."""
-        return f"{self._name}[{row}]"
+        shapes = np.tile(np.array([[self._axes.height_pix, self._axes.width_pix]]), (shape[0], 1))
+        self.listing = Listing([f"{self._name}[{row}]" for row in range(shape[0])], shapes)
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in the header's unit per pixel."""
         return [self._read_one(int(row)) for row in rows]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without the blocks that were read."""
@@ -212,7 +197,7 @@ class ArraySource:
         try:
             block = self._block(number)
         except InputError as error:
-            return UnusableImage("truncated or damaged", f"{self.name_of(row)}: {error}")
+            return UnusableImage(DAMAGED, f"{self.listing.names[row]}: {error}")
         return self._axes.to_image(block[place])
 
     def _block(self, number: int) -> NDArray[Any]:

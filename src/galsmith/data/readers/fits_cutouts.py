@@ -1,7 +1,7 @@
 """A folder of FITS cutouts, plain or compressed, one galaxy a file, [y, x] or [band, y, x]."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,11 @@ from galsmith.data.readers.fits import (
 )
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import list_files, listing_as_parent
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage, read_heads, read_or_fault
 from galsmith.data.readers.tar_files import FilePlace
 from galsmith.errors import InputError, SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 SCALE_TOLERANCE = 1e-3
@@ -115,9 +114,6 @@ class FitsSource:
         If `bands`, `hdu` or `pixel_scale_arcsec` do not fit the files.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = 1
-
     def __init__(
         self,
         folder: Path,
@@ -133,11 +129,16 @@ class FitsSource:
     ) -> None:
         if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
             raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
-        self._files: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
-        self._paths, self._hdu = list(self._files.values()), hdu
-        self._heads, faults = _read_heads(self._paths, hdu, progress)
-        self.faults: Mapping[int, UnusableImage] = faults
-        good = [(path, head) for path, head in zip(self._paths, self._heads, strict=True) if head]
+        listed_files: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
+        self._paths, self._hdu = list(listed_files.values()), hdu
+        heads, faults = read_heads(
+            self._paths,
+            lambda path: _read_head(path, hdu),
+            errors=READ_ERRORS,
+            kind="FITS file",
+            progress=progress,
+        )
+        good = [(path, head) for path, head in zip(self._paths, heads, strict=True) if head]
         names = _common_bands(good, bands, defaults.bands)
         stated_scale = _common_scale(good, pixel_scale_arcsec)
         self.header = ImageHeader(
@@ -149,8 +150,9 @@ class FitsSource:
                 **_common_zero_points(good, names),
             },
         )
-        self.shapes = np.array([head.shape[-2:] if head else (0, 0) for head in self._heads], dtype=np.int64)
-        self.settings: Mapping[str, Any] = {
+        shapes = np.array([head.shape[-2:] if head else (0, 0) for head in heads], dtype=np.int64)
+        self.listing = Listing(list(map(str, self._paths)), shapes, faults)
+        settings = {
             "kind": "fits",
             "hdu": hdu,
             "bands": list(names),
@@ -158,59 +160,25 @@ class FitsSource:
             "flux_unit": self.header.flux_unit,
         }
         listed = [path for path in self._paths if isinstance(path, Path)]
-        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, listed if listed else [folder]),)
-        self.notes: Mapping[str, Any] = {}
-        self.left_out: Mapping[int, str] = {}
-        self.catalog = _with_keywords(identify(list(self._files)), self._heads)
+        self.origin = Origin(settings, (listing_as_parent(folder, listed if listed else [folder]),))
+        self.catalog = _with_keywords(identify(list(listed_files)), heads)
 
-    def name_of(self, row: int) -> str:
-        """Name a file in messages."""
-        return str(self._paths[row])
-
-    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Pixels | UnusableImage]:
         """Read cutouts, each [band, y, x] float32 in the header's unit per pixel."""
-        return [self._read_one(int(row)) for row in rows]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
+        return (self._read_one(int(row)) for row in rows)
 
     def _read_one(self, row: int) -> Pixels | UnusableImage:
         """Read the pixels of one file."""
         path = self._paths[row]
-        if row in self.faults:
-            return self.faults[row]
-        try:
+        if row in self.listing.faults:
+            return self.listing.faults[row]
+
+        def pixels() -> Pixels:
             with opened_fits(path) as units, np.errstate(over="ignore"):
                 data = units[self._hdu].data
-                image = np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
-        except READ_ERRORS as error:
-            return UnusableImage(
-                "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
-            )
-        return image
+                return np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
 
-
-def _read_heads(
-    paths: Sequence[FilePlace], hdu: int | str, progress: ProgressCallback
-) -> tuple[list[CutoutHead | None], dict[int, UnusableImage]]:
-    """Read the header of every file, and say which have no readable one."""
-    heads: list[CutoutHead | None] = []
-    faults: dict[int, UnusableImage] = {}
-    for row, path in enumerate(paths):
-        try:
-            heads.append(_read_head(path, hdu))
-        except READ_ERRORS as error:
-            if isinstance(error, InputError):
-                raise
-            heads.append(None)
-            faults[row] = UnusableImage(
-                "truncated or damaged", f"{path}: not a FITS file that can be read ({error})"
-            )
-        if row % 64 == 0 or row == len(paths) - 1:
-            progress(ProgressEvent("reading headers", row + 1, len(paths), "files"))
-    return heads, faults
+        return read_or_fault(path, pixels, errors=READ_ERRORS, kind="FITS file")
 
 
 def _read_head(path: FilePlace, hdu: int | str) -> CutoutHead:

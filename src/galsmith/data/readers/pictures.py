@@ -1,7 +1,7 @@
 """A folder of PNG and JPEG pictures, 8 or 16 bit, gray or RGB, with labels from a table."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,18 @@ from PIL import Image
 from galsmith.data.readers.labels import join_labels, read_labels
 from galsmith.data.readers.listing import file_as_parent, list_files, listing_as_parent
 from galsmith.data.readers.png16 import SIGNATURE, read_png16
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.errors import InputError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 SUFFIXES = (".jpeg", ".jpg", ".png")
 GRAY, RGB = ("gray",), ("red", "green", "blue")
 PNG_COLORS = {0: GRAY, 2: RGB, 3: RGB, 4: GRAY, 6: RGB}
 JPEG_MODES = {"L": GRAY, "RGB": RGB}
+HEAD_ERRORS = (OSError, ValueError, KeyError, SyntaxError, struct.error)
+READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,6 @@ class PictureSource:
         If the folder or the table cannot be used, two files share a stem, or pictures differ in kind.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = 1
-
     def __init__(
         self,
         folder: Path,
@@ -80,47 +78,37 @@ class PictureSource:
     ) -> None:
         files = list_files(folder, SUFFIXES) if files is None else files
         self._paths = list(files.values())
-        self._heads, faults = _read_heads(self._paths, progress)
-        self.faults: Mapping[int, UnusableImage] = faults
-        self.header = ImageHeader(_common_kind(self._paths, self._heads), "display")
-        self.shapes = np.array(
-            [(head.height_pix, head.width_pix) if head else (0, 0) for head in self._heads], dtype=np.int64
+        self._heads, faults = read_heads(
+            self._paths, _read_head, errors=HEAD_ERRORS, kind="PNG or JPEG", progress=progress
         )
-        self.settings: Mapping[str, Any] = {"kind": "pictures", "labels": labels is not None}
-        self.parents: tuple[Parent, ...] = (listing_as_parent(folder, self._paths),)
-        self.notes: Mapping[str, Any] = {}
-        self.left_out: Mapping[int, str] = {}
+        self.header = ImageHeader(_common_kind(self._paths, self._heads), "display")
+        sizes = [(head.height_pix, head.width_pix) if head else (0, 0) for head in self._heads]
+        self.listing = Listing(list(map(str, self._paths)), np.array(sizes, dtype=np.int64), faults)
+        settings, parents = (
+            {"kind": "pictures", "labels": labels is not None},
+            [listing_as_parent(folder, self._paths)],
+        )
+        notes: dict[str, Any] = {}
         self.catalog = QTable({"object_id": np.array(list(files), dtype=str)})
         if labels is not None:
-            self.parents += (file_as_parent(labels, "labels"),) if labels.is_file() else ()
-            columns, notes = join_labels(read_labels(labels), list(files))
+            columns, notes["labels"] = join_labels(read_labels(labels), list(files))
+            parents.append(file_as_parent(labels, "labels"))
             self.catalog = hstack([self.catalog, columns])
-            self.notes = {"labels": notes}
+        self.origin = Origin(settings, tuple(parents), notes)
 
-    def name_of(self, row: int) -> str:
-        """Name a picture in messages."""
-        return str(self._paths[row])
-
-    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Pixels | UnusableImage]:
         """Read pictures, each [band, y, x] float32, bottom row first."""
-        return [self._read_one(int(row)) for row in rows]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
+        return (self._read_one(int(row)) for row in rows)
 
     def _read_one(self, row: int) -> Pixels | UnusableImage:
         """Decode one picture."""
         path, head = self._paths[row], self._heads[row]
         if head is None:
-            return self.faults[row]
+            return self.listing.faults[row]
         try:
             values = read_png16(path) if head.is_png and head.bits == 16 else _decoded(path)
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            return UnusableImage(
-                "truncated or damaged", f"{path}: the picture is truncated or damaged ({error})"
-            )
+        except READ_ERRORS as error:
+            return UnusableImage(DAMAGED, f"{path}: the picture is truncated or damaged ({error})")
         if values.shape[-1] in (2, 4):
             if np.any(values[..., -1] != values[..., -1].max()) or values[..., -1].max() != 2**head.bits - 1:
                 return UnusableImage("transparent", f"{path}: has transparent pixels; flatten the picture")
@@ -137,25 +125,6 @@ def _decoded(path: Path) -> NDArray[Any]:
             mode = "RGBA"
         values = np.asarray(picture if mode == picture.mode else picture.convert(mode))
     return values[..., np.newaxis] if values.ndim == 2 else values
-
-
-def _read_heads(
-    paths: Sequence[Path], progress: ProgressCallback
-) -> tuple[list[PictureHead | None], dict[int, UnusableImage]]:
-    """Size and kind of every picture, without decoding it, and which have no readable head."""
-    heads: list[PictureHead | None] = []
-    faults: dict[int, UnusableImage] = {}
-    for row, path in enumerate(paths):
-        try:
-            heads.append(_read_head(path))
-        except (OSError, ValueError, KeyError, SyntaxError, struct.error) as error:
-            heads.append(None)
-            faults[row] = UnusableImage(
-                "truncated or damaged", f"{path}: not a PNG or JPEG that can be read ({error})"
-            )
-        if row % 256 == 0 or row == len(paths) - 1:
-            progress(ProgressEvent("reading heads", row + 1, len(paths), "files"))
-    return heads, faults
 
 
 def _read_head(path: Path) -> PictureHead:

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.labels import RESERVED_NAMES
 from galsmith.data.readers.listing import file_as_parent
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions, open_store, read_companions
 from galsmith.errors import InputError
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 NAME_COLUMN = "object_id"
@@ -33,50 +32,31 @@ class StoreSource:
     properties : str or Path, optional
         A table with a column ``object_id``, such as `galsmith measure` writes; its other columns go to the catalog.
 
-    Attributes
-    ----------
-    splits : ndarray [galaxy], str
-        The split that each galaxy is in.
-
     Raises
     ------
     InputError
         If the store or the table cannot be used; the message names it.
     """
 
-    stage = "copying"
-    rows_per_read: int | None = None
-
     def __init__(self, store: str | Path, *, properties: str | Path | None = None) -> None:
         self._images = open_store(store)
         images = self._images
         self.header = images.header
-        self.settings: Mapping[str, Any] = {"kind": "store", "properties": properties is not None}
-        self.parents: tuple[Parent, ...] = (images.as_parent("store"),)
-        self.notes: Mapping[str, Any] = {}
-        self.faults: Mapping[int, UnusableImage] = {}
-        self.left_out: Mapping[int, str] = {}
         self.catalog = images.catalog.copy()
         self.catalog.meta.clear()
-        self.splits = np.asarray(self.catalog["split"], dtype=str)
-        self.shapes = images.shapes
+        names = [f"{images.path}: {name}" for name in self.catalog[NAME_COLUMN]]
+        self.listing = Listing(names, images.shapes, splits=np.asarray(self.catalog["split"], dtype=str))
+        parents, notes = [images.as_parent("store")], {}
         if properties is not None:
             table = Path(properties)
-            self.notes = {"properties": join_properties(self.catalog, table)}
-            self.parents += (file_as_parent(table, "properties"),)
-
-    def name_of(self, row: int) -> str:
-        """Name an image in messages."""
-        return f"{self._images.path}: {self.catalog[NAME_COLUMN][row]}"
+            notes["properties"] = join_properties(self.catalog, table)
+            parents.append(file_as_parent(table, "properties"))
+        settings = {"kind": "store", "properties": properties is not None}
+        self.origin = Origin(settings, tuple(parents), notes, stage="copying")
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in the header's unit per pixel."""
         return self._images.pixels.read(rows)
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
 
     def companions(self, rows: NDArray[np.int64]) -> Companions | None:
         """Read the point spread functions and noise correlations of images, where the store has them."""

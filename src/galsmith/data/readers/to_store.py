@@ -14,7 +14,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.source import Source, SourceWithCompanions, SourceWithSplits, UnusableImage
+from galsmith.data.readers.source import Source, SourceThatDescribes, SourceWithCompanions, UnusableImage
 from galsmith.data.splits import assign_splits
 from galsmith.data.store import StoreHeader, StoreWriter
 from galsmith.data.store.layout import DESCRIPTION_FILE, partial_chunk_file
@@ -94,13 +94,13 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
     SettingsError
         If a condition names a column that is not there.
     """
-    native = source.shapes.min(axis=1).astype(np.int32)
+    native = source.listing.shapes.min(axis=1).astype(np.int32)
     rows, left_out = _kept_rows(source, options, native)
     if len(rows) == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise InputError(f"none of {len(native)} images is left ({reasons}); loosen what leaves them out")
     _check_shapes(source, rows, options)
-    largest = int(source.shapes[rows].prod(axis=1).max()) * len(source.header.bands) * 4
+    largest = int(source.listing.shapes[rows].prod(axis=1).max()) * len(source.header.bands) * 4
     return Plan(
         options=options,
         rows=rows,
@@ -116,9 +116,9 @@ def store_header(source: Source, plan: Plan, *, verb: str, seed: int) -> StoreHe
     enlargement = None if plan.is_scale_mixed else float(plan.enlargements[plan.rows[0]])
     made = Provenance(
         verb=verb,
-        settings={**source.settings, "options": plan.options.to_dict()},
+        settings={**source.origin.settings, "options": plan.options.to_dict()},
         seed=seed,
-        parents=source.parents,
+        parents=source.origin.parents,
     )
     return StoreHeader(source.header.enlarged(enlargement), made)
 
@@ -127,14 +127,15 @@ def _kept_rows(
     source: Source, options: SetOptions, native: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], dict[str, int]]:
     """Rows that nothing leaves out, and the number that each reason does."""
-    faults = {row: fault for row, fault in source.faults.items() if row not in source.left_out}
+    own = source.listing.left_out
+    faults = {row: fault for row, fault in source.listing.faults.items() if row not in own}
     if options.on_bad == "error" and faults:
         raise InputError(f"{faults[min(faults)].message}; {WAY_OUT}")
     keep = np.ones(len(native), dtype=bool)
     keep[list(faults)] = False
-    keep[list(source.left_out)] = False
+    keep[list(own)] = False
     reasons = [fault.reason for fault in faults.values()]
-    left_out = dict(Counter([*reasons, *source.left_out.values()]))
+    left_out = dict(Counter([*reasons, *own.values()]))
     if options.minimum_size_pix is not None:
         small = keep & (native < options.minimum_size_pix)
         left_out[f"smaller than {options.minimum_size_pix} px"] = int(small.sum())
@@ -150,19 +151,19 @@ def _kept_rows(
 
 def _check_shapes(source: Source, rows: NDArray[np.int64], options: SetOptions) -> None:
     """Refuse a crop larger than an image and a resize that would distort one."""
-    shapes = source.shapes[rows]
+    shapes = source.listing.shapes[rows]
     if options.crop_pix is not None:
         small = np.flatnonzero(shapes.min(axis=1) < options.crop_pix)
         if len(small):
             height, width = shapes[small[0]]
             raise InputError(
-                f"{source.name_of(int(rows[small[0]]))}: has {height}x{width} px, less than --crop "
+                f"{source.listing.names[int(rows[small[0]])]}: has {height}x{width} px, less than --crop "
                 f"{options.crop_pix} ({len(small)} such images); leave them out with --min-size {options.crop_pix}"
             )
     elif options.resize_pix is not None and np.any(shapes[:, 0] != shapes[:, 1]):
         odd = int(np.flatnonzero(shapes[:, 0] != shapes[:, 1])[0])
         raise InputError(
-            f"{source.name_of(int(rows[odd]))}: has {shapes[odd, 0]}x{shapes[odd, 1]} px, --resize wants a "
+            f"{source.listing.names[int(rows[odd])]}: has {shapes[odd, 0]}x{shapes[odd, 1]} px, --resize wants a "
             "square; cut one out with --crop"
         )
 
@@ -238,7 +239,7 @@ def write_source(
     _refuse_empty(writer, plan, summary)
 
     def complete(catalog: QTable) -> QTable:
-        if not (isinstance(source, SourceWithSplits) and options.split == SetOptions().split):
+        if source.listing.splits is None or options.split != SetOptions().split:
             catalog["split"] = assign_splits(len(catalog), options.split, seed=seed)
         catalog.meta = summary
         return catalog
@@ -254,16 +255,17 @@ def _write_chunk(
     fluxes: list[NDArray[np.float64]] = []
     skipped: list[tuple[str, str]] = []
     done = chunk * plan.images_per_chunk
-    for block in _blocks(plan.chunk(chunk), source.rows_per_read):
-        for row, read in zip(block, source.read(block), strict=True):
-            usable = _usable(read, source.name_of(int(row)), source.header, plan.options)
-            if isinstance(usable, UnusableImage):
-                skipped.append(_skip(usable, plan.options))
-                continue
+    rows_of_chunk = plan.chunk(chunk)
+    read = source.read(rows_of_chunk)
+    for position, (row, pixels) in enumerate(zip(rows_of_chunk, read, strict=True), start=1):
+        usable = _usable(pixels, source.listing.names[int(row)], source.header, plan.options)
+        if isinstance(usable, UnusableImage):
+            skipped.append(_skip(usable, plan.options))
+        else:
             images[int(row)] = _shaped(usable, source.header.flux_unit, plan.options)
             fluxes.append(usable.sum(axis=(-2, -1), dtype=np.float64))
-        done += len(block)
-        progress(ProgressEvent(source.stage, done, len(plan.rows), "images"))
+        if isinstance(read, Iterator) or position == len(rows_of_chunk):
+            progress(ProgressEvent(source.origin.stage, done + position, len(plan.rows), "images"))
     notes = {"skipped": [list(entry) for entry in skipped]}
     write_json(partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX), notes)
     rows = list(images)
@@ -272,13 +274,6 @@ def _write_chunk(
         companions = source.companions(np.array(rows, dtype=np.int64))
     described = _described(source, plan, rows, fluxes)
     writer.write_chunk(chunk, list(images.values()), described, companions=companions)
-
-
-def _blocks(rows: NDArray[np.int64], size: int | None) -> Iterator[NDArray[np.int64]]:
-    """Cut the rows of a chunk into what a source reads at once."""
-    step = len(rows) if size is None else size
-    for start in range(0, len(rows), step):
-        yield rows[start : start + step]
 
 
 def _usable(
@@ -317,7 +312,9 @@ def _skip(fault: UnusableImage, options: SetOptions) -> tuple[str, str]:
 def _described(source: Source, plan: Plan, rows: list[int], fluxes: list[NDArray[np.float64]]) -> QTable:
     """Catalog rows of images, with what the store wants to know of each."""
     chosen = np.array(rows, dtype=np.int64)
-    table = source.describe(chosen, np.array(fluxes).reshape(len(rows), len(source.header.bands)))
+    table = source.catalog[chosen]
+    if isinstance(source, SourceThatDescribes):
+        table = source.describe(chosen, np.array(fluxes).reshape(len(rows), len(source.header.bands)))
     table["native_size_pix"] = plan.native_size_pix[chosen]
     sizes = {
         "pixel_scale_arcsec": source.header.pixel_scale_arcsec,
@@ -343,7 +340,8 @@ def _shaped(image: Pixels, flux_unit: str, options: SetOptions) -> Pixels:
 def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
     """Tell what is not in the store and why, as plain values for the catalog's metadata."""
     left_out = dict(plan.left_out)
-    messages = [fault.message for row, fault in source.faults.items() if row not in source.left_out]
+    known = source.listing
+    messages = [fault.message for row, fault in known.faults.items() if row not in known.left_out]
     for chunk in range(writer.n_chunks):
         file = partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX)
         for reason, message in json.loads(file.read_text(encoding="utf-8"))["skipped"]:
@@ -351,7 +349,7 @@ def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
             messages.append(message)
     for reason, count in left_out.items():
         logger.warning("%s: %d images left out: %s", writer.path, count, reason)
-    return {"left_out": left_out, "left_out_files": messages[:NAMES_KEPT], **source.notes}
+    return {"left_out": left_out, "left_out_files": messages[:NAMES_KEPT], **source.origin.notes}
 
 
 def _refuse_empty(writer: StoreWriter, plan: Plan, summary: Mapping[str, Any]) -> None:

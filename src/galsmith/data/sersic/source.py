@@ -1,18 +1,16 @@
 """Simulated Sérsic galaxies as a source: the catalog first, images when asked for."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.sersic.priors import SersicSettings, draw_parameters
 from galsmith.data.sersic.render import render_sersic
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 FLUX_UNIT = "electron / s"
@@ -35,9 +33,6 @@ class SersicSource:
         The user's seed.
     """
 
-    stage = "simulating"
-    rows_per_read: int | None = None
-
     def __init__(self, settings: SersicSettings, *, n: int, seed: int) -> None:
         self._settings = settings
         self.header = ImageHeader(
@@ -46,17 +41,10 @@ class SersicSource:
             settings.pixel_scale_arcsec,
             zero_points_mag={settings.band: settings.zero_point_mag},
         )
-        self.settings: Mapping[str, Any] = {"recipe": settings.model_dump(mode="json"), "n": n}
-        self.parents: tuple[Parent, ...] = ()
-        self.notes: Mapping[str, Any] = {}
-        self.left_out: Mapping[int, str] = {}
-        self.faults: Mapping[int, UnusableImage] = {}
+        self.origin = Origin({"recipe": settings.model_dump(mode="json"), "n": n}, stage="simulating")
         self.catalog = draw_parameters(settings, n=n, seed=seed)
-        self.shapes = np.full((n, 2), settings.size_pix, dtype=np.int64)
-
-    def name_of(self, row: int) -> str:
-        """Name a galaxy in messages."""
-        return f"galaxy {row}"
+        shapes = np.full((n, 2), settings.size_pix, dtype=np.int64)
+        self.listing = Listing([f"galaxy {row}" for row in range(n)], shapes)
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Render galaxies, each [1, y, x] float32 in electrons per second and pixel."""

@@ -29,11 +29,10 @@ from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
 from galsmith.data.readers.listing import listing_as_parent
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 # Sides are multiples of this, so that a store has few sizes.
@@ -62,9 +61,6 @@ class FieldSource:
         If an option does not fit the files, or a zero point is missing.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = None
-
     def __init__(
         self,
         places: Sequence[Path],
@@ -87,40 +83,39 @@ class FieldSource:
         self._sources = self._detected(image, progress)
         stars = self._stars()
         self._sides = _sides(self._sources, options)
-        self.shapes = np.repeat(self._sides[:, np.newaxis], 2, axis=1)
-        self.left_out: Mapping[int, str] = {
-            **self._not_whole(image.shape),
-            **find_shreds(self._sources),
-            **stars.reasons,
-        }
-        self.faults: Mapping[int, UnusableImage] = {}
-        self.notes: Mapping[str, Any] = {
+        self.listing = Listing(
+            self._names(),
+            np.repeat(self._sides[:, np.newaxis], 2, axis=1),
+            left_out={**self._not_whole(image.shape), **find_shreds(self._sources), **stars.reasons},
+        )
+        notes = {
             "detected_in": self._detect_in,
             "star_r_half_pix": stars.r_half_pix,
             "n_detected": len(self._sources),
         }
-        self.settings: Mapping[str, Any] = _plain_settings(options, bands, self._detect_in, own_zero_points)
         paths = dict.fromkeys(image.path for image in self._images.values())
-        self.parents: tuple[Parent, ...] = tuple(listing_as_parent(path.parent, [path]) for path in paths)
+        self.origin = Origin(
+            _plain_settings(options, bands, self._detect_in, own_zero_points),
+            tuple(listing_as_parent(path.parent, [path]) for path in paths),
+            notes,
+        )
         self.catalog = self._catalog(image)
-
-    def name_of(self, row: int) -> str:
-        """Name a source in messages."""
-        return f"source {row} at x {self._sources.x_pix[row]:.0f}, y {self._sources.y_pix[row]:.0f} px"
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Cut sources out, each [band, y, x] float32 in the header's unit per pixel; every file is opened once."""
-        cutouts = [np.empty((len(self.header.bands), *self.shapes[row]), dtype=np.float32) for row in rows]
+        cutouts = [
+            np.empty((len(self.header.bands), *self.listing.shapes[row]), dtype=np.float32) for row in rows
+        ]
         for position, (band, image) in enumerate(self._images.items()):
             with image.opened() as section:
                 for cutout, row in zip(cutouts, rows, strict=True):
                     cutout[position] = self._cut(section, band, int(row))
         return cutouts
 
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
+    def _names(self) -> list[str]:
+        """Name sources in messages."""
+        places = zip(self._sources.x_pix, self._sources.y_pix, strict=True)
+        return [f"source {row} at x {x:.0f}, y {y:.0f} px" for row, (x, y) in enumerate(places)]
 
     def _cut(self, section: Section, band: str, row: int) -> NDArray[np.float64]:
         """Cut one source out of one band."""

@@ -19,13 +19,12 @@ from galsmith.data.readers.real_galaxies.tables import (
     read_tables,
     strictest_level,
 )
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions
 from galsmith.data.store.companions import CORRELATION_COLUMN
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 # What is renamed, or says where a file was rather than what a galaxy is.
@@ -55,9 +54,6 @@ class RealGalaxySource:
         If a table cannot be used, or the galaxies have several bands or pixel scales.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = None
-
     def __init__(
         self,
         catalog: Path,
@@ -68,7 +64,7 @@ class RealGalaxySource:
         self._tables = read_tables(catalog)
         level = strictest_level(self._tables) if exclude is None else exclude
         excluded = np.flatnonzero(is_excluded(self._tables, level))
-        self.left_out: Mapping[int, str] = {int(row): f"excluded as {level}" for row in excluded}
+        left_out = {int(row): f"excluded as {level}" for row in excluded}
         bands = _texts(self._tables.main.get("BAND", np.array([BAND])))
         band = str(_only(bands, "BAND", catalog))
         self.header = ImageHeader(
@@ -77,30 +73,19 @@ class RealGalaxySource:
             float(_only(self._tables.main["PIXEL_SCALE"], "PIXEL_SCALE", catalog)),
             zero_points_mag={BAND: ZERO_POINT_MAG} if band == BAND else {},
         )
-        self.settings: Mapping[str, Any] = {"kind": "real galaxies", "exclude": level}
-        self.parents: tuple[Parent, ...] = (
+        parents = (
             *(file_as_parent(path, "real galaxy catalog") for path in self._tables.files),
             listing_as_parent(catalog.parent, self._image_files()),
         )
-        self.notes: Mapping[str, Any] = {"exclusion_level": level}
-        self.shapes, self.faults = self._read_shapes(progress)
+        self.origin = Origin({"kind": "real galaxies", "exclude": level}, parents, {"exclusion_level": level})
+        self.listing = Listing(self._names(), *self._read_shapes(progress), left_out)
         self._correlations = self._read_correlations()
         self.catalog = self._catalog()
-
-    def name_of(self, row: int) -> str:
-        """Name a galaxy in messages."""
-        main = self._tables.main
-        return f"{main['GAL_FILENAME'][row]}[{main['GAL_HDU'][row]}] (IDENT {main['IDENT'][row]})"
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read galaxies, each [1, y, x] float32 in electrons per second and pixel."""
         stamps = self._stamps(rows, "GAL")
         return [stamp if isinstance(stamp, UnusableImage) else stamp[np.newaxis] for stamp in stamps]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
 
     def companions(self, rows: NDArray[np.int64]) -> Companions:
         """Read the PSFs of galaxies, each of sum 1, and how their noise is correlated."""
@@ -113,10 +98,16 @@ class RealGalaxySource:
             total = stamp.sum(dtype=np.float64)
             if not total > 0:
                 raise InputError(
-                    f"{self.name_of(int(row))}: its PSF sums to {total:g}, wanted a positive sum; get the sample again"
+                    f"{self.listing.names[int(row)]}: its PSF sums to {total:g}, wanted a positive sum; "
+                    "get the sample again"
                 )
             psfs.append((stamp / total).astype(np.float32))
         return Companions(psfs, self.header.pixel_scale_arcsec, self._correlations)
+
+    def _names(self) -> list[str]:
+        """Name galaxies in messages."""
+        places = zip(*(self._tables.main[name] for name in ("GAL_FILENAME", "GAL_HDU", "IDENT")), strict=True)
+        return [f"{file}[{hdu}] (IDENT {ident})" for file, hdu, ident in places]
 
     def _stamps(self, rows: NDArray[np.int64], kind: str) -> list[Pixels | UnusableImage]:
         """Read one image of every galaxy, opening each file once."""

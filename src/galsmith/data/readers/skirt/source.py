@@ -1,10 +1,9 @@
 """SKIRT images of simulated galaxies as a source: g, r, i, z in electrons per second, the margins cut off."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable, hstack
@@ -13,12 +12,11 @@ from numpy.typing import NDArray
 from galsmith.data.readers.fits import READ_ERRORS, opened_fits
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot, joined_morphologies
-from galsmith.data.readers.source import UnusableImage
+from galsmith.data.readers.source import Listing, Origin, UnusableImage, read_heads, read_or_fault
 from galsmith.data.readers.zero_points import GivenZeroPoints, zero_points_by_band
 from galsmith.errors import SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
 
 Pixels = NDArray[np.float32]
 PLANES = ("g", "r", "i", "z")
@@ -98,9 +96,6 @@ class SkirtSource:
         If a zero point is of no band.
     """
 
-    stage = "ingesting"
-    rows_per_read: int | None = 1
-
     def __init__(
         self, place: Path, *, options: SkirtOptions, progress: ProgressCallback = ignore_progress
     ) -> None:
@@ -112,12 +107,13 @@ class SkirtSource:
             physical_pixel_kpc=_physical_pixel_kpc(snapshot, options.redshift),
             zero_points_mag=zero_points_by_band(options.zero_points_mag, options.bands),
         )
-        sizes, self.faults = _read_sizes(self._paths, progress)
-        self.shapes = np.repeat((_end(sizes, options) - _start(sizes, options))[:, np.newaxis], 2, axis=1)
+        sizes, faults = _read_sizes(self._paths, progress)
+        shapes = np.repeat((_end(sizes, options) - _start(sizes, options))[:, np.newaxis], 2, axis=1)
         small = np.flatnonzero((sizes > 0) & (sizes <= options.larger_than_pix))
         reason = f"of {options.larger_than_pix} px or fewer before the crop"
-        self.left_out: Mapping[int, str] = {int(row): reason for row in small}
-        self.settings: Mapping[str, Any] = {
+        left_out = {int(row): reason for row in small}
+        self.listing = Listing(list(map(str, self._paths)), shapes, faults, left_out)
+        settings = {
             "kind": "skirt",
             "bands": list(options.bands),
             "crop_fraction": options.crop_fraction,
@@ -126,43 +122,33 @@ class SkirtSource:
             "physical_pixel_kpc": self.header.physical_pixel_kpc,
         }
         beside = [*([snapshot.ids] if snapshot.ids else []), *snapshot.morphologies.values()]
-        self.parents: tuple[Parent, ...] = (
+        parents = (
             listing_as_parent(self._paths[0].parent, self._paths),
             *(file_as_parent(path, "morphologies") for path in beside),
         )
         morphologies, notes = joined_morphologies(snapshot)
-        self.notes: Mapping[str, Any] = notes
+        self.origin = Origin(settings, parents, notes)
         table = QTable({"object_id": np.array([str(ident) for ident in snapshot.images], dtype=str)})
         table["subfind_id"] = np.array(list(snapshot.images), dtype=np.int64)
         table["full_size_pix"] = sizes.astype(np.int32)
         self.catalog = hstack([table, morphologies]) if morphologies.colnames else table
 
-    def name_of(self, row: int) -> str:
-        """Name a file in messages."""
-        return str(self._paths[row])
-
-    def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
+    def read(self, rows: NDArray[np.int64]) -> Iterator[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in electrons per second and pixel; the margins stay on the disk."""
-        return [self._read_one(int(row)) for row in rows]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
+        return (self._read_one(int(row)) for row in rows)
 
     def _read_one(self, row: int) -> Pixels | UnusableImage:
         """Read what the crop keeps of one image."""
         path = self._paths[row]
         size = np.array([self.catalog["full_size_pix"][row]])
         kept = slice(int(_start(size, self._options)[0]), int(_end(size, self._options)[0]))
-        try:
+
+        def pixels() -> Pixels:
             with opened_fits(path) as units, np.errstate(over="ignore"):
                 planes = np.array(units[0].section[:, kept, kept], dtype=np.float32)
-        except READ_ERRORS as error:
-            return UnusableImage(
-                "truncated or damaged", f"{path}: the FITS file is truncated or damaged ({error})"
-            )
-        return planes[[PLANES.index(band) for band in self.header.bands]]
+            return planes[[PLANES.index(band) for band in self._options.bands]]
+
+        return read_or_fault(path, pixels, errors=READ_ERRORS, kind="FITS file")
 
 
 def _start(sizes: NDArray[np.int64], options: SkirtOptions) -> NDArray[np.int64]:
@@ -192,21 +178,20 @@ def _read_sizes(
     paths: Sequence[Path], progress: ProgressCallback
 ) -> tuple[NDArray[np.int64], Mapping[int, UnusableImage]]:
     """Read the side of every image, 0 where it cannot be used, and say why."""
+    shapes, faults = read_heads(paths, _read_shape, errors=READ_ERRORS, kind="FITS file", progress=progress)
     sizes = np.zeros(len(paths), dtype=np.int64)
-    faults: dict[int, UnusableImage] = {}
-    for row, path in enumerate(paths):
-        try:
-            with opened_fits(path) as units:
-                shape = tuple(units[0].shape)
-        except READ_ERRORS as error:
-            message = f"{path}: not a FITS file that can be read ({error})"
-            faults[row] = UnusableImage("truncated or damaged", message)
+    for row, shape in enumerate(shapes):
+        if shape is None:
+            continue
+        if len(shape) == 3 and shape[0] == len(PLANES) and shape[1] == shape[2]:
+            sizes[row] = shape[1]
         else:
-            if len(shape) == 3 and shape[0] == len(PLANES) and shape[1] == shape[2]:
-                sizes[row] = shape[1]
-            else:
-                message = f"{path}: has shape {shape}, wanted [{len(PLANES)}, N, N] of {', '.join(PLANES)}"
-                faults[row] = UnusableImage("of another shape", message)
-        if row % 64 == 0 or row == len(paths) - 1:
-            progress(ProgressEvent("reading headers", row + 1, len(paths), "files"))
+            message = f"{paths[row]}: has shape {shape}, wanted [{len(PLANES)}, N, N] of {', '.join(PLANES)}"
+            faults[row] = UnusableImage("of another shape", message)
     return sizes, faults
+
+
+def _read_shape(path: Path) -> tuple[int, ...]:
+    """Read the shape of one file's array."""
+    with opened_fits(path) as units:
+        return tuple(units[0].shape)
