@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from galsmith.data.store import StoreWriter, open_store
+from galsmith.data.transforms import NetworkArrays, PixelTransform
 from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.models.snapshot import read_snapshot_page
@@ -48,6 +49,26 @@ def test_galaxy_k_is_the_same_in_sets_of_any_size(any_run: Path, tmp_path: Path)
     assert not np.array_equal(small, other)
 
 
+@pytest.mark.parametrize("where", [None, "flux_F814W=15..60"])
+def test_galaxies_beyond_the_last_are_neither_drawn_nor_inverted_and_the_rest_keep_their_bits(
+    any_run: Path, where: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inverted: list[int] = []
+    real_inverse = PixelTransform.inverse
+
+    def inverse(self: PixelTransform, arrays: NetworkArrays) -> list[Any]:
+        inverted.append(len(arrays.pixels))
+        return real_inverse(self, arrays)
+
+    monkeypatch.setattr(PixelTransform, "inverse", inverse)
+    drawn = {n: sample(any_run, tmp_path / str(n), n=n, seed=2, where=where).stacked() for n in (1, 3, 300)}
+    assert inverted[:2] == [1, 3]
+    assert sum(inverted) == 1 + 3 + 300
+    np.testing.assert_array_equal(drawn[1], drawn[300][:1])
+    np.testing.assert_array_equal(drawn[3], drawn[300][:3])
+    assert len(np.unique(drawn[300].sum(axis=(1, 2, 3)))) == 300
+
+
 def test_native_sizes_are_drawn_too(varied_run: Path, tmp_path: Path) -> None:
     drawn = sample(varied_run, tmp_path / "drawn", n=60)
     sizes = drawn.shapes[:, 0]
@@ -81,7 +102,9 @@ def test_a_killed_sampling_goes_on_to_the_same_store(
     drawn: list[int] = []
     real_batch = GalaxySource.batch
     monkeypatch.setattr(
-        GalaxySource, "batch", lambda self, number: (drawn.append(number), real_batch(self, number))[1]
+        GalaxySource,
+        "batch",
+        lambda self, number, count: (drawn.append(number), real_batch(self, number, count))[1],
     )
     resumed = sample(pca_run, tmp_path / "killed", n=600, seed=8)
     assert drawn == [2]  # 256 galaxies a batch
@@ -100,8 +123,8 @@ def test_galaxies_that_are_not_finite_are_an_error_and_the_store_stays_partial(
 ) -> None:
     real_batch = GalaxySource.batch
 
-    def batch(self: GalaxySource, number: int) -> DrawnGalaxies:
-        images = real_batch(self, number).images
+    def batch(self: GalaxySource, number: int, count: int) -> DrawnGalaxies:
+        images = real_batch(self, number).images[:6]
         return DrawnGalaxies(
             [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan, *images[6:]], {}
         )

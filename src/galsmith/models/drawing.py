@@ -1,4 +1,4 @@
-"""Galaxies drawn from a generator in training, in physical pixels."""
+"""The one way from seeds to galaxies in physical pixels, in training and in sampling."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +12,26 @@ from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
 Pixels = NDArray[np.float32]
 SPLIT = "generated"
+IMAGES_INVERTED_AT_ONCE = 32  # their float64 copies fit in a processor's cache and in any memory
+
+
+def draw_arrays(
+    generator: Any, seeds: Sequence[int], scalars: NDArray[np.float32] | None = None
+) -> NetworkArrays:
+    """Draw one galaxy a seed in network space, for given standardized scalars [galaxy, scalar] where there are some."""
+    with torch.no_grad():
+        drawn = generator.sample(list(seeds), None if scalars is None else torch.from_numpy(scalars))
+    return NetworkArrays(drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy())
+
+
+def physical_images(arrays: NetworkArrays, transform: PixelTransform) -> list[Pixels]:
+    """Bring drawn galaxies to physical pixels, [band, y, x] float32 each, a few at a time; what overflows is not finite."""
+    images: list[Pixels] = []
+    for start in range(0, len(arrays.pixels), IMAGES_INVERTED_AT_ONCE):
+        part = slice(start, start + IMAGES_INVERTED_AT_ONCE)
+        with np.errstate(all="ignore"):
+            images += transform.inverse(NetworkArrays(arrays.pixels[part], arrays.scalars[part]))
+    return images
 
 
 def draw_pixels(generator: Any, seeds: Sequence[int], transform: PixelTransform) -> list[Pixels]:
@@ -26,13 +46,9 @@ def draw_pixels(generator: Any, seeds: Sequence[int], transform: PixelTransform)
     transform : PixelTransform
         Of the training set.
     """
-    images: list[Pixels] = []
-    for start in range(0, len(seeds), generator.galaxies_per_call):
-        with torch.no_grad(), np.errstate(all="ignore"):  # a young network may draw what overflows
-            batch = generator.sample(list(seeds[start : start + generator.galaxies_per_call]))
-            arrays = NetworkArrays(batch.pixels.float().cpu().numpy(), batch.scalars.float().cpu().numpy())
-            images += transform.inverse(arrays)
-    return images
+    size = generator.galaxies_per_call
+    calls = (seeds[start : start + size] for start in range(0, len(seeds), size))
+    return [image for call in calls for image in physical_images(draw_arrays(generator, call), transform)]
 
 
 def draw_images(

@@ -17,13 +17,13 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
+from galsmith.models.drawing import Pixels
 from galsmith.models.protocols import SamplerChoice
 from galsmith.models.snapshot import find_snapshot
 from galsmith.sampling.fits_cutouts import CutoutFolder
 from galsmith.sampling.source import (
     BROUGHT_IN,
     GalaxySource,
-    Pixels,
     header_of_drawn,
     refuse_non_finite,
 )
@@ -199,14 +199,12 @@ class _Batch:
 
 
 def _drawn(source: GalaxySource, number: int, n: int) -> _Batch:
-    """Draw a batch, leave out what lies beyond the last galaxy, and check the rest."""
+    """Draw a batch, but nothing beyond the last galaxy, and check it."""
     first = number * source.batch_size
-    drawn = source.batch(number)
-    images = drawn.images[: n - first]
-    indices = np.arange(first, first + len(images))
-    refuse_non_finite(images, source.seeds(indices))
-    columns = {name: values[: len(images)] for name, values in drawn.columns.items()}
-    return _Batch(images, drawn_catalog(source, indices, columns))
+    drawn = source.batch(number, n - first)
+    indices = np.arange(first, first + len(drawn.images))
+    refuse_non_finite(drawn.images, source.seeds(indices))
+    return _Batch(drawn.images, drawn_catalog(source, indices, drawn.columns))
 
 
 def drawn_catalog(

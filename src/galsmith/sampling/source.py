@@ -13,6 +13,7 @@ from galsmith.data.store import StoreHeader
 from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.images import ImageHeader
+from galsmith.models.drawing import Pixels, draw_arrays, physical_images
 from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
@@ -20,9 +21,6 @@ from galsmith.sampling.candidates import choose_galaxies, choose_scalars
 from galsmith.sampling.wanted_ranges import read_where
 from galsmith.seeds import derive_seed
 
-Pixels = NDArray[np.float32]
-
-IMAGES_INVERTED_AT_ONCE = 32
 SEEDS_NAMED = 5
 AS_TRAINED = SamplerChoice()
 BROUGHT_IN = "is_brought_into_range"
@@ -104,8 +102,11 @@ class GalaxySource:
         """Seeds of galaxies, [galaxy] int64."""
         return np.array([derive_seed(self._seed, "sample", int(index)) for index in indices], dtype=np.int64)
 
-    def batch(self, number: int) -> DrawnGalaxies:
-        """Draw one aligned batch: the galaxies from ``number * batch_size`` on.
+    def batch(self, number: int, count: int | None = None) -> DrawnGalaxies:
+        """Draw the first galaxies of an aligned batch, or all: those from ``number * batch_size`` on.
+
+        Those left out are not drawn; where the family computes its galaxies in calls of a fixed size, copies stand in
+        for them.
 
         Raises
         ------
@@ -114,9 +115,10 @@ class GalaxySource:
         """
         first = number * self.batch_size
         seeds = [int(seed) for seed in self.seeds(np.arange(first, first + self.batch_size))]
-        arrays, asked_columns = self._drawn_as_asked(seeds)
+        wanted = self.batch_size if count is None else min(count, self.batch_size)
+        arrays, asked_columns = self._drawn_as_asked(seeds, wanted)
         columns = {column.name: column.values(arrays.scalars) for column in self._kept}
-        return DrawnGalaxies(self._images(arrays), {**columns, **asked_columns})
+        return DrawnGalaxies(physical_images(arrays, self._snapshot.transform), {**columns, **asked_columns})
 
     def _set_up(self, choice: SamplerChoice) -> None:
         """Tell the generator how to draw, and refuse what it cannot."""
@@ -137,39 +139,34 @@ class GalaxySource:
                 "value; ask for a range, or train the family diffusion"
             )
 
-    def _drawn(self, seeds: Sequence[int], scalars: NDArray[np.float32] | None = None) -> NetworkArrays:
-        """Draw galaxies in network space."""
-        with torch.no_grad():
-            given = None if scalars is None else torch.from_numpy(scalars)
-            drawn = self._generator.sample(seeds, given)
-        return NetworkArrays(drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy())
+    def _drawn_as_asked(
+        self, seeds: Sequence[int], count: int
+    ) -> tuple[NetworkArrays, dict[str, NDArray[Any]]]:
+        """Draw the first galaxies of a batch as asked, and the asked columns: scalars first where the family can.
 
-    def _drawn_as_asked(self, seeds: Sequence[int]) -> tuple[NetworkArrays, dict[str, NDArray[Any]]]:
-        """Draw galaxies as asked, and the asked columns: scalars first where the family can."""
+        Which candidates a galaxy has is decided by the whole batch; images are drawn for `count` galaxies where scalars
+        come first.
+        """
+        generator = self._generator
         if not self.asked:
-            return self._drawn(seeds), {}
-        names, generator = [one.column.name for one in self.asked], self._generator
+            return draw_arrays(generator, seeds[:count]), {}
+        names = [one.column.name for one in self.asked]
         if isinstance(generator, ConditionalGenerator):
             chosen = choose_scalars(
                 lambda candidates: generator.draw_scalars(candidates).float().cpu().numpy(), seeds, self.asked
             )
-            columns: dict[str, NDArray[Any]] = dict(zip(names, chosen.values, strict=True))
-            return self._drawn(seeds, chosen.scalars), {**columns, BROUGHT_IN: chosen.is_brought_in}
-        arrays = choose_galaxies(
-            self._drawn, seeds, self.asked, per_call=self.batch_size, family=self._snapshot.family.name
+            values = (*(column[:count] for column in chosen.values), chosen.is_brought_in[:count])
+            columns: dict[str, NDArray[Any]] = dict(zip((*names, BROUGHT_IN), values, strict=True))
+            return draw_arrays(generator, seeds[:count], chosen.scalars[:count]), columns
+        every = choose_galaxies(
+            lambda some: draw_arrays(generator, some),
+            seeds,
+            self.asked,
+            per_call=self.batch_size,
+            family=self._snapshot.family.name,
         )
+        arrays = NetworkArrays(every.pixels[:count], every.scalars[:count])
         return arrays, {one.column.name: one.column.values(arrays.scalars) for one in self.asked}
-
-    def _images(self, arrays: NetworkArrays) -> list[Pixels]:
-        """Bring drawn galaxies to physical pixels, a few at a time."""
-        images: list[Pixels] = []
-        for start in range(0, len(arrays.pixels), IMAGES_INVERTED_AT_ONCE):
-            part = slice(start, start + IMAGES_INVERTED_AT_ONCE)
-            with np.errstate(all="ignore"):  # what overflows is refused by its result
-                images += self._snapshot.transform.inverse(
-                    NetworkArrays(arrays.pixels[part], arrays.scalars[part])
-                )
-        return images
 
 
 def refuse_non_finite(images: list[Pixels], seeds: NDArray[np.int64]) -> None:
