@@ -124,10 +124,9 @@ def test_galaxies_that_are_not_finite_are_an_error_and_the_store_stays_partial(
     real_batch = GalaxySource.batch
 
     def batch(self: GalaxySource, number: int, count: int) -> DrawnGalaxies:
-        images = real_batch(self, number).images[:6]
-        return DrawnGalaxies(
-            [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan, *images[6:]], {}
-        )
+        images = real_batch(self, number, 6).images
+        spoiled = [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan]
+        return DrawnGalaxies(spoiled[:count], {})
 
     monkeypatch.setattr(GalaxySource, "batch", batch)
     with pytest.raises(
