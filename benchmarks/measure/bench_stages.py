@@ -8,7 +8,6 @@ import numpy as np
 from bench_images import BenchImage
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.cutting import cut_stamp
 from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
@@ -17,14 +16,14 @@ from galsmith.measure.engine.light.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.light.gini_m20 import gini, gini_map, m20, noise_map, smoothness, sn_per_pixel
-from galsmith.measure.engine.light.moments import centroid, moments_about
 from galsmith.measure.engine.light.radii import light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.light.shape import r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.statistics import gini, gini_map, m20, noise_map, smoothness, sn_per_pixel
 from galsmith.measure.engine.mid.statistics import measure_mid
 from galsmith.measure.engine.segmentation.methods import paper_map
 from galsmith.measure.engine.sersic.fit import OPTIMUM, fit_sersic
-from galsmith.measure.engine.sky.background import sky_box
+from galsmith.measure.engine.sky import sky_box
+from galsmith.measure.engine.stamp import cut_stamp
 
 REPEATS = 3
 NOTHING = np.empty((0, 0))

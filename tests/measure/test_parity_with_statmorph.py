@@ -18,13 +18,12 @@ from oracle_sets import ORACLE_SIZES, fingerprint
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.batch import Segmenting, measure_galaxy_input
-from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.light.gini_m20 import gini_map
-from galsmith.measure.engine.light.moments import moments_about
-from galsmith.measure.engine.light.shape import shape_map
+from galsmith.measure.engine.light.shape import moments_about, shape_map
+from galsmith.measure.engine.light.statistics import gini_map
 from galsmith.measure.engine.mid.statistics import mid_map
 from galsmith.measure.engine.segmentation.methods import paper_map
-from galsmith.measure.engine.sky.background import sky_box
+from galsmith.measure.engine.sky import sky_box
+from galsmith.measure.engine.stamp import cut_stamp
 from galsmith.measure.properties.declared import PROPERTIES
 
 REPOSITORY = Path(__file__).parents[2]

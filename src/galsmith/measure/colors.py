@@ -12,8 +12,8 @@ from galsmith.images import ImageHeader
 from galsmith.images.bands import BandPair, bands_of_pairs, parse_pair
 from galsmith.measure.compiled_engine import above_sky
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.engine.cutting import bad_pixels
 from galsmith.measure.engine.light.apertures import ellipse_sum, row_prefix_sums
+from galsmith.measure.engine.stamp import bad_pixels
 from galsmith.measure.properties.colors import flux_column
 from galsmith.measure.row import CATASTROPHIC, Measured
 from galsmith.measure.settings import MeasureSettings

@@ -17,12 +17,12 @@ from galsmith.measure.engine.batch import (
     measure_galaxy_input,
 )
 from galsmith.measure.engine.galaxy import cut_galaxy, find_place, find_sky, is_hopeless, tell_radii
-from galsmith.measure.engine.light.gini_m20 import gini_map
 from galsmith.measure.engine.light.shape import shape_map
+from galsmith.measure.engine.light.statistics import gini_map
 from galsmith.measure.engine.mid.statistics import mid_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import FOUND
-from galsmith.measure.engine.sersic.half_light import half_light_scale
+from galsmith.measure.engine.sersic.special_functions import half_light_scale
 from galsmith.measure.row import BAD, Measured
 from galsmith.measure.settings import MeasureSettings
 

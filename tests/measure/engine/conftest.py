@@ -7,11 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from galsmith.measure.engine.cutting import cut_stamp
 from galsmith.measure.engine.flags import N_FLAGS
 from galsmith.measure.engine.light.apertures import row_prefix_sums
-from galsmith.measure.engine.sky.background import sky_box
-from galsmith.measure.engine.stamp import Moments, Stamp
+from galsmith.measure.engine.sky import sky_box
+from galsmith.measure.engine.stamp import Moments, Stamp, cut_stamp
 
 NO_MASK, NO_SIGMA_MAP = np.zeros((0, 0), dtype=bool), np.zeros((0, 0))
 

@@ -13,7 +13,7 @@ from galsmith.measure.engine.light.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.numerics.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
+from galsmith.measure.engine.numerics.searches import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
 from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
 

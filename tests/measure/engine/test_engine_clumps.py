@@ -6,7 +6,7 @@ from scipy import ndimage, optimize
 
 from galsmith.measure.engine.mid.basin_hopping import CHANCE, MOST_CALLS, descend, energy, hop
 from galsmith.measure.engine.mid.clumps import ClumpAreas, bordered, main_clump_means, two_largest_areas
-from galsmith.measure.engine.mid.peaks import find_peaks, flood_from_peaks, flux_around_peaks
+from galsmith.measure.engine.mid.watershed import find_peaks, flood_from_peaks, flux_around_peaks
 from galsmith.measure.engine.numerics.brightness import brightness_order, pairwise_sum
 from galsmith.seeds import random_stream
 

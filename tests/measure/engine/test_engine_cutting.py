@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.cutting import bad_pixels, cut_stamp, stamp_box
-from galsmith.measure.engine.segmentation.labels import bounding_box
+from galsmith.measure.engine.segmentation.regions import bounding_box
+from galsmith.measure.engine.stamp import bad_pixels, cut_stamp, stamp_box
 from galsmith.seeds import random_stream
 
 statmorph = pytest.importorskip("statmorph", reason="statmorph is in galsmith[statmorph]")

@@ -123,4 +123,4 @@ def test_processes_fill_an_empty_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels.numba.config, "CACHE_DIR", str(tmp_path))
     kernels.compile_in_processes(["noise_map", "count_used"], processes=2)
     names = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
-    assert {"gini_m20.noise_map", "data.count_used"} <= names
+    assert {"statistics.noise_map", "residuals.count_used"} <= names

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from galsmith.measure.engine.segmentation.labels import label_areas, label_regions
+from galsmith.measure.engine.segmentation.regions import label_areas, label_regions
 from galsmith.seeds import random_stream
 
 EIGHT_NEIGHBORS = np.ones((3, 3), dtype=int)

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.light.gini_m20 import (
+from galsmith.measure.engine.light.statistics import (
     bulge_statistic,
     gini,
     gini_map,

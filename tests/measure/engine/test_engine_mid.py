@@ -8,12 +8,12 @@ from PIL import Image
 from scipy import ndimage, optimize
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.mid.overlap import note_overlap
 from galsmith.measure.engine.mid.statistics import (
     intensity_and_deviation,
     measure_mid,
     mid_map,
     multimode,
+    note_overlap,
 )
 from galsmith.seeds import random_stream
 

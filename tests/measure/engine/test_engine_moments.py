@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.light.moments import centroid, moments_about
+from galsmith.measure.engine.light.shape import centroid, moments_about
+from galsmith.measure.engine.stamp import cut_stamp
 from galsmith.seeds import random_stream
 
 NO_MASK = np.zeros((0, 0), dtype=bool)

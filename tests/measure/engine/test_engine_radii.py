@@ -15,7 +15,7 @@ from galsmith.measure.engine.light.radii import (
     petrosian_radius,
     scanned_radius,
 )
-from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.numerics.searches import POINT, RESULT, bracketed, next_point
 from galsmith.seeds import random_stream
 
 
@@ -23,7 +23,7 @@ def points_of(function, low, high, tolerance=1e-6):
     search, points = bracketed(low, function(low), high, function(high)), [low, high]
     while next_point(search, tolerance):
         points.append(search[POINT])
-        search[VALUE] = function(search[POINT])
+        search[RESULT] = function(search[POINT])
     return points, search[POINT]
 
 

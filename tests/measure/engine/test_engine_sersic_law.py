@@ -6,8 +6,6 @@ from astropy.modeling.models import Sersic2D
 from scipy.signal import fftconvolve
 from scipy.special import gammaincinv
 
-from galsmith.measure.engine.sersic.elementary import fill_exponentials, fill_logarithms
-from galsmith.measure.engine.sersic.half_light import half_light_scale, half_light_slope
 from galsmith.measure.engine.sersic.law import (
     fill_model,
     fill_model_and_derivatives,
@@ -17,6 +15,12 @@ from galsmith.measure.engine.sersic.law import (
     sersic_model_with_slopes,
 )
 from galsmith.measure.engine.sersic.point_spread import convolve, point_spread
+from galsmith.measure.engine.sersic.special_functions import (
+    fill_exponentials,
+    fill_logarithms,
+    half_light_scale,
+    half_light_slope,
+)
 from galsmith.seeds import random_stream
 
 ONE = np.array([20.3, 18.8, 7.0, 6.0, 2.3, 0.35, 0.7])

@@ -6,9 +6,9 @@ from astropy.modeling.models import Sersic2D
 from scipy.optimize import leastsq
 
 from galsmith.measure.engine.numerics.minpack import damped_step, euclidean_norm, factorize
-from galsmith.measure.engine.sersic.data import SersicData
 from galsmith.measure.engine.sersic.parity import NOT_FINITE, fit_as_minpack
 from galsmith.measure.engine.sersic.point_spread import point_spread
+from galsmith.measure.engine.sersic.residuals import SersicData
 from galsmith.seeds import random_stream
 
 NO_PSF = np.zeros((0, 0))

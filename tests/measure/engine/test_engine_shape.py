@@ -9,9 +9,9 @@ from astropy.stats import SigmaClip, sigma_clipped_stats
 from scipy import ndimage
 
 from galsmith.measure.engine import flags
+from galsmith.measure.engine import sky as engine_sky
 from galsmith.measure.engine.light.shape import _annulus_values, r_max, r_max_ellip, shape_map
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
-from galsmith.measure.engine.sky import mode as sky_mode
 from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
 
@@ -123,9 +123,9 @@ def test_the_sky_is_clipped_as_photutils_and_astropy_do():
     for values in _skies(25):
         ascending = np.sort(values)
         kept, threshold = _theirs(values)
-        first, last = sky_mode.clipped_about_mode(ascending, 3.0)
+        first, last = engine_sky.clipped_about_mode(ascending, 3.0)
         np.testing.assert_array_equal(ascending[first:last], kept)
-        assert sky_mode.one_sigma_above_mode(ascending) == pytest.approx(threshold, rel=1e-12, abs=1e-12)
+        assert engine_sky.one_sigma_above_mode(ascending) == pytest.approx(threshold, rel=1e-12, abs=1e-12)
 
 
 def test_what_one_turn_dropped_stays_out():
@@ -140,8 +140,8 @@ def test_what_one_turn_dropped_stays_out():
         values = np.concatenate([levels, np.full(int(rng.integers(1, 5)), rng.uniform(2, 4)), [-1.5]])
         ascending = np.sort(values)
         sums = np.empty((2, values.size + 1))
-        sky_mode.sum_about(ascending, 0, values.size, n, sums)
-        ours, _ = sky_mode._mode_and_sigma(ascending, 0, values.size, n, sums)
+        engine_sky.sum_about(ascending, 0, values.size, n, sums)
+        ours, _ = engine_sky._mode_and_sigma(ascending, 0, values.size, n, sums)
         assert ours == pytest.approx(mode(values), rel=1e-12, abs=1e-12)
         found += mode(values) != mode(levels)
     assert found > 0
@@ -149,16 +149,16 @@ def test_what_one_turn_dropped_stays_out():
 
 @pytest.mark.parametrize("level", [0.0, 0.1, -7.3e5])
 def test_a_flat_sky_has_its_level_as_mode(level):
-    assert sky_mode.one_sigma_above_mode(np.full(2000, level)) == pytest.approx(level, rel=1e-14)
-    assert np.isnan(sky_mode.one_sigma_above_mode(np.zeros(0)))
+    assert engine_sky.one_sigma_above_mode(np.full(2000, level)) == pytest.approx(level, rel=1e-14)
+    assert np.isnan(engine_sky.one_sigma_above_mode(np.zeros(0)))
 
 
 @pytest.mark.parametrize("bounds", [(0, 500), (10, 480), (250, 251), (300, 500), (0, 200)])
 def test_mean_and_sigma_of_a_range_are_numpys(bounds):
     ascending = np.sort(1e4 + np.exp(4 * random_stream(25, "tests.engine.sky_mode").normal(size=500)))
     sums = np.empty((2, 501))
-    sky_mode.sum_about(ascending, 0, 500, 250, sums)
-    mean, sigma = sky_mode.range_mean_and_sigma(ascending, *bounds, 250, sums)
+    engine_sky.sum_about(ascending, 0, 500, 250, sums)
+    mean, sigma = engine_sky.range_mean_and_sigma(ascending, *bounds, 250, sums)
     part = ascending[slice(*bounds)]
     assert mean == pytest.approx(part.mean(), rel=1e-13)
     assert sigma == pytest.approx(part.std(), rel=1e-10, abs=1e-12)

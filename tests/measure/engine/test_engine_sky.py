@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.sky.background import first_empty_box, mean_difference, sky_background, sky_box
+from galsmith.measure.engine.sky import first_empty_box, mean_difference, sky_background, sky_box
+from galsmith.measure.engine.stamp import cut_stamp
 from galsmith.seeds import random_stream
 
 NO_MASK = np.zeros((0, 0), dtype=bool)

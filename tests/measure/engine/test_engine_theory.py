@@ -15,9 +15,9 @@ from galsmith.measure.engine.light.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.light.gini_m20 import gini, m20
-from galsmith.measure.engine.light.moments import centroid
 from galsmith.measure.engine.light.radii import light_radii, light_radius, petrosian_radius
+from galsmith.measure.engine.light.shape import centroid
+from galsmith.measure.engine.light.statistics import gini, m20
 from galsmith.measure.engine.stamp import SkyBox
 
 UNKNOWN_SKY = SkyBox(0, 0, 0, False, np.nan, np.nan, np.nan, np.nan)

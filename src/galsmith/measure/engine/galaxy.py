@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.cutting import cut_stamp
-from galsmith.measure.engine.fit_columns import tell_double_sersic, tell_sersic
 from galsmith.measure.engine.light.apertures import ellipse_sum
 from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
@@ -28,7 +26,9 @@ from galsmith.measure.engine.light.asymmetry import (
     shape_asymmetry,
     squared_asymmetry,
 )
-from galsmith.measure.engine.light.gini_m20 import (
+from galsmith.measure.engine.light.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
+from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.statistics import (
     bulge_statistic,
     gini,
     gini_map,
@@ -38,16 +38,12 @@ from galsmith.measure.engine.light.gini_m20 import (
     smoothness,
     sn_per_pixel,
 )
-from galsmith.measure.engine.light.moments import centroid, moments_about
-from galsmith.measure.engine.light.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.light.shape import r_max, r_max_ellip, shape_map
-from galsmith.measure.engine.mid.overlap import note_overlap
-from galsmith.measure.engine.mid.statistics import measure_mid
-from galsmith.measure.engine.row import PLACE
+from galsmith.measure.engine.mid.statistics import measure_mid, note_overlap
+from galsmith.measure.engine.row import PLACE, tell_double_sersic, tell_sersic
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
 from galsmith.measure.engine.sersic.fit import fit_sersic
-from galsmith.measure.engine.sky.background import sky_background, sky_box
-from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
+from galsmith.measure.engine.sky import sky_background, sky_box
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp
 from galsmith.measure.row import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii

@@ -28,13 +28,13 @@ from galsmith.measure.engine.galaxy import (
     tell_radii,
     tell_structure,
 )
-from galsmith.measure.engine.light.gini_m20 import noise_map
+from galsmith.measure.engine.light.statistics import noise_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import paper_map, survey_map
-from galsmith.measure.engine.sersic.data import SersicData, count_used, sersic_data
 from galsmith.measure.engine.sersic.fit import make_conventional, sersic_start
 from galsmith.measure.engine.sersic.optimum import fit_to_minimum
 from galsmith.measure.engine.sersic.point_spread import PointSpread
+from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 LOGGER = logging.getLogger("galsmith")

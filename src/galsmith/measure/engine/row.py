@@ -7,6 +7,12 @@ from collections import namedtuple
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from galsmith.measure.engine.sersic.double_fit import DoubleSersicFit
+from galsmith.measure.engine.sersic.fit import SersicFit
+from galsmith.measure.engine.stamp import Stamp
 from galsmith.measure.properties.declared import PROPERTIES
 
 ENGINE_COLUMNS: tuple[str, ...] = tuple(
@@ -35,3 +41,30 @@ def columns_of(*, sersic: bool, double_sersic: bool) -> tuple[str, ...]:
     if not double_sersic:
         without |= {entry.name for entry in PROPERTIES if entry.group == "double_sersic"}
     return tuple(name for name in ENGINE_COLUMNS if name not in without)
+
+
+def tell_sersic(fit: SersicFit, stamp: Stamp, row: NDArray[np.float64]) -> None:
+    """Write the fit of one Sérsic law."""
+    row[PLACE.sersic_amplitude], row[PLACE.sersic_index] = fit.amplitude, fit.sersic_index
+    row[PLACE.sersic_r_eff_pix] = fit.r_eff
+    row[PLACE.sersic_ellipticity], row[PLACE.sersic_orientation_rad] = fit.ellipticity, fit.orientation_rad
+    row[PLACE.sersic_x_pix], row[PLACE.sersic_y_pix] = fit.x + stamp.x_min, fit.y + stamp.y_min
+    row[PLACE.sersic_chi2_dof] = fit.chi2_dof
+    row[PLACE.sersic_aic], row[PLACE.sersic_bic] = fit.aic, fit.bic
+
+
+def tell_double_sersic(fit: DoubleSersicFit, stamp: Stamp, row: NDArray[np.float64]) -> None:
+    """Write the fit of two Sérsic laws."""
+    row[PLACE.double_sersic_x_pix], row[PLACE.double_sersic_y_pix] = fit.x + stamp.x_min, fit.y + stamp.y_min
+    row[PLACE.double_sersic_amplitude_1], row[PLACE.double_sersic_amplitude_2] = (
+        fit.amplitude_1,
+        fit.amplitude_2,
+    )
+    row[PLACE.double_sersic_r_eff_1_pix], row[PLACE.double_sersic_r_eff_2_pix] = fit.r_eff_1, fit.r_eff_2
+    row[PLACE.double_sersic_index_1], row[PLACE.double_sersic_index_2] = fit.index_1, fit.index_2
+    row[PLACE.double_sersic_ellipticity_1] = fit.ellipticity_1
+    row[PLACE.double_sersic_ellipticity_2] = fit.ellipticity_2
+    row[PLACE.double_sersic_orientation_1_rad] = fit.orientation_1_rad
+    row[PLACE.double_sersic_orientation_2_rad] = fit.orientation_2_rad
+    row[PLACE.double_sersic_chi2_dof] = fit.chi2_dof
+    row[PLACE.double_sersic_aic], row[PLACE.double_sersic_bic] = fit.aic, fit.bic

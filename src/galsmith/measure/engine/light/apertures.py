@@ -2,14 +2,255 @@
 
 What photutils' apertures give with method "exact", from running sums along the rows: only the pixels that the
 outline crosses are visited. A circle is an ellipse with equal axes; a ring is the difference of two sums.
+
+An affine map makes the ellipse a circle of radius Y, on which the image's y and x are two directions at an
+angle, the skew: a point (y, s) of the circle lies at x = X / Y (y cos(skew) + s sin(skew)), where X and Y are
+the ellipse's greatest x and y. Between two points of the outline the area beside it is a trapezoid plus the
+segment of the circle beyond their chord.
 """
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.light.ellipse_rows import Ellipse, ellipse_of, fill_row, row_range
+from galsmith.measure.engine.compiled import compiled, inlined
 from galsmith.measure.engine.stamp import Stamp
+
+RIGHT, LEFT = 1.0, -1.0
+# Up to this squared half chord (of a circle of radius 1) the series of the segment is exact to 1e-16.
+SERIES_REACH = 0.01
+
+
+class Ellipse(NamedTuple):
+    """An ellipse, as its rows need it.
+
+    Attributes
+    ----------
+    y : float
+        Center, pixels.
+    offset : float
+        Column of the center: whole numbers are the pixels' left edges.
+    reach_x, reach_y : float
+        Greatest distances X and Y from the center, pixels.
+    per_reach_x, per_reach_y : float
+        1 / X and 1 / Y.
+    cosine, sine : float
+        Of the skew: 0 and 1 where an axis lies along x.
+    half_product : float
+        Half the product of the semi-axes, square pixels.
+    """
+
+    y: float
+    offset: float
+    reach_x: float
+    reach_y: float
+    per_reach_x: float
+    per_reach_y: float
+    cosine: float
+    sine: float
+    half_product: float
+
+
+class Point(NamedTuple):
+    """A point of the outline: its column `u`, and (y, s) on the circle, pixels from the center."""
+
+    u: float
+    y: float
+    s: float
+
+
+class RowSpan(NamedTuple):
+    """Which columns of a row an ellipse touches; none where `begin` equals `end`.
+
+    Columns from `begin` to `inner_begin` and from `inner_end` to `end` have weights of their own, those in
+    between all have the weight `height`.
+    """
+
+    begin: int
+    inner_begin: int
+    inner_end: int
+    end: int
+    height: float
+
+
+@compiled
+def ellipse_of(x: float, y: float, a: float, b: float, theta: float) -> Ellipse:
+    """Prepare the ellipse with semi-axes `a` and `b` (pixels, above 0), `a` at `theta` radians from +x."""
+    cosine, sine = math.cos(theta), math.sin(theta)
+    reach_x = math.sqrt(a * cosine * (a * cosine) + b * sine * (b * sine))
+    reach_y = math.sqrt(a * sine * (a * sine) + b * cosine * (b * cosine))
+    scale = 1.0 / (reach_x * reach_y)
+    skew = cosine * sine * (a - b) * (a + b) * scale
+    return Ellipse(
+        y, x + 0.5, reach_x, reach_y, 1.0 / reach_x, 1.0 / reach_y, skew, a * b * scale, 0.5 * a * b
+    )
+
+
+@compiled
+def row_range(ellipse: Ellipse, n_y: int) -> tuple[int, int]:
+    """First row of the image that the ellipse touches, and the one after its last."""
+    first = min(max(ellipse.y - ellipse.reach_y + 0.5, 0.0), float(n_y))
+    last = min(max(ellipse.y + ellipse.reach_y + 0.5, -1.0), n_y - 1.0)
+    return math.floor(first), math.floor(last) + 1
+
+
+@compiled
+def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpan:
+    """Write the weights of those pixels of a row that the outline crosses.
+
+    Parameters
+    ----------
+    ellipse : Ellipse
+        As `ellipse_of` gives it.
+    row : int
+        Row of the image.
+    weights : ndarray [x], float64
+        As long as the image is wide; written only where the returned span says so.
+
+    Returns
+    -------
+    RowSpan
+        Clipped at the image.
+    """
+    low, high = row - 0.5 - ellipse.y, row + 0.5 - ellipse.y
+    height = 1.0
+    if low < -ellipse.reach_y or high > ellipse.reach_y:
+        low, high = max(low, -ellipse.reach_y), min(high, ellipse.reach_y)
+        height = high - low
+    if not height > 0.0:
+        return RowSpan(0, 0, 0, 0, 0.0)
+    n_x = len(weights)
+    s_low = math.sqrt(max((ellipse.reach_y - low) * (ellipse.reach_y + low), 0.0))
+    s_high = math.sqrt(max((ellipse.reach_y - high) * (ellipse.reach_y + high), 0.0))
+    left = _point(ellipse, low, -s_low), _point(ellipse, high, -s_high)
+    right = _point(ellipse, low, s_low), _point(ellipse, high, s_high)
+    left_first, left_last = _columns(ellipse, LEFT, left[0], left[1], n_x)
+    right_first, right_last = _columns(ellipse, RIGHT, right[0], right[1], n_x)
+    begin, end = max(left_first, 0), min(right_last + 1, n_x)
+    if begin >= end:
+        return RowSpan(0, 0, 0, 0, 0.0)
+    inner_begin = min(max(left_last + 1, begin), end)
+    inner_end = min(max(right_first, inner_begin), end)
+    for column in range(begin, inner_begin):
+        weights[column] = height if column < right_first else 0.0
+    for column in range(inner_end, end):
+        weights[column] = 0.0
+    if left_last >= 0:
+        _add_side(ellipse, LEFT, left[0], left[1], left_first, weights)
+    if right_first < n_x:
+        _add_side(ellipse, RIGHT, right[0], right[1], right_first, weights)
+    return RowSpan(begin, inner_begin, inner_end, end, height)
+
+
+@inlined
+def _point(ellipse: Ellipse, y: float, s: float) -> Point:
+    """Complete a point of the outline with its column."""
+    along = (ellipse.cosine * y + ellipse.sine * s) * ellipse.per_reach_y
+    return Point(along * ellipse.reach_x + ellipse.offset, y, s)
+
+
+@inlined
+def _floor_within(value: float, high: int) -> int:
+    """Whole part of a column, kept between -1 and `high`."""
+    return math.floor(min(max(value, -1.0), float(high)))
+
+
+@inlined
+def _columns(ellipse: Ellipse, side: float, low: Point, high: Point, n_x: int) -> tuple[int, int]:
+    """First and last column that one side of the outline crosses between two heights, within -1 to `n_x`."""
+    least, greatest = min(low.u, high.u), max(low.u, high.u)
+    turn = side * ellipse.cosine * ellipse.reach_y
+    if low.y < turn < high.y:
+        extreme = side * ellipse.reach_x + ellipse.offset
+        least, greatest = min(least, extreme), max(greatest, extreme)
+    return _floor_within(least, n_x), _floor_within(greatest, n_x)
+
+
+@compiled
+def _add_side(
+    ellipse: Ellipse, side: float, low: Point, high: Point, first: int, weights: NDArray[np.float64]
+) -> None:
+    """Add what lies left of one side of the outline (take it away for the left side)."""
+    y_turn = side * ellipse.cosine * ellipse.reach_y
+    if low.y < y_turn < high.y:
+        u_turn, s_turn = side * ellipse.reach_x + ellipse.offset, side * ellipse.sine * ellipse.reach_y
+        turn = Point(u_turn, y_turn, s_turn)
+        _add_piece(ellipse, side, -1.0, low, turn, first, weights)
+        low = turn
+    _add_piece(ellipse, side, 1.0 if y_turn <= low.y else -1.0, low, high, first, weights)
+
+
+@inlined
+def _add_piece(
+    ellipse: Ellipse,
+    side: float,
+    half: float,
+    start: Point,
+    stop: Point,
+    first: int,
+    weights: NDArray[np.float64],
+) -> None:
+    """Add what lies left of a piece of outline on which x only grows or only falls.
+
+    `half` is 1 above the turning point and -1 below it; columns from `first` up to the piece have all of its
+    height on their side.
+    """
+    n_x = len(weights)
+    if start.u > stop.u:
+        start, stop = stop, start
+    if stop.u < 0.0:
+        return
+    column, last = max(_floor_within(start.u, n_x), 0), _floor_within(stop.u, n_x)
+    for passed in range(max(first, 0), column):
+        weights[passed] += side * abs(stop.y - start.y)
+    here = start
+    if start.u < 0.0:
+        here = _crossing(ellipse, 0.0, half, start.y, stop.y)
+    while column < n_x and column <= last:
+        there = stop
+        if column < last:
+            there = _crossing(ellipse, column + 1.0, half, here.y, stop.y)
+        weights[column] += side * (_area_left(ellipse, side, column, here, there) + abs(stop.y - there.y))
+        here = there
+        column += 1
+
+
+@inlined
+def _crossing(ellipse: Ellipse, u: float, half: float, y_from: float, y_to: float) -> Point:
+    """Where the outline crosses a pixel's edge, not beyond the two heights."""
+    along = min(max((u - ellipse.offset) * ellipse.per_reach_x, -1.0), 1.0)
+    across = half * math.sqrt((1.0 - along) * (1.0 + along))
+    y = ellipse.reach_y * (ellipse.cosine * along + ellipse.sine * across)
+    s = ellipse.reach_y * (ellipse.sine * along - ellipse.cosine * across)
+    return Point(u, min(max(y, min(y_from, y_to)), max(y_from, y_to)), s)
+
+
+@inlined
+def _area_left(ellipse: Ellipse, side: float, column: int, one: Point, other: Point) -> float:
+    """Area between a pixel's left edge and the outline."""
+    dy, ds = (other.y - one.y) * ellipse.per_reach_y, (other.s - one.s) * ellipse.per_reach_y
+    trapezoid = 0.5 * ((one.u - column) + (other.u - column)) * abs(other.y - one.y)
+    squared = 0.25 * (dy * dy + ds * ds)
+    if squared < SERIES_REACH:
+        return trapezoid + side * ellipse.half_product * _thin_segment(squared)
+    sum_y, sum_s = (other.y + one.y) * ellipse.per_reach_y, (other.s + one.s) * ellipse.per_reach_y
+    half_chord, half_sum = math.sqrt(squared), 0.5 * math.sqrt(sum_y * sum_y + sum_s * sum_s)
+    segment = 2.0 * (math.atan2(half_chord, half_sum) - half_chord * half_sum)
+    return trapezoid + side * ellipse.half_product * segment
+
+
+@inlined
+def _thin_segment(h2: float) -> float:
+    """Twice the area of a segment of the unit circle, from its squared half chord h^2.
+
+    That is angle - sin(angle) = 2 (asin(h) - h sqrt(1 - h^2)), the integral of 4 h^2 / sqrt(1 - h^2).
+    """
+    h4 = h2 * h2
+    low = (4 / 3 + h2 * (2 / 5)) + h4 * (3 / 14 + h2 * (5 / 36))
+    high = (35 / 352 + h2 * (63 / 832)) + h4 * (77 / 1280 + h2 * (429 / 8704))
+    return h2 * math.sqrt(h2) * (low + h4 * h4 * high)
 
 
 @compiled

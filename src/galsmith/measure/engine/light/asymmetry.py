@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.cutting import turned_in_border
 from galsmith.measure.engine.flags import (
     CENTER_DRIFTED,
     CENTER_IS_CENTROID,
@@ -29,8 +28,8 @@ from galsmith.measure.engine.light.rotation import (
     least_if_positive,
     turned_sums,
 )
-from galsmith.measure.engine.numerics.simplex import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
-from galsmith.measure.engine.stamp import SkyBox, Stamp
+from galsmith.measure.engine.numerics.searches import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
+from galsmith.measure.engine.stamp import SkyBox, Stamp, turned_in_border
 
 ASYMMETRY_EXTENT = 1.5  # radius of the aperture, in Petrosian radii about the centroid
 LARGEST_DRIFT = 0.25  # of the center from where its search began, in the same unit

@@ -20,7 +20,7 @@ from galsmith.measure.engine.flags import (
     TOTAL_FLUX_ZERO,
 )
 from galsmith.measure.engine.light.apertures import ellipse_sum, ellipse_sum_and_area, ring_sum_and_area
-from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.numerics.searches import POINT, RESULT, bracketed, next_point
 from galsmith.measure.engine.stamp import Stamp
 
 PETROSIAN_ETA = 0.2  # Lotz, Primack & Madau (2004), equation 4
@@ -135,7 +135,7 @@ def petrosian_radius(
         search = bracketed(low, value_low, radius, value)
         while next_point(search, ROOT_TOLERANCE_PIX):
             ratio = petrosian_ratio(stamp, x, y, elongation, theta, search[POINT], noticed)
-            search[VALUE] = ratio - PETROSIAN_ETA
+            search[RESULT] = ratio - PETROSIAN_ETA
         return search[POINT]
     noticed[PETROSIAN_BEYOND_STAMP] = 1
     return last
@@ -277,7 +277,7 @@ def _radius_of_fraction(
             low = scanned_radius(index - 1, 0.0, r_total)
             search = bracketed(low, scanned[index - 1] - fraction, radius, scanned[index] - fraction)
             while next_point(search, ROOT_TOLERANCE_PIX):
-                search[VALUE] = _growth(stamp, ellipse, search[POINT], total) - fraction
+                search[RESULT] = _growth(stamp, ellipse, search[POINT], total) - fraction
             return search[POINT]
     noticed[LIGHT_RADIUS_UNDEFINED] = 1
     return np.nan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.light.ellipse_rows import RowSpan, ellipse_of, fill_row, row_range
+from galsmith.measure.engine.light.apertures import RowSpan, ellipse_of, fill_row, row_range
 from galsmith.measure.engine.stamp import Stamp
 
 ABSOLUTE, SQUARED = 1.0, 2.0  # no integers: numba would compile the sums anew for each

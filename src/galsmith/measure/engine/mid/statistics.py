@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.flags import (
     DEVIATION_UNDEFINED,
+    MAPS_DIFFER,
+    MAPS_EMPTY,
     MID_MAP_IS_GINI_MAP,
     MID_PEAK_ADDED,
     MID_SINGLE_CLUMP,
 )
 from galsmith.measure.engine.mid.basin_hopping import energy, hop
 from galsmith.measure.engine.mid.clumps import ClumpAreas, bordered, main_clump_means, two_largest_areas
-from galsmith.measure.engine.mid.peaks import find_peaks, flood_from_peaks, flux_around_peaks
+from galsmith.measure.engine.mid.watershed import find_peaks, flood_from_peaks, flux_around_peaks
 from galsmith.measure.engine.numerics.brightness import brightness_order, pairwise_sum
 from galsmith.measure.engine.numerics.filters import gaussian_filter
-from galsmith.measure.engine.numerics.roots import POINT, VALUE, bracketed, next_point
+from galsmith.measure.engine.numerics.searches import POINT, RESULT, bracketed, next_point
 from galsmith.measure.engine.segmentation.regions import region_with
 from galsmith.measure.engine.stamp import Stamp
 
@@ -162,7 +164,7 @@ def _mid_map(
         return gini_map.copy()
     search = bracketed(0.0, lowest, 1.0, _edge_excess(stamp, brightness, means, 1.0))
     while next_point(search, 1.0 / (brightness.n_zero + len(brightness.order))):
-        search[VALUE] = _edge_excess(stamp, brightness, means, search[POINT])
+        search[RESULT] = _edge_excess(stamp, brightness, means, search[POINT])
     region = _majority(_main_clump(stamp, _threshold(brightness, search[POINT])))
     if not region[stamp.y_peak, stamp.x_peak]:
         noticed[MID_PEAK_ADDED] = 1
@@ -375,3 +377,30 @@ def measure_mid(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.u
     modes = _multimode(brightness, region, noticed)
     intensity, deviation = intensity_and_deviation(stamp, region, noticed)
     return MidStatistics(region, modes, intensity, deviation)
+
+
+LEAST_OVERLAP = 0.25
+
+
+@compiled
+def note_overlap(gini_map: NDArray[np.bool_], region: NDArray[np.bool_], noticed: NDArray[np.uint8]) -> None:
+    """Compare the Gini map with the MID map: MAPS_EMPTY, or MAPS_DIFFER where under a quarter of the larger is shared.
+
+    Parameters
+    ----------
+    gini_map, region : ndarray [y, x], bool
+        The two maps.
+    noticed : ndarray [flag], uint8
+        Set.
+    """
+    n_gini = n_mid = n_both = 0
+    for y in range(region.shape[0]):
+        for x in range(region.shape[1]):
+            n_gini += gini_map[y, x]
+            n_mid += region[y, x]
+            n_both += gini_map[y, x] and region[y, x]
+    larger = max(n_gini, n_mid)
+    if larger == 0:
+        noticed[MAPS_EMPTY] = 1
+    elif n_both / larger < LEAST_OVERLAP:
+        noticed[MAPS_DIFFER] = 1

@@ -20,7 +20,7 @@ from galsmith.measure.engine.numerics.ordering import (
     sorted_values,
     standard_deviation,
 )
-from galsmith.measure.engine.segmentation.labels import bounding_box, label_areas, label_regions
+from galsmith.measure.engine.segmentation.regions import bounding_box, label_areas, label_regions
 
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10

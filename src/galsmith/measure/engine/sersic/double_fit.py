@@ -12,7 +12,6 @@ from galsmith.measure.engine.flags import (
     DOUBLE_SERSIC_NOT_CONVERGED,
     DOUBLE_SERSIC_NOT_ENOUGH_PIXELS,
 )
-from galsmith.measure.engine.sersic.data import SersicData, count_used, sersic_data
 from galsmith.measure.engine.sersic.fit import (
     OPTIMUM,
     PARITY,
@@ -24,6 +23,7 @@ from galsmith.measure.engine.sersic.fit import (
     make_conventional,
 )
 from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARAMETERS
+from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
 from galsmith.measure.engine.stamp import Moments, Stamp
 
 _SEPARATION_IN_R_HALF = 2.0

@@ -15,7 +15,6 @@ from galsmith.measure.engine.flags import (
     SERSIC_RADIUS_BELOW_ANNULUS,
 )
 from galsmith.measure.engine.light.apertures import ellipse_sum_and_area
-from galsmith.measure.engine.sersic.data import SersicData, count_used, sersic_data
 from galsmith.measure.engine.sersic.law import (
     CENTER_PARAMETERS,
     COMPONENT_PARAMETERS,
@@ -27,6 +26,7 @@ from galsmith.measure.engine.sersic.law import (
 )
 from galsmith.measure.engine.sersic.optimum import fit_to_minimum
 from galsmith.measure.engine.sersic.parity import fit_as_minpack
+from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
 from galsmith.measure.engine.stamp import Moments, Stamp
 
 PARITY, OPTIMUM = 0, 1
@@ -165,7 +165,7 @@ def sersic_start(
     moments: Moments,
     noticed: NDArray[np.uint8],
 ) -> NDArray[np.float64]:
-    """Where the fit starts: parameters [7] as ``sersic_law`` orders them; the arguments are `fit_sersic`'s."""
+    """Where the fit starts: parameters [7] as `law` orders them; the arguments are `fit_sersic`'s."""
     index = _LEAST_FIRST_INDEX
     if concentration > 0.0:
         index = min(max(10.0 ** (-1.5) * concentration**3.5, _LEAST_FIRST_INDEX), _GREATEST_FIRST_INDEX)
@@ -202,7 +202,7 @@ def fit_parameters(
     data : SersicData
         What is fitted.
     parameters : ndarray [2 + 5 components], float64
-        The start, as ``sersic_law`` orders it; becomes the result, its indices not below their bound.
+        The start, as `law` orders it; becomes the result, its indices not below their bound.
     free : ndarray [n], int64
         Which of them are fitted.
     mode : int

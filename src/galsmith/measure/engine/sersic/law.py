@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_fused
-from galsmith.measure.engine.sersic.elementary import fill_exponentials, fill_logarithms
-from galsmith.measure.engine.sersic.half_light import half_light_scale, half_light_slope
+from galsmith.measure.engine.sersic.special_functions import (
+    fill_exponentials,
+    fill_logarithms,
+    half_light_scale,
+    half_light_slope,
+)
 
 CENTER_PARAMETERS = 2
 COMPONENT_PARAMETERS = 5

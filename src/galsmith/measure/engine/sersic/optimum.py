@@ -7,11 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.numerics.minpack import damped_step, euclidean_norm, product
-from galsmith.measure.engine.numerics.trust_radius import FIRST_RADIUS, Success, adjusted_radius
-from galsmith.measure.engine.sersic.data import SersicData
+from galsmith.measure.engine.numerics.minpack import (
+    FIRST_RADIUS,
+    Success,
+    adjusted_radius,
+    damped_step,
+    euclidean_norm,
+    product,
+)
 from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARAMETERS, INDEX, LOWEST_INDEX
-from galsmith.measure.engine.sersic.normal_equations import fill_normal_equations
+from galsmith.measure.engine.sersic.residuals import SersicData, fill_normal_equations
 
 CONVERGED, OUT_OF_EVALUATIONS, NOT_FINITE = 1, 5, -1
 # a radius of this share of the scaled parameters is rounding
@@ -26,7 +31,7 @@ _TINY = 1e-300
 
 
 class _Point(NamedTuple):
-    """Parameters, and the quadratic approximation of chi^2 about them (``sersic_normal``)."""
+    """Parameters, and the quadratic approximation of chi^2 about them (`fill_normal_equations`)."""
 
     parameters: NDArray[np.float64]
     matrix: NDArray[np.float64]

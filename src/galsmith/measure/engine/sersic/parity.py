@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.numerics.minpack import EPSILON, damped_step, euclidean_norm, factorize, product
-from galsmith.measure.engine.numerics.trust_radius import (
+from galsmith.measure.engine.numerics.minpack import (
     ENOUGH_REDUCTION,
+    EPSILON,
     FIRST_RADIUS,
     Success,
     adjusted_radius,
+    damped_step,
+    euclidean_norm,
+    factorize,
+    product,
 )
-from galsmith.measure.engine.sersic.data import SersicData, fill_residuals
+from galsmith.measure.engine.sersic.residuals import SersicData, fill_residuals
 
 _DIFFERENCE = 2.0**-26
 # scipy.optimize.leastsq's own ftol

@@ -1,23 +1,112 @@
-"""Normal equations of a Sérsic fit: the products of all derivatives with one another and with the residuals."""
+"""What a Sérsic model is fitted to, its residuals, and the normal equations made of these and the derivatives."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.sersic.data import SersicData
 from galsmith.measure.engine.sersic.law import (
     CUSP_PIX,
     Component,
     SersicModel,
+    fill_model,
     fill_model_and_derivatives,
     fill_places,
     make_room,
     rows_of_block,
+    sersic_model,
     sersic_model_with_slopes,
 )
-from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, convolve_two
+from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, convolve_two, point_spread
+
+
+class SersicData(NamedTuple):
+    """Pixels to be fitted.
+
+    Attributes
+    ----------
+    pixels : ndarray [y, x], float64
+        Flux per pixel.
+    weights : ndarray [y, x], float64
+        One over each pixel's noise, 0 where it is to be left out.
+    spread : PointSpread
+        Of the model's light, or an empty one.
+    """
+
+    pixels: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    spread: PointSpread
+
+
+@compiled
+def fill_residuals(data: SersicData, parameters: NDArray[np.float64], residuals: NDArray[np.float64]) -> None:
+    """Weighted differences of model and pixels.
+
+    Parameters
+    ----------
+    data : SersicData
+        Pixels and weights.
+    parameters : ndarray [2 + 5 components], float64
+        As `law` orders them.
+    residuals : ndarray [y * x], float64
+        Is overwritten.
+    """
+    height, width = data.pixels.shape
+    model = np.empty((height, width))
+    fill_model(sersic_model(parameters), model)
+    if data.spread.pixels.size > 0:
+        convolve(model, data.spread)
+    for y in range(height):
+        for x in range(width):
+            residuals[y * width + x] = data.weights[y, x] * (model[y, x] - data.pixels[y, x])
+
+
+@compiled
+def weights_of_noise(pixels: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One over the noise where it and the pixel are neither 0 nor undefined, else 0.
+
+    Parameters
+    ----------
+    pixels, noise : ndarray [y, x], float64
+        Flux and its standard deviation; 0 leaves a pixel out.
+    """
+    weights = np.zeros(pixels.shape)
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            is_used = pixels[y, x] != 0.0 and noise[y, x] != 0.0
+            if is_used and np.isfinite(noise[y, x]) and np.isfinite(pixels[y, x]):
+                weights[y, x] = 1.0 / noise[y, x]
+    return weights
+
+
+@compiled
+def sersic_data(
+    pixels: NDArray[np.float64], noise: NDArray[np.float64], psf: NDArray[np.float64]
+) -> SersicData:
+    """Prepare what is fitted.
+
+    Parameters
+    ----------
+    pixels, noise : ndarray [y, x], float64
+        Flux and its standard deviation, as `weights_of_noise` takes them.
+    psf : ndarray [y, x], float64
+        Point spread function, 0 by 0 for none.
+    """
+    spread = point_spread(psf, pixels.shape[0], pixels.shape[1])
+    return SersicData(pixels, weights_of_noise(pixels, noise), spread)
+
+
+@compiled
+def count_used(weights: NDArray[np.float64]) -> int:
+    """Count the pixels whose weight is not 0."""
+    count = 0
+    for weight in weights.ravel():
+        if weight != 0.0:
+            count += 1
+    return count
+
 
 # further than any pixel
 _FAR = 1e6
@@ -38,7 +127,7 @@ def fill_normal_equations(
     data : SersicData
         What is fitted.
     parameters : ndarray [parameter], float64
-        As ``sersic_law`` orders them.
+        As `law` orders them.
     matrix : ndarray [parameter, parameter], float64
         Is overwritten by J^T J, J the weighted derivatives; its upper triangle only.
     gradient : ndarray [parameter], float64

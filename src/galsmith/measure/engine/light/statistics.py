@@ -9,7 +9,7 @@ from galsmith.measure.engine.light.apertures import ellipse_sum, row_prefix_sums
 from galsmith.measure.engine.numerics.filters import gaussian_filter, uniform_filter
 from galsmith.measure.engine.numerics.ordering import sorted_values
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
-from galsmith.measure.engine.sky.background import values_of_box
+from galsmith.measure.engine.sky import values_of_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 SMOOTHING_PER_R_PETRO = 0.2

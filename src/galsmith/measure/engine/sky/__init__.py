@@ -1,1 +1,0 @@
-"""The level and the noise of the sky around a galaxy."""
