@@ -11,9 +11,9 @@ from astropy.table import QTable
 from scipy.stats import norm
 
 from galsmith.compare import Estimate, Judgment, PairedDifference, ReportCard
+from galsmith.compare.marginal.columns import group_title
 from galsmith.files import written_atomically
-from galsmith.report.labels import group_title
-from galsmith.report.verdict import verdict_of
+from galsmith.report.verdict import verdict_words
 
 HEADLINE = "headline"
 HEADS = ("trees", "pairs")
@@ -69,7 +69,7 @@ def rows_of(
     most = max(len(item.comparison.counted) for item in card.judgments)
     judgments = sorted(
         card.judgments,
-        key=lambda item: (len(item.comparison.counted) < most, item.comparison.headline.excess),
+        key=lambda item: (len(item.comparison.counted) < most, item.comparison.headline.estimate.excess),
     )
     names = [item.name for item in judgments]
     return [
@@ -210,12 +210,12 @@ def _row(judgment: Judgment, training: Mapping[str, Any], drawing: Mapping[str, 
             for mean in comparison.means
             if mean.name not in (HEADLINE, "all properties")
         },
-        mean=comparison.headline,
-        interval=excess_interval(comparison.headline, confidence=confidence),
+        mean=comparison.headline.estimate,
+        interval=excess_interval(comparison.headline.estimate, confidence=confidence),
         accuracies={test.head: test.accuracy.value for test in tests},
         features=("", NAN, NAN) if seen is None else (seen.label, seen.frechet.value, seen.frechet.floor),
         next_p=next_p,
-        verdict=verdict_of(judgment).title,
+        verdict=verdict_words(judgment).title,
         n_properties=len(comparison.counted),
     )
 

@@ -22,12 +22,12 @@ TRAINING = {
 @pytest.fixture(autouse=True)
 def _plain_verdict(monkeypatch):
     monkeypatch.setattr(
-        "race_table.verdict_of", lambda judgment: SimpleNamespace(title=f"{judgment.name} is judged")
+        "race_table.verdict_words", lambda judgment: SimpleNamespace(title=f"{judgment.name} is judged")
     )
 
 
 def mean(name, value, *, count=26):
-    return Mean(value, value, 0.01, (value - 0.02, value + 0.02), 0.04, 0.003, name=name, n_properties=count)
+    return Mean(name, count, Estimate(value, value, 0.01, (value - 0.02, value + 0.02), 0.04, 0.003))
 
 
 def judgment(name, morphology, power):

@@ -63,7 +63,7 @@ def test_removed_correlations_are_seen_with_equal_columns():
     )
     found, pairs = correlation_difference(first, shuffled, names(5), chance=FEW)
     assert found.p_value == pytest.approx(0.01)
-    assert found.corrected == pytest.approx(0.48, abs=0.06)  # 6/pi arcsin(0.5/2) = 0.483
+    assert found.estimate.corrected == pytest.approx(0.48, abs=0.06)  # 6/pi arcsin(0.5/2) = 0.483
     assert all(pair.p_holm < 1e-6 for pair in pairs)
 
 

@@ -72,7 +72,7 @@ def test_shift_is_seen_and_no_shift_is_not(statistic):
     assert shifted.p_value == pytest.approx(0.01)
     assert same.value < shifted.value
     assert shifted.interval[0] > same.interval[1]
-    assert shifted.interval[0] < shifted.corrected < shifted.interval[1]
+    assert shifted.interval[0] < shifted.estimate.corrected < shifted.interval[1]
     assert (shifted.n_reference, shifted.n_generated) == (400, 300)
 
 
@@ -117,7 +117,7 @@ def test_energy_distance_of_a_set_to_itself_is_zero():
     first, _ = gaussians(100, 1, 3)
     found = energy_statistic(first, first.copy(), chance=FEW)
     assert found.value == pytest.approx(0, abs=1e-7)  # the root of rounding
-    assert found.corrected == 0
+    assert found.estimate.corrected == 0
     assert found.p_value == 1
 
 

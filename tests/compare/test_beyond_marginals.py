@@ -5,13 +5,13 @@ import pytest
 
 from galsmith.compare.complete_rows import standardize
 from galsmith.compare.estimates import permutation_p
+from galsmith.compare.files import from_plain, to_plain
 from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.energy import energy_statistic
 from galsmith.compare.joint.sliced import sliced_wasserstein
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.per_property import permutation_distances
 from galsmith.compare.marginal.wasserstein import pool_values, wasserstein_distance
-from galsmith.compare.plain import from_plain, to_plain
 from galsmith.compare.records import BeyondMarginals
 from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError, SettingsError
@@ -49,9 +49,9 @@ def test_removed_correlations_are_found_where_single_columns_see_nothing():
         second[:, column] = random_stream(column, "test.together").permutation(second[:, column])
     found = beyond_marginals(first, second, names(6), **FEW)
     assert p_of_columns(*standardize(first, second)) > 0.05
-    assert found.correlation.p_value == pytest.approx(0.005)
-    assert found.sliced.p_value == pytest.approx(0.005)
-    assert found.energy.p_value == pytest.approx(0.005)
+    assert found.statistics["correlation"].p_value == pytest.approx(0.005)
+    assert found.statistics["sliced"].p_value == pytest.approx(0.005)
+    assert found.statistics["energy"].p_value == pytest.approx(0.005)
     assert all(test.auc.p_value < 1e-6 for test in found.classifiers)
     assert found.correlation_pairs[0].p_holm < 1e-6
     for test in found.classifiers:
@@ -67,9 +67,9 @@ def test_removed_correlations_are_found_where_single_columns_see_nothing():
 def test_nothing_is_found_where_nothing_differs():
     found = beyond_marginals(galaxies(300), galaxies(400, case=1), names(6), **FEW)
     for statistic in (
-        found.sliced,
-        found.energy,
-        found.correlation,
+        found.statistics["sliced"],
+        found.statistics["energy"],
+        found.statistics["correlation"],
         *(test.auc for test in found.classifiers),
     ):
         assert statistic.p_value > 0.05, statistic.name
@@ -87,8 +87,8 @@ def test_record_survives_json_and_the_seed_fixes_all():
 
 def test_one_column_has_no_correlation_but_the_rest():
     found = beyond_marginals(galaxies(60)[:, :1], galaxies(50, case=1)[:, :1], names(1), **FEW)
-    assert np.isnan(found.correlation.value)
-    assert np.isfinite(found.sliced.value)
+    assert np.isnan(found.statistics["correlation"].value)
+    assert np.isfinite(found.statistics["sliced"].value)
     assert found.correlation_pairs == ()
 
 

@@ -107,7 +107,7 @@ def test_area_for_two_gaussians_is_the_known_one(head):
         assert found.interval[0] < found.value < found.interval[1]
         assert found.p_value < 1e-12
         assert found.floor == pytest.approx(0.5, abs=0.03)
-    assert test.auc.uncertainty < 0.016
+    assert test.auc.estimate.uncertainty < 0.016
     assert test.giveaways[0].column == "column_0"
     assert test.giveaways[0].importance == pytest.approx(test.auc.value - 0.5, abs=0.05)
 

@@ -46,7 +46,7 @@ def test_a_shift_is_found_at_its_size(make_galaxies):
     asymmetry = comparison.distance("asymmetry")
     assert asymmetry.value == pytest.approx(0.5, abs=0.05)
     assert asymmetry.interval[0] < 0.5 < asymmetry.interval[1]
-    assert asymmetry.z > 10
+    assert asymmetry.estimate.z > 10
 
 
 def test_intervals_cover_the_truth(make_galaxies):
@@ -66,7 +66,7 @@ def test_two_halves_of_one_set_are_at_the_floor(make_galaxies):
     for trial in range(12):
         comparison = compare(make_galaxies(300, case=trial), make_galaxies(300, case=50 + trial), **QUICK)
         ratios.append(comparison.headline.in_floors)
-        within += [abs(item.z) < 3 for item in comparison.counted]
+        within += [abs(item.estimate.z) < 3 for item in comparison.counted]
     assert np.mean(ratios) == pytest.approx(1, abs=0.15)
     assert np.mean(within) > 0.95
 
@@ -109,7 +109,9 @@ def test_uncertainty_of_a_mean_knows_that_properties_go_together(make_galaxies):
         table["m20"] = 2 * table["asymmetry"]
         table.keep_columns(["asymmetry", "m20"])
     comparison = compare(one, other, **QUICK)
-    assert comparison.headline.uncertainty == pytest.approx(comparison.distance("m20").uncertainty, rel=1e-9)
+    assert comparison.headline.estimate.uncertainty == pytest.approx(
+        comparison.distance("m20").estimate.uncertainty, rel=1e-9
+    )
 
 
 def test_orientation_is_compared_on_the_line_and_on_the_circle(make_table):

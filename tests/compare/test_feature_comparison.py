@@ -6,7 +6,7 @@ import pytest
 from galsmith.compare.features.comparison import STANDARD_ID, NamedFeatures, compare_features
 from galsmith.compare.features.frechet import frechet_distance, frechet_statistic
 from galsmith.compare.features.kernel import kernel_distance, kernel_statistic
-from galsmith.compare.plain import from_plain, to_plain
+from galsmith.compare.files import from_plain, to_plain
 from galsmith.compare.records import FeatureComparison
 from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError
@@ -76,7 +76,7 @@ def test_equal_sets_lie_on_the_floor_and_others_far_above():
     reference = features(400, case=1)
     equal = compared(reference, features(400, case=2))
     assert 0.5 < equal.frechet.in_floors < 2
-    assert abs(equal.kernel.z) < 4
+    assert abs(equal.kernel.estimate.z) < 4
     assert equal.kernel.p_value > 0.02
     for other in (
         features(400, case=2, mean=0.5),
@@ -95,10 +95,10 @@ def test_half_samples_remove_the_bias_and_tell_the_spread():
     found = [frechet_statistic(*pair, chance=Chance(replicates=20, splits=2), label="FD") for pair in sets]
     truth = 0.36 * (np.arange(1, 7.0) ** -1.0).sum()
     values = np.array([statistic.value for statistic in found])
-    corrected = np.array([statistic.corrected for statistic in found])
+    corrected = np.array([statistic.estimate.corrected for statistic in found])
     assert values.mean() > 1.04 * truth
     assert corrected.mean() == pytest.approx(truth, rel=0.04)
-    spread = np.mean([statistic.uncertainty for statistic in found])
+    spread = np.mean([statistic.estimate.uncertainty for statistic in found])
     assert spread == pytest.approx(corrected.std(), rel=0.3)
 
 
@@ -109,7 +109,7 @@ def test_the_bias_is_removed_with_fewer_galaxies_than_features_too(n_each):
     ]
     found = [frechet_statistic(*pair, chance=Chance(replicates=6, splits=6), label="FD") for pair in pairs]
     # Nothing differs, so that a tenth of the distance at most may be left.
-    assert np.mean([statistic.corrected for statistic in found]) < 0.1 * np.mean(
+    assert np.mean([statistic.estimate.corrected for statistic in found]) < 0.1 * np.mean(
         [statistic.value for statistic in found]
     )
     assert np.isnan([statistic.p_value for statistic in found]).all()
@@ -133,7 +133,7 @@ def test_the_kernel_test_keeps_its_promise():
 def test_sets_without_any_spread_are_no_trouble():
     dead = np.ones((60, 6), dtype=np.float32)
     found = frechet_statistic(dead, dead, chance=FEW, label="FD")
-    assert (found.value, found.corrected, found.floor) == (0, 0, 0)
+    assert (found.value, found.estimate.corrected, found.floor) == (0, 0, 0)
 
 
 def test_only_the_standard_network_may_say_fid():

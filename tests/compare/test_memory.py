@@ -114,7 +114,7 @@ def test_fresh_images_raise_no_alarm():
         assert statistic.p_value > 0.01
         assert statistic.interval[0] <= statistic.value <= statistic.interval[1]
     assert found.c_t.floor == pytest.approx(0, abs=0.5)
-    assert found.c_t.floor_sigma == pytest.approx(1, abs=0.3)
+    assert found.c_t.estimate.floor_sigma == pytest.approx(1, abs=0.3)
 
 
 def test_copies_are_found_and_the_dose_is_monotone():

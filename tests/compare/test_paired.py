@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from galsmith.compare.estimates import Replicates
-from galsmith.compare.marginal.paired import NamedReplicates, paired_differences
+from galsmith.compare.marginal.distances import NamedReplicates, paired_differences
 from galsmith.seeds import random_stream
 
 NAMES = ("gini", "m20", "power_wavelength_01")

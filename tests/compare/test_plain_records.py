@@ -3,20 +3,22 @@ import math
 
 import pytest
 
-from galsmith.compare.plain import from_plain, to_plain
-from galsmith.compare.records import ClassifierTest, Giveaway, Statistic
+from galsmith.compare.files import from_plain, to_plain
+from galsmith.compare.records import ClassifierTest, Estimate, Giveaway, Statistic
 
 
 def _statistic(value: float = 1.0) -> Statistic:
     return Statistic(
-        value=value,
-        corrected=math.nan,
-        uncertainty=0.1,
-        interval=(-math.inf, math.inf),
-        floor=0.1,
-        floor_sigma=0.01,
         name="sliced W1",
         definition="a mean over directions",
+        estimate=Estimate(
+            value=value,
+            corrected=math.nan,
+            uncertainty=0.1,
+            interval=(-math.inf, math.inf),
+            floor=0.1,
+            floor_sigma=0.01,
+        ),
         p_value=math.nan,
         n_reference=3,
         n_generated=4,

@@ -93,10 +93,10 @@ def test_floor_and_value_agree_where_nothing_differs():
     for field in fields(found):
         statistic = getattr(found, field.name)
         assert statistic.name == field.name
-        assert statistic.value == pytest.approx(statistic.floor, abs=5 * statistic.floor_sigma)
+        assert statistic.value == pytest.approx(statistic.floor, abs=5 * statistic.estimate.floor_sigma)
         assert statistic.p_value > 0.05
         assert statistic.interval[0] < statistic.value < statistic.interval[1]
-        assert statistic.uncertainty == pytest.approx(np.diff(statistic.interval)[0] / 3.92, rel=0.3)
+        assert statistic.estimate.uncertainty == pytest.approx(np.diff(statistic.interval)[0] / 3.92, rel=0.3)
     # A ball with k of n real points in it misses all of n generated ones with a chance of 2^-k (Naeem et al.).
     assert found.coverage.value == pytest.approx(1 - 2**-5, abs=0.02)
     assert found.density.value == pytest.approx(1, abs=0.1)

@@ -50,7 +50,7 @@ def distances(reference, features):
 def test_held_out_galaxies_lie_on_the_floor(held_out):
     frechet, kernel = held_out
     assert frechet.in_floors < 1.3
-    assert frechet.corrected < 0.2 * frechet.value
+    assert frechet.estimate.corrected < 0.2 * frechet.value
     assert kernel.p_value > 0.02
 
 
@@ -62,7 +62,7 @@ def test_blur_raises_both_distances_with_its_width(galaxies, reference, held_out
     for place in (0, 1):
         assert np.all(np.diff([pair[place].value for pair in found]) > 0)
     # Measured: 1.17, 3.5 and 7.6 floors; the narrowest blur lies 5 of the floor's own spreads above it.
-    assert found[1][0].z > 3
+    assert found[1][0].estimate.z > 3
     assert found[3][0].in_floors > 5
     assert all(kernel.p_value < 0.05 for _, kernel in found[1:])
 

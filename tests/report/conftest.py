@@ -17,6 +17,7 @@ from galsmith.compare.records import (
     ClassifierTest,
     ClosestPair,
     CorrelationPair,
+    Estimate,
     FeatureComparison,
     Giveaway,
     Memorization,
@@ -146,7 +147,8 @@ def compared_in():
 
 def statistic(name, value, *, floor=0.1, sigma=0.02, p_value=math.nan):
     interval = (value - 0.03, value + 0.03)
-    return Statistic(value, value, 0.015, interval, floor, sigma, name, f"What {name} is.", p_value, 40, 38)
+    estimate = Estimate(value, value, 0.015, interval, floor, sigma)
+    return Statistic(name, f"What {name} is.", estimate, p_value, 40, 38)
 
 
 def classifier(auc=0.873, *, p_value=0.001, on="properties", head="trees"):
@@ -163,9 +165,11 @@ def classifier(auc=0.873, *, p_value=0.001, on="properties", head="trees"):
 
 def beyond(*, sliced=0.517, p_value=0.001, auc=0.873):
     return BeyondMarginals(
-        sliced=statistic("sliced W1", sliced, p_value=p_value),
-        energy=statistic("energy distance", 0.128, p_value=0.4),
-        correlation=statistic("correlation difference", 0.0937, p_value=0.4),
+        statistics={
+            "sliced": statistic("sliced W1", sliced, p_value=p_value),
+            "energy": statistic("energy distance", 0.128, p_value=0.4),
+            "correlation": statistic("correlation difference", 0.0937, p_value=0.4),
+        },
         correlation_pairs=(CorrelationPair("asymmetry", "gini", 0.61, -0.12, -0.73, 0.004),),
         classifiers=(classifier(auc, p_value=p_value),),
         columns=("asymmetry", "r_half_pix", "gini"),

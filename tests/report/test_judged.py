@@ -5,22 +5,28 @@ from dataclasses import replace
 
 import pytest
 
-from galsmith.compare import read_card
-from galsmith.report.checks import checks_of
-from galsmith.report.judged import judged_statistics
+from galsmith.compare import Judgment, read_card
 from galsmith.report.labels import distance_range, statistic_html, statistic_range
 from galsmith.report.tables import statistic_table
+from galsmith.report.verdict import judged_statistics
 
 
 @pytest.fixture
 def judgment(one_band, records):
     found = read_card(one_band.comparison).judgment()
-    return replace(
-        found,
+    return Judgment.of(
+        found.name,
+        found.comparison,
         beyond=records.beyond(),
         features=(records.features(),),
         memorization=(records.memorization(),),
     )
+
+
+def with_frechet(judgment, frechet):
+    """The same with another Fréchet distance alone, and the verdict on that."""
+    features = (replace(judgment.features[0], frechet=frechet),)
+    return Judgment.of(judgment.name, judgment.comparison, features=features)
 
 
 def by_name(judgment):
@@ -30,7 +36,7 @@ def by_name(judgment):
 
 def test_statuses_are_those_of_the_verdict(judgment):
     found = by_name(judgment)
-    marks = {mark.label: mark.status for check in checks_of(judgment) for mark in check.marks}
+    marks = {mark.label: mark.status for check in judgment.verdict.checks for mark in check.marks}
     for name in ("sliced W1", "energy distance", "correlation difference", "FD[efficientnet-lite0]"):
         assert found[name].status == marks[name], name
         assert found[name].has_floors
@@ -47,13 +53,13 @@ def test_what_decides_is_said_in_words(judgment):
 
 def test_without_p_the_spread_of_the_floor_is_named_with_its_number(judgment, records):
     frechet = records.statistic("FD[efficientnet-lite0]", 0.743, floor=0.1, sigma=0.02, p_value=math.nan)
-    changed = replace(judgment, features=(replace(judgment.features[0], frechet=frechet),))
+    changed = with_frechet(judgment, frechet)
     found = by_name(changed)["FD[efficientnet-lite0]"]
     # The value is 0.743, its floor 0.1 with a spread of 0.02.
     assert found.by == "more than 2 floors, and z above 3 (here 32.1), as there is no test"
     assert found.status == "fail"
-    certain = replace(frechet, floor_sigma=1.0)
-    unsure = replace(judgment, features=(replace(judgment.features[0], frechet=certain),))
+    certain = replace(frechet, estimate=replace(frechet.estimate, floor_sigma=1.0))
+    unsure = with_frechet(judgment, certain)
     assert by_name(unsure)["FD[efficientnet-lite0]"].status == "borderline"
 
 

@@ -3,13 +3,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from PIL import Image
 
-from galsmith.compare import read_comparison
+from galsmith.compare import Judgment, read_card, read_comparison, write_card
+from galsmith.compare.estimates import NOT_ESTIMATED
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.report import write_report
 
@@ -159,14 +161,13 @@ def test_hostile_names_are_escaped(compared_in, tmp_path, without_figures, parse
 
 def test_nothing_measured_still_makes_a_page(compared_in, tmp_path, parsed):
     compared = compared_in(tmp_path)
-    value = json.loads(compared.comparison.read_text())
-    comparison = value["judgments"][0]["comparison"]
-    for item in comparison["distances"]:
-        item.update(reason="measured on 0 of 40 galaxies of the generated set; wanted 10 or more")
-        item.update(dict.fromkeys(("value", "corrected", "uncertainty", "floor", "floor_sigma", "scale")))
-        item.update(interval=[None, None], core=[None, None])
-    comparison["means"] = []
-    compared.comparison.write_text(json.dumps(value))
+    card = read_card(compared.comparison)
+    comparison = card.judgment().comparison
+    nan, reason = float("nan"), "measured on 0 of 40 galaxies of the generated set; wanted 10 or more"
+    lacking = {"estimate": NOT_ESTIMATED, "scale": nan, "core": (nan, nan), "reason": reason}
+    distances = tuple(replace(item, **lacking) for item in comparison.distances)
+    nothing = Judgment.of("drawn", replace(comparison, distances=distances, means=()))
+    write_card(replace(card, judgments=(nothing,)), compared.comparison)
     text, _ = page_of(compared, tmp_path / "out", parsed)
     assert "drawn: nothing could be compared" in text
     assert "measured on 0 of 40 galaxies" in text

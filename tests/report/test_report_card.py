@@ -7,7 +7,7 @@ import pytest
 from astropy.table import Table
 from matplotlib.figure import Figure
 
-from galsmith.compare import PairedDifference, PublishedColumn, judge_tables, read_card, write_card
+from galsmith.compare import Judgment, PairedDifference, PublishedColumn, judge_tables, read_card, write_card
 from galsmith.data.store import open_store
 from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
@@ -22,8 +22,9 @@ from galsmith.seeds import random_stream
 def full_card(compared, records):
     """The card of two sets with every block, and with the training images named."""
     card = read_card(compared.comparison)
-    judgment = replace(
-        card.judgment(),
+    judgment = Judgment.of(
+        card.judgment().name,
+        card.judgment().comparison,
         beyond=records.beyond(),
         features=(records.features(),),
         memorization=(records.memorization(),),

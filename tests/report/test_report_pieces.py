@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from galsmith.compare import read_card, read_comparison
+from galsmith.compare.marginal.columns import label_of
 from galsmith.report.axes import Axis, band_path, line_path, step_path
 from galsmith.report.corner import inner_ticks
 from galsmith.report.dots import dot_plot
 from galsmith.report.galaxies import Stretch, common_stretch, picture_data_url, picture_of, shrunk
-from galsmith.report.labels import distance_number, floors_text, label_of, number, percent, symbol_html
+from galsmith.report.labels import distance_number, floors_text, number, percent, symbol_html
 from galsmith.report.spectra import mode_wavelengths_pix, spectra_of
-from galsmith.report.verdict import verdict_of
+from galsmith.report.verdict import verdict_words
 from galsmith.seeds import random_stream
 
 
@@ -141,18 +142,18 @@ def test_an_empty_image_is_black_not_an_error(value):
 def test_verdict_counts_and_warns(one_band):
     judgment = read_card(one_band.comparison).judgment()
     comparison = judgment.comparison
-    verdict = verdict_of(judgment)
-    assert verdict.n_counted == len(comparison.counted)
+    verdict = verdict_words(judgment)
+    assert verdict.verdict.n_counted == len(comparison.counted)
     assert any("only 40 galaxies" in warning for warning in verdict.warnings)
     wild = tuple(
         replace(item, tail_share=0.97) if item.name == "asymmetry" else item for item in comparison.distances
     )
-    warned = verdict_of(replace(judgment, comparison=replace(comparison, distances=wild))).warnings
+    warned = verdict_words(replace(judgment, comparison=replace(comparison, distances=wild))).warnings
     assert any(
         "A few outlying values make most of the distance in asymmetry (97 %)" in text for text in warned
     )
     many = replace(comparison, reference=replace(comparison.reference, n_compared=5000))
-    assert sum("only" in text for text in verdict_of(replace(judgment, comparison=many)).warnings) == 1
+    assert sum("only" in text for text in verdict_words(replace(judgment, comparison=many)).warnings) == 1
 
 
 def test_dots_lie_at_their_distances(one_band):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
-    from galsmith.compare import Comparison, ReportCard
+    from galsmith.compare import Comparison, Judgment, ReportCard
 
 HEADLINE = "headline"
 
@@ -59,22 +59,30 @@ def named_paths(generated: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def card_numbers(card: "ReportCard") -> Mapping[str, float | int | None]:
-    """Return the mean distances of every generated set; names come first where there are several."""
+def card_numbers(card: "ReportCard") -> Mapping[str, Any]:
+    """Return mean distances and verdict of every generated set; names come first where there are several."""
     if len(card.judgments) == 1:
-        return mean_numbers(card.judgment().comparison)
+        return _judgment_numbers(card.judgment())
     return {
         f"{judgment.name}_{key}": value
         for judgment in card.judgments
-        for key, value in mean_numbers(judgment.comparison).items()
+        for key, value in _judgment_numbers(judgment).items()
     }
 
 
 def card_sentence(card: "ReportCard") -> str:
-    """Say the headline distance of every generated set."""
-    if len(card.judgments) == 1:
-        return mean_sentence(card.judgment().comparison)
-    return "; ".join(f"{judgment.name}: {mean_sentence(judgment.comparison)}" for judgment in card.judgments)
+    """Say verdict and headline distance of every generated set."""
+    said = [f"{item.verdict.status}; {mean_sentence(item.comparison)}" for item in card.judgments]
+    if len(said) == 1:
+        return said[0]
+    return "; ".join(f"{item.name}: {text}" for item, text in zip(card.judgments, said, strict=True))
+
+
+def _judgment_numbers(judgment: "Judgment") -> dict[str, Any]:
+    """Return mean distances and the whole verdict, as plain JSON values."""
+    from galsmith.compare.files import to_plain
+
+    return {**mean_numbers(judgment.comparison), "verdict": to_plain(judgment.verdict)}
 
 
 def _stem(place: Path) -> str:

@@ -1,45 +1,70 @@
 """Distances between two sets of measured galaxies, each with its uncertainty and its floor."""
 
-from galsmith.compare.card import Judgment, PairedDifference, PublishedColumn, ReportCard
+from galsmith.compare.card import Judgment, PublishedColumn, ReportCard
 from galsmith.compare.cuts import NAMED_CUTS
 from galsmith.compare.features.comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card
 from galsmith.compare.held_out import HeldOutJudge
+from galsmith.compare.joint.statistics import JOINT, JointStatistic, joint_distance, register_joint
 from galsmith.compare.judge import Extras, judge_tables
+from galsmith.compare.marginal.per_property import PER_PROPERTY, PropertyDistance, register_per_property
 from galsmith.compare.marginal.wasserstein import circular_wasserstein_distance, wasserstein_distance
 from galsmith.compare.memory.memorization import memorization
 from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
 from galsmith.compare.papers import PAPERS, Paper
-from galsmith.compare.records import Comparison, CutCount, Distance, Estimate, Losses, Mean, Side, Summary
+from galsmith.compare.records import (
+    Comparison,
+    CutCount,
+    Distance,
+    Estimate,
+    Losses,
+    Mean,
+    PairedDifference,
+    Side,
+    Summary,
+)
 from galsmith.compare.resampling import Chance
+from galsmith.compare.verdict import Check, Mark, Rule, Verdict, verdict_of
 
 __all__ = [
+    "JOINT",
     "NAMED_CUTS",
     "PAPERS",
+    "PER_PROPERTY",
     "Chance",
+    "Check",
     "Comparison",
     "CutCount",
     "Distance",
     "Estimate",
     "Extras",
     "HeldOutJudge",
+    "JointStatistic",
     "Judgment",
     "Losses",
+    "Mark",
     "Mean",
     "PairedDifference",
     "Paper",
+    "PropertyDistance",
     "PublishedColumn",
     "ReportCard",
+    "Rule",
     "Side",
     "Summary",
+    "Verdict",
     "circular_wasserstein_distance",
     "compare_features",
+    "joint_distance",
     "judge_tables",
     "memorization",
     "pixels_of",
     "read_card",
     "read_comparison",
+    "register_joint",
+    "register_per_property",
     "stretch_of",
+    "verdict_of",
     "wasserstein_distance",
     "write_card",
 ]

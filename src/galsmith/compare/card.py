@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from galsmith.compare.records import BeyondMarginals, Comparison, FeatureComparison, Memorization
+from galsmith.compare.records import (
+    BeyondMarginals,
+    Comparison,
+    FeatureComparison,
+    Memorization,
+    PairedDifference,
+)
+from galsmith.compare.verdict import Verdict, verdict_of
 from galsmith.provenance import Provenance
 
 
@@ -18,6 +25,8 @@ class Judgment:
         Of the generated set, as figures and tables have it.
     comparison : Comparison
         Property by property.
+    verdict : Verdict
+        What passes and what fails; `Judgment.of` finds it.
     beyond : BeyondMarginals or None
         What all properties together tell.
     features : tuple of FeatureComparison
@@ -30,39 +39,26 @@ class Judgment:
 
     name: str
     comparison: Comparison
+    verdict: Verdict
     beyond: BeyondMarginals | None = None
     features: tuple[FeatureComparison, ...] = ()
     memorization: tuple[Memorization, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
 
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """How much nearer one generated set is than another, both against the same draws of the reference.
-
-    Attributes
-    ----------
-    name : str
-        A property's, a group's, ``"all properties"`` or ``"headline"``.
-    first, second : str
-        Names of the generated sets.
-    value : float
-        Distance of `first` less that of `second`; below 0 where `first` is nearer.
-    uncertainty : float
-        Standard deviation over the joint bootstrap.
-    interval : tuple of float
-        At the stated confidence.
-    p_value : float
-        Two-sided, of no difference.
-    """
-
-    name: str
-    first: str
-    second: str
-    value: float
-    uncertainty: float
-    interval: tuple[float, float]
-    p_value: float
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        comparison: Comparison,
+        *,
+        beyond: BeyondMarginals | None = None,
+        features: tuple[FeatureComparison, ...] = (),
+        memorization: tuple[Memorization, ...] = (),
+        missing: Mapping[str, str] | None = None,
+    ) -> "Judgment":
+        """Judge what was found out about a generated set, as `verdict_of` does."""
+        verdict = verdict_of(comparison, beyond, features, memorization)
+        return cls(name, comparison, verdict, beyond, features, memorization, dict(missing or {}))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Galaxies of which all columns are known: checked, without wild values, standardized, and a few of many."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,28 @@ Rows = NDArray[np.int64]
 MINIMUM_ROWS = 20
 # Where values are cut off, in robust standard deviations: one wild fit must not decide for all columns.
 WILD_SIGMA = 10.0
+
+
+@dataclass(frozen=True)
+class CompleteRows:
+    """Galaxies of two sets of which all columns are known.
+
+    Attributes
+    ----------
+    reference, generated : ndarray [galaxy, column], float64
+        Finite, in their own units.
+    columns : tuple of str
+        Their names.
+    """
+
+    reference: Floats
+    generated: Floats
+    columns: tuple[str, ...]
+
+    @cached_property
+    def standardized(self) -> tuple[Floats, Floats]:
+        """Both sets in units of the reference's mean and standard deviation, as `standardize` makes them."""
+        return standardize(self.reference, self.generated)
 
 
 def checked_rows(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.records import Mean, Statistic
+from galsmith.compare.records import Estimate, Mean, Statistic
 
 Floats = NDArray[np.float64]
 
@@ -49,24 +49,11 @@ class Replicates:
         )
 
 
-@dataclass(frozen=True)
-class EstimateNumbers:
-    """The fields of an `Estimate`, to be passed on by name."""
-
-    value: float
-    corrected: float
-    uncertainty: float
-    interval: tuple[float, float]
-    floor: float
-    floor_sigma: float
+NAN = float("nan")
+NOT_ESTIMATED = Estimate(NAN, NAN, NAN, (NAN, NAN), NAN, NAN)
 
 
-NOT_ESTIMATED = EstimateNumbers(
-    *(float("nan"),) * 3, (float("nan"), float("nan")), float("nan"), float("nan")
-)
-
-
-def estimate(replicates: Replicates, position: int, *, confidence: float) -> EstimateNumbers:
+def estimate(replicates: Replicates, position: int, *, confidence: float) -> Estimate:
     """Summarize one column of replicates.
 
     A bootstrap draw differs from its own set by sampling noise, so that the distance between two draws
@@ -82,13 +69,14 @@ def estimate(replicates: Replicates, position: int, *, confidence: float) -> Est
     confidence : float
         Share of the bootstrap inside of the interval, such as 0.95.
     """
+    # Efron & Tibshirani (1993), eq. 10.41: what the draws have too much on average is what the value has too much.
     value = float(replicates.values[position])
     drawn = replicates.bootstrap[:, position]
     center = float(np.nanmean(drawn))
     tails = 50 * (1 - confidence)
     low, high = np.nanpercentile(drawn, [tails, 100 - tails])
     corrected = 2 * value - center
-    return EstimateNumbers(
+    return Estimate(
         value=value,
         corrected=max(corrected, 0.0),
         uncertainty=float(np.nanstd(drawn)),
@@ -126,7 +114,7 @@ def estimate_means(replicates: Replicates, groups: list[str], *, confidence: flo
     table = joined.beside(replicates.averaged()).beside(joined.averaged())
     counts = [*(len(places) for places in members.values()), len(groups), len(groups)]
     return tuple(
-        Mean(**vars(estimate(table, place, confidence=confidence)), name=name, n_properties=count)
+        Mean(name, count, estimate(table, place, confidence=confidence))
         for place, (name, count) in enumerate(
             zip([*names, "all properties", "headline"], counts, strict=True)
         )
@@ -207,19 +195,36 @@ def distance_statistic(
         Galaxies of the reference and the generated set.
     """
     replicates = Replicates(np.array([value]), drawn[:, None], floor[:, None])
-    numbers = estimate(replicates, 0, confidence=confidence)
     p_value = permutation_p(replicates.values, dealt[:, None])
     return Statistic(
-        **vars(numbers),
-        name=name,
-        definition=definition,
-        p_value=float(p_value[0]),
-        n_reference=sizes[0],
-        n_generated=sizes[1],
+        name, definition, estimate(replicates, 0, confidence=confidence), float(p_value[0]), *sizes
+    )
+
+
+def share_estimate(value: float, *, drawn: Floats, floor: Floats, confidence: float) -> Estimate:
+    """Summarize a share, which a bootstrap does not bias as it does a distance: nothing is subtracted.
+
+    Parameters
+    ----------
+    value : float
+        The share, or another mean over galaxies.
+    drawn, floor : ndarray [draw], float64
+        The same with galaxies drawn anew, and between parts of the reference.
+    confidence : float
+        Of the interval, between percentiles of `drawn` (Efron & Tibshirani 1993, sec. 13.3).
+    """
+    tails = 50 * (1 - confidence)
+    low, high = np.percentile(drawn, [tails, 100 - tails])
+    return Estimate(
+        value=value,
+        corrected=value,
+        uncertainty=float(drawn.std()),
+        interval=(float(low), float(high)),
+        floor=float(floor.mean()),
+        floor_sigma=float(floor.std()),
     )
 
 
 def missing_statistic(name: str, definition: str, sizes: tuple[int, int]) -> Statistic:
     """State that there is no such number."""
-    nan = float("nan")
-    return Statistic(nan, nan, nan, (nan, nan), nan, nan, name, definition, nan, *sizes)
+    return Statistic(name, definition, NOT_ESTIMATED, NAN, *sizes)

@@ -1,16 +1,22 @@
 """Writing a report card as ``comparison.json`` and reading it back."""
 
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from galsmith.compare.card import ReportCard
-from galsmith.compare.plain import from_plain, to_plain
 from galsmith.compare.records import Comparison
 from galsmith.errors import InputError
 from galsmith.files import read_json, write_json
+from galsmith.provenance import Provenance
 
 FORMAT_NAME = "galsmith-comparison"
 SCHEMA_VERSION = 3
+Record = TypeVar("Record")
 
 
 def write_card(card: ReportCard, path: str | Path) -> None:
@@ -66,3 +72,103 @@ def _damaged(path: str | Path, error: Exception) -> InputError:
     return InputError(
         f"{path}: a damaged comparison ({type(error).__name__}: {error}); make it again with galsmith compare"
     )
+
+
+def to_plain(value: Any) -> Any:
+    """Turn records, tuples and mappings into what JSON has words for; numbers that are not finite become null.
+
+    Infinities become the texts ``"inf"`` and ``"-inf"``, so that the open end of a cut comes back.
+    """
+    if isinstance(value, Provenance):
+        return value.to_dict()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, float):
+        return _plain_number(value)
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def from_plain(kind: type[Record], value: Any) -> Record:
+    """Build a record from plain values, as `to_plain` made them.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are numbers, texts, records, and tuples, mappings and unions of these.
+    value : mapping
+        Plain values by field; a field with a default may be missing.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If a field is missing, unknown, or of another type.
+    """
+    return cast(Record, _built(kind, value))
+
+
+def _plain_number(value: float) -> float | str | None:
+    """Write a number; null for NaN."""
+    if math.isfinite(value):
+        return value
+    return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+
+
+def _built(kind: Any, value: Any) -> Any:
+    """Build what a field's type asks for."""
+    if kind is float:
+        return math.nan if value is None else float(value)
+    if kind is Provenance:
+        return Provenance.from_dict(value)
+    if is_dataclass(kind):
+        return _built_record(cast(type, kind), value)
+    if get_origin(kind) is not None:
+        return _built_generic(kind, value)
+    if kind is not Any and not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _built_generic(kind: Any, value: Any) -> Any:
+    """Build what a union, a tuple or a mapping holds."""
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _built_union(get_args(kind), value)
+    if origin is tuple:
+        return _built_tuple(get_args(kind), value)
+    return {key: _built(get_args(kind)[1], item) for key, item in value.items()}
+
+
+def _built_record(kind: type, value: Any) -> Any:
+    """Build a record field by field."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{kind.__name__} is {type(value).__name__}; wanted fields by name")
+    hints = _hints(kind)
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise ValueError(f"{kind.__name__} has unknown fields {', '.join(unknown)}")
+    return kind(**{name: _built(hints[name], item) for name, item in value.items()})
+
+
+def _built_union(kinds: tuple[Any, ...], value: Any) -> Any:
+    """Build an optional value: null, or the other type."""
+    if value is None and type(None) in kinds:
+        return None
+    wanted = [kind for kind in kinds if kind is not type(None)]
+    return _built(wanted[0], value)
+
+
+def _built_tuple(kinds: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    """Build a tuple of one type and any length, or of one type a place."""
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        return tuple(_built(kinds[0], item) for item in value)
+    return tuple(_built(kind, item) for kind, item in zip(kinds, value, strict=True))
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: type) -> dict[str, Any]:
+    """Types of a record's fields."""
+    return get_type_hints(kind)

@@ -23,8 +23,7 @@ from galsmith.compare.marginal.columns import (
     shared_properties,
     values_of,
 )
-from galsmith.compare.marginal.distances import joint_distances
-from galsmith.compare.marginal.paired import NamedReplicates, paired_differences
+from galsmith.compare.marginal.distances import NamedReplicates, joint_distances, paired_differences
 from galsmith.compare.normalization import Normalization, resolve_normalization
 from galsmith.compare.papers import Paper, paper_named
 from galsmith.compare.records import (
@@ -275,7 +274,14 @@ def _judgment(
         except InputError as error:
             missing["beyond"] = str(error)
             logger.warning("%s: %s", name, error)
-    return Judgment(name, pair.comparison, found, extras.features, extras.memorization, missing)
+    return Judgment.of(
+        name,
+        pair.comparison,
+        beyond=found,
+        features=extras.features,
+        memorization=extras.memorization,
+        missing=missing,
+    )
 
 
 def _beyond(pair: ComparedPair, chance: Chance, progress: ProgressCallback) -> BeyondMarginals:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from galsmith.provenance import Provenance
 
@@ -50,7 +50,7 @@ class Estimate:
     Attributes
     ----------
     value : float
-        The Wasserstein-1 distance, in units of the normalization; NaN where it cannot be had.
+        The distance or statistic; NaN where it cannot be had.
     corrected : float
         Twice `value` minus the mean of the bootstrap: less biased upward; not below 0.
     uncertainty : float
@@ -84,8 +84,34 @@ class Estimate:
         return self.excess / self.floor_sigma if self.floor_sigma > 0 else float("nan")
 
 
+class Estimated:
+    """What an estimate is of: its numbers can be asked for by name, such as ``distance.in_floors``."""
+
+    estimate: Estimate
+
+    @property
+    def value(self) -> float:
+        """The distance or statistic itself."""
+        return self.estimate.value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its interval."""
+        return self.estimate.interval
+
+    @property
+    def floor(self) -> float:
+        """What it is if nothing differs."""
+        return self.estimate.floor
+
+    @property
+    def in_floors(self) -> float:
+        """The value in units of its floor."""
+        return self.estimate.in_floors
+
+
 @dataclass(frozen=True)
-class Distance(Estimate):
+class Distance(Estimated):
     """The distance between two sets in one property.
 
     Attributes
@@ -96,6 +122,8 @@ class Distance(Estimate):
         The column of the measurement tables.
     symbol, unit, group, definition : str
         As declared in `galsmith.measure.PROPERTIES`.
+    estimate : Estimate
+        Of the Wasserstein-1 distance, in units of the normalization.
     in_means : bool
         Whether it enters the means.
     metric : str
@@ -122,6 +150,8 @@ class Distance(Estimate):
         The same, corrected for the number of properties that are tested together (Holm 1979).
     reason : str
         Why there is no distance; empty where there is one.
+    beside : mapping of str to Statistic
+        Other distances of the same values, by their names in `PER_PROPERTY`; none unless one was registered.
     """
 
     name: str
@@ -130,6 +160,7 @@ class Distance(Estimate):
     unit: str
     group: str
     definition: str
+    estimate: Estimate
     in_means: bool
     metric: str
     normalization: str
@@ -146,10 +177,11 @@ class Distance(Estimate):
     p_value: float = float("nan")
     p_holm: float = float("nan")
     reason: str = ""
+    beside: Mapping[str, "Statistic"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Mean(Estimate):
+class Mean(Estimated):
     """A mean of distances, with the interval and floor of the mean itself.
 
     Attributes
@@ -158,10 +190,13 @@ class Mean(Estimate):
         A group's name, ``"all properties"`` or ``"headline"`` (the mean of the group means).
     n_properties : int
         How many distances are in it.
+    estimate : Estimate
+        Of the mean.
     """
 
     name: str
     n_properties: int
+    estimate: Estimate
 
 
 @dataclass(frozen=True)
@@ -279,7 +314,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Statistic(Estimate):
+class Statistic(Estimated):
     """One number about two sets, how sure it is, what it would be if nothing differed, and how likely that is.
 
     Attributes
@@ -288,6 +323,8 @@ class Statistic(Estimate):
         As figures and tables have it, such as ``"sliced W1"``.
     definition : str
         One sentence with its source.
+    estimate : Estimate
+        The number itself.
     p_value : float
         Share of rearrangements of the two sets, taken as one, that give as much; NaN where there is no test.
     n_reference, n_generated : int
@@ -296,6 +333,7 @@ class Statistic(Estimate):
 
     name: str
     definition: str
+    estimate: Estimate
     p_value: float
     n_reference: int
     n_generated: int
@@ -371,18 +409,21 @@ class CorrelationPair:
     p_holm: float
 
 
+class JointFinding(NamedTuple):
+    """What a statistic of all properties together finds: itself, and the pairs of properties that make most of it."""
+
+    statistic: Statistic
+    pairs: tuple[CorrelationPair, ...] = ()
+
+
 @dataclass(frozen=True)
 class BeyondMarginals:
     """What all properties together tell.
 
     Attributes
     ----------
-    sliced : Statistic
-        Sliced Wasserstein-1 distance of the standardized properties.
-    energy : Statistic
-        Energy distance of the standardized properties.
-    correlation : Statistic
-        Root mean square difference of the two matrices of Spearman's correlations.
+    statistics : mapping of str to Statistic
+        By their names in `galsmith.compare.JOINT`: ``"sliced"``, ``"energy"``, ``"correlation"``, and what was registered.
     correlation_pairs : tuple of CorrelationPair
         The largest differences first.
     classifiers : tuple of ClassifierTest
@@ -393,9 +434,7 @@ class BeyondMarginals:
         Galaxies of which all of them were measured.
     """
 
-    sliced: Statistic
-    energy: Statistic
-    correlation: Statistic
+    statistics: Mapping[str, Statistic]
     correlation_pairs: tuple[CorrelationPair, ...]
     classifiers: tuple[ClassifierTest, ...]
     columns: tuple[str, ...]
@@ -497,3 +536,32 @@ class Memorization:
     n_training: int
     n_held_out: int
     n_generated: int
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much nearer one generated set is than another, both against the same draws of the reference.
+
+    Attributes
+    ----------
+    name : str
+        A property's, a group's, ``"all properties"`` or ``"headline"``.
+    first, second : str
+        Names of the generated sets.
+    value : float
+        Distance of `first` less that of `second`; below 0 where `first` is nearer.
+    uncertainty : float
+        Standard deviation over the joint bootstrap.
+    interval : tuple of float
+        At the stated confidence.
+    p_value : float
+        Two-sided, of no difference.
+    """
+
+    name: str
+    first: str
+    second: str
+    value: float
+    uncertainty: float
+    interval: tuple[float, float]
+    p_value: float

@@ -105,6 +105,12 @@ def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> 
     return counts
 
 
+def rows_of_sides(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the one and of the other set, each as often as it is drawn."""
+    rows = np.arange(len(counts))
+    return np.repeat(rows, np.maximum(counts, 0)), np.repeat(rows, np.maximum(-counts, 0))
+
+
 def size_of_parts(n_reference: int, n_generated: int) -> int:
     """Rows n of each part of the reference set, so that 2/n = 1/`n_reference` + 1/`n_generated` if it can."""
     wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from galsmith.compare.verdict import COPIES, DISTANCES, FAIL, TOLD, Check, Mark
 from galsmith.report.axes import Axis, Tick
-from galsmith.report.checks import COPIES, DISTANCES, FAIL, FLOORS_WITHIN, TOLD, Check, Mark
 from galsmith.report.dots import LEAST_FLOORS, LEAST_REACH
 from galsmith.report.labels import share_text
-from galsmith.report.verdict import Verdict
+from galsmith.report.verdict import VerdictWords
 
 TITLES = {
     DISTANCES: "Distances, in floors",
@@ -77,9 +77,9 @@ class Part:
     two: float
 
 
-def board_of(verdicts: tuple[Verdict, ...]) -> list[Part]:
+def board_of(verdicts: tuple[VerdictWords, ...]) -> list[Part]:
     """Lay out all checks of all sets: one part a scale, one row a check and set."""
-    every = [(verdict, check) for verdict in verdicts for check in verdict.checks]
+    every = [(verdict, check) for verdict in verdicts for check in verdict.verdict.checks]
     parts = []
     for scale in (DISTANCES, TOLD, COPIES):
         axis = axis_of(scale, tuple(check for _, check in every))
@@ -104,7 +104,7 @@ def axis_of(scale: str, checks: tuple[Check, ...]) -> Axis:
 def limits_of(scale: str, check: Check) -> tuple[float, float]:
     """Where nothing differs, and from where on it fails."""
     if scale == DISTANCES:
-        return 1.0, FLOORS_WITHIN
+        return 1.0, check.largest
     return check.expected, check.largest
 
 
@@ -118,11 +118,11 @@ def ticks_of(scale: str, axis: Axis) -> list[Tick]:
     return [tick for tick in ticks if tick.at < 96] if len(ticks) > 4 else ticks
 
 
-def _rows(title: str, verdicts: tuple[Verdict, ...], axis: Axis) -> list[Row]:
+def _rows(title: str, verdicts: tuple[VerdictWords, ...], axis: Axis) -> list[Row]:
     """Rows of one check, one a generated set."""
     rows: list[Row] = []
     for verdict in verdicts:
-        for check in verdict.checks:
+        for check in verdict.verdict.checks:
             if check.title == title:
                 name = verdict.name if len(verdicts) > 1 else ""
                 rows.append(_row("" if rows and name else title, name, check, axis))

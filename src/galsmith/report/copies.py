@@ -6,9 +6,9 @@ import numpy as np
 
 from galsmith.compare.memory.nearest import turned
 from galsmith.compare.records import ClosestPair, Memorization
+from galsmith.compare.verdict import network_of
 from galsmith.images import ImageSet
 from galsmith.report.axes import Axis, Tick, line_path
-from galsmith.report.checks import network_of
 from galsmith.report.galaxies import Picture, common_stretch, picture_of, shrunk
 from galsmith.report.material import Material
 

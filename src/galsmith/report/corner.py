@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from galsmith.compare import Comparison, Distance
-from galsmith.compare.marginal.columns import type_of_distance, values_of
+from galsmith.compare.marginal.columns import band_of, label_of, mode_of, type_of_distance, values_of
 from galsmith.report.axes import Axis, Tick, line_path, step_path
-from galsmith.report.labels import band_of, label_of, mode_of
 from galsmith.report.material import Material
 
 MAIN = ("asymmetry", "concentration", "gini", "m20", "r_half_pix", "sersic_index", "ellipticity")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from galsmith.compare import Comparison, Distance
+from galsmith.compare.marginal.columns import band_of, group_title, label_of
+from galsmith.compare.verdict import RULE, distance_status
 from galsmith.report.axes import Axis, Tick
-from galsmith.report.checks import FLOORS_WITHIN, distance_status
-from galsmith.report.labels import band_of, group_title, label_of
 
 LEAST_FLOORS = 0.25
 LEAST_REACH = 8.0
@@ -75,7 +75,7 @@ def dot_plot(comparison: Comparison) -> DotPlot:
     counted = comparison.counted
     axis = floors_axis(counted)
     groups = [DotGroup(title, [_dot(item, axis) for item in members]) for title, members in grouped(counted)]
-    return DotPlot(groups, axis.ticks(), float(axis.at(1.0)), float(axis.at(FLOORS_WITHIN)))
+    return DotPlot(groups, axis.ticks(), float(axis.at(1.0)), float(axis.at(RULE.floors_within)))
 
 
 def grouped(distances: tuple[Distance, ...]) -> list[tuple[str, list[Distance]]]:
@@ -111,7 +111,7 @@ def _far_to_near(members: list[Distance]) -> list[Distance]:
 def _dot(item: Distance, axis: Axis) -> Dot:
     """Place one distance."""
     floor = item.floor if item.floor > 0 else float("nan")
-    spread = 2 * item.floor_sigma / floor
+    spread = 2 * item.estimate.floor_sigma / floor
     low, high, floor_low, floor_high, at = axis.at(
         [item.interval[0] / floor, item.interval[1] / floor, 1 - spread, 1 + spread, item.in_floors]
     ).tolist()

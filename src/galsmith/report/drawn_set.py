@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Distance
+from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
+from galsmith.compare.verdict import network_of
 from galsmith.report.average_spectra import AverageSpectra, average_spectra
-from galsmith.report.checks import network_of
 from galsmith.report.color_bulge import ColorBulge, color_bulge_of
 from galsmith.report.copies import CopiesPanel, copies_panels
 from galsmith.report.corner import CornerData, corners_of
@@ -13,12 +14,11 @@ from galsmith.report.galaxies import Block, blocks_of
 from galsmith.report.giveaways import ClassifierPanel, classifier_panels
 from galsmith.report.heat_map import HeatMap, heat_map_of
 from galsmith.report.histograms import HistogramPanel, histogram_panel
-from galsmith.report.labels import group_title
 from galsmith.report.material import Material
 from galsmith.report.one_spectrum import OneSpectrum, one_spectrum_of
 from galsmith.report.overlays import OPEN_GROUPS
 from galsmith.report.spectra import Spectrum, spectra_of
-from galsmith.report.verdict import Verdict, verdict_of
+from galsmith.report.verdict import VerdictWords, verdict_words
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DrawnSet:
     """One generated set beside the reference; what there is no material for is None or empty."""
 
     material: Material
-    verdict: Verdict
+    words: VerdictWords
     blocks: list[Block]
     planes: AverageSpectra | None
     one_spectrum: OneSpectrum | None
@@ -65,7 +65,7 @@ def drawn_set(material: Material, *, is_alone: bool = True) -> DrawnSet:
     beyond = judgment.beyond
     return DrawnSet(
         material=material,
-        verdict=verdict_of(judgment),
+        words=verdict_words(judgment),
         blocks=blocks,
         planes=average_spectra(material),
         one_spectrum=one_spectrum_of(material, blocks),

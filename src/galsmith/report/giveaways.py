@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import ClassifierTest, Giveaway
-from galsmith.report.checks import HEADS
+from galsmith.compare.verdict import HEADS
 from galsmith.report.galaxies import Block, pair_of_rows, rows_of_ids
-from galsmith.report.labels import words_of
 from galsmith.report.material import Material, SideMaterial
 
 MOST_GIVEAWAYS = 8

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import BeyondMarginals, CorrelationPair
-from galsmith.report.checks import LARGEST_P
-from galsmith.report.labels import words_of
+from galsmith.compare.verdict import RULE
 
 MOST_COLUMNS = 14
 LEAST_FULL = 0.3
@@ -72,7 +72,7 @@ def _cell(pair: CorrelationPair, row: int, column: int, most: float) -> Cell:
         TOP + CELL * row,
         round(abs(pair.difference) / most, 3),
         pair.difference > 0,
-        pair.p_holm < LARGEST_P,
+        pair.p_holm < RULE.largest_p,
         f"{words_of(pair.first)}, {words_of(pair.second)}: {pair.reference:+.2f} in the reference set, "
         f"{pair.generated:+.2f} in the generated set",
     )

@@ -1,4 +1,4 @@
-"""What a property is called on a page: words for its name, HTML for its symbol, digits for its numbers."""
+"""How things are written on a page: HTML for symbols, digits for numbers, words for statuses and means."""
 
 import math
 import re
@@ -6,54 +6,13 @@ import re
 from markupsafe import Markup, escape
 
 from galsmith.compare import Distance
-from galsmith.compare.marginal.columns import type_of_distance
+from galsmith.compare.marginal.columns import group_title
 from galsmith.measure.properties.colors import pair_of_column
 
-GROUP_TITLES = {
-    "morphology": "Morphology",
-    "power_wavelength": "Power by wavelength",
-    "power_rings": "Power by rings",
-    "size": "Sizes",
-    "position": "Position in the frame",
-    "photometry": "Photometry",
-    "sersic": "Sérsic fit",
-    "double_sersic": "Double Sérsic fit",
-    "sky": "Sky",
-    "color": "Colors",
-}
-WORDS = {
-    "gini": "Gini coefficient",
-    "m20": "M20",
-    "r_half_pix": "half-light radius",
-    "r_half_ellip_pix": "half-light semi-major axis",
-    "r_petro_pix": "Petrosian radius",
-    "r_petro_ellip_pix": "Petrosian semi-major axis",
-    "r_max_pix": "largest radius",
-    "sersic_index": "Sérsic index",
-    "sersic_r_eff_pix": "Sérsic effective radius",
-    "sersic_amplitude": "Sérsic amplitude",
-    "sersic_ellipticity": "Sérsic ellipticity",
-    "sersic_orientation_rad": "Sérsic orientation",
-    "sn_per_pixel": "signal to noise a pixel",
-    "flux_ellip": "flux in ellipse",
-    "flux_frame": "flux of the frame",
-    "center_x_pix": "center x",
-    "center_y_pix": "center y",
-    "sky_sigma": "sky sigma",
-    "pc_rest": "length of the rest",
-}
 STATUS_WORDS = {"pass": "passes", "borderline": "borderline", "fail": "fails"}
-UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
 LARGEST_PLAIN = 1000.0
-POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
-COMPONENT = re.compile(r"pc_(\d+)$")
 LETTERS = {r"\theta": "θ", r"\mu": "μ", r"\sigma": "σ", r"\log": "log", r"\Delta": "Δ"}
 SUBSCRIPT = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")
-
-
-def group_title(group: str) -> str:
-    """Words for a group of properties."""
-    return GROUP_TITLES.get(group, group.replace("_", " ").capitalize())
 
 
 def mean_title(name: str) -> str:
@@ -61,28 +20,6 @@ def mean_title(name: str) -> str:
     return {"headline": "headline: mean of the group means", "all properties": "all properties"}.get(
         name, group_title(name).lower()
     )
-
-
-def label_of(distance: Distance, *, with_band: bool = True) -> str:
-    """Words for a property, with the band of a power mode and the circle of an angle."""
-    band = band_of(distance.column)
-    label = words_of(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
-    type_name = type_of_distance(distance.name, distance.column)
-    if type_name:
-        return f"{label}, {type_name.replace('_', ' ')}s"
-    return f"{label}, on the circle" if distance.metric == "circular" else label
-
-
-def band_of(column: str) -> str:
-    """Band of a column of power, or nothing."""
-    match = POWER.match(column)
-    return (match.group(3) or "") if match else ""
-
-
-def mode_of(column: str) -> int | None:
-    """Mode of a column of power, or None."""
-    match = POWER.match(column)
-    return int(match.group(2)) if match else None
 
 
 def symbol_html(symbol: str) -> Markup:
@@ -186,25 +123,3 @@ def p_text(p_value: float) -> str:
     if not math.isfinite(p_value):
         return "–"
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def words_of(column: str) -> str:
-    """Words for a column of a measurement table, or for a product of columns such as ``"gini * m20"``."""
-    if " * " in column:
-        return " × ".join(words_of(part) for part in column.split(" * "))
-    match = POWER.match(column)
-    if match:
-        kind = "power mode" if match.group(1) == "wavelength" else "power ring"
-        band = f" ({match.group(3)})" if match.group(3) else ""
-        return f"{kind} {int(match.group(2))}{band}"
-    component = COMPONENT.match(column)
-    if component:
-        return f"component {int(component.group(1))}"
-    colors = pair_of_column(column)
-    if colors is not None:
-        return f"{colors.first} − {colors.second}"
-    if column in WORDS:
-        return WORDS[column]
-    for suffix in UNIT_SUFFIXES:
-        column = column.removesuffix(suffix)
-    return column.replace("_", " ")

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.marginal.columns import values_of
+from galsmith.compare.marginal.columns import band_of, mode_of, values_of
 from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
 from galsmith.report.average_spectra import colored_below_peak, position_of_band
 from galsmith.report.axes import Axis, Tick, band_path, line_path
 from galsmith.report.galaxies import Block, Bytes, Picture, picture_data_url, rows_of_ids
-from galsmith.report.labels import band_of, mode_of
 from galsmith.report.material import Material, SideMaterial
 from galsmith.report.spectra import GROUP, Spectrum, across_wavelengths, spectra_of
 

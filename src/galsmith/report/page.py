@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from galsmith.compare import Comparison
+from galsmith.compare.marginal.columns import label_of, words_of
 from galsmith.report import (
-    checks,
     color_bulge,
     copies,
     corner,
@@ -26,7 +26,6 @@ from galsmith.report.corner import corner_drawing
 from galsmith.report.dots import dot_plot
 from galsmith.report.drawn_set import DrawnSet
 from galsmith.report.drawn_together import DrawnTogether
-from galsmith.report.judged import judged_statistics
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
 from galsmith.report.overlaid_spectra import overlaid_panel
@@ -36,13 +35,13 @@ from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.rows import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.spectra import spectrum_panel
-from galsmith.report.verdict import headline_of, mean_losses, warnings_of
+from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
 
 LABELS = (
     labels.number,
     labels.distance_number,
-    labels.label_of,
-    labels.words_of,
+    label_of,
+    words_of,
     labels.symbol_html,
     labels.mean_title,
     labels.share_text,
@@ -74,7 +73,7 @@ def page_html(
     """
     card = material.card
     first = card.judgments[0].comparison
-    verdicts = tuple(item.verdict for item in sets)
+    verdicts = tuple(item.words for item in sets)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -86,7 +85,7 @@ def page_html(
             verdicts=verdicts,
             warnings=warnings_of(verdicts),
             board=board_of(verdicts),
-            rule=checks.RULE,
+            rule=rule_text(card.judgments[0].verdict.rule),
             caption_of=caption_of,
             confidence=f"{100 * first.settings.get('confidence', 0.95):.0f} %",
             setting=setting_text(first),

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.compare import ReportCard
+from galsmith.compare.verdict import network_of
 from galsmith.data.store import is_store, read_description
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.provenance import Parent, Provenance
-from galsmith.report.checks import network_of
 from galsmith.report.material import TRAINING_ROLE, CardMaterial, find
 
 DEEPEST = 8

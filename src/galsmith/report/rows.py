@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from galsmith.compare import Comparison, Distance, Losses
-from galsmith.report.checks import distance_status
+from galsmith.compare.marginal.columns import label_of
+from galsmith.compare.verdict import distance_status
 from galsmith.report.dots import grouped
-from galsmith.report.labels import label_of, percent, symbol_beside_label, unit_text
+from galsmith.report.labels import percent, symbol_beside_label, unit_text
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Comparison, Distance, Estimate, PairedDifference, PublishedColumn, ReportCard
-from galsmith.report.checks import LARGEST_P, distance_status
+from galsmith.compare.verdict import RULE, distance_status
 
 
 @dataclass(frozen=True)
@@ -64,17 +64,19 @@ def sets_table(card: ReportCard) -> SetsTable:
     published = tuple(column for column in card.published if not column.sigmas)
     means = list(dict.fromkeys(mean.name for item in comparisons for mean in item.means))
     ours: dict[str, list[Estimate | None]] = {
-        name: [next((mean for mean in item.means if mean.name == name), None) for item in comparisons]
+        name: [
+            next((mean.estimate for mean in item.means if mean.name == name), None) for item in comparisons
+        ]
         for name in means
     }
     if published:
         for name in _counted_names(comparisons):
             ours[name] = [
-                next((one for one in item.counted if one.name == name), None) for item in comparisons
+                next((one.estimate for one in item.counted if one.name == name), None) for item in comparisons
             ]
         for label in dict.fromkeys(one.label for item in card.judgments for one in item.features):
             ours[label] = [
-                next((one.frechet for one in item.features if one.label == label), None)
+                next((one.frechet.estimate for one in item.features if one.label == label), None)
                 for item in card.judgments
             ]
     rows = [
@@ -125,7 +127,7 @@ def published_value(column: PublishedColumn, name: str) -> float | None:
 
 def difference_text(item: PairedDifference) -> str:
     """Say which of two sets is nearer, or that it cannot be said."""
-    if not item.p_value < LARGEST_P:
+    if not item.p_value < RULE.largest_p:
         return "cannot be told"
     return f"{item.first if item.value < 0 else item.second} is nearer"
 

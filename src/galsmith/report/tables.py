@@ -6,16 +6,9 @@ from pathlib import Path
 from astropy.table import Table
 
 from galsmith.compare import Comparison, Distance, Estimate, Judgment, ReportCard
-from galsmith.report.judged import judged_statistics
-from galsmith.report.labels import (
-    distance_number,
-    file_name,
-    group_title,
-    label_of,
-    mean_title,
-    number,
-    p_text,
-)
+from galsmith.compare.marginal.columns import group_title, label_of
+from galsmith.report.labels import distance_number, file_name, mean_title, number, p_text
+from galsmith.report.verdict import judged_statistics
 
 LATEX_SPECIALS = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "\\": ""}
@@ -63,7 +56,8 @@ def mean_table(comparison: Comparison) -> Table:
     """All means, one row each."""
     names = ("mean", "n_properties", "value", "corrected", "uncertainty", "interval_low", "interval_high")
     rows = [
-        {"mean": item.name, "n_properties": item.n_properties, **_estimate(item)} for item in comparison.means
+        {"mean": item.name, "n_properties": item.n_properties, **_estimate(item.estimate)}
+        for item in comparison.means
     ]
     return Table(rows=rows) if rows else Table(names=names)
 
@@ -95,7 +89,7 @@ def statistic_table(judgment: Judgment) -> Table:
         {
             "of": one.of,
             "name": one.statistic.name,
-            **_estimate(one.statistic),
+            **_estimate(one.statistic.estimate),
             **({} if one.has_floors else {"in_floors": math.nan}),
             "p_value": one.statistic.p_value,
             "status": one.status or "not judged",
@@ -134,7 +128,7 @@ def _short_statistics(judgment: Judgment) -> Table:
         {
             "of": one.of,
             "statistic": one.statistic.name,
-            **_latex_estimate(one.statistic),
+            **_latex_estimate(one.statistic.estimate),
             **({} if one.has_floors else {"in floors": "–"}),
             "p": p_text(one.statistic.p_value),
             "status": one.status or "not judged",
@@ -154,7 +148,7 @@ def _distance_row(item: Distance) -> dict[str, object]:
         "unit": item.unit,
         "metric": item.metric,
         "in_means": item.in_means,
-        **_estimate(item),
+        **_estimate(item.estimate),
         "normalization": item.normalization,
         "p_value": item.p_value,
         "p_holm": item.p_holm,
@@ -185,7 +179,7 @@ def _latex_distances(comparison: Comparison) -> Table:
                 {
                     "group": group_title(item.group),
                     "property": label_of(item),
-                    **_latex_estimate(item),
+                    **_latex_estimate(item.estimate),
                     "median, reference": number(item.reference.median),
                     "median, generated": number(item.generated.median),
                 }
@@ -198,7 +192,7 @@ def _latex_distances(comparison: Comparison) -> Table:
 
 def _latex_means(comparison: Comparison) -> Table:
     """Rows for a paper."""
-    rows = [{"mean": mean_title(item.name), **_latex_estimate(item)} for item in comparison.means]
+    rows = [{"mean": mean_title(item.name), **_latex_estimate(item.estimate)} for item in comparison.means]
     return _escaped(Table(rows=rows))
 
 

@@ -1,89 +1,124 @@
-"""The verdict of a report in words."""
+"""The verdict of a card in words, and what each number is judged by."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from galsmith.compare import Comparison, Distance, Judgment
-from galsmith.report.checks import (
+from galsmith.compare import Comparison, Distance, Judgment, Verdict
+from galsmith.compare.marginal.columns import label_of
+from galsmith.compare.records import ClassifierTest, Statistic
+from galsmith.compare.verdict import (
+    CLOSE,
     COPIES,
     FAIL,
+    NOTHING,
     PASS,
     TOLD,
     Check,
-    checks_of,
-    distance_status,
-    is_measurable,
+    Rule,
     is_within,
     n_identical,
 )
-from galsmith.report.labels import distance_number, label_of, percent, share_text
+from galsmith.report.labels import distance_number, percent, share_text
 
 FEW_GALAXIES = 200
-CLOSE, MIXED, NOTHING = "close", "mixed", "nothing"
+FLOORS, AREA, SHARE = "floors", "area", "share"
+KERNEL = (
+    "not judged: 0 on average where nothing differs, no floors then; p says how often chance gives as much"
+)
+NEIGHBORS = "not judged: good is what it would be if nothing differed; p says how often chance gives as much"
+BESIDE_AREA = "not judged: the area under the curve is"
+BESIDE_SHARE = "not judged: the share is; p says how often chance gives as much"
+SHOWN = "not judged: shown only; p says how often chance gives as much"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerdictWords:
     """What a reader should take home of one generated set.
 
     Attributes
     ----------
     name : str
         Of the generated set.
-    outcome : str
-        ``"pass"``, ``"close"`` (can be told from the reference, but nothing fails), ``"mixed"``, ``"fail"`` or
-        ``"nothing"`` (nothing could be compared).
+    verdict : Verdict
+        As the card has it.
     title : str
         One line.
     sentences : tuple of str
         What stands below it.
     warnings : tuple of str
         What limits the verdict.
-    checks : tuple of Check
-        What it rests on.
-    n_passed, n_counted : int
-        Properties that do not fail, and all that count.
     """
 
     name: str
-    outcome: str
+    verdict: Verdict
     title: str
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
-    checks: tuple[Check, ...]
-    n_passed: int
-    n_counted: int
 
 
-def verdict_of(judgment: Judgment) -> Verdict:
-    """Put what was found out about one generated set in words."""
-    comparison = judgment.comparison
-    counted = comparison.counted
-    warnings = _warnings(comparison)
-    checks = checks_of(judgment)
-    if not counted:
+@dataclass(frozen=True)
+class Judged:
+    """One statistic with its status.
+
+    Attributes
+    ----------
+    of : str
+        What it is about: all properties, a network, a classifier.
+    statistic : Statistic
+        The number.
+    status : str
+        ``"pass"``, ``"borderline"`` or ``"fail"``; empty where it is shown, not judged.
+    by : str
+        What decides, in words; or why nothing does.
+    has_floors : bool
+        Whether it may be counted in floors.
+    """
+
+    of: str
+    statistic: Statistic
+    status: str
+    by: str
+    has_floors: bool
+
+
+def verdict_words(judgment: Judgment) -> VerdictWords:
+    """Put the verdict on one generated set in words."""
+    comparison, verdict = judgment.comparison, judgment.verdict
+    counted, warnings = comparison.counted, _warnings(comparison)
+    if verdict.status == NOTHING:
         title = f"{judgment.name}: nothing could be compared"
-        return Verdict(judgment.name, NOTHING, title, (_why_nothing(comparison),), warnings, checks, 0, 0)
-    n_failed = sum(distance_status(item) == FAIL for item in counted)
-    outcome = _outcome(counted, checks, n_failed)
+        return VerdictWords(judgment.name, verdict, title, (_why_nothing(comparison),), warnings)
     sentences = (
         _mean_sentence(comparison),
         _extremes(counted),
-        *_beyond_sentences(checks),
+        *_beyond_sentences(verdict.checks),
         *_identical_sentences(judgment),
     )
-    title = f"{judgment.name} {_title(outcome, counted, checks, n_failed)}"
-    return Verdict(
-        judgment.name, outcome, title, sentences, warnings, checks, len(counted) - n_failed, len(counted)
+    return VerdictWords(
+        judgment.name, verdict, f"{judgment.name} {_title(verdict, counted)}", sentences, warnings
     )
 
 
-def headline_of(verdicts: tuple[Verdict, ...]) -> str:
+def rule_text(rule: Rule) -> str:
+    """Say by what rule a card was judged."""
+    return (
+        f"A distance fails if it is more than {rule.floors_within:g} floors and if chance alone gives as much in fewer "
+        f"than {100 * rule.largest_p:g} of 100 cases, corrected for how many are tested (Holm 1979); it is borderline if "
+        "one of the two holds. A classifier fails where it does better than chance and its area under the curve is "
+        f"{rule.told_auc:g} or more. Copies fail where more than {100 * rule.closer_share:g} % of the images, and twice "
+        "what is expected, lie nearer to a training image than all but 1 % of the held-out ones do, and that is no "
+        "chance, or where any is identical to a training image."
+    )
+
+
+def headline_of(verdicts: tuple[VerdictWords, ...]) -> str:
     """One line for the whole card: the set's own, or how many sets pass."""
     if len(verdicts) == 1:
         return verdicts[0].title
-    passed = [item.name for item in verdicts if item.outcome == PASS]
+    passed = [item.name for item in verdicts if item.verdict.status == PASS]
     if not passed:
         return f"None of {len(verdicts)} generated sets passes"
     if len(passed) == len(verdicts):
@@ -92,31 +127,18 @@ def headline_of(verdicts: tuple[Verdict, ...]) -> str:
     return f"{len(passed)} of {len(verdicts)} generated sets {verb}: {', '.join(passed)}"
 
 
-def _outcome(counted: tuple[Distance, ...], checks: tuple[Check, ...], n_failed: int) -> str:
-    """Sum up the checks."""
-    copies = any(check.scale == COPIES and check.status == FAIL for check in checks)
-    if copies or 2 * n_failed >= len(counted):
-        return FAIL
-    if any(check.status == FAIL for check in checks):
-        return MIXED
-    is_told = any(is_measurable(item.p_holm, item.z) for item in counted)
-    is_told_jointly = any(check.is_joint and check.status != PASS for check in checks)
-    return CLOSE if is_told or is_told_jointly else PASS
-
-
-def _title(outcome: str, counted: tuple[Distance, ...], checks: tuple[Check, ...], n_failed: int) -> str:
+def _title(verdict: Verdict, counted: tuple[Distance, ...]) -> str:
     """Say the outcome after the set's name."""
-    if outcome == PASS:
+    if verdict.status == PASS:
         return "passes: nothing here tells it from the reference"
-    if outcome == CLOSE:
+    if verdict.status == CLOSE:
         return "is close: it can be told from the reference, but nothing fails"
-    if any(check.scale == COPIES and check.status == FAIL for check in checks):
+    if verdict.is_copy:
         return "fails: it repeats its training images"
+    n_failed = verdict.n_counted - verdict.n_passed
     worst = max(counted, key=lambda item: item.in_floors)
-    off = (
-        f"{n_failed} of {len(counted)} properties are off, {label_of(worst)} by {worst.in_floors:.1f} floors"
-    )
-    if outcome == FAIL:
+    off = f"{n_failed} of {verdict.n_counted} properties are off, {label_of(worst)} by {worst.in_floors:.1f} floors"
+    if verdict.status == FAIL:
         return f"fails: {off}"
     return f"is mixed: {off}" if n_failed else "is mixed: each property passes, all together they fail"
 
@@ -222,10 +244,67 @@ def mean_losses(comparison: Comparison) -> tuple[float, float]:
     return tuple(np.mean(shares, axis=0)) if shares else (0.0, 0.0)
 
 
-def warnings_of(verdicts: tuple[Verdict, ...]) -> list[str]:
+def warnings_of(verdicts: tuple[VerdictWords, ...]) -> list[str]:
     """Warnings of all sets: those that all share once, the others with the set's name."""
     if len(verdicts) == 1:
         return list(verdicts[0].warnings)
     shared = [text for text in verdicts[0].warnings if all(text in item.warnings for item in verdicts)]
     others = [f"{item.name}: {text}" for item in verdicts for text in item.warnings if text not in shared]
     return shared + others
+
+
+def judged_statistics(judgment: Judgment) -> list[Judged]:
+    """List what was found beyond single properties, with what each is judged by."""
+    rule, statuses = judgment.verdict.rule, judgment.verdict.statuses
+    return [
+        Judged(of, item, statuses.get(name, ""), _rule_words(item, kind, rule), kind == FLOORS)
+        for of, name, item, kind in _ruled(judgment)
+    ]
+
+
+def _ruled(judgment: Judgment) -> Iterator[tuple[str, str, Statistic, str]]:
+    """List what a statistic is about, the name of its mark, the statistic, and its rule or why there is none."""
+    if judgment.beyond is not None:
+        judged = judgment.verdict.statuses
+        for name, item in judgment.beyond.statistics.items():
+            is_judged = name in judged or not math.isfinite(item.value)
+            yield "all properties", name, item, FLOORS if is_judged else SHOWN
+        yield from _of_classifiers(judgment.beyond.classifiers)
+    for one in judgment.features:
+        yield one.extractor_id, f"frechet in {one.extractor_id}", one.frechet, FLOORS
+        yield one.extractor_id, "", one.kernel, KERNEL
+        for item in (one.precision, one.recall, one.density, one.coverage):
+            yield one.extractor_id, "", item, NEIGHBORS
+        yield from _of_classifiers(one.classifiers)
+    for memory in judgment.memorization:
+        yield memory.space, f"copies in {memory.space}", memory.share_closer, SHARE
+        for item in (memory.authenticity, memory.c_t):
+            yield memory.space, "", item, BESIDE_SHARE
+
+
+def _of_classifiers(tests: tuple[ClassifierTest, ...]) -> Iterator[tuple[str, str, Statistic, str]]:
+    """List the two statistics of each classifier."""
+    for test in tests:
+        name = f"{test.head} on {test.on}"
+        yield name, name, test.auc, AREA
+        yield name, "", test.accuracy, BESIDE_AREA
+
+
+def _rule_words(item: Statistic, kind: str, rule: Rule) -> str:
+    """Say what decides."""
+    has_test = math.isfinite(item.p_value)
+    chance = f"p below {rule.largest_p:g} after Holm" if has_test else _by_spread(item.estimate.z, rule)
+    if kind == FLOORS:
+        return f"more than {rule.floors_within:g} floors, and {chance}"
+    if kind == AREA:
+        return f"{rule.told_auc:g} or more, and {chance}; floors mean nothing here"
+    if kind == SHARE:
+        share = 100 * rule.closer_share
+        return f"more than {share:g} % and twice what is expected, and {chance}; or any identical image"
+    return kind
+
+
+def _by_spread(z: float, rule: Rule) -> str:
+    """Say what stands in for a test."""
+    z_text = f" (here {z:.1f})" if math.isfinite(z) else ""
+    return f"z above {rule.certain_z:g}{z_text}, as there is no test".replace("-", "−")

@@ -21,7 +21,7 @@ from galsmith.compare.classifiers.cross_validation import (
 )
 from galsmith.compare.classifiers.heads import HEADS
 from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
-from galsmith.compare.records import ClassifierTest, Statistic
+from galsmith.compare.records import ClassifierTest, Estimate, Statistic
 from galsmith.compare.resampling import split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -225,19 +225,15 @@ def _statistic(
     """Make the record of area under the curve or accuracy."""
     value, uncertainty = mean_of_folds(folds)
     reach = float(norm.isf((1 - confidence) / 2)) * uncertainty
-    return Statistic(
+    estimate = Estimate(
         value=value,
         corrected=value,
         uncertainty=uncertainty,
         interval=(max(value - reach, 0.0), min(value + reach, 1.0)),
         floor=float(floors.mean()),
         floor_sigma=float(floors.std()),
-        name=name,
-        definition=definition,
-        p_value=p_value,
-        n_reference=n_each,
-        n_generated=n_each,
     )
+    return Statistic(name, definition, estimate, p_value, n_each, n_each)
 
 
 def _definition(place: int, head: str, setup: Setup) -> str:

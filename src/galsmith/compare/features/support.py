@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows
-from galsmith.compare.estimates import permutation_p
+from galsmith.compare.estimates import permutation_p, share_estimate
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import Chance, Counts, dealt_counts, split_counts
 from galsmith.errors import SettingsError
@@ -146,21 +146,19 @@ def _support(
     dealt = _dealt(nearest, k=k, seed=chance.seed, permutations=chance.permutations, progress=progress)
     center = dealt.mean(axis=0)
     p_values = permutation_p(np.abs(values - center), np.abs(dealt - center))
-    tails = 50 * (1 - chance.confidence)
-    low, high = np.percentile(drawn, [tails, 100 - tails], axis=0)
     found = {
         name: Statistic(
-            value=float(values[place]),
-            corrected=float(values[place]),
-            uncertainty=float(drawn[:, place].std()),
-            interval=(float(low[place]), float(high[place])),
-            floor=float(floors[:, place].mean()),
-            floor_sigma=float(floors[:, place].std()),
-            name=name,
-            definition=(DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS),
-            p_value=float(p_values[place]),
-            n_reference=n_each,
-            n_generated=n_each,
+            name,
+            (DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS),
+            share_estimate(
+                float(values[place]),
+                drawn=drawn[:, place],
+                floor=floors[:, place],
+                confidence=chance.confidence,
+            ),
+            float(p_values[place]),
+            n_each,
+            n_each,
         )
         for place, name in enumerate(judged)
     }

@@ -8,7 +8,7 @@ from scipy import stats
 
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.estimates import distance_statistic, holm, missing_statistic
-from galsmith.compare.records import CorrelationPair, Statistic
+from galsmith.compare.records import CorrelationPair, JointFinding
 from galsmith.compare.resampling import (
     Chance,
     Counts,
@@ -23,6 +23,7 @@ from galsmith.seeds import derive_seed
 Floats = NDArray[np.float64]
 Ranks = NDArray[np.int32]
 
+SYMBOL = "correlation difference"
 MOST_ROWS = 20_000
 LARGEST_PAIRS = 20
 # Beyond this Fisher's z is no longer finite for correlations of 1.
@@ -40,7 +41,7 @@ def correlation_difference(
     *,
     chance: Chance,
     progress: ProgressCallback = ignore_progress,
-) -> tuple[Statistic, tuple[CorrelationPair, ...]]:
+) -> JointFinding:
     """How far apart Spearman's correlations of two sets are, together and pair by pair.
 
     A pair is tested by the difference of Fisher's z over its standard deviation in the bootstrap, which
@@ -59,10 +60,9 @@ def correlation_difference(
 
     Returns
     -------
-    statistic : Statistic
-        NaN where there are no two columns that vary.
-    pairs : tuple of CorrelationPair
-        The `LARGEST_PAIRS` largest differences, the largest first.
+    JointFinding
+        NaN where there are no two columns that vary; with the `LARGEST_PAIRS` largest differences of pairs, the
+        largest first.
     """
     seed = derive_seed(chance.seed, "compare.correlation")
     sides = [
@@ -76,7 +76,7 @@ def correlation_difference(
     difference = measured[1] - measured[0]
     usable = np.isfinite(difference)
     if not usable.any():
-        return missing_statistic("correlation difference", DEFINITION, sizes), ()
+        return JointFinding(missing_statistic(SYMBOL, DEFINITION, sizes))
     drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
     statistic = distance_statistic(
         _rms(difference),
@@ -84,11 +84,11 @@ def correlation_difference(
         floor=_floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes),
         dealt=np.array([*_dealt(sides, seed, chance.permutations, progress)]),
         confidence=chance.confidence,
-        name="correlation difference",
+        name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
     )
-    return statistic, _largest_pairs(measured, drawn, columns)
+    return JointFinding(statistic, _largest_pairs(measured, drawn, columns))
 
 
 def dense_ranks(values: Floats) -> Ranks:

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.estimates import distance_statistic
-from galsmith.compare.records import Statistic
+from galsmith.compare.records import Estimate, Statistic
 from galsmith.compare.resampling import (
     Chance,
     Counts,
@@ -23,6 +23,7 @@ from galsmith.seeds import derive_seed
 
 Floats = NDArray[np.float64]
 
+SYMBOL = "energy distance"
 MOST_ROWS = 5_000
 ROWS_AT_ONCE = 1_000
 DEFINITION = (
@@ -67,21 +68,21 @@ def energy_statistic(
         floor=floor,
         dealt=dealt,
         confidence=chance.confidence,
-        name="energy distance",
+        name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
     )
     scale = np.sqrt((1 / sizes[0] + 1 / sizes[1]) * n_each / 2)
     floors = scale * np.sqrt(floor)
-    return replace(
-        squared,
+    rooted = Estimate(
         value=float(np.sqrt(squared.value)),
-        corrected=float(np.sqrt(squared.corrected)),
+        corrected=float(np.sqrt(squared.estimate.corrected)),
         uncertainty=float(np.sqrt(drawn).std()),
         interval=(float(np.sqrt(squared.interval[0])), float(np.sqrt(squared.interval[1]))),
         floor=float(floors.mean()),
         floor_sigma=float(floors.std()),
     )
+    return replace(squared, estimate=rooted)
 
 
 def squared_energies(
@@ -117,7 +118,7 @@ def squared_energies(
             between = cdist(points[here], points[there]) @ weights[there]
             # Blocks off the diagonal stand for their mirror images too.
             total -= (1.0 if other == start else 2.0) * np.einsum("rd,rd->d", weights[here], between)
-        progress(ProgressEvent("energy distance", min(here.stop, len(points)), len(points), "galaxies"))
+        progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "galaxies"))
     return np.maximum(total, 0.0)
 
 

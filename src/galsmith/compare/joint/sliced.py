@@ -1,6 +1,7 @@
 """Sliced Wasserstein-1 distance: the mean of the distances along many directions through all columns."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from galsmith.seeds import derive_seed, random_stream
 
 Floats = NDArray[np.float64]
 
+SYMBOL = "sliced W1"
 DIRECTIONS = 64
 DEFINITION = (
     f"Mean Wasserstein-1 distance along {DIRECTIONS} random directions, the same for all draws, through the columns in "
@@ -43,10 +45,10 @@ def sliced_wasserstein(
     pooled = [pool_values(one, other) for one, other in zip(along_reference, along_generated, strict=True)]
     alone = [pool_values(values, np.empty(0)) for values in along_reference]
     seed = derive_seed(chance.seed, "compare.sliced")
-    both = {"n_reference": sizes[0], "n_generated": sizes[1], "seed": seed}
+    both: dict[str, Any] = {"n_reference": sizes[0], "n_generated": sizes[1], "seed": seed}
 
     def told(event: ProgressEvent) -> None:
-        progress(replace(event, stage=f"sliced W1, {event.stage}"))
+        progress(replace(event, stage=f"{SYMBOL}, {event.stage}"))
 
     once = itself(*sizes)[np.newaxis]
     value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
@@ -61,7 +63,7 @@ def sliced_wasserstein(
         floor=floor.distances.mean(axis=1),
         dealt=dealt.mean(axis=1),
         confidence=chance.confidence,
-        name="sliced W1",
+        name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
     )

@@ -1,17 +1,169 @@
-"""What all properties together tell of two sets: `beyond_marginals`."""
+"""What all properties together tell of two sets: the table `JOINT` of joint statistics, and `beyond_marginals`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from galsmith.compare.classifiers.two_sample import two_sample_classifiers
-from galsmith.compare.complete_rows import checked_rows, standardize
-from galsmith.compare.joint.correlations import correlation_difference
-from galsmith.compare.joint.energy import energy_statistic
-from galsmith.compare.joint.sliced import sliced_wasserstein
-from galsmith.compare.records import BeyondMarginals
-from galsmith.compare.resampling import Chance
-from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.compare.complete_rows import CompleteRows, Floats, checked_rows, choose_rows
+from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.joint import correlations, energy, sliced
+from galsmith.compare.records import BeyondMarginals, JointFinding
+from galsmith.compare.resampling import (
+    Chance,
+    Counts,
+    dealt_counts,
+    drawn_counts,
+    rows_of_sides,
+    size_of_parts,
+    split_counts,
+)
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.seeds import derive_seed
+
+IN_FLOORS, NOT_JUDGED = "floors", ""
+MOST_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class JointStatistic:
+    """One number about all properties together.
+
+    Attributes
+    ----------
+    name : str
+        Its key in `JOINT` and in `BeyondMarginals.statistics`.
+    symbol : str
+        As pages and tables have it.
+    compute : callable
+        Takes `CompleteRows`, `Chance` and a progress callback; returns a `JointFinding`.
+    judged_by : {"floors", ""}
+        Whether the verdict has a check of it: it fails beyond two floors where that is no chance; or shown only.
+    definition : str
+        One sentence with its source.
+    """
+
+    name: str
+    symbol: str
+    compute: Callable[[CompleteRows, Chance, ProgressCallback], JointFinding]
+    judged_by: str
+    definition: str
+
+
+def _sliced(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
+    """Sliced Wasserstein-1 distance of the standardized columns."""
+    return JointFinding(sliced.sliced_wasserstein(*rows.standardized, chance=chance, progress=progress))
+
+
+def _energy(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
+    """Energy distance of the standardized columns."""
+    return JointFinding(energy.energy_statistic(*rows.standardized, chance=chance, progress=progress))
+
+
+def _correlation(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
+    """Difference of Spearman's correlations, which no monotone change of a column alters."""
+    return correlations.correlation_difference(
+        rows.reference, rows.generated, rows.columns, chance=chance, progress=progress
+    )
+
+
+JOINT: dict[str, JointStatistic] = {
+    "sliced": JointStatistic("sliced", sliced.SYMBOL, _sliced, IN_FLOORS, sliced.DEFINITION),
+    "energy": JointStatistic("energy", energy.SYMBOL, _energy, IN_FLOORS, energy.DEFINITION),
+    "correlation": JointStatistic(
+        "correlation", correlations.SYMBOL, _correlation, IN_FLOORS, correlations.DEFINITION
+    ),
+}
+
+
+def register_joint(statistic: JointStatistic) -> None:
+    """Judge all properties together by one more statistic, from now on in this process.
+
+    Raises
+    ------
+    SettingsError
+        If its name is taken, or `judged_by` is unknown.
+    """
+    if statistic.name in JOINT:
+        raise SettingsError(
+            f"statistic.name is {statistic.name!r}, which is in JOINT already; wanted a new name: choose another"
+        )
+    if statistic.judged_by not in (IN_FLOORS, NOT_JUDGED):
+        raise SettingsError(
+            f"statistic.judged_by is {statistic.judged_by!r}; wanted {IN_FLOORS!r}, or {NOT_JUDGED!r} for a number that "
+            "is shown and not judged"
+        )
+    JOINT[statistic.name] = statistic
+
+
+def joint_named(name: str) -> JointStatistic:
+    """Find a statistic of `JOINT`; `InputError` says how to get one that is not there."""
+    if name not in JOINT:
+        raise InputError(
+            f"beyond.statistics has {name!r}, which is not in JOINT ({', '.join(JOINT)}); register it in this process "
+            "too, with galsmith.compare.register_joint"
+        )
+    return JOINT[name]
+
+
+def joint_distance(
+    name: str,
+    symbol: str,
+    distance: Callable[[Floats, Floats], float],
+    *,
+    definition: str,
+    judged_by: str = IN_FLOORS,
+    grows_as: float = 0.5,
+) -> JointStatistic:
+    """Make a joint statistic of a plain distance: interval, floor and test come from drawing the sets anew.
+
+    Parameters
+    ----------
+    name, symbol, definition, judged_by
+        As in `JointStatistic`.
+    distance : callable
+        Takes the rows of two sets, [galaxy, column] float64, in units of the reference's standard deviation; returns
+        a number that is never negative. It is called once a draw, with `MOST_ROWS` rows of a side at most.
+    grows_as : float
+        Where nothing differs the distance goes as (1/n + 1/m) to this power: 0.5 for a metric, 1 for its square.
+    """
+
+    def compute(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
+        seed = derive_seed(chance.seed, f"compare.joint.{name}")
+        sides = tuple(
+            values[choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.joint.{role}")]
+            for role, values in zip(("reference", "generated"), rows.standardized, strict=True)
+        )
+        sizes, pooled = (len(sides[0]), len(sides[1])), np.concatenate(sides)
+        n_each = size_of_parts(*sizes)
+        kinds: tuple[tuple[str, int, Callable[[int], Counts]], ...] = (
+            ("bootstrap", chance.replicates, lambda number: drawn_counts(*sizes, seed, number)),
+            ("floor", chance.splits, lambda number: split_counts(sizes[0], n_each, seed, number)),
+            ("permutations", chance.permutations, lambda number: dealt_counts(*sizes, seed, number)),
+        )
+        found = []
+        for stage, count, counts_of in kinds:
+            each = (rows_of_sides(counts_of(number)) for number in range(count))
+            found.append(np.array([distance(pooled[one], pooled[other]) for one, other in each]))
+            progress(ProgressEvent(f"{symbol}, {stage}", count, count, "draws"))
+        scale = ((1 / sizes[0] + 1 / sizes[1]) * n_each / 2) ** grows_as
+        return JointFinding(
+            distance_statistic(
+                float(distance(*sides)),
+                drawn=found[0],
+                floor=found[1] * scale,
+                dealt=found[2],
+                confidence=chance.confidence,
+                name=symbol,
+                definition=definition,
+                sizes=sizes,
+            )
+        )
+
+    return JointStatistic(name, symbol, compute, judged_by, definition)
 
 
 def beyond_marginals(
@@ -29,8 +181,7 @@ def beyond_marginals(
 ) -> BeyondMarginals:
     """Compare two sets in all columns at once: a set may match every single one and still be wrong.
 
-    Sliced Wasserstein-1 and energy distance of the standardized columns, the difference of their
-    correlations, and classifiers that try to tell the sets apart. Each says in its `definition` how many
+    All statistics of `JOINT`, and classifiers that try to tell the sets apart. Each says in its `definition` how many
     galaxies it takes at most.
 
     Parameters
@@ -64,24 +215,21 @@ def beyond_marginals(
         If a set has fewer than 20 galaxies, values that are not finite, or columns without names.
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
-    first, second = checked_rows(reference, generated, columns)
-    standardized = standardize(first, second)
-    correlation, pairs = correlation_difference(first, second, columns, chance=chance, progress=progress)
+    rows = CompleteRows(*checked_rows(reference, generated, columns), tuple(columns))
+    found = {name: entry.compute(rows, chance, progress) for name, entry in JOINT.items()}
     return BeyondMarginals(
-        sliced=sliced_wasserstein(*standardized, chance=chance, progress=progress),
-        energy=energy_statistic(*standardized, chance=chance, progress=progress),
-        correlation=correlation,
-        correlation_pairs=pairs,
+        statistics={name: finding.statistic for name, finding in found.items()},
+        correlation_pairs=tuple(pair for finding in found.values() for pair in finding.pairs),
         classifiers=two_sample_classifiers(
-            first,
-            second,
+            rows.reference,
+            rows.generated,
             columns,
             seed=seed,
             splits=classifier_splits,
             confidence=confidence,
             progress=progress,
         ),
-        columns=tuple(columns),
-        n_reference=len(first),
-        n_generated=len(second),
+        columns=rows.columns,
+        n_reference=len(rows.reference),
+        n_generated=len(rows.generated),
     )

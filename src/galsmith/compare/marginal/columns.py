@@ -1,5 +1,6 @@
-"""Pairs of columns to compare: which properties both tables have, their values, losses and units."""
+"""Pairs of columns to compare: which properties both tables have, their values, losses, units and words."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from galsmith.compare.marginal.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.compare.normalization import scale_of
-from galsmith.compare.records import Losses, Summary
+from galsmith.compare.records import Distance, Losses, Summary
 from galsmith.errors import InputError
 from galsmith.measure.properties.colors import pair_of_column
 from galsmith.measure.properties.declared import DECLARED, PROPERTIES, property_of_column
@@ -30,6 +31,42 @@ FLAG_NAMES_COLUMN = "flags"
 FIT_FLAGS = {"sersic_": "flag_sersic", "double_sersic_": "flag_double_sersic"}
 BULGE = "bulge_statistic"
 TYPES = ("early_type", "late_type")
+GROUP_TITLES = {
+    "morphology": "Morphology",
+    "power_wavelength": "Power by wavelength",
+    "power_rings": "Power by rings",
+    "size": "Sizes",
+    "position": "Position in the frame",
+    "photometry": "Photometry",
+    "sersic": "Sérsic fit",
+    "double_sersic": "Double Sérsic fit",
+    "sky": "Sky",
+    "color": "Colors",
+}
+WORDS = {
+    "gini": "Gini coefficient",
+    "m20": "M20",
+    "r_half_pix": "half-light radius",
+    "r_half_ellip_pix": "half-light semi-major axis",
+    "r_petro_pix": "Petrosian radius",
+    "r_petro_ellip_pix": "Petrosian semi-major axis",
+    "r_max_pix": "largest radius",
+    "sersic_index": "Sérsic index",
+    "sersic_r_eff_pix": "Sérsic effective radius",
+    "sersic_amplitude": "Sérsic amplitude",
+    "sersic_ellipticity": "Sérsic ellipticity",
+    "sersic_orientation_rad": "Sérsic orientation",
+    "sn_per_pixel": "signal to noise a pixel",
+    "flux_ellip": "flux in ellipse",
+    "flux_frame": "flux of the frame",
+    "center_x_pix": "center x",
+    "center_y_pix": "center y",
+    "sky_sigma": "sky sigma",
+    "pc_rest": "length of the rest",
+}
+UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
+POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
+COMPONENT = re.compile(r"pc_(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -359,3 +396,52 @@ def type_of_distance(name: str, column: str) -> str:
     """Find which type a distance is of, such as ``"early_type"``; empty where it is of all galaxies."""
     rest = name.removeprefix(f"{column}_")
     return rest if rest in TYPES else ""
+
+
+def group_title(group: str) -> str:
+    """Words for a group of properties."""
+    return GROUP_TITLES.get(group, group.replace("_", " ").capitalize())
+
+
+def label_of(distance: Distance, *, with_band: bool = True) -> str:
+    """Words for a property, with the band of a power mode and the circle of an angle."""
+    band = band_of(distance.column)
+    label = words_of(distance.column if with_band or not band else distance.column.removesuffix(f"_{band}"))
+    type_name = type_of_distance(distance.name, distance.column)
+    if type_name:
+        return f"{label}, {type_name.replace('_', ' ')}s"
+    return f"{label}, on the circle" if distance.metric == "circular" else label
+
+
+def words_of(column: str) -> str:
+    """Words for a column of a measurement table, or for a product of columns such as ``"gini * m20"``."""
+    if " * " in column:
+        return " × ".join(words_of(part) for part in column.split(" * "))
+    match = POWER.match(column)
+    if match:
+        kind = "power mode" if match.group(1) == "wavelength" else "power ring"
+        band = f" ({match.group(3)})" if match.group(3) else ""
+        return f"{kind} {int(match.group(2))}{band}"
+    component = COMPONENT.match(column)
+    if component:
+        return f"component {int(component.group(1))}"
+    colors = pair_of_column(column)
+    if colors is not None:
+        return f"{colors.first} − {colors.second}"
+    if column in WORDS:
+        return WORDS[column]
+    for suffix in UNIT_SUFFIXES:
+        column = column.removesuffix(suffix)
+    return column.replace("_", " ")
+
+
+def band_of(column: str) -> str:
+    """Band of a column of power, or nothing."""
+    match = POWER.match(column)
+    return (match.group(3) or "") if match else ""
+
+
+def mode_of(column: str) -> int | None:
+    """Mode of a column of power, or None."""
+    match = POWER.match(column)
+    return int(match.group(2)) if match else None

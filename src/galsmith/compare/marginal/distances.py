@@ -1,13 +1,16 @@
 """The distances of all properties at once, with joint bootstrap and floor, and their means."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 
 from galsmith.compare.estimates import (
+    NAN,
     NOT_ESTIMATED,
-    EstimateNumbers,
     Floats,
     Replicates,
     estimate,
@@ -16,12 +19,18 @@ from galsmith.compare.estimates import (
     permutation_p,
 )
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
-from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances, permutation_distances
-from galsmith.compare.records import Distance, Mean
-from galsmith.compare.resampling import DEALS_PER_TEST, Chance
+from galsmith.compare.marginal.per_property import (
+    PER_PROPERTY,
+    WASSERSTEIN,
+    FloorReplicates,
+    PropertyDistance,
+    bootstrap_distances,
+    floor_distances,
+    permutation_distances,
+)
+from galsmith.compare.records import Distance, Estimate, Mean, PairedDifference, Statistic
+from galsmith.compare.resampling import DEALS_PER_TEST, Chance, itself
 from galsmith.execution import ProgressCallback
-
-NO_TEST = float("nan"), float("nan")
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class JointDistances:
 def joint_distances(
     pairs: list[ColumnPair], tables: tuple[QTable, QTable], *, chance: Chance, progress: ProgressCallback
 ) -> JointDistances:
-    """Compare all pairs of columns under the same draws of galaxies.
+    """Compare all pairs of columns under the same draws of galaxies, in every distance of `PER_PROPERTY`.
 
     Parameters
     ----------
@@ -63,104 +72,125 @@ def joint_distances(
         Told of bootstrap and floor.
     """
     usable = [pair for pair in pairs if not pair.reason]
-    replicates, scales, floor_n = _replicates(usable, tables, chance, progress)
+    found = {name: _resampled(kind, usable, tables, chance, progress) for name, kind in PER_PROPERTY.items()}
+    first = found.pop(WASSERSTEIN.name)
+    p_holm = _corrected(usable, first.p_values)
     numbers = {
-        pair.name: (estimate(replicates, place, confidence=chance.confidence), scales[place])
+        pair.name: _Numbers(
+            estimate(first.replicates, place, confidence=chance.confidence),
+            float(first.floor.scale[place]),
+            float(first.p_values[place]),
+            float(p_holm[place]),
+            {name: _statistic(name, other, pair, place, chance) for name, other in found.items()},
+        )
         for place, pair in enumerate(usable)
     }
-    nothing = NOT_ESTIMATED, float("nan")
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
     means = estimate_means(
-        replicates.columns(counted),
+        first.replicates.columns(counted),
         [usable[place].declared.group for place in counted],
         confidence=chance.confidence,
     )
-    tests = _tests(usable, tables, replicates.values, chance, progress)
-    distances = tuple(
-        _record(pair, tables, *numbers.get(pair.name, nothing), tests.get(pair.name, NO_TEST))
-        for pair in pairs
-    )
-    return JointDistances(distances, means, floor_n, replicates.columns(counted))
+    distances = tuple(_record(pair, tables, numbers.get(pair.name, NOTHING)) for pair in pairs)
+    return JointDistances(distances, means, first.floor.n_each, first.replicates.columns(counted))
 
 
-def _tests(
+@dataclass(frozen=True)
+class _Resampled:
+    """One distance of all properties: its replicates, its floor, and p values [property] of no difference."""
+
+    replicates: Replicates
+    floor: FloorReplicates
+    p_values: Floats
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What was found of one property."""
+
+    estimate: Estimate
+    floor_scale: float
+    p_value: float
+    p_holm: float
+    beside: dict[str, Statistic]
+
+
+NOTHING = _Numbers(NOT_ESTIMATED, NAN, NAN, NAN, {})
+
+
+def _resampled(
+    kind: PropertyDistance,
     usable: list[ColumnPair],
     tables: tuple[QTable, QTable],
-    values: Floats,
     chance: Chance,
     progress: ProgressCallback,
-) -> dict[str, tuple[float, float]]:
-    """Test by deals that nothing differs; p values, plain and corrected, by name of the distance.
-
-    What enters the means is corrected together, and the rest together: the verdict rests on the first alone.
-    """
-    in_means = np.array([pair.in_means for pair in usable], dtype=bool)
-    families = in_means, ~in_means
-    most = max(int(family.sum()) for family in families)
-    dealt = permutation_distances(
-        [pair.pooled() for pair in usable],
-        n_reference=len(tables[0]),
-        n_generated=len(tables[1]),
-        permutations=max(chance.permutations, DEALS_PER_TEST * most),
-        seed=chance.seed,
-        progress=progress,
-    )
-    p_values = permutation_p(values, dealt)
-    corrected = np.empty(len(usable))
-    for family in families:
-        corrected[family] = holm(p_values[family])
-    return {pair.name: (float(p_values[place]), float(corrected[place])) for place, pair in enumerate(usable)}
-
-
-def _replicates(
-    usable: list[ColumnPair], tables: tuple[QTable, QTable], chance: Chance, progress: ProgressCallback
-) -> tuple[Replicates, list[float], int]:
-    """Distances, bootstrap and floor of the pairs, and the factor that each floor was multiplied by."""
-    n_reference, n_generated = len(tables[0]), len(tables[1])
-    drawn = bootstrap_distances(
-        [pair.pooled() for pair in usable],
-        n_reference=n_reference,
-        n_generated=n_generated,
-        replicates=chance.replicates,
-        seed=chance.seed,
-        progress=progress,
-    )
+) -> _Resampled:
+    """Values, bootstrap, floor and test of one distance; equal draws for all properties and all distances."""
+    sizes: dict[str, Any] = {
+        "n_reference": len(tables[0]),
+        "n_generated": len(tables[1]),
+        "seed": chance.seed,
+    }
+    pooled = [pair.pooled() for pair in usable]
+    drawn = bootstrap_distances(pooled, **sizes, kind=kind, replicates=chance.replicates, progress=progress)
     floor = floor_distances(
         [pair.pooled_reference() for pair in usable],
         np.array([pair.sizes for pair in usable], dtype=np.int64).reshape(-1, 2),
-        n_reference=n_reference,
-        n_generated=n_generated,
+        **sizes,
+        kind=kind,
         splits=chance.splits,
-        seed=chance.seed,
         progress=progress,
     )
-    values = np.array([pair.distance() for pair in usable])
-    return Replicates(values, drawn, floor.distances), floor.scale.tolist(), floor.n_each
+    # W1 of the values as they are is exact; the other distances have no second way than through the pooled values.
+    values = (
+        np.array([pair.distance() for pair in usable])
+        if kind is WASSERSTEIN
+        else kind.replicates(pooled, itself(len(tables[0]), len(tables[1]))[np.newaxis])[0][0]
+    )
+    in_means = [pair.in_means for pair in usable]
+    most = max(sum(in_means), len(in_means) - sum(in_means))
+    deals = max(chance.permutations, DEALS_PER_TEST * most)
+    dealt = permutation_distances(pooled, **sizes, kind=kind, permutations=deals, progress=progress)
+    return _Resampled(Replicates(values, drawn, floor.distances), floor, permutation_p(values, dealt))
 
 
-def _record(
-    pair: ColumnPair,
-    tables: tuple[QTable, QTable],
-    numbers: EstimateNumbers,
-    floor_scale: float,
-    p_values: tuple[float, float],
-) -> Distance:
+def _corrected(usable: list[ColumnPair], p_values: Floats) -> Floats:
+    """Correct p values: what enters the means together, and the rest; the verdict rests on the first alone."""
+    in_means = np.array([pair.in_means for pair in usable], dtype=bool)
+    corrected = np.empty(len(usable))
+    for family in (in_means, ~in_means):
+        corrected[family] = holm(p_values[family])
+    return corrected
+
+
+def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chance: Chance) -> Statistic:
+    """Make the record of a distance beside W1."""
+    return Statistic(
+        PER_PROPERTY[name].symbol,
+        PER_PROPERTY[name].definition,
+        estimate(found.replicates, place, confidence=chance.confidence),
+        float(found.p_values[place]),
+        *pair.sizes,
+    )
+
+
+def _record(pair: ColumnPair, tables: tuple[QTable, QTable], numbers: _Numbers) -> Distance:
     """Make the record of one property."""
     declared = pair.declared
     core, tail_share = pair.core_and_tail_share()
     return Distance(
-        **vars(numbers),
         name=pair.name,
         column=pair.column,
         symbol=declared.symbol,
         unit=declared.unit,
         group=declared.group,
         definition=declared.definition,
+        estimate=numbers.estimate,
         in_means=pair.in_means,
         metric="linear" if pair.period is None else "circular",
         normalization=pair.normalization,
         scale=pair.scale,
-        floor_scale=floor_scale,
+        floor_scale=numbers.floor_scale,
         n_reference=pair.sizes[0],
         n_generated=pair.sizes[1],
         lost_reference=losses_of(tables[0], pair.lost_rows[0]),
@@ -169,7 +199,98 @@ def _record(
         generated=summary_of(pair.generated),
         core=core,
         tail_share=tail_share,
-        p_value=p_values[0],
-        p_holm=p_values[1],
+        p_value=numbers.p_value,
+        p_holm=numbers.p_holm,
         reason=pair.reason,
+        beside=numbers.beside,
+    )
+
+
+@dataclass(frozen=True)
+class NamedReplicates:
+    """Distances that enter the means, with their bootstrap, by name.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the distances.
+    groups : tuple of str
+        Of each.
+    replicates : Replicates
+        One column each; replicate k of every generated set has the same draw of the reference.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    replicates: Replicates
+
+
+def paired_differences(
+    sets: Mapping[str, NamedReplicates], *, confidence: float
+) -> tuple[PairedDifference, ...]:
+    """Differences between all pairs of generated sets, of means first and then of single properties.
+
+    What only one of two sets has is left out for both, so that means are over the same properties.
+
+    Parameters
+    ----------
+    sets : mapping of name to NamedReplicates
+        One a generated set; all compared with the same reference and the same seed.
+    confidence : float
+        Of the intervals.
+    """
+    return tuple(
+        difference
+        for first, second in combinations(sets, 2)
+        for difference in _between(first, sets[first], second, sets[second], confidence)
+    )
+
+
+def _between(
+    first: str, one: NamedReplicates, second: str, other: NamedReplicates, confidence: float
+) -> list[PairedDifference]:
+    """Differences between two generated sets."""
+    shared = [name for name in one.names if name in other.names]
+    if not shared:
+        return []
+    groups = [one.groups[one.names.index(name)] for name in shared]
+    columns = [side.replicates.columns([side.names.index(name) for name in shared]) for side in (one, other)]
+    values = columns[0].values - columns[1].values
+    draws = columns[0].bootstrap - columns[1].bootstrap
+    labels = [*_mean_weights(groups), *shared]
+    weights = np.vstack([*_mean_weights(groups).values(), np.eye(len(shared))])
+    return [
+        _difference(label, (first, second), float(weight @ values), draws @ weight, confidence)
+        for label, weight in zip(labels, weights, strict=True)
+    ]
+
+
+def _mean_weights(groups: Sequence[str]) -> dict[str, Floats]:
+    """Weights that make each mean out of single properties: the headline, all properties, each group."""
+    members = {group: np.array([item == group for item in groups], dtype=float) for group in groups}
+    by_group = {group: inside / inside.sum() for group, inside in members.items()}
+    every = np.full(len(groups), 1.0 / len(groups))
+    headline = np.mean(list(by_group.values()), axis=0)
+    return {"headline": headline, "all properties": every, **by_group}
+
+
+def _difference(
+    name: str, sets: tuple[str, str], value: float, draws: Floats, confidence: float
+) -> PairedDifference:
+    """Summarize one difference; the bootstrap's bias is subtracted once, as for the distances themselves."""
+    kept = draws[np.isfinite(draws)]
+    center = float(kept.mean())
+    tails = 50 * (1 - confidence)
+    low, high = np.percentile(kept, [tails, 100 - tails])
+    corrected = 2 * value - center
+    around = kept - center + corrected
+    beyond = min(np.count_nonzero(around <= 0), np.count_nonzero(around >= 0))
+    return PairedDifference(
+        name=name,
+        first=sets[0],
+        second=sets[1],
+        value=value,
+        uncertainty=float(kept.std()),
+        interval=(float(corrected + low - center), float(corrected + high - center)),
+        p_value=float(min(1.0, 2 * (beyond + 1) / (kept.size + 1))),
     )

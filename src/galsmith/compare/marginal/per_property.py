@@ -1,4 +1,4 @@
-"""Resampling galaxies, the same for all properties at once: bootstrap of a distance and its floor."""
+"""The distances that single properties are compared in, `PER_PROPERTY`, and their bootstrap, deals and floor."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,56 @@ from numpy.typing import NDArray
 
 from galsmith.compare.marginal.wasserstein import Floats, PooledValues, joint_replicates
 from galsmith.compare.resampling import Counts, dealt_counts, drawn_counts, size_of_parts, split_counts
+from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 
 REPLICATES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class PropertyDistance:
+    """One way to compare two sets in a single property.
+
+    Attributes
+    ----------
+    name : str
+        Its key in `PER_PROPERTY` and in `Distance.beside`.
+    symbol : str
+        As tables have it.
+    replicates : callable
+        Takes a sequence of `PooledValues`, one a property, and counts [replicate, row]; returns distances
+        [replicate, property] and how many measured rows each of the two sets has, [replicate, property, 2], as
+        `galsmith.compare.marginal.wasserstein.joint_replicates` does. The floor grows as sqrt(1/n + 1/m).
+    definition : str
+        One sentence with its source.
+    """
+
+    name: str
+    symbol: str
+    replicates: Callable[[Sequence[PooledValues], Counts], tuple[Floats, Floats]]
+    definition: str
+
+
+WASSERSTEIN = PropertyDistance(
+    "wasserstein", "W1", joint_replicates, "Integral of |F1(x) - F2(x)| over x (Ramdas et al. 2017, eq. 2)."
+)
+# The first is the distance of the means and the verdict; those after it stand beside it in each `Distance`.
+PER_PROPERTY: dict[str, PropertyDistance] = {WASSERSTEIN.name: WASSERSTEIN}
+
+
+def register_per_property(distance: PropertyDistance) -> None:
+    """Compare single properties in one more distance, from now on in this process.
+
+    Raises
+    ------
+    SettingsError
+        If its name is taken.
+    """
+    if distance.name in PER_PROPERTY:
+        raise SettingsError(
+            f"distance.name is {distance.name!r}, which is in PER_PROPERTY already; wanted a new name: choose another"
+        )
+    PER_PROPERTY[distance.name] = distance
 
 
 @dataclass(frozen=True)
@@ -40,6 +87,7 @@ def bootstrap_distances(
     n_generated: int,
     replicates: int,
     seed: int,
+    kind: PropertyDistance = WASSERSTEIN,
     progress: ProgressCallback = ignore_progress,
 ) -> Floats:
     """Distances of every property when both sets are drawn anew, with replacement, from themselves.
@@ -56,6 +104,8 @@ def bootstrap_distances(
         How many draws.
     seed : int
         Replicate k depends on (seed, k) alone.
+    kind : PropertyDistance
+        Which distance.
     progress : callable, optional
         Told after each block of replicates.
 
@@ -68,7 +118,7 @@ def bootstrap_distances(
     def draw(replicate: int) -> Counts:
         return drawn_counts(n_reference, n_generated, seed, replicate)
 
-    return _repeated(columns, draw, replicates, ("bootstrap", "replicates"), progress)
+    return _repeated(columns, draw, replicates, ("bootstrap", "replicates"), progress, kind=kind)
 
 
 def permutation_distances(
@@ -78,6 +128,7 @@ def permutation_distances(
     n_generated: int,
     permutations: int,
     seed: int,
+    kind: PropertyDistance = WASSERSTEIN,
     progress: ProgressCallback = ignore_progress,
 ) -> Floats:
     """Distances of every property when the galaxies of both sets are dealt anew into two sets of the same sizes.
@@ -94,6 +145,8 @@ def permutation_distances(
         How many deals.
     seed : int
         Deal k depends on (seed, k) alone.
+    kind : PropertyDistance
+        Which distance.
     progress : callable, optional
         Told after each block of deals.
 
@@ -106,7 +159,7 @@ def permutation_distances(
     def deal(number: int) -> Counts:
         return dealt_counts(n_reference, n_generated, seed, number)
 
-    return _repeated(columns, deal, permutations, ("permutations", "permutations"), progress)
+    return _repeated(columns, deal, permutations, ("permutations", "permutations"), progress, kind=kind)
 
 
 def floor_distances(
@@ -117,6 +170,7 @@ def floor_distances(
     n_generated: int,
     splits: int,
     seed: int,
+    kind: PropertyDistance = WASSERSTEIN,
     progress: ProgressCallback = ignore_progress,
 ) -> FloorReplicates:
     """Distances between two disjoint random parts of the reference set: what sampling alone makes.
@@ -137,6 +191,8 @@ def floor_distances(
         How many random splits.
     seed : int
         Split k depends on (seed, k) alone.
+    kind : PropertyDistance
+        Which distance.
     progress : callable, optional
         Told after each block of splits.
     """
@@ -146,7 +202,7 @@ def floor_distances(
     scales = np.empty((splits, len(columns)))
     for block in _blocks(splits):
         counts = np.stack([split_counts(n_reference, n_each, seed, split) for split in block])
-        values, totals = joint_replicates(columns, counts)
+        values, totals = kind.replicates(columns, counts)
         with np.errstate(divide="ignore"):
             scale = target / np.sqrt((1.0 / totals).sum(axis=2))
         scales[block.start : block.stop] = scale
@@ -161,12 +217,14 @@ def _repeated(
     total: int,
     told: tuple[str, str],
     progress: ProgressCallback,
+    *,
+    kind: PropertyDistance,
 ) -> Floats:
     """Distances [draw, property] of `total` draws, a block at a time; `told` is the stage and the unit of progress."""
     result = np.empty((total, len(columns)))
     for block in _blocks(total):
         counts = np.stack([draw(number) for number in block])
-        result[block.start : block.stop] = joint_replicates(columns, counts)[0]
+        result[block.start : block.stop] = kind.replicates(columns, counts)[0]
         progress(ProgressEvent(told[0], block.stop, total, told[1]))
     return result
 

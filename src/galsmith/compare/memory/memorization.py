@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from galsmith.compare.estimates import share_estimate
 from galsmith.compare.memory.nearest import Nearest, nearest_rows
 from galsmith.compare.records import ClosestPair, Memorization, Statistic
 from galsmith.compare.resampling import Chance
@@ -221,24 +222,22 @@ def _statistics(generated: _Yard, held_out: _Yard, n_training: int, chance: Chan
     n, m = len(generated.distance), len(held_out.distance)
     drawn = _bootstrap(generated, held_out, chance)
     floors = _floors(held_out, chance)
-    tails = 50 * (1 - chance.confidence)
-    low, high = np.percentile(drawn, [tails, 100 - tails], axis=0)
     rank = _rank(m)
     told = {"rank": "nearest" if rank == 1 else f"{rank}th", "held_out": m, "expected": rank / (m + 1)}
     p_values = _p_values(generated, held_out, values)
     found = {
         name: Statistic(
-            value=float(values[place]),
-            corrected=float(values[place]),
-            uncertainty=float(drawn[:, place].std()),
-            interval=(float(low[place]), float(high[place])),
-            floor=float(floors[:, place].mean()),
-            floor_sigma=float(floors[:, place].std()),
-            name=name,
-            definition=DEFINITIONS[name].format(**told),
-            p_value=p_values[place],
-            n_reference=m,
-            n_generated=n,
+            name,
+            DEFINITIONS[name].format(**told),
+            share_estimate(
+                float(values[place]),
+                drawn=drawn[:, place],
+                floor=floors[:, place],
+                confidence=chance.confidence,
+            ),
+            p_values[place],
+            m,
+            n,
         )
         for place, name in enumerate(DEFINITIONS)
     }

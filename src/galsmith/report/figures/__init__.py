@@ -32,9 +32,9 @@ def write_figures(folder: Path, sets: list[DrawnSet], together: DrawnTogether | 
     What shows several sets in one panel lies above these folders.
     """
     folder.mkdir(parents=True)
-    verdicts = tuple(item.verdict for item in sets)
+    verdicts = tuple(item.words for item in sets)
     with rc_context(STYLE):
-        if any(verdict.checks for verdict in verdicts):
+        if any(item.verdict.checks for item in verdicts):
             save(board_figure(verdicts), folder / "verdict")
         for name, figure in () if together is None else figures_together(together):
             save(figure, folder / name)

@@ -6,19 +6,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter
 
 from galsmith.compare import Distance
+from galsmith.compare.marginal.columns import label_of
+from galsmith.compare.verdict import COPIES, DISTANCES, RULE, TOLD, Check, distance_status
 from galsmith.report.board import TITLES, axis_of, limits_of
-from galsmith.report.checks import COPIES, DISTANCES, FLOORS_WITHIN, TOLD, Check, distance_status
 from galsmith.report.dots import floors_axis, grouped
 from galsmith.report.figures.style import FLOOR, STATUS_STYLES, ZONE
-from galsmith.report.labels import label_of
-from galsmith.report.verdict import Verdict
+from galsmith.report.verdict import VerdictWords
 
 FLOOR_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 SHARE_TICKS = (0.01, 0.1, 1.0)
 ROW_INCHES = 0.27
 
 
-def board_figure(verdicts: tuple[Verdict, ...]) -> Figure:
+def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
     """Draw all checks of all sets: one panel a scale, one row a check and set."""
     scales = [
         (scale, rows) for scale in (DISTANCES, TOLD, COPIES) if (rows := _rows_of_scale(verdicts, scale))
@@ -55,14 +55,14 @@ def _dot_axis(axis: Axes, members: list[Distance]) -> None:
     rows = np.arange(len(members))[::-1]
     for row, item in zip(rows, members, strict=True):
         floor = item.floor if item.floor > 0 else np.nan
-        spread = 2 * item.floor_sigma / floor
+        spread = 2 * item.estimate.floor_sigma / floor
         axis.fill_betweenx([row - 0.35, row + 0.35], max(1 - spread, 0.05), 1 + spread, color=FLOOR, lw=0)
         axis.hlines(
             row, max(item.interval[0] / floor, 0.05), max(item.interval[1] / floor, 0.05), color="0.4", lw=1.2
         )
         mark(axis, item.in_floors, float(row), distance_status(item))
     axis.axvline(1, color="0.3", lw=0.8)
-    axis.axvline(FLOORS_WITHIN, color="0.3", lw=0.8, ls="--")
+    axis.axvline(RULE.floors_within, color="0.3", lw=0.8, ls="--")
     axis.set_yticks(rows, [label_of(item, with_band=False) for item in members])
     axis.set_ylim(-0.7, len(members) - 0.3)
     axis.tick_params(axis="y", length=0)
@@ -74,10 +74,13 @@ def mark(axis: Axes, x: float, y: float, status: str) -> None:
     axis.plot(x, y, shape, color=color, mfc=face, mew=1.6, ms=5.5, zorder=3, clip_on=False)
 
 
-def _rows_of_scale(verdicts: tuple[Verdict, ...], scale: str) -> list[tuple[str, Check]]:
+def _rows_of_scale(verdicts: tuple[VerdictWords, ...], scale: str) -> list[tuple[str, Check]]:
     """List the checks of one scale, those of one title together."""
     every = [
-        (verdict.name, check) for verdict in verdicts for check in verdict.checks if check.scale == scale
+        (verdict.name, check)
+        for verdict in verdicts
+        for check in verdict.verdict.checks
+        if check.scale == scale
     ]
     titles = list(dict.fromkeys(check.title for _, check in every))
     several = len(verdicts) > 1

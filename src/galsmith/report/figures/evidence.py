@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import BeyondMarginals
 from galsmith.report.copies import CopiesPanel
 from galsmith.report.figures.style import BEYOND, GENERATED, REFERENCE
 from galsmith.report.giveaways import ClassifierPanel
-from galsmith.report.labels import words_of
 
 MOST_PAIRS = 10
 
