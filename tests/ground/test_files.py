@@ -1,13 +1,14 @@
 import errno
 import hashlib
+import os
 
 import pytest
 
-from galsmith.errors import InputError, OutputError, OutputExistsError
+from galsmith.errors import InputError, OutputError
 from galsmith.files import (
     raise_if_unwritable,
     read_json,
-    refuse_existing,
+    remove_temporaries,
     sha256_of_file,
     write_json,
     written_atomically,
@@ -40,7 +41,7 @@ def test_a_failed_block_leaves_the_old_file(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot be written .* choose another place with -o"):
+    with pytest.raises(OutputError, match=r"cannot be written .* choose another output"):
         write_json(tmp_path / "file" / "page.json", {})
 
 
@@ -105,20 +106,15 @@ def test_the_hash_is_that_of_the_bytes(tmp_path):
     assert sha256_of_file(tmp_path / "file") == hashlib.sha256(b"galaxies" * 100000).hexdigest()
 
 
-def test_existing_things_are_refused_or_removed(tmp_path):
-    (tmp_path / "file").write_text("mine")
-    (tmp_path / "folder" / "inner").mkdir(parents=True)
-    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "link").symlink_to(tmp_path / "folder")
-    for name in ("file", "folder", "dangling", "link"):
-        with pytest.raises(OutputExistsError, match=f"{name}: already exists"):
-            refuse_existing(tmp_path / name, overwrite=False)
-    refuse_existing(tmp_path / "none", overwrite=False)
-    refuse_existing(tmp_path / "link", overwrite=True)
-    assert (tmp_path / "folder" / "inner").is_dir()
-    for name in ("file", "folder", "dangling"):
-        refuse_existing(tmp_path / name, overwrite=True)
-    assert list(tmp_path.iterdir()) == []
+def test_a_stale_file_of_a_killed_process_is_no_obstacle(tmp_path):
+    (tmp_path / f".file.{os.getpid()}.writing").write_text("half")
+    with written_atomically(tmp_path / "file") as temporary:
+        assert not temporary.exists()
+        temporary.write_text("whole")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / ".other.1.writing").write_text("half")
+    remove_temporaries(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "file"]
 
 
 def test_a_file_that_a_library_made_private_is_as_readable_as_any_other(tmp_path):

@@ -1,16 +1,15 @@
-"""Writing files so that a killed program leaves the old file, the new file or nothing; hashing them."""
+"""Single files: written so that a killed program leaves the old one, the new one or nothing; read; hashed."""
 
 import contextlib
 import errno
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from galsmith.errors import InputError, OutputError, OutputExistsError
+from galsmith.errors import InputError, OutputError
 
 TEMPORARY_SUFFIX = ".writing"
 
@@ -18,6 +17,9 @@ TEMPORARY_SUFFIX = ".writing"
 @contextlib.contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
     """Give a temporary path to write to, then move it to `path` in one step.
+
+    For the files of a folder that this process has claimed (`Partial`, `Claim`): whoever claims it next removes
+    what a killed process left.
 
     Parameters
     ----------
@@ -27,21 +29,21 @@ def written_atomically(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Beside `path`, ending in ``.writing``, removed if the block fails.
+        Beside `path`, of this process alone, ending in ``.writing``; removed if the block fails.
 
     Raises
     ------
     OutputError
         If the disk is full or the folder cannot be written; nothing half-written stays.
     """
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode_of_new_file(temporary)
         yield temporary
         if not temporary.is_symlink():
             temporary.chmod(mode)  # safetensors makes files that nobody else may read
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -50,13 +52,21 @@ def written_atomically(path: Path) -> Iterator[Path]:
         raise
 
 
-def _mode_of_new_file(beside: Path) -> int:
-    """Permissions that a new file gets in a folder; none is left behind."""
-    probe = beside.with_name(f"{beside.name}.{os.getpid()}")
-    probe.touch()
-    mode = probe.stat().st_mode & 0o777
-    probe.unlink()
-    return mode
+def remove_temporaries(folder: Path) -> None:
+    """Remove the half-written files of killed processes, in a folder that this process has claimed."""
+    for file in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
+        file.unlink(missing_ok=True)
+
+
+def _mode_of_new_file(temporary: Path) -> int:
+    """Permissions that a new file gets in a folder, by its umask and its access lists; the file is removed again."""
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return os.fstat(descriptor).st_mode & 0o777
+    finally:
+        os.close(descriptor)
+        temporary.unlink()
 
 
 def raise_if_unwritable(error: BaseException, path: Path) -> None:
@@ -69,12 +79,12 @@ def raise_if_unwritable(error: BaseException, path: Path) -> None:
     code = getattr(error, "errno", None)
     if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error) or "errno = 28" in str(error):
         raise OutputError(
-            f"{path}: the disk is full; free some space or choose another place with -o. "
+            f"{path}: the disk is full; free some space or choose another output. "
             "Finished parts are kept, nothing half-written is"
         ) from error
     if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         raise OutputError(
-            f"{path}: cannot be written ({os.strerror(code)}); choose another place with -o"
+            f"{path}: cannot be written ({os.strerror(code)}); choose another output"
         ) from error
 
 
@@ -107,19 +117,10 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise `OutputExistsError` if `path` is there, or remove it when `overwrite` is set."""
-    if not (path.exists() or path.is_symlink()):
-        return
-    if not overwrite:
-        raise OutputExistsError(f"{path}: already exists; choose another -o, or replace it with --overwrite")
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
-def _flush_to_disk(path: Path) -> None:
-    """Ask the system to write a file's bytes before its name appears."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
+def flush_to_disk(path: Path) -> None:
+    """Ask the system to write a file's bytes, or a folder's names, before a name appears that leads to them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,43 @@
+"""Files on disk: written whole or not at all, claimed by one process, and never in the place of an input."""
+
+from galsmith.files.atomic import (
+    TEMPORARY_SUFFIX,
+    raise_if_unwritable,
+    read_json,
+    remove_temporaries,
+    sha256_of_file,
+    write_json,
+    written_atomically,
+)
+from galsmith.files.harm import refuse_harm
+from galsmith.files.ownership import kind_of
+from galsmith.files.partial import (
+    Claim,
+    Partial,
+    check_output,
+    partial_folder,
+    read_mark,
+    refuse_existing,
+    settle,
+    written_output,
+)
+
+__all__ = [
+    "TEMPORARY_SUFFIX",
+    "Claim",
+    "Partial",
+    "check_output",
+    "kind_of",
+    "partial_folder",
+    "raise_if_unwritable",
+    "read_json",
+    "read_mark",
+    "refuse_existing",
+    "refuse_harm",
+    "remove_temporaries",
+    "settle",
+    "sha256_of_file",
+    "write_json",
+    "written_atomically",
+    "written_output",
+]

@@ -1,0 +1,484 @@
+"""One policy for every output: claimed by one process, marked, made beside its place, put there when complete.
+
+While ``NAME`` is made, a folder ``NAME.partial`` lies beside it:
+
+- ``lock``, held by the process that makes it; a dead one loses it;
+- ``settings.json``, the mark: what is being made from what. It is the first thing written and the last one removed;
+- the chunks that are done, by names of their own, and ``content``, what will take the name ``NAME``;
+- ``replaced``, what had that name before, for the moment between two renamings.
+
+The order of the last steps: the content is flushed, the mark says that it is complete, what is replaced moves aside,
+the content takes its name, everything else goes. Killed in between, whoever comes next, a reader or a writer,
+does the rest (`settle`).
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import socket
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from galsmith.errors import GalsmithError, InputError, OutputExistsError
+from galsmith.files.atomic import (
+    TEMPORARY_SUFFIX,
+    flush_to_disk,
+    raise_if_unwritable,
+    read_json,
+    remove_temporaries,
+    write_json,
+)
+from galsmith.files.harm import refuse_harm
+from galsmith.files.ownership import is_empty_tree, refuse_foreign
+
+PARTIAL_SUFFIX = ".partial"
+MARK_FILE, LOCK_FILE, CONTENT, REPLACED = "settings.json", "lock", "content", "replaced"
+COMPLETE = "complete"  # of a mark: whether the content may replace something; absent while it is being made
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+ATTEMPTS = 1000  # to open a lock that its holder is just removing
+
+_held: set[int] = set()
+
+
+def partial_folder(output: str | Path) -> Path:
+    """Folder beside an output in which it is made."""
+    path = Path(output)
+    if path.name in ("", ".."):
+        path = Path(os.path.realpath(path))
+    return path.with_name(path.name + PARTIAL_SUFFIX)
+
+
+def read_mark(output: str | Path) -> dict[str, Any] | None:
+    """Read what a process that has not finished an output was making; None where there is no such thing."""
+    file = partial_folder(output) / MARK_FILE
+    try:
+        return read_json(file)
+    except InputError:
+        if not file.exists():  # also where it is being removed at this moment
+            return None
+        raise
+
+
+def check_output(
+    output: str | Path, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False
+) -> None:
+    """Refuse an output before anything long starts; nothing is written.
+
+    Parameters
+    ----------
+    output : str or Path
+        What is to be made.
+    inputs : iterable of str, Path or None
+        What is read, as the user wrote it.
+    overwrite : bool
+        Whether what is there may be replaced, where galsmith made it.
+
+    Raises
+    ------
+    SettingsError
+        If the output, or the folder in which it is made, is, holds or lies in an input.
+    OutputExistsError
+        If it is there and may not be replaced.
+    """
+    places, given = (Path(output), partial_folder(output)), tuple(inputs)
+    for place in places:
+        refuse_harm(place, given)
+    if COMPLETE not in (
+        read_mark(output) or {}
+    ):  # else `Partial` tells whether it is what the same call made
+        refuse_existing(Path(output), overwrite=overwrite)
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise `OutputExistsError` if something is at a path that may not be replaced; removes nothing.
+
+    A folder without files is nothing. With `overwrite`, what galsmith made may be replaced, and nothing else.
+    """
+    if not os.path.lexists(path) or is_empty_tree(path):
+        return
+    if not overwrite:
+        raise OutputExistsError(
+            f"{path}: already exists; choose another output, or replace it with overwrite"
+        )
+    refuse_foreign(path)
+
+
+def settle(output: str | Path) -> None:
+    """Do what a killed process left to do for a complete output; every reader and writer calls this first."""
+    mark = read_mark(output)
+    if mark is None or COMPLETE not in mark:
+        return
+    with contextlib.suppress(GalsmithError, OSError), Claim(output):
+        _put_in_place(Path(output), partial_folder(output))
+
+
+class Claim:
+    """The right of one process to make an output; it ends with `release`, or with the process.
+
+    Parameters
+    ----------
+    output : str or Path
+        What is to be made.
+
+    Raises
+    ------
+    OutputExistsError
+        If another process is making it; the message says which.
+    OutputError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, output: str | Path) -> None:
+        self.folder = partial_folder(output)
+        _refuse_foreign_folder(self.folder)
+        try:
+            self._descriptor = _taken_lock(self.folder / LOCK_FILE, Path(output))
+        except OSError as error:
+            raise_if_unwritable(error, Path(output))
+            raise
+        self._lose = weakref.finalize(self, _close, self._descriptor)
+
+    def release(self) -> None:
+        """Let others make the output; a folder that holds nothing to go on with goes."""
+        if self._descriptor not in _held or not self._lose.alive:
+            return
+        with contextlib.suppress(OSError):
+            if not (self.folder / MARK_FILE).exists():
+                remove_temporaries(self.folder)
+            (self.folder / LOCK_FILE).unlink(missing_ok=True)
+            self.folder.rmdir()
+        self._lose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class Partial:
+    """An output in the making: a file or a folder, claimed, marked, and put in its place by `finish`.
+
+    Leaving its ``with`` block early keeps what is done, and the same call goes on with it.
+
+    Parameters
+    ----------
+    output : str or Path
+        What is to be made.
+    mark : mapping
+        Plain JSON values that decide the content: ``kind``, what it is in words, and, where it can go on, a ``fingerprint``
+        of all settings and inputs. Goes on only where the same mark is found.
+    inputs : iterable of str, Path or None
+        What is read; none may be harmed.
+    overwrite : bool
+        Replace what is there once the new is complete, where galsmith made it; and a partial output of other settings.
+    resumes : bool
+        False for what is made in one piece, of which nothing is kept when it fails.
+
+    Attributes
+    ----------
+    output : Path
+        As given.
+    folder : Path
+        ``<output>.partial``, for whatever is to be kept until the output is complete.
+    content : Path
+        In it: make this file or folder, which will take the output's name.
+    is_complete : bool
+        Whether an earlier process completed it and was killed before it had ended: nothing is left to do.
+
+    Raises
+    ------
+    SettingsError
+        If the output would harm an input.
+    OutputExistsError
+        If another process is making it, if it is there, or if a partial one of other settings is.
+    """
+
+    def __init__(
+        self,
+        output: str | Path,
+        mark: Mapping[str, Any],
+        *,
+        inputs: Iterable[str | Path | None] = (),
+        overwrite: bool = False,
+        resumes: bool = True,
+    ) -> None:
+        self.output, self.folder = Path(output), partial_folder(output)
+        self.content = self.folder / CONTENT
+        self._mark: dict[str, Any] = json.loads(json.dumps(dict(mark)))
+        self._overwrite, self._resumes = overwrite, resumes
+        for place in (self.output, self.folder):
+            refuse_harm(place, inputs)
+        self._claim = Claim(output)
+        try:
+            self.is_complete = self._take()
+        except BaseException as error:
+            self._claim.release()
+            raise_if_unwritable(error, self.output)
+            raise
+
+    def finish(self) -> None:
+        """Put the content in its place, remove all else and let the output go."""
+        if self.is_complete:
+            return
+        try:
+            refuse_existing(self.output, overwrite=self._overwrite)
+            _flush(self.content, like=self.folder / LOCK_FILE)
+            write_json(self.folder / MARK_FILE, {**self._mark, COMPLETE: self._overwrite})
+            _put_in_place(self.output, self.folder)
+        except OSError as error:
+            raise_if_unwritable(error, self.output)
+            raise
+        self.is_complete = True
+        self._claim.release()
+
+    def discard(self) -> None:
+        """Give up: remove what was made so far and let the output go."""
+        _clear(self.folder)
+        self._claim.release()
+
+    def close(self) -> None:
+        """Let the output go; what is done is kept."""
+        self._claim.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or self._resumes or self.is_complete:
+            self.close()
+        else:
+            self.discard()
+
+    def _take(self) -> bool:
+        """Settle what others left, refuse what may not be touched, and write the mark; whether nothing is left to do."""
+        found = read_mark(self.output)
+        if found is not None and COMPLETE in found:
+            _put_in_place(self.output, self.folder)
+            del found[COMPLETE]
+            if found == self._mark:
+                self._claim.release()
+                return True
+            found = None
+        goes_on = self._resumes and found == self._mark
+        if self._resumes and found is not None and not goes_on and not self._overwrite:
+            raise OutputExistsError(
+                f"{self.output}: a partial {found.get('kind', 'output')} made by other settings or data lies in "
+                f"{self.folder}; finish it with its own command, choose another output, or replace it with overwrite"
+            )
+        refuse_existing(self.output, overwrite=self._overwrite)
+        if goes_on:
+            remove_temporaries(self.folder)
+        else:
+            _clear(self.folder)
+            write_json(self.folder / MARK_FILE, self._mark)
+        return False
+
+
+@contextlib.contextmanager
+def written_output(
+    output: str | Path,
+    mark: Mapping[str, Any],
+    *,
+    inputs: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """Give a path at which to make a file or folder in one piece, and put it in its place at the end.
+
+    Parameters
+    ----------
+    output : str or Path
+        What is to be made.
+    mark : mapping
+        As for `Partial`; with a fingerprint, what the same call completed just before it was killed is no obstacle.
+    inputs, overwrite
+        As for `Partial`.
+
+    Yields
+    ------
+    Path
+        Where to make it; nothing is there. It goes if the block fails, and what was at `output` stays.
+    """
+    partial = Partial(output, mark, inputs=inputs, overwrite=overwrite, resumes=False)
+    if partial.is_complete:
+        partial = Partial(output, mark, overwrite=True, resumes=False)
+    with partial:
+        try:
+            yield partial.content
+            partial.finish()
+        except Exception as error:
+            raise_if_unwritable(error, Path(output))
+            raise
+
+
+def _put_in_place(output: Path, folder: Path) -> None:
+    """Give the complete content the output's name, and remove all else; may be done again after a kill at any step."""
+    content, replaced = folder / CONTENT, folder / REPLACED
+    if os.path.lexists(content):
+        if os.path.lexists(output) and not (_is_plain_file(content) and _is_plain_file(output)):
+            if not is_empty_tree(output):
+                refuse_existing(output, overwrite=bool((read_mark(output) or {}).get(COMPLETE)))
+            _remove(replaced)
+            output.rename(replaced)
+        os.replace(content, output)
+        flush_to_disk(output.parent)
+    _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Empty the folder in which an output was made; the mark goes last, the lock stays."""
+    for entry in folder.iterdir():
+        if entry.name not in (MARK_FILE, LOCK_FILE):
+            _remove(entry)
+    (folder / MARK_FILE).unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_plain_file(path: Path) -> bool:
+    """Whether a file can be replaced by another in one step."""
+    return path.is_symlink() or not path.is_dir()
+
+
+def _flush(content: Path, *, like: Path) -> None:
+    """Bring the content to disk, with the permissions that a new file gets."""
+    if content.is_dir():
+        for folder, _, files in os.walk(content):
+            for name in files:
+                flush_to_disk(Path(folder, name))
+            flush_to_disk(Path(folder))
+    else:
+        content.chmod(like.stat().st_mode & 0o777)
+        flush_to_disk(content)
+    flush_to_disk(content.parent)
+
+
+def _refuse_foreign_folder(folder: Path) -> None:
+    """Refuse a folder, or a file, that has the name of a partial output and is none."""
+    try:
+        names = {entry.name for entry in folder.iterdir() if not entry.name.endswith(TEMPORARY_SUFFIX)}
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        names = {folder.name}
+    if MARK_FILE in names or names <= {LOCK_FILE}:
+        return
+    raise OutputExistsError(
+        f"{folder}: is in the way, and nothing that galsmith was making; move it elsewhere, or choose another output"
+    )
+
+
+def _taken_lock(file: Path, output: Path) -> int:
+    """Open and lock a file that is still there when it is locked, and write who holds it."""
+    for _ in range(ATTEMPTS):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # the one before has just removed the folder
+            continue
+        try:
+            _lock(descriptor, output)
+            if _is_open_at(descriptor, file):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
+                _held.add(descriptor)
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    raise OutputExistsError(f"{output}: other processes claim it again and again; choose another output")
+
+
+def _lock(descriptor: int, output: Path) -> None:
+    """Lock a file, or say who holds it; where the file system has no locks, believe what the file says of a process."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _busy(output, _read_holder(descriptor)) from error
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        holder = _read_holder(descriptor)
+        if holder and not _is_dead(holder):
+            raise _busy(output, holder) from error
+
+
+def _is_open_at(descriptor: int, file: Path) -> bool:
+    """Whether a path still leads to an open file, which its holder may have removed in between."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), file.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _busy(output: Path, holder: Mapping[str, Any]) -> OutputExistsError:
+    """Say who is making an output."""
+    who = (
+        f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+        if holder
+        else "another process"
+    )
+    return OutputExistsError(
+        f"{output}: is being made by {who}; wait until that ends, or choose another output"
+    )
+
+
+def _this_process() -> dict[str, Any]:
+    """Who holds a claim from now on."""
+    since = datetime.now(UTC).astimezone().isoformat(sep=" ", timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+
+
+def _read_holder(descriptor: int) -> dict[str, Any]:
+    """Read who holds a claim; empty where it has not written that yet."""
+    try:
+        holder: dict[str, Any] = json.loads(os.pread(descriptor, 4096, 0))
+    except ValueError:
+        return {}
+    return holder
+
+
+def _is_dead(holder: Mapping[str, Any]) -> bool:
+    """Whether a holder is a process of this machine that has ended."""
+    if holder["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(holder["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _close(descriptor: int) -> None:
+    """Close a lock, which loses it."""
+    if descriptor in _held:
+        _held.discard(descriptor)
+        os.close(descriptor)
+
+
+def _close_in_child() -> None:
+    """Leave the claims of a process to it alone: a forked child that outlives it holds none."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
