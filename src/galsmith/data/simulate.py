@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.to_store import refuse_finished_store, write_source
+from galsmith.data.readers.to_store import write_source
 from galsmith.data.sersic import SersicSettings, SersicSource, compile_renderer
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 from galsmith.settings import apply_overrides, read_recipe, typed_settings
 
@@ -73,7 +74,7 @@ def sersic(
     values = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[None if isinstance(recipe, Mapping) else recipe], overwrite=overwrite)
     progress(ProgressEvent("compiling", 0, 1, "kernels"))
     compile_renderer()
     progress(ProgressEvent("compiling", 1, 1, "kernels"))

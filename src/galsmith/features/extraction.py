@@ -1,7 +1,6 @@
 """From an image set to its features: rendering and a network, a batch at a time, kept as it goes."""
 
 import contextlib
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, available_cores,
 from galsmith.features.extractors import DEFAULT_EXTRACTOR, FeatureExtractor, build_extractor
 from galsmith.features.feature_set import FeatureSet, read_features, write_features
 from galsmith.features.rendering import Rendering, render, rendering_of
-from galsmith.files import refuse_existing, write_json, written_atomically
+from galsmith.files import Partial, refuse_harm, settle, written_atomically
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance, hash_json
 
@@ -135,14 +134,26 @@ class _Job:
 
     def to_file(self, output: Path, overwrite: bool, progress: ProgressCallback) -> FeatureSet:  # noqa: FBT001
         """Extract what is missing and write the file, or read the file that is there already."""
+        settle(output)
+        refuse_harm(output, [self.images.path or None])
         if output.is_file() and not overwrite:
             return self._kept(output)
-        refuse_existing(output, overwrite=overwrite)
-        folder = self._folder(output)
+        fingerprint = hash_json([self.extractor_id, self.images.content_hash, IMAGES_PER_CHUNK])
+        mark = {"kind": "file of features", "fingerprint": fingerprint, "extractor_id": self.extractor_id}
+        with Partial(output, mark, inputs=[self.images.path or None], overwrite=overwrite) as partial:
+            self._fill(partial, progress)
+            files = sorted(partial.folder.glob("chunk-*.npy"))
+            features = self._joined([np.load(file) for file in files])
+            write_features(features, partial.content)
+            partial.finish()
+        return features
+
+    def _fill(self, partial: Partial, progress: ProgressCallback) -> None:
+        """Extract the chunks that are left."""
         done = 0
         try:
             for start, stop in self._chunks():
-                file = folder / f"chunk-{start:08d}.npy"
+                file = partial.folder / f"chunk-{start:08d}.npy"
                 if not file.exists():
                     values = self._chunk(start, stop, progress)
                     with written_atomically(file) as temporary, temporary.open("wb") as stream:
@@ -150,13 +161,9 @@ class _Job:
                 done = stop
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
-                f"extracting features stopped at {done} of {len(self.images)} images; they are kept in {folder}, "
+                f"extracting features stopped at {done} of {len(self.images)} images; they are kept in {partial.folder}, "
                 "and the same command goes on"
             ) from error
-        features = self._joined([np.load(file) for file in sorted(folder.glob("chunk-*.npy"))])
-        write_features(features, output)
-        shutil.rmtree(folder)
-        return features
 
     def _chunks(self) -> list[tuple[int, int]]:
         """First and last-but-one image of every chunk."""
@@ -224,16 +231,6 @@ class _Job:
                 "choose another file or replace it with overwrite"
             )
         return features
-
-    def _folder(self, output: Path) -> Path:
-        """Open the folder of finished chunks beside the output; one of another extraction is begun anew."""
-        folder = output.with_name(output.name + ".partial")
-        mark = folder / "settings.json"
-        fingerprint = hash_json([self.extractor_id, self.images.content_hash, IMAGES_PER_CHUNK])
-        if not (mark.exists() and fingerprint in mark.read_text(encoding="utf-8")):
-            shutil.rmtree(folder, ignore_errors=True)
-            write_json(mark, {"fingerprint": fingerprint, "extractor_id": self.extractor_id})
-        return folder
 
 
 @contextlib.contextmanager

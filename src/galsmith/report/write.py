@@ -1,11 +1,10 @@
 """Writing a report: the page, its figures for talks and papers, its tables."""
 
-import os
-import shutil
 from pathlib import Path
 
+from galsmith.compare import ReportCard
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import TEMPORARY_SUFFIX, raise_if_unwritable, refuse_existing
+from galsmith.files import check_output, sha256_of_file, written_output
 from galsmith.report.drawn_set import drawn_set
 from galsmith.report.drawn_together import drawn_together
 from galsmith.report.figures import write_figures
@@ -38,7 +37,7 @@ def write_report(
         It appears only once all of it is
         written.
     overwrite : bool
-        Replace what is there.
+        Replace a report, or whatever else galsmith made there, once the new one is complete.
     progress : callable
         Told after each piece.
 
@@ -56,29 +55,28 @@ def write_report(
     OutputError
         If the report cannot be written.
     """
-    folder = Path(output)
-    if not overwrite:
-        refuse_existing(folder, overwrite=False)
-    source = Path(comparison)
+    folder, source = Path(output), Path(comparison)
+    check_output(folder, inputs=[source], overwrite=overwrite)
     material = gather(source)
-    temporary = folder.with_name(folder.name + TEMPORARY_SUFFIX)
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    inputs = [source, *_sources_of(material.card, source.parent)]
+    mark = {"kind": "report", "fingerprint": sha256_of_file(source)}
+    with written_output(folder, mark, inputs=inputs, overwrite=overwrite) as content:
+        content.mkdir()
         progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
         together = drawn_together(material)
         sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
         progress(ProgressEvent("writing the page", 2, 4, "pieces"))
         html = page_html(material, source, sets, together)
-        (temporary / PAGE_FILE).write_text(html, encoding="utf-8")
+        (content / PAGE_FILE).write_text(html, encoding="utf-8")
         progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
-        write_figures(temporary / "figures", sets, together)
-        write_tables(temporary / "tables", material.card)
-        refuse_existing(folder, overwrite=overwrite)
-        os.replace(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise_if_unwritable(error, folder)
-        raise
+        write_figures(content / "figures", sets, together)
+        write_tables(content / "tables", material.card)
     progress(ProgressEvent("report", 4, 4, "pieces"))
     return folder / PAGE_FILE
+
+
+def _sources_of(card: ReportCard, folder: Path) -> list[Path]:
+    """Tables and stores that a card names."""
+    comparisons = [judgment.comparison for judgment in card.judgments]
+    sides = [side for one in comparisons for side in (one.reference, one.generated)]
+    return [folder / path for side in sides for path in (side.path, side.images_path) if path]

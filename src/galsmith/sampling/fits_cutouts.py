@@ -1,10 +1,10 @@
 """A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
 
 import re
-import shutil
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from astropy.io import fits
@@ -12,8 +12,8 @@ from astropy.table import QTable, Row, vstack
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
-from galsmith.errors import InputError, OutputExistsError
-from galsmith.files import read_json, refuse_existing, write_json, written_atomically
+from galsmith.errors import InputError
+from galsmith.files import Partial, write_json, written_atomically
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.images.image_set import completed_catalog
 from galsmith.provenance import hash_json
@@ -22,7 +22,6 @@ Pixels = NDArray[np.float32]
 
 MARK_FILE = "sampling.json"
 CATALOG_FILE = "catalog.ecsv"
-PARTIAL_FOLDER = "partial"
 STANDARD_COLUMNS = ("object_id", "seed", "split")
 KEYWORD = re.compile(r"[A-Za-z0-9_.+ -]{1,30}")
 ARCSEC_PER_DEGREE = 3600.0
@@ -40,12 +39,12 @@ class CutoutFolder:
     n : int
         How many there will be.
     overwrite : bool
-        Replace a finished folder, or another set.
+        Replace what galsmith made there once this folder is finished, and a partial one of another set.
 
     Raises
     ------
     OutputExistsError
-        If a finished folder, another set or anything else is there.
+        If a finished folder, a partial one of another set or anything else is there, or another process writes it.
     """
 
     def __init__(self, path: Path, header: StoreHeader, *, n: int, overwrite: bool = False) -> None:
@@ -53,11 +52,22 @@ class CutoutFolder:
         self.header = header
         self.n = n
         self._mark = {"format": "galsmith cutouts", "fingerprint": header.fingerprint(), "n_images": n}
-        self._claim(overwrite=overwrite)
+        self._partial = Partial(path, {"kind": "folder of FITS cutouts", **self._mark}, overwrite=overwrite)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all is written; also by an earlier process that was killed before it had ended."""
+        return self._partial.is_complete
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._partial.close()
 
     def file(self, index: int) -> Path:
         """Name of one galaxy's file."""
-        return cutout_file(self.path, index)
+        return cutout_file(self._partial.content, index)
 
     def has_batch(self, number: int, indices: Iterable[int]) -> bool:
         """Whether all galaxies of a batch and their catalog rows are written."""
@@ -87,12 +97,19 @@ class CutoutFolder:
         _write_rows(self._rows_file(number), catalog)
 
     def finish(self, n_batches: int) -> ImageSet:
-        """Join the catalog rows to ``catalog.ecsv``, mark the folder as finished and open it."""
+        """Join the catalog rows to ``catalog.ecsv``, write what the folder holds and open it."""
         rows = [QTable.read(self._rows_file(number), format="ascii.ecsv") for number in range(n_batches)]
         catalog = vstack(rows, metadata_conflicts="silent")
-        _write_rows(self.path / CATALOG_FILE, catalog)
-        self._write_mark(is_finished=True)
-        shutil.rmtree(self.path / PARTIAL_FOLDER)
+        _write_rows(self._partial.content / CATALOG_FILE, catalog)
+        provenance = self.header.provenance.to_dict()
+        page = {**self._mark, "is_finished": True, "provenance": provenance}
+        write_json(self._partial.content / MARK_FILE, page)
+        self._partial.finish()
+        return self.open()
+
+    def open(self) -> ImageSet:
+        """Open the finished folder."""
+        catalog = QTable.read(self.path / CATALOG_FILE, format="ascii.ecsv")
         pixels = CutoutPixels(self.path, self.n)
         return ImageSet(
             pixels=pixels,
@@ -105,30 +122,7 @@ class CutoutFolder:
 
     def _rows_file(self, number: int) -> Path:
         """Where an unfinished folder keeps the catalog rows of a batch."""
-        return self.path / PARTIAL_FOLDER / f"rows-{number:06d}.ecsv"
-
-    def _claim(self, *, overwrite: bool) -> None:
-        """Take the folder: go on with an unfinished one of the same galaxies, refuse anything else."""
-        mark_file = self.path / MARK_FILE
-        if mark_file.exists() and not overwrite:
-            found = read_json(mark_file)
-            if found.get("is_finished"):
-                refuse_existing(self.path, overwrite=False)
-            if {key: found.get(key) for key in self._mark} == self._mark:
-                return
-            raise OutputExistsError(
-                f"{self.path}: holds unfinished cutouts of another snapshot, seed or number, or drawn another way; finish "
-                "them with their own command, choose another -o, or replace them with --overwrite"
-            )
-        refuse_existing(self.path, overwrite=overwrite)
-        self._write_mark(is_finished=False)
-
-    def _write_mark(self, *, is_finished: bool) -> None:
-        """Write what the folder holds and whether it is all there."""
-        provenance = self.header.provenance.to_dict()
-        write_json(
-            self.path / MARK_FILE, {**self._mark, "is_finished": is_finished, "provenance": provenance}
-        )
+        return self._partial.folder / f"rows-{number:06d}.ecsv"
 
 
 class CutoutPixels:

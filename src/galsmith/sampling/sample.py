@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import StoreHeader, StoreWriter
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.models.drawing import Pixels
@@ -108,6 +109,7 @@ def sample(
         If the disk is full.
     """
     _check(n, kind)
+    check_output(output, inputs=[run], overwrite=overwrite)
     choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
     folder = find_snapshot(run)
     source = GalaxySource(folder, seed=seed, device=usable_device(device), where=where, choice=choice)
@@ -153,20 +155,20 @@ def _fill_store(
     """Draw the chunks that a store lacks."""
     per_chunk = source.batch_size * -(-GALAXIES_PER_CHUNK_AT_LEAST // source.batch_size)
     n_chunks = -(-n // per_chunk)
-    writer = StoreWriter(output, header, n_chunks=n_chunks, overwrite=overwrite)
-    for chunk in range(n_chunks):
-        first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
-        if not writer.is_done(chunk):
-            parts: list[_Batch] = []
-            for number in range(first // source.batch_size, -(-end // source.batch_size)):
-                parts.append(_drawn(source, number, n))
-                drawn = first + sum(len(part.images) for part in parts)
-                progress(ProgressEvent("sampling", drawn, n, "galaxies"))
-            images = [image for part in parts for image in part.images]
-            catalogs = [part.catalog for part in parts]
-            writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
-        progress(ProgressEvent("sampling", end, n, "galaxies"))
-    return writer.finish()
+    with StoreWriter(output, header, n_chunks=n_chunks, overwrite=overwrite) as writer:
+        for chunk in range(n_chunks):
+            first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
+            if not writer.is_done(chunk):
+                parts: list[_Batch] = []
+                for number in range(first // source.batch_size, -(-end // source.batch_size)):
+                    parts.append(_drawn(source, number, n))
+                    drawn = first + sum(len(part.images) for part in parts)
+                    progress(ProgressEvent("sampling", drawn, n, "galaxies"))
+                images = [image for part in parts for image in part.images]
+                catalogs = [part.catalog for part in parts]
+                writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
+            progress(ProgressEvent("sampling", end, n, "galaxies"))
+        return writer.open() if writer.is_complete else writer.finish()
 
 
 def _fill_cutouts(
@@ -179,15 +181,17 @@ def _fill_cutouts(
     progress: ProgressCallback,
 ) -> ImageSet:
     """Draw the batches of which a folder lacks a file."""
-    cutouts = CutoutFolder(output, header, n=n, overwrite=overwrite)
     n_batches = -(-n // source.batch_size)
-    for number in range(n_batches):
-        first, end = number * source.batch_size, min((number + 1) * source.batch_size, n)
-        if not cutouts.has_batch(number, range(first, end)):
-            drawn = _drawn(source, number, n)
-            cutouts.write_batch(number, drawn.images, drawn.catalog, first=first)
-        progress(ProgressEvent("sampling", end, n, "galaxies"))
-    return cutouts.finish(n_batches)
+    with CutoutFolder(output, header, n=n, overwrite=overwrite) as cutouts:
+        if cutouts.is_complete:
+            return cutouts.open()
+        for number in range(n_batches):
+            first, end = number * source.batch_size, min((number + 1) * source.batch_size, n)
+            if not cutouts.has_batch(number, range(first, end)):
+                drawn = _drawn(source, number, n)
+                cutouts.write_batch(number, drawn.images, drawn.catalog, first=first)
+            progress(ProgressEvent("sampling", end, n, "galaxies"))
+        return cutouts.finish(n_batches)
 
 
 @dataclass(frozen=True)

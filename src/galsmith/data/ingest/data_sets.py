@@ -8,9 +8,9 @@ from galsmith.data.readers import Source, write_source
 from galsmith.data.readers.cosmos_stamps import STAMP_SUFFIXES, cosmos_stamps, find_stamps
 from galsmith.data.readers.real_galaxies import ExclusionLevel, RealGalaxySource, find_catalog
 from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
-from galsmith.data.readers.to_store import refuse_finished_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 
 
@@ -61,7 +61,7 @@ def cosmos(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source], overwrite=overwrite)
     return write_source(
         _open_cosmos(Path(source), exclude, progress),
         Path(output),
@@ -119,7 +119,7 @@ def skirt(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source], overwrite=overwrite)
     reading = SkirtOptions() if reading is None else reading
     return write_source(
         SkirtSource(Path(source), options=reading, progress=progress),

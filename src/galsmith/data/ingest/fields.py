@@ -6,8 +6,8 @@ from pathlib import Path
 from galsmith.data.options import SetOptions
 from galsmith.data.readers import write_source
 from galsmith.data.readers.field import FieldOptions, FieldSource
-from galsmith.data.readers.to_store import refuse_finished_store
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 
 
@@ -58,8 +58,8 @@ def field(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
     places = [Path(source)] if isinstance(source, str | Path) else [Path(place) for place in source]
+    check_output(output, inputs=places, overwrite=overwrite)
     return write_source(
         FieldSource(places, options=FieldOptions() if reading is None else reading, progress=progress),
         Path(output),

@@ -6,8 +6,9 @@ from pathlib import Path
 from galsmith.data.options import SetOptions
 from galsmith.data.readers import ArraySource, FitsSource, PictureSource, StoreSource
 from galsmith.data.readers.arrays import BandAxis
-from galsmith.data.readers.to_store import refuse_finished_store, write_source
+from galsmith.data.readers.to_store import write_source
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 
 
@@ -54,7 +55,7 @@ def folder(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source, labels], overwrite=overwrite)
     pictures = PictureSource(Path(source), labels=None if labels is None else Path(labels), progress=progress)
     return write_source(
         pictures,
@@ -115,7 +116,7 @@ def fits(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source], overwrite=overwrite)
     cutouts = FitsSource(
         Path(source),
         hdu=hdu,
@@ -183,7 +184,7 @@ def arrays(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source], overwrite=overwrite)
     images = ArraySource(
         source,
         bands=bands,
@@ -239,7 +240,7 @@ def store(
     OutputExistsError
         If the output is there already.
     """
-    refuse_finished_store(Path(output), overwrite=overwrite)
+    check_output(output, inputs=[source, properties], overwrite=overwrite)
     return write_source(
         StoreSource(source, properties=properties),
         Path(output),

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +16,9 @@ from galsmith.data.options import SetOptions
 from galsmith.data.readers.source import Source, SourceThatDescribes, SourceWithCompanions, UnusableImage
 from galsmith.data.splits import assign_splits
 from galsmith.data.store import StoreHeader, StoreWriter
-from galsmith.data.store.layout import DESCRIPTION_FILE, partial_chunk_file
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import refuse_existing, write_json
+from galsmith.files import write_json
 from galsmith.images import (
     ImageHeader,
     ImageSet,
@@ -176,12 +174,6 @@ def _enlargements(native: NDArray[np.int32], options: SetOptions) -> NDArray[np.
     return np.asarray(sides / options.resize_pix, dtype=np.float64)
 
 
-def refuse_finished_store(output: Path, *, overwrite: bool) -> None:
-    """Refuse a finished store before its source is read, which may take long."""
-    if not overwrite and (output / DESCRIPTION_FILE).exists():
-        refuse_existing(output, overwrite=False)
-
-
 def write_source(
     source: Source,
     output: Path,
@@ -226,21 +218,33 @@ def write_source(
     """
     plan = plan_store(source, options)
     header = store_header(source, plan, verb=verb, seed=seed)
-    writer = StoreWriter(output, header, n_chunks=plan.n_chunks, overwrite=overwrite)
+    with StoreWriter(output, header, n_chunks=plan.n_chunks, overwrite=overwrite) as writer:
+        return (
+            writer.open()
+            if writer.is_complete
+            else _write(writer, source, plan, seed=seed, progress=progress)
+        )
+
+
+def _write(
+    writer: StoreWriter, source: Source, plan: Plan, *, seed: int, progress: ProgressCallback
+) -> ImageSet:
+    """Write the chunks that are left, and finish the store."""
     try:
         for chunk in range(plan.n_chunks):
             if not writer.is_done(chunk):
                 _write_chunk(writer, chunk, source=source, plan=plan, progress=progress)
     except InputError:
         if writer.n_done == 0:
-            shutil.rmtree(writer.path)
+            writer.discard()
         raise
     summary = _summary(writer, source, plan)
     _refuse_empty(writer, plan, summary)
+    split = plan.options.split
 
     def complete(catalog: QTable) -> QTable:
-        if source.listing.splits is None or options.split != SetOptions().split:
-            catalog["split"] = assign_splits(len(catalog), options.split, seed=seed)
+        if source.listing.splits is None or split != SetOptions().split:
+            catalog["split"] = assign_splits(len(catalog), split, seed=seed)
         catalog.meta = summary
         return catalog
 
@@ -267,7 +271,7 @@ def _write_chunk(
         if isinstance(read, Iterator) or position == len(rows_of_chunk):
             progress(ProgressEvent(source.origin.stage, done + position, len(plan.rows), "images"))
     notes = {"skipped": [list(entry) for entry in skipped]}
-    write_json(partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX), notes)
+    write_json(writer.sidecar(chunk, SKIPPED_SUFFIX), notes)
     rows = list(images)
     companions = None
     if isinstance(source, SourceWithCompanions):
@@ -343,7 +347,7 @@ def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
     known = source.listing
     messages = [fault.message for row, fault in known.faults.items() if row not in known.left_out]
     for chunk in range(writer.n_chunks):
-        file = partial_chunk_file(writer.path, chunk, SKIPPED_SUFFIX)
+        file = writer.sidecar(chunk, SKIPPED_SUFFIX)
         for reason, message in json.loads(file.read_text(encoding="utf-8"))["skipped"]:
             left_out[reason] = left_out.get(reason, 0) + 1
             messages.append(message)
@@ -356,6 +360,6 @@ def _refuse_empty(writer: StoreWriter, plan: Plan, summary: Mapping[str, Any]) -
     """Remove a store in which no image is left, and say so."""
     if sum(summary["left_out"].values()) - sum(plan.left_out.values()) < len(plan.rows):
         return
-    shutil.rmtree(writer.path)
+    writer.discard()
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary["left_out"].items())
     raise InputError(f"{writer.path}: no image is left to store ({reasons}); nothing was written")

@@ -19,7 +19,7 @@ FORMAT_VERSION = 1
 DESCRIPTION_FILE = "dataset.json"
 CATALOG_FILE = "catalog.parquet"
 IMAGE_FOLDER = "images"
-PARTIAL_FOLDER = "partial"
+PARTIAL_KIND = "store"
 PART_COLUMN, ROW_COLUMN = "store_part", "store_row"
 
 
@@ -78,11 +78,6 @@ class Part:
 def content_hash(header: StoreHeader, parts: list[Part], catalog_hash: str) -> str:
     """Hash of a store's content; two stores with one hash have the same images, catalog and units."""
     return hash_json([FORMAT_VERSION, header.images.to_dict(), [part.sha256 for part in parts], catalog_hash])
-
-
-def partial_chunk_file(store: Path, chunk: int, suffix: str) -> Path:
-    """Where an unfinished store keeps what belongs to one finished chunk."""
-    return store / PARTIAL_FOLDER / f"chunk-{chunk:05d}{suffix}"
 
 
 def write_catalog(path: Path, catalog: QTable) -> None:

@@ -16,7 +16,7 @@ from galsmith.data.store.layout import (
     FORMAT_NAME,
     FORMAT_VERSION,
     PART_COLUMN,
-    PARTIAL_FOLDER,
+    PARTIAL_KIND,
     ROW_COLUMN,
     Part,
     StoreHeader,
@@ -24,7 +24,7 @@ from galsmith.data.store.layout import (
 )
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import read_json, sha256_of_file
+from galsmith.files import partial_folder, read_json, read_mark, settle, sha256_of_file
 from galsmith.images import ImageSet
 
 Pixels = NDArray[np.float32]
@@ -32,9 +32,16 @@ OPEN_FILES_AT_MOST = 16
 
 
 def is_store(path: str | Path) -> bool:
-    """Whether a folder is a finished or a partial store."""
-    folder = Path(path)
-    return (folder / DESCRIPTION_FILE).exists() or (folder / PARTIAL_FOLDER).exists()
+    """Whether there is a finished or a partial store at a path."""
+    return (Path(path) / DESCRIPTION_FILE).exists() or partial_chunks(path) is not None
+
+
+def partial_chunks(path: str | Path) -> tuple[int, int] | None:
+    """How many chunks of how many are done of a store that is not finished; None where there is no such store."""
+    mark = read_mark(path)
+    if mark is None or mark.get("kind") != PARTIAL_KIND:
+        return None
+    return len(list(partial_folder(path).glob("chunk-*.json"))), mark["n_chunks"]
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
@@ -46,6 +53,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
         If there is no store, it is partial, or its format version is unknown.
     """
     folder = Path(path)
+    settle(folder)
     if not (folder / DESCRIPTION_FILE).exists():
         raise InputError(_why_no_store(folder))
     description = read_json(folder / DESCRIPTION_FILE)
@@ -164,9 +172,9 @@ class StorePixels:
 
 def _why_no_store(folder: Path) -> str:
     """Explain why a path is not a readable store."""
-    if (folder / PARTIAL_FOLDER).exists():
-        done = len(list((folder / PARTIAL_FOLDER).glob("chunk-*.json")))
-        total = read_json(folder / PARTIAL_FOLDER / "settings.json").get("n_chunks", "?")
+    chunks = partial_chunks(folder)
+    if chunks is not None:
+        done, total = chunks
         return f"{folder}: a partial store, {done} of {total} chunks done; run the command that makes it again to finish it"
     if folder.exists():
         return f"{folder}: not a galsmith store (no {DESCRIPTION_FILE} in it); make one with galsmith ingest or simulate"

@@ -1,10 +1,9 @@
 """Writing a store chunk by chunk, so that a killed writer leaves a marked partial store that can go on."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -19,22 +18,20 @@ from galsmith.data.store.layout import (
     FORMAT_VERSION,
     IMAGE_FOLDER,
     PART_COLUMN,
-    PARTIAL_FOLDER,
+    PARTIAL_KIND,
     ROW_COLUMN,
     Part,
     StoreHeader,
     content_hash,
     hash_of_catalog,
-    partial_chunk_file,
     read_catalog,
     write_catalog,
 )
 from galsmith.data.store.reader import open_store
-from galsmith.errors import OutputExistsError
 from galsmith.files import (
+    Partial,
     raise_if_unwritable,
     read_json,
-    refuse_existing,
     sha256_of_file,
     write_json,
     written_atomically,
@@ -49,6 +46,8 @@ IMAGES_PER_CHUNK = 256
 class StoreWriter:
     """Writes one store, a chunk at a time, in any order; a rerun skips the chunks that are done.
 
+    Leaving its ``with`` block before `finish` keeps the chunks and lets the next one go on.
+
     Parameters
     ----------
     path : Path
@@ -58,28 +57,62 @@ class StoreWriter:
     n_chunks : int
         How many chunks there will be.
     overwrite : bool
-        Replace a finished store, or a partial one made by other settings.
+        Replace what galsmith made there once this store is finished, and a partial one made by other settings.
+    inputs : iterable of str, Path or None
+        What is read; none may be harmed.
 
     Raises
     ------
     OutputExistsError
-        If a finished store, a partial one of other settings or anything else is there.
+        If a finished store, a partial one of other settings or anything else is there, or another process writes it.
     """
 
-    def __init__(self, path: Path, header: StoreHeader, *, n_chunks: int, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: StoreHeader,
+        *,
+        n_chunks: int,
+        overwrite: bool = False,
+        inputs: Iterable[str | Path | None] = (),
+    ) -> None:
         self.path = path
         self.header = header
         self.n_chunks = n_chunks
-        self._mark = {
+        mark = {
+            "kind": PARTIAL_KIND,
             "fingerprint": header.fingerprint(),
             "n_chunks": n_chunks,
             "format_version": FORMAT_VERSION,
         }
-        self._claim(overwrite=overwrite)
+        self._partial = Partial(path, mark, inputs=inputs, overwrite=overwrite)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the store is finished; also by an earlier process that was killed before it had ended."""
+        return self._partial.is_complete
+
+    def open(self) -> ImageSet:
+        """Open the finished store."""
+        return open_store(self.path)
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        self._partial.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._partial.close()
+
+    def sidecar(self, chunk: int, suffix: str) -> Path:
+        """Where what belongs to one finished chunk is kept until the store is finished."""
+        return self._partial.folder / f"chunk-{chunk:05d}{suffix}"
 
     def is_done(self, chunk: int) -> bool:
         """Whether this chunk was written, now or by an earlier run."""
-        return partial_chunk_file(self.path, chunk, ".json").exists()
+        return self.is_complete or self.sidecar(chunk, ".json").exists()
 
     @property
     def n_done(self) -> int:
@@ -118,9 +151,9 @@ class StoreWriter:
             parts, part_of, row_of = self._write_parts(chunk, images, companions)
             rows[PART_COLUMN] = np.asarray(part_of, dtype=np.int32)
             rows[ROW_COLUMN] = np.asarray(row_of, dtype=np.int32)
-            write_catalog(partial_chunk_file(self.path, chunk, ".parquet"), rows)
+            write_catalog(self.sidecar(chunk, ".parquet"), rows)
             write_json(
-                partial_chunk_file(self.path, chunk, ".json"),
+                self.sidecar(chunk, ".json"),
                 {"parts": [asdict(part) for part in parts], "n_images": len(images)},
             )
         except (OSError, RuntimeError) as error:
@@ -148,30 +181,10 @@ class StoreWriter:
         parts, catalog = self._joined()
         if complete is not None:
             catalog = complete(catalog)
-        write_catalog(self.path / CATALOG_FILE, catalog)
-        write_json(self.path / DESCRIPTION_FILE, self._description(parts, catalog))
-        shutil.rmtree(self.path / PARTIAL_FOLDER)
-        return open_store(self.path)
-
-    def _claim(self, *, overwrite: bool) -> None:
-        """Take the folder: go on with a partial store of the same settings, refuse anything else."""
-        mark_file = self.path / PARTIAL_FOLDER / "settings.json"
-        finished = (self.path / DESCRIPTION_FILE).exists()
-        if mark_file.exists() and not finished:
-            if read_json(mark_file) == self._mark:
-                return
-            if not overwrite:
-                raise OutputExistsError(
-                    f"{self.path}: holds a partial store made by other settings or data; finish it with its own command, "
-                    "choose another -o, or replace it with --overwrite"
-                )
-        refuse_existing(self.path, overwrite=overwrite)
-        try:
-            (self.path / IMAGE_FOLDER).mkdir(parents=True)
-        except OSError as error:
-            raise_if_unwritable(error, self.path)
-            raise
-        write_json(mark_file, self._mark)
+        write_catalog(self._partial.content / CATALOG_FILE, catalog)
+        write_json(self._partial.content / DESCRIPTION_FILE, self._description(parts, catalog))
+        self._partial.finish()
+        return self.open()
 
     def _write_parts(
         self, chunk: int, images: Sequence[Pixels], companions: Companions | None
@@ -187,10 +200,12 @@ class StoreWriter:
             name = f"{IMAGE_FOLDER}/part-{chunk:05d}{suffix}.h5"
             beside = None if companions is None else companions.of(positions)
             stacked = np.stack([images[position] for position in positions])
-            self._write_part_file(self.path / name, stacked, beside)
+            self._write_part_file(self._partial.content / name, stacked, beside)
             for row, position in enumerate(positions):
                 part_of[position], row_of[position] = len(parts), row
-            parts.append(Part(name, len(positions), height, width, sha256_of_file(self.path / name)))
+            parts.append(
+                Part(name, len(positions), height, width, sha256_of_file(self._partial.content / name))
+            )
         return parts, part_of, row_of
 
     def _write_part_file(self, path: Path, pixels: Pixels, companions: Companions | None) -> None:
@@ -220,8 +235,8 @@ class StoreWriter:
         parts: list[Part] = []
         tables: list[QTable] = []
         for chunk in range(self.n_chunks):
-            sidecar = read_json(partial_chunk_file(self.path, chunk, ".json"))
-            rows = read_catalog(partial_chunk_file(self.path, chunk, ".parquet"))
+            sidecar = read_json(self.sidecar(chunk, ".json"))
+            rows = read_catalog(self.sidecar(chunk, ".parquet"))
             if len(rows):
                 rows[PART_COLUMN] = np.asarray(rows[PART_COLUMN], dtype=np.int32) + len(parts)
                 tables.append(rows)
@@ -240,7 +255,7 @@ class StoreWriter:
             "content_hash": content_hash(self.header, parts, catalog_hash),
             "n_images": len(catalog),
             **self.header.to_dict(),
-            "catalog": {"file": CATALOG_FILE, "sha256": sha256_of_file(self.path / CATALOG_FILE)},
+            "catalog": {"file": CATALOG_FILE, "sha256": sha256_of_file(self._partial.content / CATALOG_FILE)},
             "parts": [asdict(part) for part in parts],
         }
 
@@ -259,8 +274,11 @@ def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) 
     """
     header = StoreHeader(images.header, images.provenance)
     n_chunks = max(1, -(-len(images) // IMAGES_PER_CHUNK))
-    writer = StoreWriter(Path(path), header, n_chunks=n_chunks, overwrite=overwrite)
-    for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):
-        if not writer.is_done(chunk):
-            writer.write_chunk(chunk, pixels, images.catalog[indices])
-    return writer.finish()
+    writer = StoreWriter(
+        Path(path), header, n_chunks=n_chunks, overwrite=overwrite, inputs=[images.path or None]
+    )
+    with writer:
+        for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):
+            if not writer.is_done(chunk):
+                writer.write_chunk(chunk, pixels, images.catalog[indices])
+        return writer.open() if writer.is_complete else writer.finish()

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import refuse_existing
+from galsmith.files import check_output, written_output
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
-from galsmith.provenance import Parent, Provenance
+from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.training.averages.kept import Making, average_of_width
 from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder
@@ -59,8 +59,7 @@ def remade_snapshot(
         )
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")
-    if not overwrite:
-        refuse_existing(place, overwrite=False)
+    check_output(place, inputs=[run], overwrite=overwrite)
     snapshot = load_snapshot(folder.snapshot_folder)
     generator, card = snapshot.generator, snapshot.card
     if ema_width is not None:
@@ -70,17 +69,18 @@ def remade_snapshot(
     parent = Parent(
         "snapshot of the run", read_snapshot_page(folder.snapshot_folder)["tensors_sha256"], str(run)
     )
-    if overwrite:
-        refuse_existing(place, overwrite=True)
-    save_snapshot(
-        place,
-        generator,
-        config=snapshot.config,
-        description=snapshot.description,
-        transform=snapshot.transform,
-        card=_with_parent(card, parent, settings={"ema_width": ema_width, "half": half}),
-        half=half,
-    )
+    settings = {"ema_width": ema_width, "half": half}
+    mark = {"kind": "snapshot", "fingerprint": hash_json([parent.content_hash, settings])}
+    with written_output(place, mark, inputs=[run], overwrite=overwrite) as content:
+        save_snapshot(
+            content,
+            generator,
+            config=snapshot.config,
+            description=snapshot.description,
+            transform=snapshot.transform,
+            card=_with_parent(card, parent, settings=settings),
+            half=half,
+        )
     return place
 
 
