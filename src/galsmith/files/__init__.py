@@ -10,7 +10,7 @@ from galsmith.files.atomic import (
     written_atomically,
 )
 from galsmith.files.harm import refuse_harm
-from galsmith.files.ownership import kind_of
+from galsmith.files.ownership import is_empty_tree, kind_of
 from galsmith.files.partial import (
     Claim,
     Partial,
@@ -27,6 +27,7 @@ __all__ = [
     "Claim",
     "Partial",
     "check_output",
+    "is_empty_tree",
     "kind_of",
     "partial_folder",
     "raise_if_unwritable",

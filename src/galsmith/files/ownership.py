@@ -91,10 +91,10 @@ def kind_of(path: Path) -> str | None:
 
 
 def is_empty_tree(path: Path) -> bool:
-    """Whether a path is a folder in which no file lies, at any depth: nothing is lost with it."""
+    """Whether a path is a folder in which no file lies, at any depth, but half-written ones: nothing is lost with it."""
     if path.is_symlink() or not path.is_dir():
         return False
-    return next(_files_below(path), None) is None
+    return all(_is_half_written(name) for name in _files_below(path))
 
 
 def refuse_foreign(path: Path) -> None:
@@ -123,7 +123,13 @@ def refuse_foreign(path: Path) -> None:
 
 def _belongs(name: str, kind: OwnFolder) -> bool:
     """Whether a file is part of a folder of some kind, or the half-written rest of one."""
-    return name.endswith(TEMPORARY_SUFFIX) or any(fnmatchcase(name, pattern) for pattern in kind.holds)
+    return _is_half_written(name) or any(fnmatchcase(name, pattern) for pattern in kind.holds)
+
+
+def _is_half_written(name: str) -> bool:
+    """Whether a file has the name that `written_atomically` gives while it writes."""
+    last = name.rpartition("/")[2]
+    return last.startswith(".") and last.endswith(TEMPORARY_SUFFIX)
 
 
 def _files_below(folder: Path) -> Iterator[str]:

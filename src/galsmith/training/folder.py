@@ -1,14 +1,24 @@
 """The run folder: where its files lie, what it was started with, and whether a command may go on in it."""
 
+import contextlib
 import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from galsmith.errors import InputError, OutputExistsError, SettingsError
-from galsmith.files import refuse_existing, written_atomically
+from galsmith.errors import InputError, OutputExistsError
+from galsmith.files import (
+    Claim,
+    Partial,
+    is_empty_tree,
+    refuse_existing,
+    refuse_harm,
+    remove_temporaries,
+    written_atomically,
+)
 from galsmith.training.settings import differences
 
 SHOWN_DIFFERENCES = 4
@@ -74,11 +84,51 @@ def read_run_tables(folder: RunFolder) -> dict[str, dict[str, Any]]:
         return tomllib.loads(folder.settings_file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{folder.settings_file}: cannot be read ({error}); start anew with --overwrite"
+            f"{folder.settings_file}: cannot be read ({error}); start anew with overwrite"
         ) from error
 
 
-def claim_run(folder: RunFolder, tables: dict[str, dict[str, Any]], *, overwrite: bool) -> bool:
+@contextlib.contextmanager
+def claimed_run(
+    output: Path, mark: Mapping[str, Any], *, inputs: Sequence[str | Path | None], overwrite: bool
+) -> Iterator[RunFolder]:
+    """Take a run's folder for this process, and let it go at the end.
+
+    A run grows in its own folder, where it can be watched and sampled from. One that is to replace another grows in
+    ``<output>.partial/content`` and takes its name when it is complete; until then the old one stays whole.
+
+    Parameters
+    ----------
+    output : Path
+        The run.
+    mark : mapping
+        Plain values that decide the run, so that an interrupted replacement goes on.
+    inputs : sequence of str, Path or None
+        What is read; none may be harmed.
+    overwrite : bool
+        Start anew, whatever galsmith made there.
+
+    Yields
+    ------
+    RunFolder
+        Where to train.
+    """
+    if overwrite:
+        partial = Partial(output, {"kind": "run", **mark}, inputs=inputs, overwrite=True)
+        if not partial.is_complete:
+            with partial:
+                yield RunFolder(partial.content)
+                partial.finish()
+            return
+    refuse_harm(output, inputs)
+    with Claim(output):
+        folder = RunFolder(output)
+        if folder.settings_file.exists() or is_empty_tree(output):
+            remove_temporaries(output)
+        yield folder
+
+
+def goes_on(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> bool:
     """Decide whether a command starts a run, goes on with it, or may not touch it; writes nothing.
 
     Parameters
@@ -87,8 +137,6 @@ def claim_run(folder: RunFolder, tables: dict[str, dict[str, Any]], *, overwrite
         The output.
     tables : mapping of table to mapping
         What `write_run_settings` would write.
-    overwrite : bool
-        Remove what is there, once it is clear that the command can start.
 
     Returns
     -------
@@ -100,9 +148,7 @@ def claim_run(folder: RunFolder, tables: dict[str, dict[str, Any]], *, overwrite
     OutputExistsError
         If something else is there, or a run of other settings or data; the message names what differs.
     """
-    if not folder.path.exists() or (folder.path.is_dir() and not any(folder.path.iterdir())):
-        return False
-    if overwrite:
+    if not folder.path.exists() or is_empty_tree(folder.path):
         return False
     if not folder.settings_file.exists():
         refuse_existing(folder.path, overwrite=False)
@@ -113,16 +159,10 @@ def claim_run(folder: RunFolder, tables: dict[str, dict[str, Any]], *, overwrite
         shown = "; ".join(found[:SHOWN_DIFFERENCES])
         more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
         raise OutputExistsError(
-            f"{folder.path}: holds a run of other settings: {shown}{more}; choose another -o, or replace it with "
-            "--overwrite"
+            f"{folder.path}: holds a run of other settings: {shown}{more}; choose another output, or replace it with "
+            "overwrite"
         )
     return folder.checkpoint_file.exists()
-
-
-def refuse_data_as_output(folder: RunFolder, data: str) -> None:
-    """Raise if a run would take the place of its own training set."""
-    if data and Path(data).resolve() == folder.path.resolve():
-        raise SettingsError(f"{folder.path}: is the training set itself; choose another -o for the run")
 
 
 def _compared(tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

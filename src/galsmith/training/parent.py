@@ -43,7 +43,7 @@ class StartingPoint:
         return {PATH_KEY: self.path, HASH_KEY: self.sha256}
 
 
-def find_parent(init_from: str | Path | None, folder: RunFolder, *, overwrite: bool) -> StartingPoint | None:
+def find_parent(init_from: str | Path | None, folder: RunFolder) -> StartingPoint | None:
     """Find out which snapshot a run starts from, or was started from.
 
     Parameters
@@ -52,15 +52,13 @@ def find_parent(init_from: str | Path | None, folder: RunFolder, *, overwrite: b
         A run or a snapshot's folder; None takes what an existing run says of itself.
     folder : RunFolder
         The run.
-    overwrite : bool
-        Whether it starts anew.
 
     Raises
     ------
     InputError
         If there is no such snapshot, or it is damaged.
     """
-    recorded = None if overwrite or not folder.settings_file.exists() else _recorded(folder)
+    recorded = _recorded(folder) if folder.settings_file.exists() else None
     if init_from is None or (recorded is not None and _is_place_of(recorded, init_from)):
         return recorded  # which also holds where the snapshot changed or went away since
     place = find_snapshot(init_from)
@@ -107,7 +105,7 @@ def load_parent(
     snapshot = load_snapshot(Path(parent.path))
     if read_snapshot_page(Path(parent.path))["tensors_sha256"] != parent.sha256:
         raise InputError(
-            f"{parent.path}: is not the snapshot that this run was to start from; give --overwrite to start anew"
+            f"{parent.path}: is not the snapshot that this run was to start from; give overwrite to start anew"
         )
     _refuse_family(parent, snapshot, settings)
     _refuse_data(parent, snapshot, images)

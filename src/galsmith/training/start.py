@@ -12,17 +12,17 @@ from galsmith.data.store import open_store
 from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import refuse_existing
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.protocols import Precision
 from galsmith.models.snapshot import read_snapshot_page
+from galsmith.provenance import hash_json
 from galsmith.training.batches import make_batches, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
-from galsmith.training.folder import RunFolder, claim_run, refuse_data_as_output, write_run_settings
+from galsmith.training.folder import RunFolder, claimed_run, goes_on, write_run_settings
 from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
 from galsmith.training.loop import interrupts_noted, run_loop
 from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
@@ -112,37 +112,37 @@ def train(
     place = usable_device(device)
     trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
-    folder = RunFolder(Path(output))
-    refuse_data_as_output(folder, image_set.path)
-    parent = find_parent(init_from, folder, overwrite=overwrite)
-    settings = with_transform_of(parent, asked)
-    tables = _tables(settings, image_set, device=device, precision=precision, recipe=recipe, parent=parent)
-    goes_on = claim_run(folder, tables, overwrite=overwrite)
-    checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on else None
-    if checkpoint is not None and _is_complete(folder, settings, checkpoint):
-        _say_finished(folder, settings, progress)
-        _say_unchosen(folder, settings, checkpoint.state)
-        return folder.path
-    with memory_explained(folder, settings, is_preparing=True):
-        run = _prepared(
-            folder,
-            settings,
-            tables,
-            image_set=image_set,
-            device=place,
-            precision=trunk,
-            checkpoint=checkpoint,
-            parent=parent,
-            asked=asked.transform,
-            progress=progress,
+    inputs = [None if isinstance(recipe, Mapping) else recipe, image_set.path or None, init_from]
+    mark = {"fingerprint": hash_json([asked.to_dict(), image_set.content_hash, str(init_from)])}
+    with claimed_run(Path(output), mark, inputs=inputs, overwrite=overwrite) as folder:
+        parent = find_parent(init_from, folder)
+        settings = with_transform_of(parent, asked)
+        tables = _tables(
+            settings, image_set, device=device, precision=precision, recipe=recipe, parent=parent
         )
-    if checkpoint is None and overwrite:
-        refuse_existing(folder.path, overwrite=True)
-    write_run_settings(folder, tables)
-    with memory_explained(folder, settings, is_preparing=False):
-        _train_and_keep(run, evaluate=evaluate, progress=progress)
-    _say_unchosen(folder, settings, run.state)
-    return folder.path
+        checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on(folder, tables) else None
+        if checkpoint is not None and _is_complete(folder, settings, checkpoint):
+            _say_finished(folder, settings, progress)
+            _say_unchosen(folder, settings, checkpoint.state)
+            return Path(output)
+        with memory_explained(folder, settings, is_preparing=True):
+            run = _prepared(
+                folder,
+                settings,
+                tables,
+                image_set=image_set,
+                device=place,
+                precision=trunk,
+                checkpoint=checkpoint,
+                parent=parent,
+                asked=asked.transform,
+                progress=progress,
+            )
+        write_run_settings(folder, tables)
+        with memory_explained(folder, settings, is_preparing=False):
+            _train_and_keep(run, evaluate=evaluate, progress=progress)
+        _say_unchosen(folder, settings, run.state)
+    return Path(output)
 
 
 def _tables(
@@ -182,7 +182,7 @@ def _usable_checkpoint(
     if (checkpoint.settings_hash, checkpoint.data_hash) != (settings_hash(tables), image_set.content_hash):
         raise InputError(
             f"{folder.checkpoint_file}: was made by other settings or data than {folder.settings_file} says; "
-            "start anew with --overwrite or another -o"
+            "start anew with overwrite, or choose another output"
         )
     return checkpoint
 
@@ -204,7 +204,7 @@ def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoin
 def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
     """Tell that there is nothing to do, and what would make something to do."""
     logger.info(
-        "%s: is finished (%s); give a larger budget to extend it, or --overwrite to start anew",
+        "%s: is finished (%s); give a larger budget to extend it, or overwrite to start anew",
         folder.path,
         settings.budget.text,
     )
