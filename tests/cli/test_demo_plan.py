@@ -8,7 +8,7 @@ from galsmith.cli.demo import plan
 from galsmith.cli.demo.steps import STEPS, _Stopwatch
 from galsmith.errors import OutputExistsError
 from galsmith.execution import ProgressEvent
-from galsmith.files import read_json
+from galsmith.files import grown_folder, read_json
 
 
 def test_as_many_galaxies_are_measured_as_the_time_allows():
@@ -45,30 +45,40 @@ def test_a_single_event_gives_the_rate_of_all(monkeypatch):
 
 
 def test_a_demo_goes_on_with_its_own_plan(tmp_path):
-    first = plan.claim(tmp_path / "demo", minutes=4.0, overwrite=False)
+    first = plan.plan_for(tmp_path / "demo", minutes=4.0)
     plan.remember(tmp_path / "demo", {**first, "n_measured": 120})
-    assert plan.claim(tmp_path / "demo", minutes=4.0, overwrite=False)["n_measured"] == 120
+    assert plan.plan_for(tmp_path / "demo", minutes=4.0)["n_measured"] == 120
 
 
 def test_a_demo_of_another_plan_is_refused(tmp_path):
-    plan.claim(tmp_path / "demo", minutes=4.0, overwrite=False)
+    plan.plan_for(tmp_path / "demo", minutes=4.0)
     with pytest.raises(OutputExistsError, match="holds a demo of another plan"):
-        plan.claim(tmp_path / "demo", minutes=2.0, overwrite=False)
+        plan.plan_for(tmp_path / "demo", minutes=2.0)
+
+
+def claimed(folder, *, minutes, overwrite):
+    mark = {"kind": "demo", **plan.first_plan(minutes)}
+    with grown_folder(folder, mark, overwrite=overwrite) as grown:
+        plan.plan_for(grown, minutes=minutes)
+        return grown
 
 
 def test_overwrite_replaces_a_demo(tmp_path):
-    plan.claim(tmp_path / "demo", minutes=4.0, overwrite=False)
-    (tmp_path / "demo" / "old").write_text("old")
-    plan.claim(tmp_path / "demo", minutes=2.0, overwrite=True)
+    claimed(tmp_path / "demo", minutes=4.0, overwrite=False)
+    (tmp_path / "demo" / "timing.parquet").write_text("old")
+    assert claimed(tmp_path / "demo", minutes=2.0, overwrite=True) != tmp_path / "demo"
     assert read_json(tmp_path / "demo" / "plan.json")["minutes"] == 2.0
-    assert not (tmp_path / "demo" / "old").exists()
+    assert not (tmp_path / "demo" / "timing.parquet").exists()
+    assert list(tmp_path.iterdir()) == [tmp_path / "demo"]
 
 
-def test_a_folder_of_somebody_else_is_never_taken(tmp_path):
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputExistsError, match="not a demo"):
-        plan.claim(tmp_path, minutes=4.0, overwrite=True)
-    assert (tmp_path / "thesis.tex").exists()
+@pytest.mark.parametrize(("overwrite", "message"), [(False, "not a demo"), (True, "not made by galsmith")])
+def test_a_folder_of_somebody_else_is_never_taken(tmp_path, overwrite, message):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputExistsError, match=message):
+        claimed(tmp_path / "mine", minutes=4.0, overwrite=overwrite)
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "thesis.tex"]
 
 
 def test_the_steps_are_those_of_the_house():

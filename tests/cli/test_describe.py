@@ -1,7 +1,6 @@
 """`galsmith info` reads everything that galsmith makes, and says why it cannot read the rest."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -128,8 +127,7 @@ def test_a_store_without_its_catalog_is_damaged(store, tmp_path):
 
 
 def test_a_damaged_partial_mark_is_named(tmp_path):
-    (tmp_path / "partial").mkdir()
-    (tmp_path / "partial" / "settings.json").write_text("{")
+    (tmp_path / "set.partial").mkdir()
+    (tmp_path / "set.partial" / "settings.json").write_text("{")
     with pytest.raises(InputError, match="not a JSON file"):
-        describe(str(tmp_path))
-    shutil.rmtree(tmp_path / "partial")
+        describe(str(tmp_path / "set"))

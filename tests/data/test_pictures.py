@@ -123,7 +123,7 @@ def test_a_run_that_a_bad_picture_stopped_is_finished_by_skipping_it(tmp_path, w
     write_picture("d.png", np.zeros((12, 10), dtype=np.uint8))
     with pytest.raises(InputError, match=r"d\.png: all pixels are 0"):
         ingest.folder(folder, tmp_path / "set")
-    assert (tmp_path / "set" / "partial").is_dir()
+    assert (tmp_path / "set.partial").is_dir()
     resumed = ingest.folder(folder, tmp_path / "set", options=SetOptions(on_bad="skip"))
     whole = ingest.folder(folder, tmp_path / "whole", options=SetOptions(on_bad="skip"))
     assert resumed.content_hash == whole.content_hash
@@ -176,7 +176,7 @@ def test_empty_and_missing_folders_are_named(tmp_path, write_picture):
         ingest.folder(tmp_path / "none", tmp_path / "set")
     write_picture("a.png", gray())
     with pytest.raises(InputError, match=r"holds no .* files; its folder pictures does, give that one"):
-        ingest.folder(tmp_path, tmp_path / "set")
+        ingest.folder(tmp_path, tmp_path.parent / f"{tmp_path.name}-set")
 
 
 def test_constant_pictures_are_refused_or_skipped(tmp_path, write_picture):

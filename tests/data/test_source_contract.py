@@ -159,7 +159,7 @@ def test_an_interrupted_run_goes_on_and_equals_an_undisturbed_one(make_source, t
     options = SetOptions(crop_pix=24, resize_pix=12)
     with pytest.raises(KeyboardInterrupt):
         write_source(make_source(), tmp_path / "a", verb="test", seed=1, options=options, progress=stop)
-    assert (tmp_path / "a" / "partial" / "chunk-00000.json").exists()
+    assert (tmp_path / "a.partial" / "chunk-00000.json").exists()
     resumed = write_source(make_source(), tmp_path / "a", verb="test", seed=1, options=options)
     whole = write_source(make_source(), tmp_path / "b", verb="test", seed=1, options=options)
     assert resumed.content_hash == whole.content_hash

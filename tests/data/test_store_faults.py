@@ -43,8 +43,8 @@ def test_a_partial_store_is_refused_and_marked(tmp_path):
 
 
 def test_resuming_equals_an_undisturbed_run(tmp_path):
-    first = StoreWriter(tmp_path / "set", header(), n_chunks=3)
-    first.write_chunk(1, one_image(1), rows())
+    with StoreWriter(tmp_path / "set", header(), n_chunks=3) as first:
+        first.write_chunk(1, one_image(1), rows())
     second = StoreWriter(tmp_path / "set", header(), n_chunks=3)
     assert [second.is_done(chunk) for chunk in range(3)] == [False, True, False]
     for chunk in (0, 2):
@@ -57,7 +57,8 @@ def test_resuming_equals_an_undisturbed_run(tmp_path):
 
 @pytest.mark.parametrize(("settings", "n_chunks"), [({"a": 2}, 3), ({"a": 1}, 4)])
 def test_a_partial_store_of_other_settings_is_refused(tmp_path, settings, n_chunks):
-    StoreWriter(tmp_path / "set", header(a=1), n_chunks=3).write_chunk(0, one_image(), rows())
+    with StoreWriter(tmp_path / "set", header(a=1), n_chunks=3) as writer:
+        writer.write_chunk(0, one_image(), rows())
     with pytest.raises(OutputExistsError, match="partial store made by other settings or data"):
         StoreWriter(tmp_path / "set", header(**settings), n_chunks=n_chunks)
     replaced = StoreWriter(tmp_path / "set", header(**settings), n_chunks=n_chunks, overwrite=True)
@@ -67,7 +68,7 @@ def test_a_partial_store_of_other_settings_is_refused(tmp_path, settings, n_chun
 def test_a_finished_store_is_refused_unless_overwritten(whole, mixed_set):
     before = open_store(whole).content_hash
     with pytest.raises(
-        OutputExistsError, match="already exists; choose another -o, or replace it with --overwrite"
+        OutputExistsError, match="already exists; choose another output, or replace it with overwrite"
     ):
         write_store(whole, mixed_set.select([0]))
     assert open_store(whole).content_hash == before
@@ -158,7 +159,7 @@ def test_a_full_disk_leaves_no_half_chunk_and_the_run_goes_on(tmp_path, monkeypa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OutputError, match="the disk is full; free some space or choose another place"):
+        with pytest.raises(OutputError, match="the disk is full; free some space or choose another output"):
             writer.write_chunk(1, one_image(), rows())
     assert [writer.is_done(0), writer.is_done(1)] == [True, False]
     assert not list((tmp_path / "set").rglob("*.writing"))
@@ -188,7 +189,7 @@ def test_a_disk_that_is_really_full(tmp_path):
         pytest.skip("this system lets no user mount a small disk")
     script = tmp_path / "fill.py"
     script.write_text(REALLY_FULL)
-    show = f'"{sys.executable}" "{script}" "{small}" && ls "{small}/set/partial" && find "{small}" -name "*.writing"'
+    show = f'"{sys.executable}" "{script}" "{small}" && ls "{small}/set.partial" && find "{small}" -name "*.writing"'
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mounted + show], check=True, capture_output=True, text=True
     )

@@ -122,7 +122,9 @@ def test_parts_of_other_images_are_not_gone_on_with(tmp_path, make_galaxies, sma
     with pytest.raises(InterruptedRunError, match="stopped at 8"):
         extract(make_galaxies(11), tmp_path / "kept.h5", extractor=MeanColors(fails_at=10), workers=1)
     other = MeanColors()
-    extract(make_galaxies(11, case=1), tmp_path / "kept.h5", extractor=other)
+    with pytest.raises(OutputExistsError, match="a partial file of features made by other settings or data"):
+        extract(make_galaxies(11, case=1), tmp_path / "kept.h5", extractor=other)
+    extract(make_galaxies(11, case=1), tmp_path / "kept.h5", extractor=other, overwrite=True)
     assert other.seen == 11
 
 

@@ -138,7 +138,7 @@ def test_a_selection_of_a_store_is_what_is_measured(store, undisturbed, tmp_path
 def test_an_existing_table_is_kept_unless_it_may_be_replaced(store, tmp_path):
     output = tmp_path / "table.parquet"
     measure(store, output, settings=POWER, limit=3)
-    with pytest.raises(OutputExistsError, match="--overwrite"):
+    with pytest.raises(OutputExistsError, match="with overwrite"):
         measure(store, output, settings=POWER, limit=4)
     assert len(read_measurements(output)) == 3
     assert len(measure(store, output, settings=POWER, limit=4, overwrite=True)) == 4

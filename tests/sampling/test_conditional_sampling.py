@@ -171,7 +171,7 @@ def test_cutouts_are_the_galaxies_of_the_store_with_their_values(young_run: Path
     assert header["GS WIDTH_ARCSEC"] == pytest.approx(values(stored, "width_arcsec")[33], rel=1e-14)
     assert header.comments["GS WIDTH_ARCSEC"] == "[arcsec]"
     assert header["GS IS_BROUGHT_INTO_RANGE"] is False
-    assert not (tmp_path / "fits" / "partial").exists()
+    assert not (tmp_path / "fits.partial").exists()
 
 
 def test_headers_carry_what_fits_can_say() -> None:

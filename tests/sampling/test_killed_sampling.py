@@ -23,7 +23,7 @@ def test_killed_and_resumed_equals_undisturbed(pca_run: Path, tmp_path: Path) ->
         process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(pca_run), str(output)])
         while (
             process.poll() is None
-            and len(list((output / "partial").glob("chunk-*.json"))) < chunks_before_the_kill
+            and len(list(output.with_name("killed.partial").glob("chunk-*.json"))) < chunks_before_the_kill
         ):
             time.sleep(0.002)
         process.kill()

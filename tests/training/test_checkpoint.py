@@ -60,7 +60,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, make(64))
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(InputError, match=r"not a readable checkpoint .*--overwrite"):
+    with pytest.raises(InputError, match=r"not a readable checkpoint .*overwrite"):
         load_checkpoint(path)
 
 

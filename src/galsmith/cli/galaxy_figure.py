@@ -9,7 +9,6 @@ import numpy as np
 from galsmith.cli.measurable import Measurable
 from galsmith.cli.outcome import Outcome
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import refuse_existing
 from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ def write_figure(
     *,
     index: int | None,
     name: str | None,
-    overwrite: bool,
     progress: "ProgressCallback",
 ) -> Outcome:
     """Draw one galaxy with its center, radii and maps.
@@ -40,7 +38,6 @@ def write_figure(
     """
     if figure.suffix not in SUFFIXES:
         raise SettingsError(f"--figure {figure}: wanted a name that ends in {' or '.join(SUFFIXES)}")
-    refuse_existing(figure, overwrite=overwrite)
     names = galaxies.names()
     row = _row_of(names, index, name)
     galaxy = galaxies.galaxy(row)

@@ -1,6 +1,6 @@
 """``galsmith measure IMAGES``: a row of properties for every galaxy of a store, or of anybody's image files."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,16 +48,20 @@ def measure(
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     from galsmith.cli.galaxy_figure import write_figure
     from galsmith.cli.measurable import open_measurable
+    from galsmith.files import check_output
     from galsmith.measure.table_formats import checked_output
 
     figure.check(output)
     if output is not None:
         checked_output(output)
+    inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
+    for made in filter(None, (output, figure.figure)):
+        check_output(made, inputs=inputs, overwrite=overwrite)
     with shown.progress() as progress:
         measurable = open_measurable(images, method, files, settings, progress=progress)
         outcomes = []
         if figure.figure is not None:
-            which: dict[str, Any] = {"index": figure.index, "name": figure.id, "overwrite": overwrite}
+            which: dict[str, Any] = {"index": figure.index, "name": figure.id}
             outcomes.append(write_figure(measurable, figure.figure, **which, progress=progress))
         if output is not None:
             how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from galsmith.compare.card import ReportCard
 from galsmith.compare.records import Comparison
 from galsmith.errors import InputError
-from galsmith.files import read_json, write_json
-from galsmith.provenance import Provenance
+from galsmith.files import read_json, settle, write_json, written_output
+from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith-comparison"
 SCHEMA_VERSION = 3
@@ -20,8 +20,11 @@ Record = TypeVar("Record")
 
 
 def write_card(card: ReportCard, path: str | Path) -> None:
-    """Write a report card as JSON, atomically; NaN becomes null."""
-    write_json(Path(path), to_json(card))
+    """Write a report card as JSON, in the place of an old one; NaN becomes null."""
+    content = to_json(card)
+    mark = {"kind": "comparison", "fingerprint": hash_json(content)}
+    with written_output(path, mark, overwrite=True) as place:
+        write_json(place, content)
 
 
 def read_card(path: str | Path) -> ReportCard:
@@ -36,6 +39,7 @@ def read_card(path: str | Path) -> ReportCard:
         raise InputError(
             f"{path}: a folder, not a comparison; make one with galsmith compare REFERENCE GENERATED -o FILE.json"
         )
+    settle(path)
     value = read_json(Path(path))
     if value.get("format") != FORMAT_NAME:
         raise InputError(

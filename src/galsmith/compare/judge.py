@@ -36,10 +36,18 @@ from galsmith.compare.records import (
     Side,
 )
 from galsmith.compare.resampling import Chance
-from galsmith.compare.tables import MeasuredSet, Table, logger, read_side, refuse_unlike, without_outliers
+from galsmith.compare.tables import (
+    MeasuredSet,
+    Table,
+    logger,
+    paths_of,
+    read_side,
+    refuse_unlike,
+    without_outliers,
+)
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import refuse_existing
+from galsmith.files import check_output
 from galsmith.provenance import Parent, Provenance
 
 MINIMUM_COMPLETE = 50
@@ -158,9 +166,9 @@ def judge_tables(
     followed = paper_named(paper)
     chance = Chance(seed, replicates, splits, confidence, permutations)
     place = None if output is None else Path(output)
-    if place is not None:
-        refuse_existing(place, overwrite=overwrite)
     tables = named_sets(generated, name_of=_name_of_table)
+    if place is not None:
+        check_output(place, inputs=paths_of(reference, *tables.values()), overwrite=overwrite)
     _check_names(tables, extras)
     reference_side = read_side(reference, "reference")
     chosen_cuts = resolve_cuts(followed.cuts if cuts is None else cuts)

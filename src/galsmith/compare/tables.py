@@ -64,6 +64,11 @@ class MeasuredSet:
         return Parent(self.role, str(self.meta.get("content_hash", "")), self.path)
 
 
+def paths_of(*tables: Table) -> list[Path]:
+    """Paths of the tables that are not in memory."""
+    return [Path(table) for table in tables if not isinstance(table, QTable)]
+
+
 def read_side(table: Table, role: str) -> MeasuredSet:
     """Read one side of a comparison.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError
-from galsmith.files import written_atomically
+from galsmith.files import settle, written_atomically
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith features"
@@ -110,6 +110,7 @@ def read_features(path: str | Path) -> FeatureSet:
         If the file is missing, no file of features, of an unknown version, or damaged.
     """
     file = Path(path)
+    settle(file)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file")
     try:

@@ -36,7 +36,7 @@ from galsmith.files.atomic import (
     write_json,
 )
 from galsmith.files.harm import refuse_harm
-from galsmith.files.ownership import is_empty_tree, refuse_foreign
+from galsmith.files.ownership import is_empty_tree, kind_of, refuse_foreign
 
 PARTIAL_SUFFIX = ".partial"
 MARK_FILE, LOCK_FILE, CONTENT, REPLACED = "settings.json", "lock", "content", "replaced"
@@ -320,6 +320,50 @@ def written_output(
             raise
 
 
+@contextlib.contextmanager
+def grown_folder(
+    output: str | Path,
+    mark: Mapping[str, Any],
+    *,
+    inputs: Iterable[str | Path | None] = (),
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """Claim a folder that is of use while it grows, as a training run is, and let it go at the end.
+
+    It grows in its own place. One that is to replace what is there grows in ``<output>.partial/content`` and takes the
+    name when it is complete; until then the old one stays whole.
+
+    Parameters
+    ----------
+    output : str or Path
+        The folder.
+    mark : mapping
+        As for `Partial`, so that an interrupted replacement goes on.
+    inputs : iterable of str, Path or None
+        What is read; none may be harmed.
+    overwrite : bool
+        Start anew, whatever galsmith made there.
+
+    Yields
+    ------
+    Path
+        Where to work. What is there may be something else: that is for the caller to see and to refuse.
+    """
+    place, given = Path(output), tuple(inputs)
+    if overwrite:
+        partial = Partial(place, mark, inputs=given, overwrite=True)
+        if not partial.is_complete:
+            with partial:
+                yield partial.content
+                partial.finish()
+            return
+    refuse_harm(place, given)
+    with Claim(place):
+        if is_empty_tree(place) or kind_of(place) == mark["kind"]:
+            remove_temporaries(place)
+        yield place
+
+
 def _put_in_place(output: Path, folder: Path) -> None:
     """Give the complete content the output's name, and remove all else; may be done again after a kill at any step."""
     content, replaced = folder / CONTENT, folder / REPLACED
@@ -375,6 +419,8 @@ def _refuse_foreign_folder(folder: Path) -> None:
     except FileNotFoundError:
         return
     except NotADirectoryError:
+        if not os.path.lexists(folder):  # a file is where its parent should be
+            return
         names = {folder.name}
     if MARK_FILE in names or names <= {LOCK_FILE}:
         return

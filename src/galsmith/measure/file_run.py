@@ -7,7 +7,7 @@ from astropy.table import QTable
 
 from galsmith.data.galaxies.galaxy import FileGalaxies
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import refuse_existing
+from galsmith.files import check_output
 from galsmith.images import ImageHeader
 from galsmith.measure.chunks import PartialTable, write_chunk
 from galsmith.measure.colors import settings_of_colors
@@ -98,6 +98,7 @@ def measure_files(
         If the user stopped it; the same call goes on.
     """
     path = checked_output(Path(output))
+    check_output(path, inputs=[parent.path for parent in galaxies.parents], overwrite=overwrite)
     chosen = resolved_for(
         galaxies, MeasureSettings(quantities=("morphology",)) if settings is None else settings
     )
@@ -114,7 +115,6 @@ def measure_files(
         },
         parents=galaxies.parents,
     )
-    refuse_existing(path, overwrite=overwrite)
     partial = PartialTable(
         path,
         provenance.fingerprint(),

@@ -7,7 +7,7 @@ from astropy.table import QTable
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import refuse_existing
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 from galsmith.measure.chunks import PartialTable, chunk_size_for, chunk_tasks, measure_chunk
 from galsmith.measure.colors import settings_of_colors
@@ -79,6 +79,7 @@ def measure(
     chosen = MeasureSettings() if settings is None else settings
     versions = engine_versions_of(engine, chosen)
     image_set = images if isinstance(images, ImageSet) else open_store(images)
+    check_output(path, inputs=[image_set.path or None], overwrite=overwrite)
     n_images = checked_count(len(image_set), limit, workers, name=image_set.path or "images")
     chosen = resolved_settings(chosen, bands=image_set.header.bands, flux_unit=image_set.header.flux_unit)
     provenance = Provenance(
@@ -92,7 +93,6 @@ def measure(
         },
         parents=(image_set.as_parent("measured images"),),
     )
-    refuse_existing(path, overwrite=overwrite)
     partial = PartialTable(
         path,
         provenance.fingerprint(),

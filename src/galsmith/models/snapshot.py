@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import write_json, written_atomically
+from galsmith.files import settle, write_json, written_atomically
 from galsmith.models.families import model_settings
 from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
@@ -117,6 +117,7 @@ def find_snapshot(place: str | Path) -> Path:
         If there is none.
     """
     path = Path(place)
+    settle(path)
     for folder in (path / "snapshot", path):
         if (folder / WEIGHTS_FILE).is_file():
             return folder

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import written_atomically
+from galsmith.files import written_output
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.settings import MeasureSettings
 from galsmith.report.figures import STYLE
@@ -24,11 +24,11 @@ from galsmith.report.galaxy_panels import (
 from galsmith.report.galaxy_profile import draw_profile
 from galsmith.report.galaxy_view import GalaxyView, view_of
 
-# no time of day, so that the same galaxy gives the same file
+# by which `galsmith.files` knows its own; no time of day, so that the same galaxy gives the same file
 METADATA: dict[str, dict[str, Any]] = {
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None},
-    "svg": {"Date": None},
+    "png": {"Software": "galsmith"},
+    "pdf": {"Creator": "galsmith", "CreationDate": None},
+    "svg": {"Creator": "galsmith", "Date": None},
 }
 WIDTH_INCHES, HEIGHT_INCHES = 15.0, 9.3
 MARGINS = {"left": 0.042, "right": 0.99, "top": 0.92, "bottom": 0.115, "wspace": 0.2, "hspace": 0.56}
@@ -86,8 +86,8 @@ def write_galaxy_figure(
     view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
     with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
         figure = galaxy_figure(view, title=title)
-        with written_atomically(path) as temporary:
-            figure.savefig(temporary, format=suffix, metadata=METADATA[suffix])
+        with written_output(path, {"kind": "figure"}, overwrite=True) as content:
+            figure.savefig(content, format=suffix, metadata=METADATA[suffix])
 
 
 def _check_shapes(image: NDArray[Any], **maps: NDArray[Any] | None) -> None:

@@ -1,8 +1,6 @@
 """The run folder: where its files lie, what it was started with, and whether a command may go on in it."""
 
-import contextlib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +8,7 @@ from typing import Any
 import tomli_w
 
 from galsmith.errors import InputError, OutputExistsError
-from galsmith.files import (
-    Claim,
-    Partial,
-    is_empty_tree,
-    refuse_existing,
-    refuse_harm,
-    remove_temporaries,
-    written_atomically,
-)
+from galsmith.files import is_empty_tree, refuse_existing, written_atomically
 from galsmith.training.settings import differences
 
 SHOWN_DIFFERENCES = 4
@@ -86,46 +76,6 @@ def read_run_tables(folder: RunFolder) -> dict[str, dict[str, Any]]:
         raise InputError(
             f"{folder.settings_file}: cannot be read ({error}); start anew with overwrite"
         ) from error
-
-
-@contextlib.contextmanager
-def claimed_run(
-    output: Path, mark: Mapping[str, Any], *, inputs: Sequence[str | Path | None], overwrite: bool
-) -> Iterator[RunFolder]:
-    """Take a run's folder for this process, and let it go at the end.
-
-    A run grows in its own folder, where it can be watched and sampled from. One that is to replace another grows in
-    ``<output>.partial/content`` and takes its name when it is complete; until then the old one stays whole.
-
-    Parameters
-    ----------
-    output : Path
-        The run.
-    mark : mapping
-        Plain values that decide the run, so that an interrupted replacement goes on.
-    inputs : sequence of str, Path or None
-        What is read; none may be harmed.
-    overwrite : bool
-        Start anew, whatever galsmith made there.
-
-    Yields
-    ------
-    RunFolder
-        Where to train.
-    """
-    if overwrite:
-        partial = Partial(output, {"kind": "run", **mark}, inputs=inputs, overwrite=True)
-        if not partial.is_complete:
-            with partial:
-                yield RunFolder(partial.content)
-                partial.finish()
-            return
-    refuse_harm(output, inputs)
-    with Claim(output):
-        folder = RunFolder(output)
-        if folder.settings_file.exists() or is_empty_tree(output):
-            remove_temporaries(output)
-        yield folder
 
 
 def goes_on(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> bool:

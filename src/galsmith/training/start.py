@@ -12,6 +12,7 @@ from galsmith.data.store import open_store
 from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import grown_folder
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.protocols import Precision
@@ -22,7 +23,7 @@ from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
-from galsmith.training.folder import RunFolder, claimed_run, goes_on, write_run_settings
+from galsmith.training.folder import RunFolder, goes_on, write_run_settings
 from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
 from galsmith.training.loop import interrupts_noted, run_loop
 from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
@@ -113,8 +114,12 @@ def train(
     trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
     inputs = [None if isinstance(recipe, Mapping) else recipe, image_set.path or None, init_from]
-    mark = {"fingerprint": hash_json([asked.to_dict(), image_set.content_hash, str(init_from)])}
-    with claimed_run(Path(output), mark, inputs=inputs, overwrite=overwrite) as folder:
+    mark = {
+        "kind": "run",
+        "fingerprint": hash_json([asked.to_dict(), image_set.content_hash, str(init_from)]),
+    }
+    with grown_folder(output, mark, inputs=inputs, overwrite=overwrite) as grown:
+        folder = RunFolder(grown)
         parent = find_parent(init_from, folder)
         settings = with_transform_of(parent, asked)
         tables = _tables(

@@ -77,8 +77,8 @@ class DemoFolder:
         return self.path / "report"
 
 
-def claim(folder: Path, *, minutes: float, overwrite: bool) -> dict[str, Any]:
-    """Take the demo's folder: go on with a demo of the same plan, refuse anything else.
+def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
+    """Write the plan of a demo, or go on with one of the same plan; refuse anything else.
 
     Returns
     -------
@@ -90,29 +90,32 @@ def claim(folder: Path, *, minutes: float, overwrite: bool) -> dict[str, Any]:
     OutputExistsError
         If the folder holds something else, or a demo of another plan.
     """
-    from galsmith.files import read_json, refuse_existing, write_json
+    from galsmith.files import is_empty_tree, read_json, write_json
 
-    plan = {
-        "minutes": minutes,
-        "n_training": N_TRAINING,
-        "n_reference": N_REFERENCE,
-        "n_generated": N_GENERATED,
-    }
+    plan = first_plan(minutes)
     file = folder / PLAN_FILE
-    if overwrite and file.exists():
-        refuse_existing(folder, overwrite=True)
     if file.exists():
         found = read_json(file)
         if {key: found.get(key) for key in plan} != plan:
             raise OutputExistsError(
                 f"{folder}: holds a demo of another plan ({found.get('minutes')} minutes of training, now {minutes}); "
-                "repeat its own command, choose another -o, or replace it with --overwrite"
+                "repeat its own command, choose another output, or replace it with overwrite"
             )
         return found
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another -o")
+    if folder.exists() and not is_empty_tree(folder):
+        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another output")
     write_json(file, plan)
     return plan
+
+
+def first_plan(minutes: float) -> dict[str, Any]:
+    """Return what is known before anything is timed."""
+    return {
+        "minutes": minutes,
+        "n_training": N_TRAINING,
+        "n_reference": N_REFERENCE,
+        "n_generated": N_GENERATED,
+    }
 
 
 def remember(folder: Path, plan: dict[str, Any]) -> None:

@@ -43,17 +43,24 @@ class Demo:
 
 def run_demo(output: Path, *, minutes: float, device: str, overwrite: bool, shown: Shown) -> Outcome:
     """Run the steps that are not done yet and say where the page is."""
-    plan = demo_plan.claim(output, minutes=minutes, overwrite=overwrite)
-    demo = Demo(DemoFolder(output), plan, choose_device(device), shown, {})
-    for number, step in enumerate(STEPS, start=1):
-        started = time.monotonic()
-        line = step(demo)
-        if not (shown.quiet or shown.json):
-            print(f"[{number}/{len(STEPS)}] {line} ({duration_text(time.monotonic() - started)})", flush=True)
+    from galsmith.files import grown_folder
+
+    mark = {"kind": "demo", **demo_plan.first_plan(minutes)}
+    with grown_folder(output, mark, overwrite=overwrite) as folder:
+        plan = demo_plan.plan_for(folder, minutes=minutes)
+        demo = Demo(DemoFolder(folder), plan, choose_device(device), shown, {})
+        for number, step in enumerate(STEPS, start=1):
+            started = time.monotonic()
+            line = step(demo)
+            if not (shown.quiet or shown.json):
+                print(
+                    f"[{number}/{len(STEPS)}] {line} ({duration_text(time.monotonic() - started)})",
+                    flush=True,
+                )
     return Outcome(
         verb="demo",
         summary="open this page in any browser",
-        output=demo.folder.report / "index.html",
+        output=DemoFolder(output).report / "index.html",
         numbers={"n_measured": plan["n_measured"], **demo.numbers},
     )
 

@@ -8,6 +8,7 @@ from galsmith.cli.describe.files import describe_comparison, describe_report, de
 from galsmith.cli.describe.record import Description
 from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
+from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
 from galsmith.settings import near_miss, recipe_names
 
@@ -32,7 +33,7 @@ class Kind:
 
 KINDS = {
     "store": Kind(lambda path: (path / "dataset.json").is_file(), describe_store),
-    "partial store": Kind(lambda path: (path / "partial").is_dir(), describe_partial_store),
+    "partial store": Kind(lambda path: partial_chunks(path) is not None, describe_partial_store),
     "FITS cutouts": Kind(lambda path: (path / "sampling.json").is_file(), describe_cutouts),
     "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
     "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from galsmith.cli.describe.record import Description, counts_text, provenance_rows
 from galsmith.cli.stores import bands_text, sizes_text, split_counts
-from galsmith.data.store import open_store, read_description
+from galsmith.data.store import open_store, partial_chunks, read_description
 from galsmith.files import read_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
@@ -35,15 +35,12 @@ def describe_store(path: Path) -> Description:
 
 def describe_partial_store(path: Path) -> Description:
     """Describe a store whose writer has not ended."""
-    mark = read_json(path / "partial" / "settings.json")
-    done = len(list((path / "partial").glob("chunk-*.json")))
+    done, total = partial_chunks(path) or (0, 0)
     rows = [
-        ("chunks", f"{done} of {mark.get('n_chunks', '?')} done"),
+        ("chunks", f"{done} of {total} done"),
         ("to finish it", "run the command that makes it again"),
     ]
-    return Description(
-        "partial store", rows, numbers={"n_chunks_done": done, "n_chunks": mark.get("n_chunks")}
-    )
+    return Description("partial store", rows, numbers={"n_chunks_done": done, "n_chunks": total})
 
 
 def _scale_text(images: ImageSet) -> str:

@@ -2,7 +2,7 @@
 
 from galsmith.data.store.companions import Companions, read_companions, read_noise_correlation, read_psfs
 from galsmith.data.store.layout import FORMAT_VERSION, StoreHeader
-from galsmith.data.store.reader import is_store, open_store, read_description, verify_store
+from galsmith.data.store.reader import is_store, open_store, partial_chunks, read_description, verify_store
 from galsmith.data.store.writer import StoreWriter, write_store
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "StoreWriter",
     "is_store",
     "open_store",
+    "partial_chunks",
     "read_companions",
     "read_description",
     "read_noise_correlation",
