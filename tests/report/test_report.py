@@ -179,16 +179,20 @@ def test_existing_output_is_refused_or_replaced(one_band, tmp_path, without_figu
     (output / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="with overwrite"):
         write_report(one_band.comparison, output)
-    assert (output / "mine.txt").exists()
-    page = write_report(one_band.comparison, output, overwrite=True)
-    assert page == output / "index.html"
-    assert not (output / "mine.txt").exists()
+    with pytest.raises(OutputExistsError, match="was not made by galsmith"):
+        write_report(one_band.comparison, output, overwrite=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
+    (output / "mine.txt").unlink()
+    assert write_report(one_band.comparison, output) == output / "index.html"
+    (output / "index.html").write_text("<title>galsmith report of old")
+    write_report(one_band.comparison, output, overwrite=True)
+    assert "of old" not in (output / "index.html").read_text()
 
 
 def test_a_failure_leaves_what_was_there(one_band, tmp_path, monkeypatch):
     output = tmp_path / "out"
     output.mkdir()
-    (output / "mine.txt").write_text("mine")
+    (output / "index.html").write_text("<title>galsmith report of old")
 
     def fail(*arguments, **options):
         raise RuntimeError("no figures today")
@@ -197,7 +201,7 @@ def test_a_failure_leaves_what_was_there(one_band, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no figures today"):
         write_report(one_band.comparison, output, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (output / "mine.txt").read_text() == "mine"
+    assert (output / "index.html").read_text() == "<title>galsmith report of old"
 
 
 def test_a_comparison_that_is_none_is_named(tmp_path):

@@ -1,4 +1,6 @@
+import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,10 +48,13 @@ def test_a_write_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device of a full disk is Linux's")
-def test_a_full_disk_is_said_and_leaves_the_one_before(tmp_path: Path) -> None:
+def test_a_full_disk_is_said_and_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "checkpoint.pt"
     save_checkpoint(path, make(64))
-    (tmp_path / "checkpoint.pt.writing").symlink_to("/dev/full")
+    full = SimpleNamespace(FileIO=lambda *_: io.FileIO("/dev/full", "w"))
+    monkeypatch.setattr("galsmith.training.checkpoint.io", full)
     with pytest.raises(OutputError, match=r"checkpoint.pt: the disk is full; free some space"):
         save_checkpoint(path, make(128))
     assert load_checkpoint(path).state.images_seen == 64

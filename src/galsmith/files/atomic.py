@@ -41,8 +41,7 @@ def written_atomically(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         mode = _mode_of_new_file(temporary)
         yield temporary
-        if not temporary.is_symlink():
-            temporary.chmod(mode)  # safetensors makes files that nobody else may read
+        temporary.chmod(mode)  # safetensors makes files that nobody else may read
         flush_to_disk(temporary)
         os.replace(temporary, path)
     except BaseException as error:

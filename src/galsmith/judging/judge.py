@@ -17,7 +17,7 @@ from galsmith.compare.papers import paper_named
 from galsmith.data.readers.array_files import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import refuse_existing
+from galsmith.files import check_output
 from galsmith.images import ImageSet
 from galsmith.judging.extras import gather_extras
 from galsmith.judging.generator import Generator, drawn_images
@@ -108,9 +108,10 @@ def judge(
     """
     followed = paper_named(paper)
     place = None if output is None else Path(output)
-    if place is not None:
-        refuse_existing(place, overwrite=overwrite)
     named = named_sets(_given(generated, generator), name_of=_name_of)
+    if place is not None:
+        given = (item for item in (reference, training, *named.values()) if isinstance(item, str | Path))
+        check_output(place, inputs=given, overwrite=overwrite)
     with _folder_beside(place) as folder:
         settings = MeasureSettings(**followed.measure) if measure_settings is None else measure_settings
         work = Workplace(folder, settings, seed, workers, limit, overwrite, progress)
