@@ -5,9 +5,12 @@ exists, which is how an interrupted run goes on. Any `concurrent.futures.Executo
 """
 
 import contextlib
+import ctypes
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -21,6 +24,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 RETRIES_AFTER_A_KILLED_WORKER = 2
+PR_SET_PDEATHSIG = 1  # linux/prctl.h: the signal that a process gets when its parent ends
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -161,8 +165,27 @@ def _worker_surroundings() -> Iterator[None]:
 
 
 def _prepare_worker() -> None:
-    """Leave the interrupt key to the parent process."""
+    """Leave the interrupt key to the parent process, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """Let this worker end when its parent does, however that ends: Linux kills it, elsewhere a thread watches."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    threading.Thread(target=_leave_after, args=(parent.sentinel,), daemon=True).start()
+    if os.getppid() != parent.pid:  # it ended before it could be watched
+        os._exit(1)
+
+
+def _leave_after(sentinel: int) -> None:
+    """Wait until the parent's end of a pipe is closed, and leave."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

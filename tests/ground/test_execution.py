@@ -1,9 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from operator import methodcaller
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +94,51 @@ def test_workers_use_one_thread_and_leave_the_interrupt_key(killing_module, monk
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+ABANDONING = """
+import sys, time
+from functools import partial
+from galsmith.execution import map_tasks
+import sleeping
+if __name__ == "__main__":
+    for _ in map_tasks(partial(sleeping.sleep, sys.argv[1]), [1, 2], workers=2):
+        pass
+"""
+SLEEPING = """
+import os, pathlib, time
+def sleep(folder, task):
+    (pathlib.Path(folder) / f"{os.getpid()}.worker").touch()
+    time.sleep(60)
+"""
+
+
+def is_running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not Path(f"/proc/{pid}/stat").exists() or " Z " not in Path(f"/proc/{pid}/stat").read_text()
+
+
+def eventually(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    (tmp_path / "sleeping.py").write_text(SLEEPING)
+    (tmp_path / "abandoning.py").write_text(ABANDONING)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "abandoning.py"), str(tmp_path)])
+    try:
+        assert eventually(lambda: len(list(tmp_path.glob("*.worker"))) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+    workers = [int(file.stem) for file in tmp_path.glob("*.worker")]
+    assert eventually(lambda: not any(is_running(pid) for pid in workers), seconds=5.0)
 
 
 @pytest.mark.parametrize("workers", [0, -1])

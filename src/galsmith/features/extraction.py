@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ Features = NDArray[np.float32]
 PICTURES_AT_ONCE, PICTURES_AT_ONCE_ELSEWHERE = 4, 64
 # A stopped run loses at most a chunk, some ten seconds of work.
 IMAGES_PER_CHUNK = 512
-
-_READING = threading.Lock()  # the files of a store are not for several threads at once
 
 
 def extract(
@@ -185,8 +182,7 @@ class _Job:
 
     def _batch(self, rows: NDArray[np.int64]) -> Features:
         """Features of one batch; NaN where an image has no picture."""
-        with _READING:
-            images = self.images.pixels.read(rows)
+        images = self.images.pixels.read(rows)
         pictures = [self._picture(int(row), image) for row, image in zip(rows, images, strict=True)]
         usable = [place for place, picture in enumerate(pictures) if picture is not None]
         values = np.full((len(rows), self.extractor.n_features), np.nan, dtype=np.float32)

@@ -1,6 +1,7 @@
 """Reading a store lazily, by chunk and by index, from any number of processes; and checking its hashes."""
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -113,6 +114,7 @@ class StorePixels:
         self._row_of = row_of
         self._open: OrderedDict[int, h5py.File] = OrderedDict()
         self._process = os.getpid()
+        self._reading = threading.Lock()  # open files are not for several threads at once
 
     def __len__(self) -> int:
         """Return how many images there are."""
@@ -138,14 +140,19 @@ class StorePixels:
         parts, rows = self._part_of[wanted[order]], self._row_of[wanted[order]]
         breaks = np.flatnonzero((np.diff(parts) != 0) | (np.diff(rows) != 1)) + 1
         for run in np.split(np.arange(len(order)), breaks) if len(order) else []:
-            block = self._read_rows(int(parts[run[0]]), int(rows[run[0]]), len(run))
+            with self._reading:
+                block = self._read_rows(int(parts[run[0]]), int(rows[run[0]]), len(run))
             for position, image in zip(order[run], block, strict=True):
                 images[int(position)] = image
         return images
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the open files behind."""
-        return {**self.__dict__, "_open": OrderedDict()}
+        """Leave the open files and the lock behind."""
+        return {**self.__dict__, "_open": OrderedDict(), "_reading": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start without open files."""
+        self.__dict__.update(state, _reading=threading.Lock())
 
     def _read_rows(self, part: int, start: int, count: int) -> Pixels:
         """Read consecutive rows of one part, [galaxy, band, y, x]."""
