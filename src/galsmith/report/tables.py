@@ -161,7 +161,18 @@ def _distance_row(item: Distance) -> dict[str, object]:
         **{f"reference_{key}": value for key, value in vars(item.reference).items()},
         **{f"generated_{key}": value for key, value in vars(item.generated).items()},
         "reason": item.reason,
+        **_beside(item),
     }
+
+
+def _beside(item: Distance) -> dict[str, float]:
+    """Other distances of the same property: value, ends of the interval, floor and p value of each."""
+    found: dict[str, float] = {}
+    for name, one in item.beside.items():
+        low, high = one.interval
+        numbers = {"": one.value, "_interval_low": low, "_interval_high": high, "_floor": one.floor}
+        found |= {f"{name}{key}": value for key, value in {**numbers, "_p_value": one.p_value}.items()}
+    return found
 
 
 def _estimate(item: Estimate) -> dict[str, float]:
