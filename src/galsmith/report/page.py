@@ -32,9 +32,9 @@ from galsmith.report.overlaid_spectra import overlaid_panel
 from galsmith.report.overlays import overlay_panel
 from galsmith.report.references import CITATIONS, GLOSSARY, LIMITS
 from galsmith.report.repeat import flattened, steps_of
-from galsmith.report.rows import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.spectra import spectrum_panel
+from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
 
 LABELS = (
