@@ -1,7 +1,8 @@
 """The record of a model family: all that the house must know of one kind of model, and the one way to build it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,8 @@ class Blueprint:
     description : DataDescription
         Of the training set.
     chance : torch.Generator
-        Draws first weights, the generator's before those of other networks.
+        Draws first weights, the generator's before those of other networks; those that torch's own layers draw
+        follow from the run's seed too.
     state : mapping of str to Tensor
         What was fitted to the training set, or the whole generator of a snapshot or a run that goes on: sizes that
         the data decided can be read off it. It is loaded by whoever builds.
@@ -51,6 +53,14 @@ class Blueprint:
     def trunk_dtype(self) -> torch.dtype:
         """Torch's name of the precision."""
         return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+
+@contextmanager
+def torch_seeded(seed: int) -> Iterator[None]:
+    """Start torch's global stream, of which its own layers draw first weights, at `seed`; it comes back as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(generator_from_seed(seed).get_state())
+        yield
 
 
 def fit_nothing(config: Any, description: DataDescription, batches: TrainingBatches) -> State:
@@ -179,11 +189,13 @@ class Family:
         fitted = self.fit(config, description, training_batches) if state is None else state["generator"]
         chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
         blueprint = Blueprint(config, description, chance, fitted, device, precision)
-        generator = self.network(blueprint)
+        with torch_seeded(derive_seed(seed, "train.torch_weights")):
+            generator = self.network(blueprint)
         unknown = generator.load_state_dict(fitted, strict=state is not None).unexpected_keys
         if unknown:
             raise ValueError(f"{self.name} fits {', '.join(unknown)}, which its network does not have")
-        trainer = self.trainer(generator.to(device), blueprint)
+        with torch_seeded(derive_seed(seed, "train.torch_weights", 1)):
+            trainer = self.trainer(generator.to(device), blueprint)
         if state is not None:
             trainer.load_state_dict(state)
         return trainer
@@ -193,6 +205,7 @@ class Family:
     ) -> torch.nn.Module:
         """Build a generator and fill it with what its ``state_dict()`` gave."""
         self.check(config, description)
-        generator = self.network(Blueprint(config, description, generator_from_seed(0), state))
+        with torch_seeded(0):
+            generator = self.network(Blueprint(config, description, generator_from_seed(0), state))
         generator.load_state_dict(state)
         return generator

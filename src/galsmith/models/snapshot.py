@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import settle, write_json, written_atomically
-from galsmith.models.families import model_settings
+from galsmith.models.families import listed_families, model_settings
 from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
 from galsmith.settings import Settings
@@ -156,6 +156,7 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
         raise InputError(
             f"{path}: damaged, its weights do not match their hash; train again or copy it again"
         )
+    _refuse_unknown_family(path, page)
     try:
         family, config = model_settings(page["model"], source=str(path))
         description = DataDescription.from_dict(page["description"])
@@ -169,6 +170,19 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
         ) from error
     generator.to(device).eval()
     return Snapshot(generator, family, config, description, transform, page["card"])
+
+
+def _refuse_unknown_family(path: Path, page: Mapping[str, Any]) -> None:
+    """Say of a snapshot whose family is not here where it came from."""
+    name = page["model"].get("family")
+    if name not in listed_families():
+        giver = page["card"].get("family_given_by")
+        way = (
+            "use the galsmith that made it"
+            if giver is None
+            else f"it came with {giver}: install that, or import it where it calls register_family"
+        )
+        raise InputError(f"{path}: is of the family {name!r}, which is not installed here; {way}")
 
 
 def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -13,6 +13,7 @@ from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
 from galsmith.models.drawing import draw_images, draw_pixels
+from galsmith.models.families import HOUSE, listed_families
 from galsmith.models.protocols import DataDescription, Precision, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
@@ -160,6 +161,7 @@ class TrainingRun:
         training, choice = self.settings.training, self.kept_choice
         return {
             **images.header.to_dict(),
+            **self._giver(),
             "data_license": training.data_license,
             "training": {
                 "is_finished": is_finished,
@@ -180,6 +182,11 @@ class TrainingRun:
                 parents=(images.as_parent("training set"), *self._parents()),
             ).to_dict(),
         }
+
+    def _giver(self) -> dict[str, str]:
+        """Name the package or module that a family of others came with."""
+        giver = listed_families()[self.settings.family.name].given_by
+        return {} if giver == HOUSE else {"family_given_by": giver}
 
     def _parents(self) -> tuple[Parent, ...]:
         """Name the snapshot that the run started from, where it did."""

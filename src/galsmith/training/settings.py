@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
-from galsmith.models.families import model_settings
+from galsmith.models.families import HOUSE, family_named, listed_families, model_settings
 from galsmith.models.family import Family
 from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, typed_settings
 from galsmith.training.budget import Budget
@@ -150,7 +150,7 @@ def read_run_settings(
         or two.
     """
     source = "recipe" if isinstance(recipe, Mapping) else f"recipe {str(recipe)!r}"
-    plain = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
+    plain = recipe if isinstance(recipe, Mapping) else _recipe_named(recipe)
     values = apply_overrides(plain, overrides)
     _refuse_unknown_tables(values, source)
     training = _with_arguments(values.get("training", {}), minutes=minutes, images=images, seed=seed)
@@ -186,6 +186,16 @@ def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mappi
         for name in sorted({*old, *new} - FREE_TO_CHANGE)
         if old.get(name) != new.get(name)
     ]
+
+
+def _recipe_named(recipe: str | Path) -> Mapping[str, Any]:
+    """Read a recipe; a family of others is its own, by its name."""
+    name = str(recipe)
+    listing = listed_families().get(name)
+    if listing is None or listing.given_by == HOUSE:
+        return read_recipe(recipe)
+    family = family_named(name, source=f"recipe {name!r}")
+    return {**family.recipe, "model": {"family": name}}
 
 
 def _refuse_unknown_tables(values: Mapping[str, Any], source: str) -> None:
