@@ -13,7 +13,7 @@ from galsmith.data.store import open_store
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
-from galsmith.measure.in_memory import measure_in_memory
+from galsmith.measure import measured as measured_at_once
 
 HEADLINE = 26  # 11 of morphology and 15 power modes, in one band
 
@@ -83,7 +83,7 @@ def test_measuring_in_memory_gives_the_table_of_a_file(galaxies, tmp_path):
     settings = MeasureSettings(sersic="none")
     written = measure(some, tmp_path / "table.parquet", settings=settings)
     for workers in (1, 3):
-        table = measure_in_memory(some, settings=settings, workers=workers)
+        table = measured_at_once(some, settings=settings, workers=workers)
         assert table.colnames == written.colnames
         for name in table.colnames:
             np.testing.assert_array_equal(table[name], written[name])

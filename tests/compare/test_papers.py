@@ -7,7 +7,7 @@ from galsmith.compare import judge_tables
 from galsmith.compare.papers import OWN, PAPERS, paper_named
 from galsmith.errors import SettingsError
 from galsmith.measure import MeasureSettings
-from galsmith.measure.properties.declared import property_of_column
+from galsmith.measure.properties.registry import property_of_column
 
 QUICK = {"replicates": 20, "splits": 20, "permutations": 20}
 TABLE_2 = [column for recipe in PAPERS.values() for column in recipe.published if column.table == "Table 2"]

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from galsmith.data.galaxies import Galaxy
 from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.row import columns_of
-from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, rows_of
+from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method, rows_of
+from galsmith.measure.row import columns_of_rows
 from galsmith.measure.statmorph import engine as statmorph_engine
 from galsmith.seeds import random_stream
 
@@ -114,7 +116,8 @@ def test_power_of_nothing_is_nan_and_named(bad_stamps):
         np.asarray(bad_stamps[name], dtype=np.float32)[None] for name in ("zero", "nan patch", "tiny", "edge")
     ]
     settings = MeasureSettings(quantities=("power",), band="r")
-    rows = rows_of(images, settings, ["r"], engine="galsmith")
+    method = Method(settings, ImageHeader(("r",), "nJy"))
+    rows = columns_of_rows([row for image in images for row in rows_of(Galaxy(image), method)])
     modes = {f"power_{binning}_{mode:02d}" for binning in ("wavelength", "rings") for mode in range(15)}
     assert set(rows) == {*modes, "flag", "flags", "message"}
     assert rows["flags"].tolist() == [

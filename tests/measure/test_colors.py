@@ -241,29 +241,27 @@ def test_one_band_has_no_colors_and_says_so_only_when_asked(galaxies, tmp_path):
 def test_a_wrong_color_names_the_bands_there_are(colors, message):
     settings = MeasureSettings(colors=colors)
     with pytest.raises(SettingsError, match=message):
-        resolved_settings(settings, bands=("g", "r", "i"), flux_unit="nJy")
+        resolved_settings(settings, ImageHeader(("g", "r", "i"), "nJy"))
 
 
 def test_colors_need_one_row_a_galaxy_and_morphology():
     asked = MeasureSettings(colors=("g-i",), band="all")
     with pytest.raises(SettingsError, match="colors g-i: band 'all' gives a row a band"):
-        resolved_settings(asked, bands=("g", "i"), flux_unit="nJy")
+        resolved_settings(asked, ImageHeader(("g", "i"), "nJy"))
     with pytest.raises(
         SettingsError, match="colors g-i: their apertures come from the quantity 'morphology'"
     ):
         resolved_settings(
-            asked.model_copy(update={"band": None, "quantities": ("power",)}),
-            bands=("g", "i"),
-            flux_unit="nJy",
+            asked.model_copy(update={"band": None, "quantities": ("power",)}), ImageHeader(("g", "i"), "nJy")
         )
     for settings in (MeasureSettings(band="all"), MeasureSettings(quantities=("power",))):
-        assert resolved_settings(settings, bands=("g", "i"), flux_unit="nJy").colors == ()
+        assert resolved_settings(settings, ImageHeader(("g", "i"), "nJy")).colors == ()
 
 
 def test_a_band_whose_flux_is_another_quantity_is_refused():
     with pytest.raises(SettingsError, match="column flux_frame of band frame is another quantity's"):
-        resolved_settings(MeasureSettings(), bands=("frame", "i"), flux_unit="nJy")
-    assert resolved_settings(MeasureSettings(colors=()), bands=("frame", "i"), flux_unit="nJy").colors == ()
+        resolved_settings(MeasureSettings(), ImageHeader(("frame", "i"), "nJy"))
+    assert resolved_settings(MeasureSettings(colors=()), ImageHeader(("frame", "i"), "nJy")).colors == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from galsmith.data.ingest import folder
 from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure, read_measurements
-from galsmith.measure.file_run import measure_files
 
 QUICK = MeasureSettings(quantities=("morphology",), sersic="none")
 FACTORS = (0.5, 1.0, 2.0)
@@ -37,9 +36,7 @@ def cubes(cube, tmp_path_factory):
 
 
 def table_of(images, output, *, settings=QUICK, **options):
-    options.setdefault("band", settings.band)
-    options.setdefault("colors", settings.colors)
-    return measure_files(open_galaxies(FileRequest((str(images),), **options)), output, settings=settings)
+    return measure(open_galaxies(FileRequest((str(images),), **options)), output, settings=settings)
 
 
 def plain(table, name):
@@ -66,26 +63,17 @@ def test_a_cube_measures_as_a_store_does(cube, cubes, tmp_path):
     assert table.meta["band"] == "r"
 
 
-def test_only_what_colors_need_is_read(cubes):
-    def bands(**options):
-        return open_galaxies(FileRequest((str(cubes),), **options)).header.bands
-
-    assert bands(band="r") == ("g", "r", "i")
-    assert bands(band="r", colors=()) == ("r",)
-    assert bands(band="i", colors=("g-i",)) == ("g", "i")
-    assert bands(band="all", colors=()) == ("g", "r", "i")
-
-
 def test_every_band_by_itself_has_no_colors(cubes, tmp_path):
     table = table_of(cubes, tmp_path / "all.parquet", settings=QUICK.model_copy(update={"band": "all"}))
     assert len(table) == 6
     assert colors_in(table) == []
 
 
-def test_planes_without_names_have_colors_only_by_name(cube, tmp_path):
+def test_planes_without_names_are_numbered_and_have_the_colors_of_a_store(cube, tmp_path):
     fits.PrimaryHDU(cube).writeto(tmp_path / "plain.fits")
     settings = QUICK.model_copy(update={"band": "band1"})
-    assert colors_in(table_of(tmp_path / "plain.fits", tmp_path / "a.parquet", settings=settings)) == []
+    usual = ["color_band0_band2_mag", "color_band0_band1_mag", "color_band1_band2_mag"]
+    assert colors_in(table_of(tmp_path / "plain.fits", tmp_path / "a.parquet", settings=settings)) == usual
     settings = settings.model_copy(update={"colors": ("band0-band2",)})
     table = table_of(tmp_path / "plain.fits", tmp_path / "b.parquet", settings=settings)
     assert colors_in(table) == ["color_band0_band2_mag"]
@@ -116,10 +104,10 @@ def test_a_neighbor_that_a_map_names_is_left_out_of_every_band(cube, tmp_path):
 def test_a_damaged_file_has_a_row_without_colors(cubes, cube, tmp_path):
     for file in sorted(cubes.iterdir()):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    galaxies = open_galaxies(FileRequest((str(tmp_path),), band="r"))
+    galaxies = open_galaxies(FileRequest((str(tmp_path),)))
     damaged = tmp_path / "galaxy1.fits"
     damaged.write_bytes(damaged.read_bytes()[:4000])
-    table = measure_files(galaxies, tmp_path / "t.parquet", settings=QUICK)
+    table = measure(galaxies, tmp_path / "t.parquet", settings=QUICK)
     assert list(np.isnan(plain(table, "color_gi_mag"))) == [False, True]
     assert table["flags"][1] == "unreadable_file"
 

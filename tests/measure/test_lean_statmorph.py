@@ -13,7 +13,7 @@ from photutils.geometry import elliptical_overlap_grid  # noqa: E402
 
 from galsmith.measure import MeasureSettings, segment  # noqa: E402
 from galsmith.measure.statmorph import apertures  # noqa: E402
-from galsmith.measure.statmorph.ellipse_overlap import ellipse_overlap_grid  # noqa: E402
+from galsmith.measure.statmorph.apertures import ellipse_overlap_grid  # noqa: E402
 from galsmith.measure.statmorph.lean import LeanSourceMorphology, first_empty_box, half_turn  # noqa: E402
 from galsmith.seeds import random_stream  # noqa: E402
 

@@ -1,6 +1,7 @@
 """A run of measure: the same table by any route, after an interruption, and refusals of what does not fit."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from galsmith.data.galaxies import StoreGalaxies
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, chunks, measure, read_measurements
-from galsmith.measure.chunks import ImageChunk
+from galsmith.measure.chunks import Chunk
+from galsmith.measure.galaxies import Method
 
 POWER = MeasureSettings(quantities=("power",))
 
@@ -178,7 +181,7 @@ def test_all_bands_have_a_row_each(noisy_stamps, tmp_path):
 def test_large_images_make_small_chunks(noisy_stamps):
     def chunk_size(side, engine):
         images = image_set_from_arrays([np.zeros((side, side))], ImageHeader(("r",), "nJy"))
-        return chunks.chunk_size_for(images, ("morphology",), engine=engine)
+        return chunks.chunk_size_for(StoreGalaxies(images), Method(MeasureSettings(), images.header, engine))
 
     assert (chunk_size(56, "galsmith"), chunk_size(56, "statmorph")) == (16, 16)
     assert chunk_size(4096, "galsmith") == 1
@@ -202,14 +205,14 @@ def test_images_of_differing_size_stand_in_one_table(noisy_stamps, tmp_path):
     assert np.isfinite(table["power_wavelength_14"]).all()
 
 
-def test_a_chunk_travels_with_its_own_images_or_with_the_name_of_its_store(noisy_set, store):
-    sent = ImageChunk(2, 4, noisy_set).__getstate__()
-    assert sent["images"] is None
-    assert len(sent["pixels"]) == 2
-    named = ImageChunk(2, 4, store, store=store.path).__getstate__()
-    assert (named["images"], named["pixels"]) == (None, None)
-    arrived = ImageChunk(**named)
-    np.testing.assert_array_equal(arrived.read()[1], noisy_set[3])
+def test_a_chunk_travels_with_its_own_images_alone(noisy_set, store):
+    method = Method(MeasureSettings(), store.header)
+    sent = pickle.dumps(Chunk(StoreGalaxies(store), 2, 4, method))
+    assert len(sent) < 2 * store[2].nbytes + store[3].nbytes + 20_000
+    arrived = pickle.loads(sent)
+    assert arrived.galaxies is None
+    np.testing.assert_array_equal(arrived.read()[1].image, noisy_set[3])
+    assert len(arrived.read()) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ from astropy.table import Table
 
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.errors import InterruptedRunError, OutputExistsError, SettingsError
-from galsmith.measure import MeasureSettings
-from galsmith.measure import file_run as files_run
+from galsmith.measure import MeasureSettings, chunks, measure
+from galsmith.measure.compiled_engine import measure_morphology
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.file_run import measure_files
-from galsmith.measure.galaxies import measure_input
 from galsmith.measure.table_formats import read_table
 from galsmith.seeds import random_stream
 
@@ -56,16 +54,15 @@ def arrays(field):
 
 
 def test_labels_of_a_big_image_measure_as_in_the_whole_image(field, tmp_path):
-    table = measure_files(
+    table = measure(
         opened(field, segmap="[1]", mask="[2]", sigma="[3]"), tmp_path / "t.parquet", settings=QUICK
     )
     image, labels, mask, noise = arrays(field)
     assert list(table["label"]) == sorted(PLACES)
     for row in table:
-        whole = measure_input(
+        whole = measure_morphology(
             GalaxyInput(image, labels=labels, label=int(row["label"]), mask=mask, sigma_map=noise),
             QUICK,
-            engine="galsmith",
         )
         assert (row["flag"], row["flags"]) == (whole.flag, ",".join(whole.flags))
         for name, value in whole.values.items():
@@ -78,7 +75,7 @@ def test_positions_are_those_of_the_image(field, tmp_path):
         tmp_path / "c.csv"
     )
     galaxies = opened(field, catalog=tmp_path / "c.csv", cutout_pix=81)
-    table = measure_files(galaxies, tmp_path / "t.parquet", settings=QUICK)
+    table = measure(galaxies, tmp_path / "t.parquet", settings=QUICK)
     assert list(table["object_id"]) == ["left", "off", "top"]
     assert list(table["flag"] == 4) == [False, True, False]
     assert (table["flags"][1], np.isnan(table["gini"][1])) == ("position_off_image", True)
@@ -89,7 +86,7 @@ def test_positions_are_those_of_the_image(field, tmp_path):
 
 
 def test_the_table_says_what_made_it(field, tmp_path):
-    table = measure_files(opened(field, segmap="[1]", labels=(5,)), tmp_path / "t.fits", settings=QUICK)
+    table = measure(opened(field, segmap="[1]", labels=(5,)), tmp_path / "t.fits", settings=QUICK)
     back = read_table(tmp_path / "t.fits")
     assert back.meta == table.meta
     assert "given" in back.meta["segmentation"]
@@ -99,22 +96,22 @@ def test_the_table_says_what_made_it(field, tmp_path):
 
 
 def test_a_stopped_run_goes_on_to_the_same_table(field, tmp_path, monkeypatch):
-    monkeypatch.setattr(files_run, "GALAXIES_PER_CHUNK", 1)
+    monkeypatch.setitem(chunks.GALAXIES_PER_CHUNK, "galsmith", 1)
     galaxies = opened(field, segmap="[1]")
-    undisturbed = measure_files(galaxies, tmp_path / "whole.parquet", settings=QUICK)
+    undisturbed = measure(galaxies, tmp_path / "whole.parquet", settings=QUICK)
 
     def stop_after_the_first(event):
         if event.stage == "measuring" and event.done == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError, match="measuring stopped at 1 of 3 galaxies"):
-        measure_files(galaxies, tmp_path / "t.parquet", settings=QUICK, progress=stop_after_the_first)
+        measure(galaxies, tmp_path / "t.parquet", settings=QUICK, progress=stop_after_the_first)
     first = next((tmp_path / "t.parquet.partial").glob("chunk-*.parquet"))
     written = first.stat().st_mtime_ns
     with pytest.raises(OutputExistsError, match="an unfinished measurement of other images or settings"):
-        measure_files(galaxies, tmp_path / "t.parquet")
+        measure(galaxies, tmp_path / "t.parquet")
     seen = []
-    resumed = measure_files(
+    resumed = measure(
         galaxies,
         tmp_path / "t.parquet",
         settings=QUICK,
@@ -127,9 +124,9 @@ def test_a_stopped_run_goes_on_to_the_same_table(field, tmp_path, monkeypatch):
 
 
 def test_threads_do_not_change_the_table(field, tmp_path, monkeypatch):
-    monkeypatch.setattr(files_run, "GALAXIES_PER_CHUNK", 1)
+    monkeypatch.setitem(chunks.GALAXIES_PER_CHUNK, "galsmith", 1)
     hashes = {
-        measure_files(
+        measure(
             opened(field, segmap="[1]"), tmp_path / f"{workers}.parquet", settings=QUICK, workers=workers
         ).meta["content_hash"]
         for workers in (1, 3)
@@ -145,11 +142,10 @@ def test_every_band_of_a_cube_has_a_row(field, tmp_path):
     galaxies = opened(
         tmp_path / "cube.fits",
         segmap=str(tmp_path / "seg.fits"),
-        band="all",
         bands=("g", "r", "i"),
         labels=(3, 9),
     )
-    table = measure_files(galaxies, tmp_path / "t.parquet", settings=QUICK)
+    table = measure(galaxies, tmp_path / "t.parquet", settings=QUICK.model_copy(update={"band": "all"}))
     assert list(table["label"]) == [3, 3, 3, 9, 9, 9]
     assert list(table["band"]) == ["g", "r", "i"] * 2
     flux = np.asarray(table["flux"])
@@ -164,10 +160,8 @@ def test_a_point_spread_function_that_sums_to_anything_is_normalized(field, tmp_
     for factor in (1.0, 37.0):
         fits.PrimaryHDU(psf * factor).writeto(tmp_path / f"psf{factor:g}.fits")
         galaxies = opened(field, segmap="[1]", labels=(9,), psf=str(tmp_path / f"psf{factor:g}.fits"))
-        index.append(measure_files(galaxies, tmp_path / f"{factor:g}.parquet")["sersic_index"][0])
-    without = measure_files(opened(field, segmap="[1]", labels=(9,)), tmp_path / "no.parquet")[
-        "sersic_index"
-    ][0]
+        index.append(measure(galaxies, tmp_path / f"{factor:g}.parquet")["sersic_index"][0])
+    without = measure(opened(field, segmap="[1]", labels=(9,)), tmp_path / "no.parquet")["sersic_index"][0]
     assert index[1] == pytest.approx(index[0], rel=1e-6)
     assert abs(without - index[0]) > 1e-3
 
@@ -176,9 +170,9 @@ def test_nothing_is_written_where_the_output_is_refused(field, tmp_path):
     (tmp_path / "t.parquet").write_text("precious")
     galaxies = opened(field, segmap="[1]")
     with pytest.raises(OutputExistsError, match="already exists"):
-        measure_files(galaxies, tmp_path / "t.parquet", settings=QUICK)
+        measure(galaxies, tmp_path / "t.parquet", settings=QUICK)
     with pytest.raises(SettingsError, match="wanted a name that ends in"):
-        measure_files(galaxies, tmp_path / "t.txt", settings=QUICK)
+        measure(galaxies, tmp_path / "t.txt", settings=QUICK)
     with pytest.raises(SettingsError, match="workers is 0"):
-        measure_files(galaxies, tmp_path / "u.parquet", settings=QUICK, workers=0)
+        measure(galaxies, tmp_path / "u.parquet", settings=QUICK, workers=0)
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]

@@ -12,6 +12,8 @@ from PIL import Image
 
 from galsmith.data.galaxies import FileRequest, open_galaxies, parse_hdu
 from galsmith.errors import InputError, SettingsError
+from galsmith.measure import MeasureSettings
+from galsmith.measure.measure import method_for
 from galsmith.seeds import random_stream
 
 
@@ -100,15 +102,9 @@ def test_pictures_come_as_ingest_reads_them(tmp_path):
     colors = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
     Image.fromarray(colors).save(tmp_path / "a.png")
     galaxies = opened(tmp_path)
-    assert (galaxies.header.bands, galaxies.band, galaxies.header.flux_unit) == (
-        ("red", "green", "blue"),
-        "green",
-        "display",
-    )
+    assert (galaxies.header.bands, galaxies.header.flux_unit) == (("red", "green", "blue"), "display")
+    assert method_for(galaxies, None).bands == ("green",)
     np.testing.assert_array_equal(galaxies.read([0])[0].image, colors[::-1].transpose(2, 0, 1))
-    alone = opened(tmp_path, colors=())
-    assert (alone.header.bands, alone.band) == (("green",), "green")
-    np.testing.assert_array_equal(alone.read([0])[0].image[0], colors[::-1, :, 1])
 
 
 def test_all_labels_of_one_image_are_galaxies(field):
@@ -216,20 +212,19 @@ def test_a_segmentation_map_gives_the_label_under_each_position(tmp_path, field)
 def test_a_cube_needs_a_band_and_gives_it(tmp_path):
     cube = np.stack([ramp(), 2 * ramp(), 3 * ramp()])
     path = write(tmp_path / "cube.fits", cube)
+    unnamed = opened(path)
     with pytest.raises(
         InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with --band"
     ):
-        opened(path)
-    one = opened(path, band="r", bands=("g", "r", "i"), colors=())
-    assert (one.header.bands, one.band) == (("r",), "r")
-    np.testing.assert_array_equal(one.read([0])[0].image, cube[1:2])
-    of_colors = opened(path, band="r", bands=("g", "r", "i"))
-    assert (of_colors.header.bands, of_colors.band) == (("g", "r", "i"), "r")
-    np.testing.assert_array_equal(of_colors.read([0])[0].image, cube)
-    assert opened(path, band="band1").header.bands == ("band1",)
-    np.testing.assert_array_equal(opened(path, band="all").read([0])[0].image, cube)
-    with pytest.raises(SettingsError, match=r"--band rr: .*did you mean 'r'"):
-        opened(path, band="rr", bands=("g", "r", "i"))
+        method_for(unnamed, None)
+    named = opened(path, bands=("g", "r", "i"))
+    assert named.header.bands == ("g", "r", "i")
+    assert method_for(named, None).bands == ("r",)  # the middle one, as for stores
+    np.testing.assert_array_equal(named.read([0])[0].image, cube)
+    assert method_for(unnamed, MeasureSettings(band="band1")).bands == ("band1",)
+    assert method_for(unnamed, MeasureSettings(band="all")).bands == ("band0", "band1", "band2")
+    with pytest.raises(SettingsError, match=r"band 'rr': .*did you mean 'r'"):
+        method_for(named, MeasureSettings(band="rr"))
     with pytest.raises(SettingsError, match="names 2 bands"):
         opened(path, bands=("g", "r"))
 

@@ -30,13 +30,13 @@ def expected(stamps) -> QTable:
 
 def test_the_table_has_every_quantity_with_unit_flags_and_recipe(expected):
     columns = columns_of(sersic=True, double_sersic=False)
-    assert expected.colnames == ["image", *columns, "flag", "flag_sersic", "flags"]
+    assert expected.colnames == ["image", *columns, "flag", "flag_sersic", "flags", "message"]
     assert expected["image"].tolist() == [0, 1, 2, 3]
     assert str(expected["r_petro_pix"].unit) == "pix"
     assert np.isfinite(expected["sersic_index"]).all()
     assert expected.meta["segmentation"].startswith("threshold = sigma-clipped mean + 1.5")
-    assert expected.meta["engine"]["galsmith.measure.engine"]
-    assert expected.meta["settings"]["sky"] == "box"
+    assert expected.meta["provenance"]["settings"]["engine_versions"]["galsmith.measure.engine"]
+    assert expected.meta["provenance"]["settings"]["sky"] == "box"
     assert set(expected.meta["properties"]) == set(columns)
 
 
@@ -151,7 +151,7 @@ def test_the_survey_recipe_takes_the_central_source_and_all_of_the_background(se
     field = sersic(120, r_eff=4, n=1, flux=5e3) + sersic(120, r_eff=6, n=1, center=(20, 95), flux=5e4)
     field += random_stream(1, "tests.survey_field").normal(0, 0.5, field.shape)
     table = morphology(field, segmentation="survey")
-    assert table.meta["settings"]["sky"] == "annulus"
+    assert table.meta["provenance"]["settings"]["sky"] == "annulus"
     assert abs(table["center_x_pix"].value[0] - 59.5) < 1
     paper = morphology(field)
     assert abs(paper["center_x_pix"].value[0] - 20) < 1

@@ -24,7 +24,7 @@ from galsmith.measure.engine.mid.statistics import mid_map
 from galsmith.measure.engine.segmentation.methods import paper_map
 from galsmith.measure.engine.sky import sky_box
 from galsmith.measure.engine.stamp import cut_stamp
-from galsmith.measure.properties.declared import PROPERTIES
+from galsmith.measure.properties.registry import PROPERTIES
 
 REPOSITORY = Path(__file__).parents[2]
 # How far a quantity may lie from statmorph's; `names.difference` says how that is taken.

@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from galsmith.cli.measurable import Measurable
 from galsmith.cli.outcome import Outcome
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
-    from galsmith.data.galaxies import FileGalaxy
+    from galsmith.data.galaxies import Galaxies
     from galsmith.execution import ProgressCallback
+    from galsmith.measure.engine.batch import GalaxyInput
+    from galsmith.measure.galaxies import Method
 
 SUFFIXES = (".png", ".pdf")
 ROWS_NAMED = 5
 
 
 def write_figure(
-    galaxies: Measurable,
+    galaxies: "Galaxies",
+    method: "Method",
     figure: Path,
     *,
     index: int | None,
@@ -38,24 +40,26 @@ def write_figure(
     """
     if figure.suffix not in SUFFIXES:
         raise SettingsError(f"--figure {figure}: wanted a name that ends in {' or '.join(SUFFIXES)}")
-    names = galaxies.names()
+    names = [str(name) for name in galaxies.catalog["object_id"]]
     row = _row_of(names, index, name)
-    galaxy = galaxies.galaxy(row)
+    galaxy = galaxies.read([row])[0]
     if galaxy.reason:
         raise InputError(f"--figure {figure}: galaxy {names[row]} cannot be drawn: {galaxy.message}")
     from galsmith.measure.compiled_engine import load_kernels
+    from galsmith.measure.galaxies import input_of
     from galsmith.report.galaxy_figure import write_galaxy_figure
 
     load_kernels(progress)
-    label_map, mask = _as_one_label(galaxy)
+    drawn = input_of(galaxy, method.header.bands.index(method.bands[0]))
+    label_map, mask = _as_one_label(drawn)
     write_galaxy_figure(
-        galaxy.image[0],
+        drawn.image,
         figure,
-        settings=galaxies.settings,
+        settings=method.settings,
         segmentation_map=label_map,
         mask=mask,
-        psf=galaxy.psf,
-        sigma=None if galaxy.sigma_map is None else galaxy.sigma_map[0],
+        psf=drawn.psf,
+        sigma=drawn.sigma_map,
         title=names[row],
     )
     return Outcome("measure", summary=f"drew galaxy {names[row]}", output=figure, numbers={"index": row})
@@ -76,10 +80,10 @@ def _row_of(names: Sequence[str], index: int | None, name: str | None) -> int:
     return row
 
 
-def _as_one_label(galaxy: "FileGalaxy") -> tuple["np.ndarray | None", "np.ndarray | None"]:
+def _as_one_label(galaxy: "GalaxyInput") -> tuple["np.ndarray | None", "np.ndarray | None"]:
     """Map with the galaxy's label alone, and the mask with all others in it, which measures the same."""
-    if galaxy.label_map is None:
+    if galaxy.labels is None:
         return None, galaxy.mask
-    others = (galaxy.label_map > 0) & (galaxy.label_map != galaxy.label)
+    others = (galaxy.labels > 0) & (galaxy.labels != galaxy.label)
     mask = others if galaxy.mask is None else others | galaxy.mask
-    return (galaxy.label_map == galaxy.label).astype(np.int32), mask
+    return (galaxy.labels == galaxy.label).astype(np.int32), mask

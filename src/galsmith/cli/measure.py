@@ -2,7 +2,7 @@
 
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -18,6 +18,11 @@ from galsmith.cli.options import (
     worker_count,
 )
 from galsmith.cli.outcome import Outcome
+from galsmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from galsmith.data.galaxies import Galaxies
+    from galsmith.execution import ProgressCallback
 
 EXAMPLE = "galsmith measure galaxies -o galaxies.parquet --workers 2 --limit 500"
 NO_FILES, METHOD_OF_SETTINGS, NO_FIGURE = FileFlags(), MethodFlags(), FigureFlags()
@@ -47,8 +52,10 @@ def measure(
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     from galsmith.cli.galaxy_figure import write_figure
-    from galsmith.cli.measurable import open_measurable
+    from galsmith.cli.tables import outcome_of_table
     from galsmith.files import check_output
+    from galsmith.measure import measure as measure_into
+    from galsmith.measure.measure import method_for
     from galsmith.measure.table_formats import checked_output
 
     figure.check(output)
@@ -58,12 +65,29 @@ def measure(
     for made in filter(None, (output, figure.figure)):
         check_output(made, inputs=inputs, overwrite=overwrite)
     with shown.progress() as progress:
-        measurable = open_measurable(images, method, files, settings, progress=progress)
+        chosen = method.to_settings(settings)
+        galaxies = _opened(images, files, progress=progress)
         outcomes = []
         if figure.figure is not None:
             which: dict[str, Any] = {"index": figure.index, "name": figure.id}
-            outcomes.append(write_figure(measurable, figure.figure, **which, progress=progress))
+            resolved = method_for(galaxies, chosen)
+            outcomes.append(write_figure(galaxies, resolved, figure.figure, **which, progress=progress))
         if output is not None:
             how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
-            outcomes.append(measurable.measure(output, workers=worker_count(workers), **how))
+            how |= {"engine": method.engine, "settings": chosen, "workers": worker_count(workers)}
+            outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output))
     return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))
+
+
+def _opened(images: list[str], files: FileFlags, *, progress: "ProgressCallback") -> "Galaxies":
+    """Open a store, or image files with all that was given beside them."""
+    from galsmith.data.galaxies import StoreGalaxies, open_galaxies
+    from galsmith.data.store import is_store, open_store
+
+    if len(images) == 1 and is_store(images[0]):
+        files.refuse_for_store(images[0])
+        return StoreGalaxies(open_store(images[0]))
+    stores = [image for image in images if is_store(image)]
+    if stores:
+        raise SettingsError(f"{stores[0]}: a store among {len(images)} inputs; measure each store by itself")
+    return open_galaxies(files.to_request(images), progress=progress)

@@ -78,17 +78,13 @@ class MethodFlags:
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
     ] = "galsmith"
 
-    def to_settings(self, overrides: list[str], *, for_files: bool, central: bool) -> "MeasureSettings":
+    def to_settings(self, overrides: list[str]) -> "MeasureSettings":
         """Join the named options and --set to settings.
 
         Parameters
         ----------
         overrides : list of str
             What --set gave; an option that is named twice is refused.
-        for_files : bool
-            Image files are measured, whose power spectra nobody asked for.
-        central : bool
-            The galaxy is the one in the middle: cutouts around positions.
         """
         from galsmith.measure import MeasureSettings
         from galsmith.settings import apply_overrides, typed_settings
@@ -102,10 +98,7 @@ class MethodFlags:
             if key in chosen:
                 option = key.replace("_", "-")
                 raise SettingsError(f"--set {key}={chosen[key]}: --{option} says it too; give one of them")
-        defaults: dict[str, Any] = {"quantities": ["morphology"]} if for_files else {}
-        if central:
-            defaults["segmentation"] = "survey"
-        return typed_settings(MeasureSettings, {**defaults, **chosen, **values}, source="--set")
+        return typed_settings(MeasureSettings, {**chosen, **values}, source="--set")
 
 
 @Parameter(name="*")
@@ -157,15 +150,13 @@ class FileFlags:
         int | None, Parameter(group=CATALOG, help="Side of the cutouts in pixels (128 when left out).")
     ] = None
 
-    def to_request(self, images: list[str], settings: "MeasureSettings") -> "FileRequest":
+    def to_request(self, images: list[str]) -> "FileRequest":
         """Return the library's record of the same."""
         from galsmith.data.galaxies import FileRequest, parse_hdu
 
         return FileRequest(
             images=tuple(images),
             hdu=None if self.hdu is None else parse_hdu(self.hdu),
-            band=settings.band,
-            colors=settings.colors,
             bands=band_names(self.bands),
             band_axis=self.band_axis,
             flux_unit=self.flux_unit,

@@ -19,8 +19,8 @@ from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.measure import MeasureSettings
-from galsmith.measure.in_memory import measure_in_memory
-from galsmith.measure.row import CATASTROPHIC
+from galsmith.measure import measured as measured_table
+from galsmith.measure.flags import CATASTROPHIC
 from galsmith.seeds import random_stream
 
 logger = logging.getLogger("galsmith")
@@ -100,7 +100,7 @@ class HeldOutJudge:
         whole = images if isinstance(images, ImageSet) else open_store(images)
         self._images = _some(_held_out(whole, split), limit=limit, seed=seed)
         self._settings, self._seed, self._workers = settings, seed, workers
-        table = measure_in_memory(self._images, settings=settings, workers=workers, progress=progress)
+        table = measured_table(self._images, settings=settings, workers=workers, progress=progress)
         self._n_rows, self._share = len(table), _measured_share(table)
         _refuse_few(self._images, table, split)
         self._held = _held_properties(table)
@@ -139,7 +139,7 @@ class HeldOutJudge:
             If the images are of another kind, or there are none.
         """
         self._refuse_unlike(drawn)
-        table = measure_in_memory(drawn, settings=self._settings, workers=self._workers)
+        table = measured_table(drawn, settings=self._settings, workers=self._workers)
         share = _measured_share(table)
         values = [values_of(table, held.column) / held.scale for held in self._held]
         reason = self._reason(len(table), share, values)

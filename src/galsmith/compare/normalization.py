@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
-from galsmith.measure.properties.declared import DECLARED
+from galsmith.measure.properties.registry import declared_properties
 from galsmith.settings import near_miss
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ def resolve_normalization(normalization: Normalization, groups: list[str]) -> di
     """
     if isinstance(normalization, str):
         return dict.fromkeys(groups, _known(normalization, ""))
-    declared = list(dict.fromkeys([*groups, *(entry.group for entry in DECLARED)]))
+    declared = list(dict.fromkeys([*groups, *(entry.group for entry in declared_properties())]))
     for group in normalization:
         if group not in declared:
             raise SettingsError(

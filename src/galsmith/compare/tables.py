@@ -21,7 +21,7 @@ logger = logging.getLogger("galsmith")
 Table: TypeAlias = str | Path | QTable
 ROLES = ("reference", "generated")
 # What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
-NOT_HOW = ("files", "limit", "quantities", "colors")
+NOT_HOW = ("files", "limit", "quantities", "colors", "computed")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
 

@@ -45,8 +45,7 @@ def _is_measured(output: Path, images: ImageSet, work: Workplace) -> bool:
     if not output.exists():
         return False
     made = Provenance.from_dict(read_measurements(output).meta["provenance"])
-    header = images.header
-    wanted = resolved_settings(work.settings, bands=header.bands, flux_unit=header.flux_unit)
+    wanted = resolved_settings(work.settings, images.header)
     settings = {**wanted.model_dump(mode="json"), "limit": work.limit}
     made_from = [parent.content_hash for parent in made.parents]
     return made_from == [images.content_hash] and settings.items() <= dict(made.settings).items()

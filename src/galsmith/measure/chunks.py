@@ -1,10 +1,8 @@
 """Measuring chunk by chunk, so that a killed run goes on where it stopped."""
 
 import shutil
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from galsmith.data.store import open_store
-from galsmith.data.store.reader import StorePixels
+from galsmith.data.galaxies import Galaxies, Galaxy
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import raise_if_unwritable, read_json, write_json, written_atomically
-from galsmith.images import ImageSet
-from galsmith.measure.galaxies import rows_of
-from galsmith.measure.settings import MeasureSettings
+from galsmith.measure.galaxies import Method, rows_of
+from galsmith.measure.row import columns_of_rows
 
 # A killed run loses at most a chunk, about a second of work of one core; writing it takes some milliseconds.
 GALAXIES_PER_CHUNK = {"galsmith": 128, "statmorph": 16}
@@ -28,54 +24,40 @@ PIXELS_PER_CHUNK = 16_000_000
 MARK_FILE = "settings.json"
 
 
-_READING = threading.Lock()  # the files of a store are not for several threads at once
-
-
 @dataclass
-class ImageChunk:
-    """Some images of a set, read where they are measured.
+class Chunk:
+    """Some galaxies to measure, read where they are measured.
 
     Attributes
     ----------
+    galaxies : Galaxies or None
+        All of them, in this process.
     start, stop : int
-        Which images of the set.
-    images : ImageSet or None
-        The set, in this process; other processes get `store` or `pixels`.
-    store : str
-        Path of the store to open, where the set is a whole store.
-    pixels : list of ndarray [band, y, x] or None
-        The images themselves, where the set lies in memory or is a selection.
+        Which of them.
+    method : Method
+        How they are measured.
+    file : Path or None
+        Where their columns go.
+    sent : list of Galaxy or None
+        The galaxies themselves, in another process.
     """
 
+    galaxies: Galaxies | None
     start: int
     stop: int
-    images: ImageSet | None
-    store: str = ""
-    pixels: list[NDArray[np.float32]] | None = None
+    method: Method
+    file: Path | None = None
+    sent: list[Galaxy] | None = None
 
-    def read(self) -> list[NDArray[np.float32]]:
-        """Read the images, [band, y, x] each."""
-        if self.pixels is not None:
-            return self.pixels
-        with _READING:
-            images = _opened(self.store) if self.images is None else self.images
-            return images.pixels.read(np.arange(self.start, self.stop))
+    def read(self) -> list[Galaxy]:
+        """Read the galaxies."""
+        if self.galaxies is None:
+            return [] if self.sent is None else self.sent
+        return self.galaxies.read(range(self.start, self.stop))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the set behind; sent one task at a time, so that memory holds few images."""
-        pixels = None if self.store else self.read()
-        return {**self.__dict__, "images": None, "pixels": pixels}
-
-
-@dataclass
-class ChunkTask:
-    """One chunk to measure and the file to write."""
-
-    chunk: ImageChunk
-    file: Path
-    settings: MeasureSettings
-    bands: tuple[str, ...]
-    engine: str
+        """Send the galaxies of this chunk alone; tasks travel one at a time, so that memory holds few of them."""
+        return {**vars(self), "galaxies": None, "sent": self.read()}
 
 
 class PartialTable:
@@ -158,24 +140,21 @@ class PartialTable:
         write_json(mark_file, mark)
 
 
-def chunk_tasks(
-    partial: PartialTable, images: ImageSet, settings: MeasureSettings, *, engine: str
-) -> list[ChunkTask]:
-    """Tasks that are left."""
-    whole_store = images.path if isinstance(images.pixels, StorePixels) else ""
-    return [
-        ChunkTask(
-            ImageChunk(start, stop, images, store=whole_store), file, settings, images.header.bands, engine
-        )
-        for start, stop, file in partial.left()
-    ]
+def measure_chunk(chunk: Chunk) -> dict[str, NDArray[Any]]:
+    """Measure the galaxies of a chunk, one after another."""
+    return columns_of_rows([row for galaxy in chunk.read() for row in rows_of(galaxy, chunk.method)])
 
 
-def measure_chunk(task: ChunkTask) -> int:
-    """Measure one chunk, write its file and return how many galaxies it has."""
-    images = task.chunk.read()
-    write_chunk(task.file, rows_of(images, task.settings, task.bands, engine=task.engine))
-    return len(images)
+def measure_into_file(chunk: Chunk) -> int:
+    """Measure a chunk, write its file and return how many galaxies it has."""
+    if chunk.file is not None:
+        write_chunk(chunk.file, measure_chunk(chunk))
+    return chunk.stop - chunk.start
+
+
+def joined_columns(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Put the columns of several chunks one below the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def write_chunk(file: Path, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -184,19 +163,13 @@ def write_chunk(file: Path, columns: Mapping[str, NDArray[Any]]) -> None:
         pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
 
 
-def chunk_size_for(images: ImageSet, quantities: Sequence[str], *, engine: str) -> int:
+def chunk_size_for(galaxies: Galaxies, method: Method) -> int:
     """Galaxies a chunk: few where each takes long, so that a killed run loses little, or where each is large."""
     wanted = GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY
-    if "morphology" in quantities:
-        wanted = GALAXIES_PER_CHUNK[engine]
-    pixels = float(np.mean(np.prod(images.shapes, axis=1))) * len(images.header.bands)
+    if "morphology" in method.settings.quantities:
+        wanted = GALAXIES_PER_CHUNK[method.engine]
+    pixels = float(np.mean(np.prod(galaxies.shapes, axis=1))) * len(method.header.bands)
     return int(np.clip(PIXELS_PER_CHUNK / max(pixels, 1.0), 1, wanted))
-
-
-@lru_cache(maxsize=2)
-def _opened(store: str) -> ImageSet:
-    """Open a store once a process."""
-    return open_store(store)
 
 
 def _read_chunk(file: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -14,24 +14,15 @@ from galsmith.measure.compiled_engine import above_sky
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.engine.light.apertures import ellipse_sum, row_prefix_sums
 from galsmith.measure.engine.stamp import bad_pixels
+from galsmith.measure.flags import CATASTROPHIC, NO_APERTURE, NO_FLUX
 from galsmith.measure.properties.colors import flux_column
-from galsmith.measure.row import CATASTROPHIC, Measured
+from galsmith.measure.row import Measured
 from galsmith.measure.settings import MeasureSettings
 
 APERTURE_EXTENT = 2.0  # in Petrosian radii
-NO_APERTURE = "no_color_aperture"
-NO_FLUX = "nonpositive_flux"
 NOT_FINITE = "not_finite_pixels"
 
 Measure = Callable[[GalaxyInput, MeasureSettings], Measured]
-
-
-class CalibratedImages(Protocol):
-    """What colors need to know of images: an `ImageSet`, or galaxies in files."""
-
-    @property
-    def header(self) -> ImageHeader:
-        """Bands, unit and zero points."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +141,7 @@ def add_fluxes(
     for band, flux in zip(wanted, fluxes, strict=True):
         result.values[flux_column(band)] = float(flux)
         if not flux > 0:
-            result.flags.append(f"{NO_FLUX if np.isfinite(flux) else NO_APERTURE}_{band}")
+            result.flags.append((NO_FLUX if np.isfinite(flux) else NO_APERTURE).of(band))
 
 
 def with_colors(
@@ -203,16 +194,14 @@ def color_mag(
     return color
 
 
-def described_colors(settings: MeasureSettings, images: CalibratedImages) -> dict[str, Any]:
+def described_colors(settings: MeasureSettings, header: ImageHeader) -> dict[str, Any]:
     """Say for a table's metadata how its colors came about; empty where it has none."""
-    pairs = color_pairs(settings, images.header.bands)
+    pairs = color_pairs(settings, header.bands)
     if not pairs:
         return {}
-    used = {
-        band: zero for band, zero in images.header.zero_points_mag.items() if band in bands_of_pairs(pairs)
-    }
+    used = {band: zero for band, zero in header.zero_points_mag.items() if band in bands_of_pairs(pairs)}
     is_calibrated = all(set(pair) <= set(used) for pair in pairs) or (
-        not used and _is_spectral(images.header.flux_unit)
+        not used and _is_spectral(header.flux_unit)
     )
     return {
         "pairs": {pair.column: list(pair) for pair in pairs},
@@ -223,15 +212,13 @@ def described_colors(settings: MeasureSettings, images: CalibratedImages) -> dic
     }
 
 
-def settings_of_colors(settings: MeasureSettings, images: CalibratedImages) -> dict[str, Any]:
+def settings_of_colors(settings: MeasureSettings, header: ImageHeader) -> dict[str, Any]:
     """Name the zero points that colors rest on, for the provenance: tables of others cannot be compared."""
-    bands = bands_of_pairs(color_pairs(settings, images.header.bands))
+    bands = bands_of_pairs(color_pairs(settings, header.bands))
     if not bands:
         return {}
-    known = [band for band in bands if band in images.header.zero_points_mag]
-    return {
-        "zero_points_mag": [f"{band} {images.header.zero_points_mag[band]:.6g}" for band in known] or ["none"]
-    }
+    known = [band for band in bands if band in header.zero_points_mag]
+    return {"zero_points_mag": [f"{band} {header.zero_points_mag[band]:.6g}" for band in known] or ["none"]}
 
 
 def _shared_fluxes(
@@ -242,10 +229,10 @@ def _shared_fluxes(
     if aperture is None:
         return np.full(len(galaxies), np.nan)
     images = [above_sky(galaxy.image, settings) for galaxy in galaxies]
-    return aperture_fluxes(images, aperture, ignored=_ignored(galaxies))
+    return aperture_fluxes(images, aperture, ignored=ignored_pixels(galaxies))
 
 
-def _ignored(galaxies: Sequence[GalaxyInput]) -> NDArray[np.bool_]:
+def ignored_pixels(galaxies: Sequence[GalaxyInput]) -> NDArray[np.bool_]:
     """Find what was given as not to be used: the mask, other labels, and pixels of unknown noise."""
     left_out = np.zeros(galaxies[0].image.shape, dtype=np.bool_)
     for galaxy in galaxies:

@@ -1,6 +1,7 @@
 """One stamp to morphological values and named flags, by galsmith's compiled engine."""
 
 import logging
+import math
 import sys
 from dataclasses import replace
 from typing import Any
@@ -11,16 +12,17 @@ from numpy.typing import NDArray
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.measure.engine import ENGINE_VERSION, kernels
 from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
-from galsmith.measure.gaussian_psf import gaussian_psf
 from galsmith.measure.row import Measured
 from galsmith.measure.segmentation import border_level
-from galsmith.measure.settings import MeasureSettings, chosen_sky
+from galsmith.measure.settings import MeasureSettings, chosen_segmentation, chosen_sky
 
 LOGGER = logging.getLogger("galsmith")
 
 ORACLE = "statmorph 0.7.2, photutils 3.0.0"
 COMPILING = "compiling the engine for the first time: %s, kept for later runs"
 ABOUT_A_MINUTE_FROM = 2  # processes
+PSF_REACH_SIGMA = 4.0
+SIGMA_PER_FWHM = 1 / (2 * math.sqrt(2 * math.log(2)))
 
 
 def engine_versions() -> dict[str, str]:
@@ -58,7 +60,10 @@ def recipe_of(settings: MeasureSettings) -> Recipe:
     """Bring settings to the form in which kernels read them."""
     return Recipe(
         segmenting=Segmenting(
-            settings.segmentation, settings.threshold_sigma, settings.minimum_pixels, settings.smoothing_pix
+            chosen_segmentation(settings),
+            settings.threshold_sigma,
+            settings.minimum_pixels,
+            settings.smoothing_pix,
         ),
         sky=chosen_sky(settings),
         sersic=settings.sersic,
@@ -90,3 +95,23 @@ def sky_level(stamp: NDArray[Any], settings: MeasureSettings) -> float:
 def above_sky(stamp: NDArray[Any], settings: MeasureSettings) -> NDArray[np.float64]:
     """Take that level off, [y, x] float64."""
     return np.asarray(stamp, dtype=np.float64) - sky_level(stamp, settings)
+
+
+def gaussian_psf(fwhm_pix: float) -> NDArray[np.float64]:
+    """Gaussian point spread function out to 4 sigma.
+
+    Parameters
+    ----------
+    fwhm_pix : float
+        Full width at half maximum, in pixels.
+
+    Returns
+    -------
+    ndarray [y, x], float64
+        Of odd sides, sum 1.
+    """
+    sigma = fwhm_pix * SIGMA_PER_FWHM
+    reach = max(1, math.ceil(PSF_REACH_SIGMA * sigma))
+    profile = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    psf = np.outer(profile, profile)
+    return np.asarray(psf / psf.sum())

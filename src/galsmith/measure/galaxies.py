@@ -1,16 +1,23 @@
-"""From a chunk of images to rows of values and flags: the work of one task."""
+"""From one galaxy to its rows of values and flags: morphology, computations of properties' own, colors and power."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies import Galaxy
+from galsmith.images import ImageHeader
 from galsmith.measure import compiled_engine
-from galsmith.measure.colors import add_fluxes
-from galsmith.measure.engine.batch import GalaxyInput
+from galsmith.measure.colors import add_fluxes, ignored_pixels
+from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
+from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, NO_POWER, NO_VALUE
 from galsmith.measure.power.spectrum import Binning, log_power
-from galsmith.measure.row import Measured, columns_of_rows
+from galsmith.measure.properties.property import MeasuredStamp, Property
+from galsmith.measure.row import Measured
 from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.statmorph import engine as statmorph_engine
 
@@ -19,73 +26,173 @@ MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]
     "galsmith": compiled_engine.measure_morphology,
     "statmorph": statmorph_engine.measure_morphology,
 }
+POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
 
 
-def rows_of(
-    images: Sequence[NDArray[np.float32]], settings: MeasureSettings, bands: Sequence[str], *, engine: str
-) -> dict[str, NDArray[Any]]:
-    """Measure several galaxies, one after another.
+@dataclass(frozen=True)
+class Method:
+    """How galaxies of one kind are measured; may be sent to another process.
+
+    Attributes
+    ----------
+    settings : MeasureSettings
+        As `resolved_settings` gave them.
+    header : ImageHeader
+        Of the images.
+    engine : str
+        A key of `MORPHOLOGY_ENGINES`.
+    computed : tuple of Property
+        Those with a computation of their own.
+    """
+
+    settings: MeasureSettings
+    header: ImageHeader
+    engine: str = "galsmith"
+    computed: tuple[Property, ...] = ()
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands that have a row each."""
+        return self.header.bands if self.settings.band == ALL_BANDS else (str(self.settings.band),)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether kernels do the work, which want threads; anything else wants processes."""
+        return self.engine == "galsmith" and "morphology" in self.settings.quantities
+
+
+def rows_of(galaxy: Galaxy, method: Method) -> list[Measured]:
+    """Measure one galaxy: one row, or one a band where the setting `band` is ``"all"``.
+
+    Positions are those in the image that it was cut from. With one row, power spectra are of all bands; their columns
+    end in the band where there are several.
 
     Parameters
     ----------
-    images : sequence of ndarray [band, y, x], float32
-        Flux per pixel.
-    settings : MeasureSettings
-        As `resolved_settings` gave them.
-    bands : sequence of str
-        Names of the first axis.
-    engine : str
-        A key of `MORPHOLOGY_ENGINES`.
-
-    Returns
-    -------
-    dict of column to ndarray [row]
-        float64 values, int32 flags, and the texts ``flags`` and ``message``; one row an image, or one an
-        image and band where the setting `band` is ``"all"``, the bands of an image together.
+    galaxy : Galaxy
+        As its sequence read it.
+    method : Method
+        How to measure it.
     """
-    rows: list[Measured] = []
-    for image in images:
-        if settings.band == ALL_BANDS:
-            rows += [_measured(band[np.newaxis], settings, [""], 0, engine=engine) for band in image]
-        else:
-            place = list(bands).index(str(settings.band))
-            rows.append(_measured(image, settings, bands, place, engine=engine))
-    return columns_of_rows(rows)
+    if galaxy.reason:
+        return [_not_measured(galaxy, method) for _ in method.bands]
+    return [_with_notes(row, galaxy) for row in _measured_bands(galaxy, method)]
 
 
-def measure_input(galaxy: GalaxyInput, settings: MeasureSettings, *, engine: str) -> Measured:
-    """Measure one galaxy in one band, with the maps that were given, in all that the settings name."""
-    result = Measured()
-    if "morphology" in settings.quantities:
-        result = MORPHOLOGY_ENGINES[engine](galaxy, settings)
-    if "power" in settings.quantities:
-        _add_power(result, galaxy.image, suffix="")
-    return result
+def input_of(galaxy: Galaxy, band: int) -> GalaxyInput:
+    """Give what the engines read of one band, by its place."""
+
+    def of_band(array: NDArray[Any] | None) -> NDArray[Any] | None:
+        return array if array is None or array.ndim == 2 else array[band]
+
+    return GalaxyInput(
+        galaxy.image[band],
+        labels=of_band(galaxy.label_map),
+        label=galaxy.label,
+        mask=of_band(galaxy.mask),
+        sigma_map=of_band(galaxy.sigma_map),
+        psf=galaxy.psf,
+    )
 
 
-def _measured(
-    image: NDArray[np.float32], settings: MeasureSettings, bands: Sequence[str], place: int, *, engine: str
-) -> Measured:
+def _measured_bands(galaxy: Galaxy, method: Method) -> list[Measured]:
+    """Measure all that the settings name."""
+    inputs = {name: input_of(galaxy, place) for place, name in enumerate(method.header.bands)}
+    if method.settings.band == ALL_BANDS:
+        return [_measured({name: one}, name, method) for name, one in inputs.items()]
+    return [_measured(inputs, str(method.settings.band), method)]
+
+
+def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> Measured:
     """Measure the morphology of one band and the power of all; columns name a band where there are several."""
-    result = Measured()
+    settings, result = method.settings, Measured()
     if "morphology" in settings.quantities:
-        galaxies = [GalaxyInput(stamp) for stamp in image]
-        result = MORPHOLOGY_ENGINES[engine](galaxies[place], settings)
-        add_fluxes(result, galaxies, settings, bands, measure=MORPHOLOGY_ENGINES[engine])
+        measure = MORPHOLOGY_ENGINES[method.engine]
+        result = measure(inputs[band], settings)
+        if method.computed:
+            _compute_properties(result, inputs[band], band, method)
+        add_fluxes(result, list(inputs.values()), settings, list(inputs), measure=measure)
     if "power" in settings.quantities:
-        for band, stamp in zip(bands, image, strict=True):
-            _add_power(result, stamp, suffix=f"_{band}" if len(bands) > 1 else "")
+        for name, galaxy in inputs.items():
+            _add_power(result, galaxy.image, suffix=f"_{name}" if len(inputs) > 1 else "")
     return result
 
 
-def _add_power(result: Measured, stamp: NDArray[np.floating[Any]], *, suffix: str) -> None:
+def _compute_properties(result: Measured, galaxy: GalaxyInput, band: str, method: Method) -> None:
+    """Evaluate the properties with a computation of their own; one that fails leaves the others as they are."""
+    result.values.update({entry.name: np.nan for entry in method.computed})
+    if result.flag == CATASTROPHIC:
+        return
+    stamp = _stamp_of(result, galaxy, band, method)
+    for entry in method.computed:
+        value = np.nan
+        try:
+            value = float(entry.compute(stamp)) if entry.compute is not None else np.nan
+        except Exception as error:  # somebody's code: one galaxy must not stop the run
+            result.flags.append(COMPUTATION_ERROR.name)
+            result.message = f"{entry.name}: {type(error).__name__}: {error}"
+        if np.isfinite(value):
+            result.values[entry.name] = value
+        else:
+            result.flags.append(NO_VALUE.of(entry.name))
+
+
+def _stamp_of(result: Measured, galaxy: GalaxyInput, band: str, method: Method) -> MeasuredStamp:
+    """Give what a computation may know of a galaxy; the galaxy's pixels are found as the engines find them."""
+    image = compiled_engine.above_sky(galaxy.image, method.settings)
+    image = np.where(np.isfinite(image), image, np.nan)
+    searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
+    if galaxy.labels is None:
+        recipe = compiled_engine.recipe_of(method.settings)
+        labels, label = find_galaxy(searched, recipe.segmenting)[0], 1
+    else:
+        labels = np.asarray(galaxy.labels, dtype=np.int32)
+        label = chosen_label(labels, galaxy.label)[0]
+    return MeasuredStamp(
+        image=image,
+        segmentation_map=labels == label,
+        mask=ignored_pixels([replace(galaxy, labels=labels, label=label)]) | np.isnan(image),
+        center_pix=(result.values["center_x_pix"], result.values["center_y_pix"]),
+        values=MappingProxyType(result.values),
+        band=band,
+        header=method.header,
+    )
+
+
+def _add_power(result: Measured, stamp: NDArray[Any], *, suffix: str) -> None:
     """Add the power modes of one band; pixels that are not finite leave none."""
-    finite = bool(np.isfinite(stamp).all())
+    pixels = stamp if stamp.dtype.kind == "f" else stamp.astype(np.float64)
+    finite = bool(np.isfinite(pixels).all())
     if not finite and "not_finite_pixels" not in result.flags:
         result.flags.append("not_finite_pixels")
     for binning in BINNINGS:
-        modes = log_power([stamp], binning=binning)[0]
+        modes = log_power([pixels], binning=binning)[0]
         for mode, value in enumerate(modes):
             result.values[f"power_{binning}_{mode:02d}{suffix}"] = float(value)
         if finite and np.isnan(modes).any():
-            result.flags.append(f"no_power_{binning}{suffix}")
+            result.flags.append(NO_POWER.of(f"{binning}{suffix}"))
+
+
+def _not_measured(galaxy: Galaxy, method: Method) -> Measured:
+    """Make the row of a galaxy without pixels: all NaN, and why."""
+    nothing = Galaxy(np.full((len(method.header.bands), 1, 1), np.nan))
+    empty = _measured_bands(nothing, method)[0]
+    return replace(
+        empty,
+        values=dict.fromkeys(empty.values, np.nan),
+        flag=CATASTROPHIC,
+        fit_flags=dict.fromkeys(empty.fit_flags, CATASTROPHIC),
+        flags=[galaxy.reason],
+        message=galaxy.message,
+    )
+
+
+def _with_notes(measured: Measured, galaxy: Galaxy) -> Measured:
+    """Bring positions to the whole image, and add what was noticed when the galaxy was cut out."""
+    offsets = {"x": galaxy.x_offset_pix, "y": galaxy.y_offset_pix}
+    for name in measured.values if any(offsets.values()) else ():
+        found = POSITION_COLUMN.search(name)
+        if found:
+            measured.values[name] += offsets[found[1]]
+    measured.flags.extend(galaxy.noticed)
+    return measured

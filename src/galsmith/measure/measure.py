@@ -1,19 +1,33 @@
-"""Measuring an image set: `measure` turns galaxies into a table of properties."""
+"""Measuring galaxies, of a store, of files or in memory: into a table on disk, chunk by chunk, or in memory at once."""
 
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from astropy.table import QTable
 
-from galsmith.data.store import open_store
-from galsmith.errors import InputError, SettingsError
-from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_galaxies
+from galsmith.data.galaxies.listing import has_glob
+from galsmith.data.store import is_store, open_store
+from galsmith.errors import InputError, InterruptedRunError, SettingsError
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
 from galsmith.files import check_output
 from galsmith.images import ImageSet
-from galsmith.measure.chunks import PartialTable, chunk_size_for, chunk_tasks, measure_chunk
+from galsmith.measure.chunks import (
+    Chunk,
+    PartialTable,
+    chunk_size_for,
+    joined_columns,
+    measure_chunk,
+    measure_into_file,
+)
 from galsmith.measure.colors import settings_of_colors
-from galsmith.measure.compiled_engine import engine_versions
-from galsmith.measure.galaxies import MORPHOLOGY_ENGINES
-from galsmith.measure.running import is_compiled, run_chunks
+from galsmith.measure.compiled_engine import engine_versions, load_kernels
+from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method
+from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import measurement_table
@@ -21,9 +35,38 @@ from galsmith.measure.table_formats import checked_output, write_table
 from galsmith.provenance import Provenance
 from galsmith.settings import near_miss
 
+Result = TypeVar("Result")
+# Nothing is lost in memory by a kill; chunks are small so that each thread has some.
+CHUNKS_PER_WORKER = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A measurement that was checked and not begun.
+
+    Attributes
+    ----------
+    galaxies : Galaxies
+        What is measured: the first `count`.
+    method : Method
+        How.
+    count : int
+        How many galaxies.
+    workers : int
+        Threads or processes.
+    provenance : Provenance
+        Of the table.
+    """
+
+    galaxies: Galaxies
+    method: Method
+    count: int
+    workers: int
+    provenance: Provenance
+
 
 def measure(
-    images: ImageSet | str | Path,
+    images: Galaxies | ImageSet | str | Path,
     output: str | Path,
     *,
     engine: str = "galsmith",
@@ -37,8 +80,9 @@ def measure(
 
     Parameters
     ----------
-    images : ImageSet, str or Path
-        What to measure, or the path of a store.
+    images : Galaxies, ImageSet, str or Path
+        What to measure: galaxies as `galsmith.data.galaxies.open_galaxies` gives them out of files, with their maps;
+        an image set; or the path of a store, of image files, of a folder or a glob of these.
     output : str or Path
         The table to write, ``.parquet``, ``.ecsv``, ``.fits`` or ``.csv``; while it is made, finished chunks
         lie in ``<output>.partial``.
@@ -46,11 +90,11 @@ def measure(
         What measures morphology: the compiled engine, or statmorph itself, its slow oracle, which always fits
         in its own way and takes the sky from its box.
     workers : int
-        Threads of the compiled engine, local processes otherwise.
+        Threads of the compiled engine, local processes otherwise; the table does not depend on their number.
     limit : int, optional
         Measure only the first `limit` images.
     settings : MeasureSettings, optional
-        How to measure; the defaults where left out.
+        How to measure; the defaults where left out, which are the same for stores, files and arrays.
     overwrite : bool
         Replace what is at `output`.
     progress : callable
@@ -59,9 +103,10 @@ def measure(
     Returns
     -------
     QTable
-        One row an image, or one an image and ``band`` where the setting `band` is ``"all"``: ``object_id``,
-        ``split``, ``native_size_pix``, one column a property, the fluxes and colors of several bands, ``flag``
-        (0 good, 1 suspect, 2 bad, 4 not measured), ``flag_sersic``, ``flags`` (their names) and ``message``.
+        One row an image, or one an image and ``band`` where the setting `band` is ``"all"``: the catalog's columns
+        (``object_id``, ``native_size_pix`` and the like), one column a property, fluxes and colors of several bands,
+        ``flag`` (0 good, 1 suspect, 2 bad, 4 not measured), ``flag_sersic``, ``flags`` (their names) and
+        ``message``.
         What could not be measured is NaN. Its ``meta`` says what the columns mean and what made them.
 
     Raises
@@ -76,46 +121,166 @@ def measure(
         If the user stopped it; the same call goes on.
     """
     path = checked_output(Path(output))
-    chosen = MeasureSettings() if settings is None else settings
-    versions = engine_versions_of(engine, chosen)
-    image_set = images if isinstance(images, ImageSet) else open_store(images)
-    check_output(path, inputs=[image_set.path or None], overwrite=overwrite)
-    n_images = checked_count(len(image_set), limit, workers, name=image_set.path or "images")
-    chosen = resolved_settings(chosen, bands=image_set.header.bands, flux_unit=image_set.header.flux_unit)
-    provenance = Provenance(
-        verb="measure",
-        settings={
-            **chosen.model_dump(mode="json"),
-            "engine": engine,
-            "engine_versions": versions,
-            "limit": limit,
-            **settings_of_colors(chosen, image_set),
-        },
-        parents=(image_set.as_parent("measured images"),),
-    )
+    plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
+    inputs = [parent.path or None for parent in plan.galaxies.origin.parents]
+    check_output(path, inputs=inputs, overwrite=overwrite)
     partial = PartialTable(
         path,
-        provenance.fingerprint(),
-        n_images=n_images,
-        chunk_size=chunk_size_for(image_set, chosen.quantities, engine=engine),
+        plan.provenance.fingerprint(),
+        n_images=plan.count,
+        chunk_size=chunk_size_for(plan.galaxies, plan.method),
         overwrite=overwrite,
     )
-    tasks = chunk_tasks(partial, image_set, chosen, engine=engine)
-    run_chunks(
-        partial,
-        measure_chunk,
-        tasks,
-        compiled=is_compiled(engine, chosen),
-        workers=workers,
-        progress=progress,
-    )
-    table = measurement_table(partial.joined(), image_set, settings=chosen, provenance=provenance)
+    chunks = [Chunk(plan.galaxies, start, stop, plan.method, file) for start, stop, file in partial.left()]
+    n_done = partial.n_done()
+    try:
+        for _, n_measured in _run(plan, chunks, measure_into_file, n_done=n_done, progress=progress):
+            n_done += n_measured
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(
+            f"measuring stopped at {n_done} of {plan.count} galaxies; they are kept in {partial.folder}, "
+            "and the same command goes on"
+        ) from error
+    table = measurement_table(partial.joined(), plan.galaxies, plan.method, provenance=plan.provenance)
     write_table(path, table)
     partial.remove()
     return table
 
 
-def engine_versions_of(engine: str, settings: MeasureSettings) -> dict[str, str]:
+def measured(
+    images: Galaxies | ImageSet | str | Path,
+    *,
+    engine: str = "galsmith",
+    workers: int = 1,
+    limit: int | None = None,
+    settings: MeasureSettings | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> QTable:
+    """Measure some hundreds of galaxies at once: the table that `measure` would write, in memory alone.
+
+    Parameters
+    ----------
+    images, engine, workers, limit, settings, progress
+        As `measure` has them.
+
+    Returns
+    -------
+    QTable
+        As `measure` returns it.
+
+    Raises
+    ------
+    SettingsError
+        If a setting or argument is out of range, or statmorph is not installed.
+    InputError
+        If there is no image, or one cannot be read.
+    """
+    plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
+    most = -(-plan.count // (CHUNKS_PER_WORKER * workers)) if workers > 1 else plan.count
+    size = min(chunk_size_for(plan.galaxies, plan.method), most)
+    chunks = [
+        Chunk(plan.galaxies, start, min(start + size, plan.count), plan.method)
+        for start in range(0, plan.count, size)
+    ]
+    parts = dict(_run(plan, chunks, measure_chunk, n_done=0, progress=progress))
+    columns = joined_columns([parts[place] for place in range(len(chunks))])
+    return measurement_table(columns, plan.galaxies, plan.method, provenance=plan.provenance)
+
+
+def galaxies_of(images: Galaxies | ImageSet | str | Path) -> Galaxies:
+    """Open what is to be measured.
+
+    Raises
+    ------
+    InputError
+        If there is no such store or file, or it cannot be read.
+    """
+    if isinstance(images, ImageSet):
+        return StoreGalaxies(images)
+    if not isinstance(images, str | Path):
+        return images
+    if is_store(images) or not (Path(images).exists() or has_glob(str(images))):
+        return StoreGalaxies(open_store(images))
+    return open_galaxies(FileRequest((str(images),)))
+
+
+def method_for(galaxies: Galaxies, settings: MeasureSettings | None, *, engine: str = "galsmith") -> Method:
+    """Fill in what a method leaves open, from the galaxies that are measured by it.
+
+    Raises
+    ------
+    SettingsError
+        If a setting does not fit the galaxies.
+    InputError
+        If nobody said which plane of a cube is to be measured.
+    """
+    header, origin = galaxies.header, galaxies.origin
+    wanted = MeasureSettings() if settings is None else settings
+    if wanted.band is None and not origin.has_named_bands and len(header.bands) > 1:
+        raise InputError(
+            f"{origin.path}: a cube of {len(header.bands)} planes ({', '.join(header.bands)}); choose one with "
+            f"--band {header.bands[0]}, or take all with --band all; name the planes with --bands"
+        )
+    chosen = resolved_settings(wanted, header, is_central=origin.is_central)
+    return Method(chosen, header, engine, computed_properties() if "morphology" in chosen.quantities else ())
+
+
+def _planned(
+    galaxies: Galaxies, settings: MeasureSettings | None, *, engine: str, workers: int, limit: int | None
+) -> Plan:
+    """Check all before anything is written."""
+    method = method_for(galaxies, settings, engine=engine)
+    versions = _engine_versions(engine, method.settings)
+    count = _checked_count(len(galaxies), limit, workers, name=galaxies.origin.path or "images")
+    recorded = {
+        **method.settings.model_dump(mode="json"),
+        "engine": engine,
+        "engine_versions": versions,
+        "limit": limit,
+        **settings_of_colors(method.settings, galaxies.header),
+    }
+    if galaxies.origin.settings:
+        recorded["files"] = dict(galaxies.origin.settings)
+    if method.computed:
+        recorded["computed"] = [entry.name for entry in method.computed]
+    return Plan(
+        galaxies, method, count, workers, Provenance("measure", recorded, parents=galaxies.origin.parents)
+    )
+
+
+def _run(
+    plan: Plan,
+    chunks: Sequence[Chunk],
+    function: Callable[[Chunk], Result],
+    *,
+    n_done: int,
+    progress: ProgressCallback,
+) -> Iterator[tuple[int, Result]]:
+    """Measure chunks on threads or processes, and give (place, result) as each one ends."""
+    if plan.method.is_compiled and chunks:
+        load_kernels(progress)
+    progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
+    with _threads(plan.workers if plan.method.is_compiled else 1) as threads:
+        for place, result in map_tasks(function, chunks, workers=plan.workers, executor=threads):
+            n_done += chunks[place].stop - chunks[place].start
+            yield place, result
+            progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
+
+
+@contextlib.contextmanager
+def _threads(workers: int) -> Iterator[Executor | None]:
+    """Threads for kernels, which run without the interpreter's lock; what waits is dropped at an interruption."""
+    if workers <= 1:
+        yield None
+        return
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
     """Check the engine and name what decides its numbers."""
     if engine not in MORPHOLOGY_ENGINES:
         raise SettingsError(
@@ -134,7 +299,7 @@ def engine_versions_of(engine: str, settings: MeasureSettings) -> dict[str, str]
     return require_statmorph()
 
 
-def checked_count(n_images: int, limit: int | None, workers: int, *, name: str) -> int:
+def _checked_count(n_images: int, limit: int | None, workers: int, *, name: str) -> int:
     """Count the images to measure, before anything is written."""
     if workers < 1:
         raise SettingsError(f"workers is {workers}; wanted 1 or more")

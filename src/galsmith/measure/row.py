@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BAD, CATASTROPHIC = 2, 4  # on the scale of the column `flag`
-
 
 @dataclass
 class Measured:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.measure.engine.segmentation.methods import PAPER_RECIPE, SURVEY_RECIPE
-from galsmith.measure.settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings, chosen_segmentation
 
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10
@@ -30,7 +30,7 @@ class Background:
 
 def recipe_text(settings: MeasureSettings) -> str:
     """Describe the segmentation in words, for a table's metadata."""
-    return RECIPES[settings.segmentation].format(
+    return RECIPES[chosen_segmentation(settings)].format(
         threshold_sigma=settings.threshold_sigma,
         minimum_pixels=settings.minimum_pixels,
         smoothing_pix=settings.smoothing_pix,

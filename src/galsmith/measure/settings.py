@@ -6,9 +6,10 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from galsmith.errors import SettingsError
+from galsmith.images import ImageHeader
 from galsmith.images.bands import bands_of_pairs, default_pairs, parse_pair
 from galsmith.measure.properties.colors import flux_column
-from galsmith.measure.properties.declared import PROPERTY_BY_NAME
+from galsmith.measure.properties.registry import PROPERTIES
 from galsmith.settings import Settings, near_miss
 
 ALL_BANDS = "all"
@@ -30,9 +31,10 @@ class MeasureSettings(Settings):
     band : str or None
         The band on which morphology is measured; None takes the only band, or the middle one
         (i of g, r, i, z as Holzschuh et al. 2022 do), ``"all"`` measures every band, a row each.
-    segmentation : {"paper", "survey"}
+    segmentation : {"paper", "survey"} or None
         How the galaxy is found: ``"paper"`` as Holzschuh et al. (2022) did, so that numbers compare with
-        theirs; ``"survey"`` takes the source at the center and the sky from all of the background.
+        theirs; ``"survey"`` takes the source at the center and the sky from all of the background. None takes the
+        paper's, and the survey's in cutouts around the positions of a catalog.
     sky : {"box", "annulus"} or None
         Where the sky's mean, noise and asymmetry come from: ``"box"`` the first empty square, as statmorph
         does, ``"annulus"`` all of the background, which does not change when an image is turned. None takes
@@ -67,7 +69,7 @@ class MeasureSettings(Settings):
 
     quantities: tuple[Quantities, ...] = Field(default=("morphology", "power"), min_length=1)
     band: str | None = None
-    segmentation: Segmentation = "paper"
+    segmentation: Segmentation | None = None
     sky: Sky | None = None
     sersic: SersicFitting = "optimum"
     double_sersic: bool = False
@@ -90,6 +92,11 @@ class MeasureSettings(Settings):
         return self
 
 
+def chosen_segmentation(settings: MeasureSettings) -> Segmentation:
+    """Give the segmentation of the settings, or the paper's."""
+    return "paper" if settings.segmentation is None else settings.segmentation
+
+
 def chosen_sky(settings: MeasureSettings) -> Sky:
     """Give the sky of the settings, or what goes with their segmentation."""
     if settings.sky is None:
@@ -97,27 +104,42 @@ def chosen_sky(settings: MeasureSettings) -> Sky:
     return settings.sky
 
 
-def resolved_settings(settings: MeasureSettings, *, bands: Sequence[str], flux_unit: str) -> MeasureSettings:
-    """Fill in what was left open: the band, the sky, the colors, and whether the background is subtracted.
+def resolved_settings(
+    settings: MeasureSettings, header: ImageHeader, *, is_central: bool = False
+) -> MeasureSettings:
+    """Fill in what was left open: band, segmentation, sky, colors, and whether the background is subtracted.
+
+    Parameters
+    ----------
+    settings : MeasureSettings
+        As the user gave them.
+    header : ImageHeader
+        Of the images.
+    is_central : bool
+        Whether the galaxies are those in the middle of cutouts around positions.
 
     Raises
     ------
     SettingsError
         If the set lacks a band that was asked for, or colors are wanted where there can be none.
     """
+    bands = header.bands
     band = bands[len(bands) // 2] if settings.band is None else settings.band
     if band not in (*bands, ALL_BANDS):
         raise SettingsError(
             f"band {band!r}: the images have no such band{near_miss(band, list(bands))}; they have "
             f"{', '.join(bands)}; 'all' measures every band"
         )
+    if settings.segmentation is None and is_central:
+        settings = settings.model_copy(update={"segmentation": "survey"})
     chosen: dict[str, Any] = {
         "band": band,
+        "segmentation": chosen_segmentation(settings),
         "sky": chosen_sky(settings),
         "subtract_background": settings.subtract_background,
     }
     if settings.subtract_background is None:
-        chosen["subtract_background"] = flux_unit == "display"
+        chosen["subtract_background"] = header.flux_unit == "display"
     chosen["colors"] = _chosen_colors(settings, band, bands)
     return settings.model_copy(update=chosen)
 
@@ -137,8 +159,9 @@ def _chosen_colors(settings: MeasureSettings, band: str, bands: Sequence[str]) -
         pairs = tuple(dict.fromkeys(parse_pair(text, bands) for text in settings.colors))
         if pairs and obstacle:
             raise SettingsError(f"colors {', '.join(map(str, pairs))}: {obstacle}")
+    taken = {entry.name for entry in PROPERTIES}
     for name in bands_of_pairs(pairs):
-        if flux_column(name) in PROPERTY_BY_NAME:
+        if flux_column(name) in taken:
             raise SettingsError(
                 f"colors: the column {flux_column(name)} of band {name} is another quantity's; rename the band, or "
                 "measure no colors: an empty list"

@@ -1,106 +1,72 @@
 """The measurement table: one row a galaxy, with units, flags and all that made it, as one Parquet file."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies import Galaxies
 from galsmith.data.store import is_store
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError
-from galsmith.images import ImageHeader
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
-from galsmith.measure.properties.declared import property_of_column
+from galsmith.measure.galaxies import Method
 from galsmith.measure.properties.property import Property
-from galsmith.measure.segmentation import recipe_text
-from galsmith.measure.settings import ALL_BANDS, MeasureSettings
+from galsmith.measure.properties.registry import property_of_column
+from galsmith.measure.segmentation import GIVEN_MAPS, recipe_text
+from galsmith.measure.settings import ALL_BANDS
 from galsmith.measure.table_formats import read_table
 from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
 TABLE_VERSION = 2
-CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
-
-
-class MeasuredImages(Protocol):
-    """What a table says of the images it was made from: an `ImageSet`, or galaxies in files."""
-
-    @property
-    def header(self) -> ImageHeader:
-        """Bands, unit, pixel scale, zero points."""
-
-    @property
-    def catalog(self) -> QTable:
-        """One row an image."""
-
-    @property
-    def path(self) -> str:
-        """Where the images lie."""
-
-    @property
-    def content_hash(self) -> str:
-        """What names them."""
-
-    def __len__(self) -> int:
-        """Return how many images there are."""
 
 
 def measurement_table(
-    columns: Mapping[str, NDArray[Any]],
-    images: MeasuredImages,
-    *,
-    settings: MeasureSettings,
-    provenance: Provenance,
-    catalog_columns: Sequence[str] = CATALOG_COLUMNS,
-    segmentation: str | None = None,
+    columns: Mapping[str, NDArray[Any]], galaxies: Galaxies, method: Method, *, provenance: Provenance
 ) -> QTable:
     """Build the table from measured columns.
 
     Parameters
     ----------
-    columns : mapping of column to ndarray [galaxy]
-        As `galsmith.measure.galaxies.rows_of` gives them, for the first galaxies of `images`.
-    images : MeasuredImages
+    columns : mapping of column to ndarray [row]
+        Of the first of `galaxies`, as `galsmith.measure.row.columns_of_rows` gives them.
+    galaxies : Galaxies
         What was measured.
-    settings : MeasureSettings
-        As `resolved_settings` gave them.
+    method : Method
+        How.
     provenance : Provenance
         Of the measurement.
-    catalog_columns : sequence of str
-        What is taken from the catalog.
-    segmentation : str, optional
-        How galaxies were found, in words; the recipe of `settings` when left out.
     """
-    pairs = color_pairs(settings, images.header.bands)
-    columns = with_colors(columns, pairs, images.header.zero_points_mag)
-    rows_per_image = len(images.header.bands) if settings.band == ALL_BANDS else 1
-    n_measured = len(columns["flag"]) // rows_per_image
+    settings, header, origin = method.settings, method.header, galaxies.origin
+    columns = with_colors(columns, color_pairs(settings, header.bands), header.zero_points_mag)
+    n_measured = len(columns["flag"]) // len(method.bands)
     table = QTable()
-    for name in catalog_columns:
-        table[name] = np.repeat(np.asarray(images.catalog[name])[:n_measured], rows_per_image)
+    for name in galaxies.catalog.colnames:
+        table[name] = np.repeat(np.asarray(galaxies.catalog[name])[:n_measured], len(method.bands))
     if settings.band == ALL_BANDS:
-        table["band"] = np.tile(np.array(images.header.bands, dtype=str), n_measured)
-    add_measured_columns(table, columns, flux_unit=images.header.flux_unit)
+        table["band"] = np.tile(np.array(header.bands, dtype=str), n_measured)
+    add_measured_columns(table, columns, flux_unit=header.flux_unit)
     table.meta = {
         "kind": TABLE_KIND,
         "table_version": TABLE_VERSION,
         "content_hash": "",
         "n_measured": n_measured,
-        "n_images": len(images),
+        "n_images": len(galaxies),
         "n_flagged": counted_flags(table),
-        "bands": list(images.header.bands),
+        "bands": list(header.bands),
         "band": settings.band,
-        "flux_unit": images.header.flux_unit,
-        "pixel_scale_arcsec": images.header.pixel_scale_arcsec,
-        "segmentation": recipe_text(settings) if segmentation is None else segmentation,
-        "source": {"path": images.path, "content_hash": images.content_hash},
-        "colors": described_colors(settings, images),
-        "properties": described_columns(columns, flux_unit=images.header.flux_unit),
+        "flux_unit": header.flux_unit,
+        "pixel_scale_arcsec": header.pixel_scale_arcsec,
+        "segmentation": GIVEN_MAPS if origin.has_maps else recipe_text(settings),
+        "source": {"path": origin.path, "content_hash": origin.content_hash},
+        "colors": described_colors(settings, header),
+        "properties": described_columns(columns, flux_unit=header.flux_unit),
         "provenance": provenance.to_dict(),
     }
     table.meta["content_hash"] = content_hash(table)

@@ -5,8 +5,8 @@ import textwrap
 
 from matplotlib.axes import Axes
 
-from galsmith.measure.engine.flags import FLAG_GRAVITY, FLAG_NAMES
-from galsmith.measure.properties.declared import PROPERTIES
+from galsmith.measure.flags import flag_named
+from galsmith.measure.properties.registry import property_of_column
 from galsmith.report.galaxy_view import GalaxyView
 
 INK, MUTED, SUSPECT, BAD = "#15171c", "#555c69", "#b84a00", "#98286f"
@@ -19,7 +19,6 @@ SHORT = {
     "bulge_statistic": r"$F$ (bulge)",
     "merger_statistic": r"$S$ (merger)",
 }
-SYMBOLS = {entry.name: entry.symbol for entry in PROPERTIES} | SHORT
 BLOCKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Light and structure", ("concentration", "asymmetry", "smoothness", "gini", "m20", "sn_per_pixel")),
     (
@@ -75,7 +74,7 @@ def write_numbers(axis: Axes, view: GalaxyView) -> None:
         at -= HEADING_LINES * step
         for index, name in enumerate(names):
             column, line = index % 2, index // 2
-            _write_value(axis, 0.55 * column, at - line * step, SYMBOLS[name], values.get(name, math.nan))
+            _write_value(axis, 0.55 * column, at - line * step, _symbol(name), values.get(name, math.nan))
         at -= (math.ceil(len(names) / 2) + BLOCK_LINES) * step
     axis.set_xlim(0, 1)
     axis.set_ylim(0, 1)
@@ -116,17 +115,28 @@ def _flag_lines(view: GalaxyView) -> list[tuple[str, str, str]]:
     ):
         meaning, color = MEANING[flag]
         lines.append((f"{title} {flag}: {meaning}", color, "bold"))
-    gravity = dict(zip(FLAG_NAMES, FLAG_GRAVITY, strict=True))
-    for name in sorted(measured.flags, key=lambda name: -gravity.get(name, 0)):
+    for name in sorted(measured.flags, key=lambda name: -_gravity(name)):
         for piece in textwrap.wrap(name.replace("_", " "), FLAG_WRAP):
             lines.append(
                 (
                     f"  {piece}",
-                    MEANING[int(gravity.get(name, 0))][1] if gravity.get(name, 0) else MUTED,
+                    MEANING[_gravity(name)][1] if _gravity(name) else MUTED,
                     "normal",
                 )
             )
     return lines
+
+
+def _symbol(name: str) -> str:
+    """Give a quantity's symbol, without what the heading says."""
+    declared = property_of_column(name)
+    return SHORT.get(name, name if declared is None else declared.symbol)
+
+
+def _gravity(name: str) -> int:
+    """Say how grave a flag is."""
+    flag = flag_named(name)
+    return 0 if flag is None else flag.gravity
 
 
 def _title(name: str) -> str:

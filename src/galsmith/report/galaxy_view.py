@@ -23,7 +23,8 @@ from galsmith.measure.engine.mid.statistics import mid_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import FOUND
 from galsmith.measure.engine.sersic.special_functions import half_light_scale
-from galsmith.measure.row import BAD, Measured
+from galsmith.measure.flags import BAD
+from galsmith.measure.row import Measured
 from galsmith.measure.settings import MeasureSettings
 
 Floats = NDArray[np.float64]

@@ -9,8 +9,8 @@ import numba
 
 from galsmith.measure.engine.compiled import freshness
 from galsmith.measure.engine.compiled.freshness import (
-    COLUMNS_NAMED_IN,
     FOLDER,
+    PLACES_NAMED_IN,
     STAMP_FILE,
     _stamps_of,
     place_of_kept_code,
@@ -20,11 +20,11 @@ from galsmith.measure.engine.kernels import KERNELS
 SOURCES = {
     "engine/radii.py": "from galsmith.measure.engine.apertures import (\n    ellipse_sum,\n)\n",
     "engine/apertures.py": "from galsmith.measure.engine import flags\n",
-    "engine/flags.py": "NO_SOURCE = 1\n",
-    "engine/columns.py": "from galsmith.measure.properties.declared import PROPERTIES\n",
+    "engine/flags.py": "from galsmith.measure.flags import SERSIC_FLAGS\n",
+    "engine/columns.py": "from galsmith.measure.properties.morphology import KERNEL_PROPERTIES\n",
     "engine/labels.py": "import numpy\n",
     "engine/light/gini.py": "from galsmith.measure.engine.labels import label\n",
-    **dict.fromkeys(COLUMNS_NAMED_IN, "NAMES = ()\n"),
+    **dict.fromkeys(PLACES_NAMED_IN, "NAMES = ()\n"),
 }
 CODE = (
     "radii.petrosian_radius-1",
@@ -69,7 +69,7 @@ def test_a_changed_file_drops_the_code_of_all_that_import_it(tmp_path):
         "engine/radii.py": {"apertures", "columns", "labels", "gini"},
         "engine/labels.py": {"radii", "apertures", "columns"},
         "engine/light/gini.py": {"radii", "apertures", "columns", "labels"},
-        COLUMNS_NAMED_IN[0]: {"radii", "apertures", "labels", "gini"},
+        PLACES_NAMED_IN[0]: {"radii", "apertures", "labels", "gini"},
     }.items():
         text = SOURCES[changed] + f"CHANGED = {changed!r}\n"
         assert _left_after(engine, lambda file=tmp_path / changed, text=text: file.write_text(text)) == left
@@ -136,6 +136,6 @@ def test_the_engine_s_own_imports_are_followed():
     rows = next(name for name in stamps if name.endswith("apertures.py"))
     assert f"{rows} " in stamps[galaxy]
     assert f"{galaxy} " not in stamps[rows]
-    for name in COLUMNS_NAMED_IN:
+    for name in PLACES_NAMED_IN:
         assert f"{name} " in stamps[galaxy]
         assert f"{name} " not in stamps[rows]

@@ -19,10 +19,10 @@ from galsmith.compare.marginal.wasserstein import (
 from galsmith.compare.normalization import scale_of
 from galsmith.compare.records import Distance, Losses, Summary
 from galsmith.errors import InputError
+from galsmith.measure.flags import BAD
 from galsmith.measure.properties.colors import pair_of_column
-from galsmith.measure.properties.declared import DECLARED, PROPERTIES, property_of_column
 from galsmith.measure.properties.property import Property
-from galsmith.measure.row import BAD
+from galsmith.measure.properties.registry import PROPERTIES, declared_properties, property_of_column
 
 MINIMUM_MEASURED = 10
 # The distance of a dozen galaxies is about half a standard deviation by chance, which would drown a mean.
@@ -344,7 +344,7 @@ def _declared_place(column: str) -> int:
     declared = property_of_column(column)
     if declared in PROPERTIES:
         return PROPERTIES.index(declared)
-    groups = [entry.group for entry in DECLARED[len(PROPERTIES) :]]
+    groups = [entry.group for entry in declared_properties()[len(PROPERTIES) :]]
     return len(PROPERTIES) + (len(groups) if declared is None else groups.index(declared.group))
 
 

@@ -1,32 +1,130 @@
 """Many galaxies in one big image: cutouts of labels or of catalog positions, read when they are measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.bands import (
-    ChosenPlanes,
-    common_header,
-)
-from galsmith.data.galaxies.cutout_files import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
+from galsmith.data.galaxies.cutouts import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
 from galsmith.data.galaxies.fits_image import ImageHead, read_part
-from galsmith.data.galaxies.galaxy import FileGalaxy, missing_galaxy
+from galsmith.data.galaxies.galaxy import Galaxy, Origin, missing_galaxy
 from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf
 from galsmith.data.galaxies.positions import Positions
-from galsmith.data.galaxies.windows import (
-    ROWS_PER_STRIP,
-    LabelBoxes,
-    Window,
-    label_boxes,
-    window_at,
-    window_of_box,
-)
 from galsmith.errors import InputError
-from galsmith.provenance import Parent
+from galsmith.images import ImageHeader
+
+STAMP_EXTENT = 2.5
+SMALLEST_STAMP_PIX = 48
+MARGIN_PIX = 2
+ROWS_PER_STRIP = 512
+
+
+class Window(NamedTuple):
+    """A part of an image; it may reach beyond it.
+
+    Attributes
+    ----------
+    y_start, y_stop, x_start, x_stop : int
+        Rows and columns, the stops not included.
+    """
+
+    y_start: int
+    y_stop: int
+    x_start: int
+    x_stop: int
+
+    def clipped(self, height_pix: int, width_pix: int) -> "Window":
+        """Take the part that lies on an image."""
+        return Window(
+            max(0, self.y_start),
+            min(height_pix, self.y_stop),
+            max(0, self.x_start),
+            min(width_pix, self.x_stop),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.y_stop - self.y_start, self.x_stop - self.x_start
+
+
+class LabelBoxes(NamedTuple):
+    """Bounding boxes of the labels of a map.
+
+    Attributes
+    ----------
+    labels : ndarray [label], int64
+        Ascending.
+    boxes : ndarray [label, 4], int64
+        y_start, y_stop, x_start, x_stop.
+    """
+
+    labels: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> "LabelBoxes":
+        """No label."""
+        return cls(np.empty(0, dtype=np.int64), np.empty((0, 4), dtype=np.int64))
+
+    def joined(self, other: "LabelBoxes") -> "LabelBoxes":
+        """Boxes that hold those of both, label by label."""
+        labels, inverse = np.unique(np.concatenate([self.labels, other.labels]), return_inverse=True)
+        boxes = np.concatenate([self.boxes, other.boxes])
+        low = np.full((len(labels), 2), np.iinfo(np.int64).max)
+        high = np.zeros((len(labels), 2), dtype=np.int64)
+        np.minimum.at(low, inverse, boxes[:, ::2])
+        np.maximum.at(high, inverse, boxes[:, 1::2])
+        return LabelBoxes(labels, np.stack([low[:, 0], high[:, 0], low[:, 1], high[:, 1]], axis=1))
+
+
+def label_boxes(strip: NDArray[np.integer], first_row: int) -> LabelBoxes:
+    """Bounding boxes of the labels of some rows of a map, in the rows of the whole map.
+
+    Parameters
+    ----------
+    strip : ndarray [y, x], integer
+        Rows of the map; 0 is background.
+    first_row : int
+        Their place in the map.
+    """
+    y, x = np.nonzero(strip)
+    if len(y) == 0:
+        return LabelBoxes.empty()
+    values = strip[y, x].astype(np.int64)
+    order = np.argsort(values, kind="stable")
+    labels, starts = np.unique(values[order], return_index=True)
+    y, x = y[order], x[order]
+    extremes = [
+        np.minimum.reduceat(y, starts) + first_row,
+        np.maximum.reduceat(y, starts) + first_row + 1,
+        np.minimum.reduceat(x, starts),
+        np.maximum.reduceat(x, starts) + 1,
+    ]
+    return LabelBoxes(labels, np.stack(extremes, axis=1))
+
+
+def window_of_box(box: NDArray[np.int64]) -> Window:
+    """Part of the image that statmorph measures a label on (its bounding box 2.5 times over), and a margin.
+
+    All that is measured depends on these pixels alone, so a cutout of them gives the values of the whole image.
+    """
+    y_start, y_stop, x_start, x_stop = (int(edge) for edge in box)
+    longer = max(y_stop - y_start, x_stop - x_start)
+    reach = max(int(longer * STAMP_EXTENT / 2), SMALLEST_STAMP_PIX // 2) + MARGIN_PIX
+    y, x = (y_start + y_stop) // 2, (x_start + x_stop) // 2
+    return Window(y - reach, y + reach, x - reach, x + reach)
+
+
+def window_at(x_pix: float, y_pix: float, size_pix: int) -> Window:
+    """Square of `size_pix` whose middle is the pixel at a position."""
+    y_start = int(np.floor(y_pix + 0.5)) - size_pix // 2
+    x_start = int(np.floor(x_pix + 0.5)) - size_pix // 2
+    return Window(y_start, y_start + size_pix, x_start, x_start + size_pix)
+
 
 OFF_IMAGE = "position_off_image"
 NOT_A_POSITION = "position_not_finite"
@@ -53,16 +151,14 @@ class BigImage:
         The image.
     companions : Companions
         Its maps.
-    chosen : ChosenPlanes
-        Which planes are read, and which is measured.
+    header : ImageHeader
+        What is true of all cutouts.
     targets : sequence of Target
         One a galaxy.
     catalog : QTable
-        One row a galaxy.
-    parents : tuple of Parent
-        The files.
-    settings : mapping
-        What made the targets.
+        One row a galaxy; gets their width in pixels.
+    origin : Origin
+        The files, and what made the targets.
     """
 
     def __init__(
@@ -70,33 +166,33 @@ class BigImage:
         head: ImageHead,
         companions: Companions,
         *,
-        chosen: ChosenPlanes,
+        header: ImageHeader,
         targets: Sequence[Target],
         catalog: QTable,
-        parents: tuple[Parent, ...],
-        settings: Mapping[str, Any],
+        origin: Origin,
     ) -> None:
-        self._head, self._companions = head, companions
-        self._planes, self._targets = chosen.planes, tuple(targets)
-        self.header, self.band = common_header([head], chosen), chosen.band
-        self.catalog, self.parents, self.path = catalog, parents, str(head.place)
-        self.settings: Mapping[str, Any] = {
-            **settings,
-            "hdu": [head.place.hdu],
-            "planes": list(chosen.planes),
-        }
-        self.has_maps = companions.label_map is not None
+        self._head, self._companions, self._targets = head, companions, tuple(targets)
+        self.header = header
+        shapes = [target.window.clipped(*head.size).shape for target in targets]
+        self.shapes = np.array(shapes, dtype=np.int64)
+        self.catalog = catalog
+        self.catalog.add_column(self.shapes[:, 1].astype(np.int32), index=1, name="native_size_pix")
+        self.origin = replace(
+            origin,
+            settings={**origin.settings, "hdu": [head.place.hdu]},
+            has_maps=companions.label_map is not None,
+        )
         self._psf = None if companions.psf is None else read_psf(companions.psf)
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
         return len(self._targets)
 
-    def read(self, rows: Sequence[int]) -> list[FileGalaxy]:
+    def read(self, rows: Sequence[int]) -> list[Galaxy]:
         """Cut out some galaxies; one that has no pixels comes with the reason."""
         return [self._read_one(self._targets[int(row)]) for row in rows]
 
-    def _read_one(self, target: Target) -> FileGalaxy:
+    def _read_one(self, target: Target) -> Galaxy:
         """Cut out one galaxy and what belongs to it."""
         if target.reason:
             return missing_galaxy(target.reason, target.message)
@@ -106,18 +202,20 @@ class BigImage:
         rows, columns = slice(on_image.y_start, on_image.y_stop), slice(on_image.x_start, on_image.x_stop)
         maps = self._companions
         try:
-            image = read_part(self._head, planes=self._planes, rows=rows, columns=columns).astype(np.float64)
-            sigma_map = sigma_of(maps, self._planes, rows=rows, columns=columns)
+            image = read_part(
+                self._head, planes=range(self._head.n_planes), rows=rows, columns=columns
+            ).astype(np.float64)
+            sigma_map = sigma_of(maps, rows=rows, columns=columns)
             mask = None if maps.mask is None else read_mask(maps.mask, rows=rows, columns=columns)
             labels = (
                 None if maps.label_map is None else read_label_map(maps.label_map, rows=rows, columns=columns)
             )
         except InputError as error:
             return missing_galaxy(UNREADABLE, str(error))
-        return FileGalaxy(
+        return Galaxy(
             image=_widened(image, on_image, window, np.nan),
             label_map=labels,
-            label=target.label,
+            label=None if labels is None else target.label,
             mask=None if mask is None else _widened(mask, on_image, window, fill=True),
             sigma_map=None if sigma_map is None else _widened(sigma_map, on_image, window, np.nan),
             psf=self._psf,

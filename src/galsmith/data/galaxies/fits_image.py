@@ -1,4 +1,4 @@
-"""One image in a FITS file of somebody: which HDU, what its header says, and reading a part of it."""
+"""One image in a FITS file of somebody: which HDU, what its header says, what all say, and reading a part."""
 
 import re
 import threading
@@ -21,7 +21,8 @@ from galsmith.data.readers.fits import (
     pixel_scale_of,
     zero_points_of,
 )
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
+from galsmith.images import ImageHeader
 from galsmith.settings import near_miss
 
 GZIPPED = (".gz", ".bz2")
@@ -140,6 +141,84 @@ def read_part(
         raise InputError(
             f"{head.place.path}: the FITS file is truncated or damaged ({_one_line(error)})"
         ) from error
+
+
+def common_header(heads: Sequence[ImageHead], bands: Sequence[str] | None) -> ImageHeader:
+    """Give what is true of all images; bands without a name are called ``band0`` and so on.
+
+    Parameters
+    ----------
+    heads : sequence of ImageHead
+        Of all images.
+    bands : sequence of str or None
+        Names of the planes, before those of the headers.
+
+    Raises
+    ------
+    InputError
+        If images differ in number or names of bands, or in their unit: fluxes of one column have one unit.
+    SettingsError
+        If there are more or fewer names than planes.
+    """
+    names = _common_names(heads, bands)
+    stated = {head.zero_points_mag for head in heads}
+    zero_points = next(iter(stated)) if len(stated) == 1 else None
+    return ImageHeader(
+        names,
+        _common_flux_unit(heads),
+        _common_pixel_scale(heads),
+        zero_points_mag={} if zero_points is None else dict(zip(names, zero_points, strict=True)),
+    )
+
+
+def _common_flux_unit(heads: Sequence[ImageHead]) -> str:
+    """Give the unit that all images state in BUNIT; ``"unknown"`` where none does."""
+    for head in heads:
+        if head.flux_unit != heads[0].flux_unit:
+            raise InputError(
+                f"{head.place}: BUNIT is {head.flux_unit}, in {heads[0].place.path.name} it is {heads[0].flux_unit}; "
+                "measure images of different units apart"
+            )
+    unit = heads[0].flux_unit
+    return "unknown" if unit is None else unit
+
+
+def _common_pixel_scale(heads: Sequence[ImageHead], *, tolerance: float = 1e-3) -> float | None:
+    """Give the pixel scale that all images state, in arcsec; None where one differs or is not stated."""
+    scales = [head.pixel_scale_arcsec for head in heads]
+    first = scales[0]
+    if first is None:
+        return None
+    agree = all(scale is not None and abs(scale - first) <= tolerance * first for scale in scales)
+    return first if agree else None
+
+
+def _common_names(heads: Sequence[ImageHead], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the bands that all images have."""
+    first = heads[0]
+    for head in heads:
+        if head.n_planes != first.n_planes:
+            raise InputError(
+                f"{head.place}: has {head.n_planes} planes, {first.place.path.name} has {first.n_planes}; "
+                "measure images of different bands apart"
+            )
+        if given is None and head.bands != first.bands:
+            raise InputError(
+                f"{head.place}: FILTER is {_named(head)}, in {first.place.path.name} it is {_named(first)}; measure them "
+                "apart, or name the bands with --bands"
+            )
+    if given is not None:
+        if len(given) != first.n_planes:
+            raise SettingsError(
+                f"--bands {','.join(given)}: names {len(given)} bands, {first.place} has {first.n_planes}"
+            )
+        return tuple(given)
+    return first.bands if first.bands is not None else tuple(f"band{k}" for k in range(first.n_planes))
+
+
+def _named(head: ImageHead) -> str:
+    """Name the filters of one image."""
+    return ",".join(head.bands) if head.bands is not None else "not stated"
 
 
 def _part(head: ImageHead, planes: Sequence[int], rows: slice, columns: slice) -> NDArray[Any]:

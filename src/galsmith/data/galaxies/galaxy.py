@@ -1,7 +1,7 @@
-"""One galaxy out of somebody's files, with all that was given beside its image, and a sequence of such."""
+"""One galaxy, with all that was given beside its image, and a sequence of such: what can be measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,24 +9,24 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent
+from galsmith.provenance import Parent, hash_json
 
 
 @dataclass(frozen=True)
-class FileGalaxy:
+class Galaxy:
     """What is needed to measure one galaxy.
 
     Attributes
     ----------
-    image : ndarray [band, y, x], float64
+    image : ndarray [band, y, x], real numbers
         Flux per pixel; NaN beyond the image it was cut from. Empty where `reason` says why there is none.
-    label_map : ndarray [y, x], int32, or None
-        Segmentation map.
-    label : int
-        The galaxy's label in it; 0 where there is no map.
-    mask : ndarray [y, x], bool, or None
+    label_map : ndarray [y, x] or [band, y, x], integer, or None
+        Segmentation map, of all bands or of each.
+    label : int or None
+        The galaxy's label in it; None takes the one at the center, or the only one.
+    mask : ndarray [y, x] or [band, y, x], bool, or None
         True where a pixel is not to be used.
-    sigma_map : ndarray [band, y, x], float64, or None
+    sigma_map : ndarray [y, x] or [band, y, x], or None
         Standard deviation of every pixel, in flux.
     psf : ndarray [y, x], float64, or None
         Point spread function.
@@ -40,11 +40,11 @@ class FileGalaxy:
         Names of flags that do not keep it from being measured.
     """
 
-    image: NDArray[np.float64]
-    label_map: NDArray[np.int32] | None = None
-    label: int = 0
+    image: NDArray[Any]
+    label_map: NDArray[Any] | None = None
+    label: int | None = None
     mask: NDArray[np.bool_] | None = None
-    sigma_map: NDArray[np.float64] | None = None
+    sigma_map: NDArray[Any] | None = None
     psf: NDArray[np.float64] | None = None
     x_offset_pix: int = 0
     y_offset_pix: int = 0
@@ -53,43 +53,66 @@ class FileGalaxy:
     noticed: tuple[str, ...] = ()
 
 
-def missing_galaxy(reason: str, message: str = "") -> FileGalaxy:
+def missing_galaxy(reason: str, message: str = "") -> Galaxy:
     """Make a galaxy that has no pixels to measure; its row says why."""
-    return FileGalaxy(np.empty((0, 0, 0)), reason=reason, message=message)
+    return Galaxy(np.empty((0, 0, 0)), reason=reason, message=message)
 
 
-class FileGalaxies(Protocol):
-    """Galaxies that stay in their files until they are read; may be sent to another process.
+@dataclass(frozen=True)
+class Origin:
+    """Where galaxies come from.
 
     Attributes
     ----------
-    header : ImageHeader
-        What is true of all images; zero points and pixel scale where all files state the same; the unit is ``"display"``
-        for pictures, ``"unknown"`` where the header has no BUNIT.
-    band : str
-        Which of them is measured; ``"all"`` where each is. The others are read for colors.
-    catalog : QTable
-        One row a galaxy, with ``object_id`` first.
-    parents : tuple of Parent
-        The files.
-    settings : mapping
-        All that decides the values besides the files and how is measured, as plain JSON values.
     path : str
         Where they lie, in words.
+    parents : tuple of Parent
+        The store, or the files.
+    settings : mapping
+        What made galaxies of the files, as plain JSON values; empty for a store.
     has_maps : bool
         Whether segmentation maps were given, so that nothing has to be found.
+    is_central : bool
+        Whether they were cut out around positions, so that each is the source in the middle.
+    has_named_bands : bool
+        Whether somebody named the bands; else nobody knows which plane is the one to measure.
     """
 
-    header: ImageHeader
-    band: str
-    catalog: QTable
-    parents: tuple[Parent, ...]
-    settings: Mapping[str, Any]
     path: str
-    has_maps: bool
+    parents: tuple[Parent, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    has_maps: bool = False
+    is_central: bool = False
+    has_named_bands: bool = True
+
+    @property
+    def content_hash(self) -> str:
+        """What names them: the store's own hash, or one of all files and settings."""
+        hashes = [parent.content_hash for parent in self.parents]
+        return hash_json([hashes, dict(self.settings)]) if self.settings else hashes[0]
+
+
+class Galaxies(Protocol):
+    """Galaxies that stay where they are until they are read."""
+
+    @property
+    def header(self) -> ImageHeader:
+        """Bands, flux unit, pixel scale and zero points of all images."""
+
+    @property
+    def catalog(self) -> QTable:
+        """One row a galaxy, with ``object_id`` first."""
+
+    @property
+    def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every image in pixels, [galaxy, 2]."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where they come from."""
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
 
-    def read(self, rows: Sequence[int]) -> list[FileGalaxy]:
-        """Read some galaxies; one whose file is damaged comes without pixels and with the reason."""
+    def read(self, rows: Sequence[int]) -> list[Galaxy]:
+        """Read some galaxies with all bands; one whose file is damaged comes without pixels and with the reason."""

@@ -3,31 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.data.galaxies.bands import ALL_BANDS, ChosenPlanes, bands_to_read, choose_planes
 from galsmith.data.galaxies.big_image import BigImage, Target, targets_of_labels, targets_of_positions
-from galsmith.data.galaxies.cutout_files import CutoutFiles, folder_of
-from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, read_head
-from galsmith.data.galaxies.galaxy import FileGalaxies
-from galsmith.data.galaxies.listing import ListedImages, has_glob, list_images
+from galsmith.data.galaxies.cutouts import CutoutFiles, folder_of
+from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, common_header, read_head
+from galsmith.data.galaxies.galaxy import Galaxies, Origin
+from galsmith.data.galaxies.images import SourceGalaxies
+from galsmith.data.galaxies.listing import Companion, ListedImages, has_glob, list_images, pair_with
 from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
-from galsmith.data.galaxies.pairing import Companion, pair_with
-from galsmith.data.galaxies.position_columns import parse_columns
-from galsmith.data.galaxies.positions import Positions, read_positions
-from galsmith.data.galaxies.source_galaxies import SourceGalaxies
+from galsmith.data.galaxies.positions import Positions, parse_columns, read_positions
 from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.arrays import ArraySource, BandAxis
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.pictures import PictureSource
-from galsmith.data.readers.source import Source
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageHeader
 from galsmith.provenance import Parent, hash_json
-from galsmith.settings import near_miss
 
 DEFAULT_CUTOUT_PIX = 128
 HEADS_PER_EVENT = 64
@@ -44,18 +39,14 @@ class FileRequest:
         Files, folders or globs.
     hdu : int, str or None
         The HDU of the images; None takes the first that holds an image.
-    band : str or None
-        One band of a cube, or ``"all"``.
     bands : tuple of str or None
         Names of the planes.
-    colors : tuple of str or None
-        Pairs of bands that are read beside the measured one, as `galsmith.measure.MeasureSettings` has them.
     band_axis : {"first", "last"} or None
         Where the band axis lies in an array of images.
     flux_unit : str or None
         Unit of an array's values.
     segmap, mask, sigma, psf : str or None
-        As `galsmith.data.galaxies.pairing` reads them.
+        As `galsmith.data.galaxies.listing` reads them.
     labels : tuple of int or None
         Which labels of the segmentation map.
     catalog : Path or None
@@ -68,7 +59,6 @@ class FileRequest:
 
     images: tuple[str, ...]
     hdu: int | str | None = None
-    band: str | None = None
     bands: tuple[str, ...] | None = None
     band_axis: BandAxis | None = None
     flux_unit: str | None = None
@@ -80,7 +70,6 @@ class FileRequest:
     catalog: Path | None = None
     columns: str | None = None
     cutout_pix: int | None = None
-    colors: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning together."""
@@ -98,7 +87,7 @@ class FileRequest:
             raise SettingsError(f"--label {min(self.labels)}: wanted 1 or more, 0 is the sky")
 
 
-def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_progress) -> FileGalaxies:
+def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_progress) -> Galaxies:
     """Find the files, check their headers and give the galaxies in them, without reading pixels yet.
 
     Raises
@@ -116,13 +105,18 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         return _pictures(request, listed, progress)
     hdu = listed.hdu if request.hdu is None else request.hdu
     heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
-    chosen = choose_planes(heads, band=request.band, bands=request.bands, colors=request.colors)
+    header = common_header(heads, request.bands)
     companions = _companions(request, heads)
-    parents = _parents(heads, companions)
+    origin = Origin(
+        folder_of(listed.paths),
+        _parents(heads, companions),
+        {"bands": list(header.bands)},
+        has_named_bands=request.bands is not None or heads[0].bands is not None,
+    )
     if request.catalog is not None:
-        return _at_positions(request, heads, companions, chosen, parents)
+        return _at_positions(request, heads, companions, header=header, origin=origin)
     if request.segmap is not None and _is_one_file(request):
-        return _of_labels(request, heads[0], companions[0], chosen, parents)
+        return _of_labels(request, heads[0], companions[0], header=header, origin=origin)
     if request.labels is not None and len(request.labels) > 1:
         raise SettingsError(
             f"--label {','.join(map(str, request.labels))}: several labels for {len(heads)} images; wanted one"
@@ -130,11 +124,10 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     galaxies = CutoutFiles(
         heads,
         companions,
-        chosen=chosen,
+        header=header,
         names=listed.stems,
         label=None if request.labels is None else request.labels[0],
-        parents=parents,
-        path=folder_of(listed.paths),
+        origin=origin,
     )
     return _first_one_read(galaxies)
 
@@ -157,33 +150,28 @@ def _of_labels(
     request: FileRequest,
     head: ImageHead,
     companions: Companions,
-    chosen: ChosenPlanes,
-    parents: tuple[Parent, ...],
+    *,
+    header: ImageHeader,
+    origin: Origin,
 ) -> BigImage:
     """Galaxies of one image by the labels of its map."""
     if companions.label_map is None:
         raise InputError(f"{head.place}: has no segmentation map")
     labels, targets = targets_of_labels(companions.label_map, wanted=request.labels)
     catalog = QTable({"object_id": np.array([str(label) for label in labels], dtype=str)})
-    catalog["native_size_pix"] = _sizes(targets, head)
     catalog["label"] = labels
-    return BigImage(
-        head,
-        companions,
-        chosen=chosen,
-        targets=targets,
-        catalog=catalog,
-        parents=parents,
-        settings={"kind": "labels", "labels": None if request.labels is None else list(request.labels)},
-    )
+    wanted = None if request.labels is None else list(request.labels)
+    made = replace(origin, settings={**origin.settings, "kind": "labels", "labels": wanted})
+    return BigImage(head, companions, header=header, targets=targets, catalog=catalog, origin=made)
 
 
 def _at_positions(
     request: FileRequest,
     heads: Sequence[ImageHead],
     companions: Sequence[Companions],
-    chosen: ChosenPlanes,
-    parents: tuple[Parent, ...],
+    *,
+    header: ImageHeader,
+    origin: Origin,
 ) -> BigImage:
     """Galaxies of one image by a catalog."""
     if request.catalog is None or len(heads) != 1:
@@ -201,21 +189,20 @@ def _at_positions(
     targets = targets_of_positions(head, positions, cutout_pix=cutout_pix, label_map=maps.label_map)
     _check_some_on_image(request.catalog, head, targets)
     _check_psf_fits(maps, targets)
-    return BigImage(
-        head,
-        maps,
-        chosen=chosen,
-        targets=targets,
-        catalog=_catalog_of(positions, targets, head),
-        parents=(*parents, file_as_parent(request.catalog, "catalog of positions")),
-        settings={"kind": "positions", "columns": positions.columns.to_dict(), "cutout_pix": cutout_pix},
+    made_by = {"kind": "positions", "columns": positions.columns.to_dict(), "cutout_pix": cutout_pix}
+    made = replace(
+        origin,
+        parents=(*origin.parents, file_as_parent(request.catalog, "catalog of positions")),
+        settings={**origin.settings, **made_by},
+        is_central=maps.label_map is None,
     )
+    catalog = _catalog_of(positions, targets)
+    return BigImage(head, maps, header=header, targets=targets, catalog=catalog, origin=made)
 
 
-def _catalog_of(positions: Positions, targets: Sequence[Target], head: ImageHead) -> QTable:
+def _catalog_of(positions: Positions, targets: Sequence[Target]) -> QTable:
     """One row a position."""
     catalog = QTable({"object_id": positions.names})
-    catalog["native_size_pix"] = _sizes(targets, head)
     catalog["label"] = np.array([target.label for target in targets], dtype=np.int64)
     catalog["position_x_pix"], catalog["position_y_pix"] = positions.x_pix, positions.y_pix
     return catalog
@@ -224,11 +211,6 @@ def _catalog_of(positions: Positions, targets: Sequence[Target], head: ImageHead
 def _without_sizes(positions: Positions) -> Positions:
     """Leave the catalog's sizes for the one that was asked for."""
     return replace(positions, sizes_pix=None, columns=replace(positions.columns, size=None))
-
-
-def _sizes(targets: Sequence[Target], head: ImageHead) -> Any:
-    """Width of every cutout on the image, in pixels."""
-    return np.array([target.window.clipped(*head.size).shape[1] for target in targets], dtype=np.int32)
 
 
 def _check_some_on_image(catalog: Path, head: ImageHead, targets: Sequence[Target]) -> None:
@@ -317,7 +299,7 @@ def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCall
     _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
     files = dict(zip(listed.stems, listed.paths, strict=True))
     source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    return _of_source(source, request, path=folder_of(listed.paths))
+    return SourceGalaxies(source, path=folder_of(listed.paths))
 
 
 def _array(request: FileRequest) -> SourceGalaxies:
@@ -332,7 +314,7 @@ def _array(request: FileRequest) -> SourceGalaxies:
     source = ArraySource(
         request.images[0], bands=request.bands, band_axis=request.band_axis, flux_unit=request.flux_unit
     )
-    return _of_source(source, request, path=request.images[0])
+    return SourceGalaxies(source, path=request.images[0])
 
 
 def _refuse_array_options(request: FileRequest) -> None:
@@ -346,16 +328,3 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
         value = getattr(request, name)
         if value is not None:
             raise SettingsError(f"--{name.replace('_', '-')} {value}: {reason}; leave it out")
-
-
-def _of_source(source: Source, request: FileRequest, *, path: str) -> SourceGalaxies:
-    """Give all bands, or the one asked for with those of its colors; the middle one as for stores."""
-    known = source.header.bands
-    band = known[len(known) // 2] if request.band is None or len(known) == 1 else request.band
-    if request.band not in (*known, ALL_BANDS, None):
-        raise SettingsError(
-            f"--band {request.band}: the images have no such band{near_miss(str(request.band), known)}; they have "
-            f"{', '.join(known)}"
-        )
-    bands = known if band == ALL_BANDS else bands_to_read(known, band, request.colors)
-    return SourceGalaxies(source, bands=bands, band=band, path=path)

@@ -16,7 +16,8 @@ from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_
 from galsmith.measure.engine.row import N_COLUMNS, PLACE, columns_of
 from galsmith.measure.engine.segmentation.methods import FOUND, paper_map, survey_map
 from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY
-from galsmith.measure.row import CATASTROPHIC, Measured
+from galsmith.measure.flags import CATASTROPHIC
+from galsmith.measure.row import Measured
 
 SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
 TASKS_AHEAD_PER_WORKER = 4

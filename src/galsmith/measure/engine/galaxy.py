@@ -44,7 +44,7 @@ from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
 from galsmith.measure.engine.sersic.fit import fit_sersic
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp
-from galsmith.measure.row import CATASTROPHIC
+from galsmith.measure.flags import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
 NO_FIT = -1

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from galsmith.measure.engine.sersic.double_fit import DoubleSersicFit
 from galsmith.measure.engine.sersic.fit import SersicFit
 from galsmith.measure.engine.stamp import Stamp
-from galsmith.measure.properties.declared import PROPERTIES
+from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
 
-ENGINE_COLUMNS: tuple[str, ...] = tuple(
-    entry.name for entry in PROPERTIES if not entry.group.startswith("power_")
-)
+ENGINE_COLUMNS: tuple[str, ...] = tuple(entry.name for entry in KERNEL_PROPERTIES)
 N_COLUMNS = len(ENGINE_COLUMNS)
 
 # Kernels read ``PLACE.gini``: numba sees a named tuple of constants, and a misspelled name does not compile.
@@ -37,9 +35,9 @@ def columns_of(*, sersic: bool, double_sersic: bool) -> tuple[str, ...]:
     """
     without = set()
     if not sersic:
-        without |= {entry.name for entry in PROPERTIES if entry.group == "sersic"} | {"sersic_index"}
+        without |= {entry.name for entry in KERNEL_PROPERTIES if entry.group == "sersic"} | {"sersic_index"}
     if not double_sersic:
-        without |= {entry.name for entry in PROPERTIES if entry.group == "double_sersic"}
+        without |= {entry.name for entry in KERNEL_PROPERTIES if entry.group == "double_sersic"}
     return tuple(name for name in ENGINE_COLUMNS if name not in without)
 
 

@@ -9,16 +9,41 @@ _DOUBLE = "of the two Sérsic laws of one center fitted to the pixels (Rodriguez
 _COMPONENTS = {1: "first (inner at the start of the fit)", 2: "second (outer at the start of the fit)"}
 _ANGLE = "counter-clockwise from +x, in (-pi/2, pi/2]"
 
-SERSIC_INDEX = Property("sersic_index", "$n$", "", "morphology", f"Index n {_SERSIC}", headline=True)
+SERSIC_INDEX = Property(
+    "sersic_index",
+    "$n$",
+    "",
+    "morphology",
+    f"Index n {_SERSIC}",
+    headline=True,
+    statmorph="sersic_n",
+)
 
 SERSIC_PROPERTIES: tuple[Property, ...] = (
     Property(
-        "sersic_amplitude", "$I_e$", "flux", "sersic", f"Flux per pixel at the effective radius {_SERSIC}"
+        "sersic_amplitude",
+        "$I_e$",
+        "flux",
+        "sersic",
+        f"Flux per pixel at the effective radius {_SERSIC}",
+        statmorph="sersic_amplitude",
     ),
     Property(
-        "sersic_r_eff_pix", r"$r_\mathrm{eff}$", "pix", "sersic", f"Effective semi-major axis {_SERSIC}"
+        "sersic_r_eff_pix",
+        r"$r_\mathrm{eff}$",
+        "pix",
+        "sersic",
+        f"Effective semi-major axis {_SERSIC}",
+        statmorph="sersic_rhalf",
     ),
-    Property("sersic_ellipticity", r"$(1 - b/a)_\mathrm{Sersic}$", "", "sersic", f"1 - b/a {_SERSIC}"),
+    Property(
+        "sersic_ellipticity",
+        r"$(1 - b/a)_\mathrm{Sersic}$",
+        "",
+        "sersic",
+        f"1 - b/a {_SERSIC}",
+        statmorph="sersic_ellip",
+    ),
     Property(
         "sersic_orientation_rad",
         r"$\theta_\mathrm{Sersic}$",
@@ -27,15 +52,31 @@ SERSIC_PROPERTIES: tuple[Property, ...] = (
         f"Angle of the major axis {_SERSIC}, {_ANGLE}",
         is_circular=True,
         period=math.pi,
+        statmorph="sersic_theta",
     ),
-    Property("sersic_x_pix", r"$x_\mathrm{Sersic}$", "pix", "sersic", f"Column of the center {_SERSIC}"),
-    Property("sersic_y_pix", r"$y_\mathrm{Sersic}$", "pix", "sersic", f"Row of the center {_SERSIC}"),
+    Property(
+        "sersic_x_pix",
+        r"$x_\mathrm{Sersic}$",
+        "pix",
+        "sersic",
+        f"Column of the center {_SERSIC}",
+        statmorph="sersic_xc",
+    ),
+    Property(
+        "sersic_y_pix",
+        r"$y_\mathrm{Sersic}$",
+        "pix",
+        "sersic",
+        f"Row of the center {_SERSIC}",
+        statmorph="sersic_yc",
+    ),
     Property(
         "sersic_chi2_dof",
         r"$\chi^2_\nu$",
         "",
         "sersic",
         f"Squared residuals over their variance, a degree of freedom, {_SERSIC}",
+        statmorph="sersic_chi2_dof",
     ),
     Property(
         "sersic_aic",
@@ -43,6 +84,7 @@ SERSIC_PROPERTIES: tuple[Property, ...] = (
         "",
         "sersic",
         f"Akaike's information criterion {_SERSIC} (Akaike 1974)",
+        statmorph="sersic_aic",
     ),
     Property(
         "sersic_bic",
@@ -50,6 +92,7 @@ SERSIC_PROPERTIES: tuple[Property, ...] = (
         "",
         "sersic",
         f"Bayesian information criterion {_SERSIC} (Schwarz 1978)",
+        statmorph="sersic_bic",
     ),
 )
 
@@ -64,6 +107,7 @@ def _component(number: int) -> tuple[Property, ...]:
             "flux",
             name,
             f"Flux per pixel at the effective radius {law}",
+            statmorph=f"doublesersic_amplitude{number}",
         ),
         Property(
             f"{name}_r_eff_{number}_pix",
@@ -71,9 +115,24 @@ def _component(number: int) -> tuple[Property, ...]:
             "pix",
             name,
             f"Effective semi-major axis {law}",
+            statmorph=f"doublesersic_rhalf{number}",
         ),
-        Property(f"{name}_index_{number}", f"$n_{number}$", "", name, f"Index n {law}"),
-        Property(f"{name}_ellipticity_{number}", f"$(1 - b/a)_{number}$", "", name, f"1 - b/a {law}"),
+        Property(
+            f"{name}_index_{number}",
+            f"$n_{number}$",
+            "",
+            name,
+            f"Index n {law}",
+            statmorph=f"doublesersic_n{number}",
+        ),
+        Property(
+            f"{name}_ellipticity_{number}",
+            f"$(1 - b/a)_{number}$",
+            "",
+            name,
+            f"1 - b/a {law}",
+            statmorph=f"doublesersic_ellip{number}",
+        ),
         Property(
             f"{name}_orientation_{number}_rad",
             rf"$\theta_{number}$",
@@ -82,6 +141,7 @@ def _component(number: int) -> tuple[Property, ...]:
             f"Angle of the major axis {law}, {_ANGLE}",
             is_circular=True,
             period=math.pi,
+            statmorph=f"doublesersic_theta{number}",
         ),
     )
 
@@ -93,9 +153,15 @@ DOUBLE_SERSIC_PROPERTIES: tuple[Property, ...] = (
         "pix",
         "double_sersic",
         f"Column of the center {_DOUBLE}",
+        statmorph="doublesersic_xc",
     ),
     Property(
-        "double_sersic_y_pix", r"$y_\mathrm{double}$", "pix", "double_sersic", f"Row of the center {_DOUBLE}"
+        "double_sersic_y_pix",
+        r"$y_\mathrm{double}$",
+        "pix",
+        "double_sersic",
+        f"Row of the center {_DOUBLE}",
+        statmorph="doublesersic_yc",
     ),
     *_component(1),
     *_component(2),
@@ -105,6 +171,7 @@ DOUBLE_SERSIC_PROPERTIES: tuple[Property, ...] = (
         "",
         "double_sersic",
         f"Squared residuals over their variance, a degree of freedom, {_DOUBLE}",
+        statmorph="doublesersic_chi2_dof",
     ),
     Property(
         "double_sersic_aic",
@@ -112,6 +179,7 @@ DOUBLE_SERSIC_PROPERTIES: tuple[Property, ...] = (
         "",
         "double_sersic",
         f"Akaike's information criterion {_DOUBLE} (Akaike 1974)",
+        statmorph="doublesersic_aic",
     ),
     Property(
         "double_sersic_bic",
@@ -119,5 +187,6 @@ DOUBLE_SERSIC_PROPERTIES: tuple[Property, ...] = (
         "",
         "double_sersic",
         f"Bayesian information criterion {_DOUBLE} (Schwarz 1978)",
+        statmorph="doublesersic_bic",
     ),
 )

@@ -12,91 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
-from galsmith.measure.compiled_engine import above_sky, recipe_of
+from galsmith.measure.compiled_engine import above_sky, gaussian_psf, recipe_of
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
-from galsmith.measure.engine.flags import FLAG_NAMES as ENGINE_FLAG_NAMES
+from galsmith.measure.engine.flags import FLAG_NAMES
 from galsmith.measure.engine.row import columns_of
 from galsmith.measure.engine.segmentation.methods import FOUND
-from galsmith.measure.gaussian_psf import gaussian_psf
-from galsmith.measure.row import CATASTROPHIC, Measured
+from galsmith.measure.flags import CATASTROPHIC, ENGINE_ERROR, GRAVITY_NAMES, NO_VALUE
+from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
+from galsmith.measure.row import Measured
 from galsmith.measure.segmentation import segment
-from galsmith.measure.settings import MeasureSettings
+from galsmith.measure.settings import MeasureSettings, chosen_segmentation
 
 LOGGER = logging.getLogger("galsmith")
 
-# Property of galsmith: attribute of statmorph.
-STATMORPH_NAMES = {
-    "asymmetry": "asymmetry",
-    "smoothness": "smoothness",
-    "concentration": "concentration",
-    "gini": "gini",
-    "m20": "m20",
-    "r_half_pix": "rhalf_circ",
-    "sersic_index": "sersic_n",
-    "orientation_rad": "orientation_centroid",
-    "ellipticity": "ellipticity_centroid",
-    "elongation": "elongation_centroid",
-    "bulge_statistic": "gini_m20_bulge",
-    "merger_statistic": "gini_m20_merger",
-    "r_petro_pix": "rpetro_circ",
-    "r_petro_ellip_pix": "rpetro_ellip",
-    "r_half_ellip_pix": "rhalf_ellip",
-    "r20_pix": "r20",
-    "r50_pix": "r50",
-    "r80_pix": "r80",
-    "r_max_pix": "rmax_circ",
-    "center_x_pix": "xc_asymmetry",
-    "center_y_pix": "yc_asymmetry",
-    "flux": "flux_circ",
-    "flux_ellip": "flux_ellip",
-    "sn_per_pixel": "sn_per_pixel",
-    "sersic_amplitude": "sersic_amplitude",
-    "sersic_r_eff_pix": "sersic_rhalf",
-    "sersic_ellipticity": "sersic_ellip",
-    "sersic_orientation_rad": "sersic_theta",
-    "sky_mean": "sky_mean",
-    "sky_sigma": "sky_sigma",
-    "multimode": "multimode",
-    "intensity": "intensity",
-    "deviation": "deviation",
-    "rms_asymmetry_squared": "rms_asymmetry2",
-    "outer_asymmetry": "outer_asymmetry",
-    "shape_asymmetry": "shape_asymmetry",
-    "ellipticity_center": "ellipticity_asymmetry",
-    "elongation_center": "elongation_asymmetry",
-    "orientation_center_rad": "orientation_asymmetry",
-    "r_max_ellip_pix": "rmax_ellip",
-    "centroid_x_pix": "xc_centroid",
-    "centroid_y_pix": "yc_centroid",
-    "stamp_x_min_pix": "xmin_stamp",
-    "stamp_y_min_pix": "ymin_stamp",
-    "stamp_x_max_pix": "xmax_stamp",
-    "stamp_y_max_pix": "ymax_stamp",
-    "sersic_x_pix": "sersic_xc",
-    "sersic_y_pix": "sersic_yc",
-    "sersic_chi2_dof": "sersic_chi2_dof",
-    "sersic_aic": "sersic_aic",
-    "sersic_bic": "sersic_bic",
-    "sky_median": "sky_median",
-    "double_sersic_x_pix": "doublesersic_xc",
-    "double_sersic_y_pix": "doublesersic_yc",
-    "double_sersic_amplitude_1": "doublesersic_amplitude1",
-    "double_sersic_r_eff_1_pix": "doublesersic_rhalf1",
-    "double_sersic_index_1": "doublesersic_n1",
-    "double_sersic_ellipticity_1": "doublesersic_ellip1",
-    "double_sersic_orientation_1_rad": "doublesersic_theta1",
-    "double_sersic_amplitude_2": "doublesersic_amplitude2",
-    "double_sersic_r_eff_2_pix": "doublesersic_rhalf2",
-    "double_sersic_index_2": "doublesersic_n2",
-    "double_sersic_ellipticity_2": "doublesersic_ellip2",
-    "double_sersic_orientation_2_rad": "doublesersic_theta2",
-    "double_sersic_chi2_dof": "doublesersic_chi2_dof",
-    "double_sersic_aic": "doublesersic_aic",
-    "double_sersic_bic": "doublesersic_bic",
-}
+STATMORPH_NAMES = {entry.name: entry.statmorph for entry in KERNEL_PROPERTIES if entry.statmorph is not None}
 FIT_ANGLES = ("sersic_orientation_rad", "double_sersic_orientation_1_rad", "double_sersic_orientation_2_rad")
 INVALID = -99.0
-FLAG_NAMES = {1: "suspect", 2: "bad", 4: "catastrophic"}
 
 
 def require_statmorph() -> dict[str, str]:
@@ -149,7 +80,7 @@ def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measur
             _measure_into(result, replace(galaxy, image=image), settings)
         except Exception as error:
             result.flag = CATASTROPHIC
-            result.flags.append("engine_error")
+            result.flags.append(ENGINE_ERROR.name)
             result.message = f"{type(error).__name__}: {error}"
             LOGGER.info("statmorph failed on a stamp: %s", result.message)
     return result
@@ -178,11 +109,11 @@ def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettin
     result.flag = int(source.flag)
     for name in result.fit_flags:
         result.fit_flags[name] = int(source[name.replace("double_sersic", "doublesersic")])
-    if result.flag in FLAG_NAMES:
-        result.flags.append(FLAG_NAMES[result.flag])
+    if result.flag in GRAVITY_NAMES:
+        result.flags.append(GRAVITY_NAMES[result.flag])
     for name, flag in result.fit_flags.items():
-        if flag in FLAG_NAMES:
-            result.flags.append(f"{name.removeprefix('flag_')}_{FLAG_NAMES[flag]}")
+        if flag in GRAVITY_NAMES:
+            result.flags.append(f"{name.removeprefix('flag_')}_{GRAVITY_NAMES[flag]}")
     if result.flag != CATASTROPHIC:
         _copy_values(result, source)
 
@@ -197,13 +128,13 @@ def _segmentation(
     if galaxy.labels is not None:
         labels = np.asarray(galaxy.labels, dtype=np.int32)
         label, failure = chosen_label(labels, galaxy.label)
-        return (labels, label, "") if failure == FOUND else (None, 0, ENGINE_FLAG_NAMES[failure])
+        return (labels, label, "") if failure == FOUND else (None, 0, FLAG_NAMES[failure])
     searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
-    if settings.segmentation == "paper":
+    if chosen_segmentation(settings) == "paper":
         found, reason = segment(searched, settings)
         return found, 1, reason
     labels, failure = find_galaxy(searched, recipe_of(settings).segmenting)
-    return (labels, 1, "") if failure == FOUND else (None, 0, ENGINE_FLAG_NAMES[failure])
+    return (labels, 1, "") if failure == FOUND else (None, 0, FLAG_NAMES[failure])
 
 
 def _psf(galaxy: GalaxyInput, settings: MeasureSettings) -> NDArray[np.float64] | None:
@@ -218,9 +149,10 @@ def _copy_values(result: Measured, source: Any) -> None:
     for name in result.values:
         if name == "flux_frame":
             continue
-        value = float(source[STATMORPH_NAMES[name]])
+        theirs = STATMORPH_NAMES.get(name)
+        value = INVALID if theirs is None else float(source[theirs])
         if value == INVALID or not math.isfinite(value):
-            result.flags.append(f"no_{name}")
+            result.flags.append(NO_VALUE.of(name))
             continue
         result.values[name] = _half_circle(value) if name in FIT_ANGLES else value
     if _is_beyond_stamp(source):

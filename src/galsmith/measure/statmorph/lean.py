@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.measure.statmorph import apertures
-from galsmith.measure.statmorph.ellipse_overlap import ellipse_overlap_grid
+from galsmith.measure.statmorph.apertures import ellipse_overlap_grid
 
 _TRANSFORM: Any = skimage.transform  # its functions carry no types
 

@@ -18,8 +18,9 @@ import numba
 LOGGER = logging.getLogger("galsmith")
 FOLDER = Path(__file__).parents[1]
 STAMP_FILE = "kernels.json"
-# Outside the engine's folder, the files that name the columns of a galaxy's row: their places are compiled in.
-COLUMNS_NAMED_IN = ("properties/declared.py", "properties/sersic.py")
+# Outside the engine's folder, the files that name the columns of a galaxy's row, and its flags: their places are
+# compiled in. A property with a computation of its own is none of these.
+PLACES_NAMED_IN = ("properties/morphology.py", "properties/sersic.py", "flags.py")
 _IMPORT = re.compile(r"^from galsmith\.measure\.(\S+) import (\([^)]*\)|.*)", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
@@ -103,9 +104,9 @@ def _known_stamps(file: Path) -> dict[str, str]:
 
 
 def _stamps_of(folder: Path) -> dict[str, str]:
-    """Time and size of each source of the kernels and of all that it imports of them and of the column names."""
+    """Time and size of each source of the kernels and of all that it imports of them and of the names outside."""
     room = folder.parent
-    files = (*folder.rglob("*.py"), *(room / name for name in COLUMNS_NAMED_IN))
+    files = (*folder.rglob("*.py"), *(room / name for name in PLACES_NAMED_IN))
     sources = {path.relative_to(room).as_posix(): path for path in files}
     states = {
         name: f"{name} {path.stat().st_mtime_ns} {path.stat().st_size}" for name, path in sources.items()

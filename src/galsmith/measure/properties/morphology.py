@@ -1,12 +1,9 @@
-"""The declared quantities: what every column of a measurement table means, for tables, axes and documents."""
+"""The declared quantities of a galaxy that the kernels measure, but for the fitted Sérsic laws."""
 
 import math
 
-from galsmith.measure.properties.colors import BAND_PROPERTIES, band_property
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.sersic import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
-
-N_POWER_MODES = 15
 
 _LOTZ = "Lotz et al. 2004"
 _RODRIGUEZ = "Rodriguez-Gomez et al. 2019"
@@ -15,7 +12,7 @@ _AXES = {"x": "column", "y": "row"}
 _ENDS = {"min": "First", "max": "Last"}
 
 
-_MORPHOLOGY = (
+MORPHOLOGY = (
     Property(
         "asymmetry",
         "$A$",
@@ -24,6 +21,7 @@ _MORPHOLOGY = (
         "Light that a half turn about the best center moves, over the light, within 1.5 Petrosian radii, less that of "
         f"the sky ({_LOTZ}, eq. 10; Conselice 2003)",
         headline=True,
+        statmorph="asymmetry",
     ),
     Property(
         "smoothness",
@@ -33,6 +31,7 @@ _MORPHOLOGY = (
         "Light that a box of a quarter Petrosian radius smooths away, over the light, between 0.25 and 1.5 Petrosian "
         f"radii, less that of the sky ({_LOTZ}, eq. 11)",
         headline=True,
+        statmorph="smoothness",
     ),
     Property(
         "concentration",
@@ -41,6 +40,7 @@ _MORPHOLOGY = (
         "morphology",
         f"5 log10(r80 / r20), radii within which 80 % and 20 % of the light lie ({_LOTZ}, eq. 8)",
         headline=True,
+        statmorph="concentration",
     ),
     Property(
         "gini",
@@ -49,6 +49,7 @@ _MORPHOLOGY = (
         "morphology",
         f"Gini coefficient of the absolute pixel values of the galaxy ({_LOTZ}, eq. 6)",
         headline=True,
+        statmorph="gini",
     ),
     Property(
         "m20",
@@ -58,6 +59,7 @@ _MORPHOLOGY = (
         "log10 of the second moment of the brightest pixels that hold 20 % of the flux over that of the galaxy "
         f"({_LOTZ}, eq. 8)",
         headline=True,
+        statmorph="m20",
     ),
     Property(
         "r_half_pix",
@@ -67,6 +69,7 @@ _MORPHOLOGY = (
         "Radius of the circle that holds half of the light within the largest radius of the galaxy "
         f"({_RODRIGUEZ}; Pawlik et al. 2016)",
         headline=True,
+        statmorph="rhalf_circ",
     ),
     SERSIC_INDEX,
     Property(
@@ -79,6 +82,7 @@ _MORPHOLOGY = (
         is_circular=True,
         headline=True,
         period=math.pi,
+        statmorph="orientation_centroid",
     ),
     Property(
         "ellipticity",
@@ -87,6 +91,7 @@ _MORPHOLOGY = (
         "morphology",
         "1 - b/a from the second moments about the centroid (Bertin & Arnouts 1996)",
         headline=True,
+        statmorph="ellipticity_centroid",
     ),
     Property(
         "elongation",
@@ -95,6 +100,7 @@ _MORPHOLOGY = (
         "morphology",
         "a/b from the second moments about the centroid (Bertin & Arnouts 1996)",
         headline=True,
+        statmorph="elongation_centroid",
     ),
     Property(
         "bulge_statistic",
@@ -103,6 +109,7 @@ _MORPHOLOGY = (
         "morphology",
         f"-0.693 M20 + 4.95 G - 3.96; 0 and above is early type ({_RODRIGUEZ}; Snyder et al. 2015)",
         headline=True,
+        statmorph="gini_m20_bulge",
     ),
     Property(
         "merger_statistic",
@@ -110,6 +117,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         f"0.139 M20 + 0.990 G - 0.327; above 0 is a candidate merger ({_RODRIGUEZ}; Snyder et al. 2015)",
+        statmorph="gini_m20_merger",
     ),
     Property(
         "multimode",
@@ -118,6 +126,7 @@ _MORPHOLOGY = (
         "morphology",
         "Area of the second largest over that of the largest clump, at the brightness threshold where the former squared "
         f"over the latter is greatest ({_MID}; {_RODRIGUEZ})",
+        statmorph="multimode",
     ),
     Property(
         "intensity",
@@ -125,6 +134,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         f"Light of the second brightest over that of the brightest region about a peak of the smoothed galaxy ({_MID})",
+        statmorph="intensity",
     ),
     Property(
         "deviation",
@@ -133,6 +143,7 @@ _MORPHOLOGY = (
         "morphology",
         "Distance of the brightest region's peak from the centroid, over the radius of a circle of the galaxy's area "
         f"({_MID})",
+        statmorph="deviation",
     ),
     Property(
         "rms_asymmetry_squared",
@@ -141,6 +152,7 @@ _MORPHOLOGY = (
         "morphology",
         "Squared difference that a half turn makes over the squared light, less that of the sky (Sazonova et al. 2024, "
         "eq. 27)",
+        statmorph="rms_asymmetry2",
     ),
     Property(
         "outer_asymmetry",
@@ -148,6 +160,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         "Asymmetry between the ellipse of half of the light and the largest ellipse of the galaxy (Wen et al. 2014)",
+        statmorph="outer_asymmetry",
     ),
     Property(
         "shape_asymmetry",
@@ -155,6 +168,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         "Asymmetry of the galaxy's outline, every pixel within counting as one (Pawlik et al. 2016)",
+        statmorph="shape_asymmetry",
     ),
     Property(
         "ellipticity_center",
@@ -162,6 +176,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         "1 - b/a from the second moments about the point of least asymmetry (Bertin & Arnouts 1996)",
+        statmorph="ellipticity_asymmetry",
     ),
     Property(
         "elongation_center",
@@ -169,6 +184,7 @@ _MORPHOLOGY = (
         "",
         "morphology",
         "a/b from the second moments about the point of least asymmetry (Bertin & Arnouts 1996)",
+        statmorph="elongation_asymmetry",
     ),
     Property(
         "orientation_center_rad",
@@ -179,16 +195,18 @@ _MORPHOLOGY = (
         "in (-pi/2, pi/2] (Bertin & Arnouts 1996)",
         is_circular=True,
         period=math.pi,
+        statmorph="orientation_asymmetry",
     ),
 )
 
-_SIZES = (
+SIZES = (
     Property(
         "r_petro_pix",
         r"$r_\mathrm{petro}$",
         "pix",
         "size",
         f"Circle on which the surface brightness is 0.2 of the mean within it ({_LOTZ}; Petrosian 1976)",
+        statmorph="rpetro_circ",
     ),
     Property(
         "r_petro_ellip_pix",
@@ -196,6 +214,7 @@ _SIZES = (
         "pix",
         "size",
         f"Semi-major axis of the ellipse on which the surface brightness is 0.2 of the mean within it ({_LOTZ})",
+        statmorph="rpetro_ellip",
     ),
     Property(
         "r_half_ellip_pix",
@@ -204,6 +223,7 @@ _SIZES = (
         "size",
         "Semi-major axis of the ellipse that holds half of the light within the largest ellipse of the galaxy "
         f"({_RODRIGUEZ})",
+        statmorph="rhalf_ellip",
     ),
     Property(
         "r20_pix",
@@ -211,6 +231,7 @@ _SIZES = (
         "pix",
         "size",
         f"Radius that holds 20 % of the light within 1.5 Petrosian radii ({_LOTZ})",
+        statmorph="r20",
     ),
     Property(
         "r50_pix",
@@ -218,6 +239,7 @@ _SIZES = (
         "pix",
         "size",
         f"Radius that holds 50 % of the light within 1.5 Petrosian radii ({_LOTZ})",
+        statmorph="r50",
     ),
     Property(
         "r80_pix",
@@ -225,6 +247,7 @@ _SIZES = (
         "pix",
         "size",
         f"Radius that holds 80 % of the light within 1.5 Petrosian radii ({_LOTZ})",
+        statmorph="r80",
     ),
     Property(
         "r_max_pix",
@@ -232,6 +255,7 @@ _SIZES = (
         "pix",
         "size",
         "Largest distance of a pixel of the galaxy from its center (Pawlik et al. 2016)",
+        statmorph="rmax_circ",
     ),
     Property(
         "r_max_ellip_pix",
@@ -239,16 +263,18 @@ _SIZES = (
         "pix",
         "size",
         f"Semi-major axis of the smallest ellipse that holds all pixels of the galaxy ({_RODRIGUEZ})",
+        statmorph="rmax_ellip",
     ),
 )
 
-_PLACES = (
+PLACES = (
     Property(
         "centroid_x_pix",
         r"$\bar{x}$",
         "pix",
         "position",
         "Column of the centroid of the galaxy's segment; the first pixel's center is 0",
+        statmorph="xc_centroid",
     ),
     Property(
         "centroid_y_pix",
@@ -256,6 +282,7 @@ _PLACES = (
         "pix",
         "position",
         "Row of the centroid of the galaxy's segment; the first pixel's center is 0",
+        statmorph="yc_centroid",
     ),
     Property(
         "center_x_pix",
@@ -263,6 +290,7 @@ _PLACES = (
         "pix",
         "position",
         f"Column of the point about which the asymmetry is least; the first pixel's center is 0 ({_LOTZ})",
+        statmorph="xc_asymmetry",
     ),
     Property(
         "center_y_pix",
@@ -270,6 +298,7 @@ _PLACES = (
         "pix",
         "position",
         f"Row of the point about which the asymmetry is least; the first pixel's center is 0 ({_LOTZ})",
+        statmorph="yc_asymmetry",
     ),
     *(
         Property(
@@ -278,19 +307,21 @@ _PLACES = (
             "pix",
             "position",
             f"{_ENDS[end]} {_AXES[axis]} of the cutout about the galaxy on which all is measured ({_RODRIGUEZ})",
+            statmorph=f"{axis}{end}_stamp",
         )
         for end in _ENDS
         for axis in _AXES
     ),
 )
 
-_PHOTOMETRY = (
+PHOTOMETRY = (
     Property(
         "flux",
         "$F$",
         "flux",
         "photometry",
         "Flux within a circle of 2 Petrosian radii about the center of least asymmetry (Petrosian 1976)",
+        statmorph="flux_circ",
     ),
     Property(
         "flux_ellip",
@@ -298,6 +329,7 @@ _PHOTOMETRY = (
         "flux",
         "photometry",
         "Flux within an ellipse of 2 Petrosian semi-major axes (Petrosian 1976)",
+        statmorph="flux_ellip",
     ),
     Property(
         "flux_frame",
@@ -312,16 +344,18 @@ _PHOTOMETRY = (
         "",
         "photometry",
         f"Mean signal to noise of the galaxy's pixels, noise from gain and sky ({_LOTZ})",
+        statmorph="sn_per_pixel",
     ),
 )
 
-_SKY = (
+SKY = (
     Property(
         "sky_mean",
         r"$\mu_\mathrm{sky}$",
         "flux",
         "sky",
         f"Mean pixel of the sky box, the first empty square of the frame ({_RODRIGUEZ})",
+        statmorph="sky_mean",
     ),
     Property(
         "sky_median",
@@ -329,6 +363,7 @@ _SKY = (
         "flux",
         "sky",
         f"Median pixel of the sky box ({_RODRIGUEZ})",
+        statmorph="sky_median",
     ),
     Property(
         "sky_sigma",
@@ -336,63 +371,17 @@ _SKY = (
         "flux",
         "sky",
         f"Standard deviation of the pixels of the sky box ({_RODRIGUEZ})",
+        statmorph="sky_sigma",
     ),
 )
 
-
-def _power_modes(binning: str, meaning: str, *, headline: bool) -> tuple[Property, ...]:
-    """Declare the modes of one binning."""
-    return tuple(
-        Property(
-            f"power_{binning}_{mode:02d}",
-            rf"$\log_{{10}} P_{{{mode}}}$",
-            "dex",
-            f"power_{binning}",
-            f"log10 of the mean amplitude |F|/N^2 over {meaning.format(mode=mode)} "
-            "(Holzschuh et al. 2022, section 4.1.2)",
-            headline=headline,
-        )
-        for mode in range(N_POWER_MODES)
-    )
-
-
-PROPERTIES: tuple[Property, ...] = (
-    *_MORPHOLOGY,
-    *_SIZES,
-    *_PLACES,
-    *_PHOTOMETRY,
+# In the order of their places in a galaxy's row, which are compiled into the kernels.
+KERNEL_PROPERTIES = (
+    *MORPHOLOGY,
+    *SIZES,
+    *PLACES,
+    *PHOTOMETRY,
     *SERSIC_PROPERTIES,
     *DOUBLE_SERSIC_PROPERTIES,
-    *_SKY,
-    *_power_modes("wavelength", "bin {mode} of spatial frequency, shared by all image sizes", headline=True),
-    *_power_modes(
-        "rings", "the ring of integer radius {mode} of the image's own Fourier grid", headline=False
-    ),
+    *SKY,
 )
-
-# With the quantities of which every band, or pair of bands, has a column of its own.
-DECLARED = (*PROPERTIES, *BAND_PROPERTIES)
-
-PROPERTY_BY_NAME: dict[str, Property] = {entry.name: entry for entry in PROPERTIES}
-
-
-def property_of_column(column: str) -> Property | None:
-    """Find what a column of a measurement table holds.
-
-    Parameters
-    ----------
-    column : str
-        A property's name, that of a power mode with its band, such as ``"power_wavelength_03_g"``, the flux of
-        a band, ``"flux_g"``, or a color, ``"color_gi_mag"``.
-
-    Returns
-    -------
-    Property or None
-        None for what is no measurement, such as ``"object_id"``.
-    """
-    if column in PROPERTY_BY_NAME:
-        return PROPERTY_BY_NAME[column]
-    if not column.startswith("power_"):
-        return band_property(column)
-    stem = "_".join(column.split("_")[:3])
-    return PROPERTY_BY_NAME.get(stem)

@@ -1,0 +1,215 @@
+"""The flags: what may be noticed about a galaxy, how grave each is, and what it means; all others read this table.
+
+The gravity is statmorph's: 1 suspect, 2 bad, 4 nothing was measured; 0 is told but does not count. ``flag`` of a galaxy
+is the greatest gravity among its flags, those of the Sérsic fits apart.
+"""
+
+from dataclasses import dataclass
+
+SUSPECT, BAD, CATASTROPHIC = 1, 2, 4
+GRAVITY_NAMES = {SUSPECT: "suspect", BAD: "bad", CATASTROPHIC: "catastrophic"}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something that may be noticed about a galaxy.
+
+    Attributes
+    ----------
+    name : str
+        What the column ``flags`` says; a part in angle brackets stands for a band, a column or a binning of power.
+    gravity : int
+        0 told only, 1 suspect, 2 bad, 4 nothing was measured.
+    meaning : str
+        In words.
+    """
+
+    name: str
+    gravity: int
+    meaning: str
+
+    def of(self, part: str) -> str:
+        """Name the flag of one band, column or binning."""
+        return f"{self.name.partition('<')[0]}{part}"
+
+
+# Noticed by the compiled kernels, which know a flag by its place: add one at the end of its group, and its name in
+# `galsmith.measure.engine.flags`.
+MORPHOLOGY_FLAGS = (
+    Flag(
+        "not_finite_pixels",
+        0,
+        "NaN or infinite pixels, in the image or its sigma map: masked for morphology; the power spectrum is NaN",
+    ),
+    Flag(
+        "no_source",
+        4,
+        "nothing above the threshold (such as an image that is all zero, all equal or faint noise), or an empty map",
+    ),
+    Flag(
+        "source_below_smoothing",
+        4,
+        "a source was found but is smaller than the filter that smooths its outline",
+    ),
+    Flag("all_masked", 4, "the mask, bad pixels or pixels that are not finite leave nothing of the galaxy"),
+    Flag("nonpositive_flux", 4, "the galaxy's pixels add up to zero or less"),
+    Flag("stamp_too_small", 4, "the stamp is less than 2 px wide"),
+    Flag("source_at_edge", 0, "the galaxy's segment touches the edge of the image"),
+    Flag(
+        "centroid_out_of_range",
+        2,
+        "negative pixels push the centroid off the stamp; the stamp's middle is taken",
+    ),
+    Flag("centroid_masked", 2, "the centroid lies on a masked pixel"),
+    Flag("nonpositive_second_moment", 2, "negative pixels make a second moment negative"),
+    Flag(
+        "no_sky_box",
+        2,
+        "not even a square of 2 px is empty (or fewer than 64 px are background); nothing is taken off for the sky",
+    ),
+    Flag("not_background_subtracted", 2, "the sky's mean is farther from zero than its standard deviation"),
+    Flag("petrosian_zero_flux", 2, "the mean flux within a trial radius is zero"),
+    Flag(
+        "petrosian_below_annulus", 2, "the brightness falls to 0.2 of the mean within a pixel; 1 px is taken"
+    ),
+    Flag(
+        "petrosian_beyond_stamp",
+        2,
+        "the brightness does not fall to 0.2 of the mean on the stamp; an elliptical radius beyond it is NaN",
+    ),
+    Flag("center_left_stamp", 1, "the search for the center tried to leave the stamp"),
+    Flag("center_zero_flux", 1, "the search for the center met an aperture without light"),
+    Flag(
+        "center_drifted",
+        1,
+        "the center moved over a quarter of a Petrosian radius from the centroid; searched again from the brightest pixel",
+    ),
+    Flag("center_is_centroid", 2, "the center drifted from the brightest pixel too; the centroid is taken"),
+    Flag("center_masked", 2, "the center lies on a masked pixel"),
+    Flag("total_flux_zero", 2, "an aperture whose light is to be divided has none"),
+    Flag(
+        "total_flux_negative",
+        2,
+        "an aperture whose light is to be divided has less than none; the absolute value is taken",
+    ),
+    Flag("light_radius_undefined", 2, "no radius holds the wanted part of the light"),
+    Flag("gini_map_empty", 2, "no pixel is above the brightness at the Petrosian radius"),
+    Flag("gini_map_full", 2, "every pixel is above the brightness at the Petrosian radius"),
+    Flag(
+        "gini_map_disjoint",
+        1,
+        "several regions are above the brightness at the Petrosian radius; the one with the brightest pixel is taken",
+    ),
+    Flag("gini_undefined", 2, "too few pixels or no light for the Gini coefficient"),
+    Flag("m20_undefined", 2, "too few pixels or no light for M20"),
+    Flag("sn_undefined", 2, "too few pixels or no light for the signal to noise"),
+    Flag("smoothness_undefined", 2, "too few pixels or no light between 0.25 and 1.5 Petrosian radii"),
+    Flag("mid_zero_flux", 2, "the brightest clump has no light"),
+    Flag(
+        "mid_map_is_gini_map",
+        0,
+        "the brightness never falls to 0.2 of the clump's mean within the segment; the Gini map is taken",
+    ),
+    Flag("mid_peak_added", 2, "smoothing lost the brightest pixel; it was added"),
+    Flag("mid_single_clump", 0, "no threshold parts the galaxy; multimode is 0"),
+    Flag(
+        "deviation_undefined", 2, "too few pixels or no light for the distance of the peak from the centroid"
+    ),
+    Flag("maps_differ", 1, "Gini map and MID map share under a quarter of the larger"),
+    Flag("maps_empty", 2, "neither the Gini map nor the MID map has a pixel"),
+    Flag(
+        "shape_map_from_sky_box",
+        0,
+        "too few pixels about the galaxy; the sky box sets the threshold of the outline",
+    ),
+    Flag("shape_map_undefined", 2, "there is no sky for the threshold of the outline; the segment is taken"),
+    Flag("shape_peak_added", 2, "the brightest pixel was below the threshold of the outline; it was added"),
+    Flag("r_max_zero", 2, "the outline is one pixel"),
+    Flag("label_missing", 4, "the map lacks the label, or has several and none at the center"),
+    Flag(
+        "value_undefined",
+        2,
+        "a quantity came out infinite or undefined though nothing else was noticed, as with fluxes near 1e308",
+    ),
+)
+SERSIC_FLAGS = (
+    Flag(
+        "sersic_radius_below_annulus",
+        2,
+        "the half-light radius that the fit starts from is below half a pixel",
+    ),
+    Flag("sersic_nonpositive_amplitude", 2, "the light at the half-light radius is zero or less"),
+    Flag("sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
+    Flag("sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
+    Flag("sersic_at_bound", 1, "the index stands at its bound, 0.01"),
+)
+DOUBLE_SERSIC_FLAGS = (
+    Flag("double_sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
+    Flag("double_sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
+    Flag("double_sersic_at_bound", 1, "an index stands at its bound, 0.01"),
+)
+
+# Noticed by Python.
+NO_POWER = Flag(
+    "no_power_<binning>",
+    0,
+    "some power modes are undefined: no power at all, or (rings) no such ring on a small grid",
+)
+NO_FLUX = Flag(
+    "nonpositive_flux_<band>",
+    0,
+    "a color's flux of this band is zero or less: the flux stands, its colors are NaN",
+)
+NO_APERTURE = Flag(
+    "no_color_aperture_<band>",
+    0,
+    "there is no Petrosian radius or center from which this band's flux could be summed",
+)
+NO_VALUE = Flag(
+    "no_<column>",
+    0,
+    "the value could not be given: by statmorph, or by the computation of a property that has one of its own",
+)
+COMPUTATION_ERROR = Flag("computation_error", 0, "a property's own computation failed; `message` says how")
+ENGINE_ERROR = Flag("engine_error", CATASTROPHIC, "statmorph failed; `message` says how")
+_OTHERS = (
+    NO_POWER,
+    NO_FLUX,
+    NO_APERTURE,
+    NO_VALUE,
+    COMPUTATION_ERROR,
+    ENGINE_ERROR,
+    *(
+        Flag(f"{fit}{name}", gravity, f"statmorph calls {what} {name} and does not say more")
+        for fit, what in (
+            ("", "the measurement"),
+            ("sersic_", "the fit"),
+            ("double_sersic_", "the double fit"),
+        )
+        for gravity, name in GRAVITY_NAMES.items()
+    ),
+    Flag("unreadable_file", CATASTROPHIC, "the file was damaged after its header had been read"),
+    Flag("position_off_image", CATASTROPHIC, "the catalog's position is not on the image"),
+    Flag("position_not_finite", CATASTROPHIC, "the catalog has no position or no size of a cutout there"),
+    Flag(
+        "cutout_beyond_image", 0, "the cutout reaches over the edge of the image; pixels beyond it are masked"
+    ),
+)
+
+FLAGS: dict[str, Flag] = {
+    flag.name: flag for flag in (*MORPHOLOGY_FLAGS, *SERSIC_FLAGS, *DOUBLE_SERSIC_FLAGS, *_OTHERS)
+}
+
+
+def flag_named(name: str) -> Flag | None:
+    """Find what a name in the column ``flags`` means; None for one that no flag has."""
+    if name in FLAGS:
+        return FLAGS[name]
+    parts = (flag for flag in FLAGS.values() if "<" in flag.name and name.startswith(flag.of("")))
+    return max(parts, key=lambda flag: len(flag.name), default=None)
+
+
+def flags_markdown() -> str:
+    """Render the table as Markdown, for ``docs/properties.md``."""
+    rows = [f"| `{flag.name}` | {flag.gravity} | {flag.meaning} |" for flag in FLAGS.values()]
+    return "\n".join(["| name in `flags` | gravity | meaning |", "|---|---|---|", *rows])

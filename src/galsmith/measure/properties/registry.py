@@ -1,0 +1,114 @@
+"""The table of all declared quantities: what tables, axes, documents and comparisons read; open to those of others."""
+
+from galsmith.errors import SettingsError
+from galsmith.measure.properties.colors import BAND_PROPERTIES, band_property
+from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
+from galsmith.measure.properties.power import POWER_PROPERTIES
+from galsmith.measure.properties.property import Property
+from galsmith.settings import near_miss
+
+# Evaluated in NumPy after the kernels. One that is to belong to galsmith gets a file in this folder and a name here.
+COMPUTED: tuple[Property, ...] = ()
+
+# A list, since `register_property` adds to it.
+PROPERTIES: list[Property] = [*KERNEL_PROPERTIES, *POWER_PROPERTIES, *COMPUTED]
+
+_OWN = frozenset(entry.name for entry in PROPERTIES)
+
+
+def register_property(entry: Property) -> None:
+    """Measure a quantity of your own on every galaxy from now on, with a column, an axis and a distance like the others.
+
+    Parameters
+    ----------
+    entry : Property
+        With `compute`, a group that there is and a name of its own; one that you registered before is replaced.
+
+    Raises
+    ------
+    SettingsError
+        If its name is taken, its group is unknown, or nothing computes it.
+    """
+    if entry.name in _OWN or band_property(entry.name) is not None:
+        raise SettingsError(
+            f"property {entry.name!r}: galsmith measures one of this name; choose another name"
+        )
+    if not entry.name.isidentifier():
+        raise SettingsError(
+            f"property {entry.name!r}: wanted letters, digits and underscores, since it names a column"
+        )
+    groups = list(dict.fromkeys(known.group for known in declared_properties()))
+    if entry.group not in groups:
+        raise SettingsError(
+            f"property {entry.name!r}: there is no group {entry.group!r}{near_miss(entry.group, groups)}; wanted one of "
+            f"{', '.join(groups)}"
+        )
+    if entry.compute is None:
+        raise SettingsError(
+            f"property {entry.name!r}: nothing computes it; give compute, a function of a MeasuredStamp"
+        )
+    PROPERTIES[:] = [known for known in PROPERTIES if known.name != entry.name] + [entry]
+
+
+def computed_properties() -> tuple[Property, ...]:
+    """Give the properties that are evaluated in NumPy, in their order."""
+    return tuple(entry for entry in PROPERTIES if entry.compute is not None)
+
+
+def declared_properties() -> tuple[Property, ...]:
+    """Give all properties, and the quantities of which every band, or pair of bands, has a column of its own."""
+    return (*PROPERTIES, *BAND_PROPERTIES)
+
+
+def property_of_column(column: str) -> Property | None:
+    """Find what a column of a measurement table holds.
+
+    Parameters
+    ----------
+    column : str
+        A property's name, that of a power mode with its band, such as ``"power_wavelength_03_g"``, the flux of
+        a band, ``"flux_g"``, or a color, ``"color_gi_mag"``.
+
+    Returns
+    -------
+    Property or None
+        None for what is no measurement, such as ``"object_id"``.
+    """
+    found = _property_named(column)
+    if found is not None:
+        return found
+    if not column.startswith("power_"):
+        return band_property(column)
+    return _property_named("_".join(column.split("_")[:3]))
+
+
+def _property_named(name: str) -> Property | None:
+    """Find a property by its name."""
+    return next((entry for entry in PROPERTIES if entry.name == name), None)
+
+
+def properties_markdown() -> str:
+    """Render all properties as the Markdown tables of ``docs/properties.md``."""
+    declared = declared_properties()
+    lines: list[str] = []
+    for group in dict.fromkeys(entry.group for entry in declared):
+        lines += [
+            f"## {group}",
+            "",
+            "| column | symbol | unit | headline | definition |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [_markdown_row(entry) for entry in declared if entry.group == group]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _markdown_row(entry: Property) -> str:
+    """Render one property as a row."""
+    unit = "flux unit of the set" if entry.unit == "flux" else entry.unit or "–"
+    period = " Circular, period pi." if entry.is_circular else ""
+    symbol = entry.symbol.replace("|", r"\|")
+    definition = entry.definition.replace("|", r"\|")
+    return (
+        f"| `{entry.name}` | {symbol} | {unit} | {'yes' if entry.headline else ''} | {definition}.{period} |"
+    )
