@@ -118,6 +118,7 @@ def _limits(values: Floats) -> tuple[Floats, Floats]:
     """Where the wild values of each column begin; nowhere where half of the values are equal."""
     low, center, high = np.percentile(values, [25, 50, 75], axis=0)
     sigma = (high - low) / GAUSSIAN_IQR
+    # No cut where the middle half of a column is one value: its quartiles have no width to count in.
     reach = np.where(sigma > 0, WILD_SIGMA * sigma, np.inf)
     return center - reach, center + reach
 
@@ -125,6 +126,7 @@ def _limits(values: Floats) -> tuple[Floats, Floats]:
 def _sigma(values: Floats) -> Floats:
     """Take the standard deviation of each column; 0 where it is rounding."""
     sigma = values.std(axis=0)
+    # 1e-12 of the largest value is what float64 leaves of a column of equal numbers.
     return np.where(sigma > 1e-12 * np.abs(values).max(axis=0), sigma, 0.0)
 
 

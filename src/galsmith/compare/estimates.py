@@ -69,12 +69,12 @@ def estimate(replicates: Replicates, position: int, *, confidence: float) -> Est
     confidence : float
         Share of the bootstrap inside of the interval, such as 0.95.
     """
-    # Efron & Tibshirani (1993), eq. 10.41: what the draws have too much on average is what the value has too much.
     value = float(replicates.values[position])
     drawn = replicates.bootstrap[:, position]
     center = float(np.nanmean(drawn))
-    tails = 50 * (1 - confidence)
+    tails = 50 * (1 - confidence)  # Percent in each tail.
     low, high = np.nanpercentile(drawn, [tails, 100 - tails])
+    # Efron & Tibshirani (1993), sec. 10.6: the estimate less the bootstrap's estimate of its bias.
     corrected = 2 * value - center
     return Estimate(
         value=value,
@@ -111,6 +111,7 @@ def estimate_means(replicates: Replicates, groups: list[str], *, confidence: flo
     joined = by_group[0]
     for more in by_group[1:]:
         joined = joined.beside(more)
+    # The headline is the mean of the group means, so that many power modes weigh no more than a few colors.
     table = joined.beside(replicates.averaged()).beside(joined.averaged())
     counts = [*(len(places) for places in members.values()), len(groups), len(groups)]
     return tuple(

@@ -141,6 +141,7 @@ class HeldOutJudge:
         self._refuse_unlike(drawn)
         table = measured_table(drawn, settings=self._settings, workers=self._workers)
         share = _measured_share(table)
+        # In the unit of the held-out images: a set that spreads too widely must not set its own.
         values = [values_of(table, held.column) / held.scale for held in self._held]
         reason = self._reason(len(table), share, values)
         if reason:
@@ -149,7 +150,9 @@ class HeldOutJudge:
         pairs = [
             (measured(held.values), measured(ours)) for held, ours in zip(self._held, values, strict=True)
         ]
+        # Measured galaxies of each side, property by property: the floor is brought to these.
         sizes = np.array([(one.size, other.size) for one, other in pairs], dtype=np.int64)
+        # As the card's headline: distances, then groups.
         mean_w1 = self._mean_of_groups(np.array([wasserstein_distance(*pair) for pair in pairs]))
         floor = self._mean_of_groups(self._floor(sizes, n_drawn=len(table)))
         return {"distance": mean_w1 - floor, "mean_w1": mean_w1, "floor": floor, "measured": share}
@@ -174,6 +177,7 @@ class HeldOutJudge:
 
     def _reason(self, n_drawn: int, share: float, values: list[Floats]) -> str:
         """Say why the drawn galaxies cannot be compared, or nothing."""
+        # A generator whose galaxies cannot be measured must not win by those that can.
         wanted = max(MEASURED_AT_LEAST, math.ceil(SHARE_AT_LEAST * self._share * n_drawn))
         count = round(share * n_drawn)
         if count < wanted:
@@ -212,6 +216,7 @@ def _some(images: ImageSet, *, limit: int, seed: int) -> ImageSet:
     """Draw images at random, in their order, where there are more than wanted."""
     if len(images) <= limit:
         return images
+    # The same images at every call and in every run of this seed.
     rows = random_stream(seed, "compare.held_out").permutation(len(images))[:limit]
     return images.select(np.sort(rows))
 
@@ -241,6 +246,7 @@ def _held_properties(table: QTable) -> tuple[_Held, ...]:
             continue
         values = values_of(table, column)
         count = measured(values).size
+        # What does not vary has no unit to be compared in.
         scale = scale_of(measured(values), "reference-zscore") if count else 0.0
         if count >= max(MEASURED_AT_LEAST, SHARE_AT_LEAST * len(table)) and scale > 0:
             found.append(_Held(column, declared.group, values / scale, scale))

@@ -79,7 +79,12 @@ def half_sample(n_reference: int, n_generated: int, seed: int, number: int) -> C
     would count as a difference that there is not.
     """
     return _chosen(
-        (n_reference, n_generated), (n_reference // 2, n_generated // 2), seed, "compare.half", number
+        # A half scatters about the whole by sqrt(2/n - 1/n) sigma, as the whole does about the truth.
+        (n_reference, n_generated),
+        (n_reference // 2, n_generated // 2),
+        seed,
+        "compare.half",
+        number,
     )
 
 
@@ -101,7 +106,7 @@ def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> 
     """Deal all rows into two sets of the same sizes: +1 in the first, -1 in the second."""
     shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
     counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
-    counts[shuffled[:n_reference]] = 1
+    counts[shuffled[:n_reference]] = 1  # Without replacement: every row is dealt to one side.
     return counts
 
 
@@ -113,6 +118,7 @@ def rows_of_sides(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def size_of_parts(n_reference: int, n_generated: int) -> int:
     """Rows n of each part of the reference set, so that 2/n = 1/`n_reference` + 1/`n_generated` if it can."""
+    # The harmonic mean of the two sizes.
     wanted = round(2 * n_reference * n_generated / (n_reference + n_generated))
     return max(1, min(n_reference // 2, wanted))
 

@@ -50,8 +50,8 @@ class Rule:
     """
 
     floors_within: float = 2.0
-    largest_p: float = 0.05
-    certain_z: float = 3.0
+    largest_p: float = 0.05  # The usual 5 %, which Holm keeps for all tests of a family together.
+    certain_z: float = 3.0  # 0.13 % of a normal law lie beyond.
     told_auc: float = 0.6
     closer_share: float = 0.02
     identical: float = 1e-6
@@ -219,12 +219,14 @@ def distance_status(distance: Distance) -> str:
 
 def n_identical(memory: Memorization) -> int:
     """Count the listed pairs that are identical, as no held-out image is."""
+    # Distances of resampled pictures are not exactly 0: rounding, relative to the nearest image nobody copied.
     nearest = min(memory.distances_held_out, default=0.0)
     return sum(pair.distance <= RULE.identical * nearest for pair in memory.pairs) if nearest > 0 else 0
 
 
 def is_measurable(p_value: float, z: float) -> bool:
     """Whether chance is too rare to explain it: by the test where there is one, else by the floor's spread."""
+    # The Fréchet distance has no test: its draws are dear.
     return p_value < RULE.largest_p if math.isfinite(p_value) else z > RULE.certain_z
 
 
@@ -238,7 +240,7 @@ def _outcome(counted: tuple[Distance, ...], checks: tuple[Check, ...], n_failed:
     if not counted:
         return NOTHING
     copies = any(check.scale == COPIES and check.status == FAIL for check in checks)
-    if copies or 2 * n_failed >= len(counted):
+    if copies or 2 * n_failed >= len(counted):  # Half of the properties.
         return FAIL
     if any(check.status == FAIL for check in checks):
         return MIXED
@@ -269,7 +271,9 @@ def _property_checks(counted: tuple[Distance, ...]) -> list[Check]:
 
 def _tested(numbers: Sequence[_Joint]) -> list[tuple[_Joint, float]]:
     """Correct the p values of what is judged beyond single properties for their number."""
+    # A statistic that could not be had is not tested, and costs the others nothing.
     joint = [item for item in numbers if math.isfinite(item.statistic.value)]
+    # Holm (1979), over all that is judged beyond single properties.
     p_values = holm(np.array([item.statistic.p_value for item in joint]))
     return [(item, float(p_value)) for item, p_value in zip(joint, p_values, strict=True)]
 
@@ -298,6 +302,7 @@ def _joint_numbers(
     for memory in memorization:
         title, name = f"Copies, looked for in {network_of(memory.space)}", f"copies in {memory.space}"
         share, least = memory.share_closer, RULE.closer_share
+        # With few held-out images the expected share itself may be more than 1 %.
         largest = max(least, 2 * share.floor) if math.isfinite(share.floor) else least
         found.append(_Joint(title, COPIES, name, "share nearer", share, largest, n_identical(memory) > 0))
     return found
@@ -340,7 +345,7 @@ def _joint_status(item: _Joint, p_holm: float) -> str:
     if item.is_certain:
         return FAIL
     size = item.statistic.in_floors if item.scale == DISTANCES else item.statistic.value
-    if item.scale == COPIES and size <= item.largest:
+    if item.scale == COPIES and size <= item.largest:  # A small share is no copy, however certain it is.
         return PASS
     return _status(p_holm, item.statistic.estimate.z, is_large=size > item.largest)
 

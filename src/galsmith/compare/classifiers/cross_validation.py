@@ -62,9 +62,11 @@ def area_under_curve(scores: Floats, labels: Labels) -> FoldScore:
     ranks = rankdata(scores)
     above = (ranks[generated] - rankdata(scores[generated])) / n_reference
     below = 1 - (ranks[~generated] - rankdata(scores[~generated])) / n_generated
+    # DeLong et al. (1988): placements of each set among the other, which are independent of one another.
     variance = _mean_variance(above) + _mean_variance(below)
     ties = np.unique(scores, return_counts=True)[1].astype(np.float64)
     count = len(labels)
+    # Lehmann (1975), eq. 1.36, with the null variance of U divided by (n m)^2.
     spread = (count + 1 - (ties**3 - ties).sum() / (count * (count - 1))) / 12
     return FoldScore(float(above.mean()), variance, float(spread / (n_reference * n_generated)))
 
@@ -73,6 +75,7 @@ def area_alone(scores: Floats, labels: Labels) -> float:
     """Area under the curve without its variances, for those who need it often."""
     generated = labels == 1
     n_generated = int(generated.sum())
+    # Mann-Whitney: the area is (mean rank of one set - (n + 1) / 2) / m.
     mean_rank = float(rankdata(scores)[generated].mean())
     return (mean_rank - (n_generated + 1) / 2) / (len(labels) - n_generated)
 
@@ -117,6 +120,7 @@ def mean_of_folds(folds: Sequence[FoldScore]) -> tuple[float, float]:
         K of them, 2 or more.
     """
     count = len(folds)
+    # Nadeau & Bengio (2003), eq. 9, with n_test / n_train = 1 / (K - 1).
     variance = np.mean([fold.variance for fold in folds])
     return float(np.mean([fold.value for fold in folds])), float(
         np.sqrt(variance * (1 / count + 1 / (count - 1)))
@@ -139,6 +143,7 @@ def sequential_p(folds: Sequence[FoldScore]) -> float:
     standardized = [
         (fold.value - 0.5) / np.sqrt(fold.null_variance) if fold.null_variance > 0 else 0.0 for fold in folds
     ]
+    # Stouffer's sum: independent standard normals over the root of their number.
     return max(float(norm.sf(np.sum(standardized) / np.sqrt(len(standardized)))), SMALLEST_P)
 
 
@@ -194,6 +199,7 @@ class Validated:
 def label_rows(reference: Floats, generated: Floats, *, folds: int, seed: int) -> LabeledRows:
     """Put rows of two equally large sets together and deal them into folds."""
     parts = [
+        # Each side is dealt by itself, so that every fold has as many of one set as of the other.
         random_stream(seed, f"compare.classifier.folds.{side}").permutation(len(values)) % folds
         for side, values in (("reference", reference), ("generated", generated))
     ]
@@ -232,6 +238,7 @@ def sequential_scores(
         fitted = (
             validated.heads[fold]
             if fold == rows.n_folds - 1
+            # Trained on folds 0 to k - 1 alone, so that the score of fold k is independent of theirs given them.
             else HEADS[head](*rows.chosen(rows.folds < fold), seed=_head_seed(seed, fold))
         )
         values, labels = rows.chosen(unseen)
@@ -261,6 +268,7 @@ def find_giveaways(
         values, labels = rows.chosen(rows.folds == fold)
         told = area_alone(head.scores(values), labels)
         for shuffle in range(SHUFFLES):
+            # Breiman (2001), section 10: a column is given to the wrong rows, all others stay.
             order = random_stream(seed, "compare.classifier.shuffle", fold, shuffle).permutation(len(values))
             by_column.append(told - _without_columns(head, values, labels, order))
             by_product.append(told - _without_products(head, values, labels, order, strongest))
@@ -299,6 +307,7 @@ def _without_products(
     if parts is None:
         return np.empty(0)
     scores = head.scores(values)
+    # A logistic law's score is a sum, so that a product is shuffled by taking its part out and putting it back.
     return np.array([area_alone(scores - part + part[order], labels) for part in parts[chosen]])
 
 

@@ -83,6 +83,7 @@ def fit_trees(values: Floats, labels: Labels, *, seed: int) -> FittedTrees:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     trees = HistGradientBoostingClassifier(
+        # scikit-learn's own number of trees, with 15 leaves in place of its 31.
         max_iter=100,
         max_leaf_nodes=15,
         l2_regularization=1.0,
@@ -108,6 +109,7 @@ def fit_pairs(values: Floats, labels: Labels, *, seed: int) -> FittedPairs:
     from sklearn.linear_model import LogisticRegression
 
     terms = _with_products(values)
+    # Products have wider tails than columns: the ridge must see all terms in one unit.
     center, sigma = terms.mean(axis=0), terms.std(axis=0)
     scale = np.where(sigma > 1e-12, sigma, 1.0)
     terms -= center
@@ -121,6 +123,7 @@ def fit_pairs(values: Floats, labels: Labels, *, seed: int) -> FittedPairs:
     n_columns = values.shape[1]
     quadratic = np.zeros((n_columns, n_columns))
     quadratic[np.triu_indices(n_columns)] = weights[n_columns:]
+    # Back from standardized terms to the columns as given.
     return FittedPairs(float(model.intercept_[0] - weights @ center), weights[:n_columns], quadratic)
 
 

@@ -129,11 +129,13 @@ def two_sample_classifiers(
     _check_settings(folds, splits, confidence, heads)
     # Halves of the reference are told apart too, each with two galaxies a fold at least.
     first, second = checked_rows(reference, generated, columns, minimum=4 * folds)
+    # Lopez-Paz & Oquab (2017), section 3: both sets give as many, so that guessing is right half of the time.
     n_each = min(len(first), len(second), MOST_ROWS)
     chosen = [
         choose_rows(len(side), n_each, seed=seed, purpose=f"compare.classifier.{role}")
         for role, side in (("reference", first), ("generated", second))
     ]
+    # Both sets together set the unit: in the reference's own, rows would not be exchangeable.
     given = standardize_together(first[chosen[0]], second[chosen[1]])
     values, names = reduce_columns(*given, columns)
     setup = Setup(on, names, len(columns), folds, splits, confidence, seed)
@@ -181,6 +183,7 @@ def _test(
         for place, score in enumerate(SCORES)
     )
     n_each = len(values[0])
+    # Scores of all folds in one order, though folds have their own zero points.
     order = np.argsort(validated.scores, kind="stable")
     surest_real, surest_generated = order[order < n_each][:SUREST], order[order >= n_each][::-1][:SUREST]
     return ClassifierTest(
@@ -199,6 +202,7 @@ def _floors(head: str, reference: Floats, setup: Setup, seed: int, counter: _Cou
     half = len(reference) // 2
     found = np.empty((setup.splits, len(SCORES)))
     for split in range(setup.splits):
+        # The reference against itself, trained and validated as the two sets are.
         counts = split_counts(len(reference), half, seed, split)
         parts = reference[counts > 0], reference[counts < 0]
         rows = label_rows(
@@ -207,6 +211,7 @@ def _floors(head: str, reference: Floats, setup: Setup, seed: int, counter: _Cou
         validated = cross_validate(rows, head, seed=seed)
         for place, score in enumerate(SCORES):
             value = mean_of_folds(scores_by_fold(rows, validated, score))[0]
+            # Without difference the excess over 0.5 scatters as 1 / sqrt(n): halves are brought to the whole's size.
             found[split, place] = 0.5 + (value - 0.5) * np.sqrt(half / len(reference))
         counter.step()
     return found
@@ -224,6 +229,7 @@ def _statistic(
 ) -> Statistic:
     """Make the record of area under the curve or accuracy."""
     value, uncertainty = mean_of_folds(folds)
+    # Normal: an area is a mean over thousands of pairs (DeLong et al. 1988).
     reach = float(norm.isf((1 - confidence) / 2)) * uncertainty
     estimate = Estimate(
         value=value,
@@ -292,9 +298,12 @@ def reduce_columns(
         return (reference, generated), tuple(columns)
     pooled = np.concatenate([reference, generated])
     pooled -= pooled.mean(axis=0)
+    # Eigenvalues ascend, so that the widest components come last.
     axes = np.linalg.eigh(pooled.T @ pooled)[1][:, ::-1][:, :COMPONENTS]
     along = pooled @ axes
+    # Pythagoras: what the components leave of each row's squared length.
     rest = np.sqrt(np.maximum((pooled**2).sum(axis=1) - (along**2).sum(axis=1), 0.0))
+    # 1e-6 of the mean keeps the logarithm finite where nothing is left.
     found = np.column_stack([along, np.log(rest + 1e-6 * (rest.mean() + 1e-12))])
     sigma = found.std(axis=0)
     found = (found - found.mean(axis=0)) / np.where(sigma > 0, sigma, 1.0)

@@ -90,6 +90,7 @@ def compare_features(
         )
     label, kernel_label = _labels(reference.extractor_id)
     chosen = _few(rows[0], "reference", drawing.seed), _few(rows[1], "generated", drawing.seed)
+    # Distances see all rows; neighbors and classifiers want them in float64, in pairs.
     few = reference.values[chosen[0]], generated.values[chosen[1]]
     kernel, subsets = kernel_statistic(first, second, chance=drawing, label=kernel_label, progress=progress)
     return FeatureComparison(
@@ -119,6 +120,7 @@ def _check_ids(reference: str, generated: str) -> None:
 
 def _usable_rows(values: Features, side: str) -> NDArray[np.intp]:
     """Find the rows without NaN and see that they are enough."""
+    # Images with pixels that are not finite have rows of NaN.
     usable = np.flatnonzero(np.isfinite(values).all(axis=1))
     if len(usable) < MINIMUM_ROWS:
         raise InputError(
@@ -135,6 +137,7 @@ def _few(rows: NDArray[np.intp], side: str, seed: int) -> NDArray[np.intp]:
 
 def _labels(extractor_id: str) -> tuple[str, str]:
     """Names of the two distances; only those of the standard network may have the known ones."""
+    # Results of other networks may not be called FID (Heusel et al. 2017) and KID (Bińkowski et al. 2018).
     if extractor_id == STANDARD_ID or extractor_id.startswith(f"{STANDARD_ID}/"):
         return "FID", "KID"
     network = extractor_id.partition("/")[0]
@@ -182,6 +185,7 @@ def _classifiers(
     return tuple(
         replace(
             test,
+            # Rows of the chosen, as rows of the set.
             told_reference=tuple(int(rows[0][row]) for row in test.told_reference),
             told_generated=tuple(int(rows[1][row]) for row in test.told_generated),
         )

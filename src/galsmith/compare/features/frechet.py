@@ -91,7 +91,7 @@ def gaussian_of(features: Features) -> Gaussian:
     for start in range(0, count, ROWS_AT_ONCE):
         centered = features[start : start + ROWS_AT_ONCE].astype(np.float64) - mean
         covariance += centered.T @ centered
-    covariance /= count - 1
+    covariance /= count - 1  # The unbiased covariance, as numpy.cov has it.
     return Gaussian(mean, float(np.trace(covariance)), None, covariance)
 
 
@@ -104,6 +104,7 @@ def distance_of_gaussians(first: Gaussian, second: Gaussian) -> float:
     """
     difference = first.mean - second.mean
     if first.rows is not None and second.rows is not None:
+        # tr (S1 S2)^(1/2) is the nuclear norm of R1 R2^T: a matrix of n x m in place of d x d.
         overlap = float(np.linalg.svd(first.rows @ second.rows.T, compute_uv=False).sum())
     elif second.rows is not None:
         overlap = _overlap(second.rows, first)
@@ -115,6 +116,7 @@ def distance_of_gaussians(first: Gaussian, second: Gaussian) -> float:
 
 def _overlap(root: Floats, other: Gaussian) -> float:
     """Trace of the root of the product of two covariances, from a root of one and the other itself."""
+    # R1 S2 R1^T has the eigenvalues of S1 S2, and is symmetric.
     eigenvalues = np.linalg.eigvalsh(root @ _covariance(other) @ root.T)
     return float(np.sqrt(np.clip(eigenvalues, 0.0, None)).sum())
 
@@ -254,7 +256,7 @@ def _floor(pooled: _Pooled, splits: int, seed: int, label: str, progress: Progre
         counts = split_counts(n_reference, n_each, seed, split)
         distances[split] = [_mean_of_parts(pooled, counts, number) for number in pieces]
         progress(ProgressEvent(f"{label} of the floor", split + 1, splits, "splits"))
-    octaves = np.log2(n_wanted / n_each)
+    octaves = np.log2(n_wanted / n_each)  # How many doublings lie between the parts and the two sets.
     # Slopes are those of the octave whose middle lies so far above that of the two largest parts.
     to_wanted, to_half = _slopes(distances.mean(axis=0), (0.5 + octaves / 2, octaves))
     return _Floor(distances[:, 0] * 2.0 ** (-octaves * to_wanted), to_half)

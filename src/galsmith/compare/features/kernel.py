@@ -79,13 +79,16 @@ def kernel_distances(
         here = _rows(first, second, start)
         left = _both_sides(counts, start)
         for other in range(start, total, ROWS_AT_ONCE):
+            # Bińkowski et al. (2018): k(x, y) = (x.y / d + 1)^3.
             kernel = (here @ _rows(first, second, other).T / first.shape[1] + 1.0) ** 3
             if other == start:
+                # Pairs of a row with itself do not count in the unbiased estimate.
                 np.fill_diagonal(kernel, 0.0)
             _add_pairs(sums, kernel, left, _both_sides(counts, other), is_diagonal=other == start)
         progress(ProgressEvent("kernel distance", min(start + ROWS_AT_ONCE, total), total, "galaxies"))
     n_positive, n_negative = (counts > 0).sum(axis=1), (counts < 0).sum(axis=1)
     return (
+        # Gretton et al. (2012), lemma 6: means over ordered pairs within each set, less twice the mean over both.
         sums[0] / (n_positive * (n_positive - 1.0))
         + sums[1] / (n_negative * (n_negative - 1.0))
         - 2.0 * sums[2] / (n_positive * n_negative)
@@ -149,6 +152,7 @@ def kernel_statistic(
     """
     sizes = len(first), len(second)
     n_each = size_of_parts(*sizes)
+    # Half of the smaller set where 1,000 are more than it has: subsets of all rows would not vary.
     subset_size = SUBSET_SIZE if min(sizes) >= SUBSET_SIZE else min(sizes) // 2
     draws = _draws(sizes, n_each, subset_size, chance)
     distances = kernel_distances(first, second, np.concatenate(draws), progress=progress)

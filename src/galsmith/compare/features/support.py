@@ -144,6 +144,7 @@ def _support(
     floors = _floors(real.nearest_own, k=k, seed=chance.seed, splits=chance.splits)
     nearest = np.concatenate([real.nearest, generated.nearest])
     dealt = _dealt(nearest, k=k, seed=chance.seed, permutations=chance.permutations, progress=progress)
+    # Two-sided: precision may be too high as well as too low, and its mean without difference is not 1/2.
     center = dealt.mean(axis=0)
     p_values = permutation_p(np.abs(values - center), np.abs(dealt - center))
     found = {
@@ -168,10 +169,10 @@ def _support(
 def _judged(real: Neighborhoods, generated: Neighborhoods, *, k: int) -> dict[str, Floats]:
     """Count what each galaxy adds to the means, by name of the mean."""
     return {
-        "precision": (real.inside > 0).astype(np.float64),
+        "precision": (real.inside > 0).astype(np.float64),  # Kynkäänniemi et al. (2019), eq. 1 and 2.
         "recall": (generated.inside > 0).astype(np.float64),
-        "density": real.inside / k,
-        "coverage": real.is_reached.astype(np.float64),
+        "density": real.inside / k,  # Naeem et al. (2020), section 3.
+        "coverage": real.is_reached.astype(np.float64),  # Naeem et al. (2020), section 3.
     }
 
 
@@ -190,6 +191,7 @@ def _bootstrap(judged: dict[str, Floats], seed: int, replicates: int) -> Floats:
 def _floors(nearest: Neighbors, *, k: int, seed: int, splits: int) -> Floats:
     """All four [split, name] between two halves of the reference set."""
     count = len(nearest)
+    # Counted by lists of neighbors that were made once.
     halves = (split_counts(count, count // 2, seed, split) for split in range(splits))
     return np.array([_by_lists(nearest, half, k=k) for half in halves])
 
@@ -226,6 +228,7 @@ def _by_lists(nearest: Neighbors, counts: Counts, *, k: int) -> tuple[float, flo
 def _inside(nearest: Neighbors, signs: Counts, *, k: int) -> NDArray[np.bool_]:
     """Which listed rows [row, neighbor] are of the other set and inside of the neighborhood."""
     sets = signs.astype(np.int8)[nearest]
+    # Fewer than k own rows before it: nearer than the k-th own neighbor.
     return (sets < 0) & (np.cumsum(sets > 0, axis=1, dtype=np.int16) < k)
 
 
@@ -238,7 +241,7 @@ def _share_found(nearest: Neighbors, inside: NDArray[np.bool_], members: NDArray
 
 def _listed(k: int) -> int:
     """Neighbors to list so that a half of them at random holds k, but for one list in 10^8."""
-    return 8 * k + 24
+    return 8 * k + 24  # A list of L rows holds about Binomial(L, 1/2) own ones.
 
 
 def neighborhoods(
@@ -271,6 +274,7 @@ def _squared_distances(points: Floats, squares: Floats, own: slice) -> Iterator[
     """Squared distances of a block of one side's rows to all rows; infinite to itself."""
     for start in range(own.start, own.stop, ROWS_AT_ONCE):
         here = slice(start, min(start + ROWS_AT_ONCE, own.stop))
+        # |x - y|^2 = |x|^2 - 2 x.y + |y|^2, about the common mean so that little cancels.
         block = squares[here, None] - 2 * (points[here] @ points.T) + squares
         np.maximum(block, 0.0, out=block)
         block[np.arange(here.stop - start), np.arange(start, here.stop)] = np.inf
@@ -284,6 +288,7 @@ def _of_one_side(
     inside = np.zeros(other.stop - other.start, dtype=np.int64)
     reached, nearest, nearest_own = [], [], []
     for block in blocks:
+        # The k-th smallest of each row, itself being at infinity.
         radii = np.partition(block[:, own], k - 1, axis=1)[:, k - 1, None]
         within = block[:, other] <= radii
         inside += within.sum(axis=0)

@@ -113,9 +113,11 @@ def spearman(ranks: Ranks) -> Floats:
     middle = np.empty(ranks.shape[::-1])
     for place, column in enumerate(ranks.T):
         together = np.bincount(column)
+        # Mean rank of equal values: half of them lie below, half above.
         middle[place] = (np.cumsum(together) - 0.5 * together)[column]
     middle -= 0.5 * len(ranks)
     products = middle @ middle.T
+    # Pearson's correlation of mean ranks, which is Spearman's with ties.
     sigma = np.sqrt(np.diagonal(products))
     with np.errstate(invalid="ignore"):
         return np.clip(products / np.outer(sigma, sigma), -1.0, 1.0)
@@ -157,6 +159,7 @@ def _dealt(
 ) -> Iterator[float]:
     """Differences after dealing the galaxies anew, each with its ranks within its own set."""
     sizes = len(sides[0]), len(sides[1])
+    # Ranks within each set first: deals then mix equal margins, and what differs is how columns go together.
     pooled = dense_ranks(np.concatenate([_shares(side) for side in sides]))
     for number in range(permutations):
         counts = dealt_counts(*sizes, seed, number)
@@ -191,6 +194,7 @@ def _largest_pairs(
     difference = measured[1] - measured[0]
     p_holm = holm(_pair_p(measured, drawn))
     first, second = np.triu_indices(len(columns), 1)
+    # NaN sorts last: pairs with a column that does not vary.
     order = np.argsort(-np.abs(difference), kind="stable")
     return tuple(
         CorrelationPair(
@@ -212,11 +216,15 @@ def _pair_p(measured: Sequence[Floats], drawn: Floats) -> Floats:
     z_drawn = _fisher_z(drawn[:, 1]) - _fisher_z(drawn[:, 0])
     usable = np.isfinite(z_value)
     p_values = np.full(z_value.shape, np.nan)
+    # Fisher's 1 / sqrt(n - 3) holds for Gaussian columns only; the bootstrap's spread for any.
     sigma = np.nanstd(z_drawn[:, usable], axis=0, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         t_value = np.abs(z_value[usable]) / sigma
     p_values[usable] = np.where(
-        z_value[usable] == 0, 1.0, 2 * stats.t.sf(np.nan_to_num(t_value, nan=0.0), df=len(drawn) - 1)
+        # The spread is itself of a finite number of draws: Student's t, not the normal.
+        z_value[usable] == 0,
+        1.0,
+        2 * stats.t.sf(np.nan_to_num(t_value, nan=0.0), df=len(drawn) - 1),
     )
     return p_values
 

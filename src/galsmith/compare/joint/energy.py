@@ -72,6 +72,7 @@ def energy_statistic(
         definition=DEFINITION,
         sizes=sizes,
     )
+    # The root goes as sqrt(1/n + 1/m) where nothing differs.
     scale = np.sqrt((1 / sizes[0] + 1 / sizes[1]) * n_each / 2)
     floors = scale * np.sqrt(floor)
     rooted = Estimate(
@@ -117,9 +118,10 @@ def squared_energies(
             there = slice(other, other + ROWS_AT_ONCE)
             between = cdist(points[here], points[there]) @ weights[there]
             # Blocks off the diagonal stand for their mirror images too.
+            # -w_i w_j |x_i - x_j|, the sign of eq. 6.1.
             total -= (1.0 if other == start else 2.0) * np.einsum("rd,rd->d", weights[here], between)
         progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "galaxies"))
-    return np.maximum(total, 0.0)
+    return np.maximum(total, 0.0)  # Never negative in exact numbers (Székely & Rizzo 2013).
 
 
 def _all_counts(

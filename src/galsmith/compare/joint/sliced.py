@@ -40,9 +40,11 @@ def sliced_wasserstein(
         Told of bootstrap, permutations and floor.
     """
     sizes = len(reference), len(generated)
+    # 64 directions: their own scatter drops out, as all draws share them.
     axes = random_directions(reference.shape[1], seed=chance.seed)
     along_reference, along_generated = axes @ reference.T, axes @ generated.T
     pooled = [pool_values(one, other) for one, other in zip(along_reference, along_generated, strict=True)]
+    # The floor draws from the reference alone.
     alone = [pool_values(values, np.empty(0)) for values in along_reference]
     seed = derive_seed(chance.seed, "compare.sliced")
     both: dict[str, Any] = {"n_reference": sizes[0], "n_generated": sizes[1], "seed": seed}
@@ -71,5 +73,6 @@ def sliced_wasserstein(
 
 def random_directions(n_columns: int, *, seed: int) -> Floats:
     """Directions [direction, column] of length 1, uniform on the sphere."""
+    # A Gaussian vector has no preferred direction (Muller 1959).
     normal = random_stream(seed, "compare.directions").normal(size=(DIRECTIONS, n_columns))
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)

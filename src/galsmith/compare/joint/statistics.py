@@ -24,7 +24,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
 
-IN_FLOORS, NOT_JUDGED = "floors", ""
+IN_FLOORS, NOT_JUDGED = "floors", ""  # The scale of the verdict's check; and none.
 MOST_ROWS = 5_000
 
 
@@ -138,10 +138,14 @@ def joint_distance(
             for role, values in zip(("reference", "generated"), rows.standardized, strict=True)
         )
         sizes, pooled = (len(sides[0]), len(sides[1])), np.concatenate(sides)
+        # Parts of the reference that scatter as the two sets do, or halves of it.
         n_each = size_of_parts(*sizes)
         kinds: tuple[tuple[str, int, Callable[[int], Counts]], ...] = (
+            # Efron & Tibshirani (1993), chapter 8: each set drawn from itself with replacement.
             ("bootstrap", chance.replicates, lambda number: drawn_counts(*sizes, seed, number)),
+            # Two parts of the reference, which differ by sampling alone.
             ("floor", chance.splits, lambda number: split_counts(sizes[0], n_each, seed, number)),
+            # All rows dealt anew: exact where nothing differs (Phipson & Smyth 2010).
             ("permutations", chance.permutations, lambda number: dealt_counts(*sizes, seed, number)),
         )
         found = []
@@ -149,6 +153,7 @@ def joint_distance(
             each = (rows_of_sides(counts_of(number)) for number in range(count))
             found.append(np.array([distance(pooled[one], pooled[other]) for one, other in each]))
             progress(ProgressEvent(f"{symbol}, {stage}", count, count, "draws"))
+        # From 2 / n_each of the parts to 1/n + 1/m of the two sets.
         scale = ((1 / sizes[0] + 1 / sizes[1]) * n_each / 2) ** grows_as
         return JointFinding(
             distance_statistic(
@@ -216,6 +221,7 @@ def beyond_marginals(
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
     rows = CompleteRows(*checked_rows(reference, generated, columns), tuple(columns))
+    # In the order of the table; each has its own stream of chance, so that one more changes none.
     found = {name: entry.compute(rows, chance, progress) for name, entry in JOINT.items()}
     return BeyondMarginals(
         statistics={name: finding.statistic for name, finding in found.items()},

@@ -141,6 +141,7 @@ class ColumnPair:
         core = core_range(one, other)
         if self.period is not None or self.reason:
             return core, 0.0
+        # Clipping moves what lies beyond the ends onto them: its integral there is 0.
         whole = wasserstein_distance(one, other)
         within = wasserstein_distance(np.clip(one, *core), np.clip(other, *core))
         return core, max(0.0, 1 - within / whole) if whole > 0 else 0.0
@@ -248,6 +249,7 @@ def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair
     sides = pair.reference, pair.generated
     parts = []
     for type_name in TYPES:
+        # Holzschuh et al. (2022), section 4.1.3: F(G, M20) of 0 parts the types.
         members = [of_type(side, type_name) for side in bulge]
         values = tuple(np.where(inside, side, np.nan) for inside, side in zip(members, sides, strict=True))
         part = _pair(
@@ -258,11 +260,13 @@ def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair
             is_headline=pair.is_headline,
         )
         lost = [
+            # Lost: of this type without a color, or of no known type.
             np.isnan(side) & (inside | np.isnan(kind))
             for side, inside, kind in zip(values, members, bulge, strict=True)
         ]
         parts.append(replace(part, name=f"{pair.column}_{type_name}", lost=(lost[0], lost[1])))
     if any(part.reason or min(part.sizes) < MINIMUM_OF_TYPE for part in parts):
+        # Too few of a type: all galaxies count in their place.
         return [pair, *(replace(part, is_headline=False) for part in parts)]
     return [replace(pair, is_headline=False), *parts]
 
@@ -282,9 +286,10 @@ def values_of(table: QTable, column: str) -> Floats:
     data = table[column]
     numbers = getattr(data, "value", data)
     values = np.array(np.ma.filled(np.ma.asarray(numbers, dtype=np.float64), np.nan), dtype=np.float64)
-    values[~np.isfinite(values)] = np.nan
+    values[~np.isfinite(values)] = np.nan  # Infinite is not measured either.
     for prefix, flag in FIT_FLAGS.items():
         if column.startswith(prefix) and flag in table.colnames:
+            # Only the fit's own columns: the flag of a fit says nothing of the shapes.
             values[np.asarray(table[flag]) >= BAD] = np.nan
     return values
 
@@ -304,6 +309,7 @@ def core_range(*sides: Floats) -> tuple[float, float]:
     for values in sides:
         if values.size:
             least, low, high, most = np.percentile(values, [0.5, 5, 95, 99.5])
+            # Of a Gaussian this reaches out to 4.1 sigma, so that there the middle 99 % decide.
             reach = 0.75 * (high - low)
             ends.append((float(max(least, low - reach)), float(min(most, high + reach))))
     if not ends:
@@ -335,6 +341,7 @@ def summary_of(values: Floats) -> Summary:
     kept = measured(values)
     if not kept.size:
         return Summary(*(float("nan"),) * 5)
+    # One standard deviation about the median, if Gaussian.
     low, median, high = np.percentile(kept, [16, 50, 84])
     return Summary(float(median), float(low), float(high), float(kept.mean()), float(kept.std()))
 
@@ -389,6 +396,7 @@ def of_type(bulge_statistic: NDArray[np.float64], name: str) -> NDArray[np.bool_
     -------
     ndarray [row], bool
     """
+    # Snyder et al. (2015); Rodriguez-Gomez et al. (2019).
     return bulge_statistic >= 0 if name == "early_type" else bulge_statistic < 0
 
 

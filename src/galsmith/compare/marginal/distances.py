@@ -73,7 +73,7 @@ def joint_distances(
     """
     usable = [pair for pair in pairs if not pair.reason]
     found = {name: _resampled(kind, usable, tables, chance, progress) for name, kind in PER_PROPERTY.items()}
-    first = found.pop(WASSERSTEIN.name)
+    first = found.pop(WASSERSTEIN.name)  # Means, Holm's correction and verdict rest on W1 alone.
     p_holm = _corrected(usable, first.p_values)
     numbers = {
         pair.name: _Numbers(
@@ -149,6 +149,7 @@ def _resampled(
     )
     in_means = [pair.in_means for pair in usable]
     most = max(sum(in_means), len(in_means) - sum(in_means))
+    # Enough deals that the smallest p value times the number of tests can fall below 5 %.
     deals = max(chance.permutations, DEALS_PER_TEST * most)
     dealt = permutation_distances(pooled, **sizes, kind=kind, permutations=deals, progress=progress)
     return _Resampled(Replicates(values, drawn, floor.distances), floor, permutation_p(values, dealt))
@@ -159,7 +160,7 @@ def _corrected(usable: list[ColumnPair], p_values: Floats) -> Floats:
     in_means = np.array([pair.in_means for pair in usable], dtype=bool)
     corrected = np.empty(len(usable))
     for family in (in_means, ~in_means):
-        corrected[family] = holm(p_values[family])
+        corrected[family] = holm(p_values[family])  # Holm (1979), within each family.
     return corrected
 
 
@@ -253,11 +254,12 @@ def _between(
     shared = [name for name in one.names if name in other.names]
     if not shared:
         return []
-    groups = [one.groups[one.names.index(name)] for name in shared]
+    groups = [one.groups[one.names.index(name)] for name in shared]  # Means over what both sets have.
     columns = [side.replicates.columns([side.names.index(name) for name in shared]) for side in (one, other)]
     values = columns[0].values - columns[1].values
     draws = columns[0].bootstrap - columns[1].bootstrap
     labels = [*_mean_weights(groups), *shared]
+    # A mean is a weighting of single distances, so that values and draws take one product.
     weights = np.vstack([*_mean_weights(groups).values(), np.eye(len(shared))])
     return [
         _difference(label, (first, second), float(weight @ values), draws @ weight, confidence)
@@ -270,6 +272,7 @@ def _mean_weights(groups: Sequence[str]) -> dict[str, Floats]:
     members = {group: np.array([item == group for item in groups], dtype=float) for group in groups}
     by_group = {group: inside / inside.sum() for group, inside in members.items()}
     every = np.full(len(groups), 1.0 / len(groups))
+    # Every group weighs the same, however many properties it has.
     headline = np.mean(list(by_group.values()), axis=0)
     return {"headline": headline, "all properties": every, **by_group}
 
@@ -284,6 +287,7 @@ def _difference(
     low, high = np.percentile(kept, [tails, 100 - tails])
     corrected = 2 * value - center
     around = kept - center + corrected
+    # The share of the shifted draws on the other side of 0, from either side.
     beyond = min(np.count_nonzero(around <= 0), np.count_nonzero(around >= 0))
     return PairedDifference(
         name=name,
@@ -292,5 +296,6 @@ def _difference(
         value=value,
         uncertainty=float(kept.std()),
         interval=(float(corrected + low - center), float(corrected + high - center)),
+        # Two-sided, never 0 (Phipson & Smyth 2010).
         p_value=float(min(1.0, 2 * (beyond + 1) / (kept.size + 1))),
     )

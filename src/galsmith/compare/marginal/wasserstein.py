@@ -62,6 +62,7 @@ def wasserstein_distance(
         If an argument is empty, not one-dimensional, not finite, or has weights of another length.
     """
     pooled, weights = _pooled_with_weights(first, second, first_weights, second_weights, period=None)
+    # The running sum of signed weights is F1 - F2 between two neighbors, and the gap is dx.
     return float(np.abs(np.cumsum(weights)) @ pooled.gaps)
 
 
@@ -120,6 +121,7 @@ def pool_values(first: Floats, second: Floats, *, period: float | None = None) -
     ordered = kept[ascending]
     if period is None or not ordered.size:
         return PooledValues(rows[ascending], np.diff(ordered, append=ordered[-1:]))
+    # The gap that closes the circle.
     return PooledValues(rows[ascending], np.diff(ordered, append=ordered[0] + period), is_circular=True)
 
 
@@ -167,6 +169,7 @@ def joint_replicates(columns: Sequence[PooledValues], counts: Counts) -> tuple[F
     totals : ndarray [replicate, property, 2], float64
         How many measured rows each of the two sets has.
     """
+    # A row is hardly ever drawn more than 127 times; one byte a count is less to fetch.
     narrow = np.int8 if np.abs(counts).max(initial=0) <= np.iinfo(np.int8).max else np.int16
     by_row = np.ascontiguousarray(counts.astype(narrow).T)
     every = _drawn_in_all(counts)
@@ -179,10 +182,11 @@ def joint_replicates(columns: Sequence[PooledValues], counts: Counts) -> tuple[F
             distances[position], totals[position] = (found.T for found in replicate_distances(pooled, counts))
             return
         totals[position] = every - _absent(pooled.order, by_row)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):  # A draw may leave a side without a measured row: NaN then.
             shares = np.where(totals[position] > 0, 1.0 / totals[position], np.nan)
         _linear_by_row(pooled.order, pooled.gaps, by_row, shares, distances[position])
 
+    # The kernel lets go of the interpreter's lock.
     with ThreadPoolExecutor(max(1, min(len(columns), os.cpu_count() or 1))) as pool:
         list(pool.map(fill, range(len(columns))))
     return distances.T.copy(), totals.transpose(2, 0, 1).copy()
@@ -235,6 +239,7 @@ def _checked(name: str, values: ArrayLike, weights: ArrayLike | None) -> tuple[F
 def _circular_integral(running: Floats, gaps: Floats) -> float:
     """Integral of ``|running - c|`` with c the weighted median of `running`."""
     ascending = np.argsort(running)
+    # Delon et al. (2010), section 5: the median of F1 - F2 over the circle, weighted by the gaps.
     half = 0.5 * gaps.sum()
     covered = 0.0
     median = 0.0
@@ -276,6 +281,7 @@ def _linear_replicates(order: Rows, gaps: Floats, counts: Counts, distances: Flo
         total = 0.0
         for position in range(order.size):
             count = drawn[order[position]]
+            # Counts below 0 belong to the second set.
             running += count * (per_first if count > 0 else per_second)
             total += abs(running) * gaps[position]
         distances[replicate] = total
@@ -290,6 +296,7 @@ def _drawn_in_all(counts: Counts) -> NDArray[np.int64]:
         for count in counts[replicate]:
             first += max(count, 0)
             difference += count
+        # The sum of all counts is the first set's less the second's.
         totals[0, replicate], totals[1, replicate] = first, first - difference
     return totals
 
@@ -339,6 +346,7 @@ def _circular_replicates(
         level = 0.0
         for position in range(order.size):
             count = drawn[order[position]]
+            # As on the line; the constant is subtracted in the integral.
             level += count * (1.0 / first if count > 0 else 1.0 / second)
             running[position] = level
         distances[replicate] = _circular_integral(running, gaps)

@@ -120,6 +120,7 @@ def memorization(
     yard = nearest_rows(sets["held_out"], sets["training"], progress=progress)
     _refuse_overlap(yard)
     own = _own_distances(sets["training"], (found, yard), progress)
+    # Alaa et al. (2022): authentic is farther from its nearest training image than that is from another.
     sides = tuple(_Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
     statistics = _statistics(sides[0], sides[1], len(sets["training"]), chance)
     return Memorization(
@@ -153,7 +154,8 @@ def c_t(generated: Floats, held_out: Floats) -> float:
     ordered = np.sort(held_out)
     below, up_to = (np.searchsorted(ordered, generated, side=side) for side in ("left", "right"))
     n, m = len(generated), len(held_out)
-    pairs_farther = 0.5 * float(below.sum() + up_to.sum())
+    pairs_farther = 0.5 * float(below.sum() + up_to.sum())  # Ties count half to either side.
+    # Meehan et al. (2020), section 3.1: mean n m / 2 and variance n m (n + m + 1) / 12 of Mann-Whitney's U.
     return float((pairs_farther - 0.5 * n * m) / np.sqrt(n * m * (n + m + 1) / 12))
 
 
@@ -196,6 +198,7 @@ def _refuse_not_finite(name: str, values: Features) -> None:
 def _refuse_overlap(yard: Nearest) -> None:
     """Refuse a yardstick that was trained on; a few twins, as surveys have them, are only told."""
     # The same image turned differs by rounding where pictures were resampled.
+    # In units of the usual distance, whatever the space.
     same = int((yard.distance <= SAME * np.median(yard.distance)).sum())
     if not same:
         return
@@ -260,7 +263,7 @@ def _values(generated: _Yard, held_out: _Yard) -> Floats:
 
 def _rank(n_held_out: int) -> int:
     """Which held-out distance, counted from the nearest, is their 1 % quantile."""
-    return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)
+    return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)  # The k-th of m lies at k / (m + 1) on average.
 
 
 def _p_values(generated: _Yard, held_out: _Yard, values: Floats) -> tuple[float, float, float]:
@@ -274,8 +277,11 @@ def _p_values(generated: _Yard, held_out: _Yard, values: Floats) -> tuple[float,
     closer = round(float(values[2]) * n)
     rank = _rank(m)
     return (
+        # Fisher's exact test, one-sided: no smaller a share of authentic images.
         float(stats.hypergeom.cdf(authentic[0], n + m, sum(authentic), n)),
+        # C_T is standard normal where nothing is copied; copies lie below 0.
         float(stats.norm.cdf(values[1])),
+        # Binomial with the threshold's own chance integrated over.
         min(float(stats.betabinom.sf(closer - 1, n, rank, m + 1 - rank)), 1.0),
     )
 
@@ -287,7 +293,9 @@ def _bootstrap(generated: _Yard, held_out: _Yard, chance: Chance) -> Floats:
     for replicate in range(chance.replicates):
         rng = random_stream(chance.seed, "compare.memory.bootstrap", replicate)
         drawn[replicate] = _values(
-            generated.drawn(rng.integers(0, n, n)), held_out.drawn(rng.integers(0, m, m))
+            # The training set stays: intervals hold for it.
+            generated.drawn(rng.integers(0, n, n)),
+            held_out.drawn(rng.integers(0, m, m)),
         )
     return drawn
 
@@ -298,6 +306,7 @@ def _floors(held_out: _Yard, chance: Chance) -> Floats:
     floors = np.empty((chance.splits, len(DEFINITIONS)))
     for split in range(chance.splits):
         rows = random_stream(chance.seed, "compare.memory.floor", split).permutation(count)
+        # Nobody trained on either half.
         floors[split] = _values(held_out.drawn(rows[: count // 2]), held_out.drawn(rows[count // 2 :]))
     return floors
 

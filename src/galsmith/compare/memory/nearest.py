@@ -96,6 +96,7 @@ def nearest_rows(
         Told after each block of queries.
     """
     orders = turn_orders(points.shape[1:])
+    # Symmetric under all turns, so that it may be taken from queries and points before these are turned.
     center = points.mean(axis=0, dtype=np.float64).ravel()[orders].mean(axis=0).astype(np.float32)
     center = center.reshape(points.shape[1:])
     found = []
@@ -205,7 +206,7 @@ def _refined(
             squares[:, place, turn] = np.einsum("qc,qc->q", difference, difference)
     if leave_out is not None:
         squares[rows == leave_out[:, np.newaxis]] = np.inf
-    best = squares.reshape(len(queries), -1).argmin(axis=1)
+    best = squares.reshape(len(queries), -1).argmin(axis=1)  # Over candidates and turns at once.
     every = np.arange(len(queries))
     place, turn_of_query = best // len(orders), best % len(orders)
     return Nearest(

@@ -135,6 +135,7 @@ def _picture(image: Pixels, stretch: Stretch) -> Pixels:
         for count, shift in zip(image.shape[-2:], (down, right), strict=True)
     )
     resampled = vertical @ image.astype(np.float64) @ horizontal.T
+    # Lupton et al. (1999): linear in the noise, logarithmic in bright light.
     return np.arcsinh((resampled - sky) / (SOFTENING * noise)).astype(np.float32)
 
 
