@@ -156,3 +156,29 @@ def test_the_lock_pins_every_package_with_hashes_and_leaves_torch_out():
         entries
     )
     assert not any(line.startswith("torch==") for line in entries)
+
+
+def test_the_contract_of_independence_names_every_family():
+    from galsmith.models.families import FAMILIES, HOUSE
+
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
+        "importlinter"
+    ]
+    (named,) = [one["modules"] for one in contracts["contracts"] if one["type"] == "independence"]
+    homes = [str(listing.record).partition(":")[0].removesuffix(".trainer") for listing in FAMILIES.values()]
+    assert {listing.given_by for listing in FAMILIES.values()} == {HOUSE}
+    assert sorted(named) == sorted(homes)
+
+
+def test_no_family_is_named_outside_the_families():
+    names = {"pca_diffusion", "stylegan", "stylegan2", "alae", "vae"}
+    rooms = [
+        path for path in SOURCES if path.relative_to(REPOSITORY / "src" / "galsmith").parts[0] != "models"
+    ]
+    said = [
+        f"{relative(path)}: {node.value}"
+        for path in rooms
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    assert said == []
