@@ -76,7 +76,7 @@ def test_an_unfinished_run_of_other_settings_is_refused_and_can_be_replaced(stor
     with pytest.raises(InterruptedRunError):
         measure(store, output, progress=_interrupt_after(16))
     for change in ({"limit": 20}, {"settings": MeasureSettings(gain=2.0)}, {"settings": POWER}):
-        with pytest.raises(OutputExistsError, match="other images or settings"):
+        with pytest.raises(OutputExistsError, match="a partial table made by other settings or data"):
             measure(store, output, **change)
     table = measure(store, output, settings=POWER, overwrite=True)
     assert len(table) == 36
@@ -238,7 +238,7 @@ def test_a_folder_of_other_files_is_never_removed(store, tmp_path):
     foreign = tmp_path / "table.parquet.partial"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="choose another -o"):
+    with pytest.raises(OutputExistsError, match="choose another output"):
         measure(store, tmp_path / "table.parquet")
     assert (foreign / "thesis.txt").read_text() == "mine"
 

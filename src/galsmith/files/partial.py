@@ -90,9 +90,10 @@ def check_output(
     places, given = (Path(output), partial_folder(output)), tuple(inputs)
     for place in places:
         refuse_harm(place, given)
-    if COMPLETE not in (
-        read_mark(output) or {}
-    ):  # else `Partial` tells whether it is what the same call made
+    mark = read_mark(output)
+    if mark is None:
+        settle(output)
+    if COMPLETE not in (mark or {}):  # else `Partial` tells whether it is what the same call made
         refuse_existing(Path(output), overwrite=overwrite)
 
 
@@ -112,11 +113,12 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
 def settle(output: str | Path) -> None:
     """Do what a killed process left to do for a complete output; every reader and writer calls this first."""
-    mark = read_mark(output)
-    if mark is None or COMPLETE not in mark:
+    folder, mark = partial_folder(output), read_mark(output)
+    if not folder.exists() or (mark is not None and COMPLETE not in mark):
         return
     with contextlib.suppress(GalsmithError, OSError), Claim(output):
-        _put_in_place(Path(output), partial_folder(output))
+        if mark is not None:
+            _put_in_place(Path(output), folder)
 
 
 class Claim:

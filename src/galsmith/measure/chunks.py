@@ -1,27 +1,27 @@
 """Measuring chunk by chunk, so that a killed run goes on where it stopped."""
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies import Galaxies, Galaxy
-from galsmith.errors import InputError, OutputExistsError
-from galsmith.files import raise_if_unwritable, read_json, write_json, written_atomically
+from galsmith.errors import InputError
+from galsmith.files import Partial, written_atomically
 from galsmith.measure.galaxies import Method, rows_of
 from galsmith.measure.row import columns_of_rows
+from galsmith.measure.table_formats import READERS, read_table, write_table
 
 # A killed run loses at most a chunk, about a second of work of one core; writing it takes some milliseconds.
 GALAXIES_PER_CHUNK = {"galsmith": 128, "statmorph": 16}
 GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY = 256
 PIXELS_PER_CHUNK = 16_000_000
-MARK_FILE = "settings.json"
 
 
 @dataclass
@@ -61,34 +61,60 @@ class Chunk:
 
 
 class PartialTable:
-    """The folder of finished chunks beside a table that is being made.
+    """A table in the making, with its finished chunks; leaving its ``with`` block before `finish` keeps them.
 
     Parameters
     ----------
     output : Path
-        The table to become; the folder is ``<output>.partial``.
+        The table to become; the chunks lie in ``<output>.partial``.
     fingerprint : str
-        Of all that decides the values; a folder of another one is not continued.
+        Of all that decides the values; chunks of another one are not gone on with.
     n_images : int
         How many images are measured.
     chunk_size : int
         Galaxies a chunk.
+    inputs : iterable of str, Path or None
+        What is read; none may be harmed.
     overwrite : bool
-        Replace a folder of another fingerprint.
+        Replace a table once the new one is complete, and chunks of another fingerprint.
 
     Raises
     ------
     OutputExistsError
-        If the folder belongs to another measurement.
+        If the table is there, another process makes it, or the chunks belong to another measurement.
     """
 
     def __init__(
-        self, output: Path, fingerprint: str, *, n_images: int, chunk_size: int, overwrite: bool
+        self,
+        output: Path,
+        fingerprint: str,
+        *,
+        n_images: int,
+        chunk_size: int,
+        inputs: Iterable[str | Path | None] = (),
+        overwrite: bool = False,
     ) -> None:
-        self.folder = output.with_name(output.name + ".partial")
-        self.n_images = n_images
-        self.chunk_size = chunk_size
-        self._claim({"fingerprint": fingerprint, "n_images": n_images, "chunk_size": chunk_size}, overwrite)
+        mark = {"kind": "table", "fingerprint": fingerprint, "n_images": n_images, "chunk_size": chunk_size}
+        self.n_images, self.chunk_size = n_images, chunk_size
+        self._partial = Partial(output, mark, inputs=inputs, overwrite=overwrite)
+        if self._partial.is_complete and output.suffix not in READERS:  # cannot be read back
+            self._partial = Partial(output, mark, overwrite=True)
+        self.folder = self._partial.folder
+
+    def made_before(self) -> QTable | None:
+        """Read the table that an earlier process completed just before it was killed; None where there is none."""
+        return read_table(self._partial.output) if self._partial.is_complete else None
+
+    def finish(self, table: QTable) -> None:
+        """Write the table in its place and remove the chunks."""
+        write_table(self._partial.content, table, suffix=self._partial.output.suffix)
+        self._partial.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._partial.close()
 
     def file(self, chunk: int) -> Path:
         """Where a chunk is written."""
@@ -115,29 +141,6 @@ class PartialTable:
         parts = [_read_chunk(self.file(chunk)) for chunk in range(len(self.ranges()))]
         table = pa.concat_tables(parts)
         return {name: table[name].to_numpy() for name in table.column_names}
-
-    def remove(self) -> None:
-        """Remove the folder once the table is written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _claim(self, mark: dict[str, Any], overwrite: bool) -> None:  # noqa: FBT001
-        """Take the folder, or go on with one of the same mark."""
-        mark_file = self.folder / MARK_FILE
-        if mark_file.exists() and read_json(mark_file) == mark:
-            return
-        if self.folder.exists() and any(self.folder.iterdir()):
-            if not overwrite:
-                raise OutputExistsError(
-                    f"{self.folder}: an unfinished measurement of other images or settings; finish it with its own "
-                    "command, choose another -o, or replace it with --overwrite"
-                )
-            shutil.rmtree(self.folder)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise_if_unwritable(error, self.folder)
-            raise
-        write_json(mark_file, mark)
 
 
 def measure_chunk(chunk: Chunk) -> dict[str, NDArray[Any]]:

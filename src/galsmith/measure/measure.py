@@ -31,7 +31,7 @@ from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import measurement_table
-from galsmith.measure.table_formats import checked_output, write_table
+from galsmith.measure.table_formats import checked_output
 from galsmith.provenance import Provenance
 from galsmith.settings import near_miss
 
@@ -121,16 +121,30 @@ def measure(
         If the user stopped it; the same call goes on.
     """
     path = checked_output(Path(output))
+    check_output(path, inputs=_paths_of(images), overwrite=overwrite)
     plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
     inputs = [parent.path or None for parent in plan.galaxies.origin.parents]
-    check_output(path, inputs=inputs, overwrite=overwrite)
     partial = PartialTable(
         path,
         plan.provenance.fingerprint(),
         n_images=plan.count,
         chunk_size=chunk_size_for(plan.galaxies, plan.method),
+        inputs=inputs,
         overwrite=overwrite,
     )
+    with partial:
+        table = partial.made_before()
+        if table is None:
+            _fill(partial, plan, progress)
+            table = measurement_table(
+                partial.joined(), plan.galaxies, plan.method, provenance=plan.provenance
+            )
+            partial.finish(table)
+    return table
+
+
+def _fill(partial: PartialTable, plan: Plan, progress: ProgressCallback) -> None:
+    """Measure the chunks that are left."""
     chunks = [Chunk(plan.galaxies, start, stop, plan.method, file) for start, stop, file in partial.left()]
     n_done = partial.n_done()
     try:
@@ -141,10 +155,12 @@ def measure(
             f"measuring stopped at {n_done} of {plan.count} galaxies; they are kept in {partial.folder}, "
             "and the same command goes on"
         ) from error
-    table = measurement_table(partial.joined(), plan.galaxies, plan.method, provenance=plan.provenance)
-    write_table(path, table)
-    partial.remove()
-    return table
+
+
+def _paths_of(images: object) -> list[str | Path]:
+    """Paths among what was given to be measured."""
+    given = images if isinstance(images, list | tuple) else [images]
+    return [item for item in given if isinstance(item, str | Path)]
 
 
 def measured(

@@ -14,6 +14,7 @@ from galsmith.data.galaxies import Galaxies
 from galsmith.data.store import is_store
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError
+from galsmith.files import settle
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.galaxies import Method
 from galsmith.measure.properties.property import Property
@@ -108,6 +109,7 @@ def read_measurements(path: str | Path) -> QTable:
         If there is no such file, it is a store, no Parquet table, or one that galsmith measure did not write.
     """
     file = Path(path)
+    settle(file)
     if is_store(file):
         raise InputError(
             f"{file}: a store of images; measure it first: galsmith measure {file} -o TABLE.parquet"

@@ -38,14 +38,15 @@ def checked_output(path: Path) -> Path:
     return path
 
 
-def write_table(path: Path, table: QTable) -> None:
-    """Write a table in the format that the ending names, atomically.
+def write_table(path: Path, table: QTable, *, suffix: str = "") -> None:
+    """Write a table in the format that the ending names, its own or another, atomically.
 
     Parquet, ECSV and FITS keep units and metadata; CSV keeps neither, which is said.
     """
+    kind = path.suffix if suffix == "" else suffix
     with written_atomically(path) as temporary:
-        WRITERS[path.suffix](temporary, table)
-    if path.suffix == ".csv":
+        WRITERS[kind](temporary, table)
+    if kind == ".csv":
         logger.warning(
             "%s: CSV keeps neither units, definitions nor provenance; choose .ecsv for text that does", path
         )

@@ -1,0 +1,242 @@
+"""Whatever kills a verb, the same command then ends with the undisturbed output and nothing beside it."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galsmith.files import settle
+from galsmith.models.snapshot import read_snapshot_page
+
+SERVER = Path(__file__).with_name("verb_server.py")
+OUTPUTS = {"measure": "table.parquet", "compare": "card.json", "features": "features.h5"}
+
+
+def hashes(folder):
+    """All files and folders below one, with the hash of each file."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else "folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def hash_of(output):
+    """All of an output, bytes included."""
+    return hashes(output) if output.is_dir() else hashlib.sha256(output.read_bytes()).hexdigest()
+
+
+def weights_of(run):
+    """Weights and file names of a run, whose log and checkpoint also tell how long it took."""
+    return read_snapshot_page(run / "snapshot")["tensors_sha256"], sorted(hashes(run))
+
+
+def names_of(report):
+    """File names of a report."""
+    return sorted(hashes(report))
+
+
+class Server:
+    """The process that runs the verbs."""
+
+    def __init__(self, folder):
+        self.inputs = folder / "inputs"
+        self._errors = (folder / "errors.txt").open("w")
+        self._process = subprocess.Popen(
+            [sys.executable, str(SERVER), str(self.inputs)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+        assert self._process.stdout.readline() == "ready\n"
+
+    def _ask(self, **asked):
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def start(self, name, output, *, variant=1, die_at=0, watched=False, **how):
+        """Start a verb in a child; its number."""
+        below = str(output.parent) if watched or die_at else None
+        return self._ask(
+            verb=name, output=str(output), how={"variant": variant, **how}, die_at=die_at, below=below
+        )
+
+    def end(self, child):
+        """Wait for a child; its exit code."""
+        return self._ask(wait=child)
+
+    def run(self, name, output, **how):
+        """Run a verb; its exit code."""
+        return self.end(self.start(name, output, **how))
+
+    def close(self):
+        """End the process."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._errors.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Started when the first test asks for it."""
+    running = Server(tmp_path_factory.mktemp("server"))
+    yield running
+    running.close()
+
+
+def place_of(name, folder):
+    """An output in a folder of its own."""
+    folder.mkdir(parents=True)
+    return folder / OUTPUTS.get(name, "made")
+
+
+def content_of(name, output):
+    """What two outputs of a verb must agree in."""
+    return {"train": weights_of, "report": names_of}.get(name, hash_of)(output)
+
+
+NAMES = (
+    "simulate",
+    "ingest folder",
+    "ingest fits",
+    "ingest store",
+    "train",
+    "snapshot",
+    "sample store",
+    "sample fits",
+    "measure",
+    "compare",
+    "features",
+    "report",
+)
+QUICK = ("simulate", "sample fits", "snapshot", "measure")
+SOME, MANY = 5, 40  # kills spread over the changes of files
+RANDOM_KILLS = 15
+EXISTS = 2  # exit code where a process was killed after its very last step: the output is simply there
+
+
+@pytest.fixture(scope="session")
+def undisturbed(server, tmp_path_factory):
+    """Content of each output where nothing goes wrong, how many changes it takes and how long; made when asked for."""
+    known = {}
+
+    def of(name, *, variant=1):
+        if (name, variant) not in known:
+            output = place_of(name, tmp_path_factory.mktemp("undisturbed") / "place")
+            started = time.monotonic()
+            assert server.run(name, output, variant=variant, watched=True) == 0
+            seconds = time.monotonic() - started
+            assert list(output.parent.iterdir()) == [output]
+            changes = int(output.parent.with_name("place.count").read_text())
+            known[name, variant] = content_of(name, output), changes, seconds
+        return known[name, variant]
+
+    return of
+
+
+def spread(count, n):
+    """At most n of the numbers 1 to count, first and last among them."""
+    return sorted({round(number) for number in np.linspace(1, count, min(n, count))})
+
+
+def check_repeated(server, name, output, content, **how):
+    """Give the same command again, and compare what then is there."""
+    assert server.run(name, output, **how) in (0, EXISTS)
+    assert list(output.parent.iterdir()) == [output]
+    assert not list(output.parent.rglob(".*.writing"))
+    assert content_of(name, output) == content
+
+
+def check_kills(server, name, tmp_path, reference, n):
+    """Kill before some changes of files, each in a place of its own."""
+    content, changes, _ = reference
+    for number in spread(changes, n):
+        output = place_of(name, tmp_path / str(number))
+        assert server.run(name, output, die_at=number) == -signal.SIGKILL
+        check_repeated(server, name, output, content)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_killed_at_some_changes_of_files(name, server, undisturbed, tmp_path):
+    check_kills(server, name, tmp_path, undisturbed(name), SOME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_any_change_of_a_file(name, server, undisturbed, tmp_path):
+    check_kills(server, name, tmp_path, undisturbed(name), MANY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_random_moments(name, server, undisturbed, tmp_path):
+    content, _, seconds = undisturbed(name)
+    for number, moment in enumerate(np.random.default_rng(7).uniform(0, seconds, size=RANDOM_KILLS)):
+        output = place_of(name, tmp_path / str(number))
+        child = server.start(name, output)
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
+        assert server.end(child) in (-signal.SIGKILL, 0)
+        check_repeated(server, name, output, content)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_twice_at_once(name, server, undisturbed, tmp_path):
+    check_twice(server, name, tmp_path, undisturbed(name)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in QUICK])
+def test_all_verbs_twice_at_once(name, server, undisturbed, tmp_path):
+    check_twice(server, name, tmp_path, undisturbed(name)[0])
+
+
+def check_twice(server, name, tmp_path, content):
+    """Start a verb twice: one makes the output, the other is refused, or finds it made."""
+    for number in range(3):
+        output = place_of(name, tmp_path / str(number))
+        children = [server.start(name, output) for _ in range(2)]
+        codes = sorted(server.end(child) for child in children)
+        assert codes[0] == 0
+        assert codes[1] in (0, EXISTS)
+        assert list(output.parent.iterdir()) == [output]
+        assert content_of(name, output) == content
+
+
+OVERWRITING = ("simulate", "sample fits", "measure")
+
+
+@pytest.mark.parametrize("name", OVERWRITING)
+def test_a_killed_overwrite_leaves_old_or_new(name, server, undisturbed, tmp_path):
+    check_overwrites(server, name, tmp_path, undisturbed, n=SOME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("snapshot", "report")])
+def test_any_killed_overwrite_leaves_old_or_new(name, server, undisturbed, tmp_path):
+    check_overwrites(server, name, tmp_path, undisturbed, n=MANY)
+
+
+def check_overwrites(server, name, tmp_path, undisturbed, *, n):
+    """Kill while an output replaces another."""
+    new, changes, _ = undisturbed(name)
+    old = undisturbed(name, variant=2)[0]
+    assert old != new
+    for number in spread(changes, n):
+        output = place_of(name, tmp_path / str(number))
+        assert server.run(name, output, variant=2) == 0
+        assert server.run(name, output, die_at=number, overwrite=True) == -signal.SIGKILL
+        settle(output)  # as any reader does
+        assert content_of(name, output) in (old, new)
+        check_repeated(server, name, output, new, overwrite=True)
