@@ -8,9 +8,11 @@ import pytest
 
 from galsmith import ingest
 from galsmith.data.options import SetOptions
-from galsmith.data.readers import ArraySource, PictureSource, UnusableImage
 from galsmith.data.readers.array_files import ArrayPlace, array_place
-from galsmith.data.readers.arrays import image_axes
+from galsmith.data.readers.arrays import ArraySource, image_axes
+from galsmith.data.readers.pictures import PictureSource
+from galsmith.data.readers.registry import ArrayOptions
+from galsmith.data.readers.source import UnusableImage
 from galsmith.errors import InputError, SettingsError
 
 FILES = ("set.h5", "set.hdf5", "set.npy", "set.npz")
@@ -58,7 +60,7 @@ def test_a_shape_that_does_not_tell_the_band_axis_asks_for_it():
 
 def test_a_wrong_band_axis_reads_other_numbers(write_array, images):
     path = write_array("set.h5", images)
-    right, wrong = (ArraySource(path, band_axis=axis) for axis in ("first", "last"))
+    right, wrong = (ArraySource(path, ArrayOptions(band_axis=axis)) for axis in ("first", "last"))
     assert right.listing.shapes[0].tolist() == [20, 24]
     assert wrong.listing.shapes[0].tolist() == [3, 20]
     assert len(wrong.header.bands) == 24
@@ -132,16 +134,16 @@ def test_what_the_attributes_say_is_used_and_the_user_has_the_last_word(write_ar
         0.2,
         "nJy",
     )
-    told = ArraySource(path, bands=("u", "v", "w"), pixel_scale_arcsec=0.5, flux_unit="adu")
+    told = ArraySource(path, ArrayOptions(bands=("u", "v", "w"), pixel_scale_arcsec=0.5, flux_unit="adu"))
     assert (told.header.bands, told.header.pixel_scale_arcsec, told.header.flux_unit) == (
         ("u", "v", "w"),
         0.5,
         "adu",
     )
     with pytest.raises(SettingsError, match=r"--bands g,r: names 2 bands, .*set\.h5:/images has 3"):
-        ArraySource(path, bands=("g", "r"))
+        ArraySource(path, ArrayOptions(bands=("g", "r")))
     with pytest.raises(SettingsError, match=r"--pixel-scale -1: wanted a positive angle"):
-        ArraySource(path, pixel_scale_arcsec=-1)
+        ArraySource(path, ArrayOptions(pixel_scale_arcsec=-1))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -12,9 +12,10 @@ import galsmith.data.readers.field.detection as detection_module
 from galsmith import ingest
 from galsmith.cli import main
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.field import FieldOptions, FieldSource
 from galsmith.data.readers.field.detection import Detections, detect
+from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
+from galsmith.data.readers.field.source import FieldSource
 from galsmith.data.readers.field.stars import find_shreds, find_stars
 from galsmith.errors import InputError, SettingsError
 

@@ -8,7 +8,8 @@ from astropy.table import Table
 
 from galsmith import ingest
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.real_galaxies import EXCLUSION_LEVELS, RealGalaxySource
+from galsmith.data.readers.real_galaxies.source import RealGalaxySource
+from galsmith.data.readers.real_galaxies.tables import EXCLUSION_LEVELS
 from galsmith.data.store import read_noise_correlation, read_psfs
 from galsmith.errors import InputError
 

@@ -8,7 +8,7 @@ from astropy.io import fits
 from galsmith import ingest
 from galsmith.cli import main
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.skirt import SkirtOptions
+from galsmith.data.readers.registry import SkirtOptions
 from galsmith.errors import InputError, SettingsError
 
 SIZES = {12: 80, 7: 64, 101: 65, 33: 131}  # by subfind id; 64 is dropped

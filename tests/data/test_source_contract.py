@@ -9,19 +9,16 @@ from astropy.io import fits
 from astropy.table import Table
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers import (
-    ArraySource,
-    FitsSource,
-    PictureSource,
-    StoreSource,
-    UnusableImage,
-    write_source,
-)
+from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
-from galsmith.data.readers.real_galaxies import RealGalaxySource
-from galsmith.data.readers.skirt import SkirtOptions, SkirtSource
-from galsmith.data.readers.source import SourceThatDescribes
-from galsmith.data.readers.to_store import plan_store
+from galsmith.data.readers.fits_cutouts import FitsSource
+from galsmith.data.readers.pictures import PictureSource
+from galsmith.data.readers.real_galaxies.source import RealGalaxySource
+from galsmith.data.readers.registry import ArrayOptions, FitsOptions, SkirtOptions
+from galsmith.data.readers.skirt.source import SkirtSource
+from galsmith.data.readers.source import SourceThatDescribes, UnusableImage
+from galsmith.data.readers.stored import StoreSource
+from galsmith.data.readers.to_store import plan_store, write_source
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
@@ -99,10 +96,10 @@ def make_source(request, write_picture, write_cutout, random_stamp, sersic_setti
     if request.param in ("hdf5", "npy", "npz"):
         write_array = request.getfixturevalue("write_array")
         path = write_array(f"set.{request.param}", random_stamp(5, 32, 32, 2))
-        return lambda: ArraySource(path, flux_unit="nJy")
+        return lambda: ArraySource(path, ArrayOptions(flux_unit="nJy"))
     for seed, name in enumerate("abcde"):
         folder = write_cutout(f"{name}.fits", random_stamp(32, 32, seed=seed), MAG=20.0 + seed)
-    return lambda: FitsSource(folder, pixel_scale_arcsec=0.1, flux_unit="nJy")
+    return lambda: FitsSource(folder, FitsOptions(pixel_scale_arcsec=0.1, flux_unit="nJy"))
 
 
 def test_the_catalog_the_shapes_and_the_pixels_agree(make_source):

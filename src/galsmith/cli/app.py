@@ -12,8 +12,6 @@ from galsmith.cli import (
     demo,
     info,
     ingest,
-    ingest_field,
-    ingest_sets,
     measure,
     report,
     sample,
@@ -22,6 +20,7 @@ from galsmith.cli import (
     train,
 )
 from galsmith.cli.families import families_text
+from galsmith.data.readers.registry import readers
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -60,13 +59,10 @@ class Verb:
 
 VERBS = (
     Verb("demo", demo.demo, demo.EXAMPLE, resumes=True),
-    Verb("ingest folder", ingest.ingest_folder, ingest.FOLDER_EXAMPLE, resumes=True),
-    Verb("ingest fits", ingest.ingest_fits, ingest.FITS_EXAMPLE, resumes=True),
-    Verb("ingest arrays", ingest.ingest_arrays, ingest.ARRAYS_EXAMPLE, resumes=True),
-    Verb("ingest store", ingest.ingest_store, ingest.STORE_EXAMPLE, resumes=True),
-    Verb("ingest cosmos", ingest_sets.ingest_cosmos, ingest_sets.COSMOS_EXAMPLE, resumes=True),
-    Verb("ingest skirt", ingest_sets.ingest_skirt, ingest_sets.SKIRT_EXAMPLE, resumes=True),
-    Verb("ingest field", ingest_field.ingest_field, ingest_field.EXAMPLE, resumes=True),
+    *(
+        Verb(f"ingest {name}", ingest.ingest_command(reader), reader.example, resumes=True)
+        for name, reader in readers().items()
+    ),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),

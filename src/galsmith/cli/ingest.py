@@ -1,155 +1,99 @@
-"""``galsmith ingest KIND SRC``: make a store of galaxy images that lie in files."""
+"""``galsmith ingest KIND SRC``: make a store of galaxy images that lie in files; the verbs are made from the readers."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, fields
+from inspect import Parameter as Argument
+from inspect import Signature
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown, band_names
+from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
 from galsmith.cli.outcome import Outcome
-
-FOLDER_EXAMPLE = "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64"
-FITS_EXAMPLE = "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128"
-STORE_EXAMPLE = "galsmith ingest store galaxies -o measured --properties galaxies.parquet"
-ARRAYS_EXAMPLE = "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i"
+from galsmith.data.readers.registry import Reader
 
 
-def ingest_folder(
-    source: Annotated[Path, Parameter(help="Folder of PNG or JPEG files.")],
-    /,
-    *,
-    output: Output,
-    labels: Annotated[Path | None, Parameter(help="CSV whose first column is the file stem.")] = None,
-    flags: SetFlags = KEEP_ALL,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Read a folder of PNG or JPEG pictures (8 or 16 bit, gray or RGB) into a store."""
-    from galsmith.cli.stores import outcome_of_store
-    from galsmith.data.ingest import folder
+def ingest_command(reader: Reader) -> Callable[..., Outcome]:
+    """Make the command of one reader: a positional place, a flag a field of its options, and what all have in common."""
 
-    with shown.progress() as progress:
-        images = folder(
-            source,
-            output,
-            labels=labels,
-            options=flags.to_options(),
-            seed=seed,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("ingest folder", images, output)
+    def command(
+        place: Any,
+        /,
+        *,
+        output: Any,
+        flags: SetFlags = KEEP_ALL,
+        seed: int = 0,
+        overwrite: bool = False,
+        shown: Shown = SHOWN_ALL,
+        **given: Any,
+    ) -> Outcome:
+        from galsmith.cli.stores import outcome_of_store
+        from galsmith.data.ingest import ingest
 
+        reading = reader.options(**{name: _parsed(reader, name, value) for name, value in given.items()})
+        options = flags.to_options()
+        with shown.progress() as progress:
+            images = ingest(
+                reader.name,
+                place,
+                output,
+                reading=reading,
+                options=options,
+                seed=seed,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        return outcome_of_store(f"ingest {reader.name}", images, output)
 
-def ingest_fits(
-    source: Annotated[Path, Parameter(help="Folder of .fits or .fits.gz cutouts.")],
-    /,
-    *,
-    output: Output,
-    hdu: Annotated[str, Parameter(help="Number or name of the HDU that has the image.")] = "0",
-    bands: Annotated[str | None, Parameter(help="Names of the bands, such as g,r,i.")] = None,
-    pixel_scale: Annotated[
-        float | None, Parameter(help="Arcsec per pixel, where the header has no WCS.")
-    ] = None,
-    flux_unit: Annotated[
-        str | None, Parameter(help="Unit of a pixel's value, where the header has none.")
-    ] = None,
-    flags: SetFlags = KEEP_ALL,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Read a folder of FITS cutouts, 2-D or [band, y, x], into a store; header keywords go into the catalog."""
-    from galsmith.cli.stores import outcome_of_store
-    from galsmith.data.ingest import fits
-
-    with shown.progress() as progress:
-        images = fits(
-            source,
-            output,
-            hdu=int(hdu) if hdu.isdecimal() else hdu,
-            bands=band_names(bands),
-            pixel_scale_arcsec=pixel_scale,
-            flux_unit=flux_unit,
-            options=flags.to_options(),
-            seed=seed,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("ingest fits", images, output)
+    command.__name__ = f"ingest_{reader.name}"
+    command.__doc__ = f"{reader.summary}\n\n{reader.more}".strip()
+    command.__signature__ = Signature(list(_arguments(reader)))  # type: ignore[attr-defined]
+    command.__annotations__ = {}
+    return command
 
 
-def ingest_arrays(
-    source: Annotated[str, Parameter(help="HDF5, NPY or NPZ file; one of its arrays as set.h5:/images.")],
-    /,
-    *,
-    output: Output,
-    bands: Annotated[str | None, Parameter(help="Names of the bands, such as g,r,i.")] = None,
-    band_axis: Annotated[
-        Literal["first", "last"] | None,
-        Parameter(help="Where an image's band axis is; the shorter one when left out."),
-    ] = None,
-    pixel_scale: Annotated[float | None, Parameter(help="Arcsec per pixel.")] = None,
-    flux_unit: Annotated[
-        str | None, Parameter(help="Unit of a pixel's value, such as nJy; display for pictures.")
-    ] = None,
-    flags: SetFlags = KEEP_ALL,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Read an array of images, [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band], into a store."""
-    from galsmith.cli.stores import outcome_of_store
-    from galsmith.data.ingest import arrays
-
-    with shown.progress() as progress:
-        images = arrays(
-            source,
-            output,
-            bands=band_names(bands),
-            band_axis=band_axis,
-            pixel_scale_arcsec=pixel_scale,
-            flux_unit=flux_unit,
-            options=flags.to_options(),
-            seed=seed,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("ingest arrays", images, output)
+def _arguments(reader: Reader) -> Iterator[Argument]:
+    """Give the parameters of a reader's command."""
+    several, words = reader.takes_several, Parameter(help=reader.place)
+    place: Any = Annotated[list[str], words] if several else Annotated[str, words]
+    yield Argument("sources" if several else "source", Argument.POSITIONAL_ONLY, annotation=place)
+    yield _flag("output", Output)
+    for entry in fields(reader.options):
+        kind: Any = Annotated[
+            _kind(entry), Parameter(name=f"--{_flag_name(entry)}", help=entry.metadata["help"])
+        ]
+        yield _flag(entry.name, kind, _shown_default(entry))
+    yield _flag("flags", SetFlags, KEEP_ALL)
+    yield _flag("seed", Seed, 0)
+    yield _flag("overwrite", Overwrite, default=False)
+    yield _flag("shown", Shown, SHOWN_ALL)
 
 
-def ingest_store(
-    source: Annotated[Path, Parameter(help="The store.")],
-    /,
-    *,
-    output: Output,
-    properties: Annotated[
-        Path | None,
-        Parameter(
-            help="Table with the column object_id, such as galsmith measure writes, to join to the catalog."
-        ),
-    ] = None,
-    flags: SetFlags = KEEP_ALL,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Make a store from another: some galaxies, cropped, resized, or with measured properties in the catalog.
+def _flag(name: str, kind: Any, default: Any = Argument.empty) -> Argument:
+    """Make a keyword of a command."""
+    return Argument(name, Argument.KEYWORD_ONLY, annotation=kind, default=default)
 
-    Galaxies stay in their splits unless --split asks for other shares than the default.
-    """
-    from galsmith.cli.stores import outcome_of_store
-    from galsmith.data.ingest import store
 
-    with shown.progress() as progress:
-        images = store(
-            source,
-            output,
-            properties=properties,
-            options=flags.to_options(),
-            seed=seed,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("ingest store", images, output)
+def _flag_name(entry: Field[Any]) -> str:
+    """Name the flag of a field."""
+    return str(entry.metadata["flag"] or entry.name.replace("_", "-"))
+
+
+def _kind(entry: Field[Any]) -> Any:
+    """Type of what is typed: text where it is parsed."""
+    if entry.metadata["parse"] is None:
+        return entry.metadata["kind"] | None if entry.metadata["kind"] is not None else entry.type
+    return str | None if entry.default is None else str
+
+
+def _shown_default(entry: Field[Any]) -> Any:
+    """Give the default as it would be typed."""
+    if entry.default is MISSING or entry.default is None or entry.metadata["parse"] is None:
+        return entry.default
+    return ",".join(entry.default) if isinstance(entry.default, tuple) else str(entry.default)
+
+
+def _parsed(reader: Reader, name: str, value: Any) -> Any:
+    """Bring what was typed to the field's own type."""
+    parse = next(entry.metadata["parse"] for entry in fields(reader.options) if entry.name == name)
+    return value if parse is None or value is None else parse(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from galsmith.cli.options import band_names
+from galsmith.data.readers.zero_points import parse_bands
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class FileFlags:
         return FileRequest(
             images=tuple(images),
             hdu=None if self.hdu is None else parse_hdu(self.hdu),
-            bands=band_names(self.bands),
+            bands=None if self.bands is None else parse_bands(self.bands),
             band_axis=self.band_axis,
             flux_unit=self.flux_unit,
             segmap=self.segmap,

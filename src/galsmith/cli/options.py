@@ -99,27 +99,6 @@ def parse_split(text: str) -> tuple[float, float, float]:
     return first, second, third
 
 
-def band_names(text: str | None) -> tuple[str, ...] | None:
-    """Read names written as ``g,r,i``."""
-    return None if text is None else tuple(name.strip() for name in text.split(","))
-
-
-def parse_zero_points(text: str | None) -> dict[str, float] | tuple[float, ...] | None:
-    """Read magnitudes written as ``25.0``, ``25.0,25.1`` or ``g=25.0,r=25.1``."""
-    if text is None:
-        return None
-    words = [word.strip() for word in text.split(",")]
-    try:
-        if any("=" in word for word in words):
-            pairs = [word.split("=") for word in words]
-            return {name.strip(): float(value) for name, value in pairs}
-        return tuple(float(word) for word in words)
-    except ValueError as error:
-        raise SettingsError(
-            f"--zero-points {text}: wanted a magnitude, one a band as 25.0,25.1, or names as g=25.0,r=25.1"
-        ) from error
-
-
 def worker_count(workers: int | None) -> int:
     """How many processes to use: as asked, or one for each core."""
     from galsmith.execution import available_cores

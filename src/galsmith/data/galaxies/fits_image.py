@@ -13,7 +13,6 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import (
-    FITS_SUFFIXES,
     READ_ERRORS,
     band_names_of,
     images_in,
@@ -21,6 +20,7 @@ from galsmith.data.readers.fits import (
     pixel_scale_of,
     zero_points_of,
 )
+from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.settings import near_miss

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from galsmith.data.galaxies.fits_image import FitsPlace, split_hdu
-from galsmith.data.readers.fits import FITS_SUFFIXES
-from galsmith.data.readers.listing import list_files
-from galsmith.data.readers.pictures import SUFFIXES as PICTURE_SUFFIXES
+from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 

@@ -19,6 +19,7 @@ from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.arrays import ArraySource, BandAxis
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.pictures import PictureSource
+from galsmith.data.readers.registry import ArrayOptions
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
@@ -311,9 +312,8 @@ def _array(request: FileRequest) -> SourceGalaxies:
     _refuse_options(
         request, FITS_OPTIONS, "works with FITS images, not with arrays in HDF5, NPY or NPZ files"
     )
-    source = ArraySource(
-        request.images[0], bands=request.bands, band_axis=request.band_axis, flux_unit=request.flux_unit
-    )
+    options = ArrayOptions(request.bands, request.band_axis, flux_unit=request.flux_unit)
+    source = ArraySource(request.images[0], options)
     return SourceGalaxies(source, path=request.images[0])
 
 

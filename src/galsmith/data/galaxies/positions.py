@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies.fits_image import ImageHead
-from galsmith.data.readers.fits import FITS_SUFFIXES
+from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
 

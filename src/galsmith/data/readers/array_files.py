@@ -11,11 +11,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.readers.listing import ARRAY_SUFFIXES, HDF5_SUFFIXES, array_file
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 
-HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
-ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")
 READ_ERRORS = (
     OSError,
     EOFError,
@@ -78,13 +77,8 @@ class ArrayHead:
 
 def array_place(text: str | Path) -> ArrayPlace | None:
     """Read a name such as ``set.h5``, ``set.h5:/images`` or ``set.npz:images``; None where it names no array file."""
-    name = str(text)
-    if _has_suffix(name):
-        return ArrayPlace(Path(name))
-    path, separator, dataset = name.rpartition(":")
-    if separator and _has_suffix(path) and not Path(name).exists():
-        return ArrayPlace(Path(path), dataset if dataset else None)
-    return None
+    found = array_file(text)
+    return None if found is None else ArrayPlace(*found)
 
 
 def arrays_in(path: Path) -> list[ArrayHead]:
@@ -169,11 +163,6 @@ def choose_array(place: ArrayPlace, heads: list[ArrayHead], image_like: list[Arr
     raise InputError(
         f"{place}: no dataset of 3 or 4 axes of numbers could be images; it holds {_listed(heads)}"
     )
-
-
-def _has_suffix(name: str) -> bool:
-    """Whether a name is that of a file of arrays."""
-    return name.lower().endswith(ARRAY_SUFFIXES)
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -21,8 +21,10 @@ from galsmith.data.readers.array_files import (
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.pictures import GRAY, RGB
+from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
 
 Pixels = NDArray[np.float32]
@@ -123,15 +125,10 @@ class ArraySource:
     ----------
     source : str or Path
         A file, or one of its arrays as ``set.h5:/images``; the only one that may hold images where left out.
-    bands : sequence of str, optional
-        Filter names; else the attribute ``bands`` of the dataset.
-    band_axis : {"first", "last"}, optional
-        Where an image's band axis is; see `galsmith.data.readers.arrays.image_axes` for when it is left out.
-    pixel_scale_arcsec : float, optional
-        Angle per pixel side; else the attribute of that name.
-    flux_unit : str, optional
-        Unit of a pixel's value; else the attribute ``flux_unit``, ``BUNIT``, ``unit`` or ``units``, else
-        ``"display"`` for 8 bits and ``"unknown"`` for others.
+    options : ArrayOptions
+        Bands, their axis (see `image_axes` for when it is left out), pixel scale and unit.
+    progress : callable
+        Not told of anything: there is one head to read.
 
     Raises
     ------
@@ -144,14 +141,11 @@ class ArraySource:
     def __init__(
         self,
         source: str | Path,
+        options: ArrayOptions = ArrayOptions(),
         *,
-        bands: Sequence[str] | None = None,
-        band_axis: BandAxis | None = None,
-        pixel_scale_arcsec: float | None = None,
-        flux_unit: str | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
-        if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
-            raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        del progress  # heads are few
         place = array_place(source)
         if place is None:
             raise InputError(
@@ -162,13 +156,13 @@ class ArraySource:
         self._path, self._head = place.path, choose_array(place, heads, image_like)
         self._name = str(ArrayPlace(place.path, self._head.name if self._head.name else None))
         shape = self._head.shape if self._head.shape is not None else ()
-        self._axes = image_axes(shape, band_axis=band_axis, name=self._name)
+        self._axes = image_axes(shape, band_axis=options.band_axis, name=self._name)
         self._rows_per_block = _rows_per_block(self._head, shape)
         self._blocks: dict[int, NDArray[Any]] = {}
         self.header = ImageHeader(
-            _bands(self._head, self._axes.n_bands, bands, self._name),
-            _unit(self._head, self._axes.n_bands) if flux_unit is None else flux_unit,
-            _scale(self._head) if pixel_scale_arcsec is None else pixel_scale_arcsec,
+            _bands(self._head, self._axes.n_bands, options.bands, self._name),
+            _unit(self._head, self._axes.n_bands) if options.flux_unit is None else options.flux_unit,
+            _scale(self._head) if options.pixel_scale_arcsec is None else options.pixel_scale_arcsec,
         )
         settings = {
             "kind": "array",

@@ -19,7 +19,6 @@ STRUCTURAL = re.compile(
     r"|PC\d+_\d+|PV\d+_\d+|LONPOLE|LATPOLE|COMMENT|HISTORY|CONTINUE|END|LONGSTRN|Z[A-Z]+\d*|)$"
 )
 KEPT_WITH_Z = ("Z", "ZERO", "ZEROPNT", "ZPT", "ZP", "ZPHOT", "ZSPEC", "ZBEST", "ZMAG")
-FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
 READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
 
 

@@ -11,7 +11,6 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import (
-    FITS_SUFFIXES,
     READ_ERRORS,
     band_names_of,
     images_in,
@@ -21,7 +20,8 @@ from galsmith.data.readers.fits import (
     zero_points_of,
 )
 from galsmith.data.readers.labels import add_column
-from galsmith.data.readers.listing import list_files, listing_as_parent
+from galsmith.data.readers.listing import FITS_SUFFIXES, list_files, listing_as_parent
+from galsmith.data.readers.registry import FitsOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage, read_heads, read_or_fault
 from galsmith.data.readers.tar_files import FilePlace
 from galsmith.errors import InputError, SettingsError
@@ -87,22 +87,16 @@ class FitsSource:
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         Where the files are; a folder, or the archive that `files` are in.
+    options : FitsOptions
+        HDU, bands, pixel scale and unit, where the headers do not say them.
     files : mapping of name to FilePlace, optional
         Only these files; all of the folder when left out.
     identify : callable
         Begins the catalog from the files' stems.
     defaults : FitsDefaults
         What to take where neither the other arguments nor the headers say it.
-    hdu : int or str
-        Which header-data unit holds the image.
-    bands : sequence of str, optional
-        Filter names; taken from the keyword FILTER of single-band files, or BAND1 and so on, where all agree.
-    pixel_scale_arcsec : float, optional
-        Angle per pixel side, for files without world coordinates.
-    flux_unit : str, optional
-        Unit of a pixel's value; taken from BUNIT where not given, else ``"unknown"``.
     progress : callable
         Told how far reading the headers is.
 
@@ -116,34 +110,30 @@ class FitsSource:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
+        options: FitsOptions = FitsOptions(),
         *,
         files: Mapping[str, FilePlace] | None = None,
         identify: Callable[[Sequence[str]], QTable] = named_by_stem,
         defaults: FitsDefaults = NO_DEFAULTS,
-        hdu: int | str = 0,
-        bands: Sequence[str] | None = None,
-        pixel_scale_arcsec: float | None = None,
-        flux_unit: str | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
-        if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
-            raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        folder, self._options = Path(folder), options
         listed_files: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
-        self._paths, self._hdu = list(listed_files.values()), hdu
+        self._paths = list(listed_files.values())
         heads, faults = read_heads(
             self._paths,
-            lambda path: _read_head(path, hdu),
+            lambda path: _read_head(path, options.hdu),
             errors=READ_ERRORS,
             kind="FITS file",
             progress=progress,
         )
         good = [(path, head) for path, head in zip(self._paths, heads, strict=True) if head]
-        names = _common_bands(good, bands, defaults.bands)
-        stated_scale = _common_scale(good, pixel_scale_arcsec)
+        names = _common_bands(good, options.bands, defaults.bands)
+        stated_scale = _common_scale(good, options.pixel_scale_arcsec)
         self.header = ImageHeader(
             names,
-            flux_unit if flux_unit is not None else _common_unit(good, defaults.flux_unit),
+            options.flux_unit if options.flux_unit is not None else _common_unit(good, defaults.flux_unit),
             stated_scale if stated_scale is not None else defaults.pixel_scale_arcsec,
             zero_points_mag={
                 **{band: value for band, value in defaults.zero_points_mag.items() if band in names},
@@ -154,7 +144,7 @@ class FitsSource:
         self.listing = Listing(list(map(str, self._paths)), shapes, faults)
         settings = {
             "kind": "fits",
-            "hdu": hdu,
+            "hdu": options.hdu,
             "bands": list(names),
             "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
             "flux_unit": self.header.flux_unit,
@@ -175,7 +165,7 @@ class FitsSource:
 
         def pixels() -> Pixels:
             with opened_fits(path) as units, np.errstate(over="ignore"):
-                data = units[self._hdu].data
+                data = units[self._options.hdu].data
                 return np.array(data if data.ndim == 3 else data[np.newaxis], dtype=np.float32)
 
         return read_or_fault(path, pixels, errors=READ_ERRORS, kind="FITS file")

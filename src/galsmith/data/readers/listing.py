@@ -7,6 +7,22 @@ from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
 from galsmith.provenance import Parent, hash_json
 
+FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
+PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
+HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
+ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")
+
+
+def array_file(text: str | Path) -> tuple[Path, str | None] | None:
+    """Read ``set.h5``, ``set.h5:/images`` or ``set.npz:images`` as file and array; None where it names no array file."""
+    name = str(text)
+    if name.lower().endswith(ARRAY_SUFFIXES):
+        return Path(name), None
+    path, separator, dataset = name.rpartition(":")
+    if separator and path.lower().endswith(ARRAY_SUFFIXES) and not Path(name).exists():
+        return Path(path), dataset if dataset else None
+    return None
+
 
 def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """Find the files of a folder that have one of some suffixes, by stem, sorted.

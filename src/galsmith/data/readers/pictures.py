@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from galsmith.data.readers.labels import join_labels, read_labels
-from galsmith.data.readers.listing import file_as_parent, list_files, listing_as_parent
+from galsmith.data.readers.listing import PICTURE_SUFFIXES, file_as_parent, list_files, listing_as_parent
 from galsmith.data.readers.png16 import SIGNATURE, read_png16
+from galsmith.data.readers.registry import FolderOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
 
 Pixels = NDArray[np.float32]
-SUFFIXES = (".jpeg", ".jpg", ".png")
 GRAY, RGB = ("gray",), ("red", "green", "blue")
 PNG_COLORS = {0: GRAY, 2: RGB, 3: RGB, 4: GRAY, 6: RGB}
 JPEG_MODES = {"L": GRAY, "RGB": RGB}
@@ -53,12 +53,12 @@ class PictureSource:
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         Where the pictures are.
+    options : FolderOptions
+        Labels.
     files : mapping of name to Path, optional
         Only these pictures; all of the folder when left out.
-    labels : Path, optional
-        A table with a column of file stems; its other columns go to the catalog.
     progress : callable
         Told how far reading the heads is.
 
@@ -70,13 +70,14 @@ class PictureSource:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
+        options: FolderOptions = FolderOptions(),
         *,
         files: Mapping[str, Path] | None = None,
-        labels: Path | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
-        files = list_files(folder, SUFFIXES) if files is None else files
+        folder, labels = Path(folder), None if options.labels is None else Path(options.labels)
+        files = list_files(folder, PICTURE_SUFFIXES) if files is None else files
         self._paths = list(files.values())
         self._heads, faults = read_heads(
             self._paths, _read_head, errors=HEAD_ERRORS, kind="PNG or JPEG", progress=progress

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.labels import RESERVED_NAMES
 from galsmith.data.readers.listing import file_as_parent
+from galsmith.data.readers.registry import StoreOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions, open_store, read_companions
 from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback, ignore_progress
 
 Pixels = NDArray[np.float32]
 NAME_COLUMN = "object_id"
@@ -29,8 +31,10 @@ class StoreSource:
     ----------
     store : str or Path
         The store.
-    properties : str or Path, optional
-        A table with a column ``object_id``, such as `galsmith measure` writes; its other columns go to the catalog.
+    options : StoreOptions
+        Properties to join.
+    progress : callable
+        Not told of anything.
 
     Raises
     ------
@@ -38,7 +42,15 @@ class StoreSource:
         If the store or the table cannot be used; the message names it.
     """
 
-    def __init__(self, store: str | Path, *, properties: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        store: str | Path,
+        options: StoreOptions = StoreOptions(),
+        *,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        del progress  # the catalog is read as a whole
+        properties = options.properties
         self._images = open_store(store)
         images = self._images
         self.header = images.header

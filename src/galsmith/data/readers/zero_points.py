@@ -1,12 +1,69 @@
-"""Zero points as a user gives them: one for all bands, one for each in their order, or by name."""
+"""Options of readers as a user writes them: a field with its help, and bands, HDUs and zero points out of text."""
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+from typing import Any
 
 from galsmith.errors import SettingsError
 
 GivenZeroPoints = Mapping[str, float] | Sequence[float]
+
+
+def option(
+    words: str,
+    default: Any = None,
+    *,
+    flag: str | None = None,
+    parse: Callable[[str], Any] | None = None,
+    kind: type | None = None,
+) -> Any:
+    """Make a field of a reader's options.
+
+    Parameters
+    ----------
+    words : str
+        Help on the command line.
+    default : object
+        Its value when left out; not mutable.
+    flag : str, optional
+        Name on the command line; that of the field when left out.
+    parse : callable, optional
+        Makes the value out of text, where no type does.
+    kind : type, optional
+        What the command line takes, where the field takes more.
+    """
+    return field(default=default, metadata={"help": words, "flag": flag, "parse": parse, "kind": kind})
+
+
+def parse_bands(text: str) -> tuple[str, ...]:
+    """Read names written as ``g,r,i``."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+def parse_hdu(text: str) -> int | str:
+    """Read an HDU's number or name."""
+    return int(text) if text.strip().isdecimal() else text.strip()
+
+
+def parse_zero_points(text: str) -> dict[str, float] | tuple[float, ...]:
+    """Read magnitudes written as ``25.0``, ``25.0,25.1`` or ``g=25.0,r=25.1``.
+
+    Raises
+    ------
+    SettingsError
+        If one is no number.
+    """
+    words = [word.strip() for word in text.split(",")]
+    try:
+        if any("=" in word for word in words):
+            pairs = [word.split("=") for word in words]
+            return {name.strip(): float(value) for name, value in pairs}
+        return tuple(float(word) for word in words)
+    except ValueError as error:
+        raise SettingsError(
+            f"--zero-points {text}: wanted a magnitude, one a band as 25.0,25.1, or names as g=25.0,r=25.1"
+        ) from error
 
 
 def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[str, float]:
@@ -39,6 +96,6 @@ def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[st
             f"or write {bands[0]}=25.0"
         )
     for band, value in values.items():
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise SettingsError(f"--zero-points {band}={value}: wanted a magnitude")
     return values

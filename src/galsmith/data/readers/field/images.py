@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.fits import (
-    FITS_SUFFIXES,
     READ_ERRORS,
     band_names_of,
     images_in,
     opened_fits,
     pixel_scale_of,
 )
-from galsmith.data.readers.listing import list_files
+from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
 from galsmith.data.readers.zero_points import zero_points_by_band
 from galsmith.errors import InputError, SettingsError
 

@@ -3,21 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from galsmith.data.readers.zero_points import GivenZeroPoints
+from galsmith.data.readers.zero_points import (
+    GivenZeroPoints,
+    option,
+    parse_bands,
+    parse_hdu,
+    parse_zero_points,
+)
 from galsmith.errors import SettingsError
 
 AT_LEAST_ONE = ("minimum_area_pix", "minimum_cutout_pix", "maximum_cutout_pix", "sky_box_pix")
 POSITIVE = ("threshold_sigma", "extent_multiple", "pixel_scale_arcsec", "star_r_half_pix")
-FLAGS = {
-    "minimum_area_pix": "min-area",
-    "minimum_cutout_pix": "min-cutout",
-    "maximum_cutout_pix": "max-cutout",
-    "sky_box_pix": "sky-box",
-    "threshold_sigma": "threshold",
-    "extent_multiple": "extent",
-    "pixel_scale_arcsec": "pixel-scale",
-    "star_r_half_pix": "star-radius",
-}
 
 
 @dataclass(frozen=True)
@@ -65,30 +61,54 @@ class FieldOptions:
         If a value is out of range.
     """
 
-    bands: tuple[str, ...] | None = None
-    detect_in: str | None = None
-    hdu: int | str | None = None
-    zero_points_mag: GivenZeroPoints | None = None
-    flux_unit: str | None = None
-    pixel_scale_arcsec: float | None = None
-    faintest_mag: float | None = None
-    minimum_snr: float = 20.0
-    threshold_sigma: float = 1.5
-    minimum_area_pix: int = 10
-    sky: Literal["subtract", "keep"] = "subtract"
-    sky_box_pix: int = 256
-    stars: Literal["reject", "keep"] = "reject"
-    star_r_half_pix: float | None = None
-    extent_multiple: float = 2.0
-    minimum_cutout_pix: int = 32
-    maximum_cutout_pix: int = 256
+    bands: tuple[str, ...] | None = option(
+        "Names of the bands, such as g,r,i: of a folder's files by name, else in their order.",
+        parse=parse_bands,
+    )
+    detect_in: str | None = option("Band to detect in; the middle one when left out.")
+    zero_points_mag: GivenZeroPoints | None = option(
+        "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none.",
+        flag="zero-points",
+        parse=parse_zero_points,
+    )
+    flux_unit: str | None = option("Keep the files' numbers, in this unit; else bands are brought to nJy.")
+    pixel_scale_arcsec: float | None = option(
+        "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"
+    )
+    hdu: int | str | None = option(
+        "Number or name of the HDU that has the image; the first when left out.", parse=parse_hdu
+    )
+    faintest_mag: float | None = option(
+        "Take no fainter sources than this, in the detection band.", flag="max-mag"
+    )
+    minimum_snr: float = option("Nor any of less signal to noise.", 20.0, flag="min-snr")
+    threshold_sigma: float = option(
+        "Sigmas above the sky from which a pixel belongs to a source.", 1.5, flag="threshold"
+    )
+    minimum_area_pix: int = option("Connected pixels that make a source.", 10, flag="min-area")
+    sky: Literal["subtract", "keep"] = option("What to do with the level of the sky in cutouts.", "subtract")
+    sky_box_pix: int = option(
+        "Side of the boxes in which the sky is measured, in pixels.", 256, flag="sky-box"
+    )
+    stars: Literal["reject", "keep"] = option("What to do with stars.", "reject")
+    star_r_half_pix: float | None = option(
+        "Half-light radius of stars in pixels; found when left out.", flag="star-radius"
+    )
+    extent_multiple: float = option(
+        "Half the side of a cutout, in units of the source's extent.", 2.0, flag="extent"
+    )
+    minimum_cutout_pix: int = option("Smallest side of a cutout, in pixels.", 32, flag="min-cutout")
+    maximum_cutout_pix: int = option(
+        "Largest side; sources that want more are left out.", 256, flag="max-cutout"
+    )
 
     def __post_init__(self) -> None:
         """Check every value once."""
         for name in (*AT_LEAST_ONE, *POSITIVE):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                raise SettingsError(f"--{FLAGS[name]} {value}: wanted a positive number")
+                flag = self.__dataclass_fields__[name].metadata["flag"]
+                raise SettingsError(f"--{flag} {value}: wanted a positive number")
         if self.minimum_snr < 0:
             raise SettingsError(f"--min-snr {self.minimum_snr}: wanted 0 or more")
         if self.minimum_cutout_pix > self.maximum_cutout_pix:

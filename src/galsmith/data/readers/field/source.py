@@ -63,13 +63,14 @@ class FieldSource:
 
     def __init__(
         self,
-        places: Sequence[Path],
+        places: str | Path | Sequence[str | Path],
+        options: FieldOptions = FieldOptions(),
         *,
-        options: FieldOptions,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
         self._options = options
-        self._images = find_bands(places, options.bands, options.hdu)
+        listed = [places] if isinstance(places, str | Path) else places
+        self._images = find_bands([Path(place) for place in listed], options.bands, options.hdu)
         bands = tuple(self._images)
         self._detect_in = _band_to_detect_in(bands, options.detect_in)
         refuse_misaligned(self._images, self._detect_in)

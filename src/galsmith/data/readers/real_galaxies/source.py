@@ -9,20 +9,28 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.cosmos_stamps import BAND, FLUX_UNIT, ZERO_POINT_MAG
+from galsmith.data.readers.cosmos_stamps import (
+    BAND,
+    FLUX_UNIT,
+    STAMP_SUFFIXES,
+    ZERO_POINT_MAG,
+    cosmos_stamps,
+    find_stamps,
+)
 from galsmith.data.readers.fits import READ_ERRORS, opened_fits
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.real_galaxies.tables import (
-    ExclusionLevel,
+    find_catalog,
     is_excluded,
     read_tables,
     strictest_level,
 )
-from galsmith.data.readers.source import Listing, Origin, UnusableImage
+from galsmith.data.readers.registry import CosmosOptions, ExclusionLevel
+from galsmith.data.readers.source import Listing, Origin, Source, UnusableImage
 from galsmith.data.store import Companions
 from galsmith.data.store.companions import CORRELATION_COLUMN
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
 
@@ -190,6 +198,38 @@ class RealGalaxySource:
                 if name not in (*RENAMED, *PLACES):
                     _add_columns(table, name, values)
         return table
+
+
+def open_cosmos(
+    place: str | Path, options: CosmosOptions, *, progress: ProgressCallback = ignore_progress
+) -> Source:
+    """Open COSMOS galaxies in the layout that is there: postage stamps, or a GalSim catalog.
+
+    Raises
+    ------
+    InputError
+        If nothing of either layout is there.
+    SettingsError
+        If galaxies are to be excluded from postage stamps.
+    """
+    place = Path(place)
+    if not place.exists():
+        raise InputError(f"{place}: there is no such folder or file")
+    stamps = find_stamps(place)
+    if stamps is not None:
+        if options.exclude is not None:
+            raise SettingsError(
+                f"--exclude {options.exclude}: is for GalSim's catalogs; {place} has postage stamps, leave it out"
+            )
+        return cosmos_stamps(place, stamps, progress=progress)
+    catalog = find_catalog(place)
+    if catalog is None:
+        raise InputError(
+            f"{place}: holds neither {' or '.join(f'*{end}' for end in STAMP_SUFFIXES)} files nor a "
+            "real_galaxy_catalog*.fits of GalSim; give the folder that does, or ingest other FITS files with "
+            "galsmith ingest fits"
+        )
+    return RealGalaxySource(catalog, exclude=options.exclude, progress=progress)
 
 
 def _add_columns(table: QTable, name: str, values: NDArray[Any]) -> None:

@@ -10,12 +10,12 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import READ_ERRORS, opened_fits
+from galsmith.data.readers.registry import ExclusionLevel
 from galsmith.errors import InputError
 
 NEEDED = ("IDENT", "GAL_FILENAME", "PSF_FILENAME", "GAL_HDU", "PSF_HDU", "PIXEL_SCALE", "NOISE_VARIANCE")
 FITS_SUFFIX, FITS_ENDING, SELECTION_ENDING = ".fits", "_fits.fits", "_selection.fits"
 Columns = Mapping[str, NDArray[Any]]
-ExclusionLevel = Literal["none", "bad_stamp", "bad_fits", "marginal"]
 EXCLUSION_LEVELS: tuple[ExclusionLevel, ...] = get_args(ExclusionLevel)
 MOST_DEVIANT_FLUX_MAG = 0.8
 Flags = NDArray[np.bool_]

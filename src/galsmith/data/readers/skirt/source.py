@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,66 +10,19 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import READ_ERRORS, opened_fits
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.registry import PLANES, SkirtOptions
 from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot, joined_morphologies
 from galsmith.data.readers.source import Listing, Origin, UnusableImage, read_heads, read_or_fault
-from galsmith.data.readers.zero_points import GivenZeroPoints, zero_points_by_band
-from galsmith.errors import SettingsError
+from galsmith.data.readers.zero_points import zero_points_by_band
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
 
 Pixels = NDArray[np.float32]
-PLANES = ("g", "r", "i", "z")
 FLUX_UNIT = "electron / s"
 # 0.276 comoving kpc / h, with h of the Planck 2015 cosmology that IllustrisTNG has.
 PIXEL_COMOVING_KPC_H, HUBBLE_H = 0.276, 0.6774
 REDSHIFT_OF_SNAPSHOT = {99: 0.0}
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SkirtOptions:
-    """How SKIRT images are read.
-
-    Attributes
-    ----------
-    bands : tuple of str
-        Which of g, r, i and z, in the order wanted.
-    crop_fraction : float
-        Share of the side that is cut off at each edge.
-    larger_than_pix : int
-        Images of this side or less, before the crop, are left out.
-    redshift : float or None
-        Of the snapshot, for the length of a pixel; snapshot 99 is known to be at 0.
-    zero_points_mag : mapping of band to float, or sequence of float, or None
-        AB magnitudes of one electron per second.
-
-    Raises
-    ------
-    SettingsError
-        If a value is out of range.
-    """
-
-    bands: tuple[str, ...] = PLANES
-    crop_fraction: float = 0.25
-    larger_than_pix: int = 64
-    redshift: float | None = None
-    zero_points_mag: GivenZeroPoints = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Check every value once."""
-        unknown = [band for band in self.bands if band not in PLANES]
-        if unknown or not self.bands or len(set(self.bands)) < len(self.bands):
-            raise SettingsError(
-                f"--bands {','.join(self.bands)}: wanted some of {','.join(PLANES)}, each once; that is what the files have"
-            )
-        if not 0 <= self.crop_fraction < 0.5:
-            raise SettingsError(
-                f"--crop-fraction {self.crop_fraction}: wanted 0 (no crop) to below 0.5, off each edge"
-            )
-        if self.larger_than_pix < 0:
-            raise SettingsError(f"--larger-than {self.larger_than_pix}: wanted 0 pixels or more")
-        if self.redshift is not None and not self.redshift >= 0:
-            raise SettingsError(f"--redshift {self.redshift}: wanted 0 or more")
 
 
 class SkirtSource:
@@ -81,7 +33,7 @@ class SkirtSource:
 
     Parameters
     ----------
-    place : Path
+    place : str or Path
         The snapshot's folder, or the one above.
     options : SkirtOptions
         Bands, crop, smallest size.
@@ -97,15 +49,19 @@ class SkirtSource:
     """
 
     def __init__(
-        self, place: Path, *, options: SkirtOptions, progress: ProgressCallback = ignore_progress
+        self,
+        place: str | Path,
+        options: SkirtOptions = SkirtOptions(),
+        *,
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
-        snapshot = find_snapshot(place)
+        snapshot = find_snapshot(Path(place))
         self._paths, self._options = list(snapshot.images.values()), options
         self.header = ImageHeader(
             options.bands,
             FLUX_UNIT,
             physical_pixel_kpc=_physical_pixel_kpc(snapshot, options.redshift),
-            zero_points_mag=zero_points_by_band(options.zero_points_mag, options.bands),
+            zero_points_mag=zero_points_by_band(options.zero_points_mag or {}, options.bands),
         )
         sizes, faults = _read_sizes(self._paths, progress)
         shapes = np.repeat((_end(sizes, options) - _start(sizes, options))[:, np.newaxis], 2, axis=1)

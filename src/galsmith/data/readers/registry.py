@@ -1,0 +1,449 @@
+"""`READERS`: every format that becomes a store, in one table, with the options that the call and the command line share.
+
+A reader is one file with a `Source` in it, and one entry here; or, from outside of galsmith, `register_reader` or an entry
+point of the group ``galsmith.readers``. Nothing is imported before it is opened, so that help is quick.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from galsmith.data.readers.field.options import FieldOptions
+from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_file
+from galsmith.data.readers.zero_points import (
+    GivenZeroPoints,
+    option,
+    parse_bands,
+    parse_hdu,
+    parse_zero_points,
+)
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.settings import near_miss
+
+if TYPE_CHECKING:
+    from galsmith.data.readers.source import Source
+
+ENTRY_POINTS = "galsmith.readers"
+PLANES = ("g", "r", "i", "z")
+ExclusionLevel = Literal["none", "bad_stamp", "bad_fits", "marginal"]
+Place = str | Path | Sequence[str | Path]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FolderOptions:
+    """How a folder of pictures is read.
+
+    Attributes
+    ----------
+    labels : Path or None
+        A table (CSV, or columns between spaces) with a column of file stems; the other columns go to the catalog, with
+        NaN where a picture has no row.
+    """
+
+    labels: str | Path | None = option("CSV whose first column is the file stem.", kind=Path)
+
+
+@dataclass(frozen=True)
+class FitsOptions:
+    """How FITS cutouts are read.
+
+    Attributes
+    ----------
+    hdu : int or str
+        Which header-data unit holds the image.
+    bands : sequence of str or None
+        Filter names; else the keyword FILTER, or BAND1 and so on.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side; else from the world coordinates.
+    flux_unit : str or None
+        Unit of a pixel's value; else the keyword BUNIT, else ``"unknown"``.
+
+    Raises
+    ------
+    SettingsError
+        If the pixel scale is not positive.
+    """
+
+    hdu: int | str = option("Number or name of the HDU that has the image.", 0, parse=parse_hdu)
+    bands: Sequence[str] | None = option("Names of the bands, such as g,r,i.", parse=parse_bands)
+    pixel_scale_arcsec: float | None = option(
+        "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"
+    )
+    flux_unit: str | None = option("Unit of a pixel's value, where the header has none.")
+
+    def __post_init__(self) -> None:
+        """Check the pixel scale."""
+        _refuse_scale(self.pixel_scale_arcsec)
+
+
+@dataclass(frozen=True)
+class ArrayOptions:
+    """How one array of images is read.
+
+    Attributes
+    ----------
+    bands : sequence of str or None
+        Filter names; else the attribute ``bands`` of the dataset.
+    band_axis : {"first", "last"} or None
+        Where the band axis of an image is; the shortest of the first and the last where left out.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side; else the attribute of that name.
+    flux_unit : str or None
+        Unit of a pixel's value; else the attribute ``flux_unit``, ``BUNIT``, ``unit`` or ``units``, else ``"display"`` for
+        8 bits and ``"unknown"`` for others.
+
+    Raises
+    ------
+    SettingsError
+        If the pixel scale is not positive.
+    """
+
+    bands: Sequence[str] | None = option("Names of the bands, such as g,r,i.", parse=parse_bands)
+    band_axis: Literal["first", "last"] | None = option(
+        "Where an image's band axis is; the shorter one when left out."
+    )
+    pixel_scale_arcsec: float | None = option("Arcsec per pixel.", flag="pixel-scale")
+    flux_unit: str | None = option("Unit of a pixel's value, such as nJy; display for pictures.")
+
+    def __post_init__(self) -> None:
+        """Check the pixel scale."""
+        _refuse_scale(self.pixel_scale_arcsec)
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """How a store is copied.
+
+    Attributes
+    ----------
+    properties : Path or None
+        A table with a column ``object_id`` (Parquet, ECSV, FITS, CSV), such as `galsmith measure` writes; its other columns
+        go to the catalog, with their units, and NaN where a galaxy has no row.
+    """
+
+    properties: str | Path | None = option(
+        "Table with the column object_id, such as galsmith measure writes, to join to the catalog.", kind=Path
+    )
+
+
+@dataclass(frozen=True)
+class CosmosOptions:
+    """How COSMOS galaxies are read.
+
+    Attributes
+    ----------
+    exclude : {"none", "bad_stamp", "bad_fits", "marginal"} or None
+        Which suspect galaxies of a GalSim catalog to leave out; ``"marginal"`` where it has the tables for it.
+    """
+
+    exclude: ExclusionLevel | None = option(
+        "Suspect galaxies of a GalSim catalog to leave out; marginal where it has the tables."
+    )
+
+
+@dataclass(frozen=True)
+class SkirtOptions:
+    """How SKIRT images are read.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Which of g, r, i and z, in the order wanted.
+    crop_fraction : float
+        Share of the side that is cut off at each edge.
+    larger_than_pix : int
+        Images of this side or less, before the crop, are left out.
+    redshift : float or None
+        Of the snapshot, for the length of a pixel; snapshot 99 is known to be at 0.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitudes of one electron per second.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    bands: tuple[str, ...] = option("Which of g,r,i,z to keep.", PLANES, parse=parse_bands)
+    crop_fraction: float = option("Share of the side to cut off at each edge.", 0.25)
+    larger_than_pix: int = option(
+        "Leave out images of this side or less, in pixels, before that crop.", 64, flag="larger-than"
+    )
+    redshift: float | None = option("Of the snapshot, for the length of a pixel; 0 is known of snapshot 99.")
+    zero_points_mag: GivenZeroPoints | None = option(
+        "AB magnitude of 1 electron / s, such as g=25.1,r=24.8 or one for all.",
+        flag="zero-points",
+        parse=parse_zero_points,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value once."""
+        unknown = [band for band in self.bands if band not in PLANES]
+        if unknown or not self.bands or len(set(self.bands)) < len(self.bands):
+            raise SettingsError(
+                f"--bands {','.join(self.bands)}: wanted some of {','.join(PLANES)}, each once; that is what the files have"
+            )
+        if not 0 <= self.crop_fraction < 0.5:
+            raise SettingsError(
+                f"--crop-fraction {self.crop_fraction}: wanted 0 (no crop) to below 0.5, off each edge"
+            )
+        if self.larger_than_pix < 0:
+            raise SettingsError(f"--larger-than {self.larger_than_pix}: wanted 0 pixels or more")
+        if self.redshift is not None and not self.redshift >= 0:
+            raise SettingsError(f"--redshift {self.redshift}: wanted 0 or more")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format.
+
+    Attributes
+    ----------
+    name : str
+        As in ``galsmith ingest NAME``.
+    summary : str
+        What it reads, in one sentence.
+    place : str
+        What is given to it, in one sentence.
+    options : type
+        A frozen dataclass whose fields are made by `option`.
+    opens : callable or str
+        ``opens(place, options, progress=...)`` gives a `Source`; a text names it as ``"module:name"`` and imports it late.
+    example : str
+        A working command line.
+    more : str
+        What else there is to know.
+    suffixes : tuple of str
+        Of the files, in lower case, longest first, by which a folder of them is recognized; none where it never is.
+    is_one_file : bool
+        Whether a place is one file of that suffix, not a folder of them.
+    takes_several : bool
+        Whether a place may be several files.
+    leaves_out_small : bool
+        Whether images smaller than a crop are left out (Holzschuh et al. 2022, sec. 3.2), not refused.
+    """
+
+    name: str
+    summary: str
+    place: str
+    options: type[Any]
+    opens: Callable[..., "Source"] | str
+    example: str
+    more: str = ""
+    suffixes: tuple[str, ...] = ()
+    is_one_file: bool = False
+    takes_several: bool = False
+    leaves_out_small: bool = False
+
+    def open(
+        self, place: Place, options: Any = None, *, progress: ProgressCallback = ignore_progress
+    ) -> "Source":
+        """Open a source; options left out have their defaults, those of another reader are refused."""
+        return _found(self.opens)(place, self.chosen(options), progress=progress)
+
+    def chosen(self, options: Any = None) -> Any:
+        """Give the options, or their defaults.
+
+        Raises
+        ------
+        SettingsError
+            If they are those of another reader.
+        """
+        chosen = self.options() if options is None else options
+        if not isinstance(chosen, self.options):
+            raise SettingsError(
+                f"reading is a {type(chosen).__name__}; wanted {self.options.__name__} for the reader {self.name}"
+            )
+        return chosen
+
+    def inputs(self, place: Place, options: Any = None) -> list[str | Path]:
+        """Give all that is read: the places, and files that options name."""
+        places = [place] if isinstance(place, str | Path) else list(place)
+        named = [entry.name for entry in fields(self.options) if entry.metadata["kind"] is Path]
+        found = [getattr(self.chosen(options), name) for name in named]
+        return [*places, *(path for path in found if path is not None)]
+
+    def recognizes(self, place: str | Path) -> bool:
+        """Whether a place is of this format, by names alone; an array file need not be there."""
+        if self.is_one_file:
+            return array_file(place) is not None
+        folder = Path(place)
+        return folder.is_dir() and any(path.name.lower().endswith(self.suffixes) for path in folder.iterdir())
+
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        Reader(
+            "folder",
+            "Read a folder of PNG or JPEG pictures (8 or 16 bit, gray or RGB) into a store.",
+            "Folder of PNG or JPEG files.",
+            FolderOptions,
+            "galsmith.data.readers.pictures:PictureSource",
+            "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64",
+            suffixes=PICTURE_SUFFIXES,
+        ),
+        Reader(
+            "fits",
+            "Read a folder of FITS cutouts, 2-D or [band, y, x], into a store; header keywords go into the catalog.",
+            "Folder of .fits or .fits.gz cutouts.",
+            FitsOptions,
+            "galsmith.data.readers.fits_cutouts:FitsSource",
+            "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128",
+            suffixes=FITS_SUFFIXES,
+        ),
+        Reader(
+            "arrays",
+            "Read an array of images, [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band], into a store.",
+            "HDF5, NPY or NPZ file; one of its arrays as set.h5:/images.",
+            ArrayOptions,
+            "galsmith.data.readers.arrays:ArraySource",
+            "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i",
+            suffixes=ARRAY_SUFFIXES,
+            is_one_file=True,
+        ),
+        Reader(
+            "store",
+            "Make a store from another: some galaxies, cropped, resized, or with measured properties in the catalog.",
+            "The store.",
+            StoreOptions,
+            "galsmith.data.readers.stored:StoreSource",
+            "galsmith ingest store galaxies -o measured --properties galaxies.parquet",
+            more="Galaxies stay in their splits unless --split asks for other shares than the default.",
+        ),
+        Reader(
+            "cosmos",
+            "Read COSMOS galaxies (HST F814W), postage stamps or a GalSim catalog with PSFs and noise, into a store.",
+            "Folder or .tar of *_processed.fits.gz; or GalSim's real_galaxy_catalog*.fits or its folder.",
+            CosmosOptions,
+            "galsmith.data.readers.real_galaxies.source:open_cosmos",
+            "galsmith ingest cosmos cosmos_galaxy_postage_stamps -o galaxies --crop 256",
+            more="With --crop, images smaller than the crop are left out and counted.",
+            leaves_out_small=True,
+        ),
+        Reader(
+            "skirt",
+            "Read SKIRT images of IllustrisTNG galaxies with their morphologies into a store.",
+            "Folder snapnum_099 of TNG's skirt_images_sdss, or the one above.",
+            SkirtOptions,
+            "galsmith.data.readers.skirt.source:SkirtSource",
+            "galsmith ingest skirt snapnum_099 -o galaxies --where 'flag_i=0'",
+        ),
+        Reader(
+            "field",
+            "Detect galaxies in aligned survey images, tell them from stars, and cut them out of all bands into a store.",
+            "A folder of FITS files, one a band; or files; or a cube.",
+            FieldOptions,
+            "galsmith.data.readers.field.source:FieldSource",
+            "galsmith ingest field images -o galaxies --bands g,r,i --max-mag 21.5",
+            more="Cutouts are as large as each galaxy asks for; those over the edge of the field are left out and counted.",
+            takes_several=True,
+        ),
+    )
+}
+_REGISTERED: dict[str, Reader] = {}
+
+
+def register_reader(reader: Reader) -> None:
+    """Add a reader from outside of galsmith, for this process; an entry point of ``galsmith.readers`` adds one for all.
+
+    Raises
+    ------
+    SettingsError
+        If another reader has its name.
+    """
+    if readers().get(reader.name, reader) is not reader:
+        raise SettingsError(f"name is {reader.name!r}; a reader of that name is there, wanted another name")
+    _REGISTERED[reader.name] = reader
+
+
+def readers() -> Mapping[str, Reader]:
+    """Give all readers by name: those of galsmith, of installed packages, and those registered."""
+    return {**_installed(), **READERS, **_REGISTERED}
+
+
+def find_reader(name: str) -> Reader:
+    """Give the reader of a name.
+
+    Raises
+    ------
+    SettingsError
+        If there is none; the near miss is named.
+    """
+    known = readers()
+    if name not in known:
+        raise SettingsError(
+            f"kind is {name!r}; there is no such reader{near_miss(name, list(known))}; wanted one of {', '.join(known)}"
+        )
+    return known[name]
+
+
+def is_image_place(place: str | Path) -> bool:
+    """Whether a name is that of a folder, or of an array in a file, whether or not there is one."""
+    return Path(place).is_dir() or any(
+        reader.is_one_file and reader.recognizes(place) for reader in readers().values()
+    )
+
+
+def open_source(place: str | Path, *, progress: ProgressCallback = ignore_progress) -> "Source":
+    """Open images by what their names say; all options have their defaults.
+
+    Parameters
+    ----------
+    place : str or Path
+        A folder of FITS cutouts, or of pictures where it has none, or an array such as ``set.h5:/images``.
+    progress : callable
+        Told how far reading the heads is.
+
+    Raises
+    ------
+    InputError
+        If there are no images, or they cannot be used; the message names what.
+    """
+    # cutouts go before the pictures that somebody made of them
+    known = sorted(
+        (reader for reader in readers().values() if reader.suffixes),
+        key=lambda reader: reader.suffixes == PICTURE_SUFFIXES,
+    )
+    if not is_image_place(place):
+        raise InputError(f"{place}: there is no such folder or file of images")
+    for reader in known:
+        if reader.recognizes(place):
+            return reader.open(place, progress=progress)
+    suffixes = [suffix for reader in known if not reader.is_one_file for suffix in reader.suffixes]
+    raise InputError(
+        f"{place}: is no store, and holds no {' '.join(suffixes)} files; give the folder that does"
+    )
+
+
+@lru_cache(maxsize=1)
+def _installed() -> Mapping[str, Reader]:
+    """Readers of other packages; one that cannot be loaded is told of and left alone."""
+    found: dict[str, Reader] = {}
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            found[point.name] = point.load()
+        except Exception as error:  # of other people's packages
+            logger.warning("the reader %s (%s) cannot be loaded: %s", point.name, point.value, error)
+    return found
+
+
+def _found(opens: Callable[..., "Source"] | str) -> Callable[..., "Source"]:
+    """Import what a text names."""
+    if not isinstance(opens, str):
+        return opens
+    module, _, name = opens.partition(":")
+    opened: Callable[..., Source] = getattr(import_module(module), name)
+    return opened
+
+
+def _refuse_scale(pixel_scale_arcsec: float | None) -> None:
+    """Refuse a pixel scale that is no angle."""
+    if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
+        raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
