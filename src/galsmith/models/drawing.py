@@ -12,7 +12,7 @@ from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
 Pixels = NDArray[np.float32]
 SPLIT = "generated"
-IMAGES_INVERTED_AT_ONCE = 32  # their float64 copies fit in a processor's cache and in any memory
+IMAGES_INVERTED_AT_ONCE = 32  # bounds the memory of their float64 copies
 
 
 def draw_arrays(

@@ -33,6 +33,7 @@ class StyleganSynthesis(torch.nn.Module):
         sides = sorted(widths)
         self.n_styles = 2 * len(sides)
         self.noise_sides = tuple(side for side in sides for _ in range(2))
+        # Karras+19, sec. 2: a learned constant in place of z
         self.constant = torch.nn.Parameter(torch.ones(1, widths[sides[0]], *[COARSEST_SIZE_PIX] * 2))
         n_below: list[int | None] = [None, *[widths[side] for side in sides[:-1]]]
         self.levels = torch.nn.ModuleList(
@@ -52,7 +53,7 @@ class StyleganSynthesis(torch.nn.Module):
         values = self.constant.expand(len(styles), -1, -1, -1)
         values = values.contiguous(memory_format=torch.channels_last)
         for number, level in enumerate(self.levels):
-            part = slice(2 * number, 2 * number + 2)
+            part = slice(2 * number, 2 * number + 2)  # two styles and noises a level (Karras+19, fig. 1b)
             values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
         pixels: torch.Tensor = self.leave(values.float())
         return pixels

@@ -45,10 +45,10 @@ class StyledConv(torch.nn.Module):
         kind = values.dtype
         style = self.style(w)
         weight = self.weight / self.weight[0].numel() ** 0.5
-        values = values * style[:, :, None, None].to(kind)
+        values = values * style[:, :, None, None].to(kind)  # Karras+20, eq. 1
         values = functional.conv2d(values, weight.to(kind), padding=1)
-        variance = style.square() @ weight.square().sum(dim=(2, 3)).T
-        factor = (LEAKY_GAIN * (variance + SMALLEST_VARIANCE).rsqrt())[:, :, None, None]
+        variance = style.square() @ weight.square().sum(dim=(2, 3)).T  # of the output for unit input (eq. 2)
+        factor = (LEAKY_GAIN * (variance + SMALLEST_VARIANCE).rsqrt())[:, :, None, None]  # eq. 3
         values = torch.addcmul((LEAKY_GAIN * self.bias).to(kind), values, factor.to(kind))
         if self.is_doubling:
             values = upsampled(values)
@@ -76,6 +76,7 @@ class ToPixels(torch.nn.Module):
     def forward(self, values: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, n_in, y, x] and w [galaxy, latent] to [galaxy, band, y, x], float32."""
         galaxies, channels, height, width = values.shape
+        # eq. 1 without eq. 3: pixels have their own scale
         weight = self.weight * self.style(w)[:, None] / channels**0.5
         rows = values.float().permute(0, 2, 3, 1).reshape(galaxies, -1, channels)
         pixels = rows @ weight.transpose(1, 2)
@@ -126,7 +127,7 @@ class Stylegan2Synthesis(torch.nn.Module):
             first = 1 + 2 * number
             values = self.convs[first](values, noise[first], styles[:, first])
             values = self.convs[first + 1](values, noise[first + 1], styles[:, first + 1])
-            pixels = upsampled(pixels) + to_pixels(values, styles[:, first + 2])
+            pixels = upsampled(pixels) + to_pixels(values, styles[:, first + 2])  # fig. 7b: sums of skips
         return pixels
 
 

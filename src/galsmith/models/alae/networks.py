@@ -121,7 +121,7 @@ class GrowingSynthesis(torch.nn.Module):
         if stage.level == 0 or stage.fade == 1:
             return pixels
         coarse = upsampled(self.leave[stage.level - 1](below.float()))
-        return torch.lerp(coarse, pixels, stage.fade)
+        return torch.lerp(coarse, pixels, stage.fade)  # Karras+18, fig. 2: a new level is faded in
 
 
 class EncodingLevel(torch.nn.Module):
@@ -144,6 +144,7 @@ class EncodingLevel(torch.nn.Module):
 
     def forward(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map [galaxy, n_in, y, x] to [galaxy, n_out, y/2, x/2], and this level's share of w [galaxy, latent]."""
+        # Pidhorskyi+20, fig. 2: instance normalization gives the style
         values, first = without_style(leaky(self.first(values)))
         values, second = without_style(leaky(self.second(downsampled(values))))
         return values, self.first_style(first) + self.second_style(second)
@@ -209,7 +210,7 @@ class Encoder(torch.nn.Module):
                 coarse = leaky(self.enter[level - 1](downsampled(planes)))
                 values, share = torch.lerp(coarse, values, stage.fade), share * stage.fade
             w = w + share
-        summed: torch.Tensor = w + self.coarsest(values)
+        summed: torch.Tensor = w + self.coarsest(values)  # Pidhorskyi+20, sec. 4: w sums what all levels say
         return summed
 
 

@@ -35,7 +35,7 @@ from galsmith.models.style_based.adversarial import (
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
 
-ADAM_BETAS = (0.0, 0.99)
+ADAM_BETAS = (0.0, 0.99)  # Karras+18, app. A.1
 
 
 def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stage:
@@ -44,6 +44,7 @@ def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stag
         return Stage(n_levels - 1, 1.0)
     position = budget_used / growing_share * (n_levels - 1)
     level = min(int(position), n_levels - 1)
+    # faded in over the first half of its part
     return Stage(level, 1.0 if level == 0 else min(1.0, 2 * (position - level)))
 
 
@@ -54,7 +55,7 @@ def rate_at(side_pix: int, learning_rates: Sequence[tuple[int, float]]) -> float
 
 def shrunk(pixels: torch.Tensor, stage: Stage) -> torch.Tensor:
     """Real images [galaxy, band, y, x] as a stage sees them: averaged to its side, less sharp while it fades in."""
-    pixels = functional.avg_pool2d(pixels, pixels.shape[-1] // stage.side)
+    pixels = functional.avg_pool2d(pixels, pixels.shape[-1] // stage.side)  # flux a pixel is kept, not flux
     if stage.level == 0 or stage.fade == 1:
         return pixels
     coarse = functional.interpolate(functional.avg_pool2d(pixels, 2), scale_factor=2.0, mode="nearest")
@@ -175,6 +176,7 @@ class AlaeTrainer:
             drawn = self._draw(len(real), chance, stage=stage)
         shown = real.requires_grad_(has_penalty)
         real_logits = self._logits(shown, stage, dtype=torch.float32 if has_penalty else None)
+        # Pidhorskyi+20, algorithm 1, step I
         loss = discriminator_loss(real_logits, self._logits(drawn, stage))
         losses["loss"] = energy_distance(real, drawn)
         losses["discriminator_loss"] = float(loss.detach())
@@ -182,6 +184,7 @@ class AlaeTrainer:
         if has_penalty:
             squared = squared_gradients(real_logits, shown).mean()
             losses["squared_gradient"] = float(squared.detach())
+            # Mescheder+18, eq. 9, taken now and then
             loss = loss + squared * (self._config.r1_weight / 2 * self._config.r1_every)
         return _updated([self._encoding], loss, [self._encoder, self._discriminator], rate=rate)
 
@@ -195,6 +198,7 @@ class AlaeTrainer:
         rate: float,
     ) -> bool:
         """Update mapping, synthesis and scalar network; adds their loss to `losses`."""
+        # algorithm 1, step II
         loss = generator_loss(self._logits(self._draw(n_images, chance, stage=stage), stage))
         losses["generator_loss"] = float(loss.detach())
         return _updated([self._generating], loss, [self._generator], rate=rate)
@@ -215,6 +219,7 @@ class AlaeTrainer:
         styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
         drawn = self._planes(styles, w, chance, stage=stage)
         encoded = self._encoder(drawn, stage=stage, trunk_dtype=self._generator.trunk_dtype)
+        # algorithm 1, step III; Holzschuh+22, eq. 7
         loss = reciprocity_loss(encoded, w, kind=self._config.reciprocity)
         losses["reciprocity_loss"] = float(loss.detach())
         return _updated(

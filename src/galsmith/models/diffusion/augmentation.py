@@ -46,12 +46,14 @@ def draw_conditions(
     """
     largest = _largest_shift(size_pix)
     device = chance.device
+    # each transformation by a coin of its own
     done = (torch.rand((count, 5), generator=chance, device=device) < probability).float()
     whole = torch.randint(-largest, largest + 1, (count, 2), generator=chance, device=device) / largest
     normal = torch.randn((count, 4), generator=chance, device=device)
     turn, axis = 2 * math.pi * torch.rand((2, count), generator=chance, device=device)
+    # a stretch has no head: twice the axis' angle
     shear = normal[:, 3:] * torch.stack([axis.cos(), axis.sin()], dim=1)
-    turned = torch.stack([turn.cos() - 1, turn.sin()], dim=1)
+    turned = torch.stack([turn.cos() - 1, turn.sin()], dim=1)  # zero where nothing is turned
     drawn = torch.cat([whole, normal[:, :2], normal[:, 2:3], turned, shear], dim=1)
     return drawn * done.repeat_interleave(
         torch.tensor([2, 2, 1, 2, 2], device=device), dim=1, output_size=N_CONDITIONS
@@ -78,12 +80,13 @@ def augmented(pixels: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
     side = pixels.shape[-1]
     backward = _backward_parts(conditions)
     shift = _shifts(conditions, side) * (2 / side)
+    # torch wants the map from output to input places
     affine = torch.cat([backward, -backward @ shift[:, :, None]], dim=2)
     grid = functional.affine_grid(affine, list(pixels.shape), align_corners=False)
     moved = functional.grid_sample(
         pixels, grid, mode="bicubic", padding_mode="reflection", align_corners=False
     )
-    untouched = (conditions == 0).all(dim=1).reshape(-1, 1, 1, 1)
+    untouched = (conditions == 0).all(dim=1).reshape(-1, 1, 1, 1)  # interpolation by zero would still round
     return torch.where(untouched, pixels, moved)
 
 

@@ -19,6 +19,7 @@ from galsmith.errors import InputError
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.protocols import TrainingBatches
 
+# deviations below this share of the largest are raised to it: nothing is divided by zero
 SMALLEST_SHARE = 1e-4
 IMAGES_AT_ONCE = 64
 NOT_FINITE = "training images are not all finite in network space; check with galsmith info --verify"
@@ -27,10 +28,10 @@ Encode = Callable[[torch.Tensor], torch.Tensor]
 
 def cosine_matrix(size: int) -> torch.Tensor:
     """Orthonormal DCT-II [frequency, place], float32: the coefficients of a row x are ``cosine_matrix(n) @ x``."""
-    place = torch.arange(size, dtype=torch.float64) + 0.5
+    place = torch.arange(size, dtype=torch.float64) + 0.5  # DCT-II samples the middles of pixels
     frequency = torch.arange(size, dtype=torch.float64)
     matrix = torch.cos(math.pi / size * frequency[:, None] * place) * math.sqrt(2.0 / size)
-    matrix[0] *= math.sqrt(0.5)
+    matrix[0] *= math.sqrt(0.5)  # the sum of a constant's squares is twice that of a cosine's
     return matrix.float()
 
 
@@ -70,7 +71,7 @@ class FrequencyBasis(torch.nn.Module):
 
     def to_frequencies(self, images: torch.Tensor) -> torch.Tensor:
         """Transform [galaxy, band, y, x] to [galaxy, band, v, u], linearly and without change of norm."""
-        return self.matrix @ images @ self.matrix.T
+        return self.matrix @ images @ self.matrix.T  # separable: along y, then along x
 
     def to_places(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Undo `to_frequencies`."""
@@ -107,7 +108,7 @@ def fit_frequency_basis(
         squares += coefficients.square().sum(dim=0)
         count += len(coefficients)
     mean = total / max(count, 1)
-    variance = (squares / max(count, 1) - mean**2).clamp_min(0.0)
+    variance = (squares / max(count, 1) - mean**2).clamp_min(0.0)  # float64 sums: the two terms nearly cancel
     if not torch.isfinite(variance).all():
         raise InputError(
             "training images are not all finite in network space; check with galsmith info --verify"
@@ -116,6 +117,7 @@ def fit_frequency_basis(
     if largest <= SMALLEST_SHARE * float(mean.abs().max()) or largest == 0.0:
         raise InputError("all training images are equal in network space; diffusion has nothing to learn")
     basis.mean.copy_(mean)
+    # c_skip becomes the Wiener filter of these
     basis.deviations.copy_(variance.sqrt().clamp_min(SMALLEST_SHARE * largest))
     return basis
 
@@ -137,6 +139,7 @@ def haar(values: torch.Tensor) -> torch.Tensor:
 
     Channel 4c is the mean of channel c, then come its differences along x, along y, and along both.
     """
+    # four phases of each channel stand beside one another
     return _mixed(functional.pixel_unshuffle(values, 2))
 
 
@@ -214,7 +217,7 @@ class HaarStem(torch.nn.Module):
             squares += values.square().sum(dim=(0, 2, 3))
             count += values[:, 0].numel()
         mean = total / max(count, 1)
-        mean[torch.arange(self.n_channels) % 4**self.n_levels > 0] = 0.0
+        mean[torch.arange(self.n_channels) % 4**self.n_levels > 0] = 0.0  # only sub-bands of means have one
         spread = (squares / max(count, 1) - mean**2).clamp_min(0.0).sqrt()
         if not torch.isfinite(spread).all():
             raise InputError(NOT_FINITE)
@@ -240,4 +243,4 @@ def _mixed(values: torch.Tensor) -> torch.Tensor:
         sums - more_sums,
         differences - more_differences,
     ]
-    return 0.5 * torch.stack(mixed, dim=2).flatten(1, 2)
+    return 0.5 * torch.stack(mixed, dim=2).flatten(1, 2)  # 1/2 makes the four sums orthonormal

@@ -17,7 +17,7 @@ from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
 from galsmith.models.protocols import DataDescription, NetworkBatch, SamplerChoice
 
-SIGMA_DATA = 0.5
+SIGMA_DATA = 0.5  # Karras+22, table 1
 GALAXIES_PER_CALL = 32
 SOLVERS = {"heun": sample_heun, "dpm": sample_dpm}
 
@@ -80,6 +80,7 @@ class DiffusionGenerator(torch.nn.Module):
             self.register_buffer("noise_law", torch.tensor([0.0, 1.0]))
         for layer in self.unet.modules():
             if isinstance(layer, MagnitudePreservingConv):
+                # a tenth faster on a CPU
                 layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -119,7 +120,7 @@ class DiffusionGenerator(torch.nn.Module):
                 raw: torch.Tensor = self.unet(
                     images, condition, scalars, shown, dropout=dropout, augmentation=augmentation
                 )
-            raw = raw.float()
+            raw = raw.float()  # the solver's state stays float32
             return raw if self.basis is None else self.basis.to_frequencies(raw)
 
         return denoised(
@@ -177,7 +178,7 @@ class DiffusionGenerator(torch.nn.Module):
             part = seeds[start : start + GALAXIES_PER_CALL]
             schedule = self._schedule()
             noise = self._chance(part)[:, :n_scalars] * start_amplitude(schedule, self.sigma_data)
-            normal = sample_heun(self.denoise_scalars, noise, schedule) / SIGMA_DATA
+            normal = sample_heun(self.denoise_scalars, noise, schedule) / SIGMA_DATA  # Karras+22, algorithm 1
             parts.append(self.marginals.from_normal(normal[: len(part)]))
         return torch.cat(parts)
 
@@ -186,17 +187,20 @@ class DiffusionGenerator(torch.nn.Module):
         chance, schedule = self._chance(seeds), self._schedule(self.sampler_choice.n_steps)
         normal = functional.pad(self.marginals.to_normal(scalars), (0, 0, 0, len(chance) - len(seeds)))
         side = self.description.size_pix // 2**self.stem.n_levels
+        # numbers of one stream: scalars first, the orientation last
         noise = chance[:, len(self.description.scalar_names) : -1]
         noise = noise.reshape(-1, self.stem.n_channels, side, side)
         method = self.sampler_choice.method
         solver = SOLVERS[self.config.sampler if method is None else method]
         values = solver(
             lambda noisy, level: self._guided(noisy, level, scalars=normal),
+            # variance of data and noise together, exact at any highest level
             noise * start_amplitude(schedule, self.deviations),
             schedule,
         )
         pixels = self.decode(values)
         if self.config.symmetric:
+            # makes the drawn law exactly symmetric
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
         return pixels[: len(seeds)].contiguous()
 
@@ -210,6 +214,7 @@ class DiffusionGenerator(torch.nn.Module):
         if guidance == 1.0:
             return estimate
         hidden = self.denoise(noisy, noise_level, scalars=scalars, shown=torch.zeros_like(ones))
+        # Ho & Salimans 2022, eq. 6, on the estimates of clean values
         return hidden + guidance * (estimate - hidden)
 
     def _refuse_untrained_guidance(self) -> None:

@@ -13,13 +13,13 @@ from galsmith.models.diffusion.augmentation import N_CONDITIONS
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.layers.dense import FourierFeatures
 
-SILU_GAIN = 1.0 / 0.596
-SMALLEST_NORM = 1e-4
+SILU_GAIN = 1.0 / 0.596  # Karras+24, eq. 81: root mean square of silu(x) for standard normal x is 0.596
+SMALLEST_NORM = 1e-4  # epsilon of the weights' and the pixels' norms (Karras+24)
 
 
 FOURIER_WIDTH = 64
 SCALAR_BANDWIDTH = 0.2
-BRANCH_SHARE = 0.3
+BRANCH_SHARE = 0.3  # Karras+24: t of the residual blocks' magnitude-preserving sum (eq. 88)
 
 
 class MagnitudePreservingConv(torch.nn.Module):
@@ -42,6 +42,7 @@ class MagnitudePreservingConv(torch.nn.Module):
 
     def forward(self, values: torch.Tensor, gain: torch.Tensor | float = 1.0) -> torch.Tensor:
         """Map [galaxy, n_in, y, x] or [galaxy, n_in]; the output's variance is `gain` squared."""
+        # Karras+24, eq. 47: weights are used by their direction only
         weight = (_unit_rows(self.weight) * gain).to(values.dtype)
         if values.ndim == 2:
             return values @ weight[:, :, 0, 0].T
@@ -63,19 +64,20 @@ def silu(values: torch.Tensor) -> torch.Tensor:
 
 def blend(first: torch.Tensor, second: torch.Tensor, *, share: float) -> torch.Tensor:
     """Sum of two independent tensors with `share` of the second, at unit variance."""
-    return torch.lerp(first, second, share) / ((1 - share) ** 2 + share**2) ** 0.5
+    return torch.lerp(first, second, share) / ((1 - share) ** 2 + share**2) ** 0.5  # Karras+24, eq. 88
 
 
 def joined(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Concatenate channels so that each side contributes equally and the mean variance stays 1."""
     n_first, n_second = first.shape[1], second.shape[1]
-    half = (0.5 * (n_first + n_second)) ** 0.5
+    half = (0.5 * (n_first + n_second)) ** 0.5  # Karras+24, eq. 103 with t = 1/2
     return torch.cat([first * (half / n_first**0.5), second * (half / n_second**0.5)], dim=1)
 
 
 def unit_pixels(values: torch.Tensor) -> torch.Tensor:
     """Scale the channel vector of each pixel of [galaxy, channel, y, x] to unit mean square."""
     mean_square = values.float().square().mean(dim=1, keepdim=True)
+    # pixel norm (Karras+24, sec. 2.4)
     return values * (1.0 / (mean_square.sqrt() + SMALLEST_NORM)).to(values.dtype)
 
 
@@ -131,9 +133,10 @@ class Block(torch.nn.Module):
         elif self.resample == "up":
             values = functional.interpolate(values, scale_factor=2.0, mode="nearest")
         if not self.on_the_way_up:
+            # Karras+24, sec. 2.4: pixel norm in encoder blocks only
             values = unit_pixels(self._skipped(values))
         branch = self.first(silu(values))
-        steering = self.steer(embedding, gain=self.steer_gain) + 1
+        steering = self.steer(embedding, gain=self.steer_gain) + 1  # starts at 1: the gain begins at zero
         branch = silu(branch * steering[:, :, None, None].to(branch.dtype))
         branch = self.second(_dropped(branch, self.dropout, dropout))
         if self.on_the_way_up:
@@ -187,6 +190,7 @@ class UNet(torch.nn.Module):
         self.enter = MagnitudePreservingConv(n_patch + 1, config.channels[0], kernel=3, chance=chance)
         self.down, self.up, n_last = _levels(config, chance)
         self.leave = MagnitudePreservingConv(n_last, n_patch, kernel=3, chance=chance)
+        # learned, as the one place where magnitudes may change
         self.leave_gain = torch.nn.Parameter(torch.zeros([]))
         self.augmentation_embed = (
             MagnitudePreservingConv(N_CONDITIONS, width, kernel=1, chance=chance)
@@ -222,6 +226,7 @@ class UNet(torch.nn.Module):
         with torch.autocast(pixels.device.type, enabled=False):
             embedding = self._embedding(noise_condition, scalars, shown, augmentation)
         values = functional.pixel_unshuffle(pixels, self.patch)
+        # a channel of ones stands for all biases (Karras+24)
         values = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
         values = self.enter(values.contiguous(memory_format=torch.channels_last))
         kept = [values]
@@ -295,4 +300,4 @@ def _dropped(values: torch.Tensor, share: float, chance: torch.Generator | None)
     if chance is None or share == 0:
         return values
     keep = torch.rand(values.shape, generator=chance, device=chance.device) >= share
-    return values * keep.to(values.dtype) / (1 - share)
+    return values * keep.to(values.dtype) / (1 - share)  # the mean stays as without dropout

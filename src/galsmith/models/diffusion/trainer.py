@@ -28,8 +28,8 @@ from galsmith.models.protocols import (
 
 LARGEST_GRADIENT = 100.0
 IMAGES_FOR_FREQUENCIES = 4096
-SCALAR_NOISE_LAW = (0.0, 1.4)
-LOSS_POWER = 0.5
+SCALAR_NOISE_LAW = (0.0, 1.4)  # of ln(noise level): median 1, twice the scalars' deviation, and wide about it
+LOSS_POWER = 0.5  # 0 would give all frequencies equal say
 
 
 class DiffusionTrainer:
@@ -68,11 +68,12 @@ class DiffusionTrainer:
         """Take one step on pixels given scalars, and one on the scalars."""
         self._generator.train()
         device = batch.pixels.device
+        # a function of seed and images seen: a resumed step draws the same
         chance = step_chance(progress, device)
         pixels = batch.pixels
         if self._config.symmetric:
             elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
-            pixels = apply_d4(pixels, elements)
+            pixels = apply_d4(pixels, elements)  # D4, as drawn galaxies are turned in `sample`
         loss = guarded_step(
             self._pixel_optimizer,
             self._pixel_loss(pixels, batch.scalars, chance),
@@ -80,6 +81,7 @@ class DiffusionTrainer:
             largest_gradient=LARGEST_GRADIENT,
         )
         if math.isfinite(loss):
+            # Karras+24, sec. 2.3: forced weight normalization after each step
             force_unit_weights(self._generator.unet)
         scalar_loss = self._scalar_step(batch.scalars, chance, progress)
         return {"loss": loss + scalar_loss, "pixel_loss": loss, "scalar_loss": scalar_loss}
@@ -109,8 +111,9 @@ class DiffusionTrainer:
         shown = (
             torch.rand(len(clean), generator=chance, device=clean.device) >= self._config.scalar_drop
         ).float()
-        clean, augmentation = self._augmented(clean, chance)
-        values = self._generator.encode(clean)
+        clean, augmentation = self._augmented(clean, chance)  # Karras+22, app. F.2
+        values = self._generator.encode(clean)  # pixels, Haar sub-bands or frequencies
+        # Karras+22, table 1: ln sigma ~ N(P_mean, P_std**2)
         level, noise = _noise(values, chance, law=self._noise_law)
         estimate = self._generator.denoise(
             values + noise,
@@ -126,6 +129,7 @@ class DiffusionTrainer:
             sigma_data=self._generator.deviations,
             parametrization=self._config.parametrization,
         )
+        # Karras+22, eq. 2, weighed by lambda(sigma)
         return ((estimate - values) ** 2 * (weight * self._loss_share)).mean()
 
     def _augmented(
@@ -145,6 +149,7 @@ class DiffusionTrainer:
         """Take one step of the scalars' own diffusion; returns its loss, 0 without scalars."""
         if self._scalar_optimizer is None:
             return 0.0
+        # brings normal numbers to the deviation that the preconditioning takes them to have
         clean = scalars * SIGMA_DATA
         level, noise = _noise(clean, chance, law=SCALAR_NOISE_LAW)
         estimate = self._generator.denoise_scalars(clean + noise, level)
@@ -187,7 +192,7 @@ def _noise_law(generator: DiffusionGenerator) -> tuple[float, float]:
 def _loss_share(generator: DiffusionGenerator) -> torch.Tensor:
     """Weight of each value's error beside `loss_weight`: strong frequencies weigh more, 1 on average."""
     weight = generator.deviations**LOSS_POWER
-    return weight / weight.mean()
+    return weight / weight.mean()  # 1 on average, so that the learning rate means the same
 
 
 def _network(blueprint: Blueprint) -> DiffusionGenerator:

@@ -27,4 +27,5 @@ def apply_d4(pixels: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
 
 def elements_from_normal(normal: torch.Tensor) -> torch.Tensor:
     """Turn standard normal numbers [galaxy] into equally likely elements 0-7, int64."""
+    # uniform by the normal law's own quantile
     return (torch.special.ndtr(normal.double()) * N_ELEMENTS).long().clamp(0, N_ELEMENTS - 1)

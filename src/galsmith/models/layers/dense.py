@@ -33,6 +33,7 @@ class FourierFeatures(torch.nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map [galaxy] to [galaxy, width]."""
+        # root 2: unit variance over phases (Karras+24, eq. 75)
         return math.sqrt(2.0) * torch.cos(values[:, None] * self.frequencies + self.phases)
 
 
@@ -71,6 +72,7 @@ class SteeredBlock(torch.nn.Module):
 
     def forward(self, values: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, width] to [galaxy, width]."""
+        # scaled by the noise level, by 1 on average
         inner = self.enter(self.norm(values)) * (1 + self.steer(embedding))
         return values + self.leave(functional.silu(inner))
 
@@ -111,4 +113,4 @@ class ResidualMlp(torch.nn.Module):
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
             for block in self.blocks:
                 hidden = block(hidden, embedding)
-        return self.leave(hidden.float())
+        return self.leave(hidden.float())  # the output stays float32 whatever the trunk is in

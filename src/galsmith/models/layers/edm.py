@@ -48,10 +48,12 @@ def denoised(
     """
     sigma = like(noise_level, noisy)
     if parametrization == "flow":
+        # x_t in units of unit deviation of data and noise
         raw = network(noisy / (sigma + sigma_data), noise_level.log() / 4)
         return (noisy - sigma * raw) * sigma_data / (sigma + sigma_data)
-    variance = sigma**2 + sigma_data**2
-    raw = network(noisy / variance.sqrt(), noise_level.log() / 4)
+    variance = sigma**2 + sigma_data**2  # of the noisy values
+    raw = network(noisy / variance.sqrt(), noise_level.log() / 4)  # c_in and c_noise of table 1
+    # c_skip and c_out of table 1
     return sigma_data**2 / variance * noisy + sigma * sigma_data / variance.sqrt() * raw
 
 
@@ -70,7 +72,7 @@ def loss_weight(
     sigma = like(noise_level, shape_of)
     if parametrization == "flow":
         return ((sigma + sigma_data) / (sigma * sigma_data)) ** 2
-    return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+    return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2  # 1 / c_out**2
 
 
 def like(noise_level: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -89,8 +91,10 @@ def draw_noise_levels(count: int, *, mean: float, std: float, chance: torch.Gene
     Tensor [count], float32
         In random order, on the device of `chance`.
     """
+    # stratified: one level from each share
     shares = torch.randperm(count, generator=chance, device=chance.device)
     offset = torch.rand(count, generator=chance, device=chance.device, dtype=torch.float64)
+    # keeps the inverse normal law finite: 5.2 deviations
     quantile = ((shares + offset) / count).clamp(1e-7, 1 - 1e-7)
     normal = math.sqrt(2.0) * torch.erfinv(2 * quantile - 1)
     return (normal * std + mean).exp().float()
@@ -112,4 +116,4 @@ def fitted_noise_levels(amplitudes: torch.Tensor) -> tuple[float, float]:
     weight = amplitudes.double() / amplitudes.double().sum()
     mean = float((weight * log_amplitude).sum())
     spread = float((weight * (log_amplitude - mean) ** 2).sum())
-    return mean, math.sqrt(spread + 1.0)
+    return mean, math.sqrt(spread + 1.0)  # a component is learned within a factor e of its amplitude

@@ -13,7 +13,7 @@ import torch
 from galsmith.errors import InputError
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
-N_KNOTS = 257
+N_KNOTS = 257  # an odd number has a knot at the median
 IMAGES_FOR_MARGINALS = 16384
 
 
@@ -76,6 +76,7 @@ def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
     if not torch.isfinite(scalars).all():
         raise InputError("training scalars are not all finite; check fluxes with galsmith info --verify")
     reach = float(torch.special.ndtri(torch.tensor(1 - 0.5 / (len(scalars) + 1), dtype=torch.float64)))
+    # even in the normal number: tails get their knots
     normal = torch.linspace(-reach, reach, N_KNOTS, dtype=torch.float64)
     quantiles = torch.quantile(scalars, torch.special.ndtr(normal), dim=0).T
     marginals.normal.copy_(normal)
@@ -103,6 +104,7 @@ def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tens
         width > 0, (values - knots[left]) / width.clamp_min(torch.finfo(width.dtype).tiny), 0.5
     )
     slanted = targets[left] + share * (targets[right] - targets[left])
+    # a value that many galaxies share has a range of knots
     middle = 0.5 * (targets[first.clamp_max(len(knots) - 1)] + targets[(after - 1).clamp_min(0)])
     return torch.where(after - first > 1, middle, slanted)
 
@@ -119,7 +121,7 @@ def thinned(batches: TrainingBatches, *, n_images: int, at_most: int) -> Trainin
     at_most : int
         How many to keep, at most; above zero.
     """
-    every = max(1, -(-n_images // at_most))
+    every = max(1, -(-n_images // at_most))  # rounded up
 
     def kept() -> Iterator[NetworkBatch]:
         seen = 0

@@ -15,8 +15,9 @@ def learning_rate(
     peak: float, progress: TrainingProgress, *, warmup_images: int, decay_share: float
 ) -> float:
     """Rise linearly over the first images, fall linearly to zero over the last share of the budget."""
+    # Adam's second moment is rough at first
     warm = min(1.0, (progress.images_seen + 1) / warmup_images) if warmup_images > 0 else 1.0
-    left = max(0.0, 1.0 - progress.budget_used)
+    left = max(0.0, 1.0 - progress.budget_used)  # of the budget, not of steps: minutes may hold any number
     return peak * warm * min(1.0, left / decay_share)
 
 

@@ -21,6 +21,7 @@ def noise_schedule(n_steps: int, *, lowest: float, highest: float, rho: float = 
             f"n_steps={n_steps}, lowest={lowest}, highest={highest}: wanted n_steps >= 1 and 0 < lowest < highest"
         )
     position = torch.linspace(0, 1, n_steps, dtype=torch.float64)
+    # eq. 5; rho = 7 as in table 1
     levels = (highest ** (1 / rho) + position * (lowest ** (1 / rho) - highest ** (1 / rho))) ** rho
     return torch.cat([levels, torch.zeros(1, dtype=torch.float64)])
 
@@ -47,8 +48,9 @@ def sample_heun(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) -
     for level, following in itertools.pairwise(levels):
         slope = _slope(denoise, values, level)
         step = following - level
-        stepped = values + step * slope
+        stepped = values + step * slope  # Euler's step (lines 4 and 5)
         if following > 0:
+            # the trapezoid (lines 7 and 8)
             stepped = values + step * 0.5 * (slope + _slope(denoise, stepped, following))
         values = stepped
     return values
@@ -81,10 +83,11 @@ def sample_dpm(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) ->
     h_before = 0.0
     for level, following in itertools.pairwise(levels):
         clean = denoise(values, _same_level(values, level))
-        h = math.log(level / following) if following > 0 else math.inf
+        h = math.log(level / following) if following > 0 else math.inf  # lambda = -ln sigma falls by h
         target = clean
         if before is not None and following > 0:
-            target = clean + h / (2 * h_before) * (clean - before)
+            target = clean + h / (2 * h_before) * (clean - before)  # D of the second order
+        # exact for a D that does not change over the step
         values = math.exp(-h) * values - math.expm1(-h) * target
         before, h_before = clean, h
     return values
@@ -92,7 +95,7 @@ def sample_dpm(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) ->
 
 def _slope(denoise: Denoise, values: torch.Tensor, level: float) -> torch.Tensor:
     """Slope of the probability flow, d values / d level."""
-    return (values - denoise(values, _same_level(values, level))) / level
+    return (values - denoise(values, _same_level(values, level))) / level  # Karras+22, eqs. 1 and 3
 
 
 def _same_level(values: torch.Tensor, level: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ from galsmith.models.layers.d4 import FLIP_X, FLIP_Y, TRANSPOSE
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
 from galsmith.models.protocols import NetworkBatch, TrainingBatches
 
-SPREAD = (-0.375, -0.125, 0.125, 0.375)
+SPREAD = (-0.375, -0.125, 0.125, 0.375)  # a whole pixel stands for the interval about it
 
 
 class Centering(torch.nn.Module):
@@ -59,7 +59,7 @@ class Centering(torch.nn.Module):
         patch = light[
             torch.arange(len(light), device=light.device)[:, None, None], rows[:, :, None], columns[:, None]
         ]
-        patch = patch - patch.amin(dim=(1, 2), keepdim=True)
+        patch = patch - patch.amin(dim=(1, 2), keepdim=True)  # weights of the centroid are not negative
         total = patch.sum(dim=(1, 2)).clamp_min(torch.finfo(patch.dtype).tiny)
         offsets = torch.stack(
             [patch.sum(dim=2) @ around.to(patch), patch.sum(dim=1) @ around.to(patch)], dim=1
@@ -77,7 +77,7 @@ class Centering(torch.nn.Module):
             _inside(mirrored_rows, self.size_pix)[:, :, None]
             & _inside(mirrored_columns, self.size_pix)[:, None]
         )
-        is_mirrored = ~inside & other
+        is_mirrored = ~inside & other  # beyond the image, where its point reflection lies inside
         row = torch.where(is_mirrored, mirrored_rows[:, :, None], rows[:, :, None]).clamp(
             0, self.size_pix - 1
         )

@@ -17,7 +17,7 @@ from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state
 from galsmith.models.protocols import DataDescription, NetworkBatch
 
-SCALAR_SIGMA = 0.5
+SCALAR_SIGMA = 0.5  # deviation of normal numbers as the network sees them; Karras+22's sigma_data
 GALAXIES_PER_CALL = 256
 ROWS_AT_ONCE_ON_CPU = (
     128  # 256 galaxies take no longer in two halves than at once, and one galaxy half as long
@@ -80,6 +80,7 @@ class PcaGenerator(torch.nn.Module):
         for name, part in parts.items():
             state |= {} if part is None else part.state_dict(prefix=f"{name}.")
         deviations = components.basis.deviations
+        # power 1/2: between equal say of all components and their own variance
         whitened = (deviations / deviations.max()) ** config.whitening_power
         n_others = sum(_lengths(components, marginals)[1:])
         others = torch.full((n_others,), SCALAR_SIGMA)
@@ -161,8 +162,9 @@ class PcaGenerator(torch.nn.Module):
             lowest=self.config.lowest_noise_level,
             highest=self.config.highest_noise_level,
         )
+        # variance of data and noise together
         start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
-        values = sample_heun(self.denoise, start, schedule)
+        values = sample_heun(self.denoise, start, schedule)  # Karras+22, algorithm 1, on all values at once
         batch = self._composed(values, white=chance[:, n_values + 1 :])
         if not self.config.symmetric:
             return batch

@@ -19,10 +19,10 @@ from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import FLIP_X, FLIP_Y, N_ELEMENTS, TRANSPOSE
 from galsmith.models.protocols import TrainingBatches
 
-LARGEST_EXACT_BLOCK = 3072
+LARGEST_EXACT_BLOCK = 3072  # its matrix has 75 MB in float64
 SMALLEST_RELATIVE_VARIANCE = 1e-10
 ROUNDING = 1e-12
-ITERATION_PASSES = 4
+ITERATION_PASSES = 4  # each goes once over the data
 EXTRA_DIRECTIONS = 32
 
 
@@ -77,6 +77,7 @@ def split_by_parity(pixels: torch.Tensor) -> list[torch.Tensor]:
     even_y, odd_y = _fold(pixels, -2)
     even_even, even_odd = _fold(even_y, -1)
     odd_even, odd_odd = _fold(odd_y, -1)
+    # transposition swaps these two
     pair = torch.stack([even_odd.flatten(1), odd_even.transpose(-1, -2).flatten(1)], dim=1)
     return [*_symmetry_parts(even_even), *_symmetry_parts(odd_odd), pair]
 
@@ -103,7 +104,7 @@ def _fold(values: torch.Tensor, axis: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Even and odd part about the middle of an axis, each half as long, orthonormal."""
     first, second = values.chunk(2, dim=axis)
     second = second.flip(axis)
-    return (first + second) * 0.5**0.5, (first - second) * 0.5**0.5
+    return (first + second) * 0.5**0.5, (first - second) * 0.5**0.5  # orthonormal
 
 
 def _unfold(even: torch.Tensor, odd: torch.Tensor, axis: int) -> torch.Tensor:
@@ -295,7 +296,7 @@ def _fitted_blocks(
             continue
         covariance = moment / (count * PARITY_BLOCKS[position].copies)
         if position == 0:
-            covariance -= torch.outer(mean, mean)
+            covariance -= torch.outer(mean, mean)  # the other blocks have no mean by symmetry
         fits.append(_by_eigenproblem(covariance, wanted[position]))
     return mean, fits
 
@@ -358,7 +359,7 @@ def _covariance_times(
             rows = rows - mean if position == 0 else rows
             if position not in directions:
                 directions[position] = _random_directions(rows.shape[1], n_wanted + EXTRA_DIRECTIONS)
-            product = rows.T @ (rows @ directions[position])
+            product = rows.T @ (rows @ directions[position])  # the covariance itself is never formed
             products[position] = products[position] + product if position in products else product
     return {
         position: product / (count * PARITY_BLOCKS[position].copies) for position, product in products.items()
@@ -367,6 +368,7 @@ def _covariance_times(
 
 def _random_directions(size: int, count: int) -> torch.Tensor:
     """Orthonormal directions [value, direction], always the same ones."""
+    # the same start each time: the fit has no chance
     start = torch.randn(size, min(count, size), generator=generator_from_seed(0), dtype=torch.float64)
     return torch.linalg.qr(start)[0]
 
@@ -377,6 +379,7 @@ def _counts_kept(variances: list[torch.Tensor], n_components: int, *, rounding: 
         ((float(value), position) for position, block in enumerate(variances) for value in block),
         reverse=True,
     )
+    # below it a direction is rounding, not data
     threshold = max(SMALLEST_RELATIVE_VARIANCE * ranked[0][0], rounding)
     counts, used = [0] * len(variances), 0
     for value, position in ranked:

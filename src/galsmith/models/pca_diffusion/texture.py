@@ -82,6 +82,7 @@ class Texture(torch.nn.Module):
         log_rms = self.law.from_normal(numbers).reshape(-1, self.n_bands, self.n_rings)
         amplitude = torch.einsum("gbr,ryx->gbyx", self._corrected(log_rms), self.rings).exp()
         mixing = torch.einsum("rbc,ryx->yxbc", self.mixing, self.rings)
+        # unit variance in every band
         mixing = mixing / torch.linalg.vector_norm(mixing, dim=-1, keepdim=True)
         spectrum = torch.einsum("yxbc,gcyx->gbyx", mixing.to(torch.complex64), _spectrum(white))
         noise: torch.Tensor = torch.fft.ifft2(spectrum * amplitude, norm="ortho").real
@@ -102,7 +103,9 @@ class Texture(torch.nn.Module):
             total += (cross / rms[..., None] / rms[..., None, :]).double().sum(dim=0)
             count += len(batch.pixels)
         correlation = total / count
+        # keeps Cholesky's matrix positive where bands agree
         correlation.diagonal(dim1=-2, dim2=-1).fill_(1.0 + SMALLEST_RMS)
+        # its triangle gives white noise this correlation
         self.mixing.copy_(torch.linalg.cholesky(correlation))
         numbers = torch.cat(log_rms)
         self.law = fit_marginals(lambda: iter([NetworkBatch(numbers, numbers)]), self.n_numbers)
@@ -141,6 +144,7 @@ class Texture(torch.nn.Module):
         for _ in range(CORRECTION_STEPS):
             power = (2 * torch.einsum("gbr,ryx->gbyx", values, self.rings)).exp()
             got = torch.einsum("gbyx,ryx->gbr", power, self.rings) / self.rings.sum(dim=(1, 2))
+            # ln rms moves by half of ln power: a fixed-point step
             values = values + 0.5 * (asked - got.log())
         return values
 
@@ -174,7 +178,7 @@ def ring_shares(size_pix: int, n_rings: int) -> torch.Tensor:
 def surroundings(pixels: torch.Tensor) -> torch.Tensor:
     """Smooth [galaxy, band, y, x] by a Gaussian of 2 pixels, edges repeated."""
     reach = torch.arange(-SMOOTHING_REACH, SMOOTHING_REACH + 1, dtype=pixels.dtype, device=pixels.device)
-    line = torch.exp(-0.5 * (reach / SMOOTHING_PIX) ** 2)
+    line = torch.exp(-0.5 * (reach / SMOOTHING_PIX) ** 2)  # Gaussian of 2 pixels, cut at 3 deviations
     line = line / line.sum()
     margin = [SMOOTHING_REACH] * 4
     padded = functional.pad(pixels.flatten(0, 1)[:, None], margin, mode="replicate")

@@ -39,11 +39,14 @@ class DenoisingLoss:
         elements = None
         if self._config.symmetric:
             elements = torch.randint(0, N_ELEMENTS, (len(batch.pixels),), generator=chance, device=device)
+        # D4 is a permutation with signs here, no image is turned
         clean = generator.clean_values(batch, elements, chance)
+        # Karras+22, table 1
         level = draw_noise_levels(len(clean), mean=self._mean, std=self._std, chance=chance)
         noise = torch.randn(clean.shape, generator=chance, device=device)
         sigma_data = generator.sigma_data
         error = generator.denoise(clean + noise * like(level, clean), level) - clean
+        # lambda(sigma), and strong components' say
         weight = loss_weight(level, clean, sigma_data=sigma_data) * (sigma_data / sigma_data.mean())
         return (error**2 * weight).mean()
 

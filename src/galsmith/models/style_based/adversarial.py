@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 SMALLEST_VARIANCE = 1e-8
-LARGEST_GROUP = 4
+LARGEST_GROUP = 4  # as in StyleGAN2's code
 
 
 LARGEST_BATCH = 32
@@ -20,12 +20,13 @@ def discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) ->
     real_logits, drawn_logits : Tensor [galaxy, 1], float32
         Of the two sets.
     """
+    # -ln D(x) - ln(1 - D(G(z)))
     return functional.softplus(-real_logits).mean() + functional.softplus(drawn_logits).mean()
 
 
 def generator_loss(drawn_logits: torch.Tensor) -> torch.Tensor:
     """Non-saturating logistic loss of the generator (same paper, end of sec. 3); ln 2 at a draw."""
-    return functional.softplus(-drawn_logits).mean()
+    return functional.softplus(-drawn_logits).mean()  # -ln D(G(z))
 
 
 def squared_gradients(outputs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
@@ -88,9 +89,9 @@ def path_lengths(images: torch.Tensor, styles: torch.Tensor, *, chance: torch.Ge
         Draws y, on the device of the images.
     """
     noise = torch.randn(images.shape, generator=chance, device=images.device)
-    noise = noise / (images.shape[-1] * images.shape[-2]) ** 0.5
+    noise = noise / (images.shape[-1] * images.shape[-2]) ** 0.5  # lengths then do not depend on the side
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
-    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+    return gradient.square().sum(dim=2).mean(dim=1).sqrt()  # |J^T y|
 
 
 @torch.no_grad()
@@ -117,6 +118,7 @@ def energy_distance(first: torch.Tensor, second: torch.Tensor) -> float:
 def _mean_within(values: torch.Tensor) -> torch.Tensor:
     """Mean distance of two different rows; 0 of a single row."""
     count = len(values)
+    # unbiased: no image is compared with itself
     return _lengths(values, values).sum() / max(count * (count - 1), 1)
 
 

@@ -35,6 +35,7 @@ class HalvingBlock(torch.nn.Module):
         super().__init__()
         self.first = EqualizedConv(n_in, n_in, kernel=3, gain=LEAKY_GAIN, chance=chance)
         self.second = EqualizedConv(n_in, n_out, kernel=3, chance=chance)
+        # Karras+20, sec. 4.1: root 1/2
         self.skip = EqualizedConv(n_in, n_out, kernel=1, gain=0.5**0.5, has_bias=False, chance=chance)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
@@ -81,6 +82,6 @@ class ResidualDiscriminator(torch.nn.Module):
         values = bent(self.enter(values))
         for block in self.blocks:
             values = block(values)
-        values = leaky(self.gather(with_group_deviation(values.float())))
+        values = leaky(self.gather(with_group_deviation(values.float())))  # Karras+18, sec. 3, at 4 pixels
         logits: torch.Tensor = self.leave(leaky(self.weigh(values.flatten(1))))
         return logits

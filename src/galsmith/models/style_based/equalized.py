@@ -9,8 +9,8 @@ channel, y, x] of any float type, keeps the memory format, and has second deriva
 import torch
 from torch.nn import functional
 
-LEAKY_SLOPE = 0.2
-LEAKY_GAIN = 2.0**0.5
+LEAKY_SLOPE = 0.2  # Karras+18, app. A
+LEAKY_GAIN = 2.0**0.5  # He+15: a ReLU halves the mean square
 
 
 class EqualizedLinear(torch.nn.Module):
@@ -41,6 +41,7 @@ class EqualizedLinear(torch.nn.Module):
         chance: torch.Generator,
     ) -> None:
         super().__init__()
+        # He's constant, applied at run time (Karras+18, sec. 4.1)
         self.weight_scale = gain / n_in**0.5 * rate_multiplier
         self.bias_scale = rate_multiplier
         self.weight = torch.nn.Parameter(torch.randn(n_out, n_in, generator=chance) / rate_multiplier)
@@ -82,6 +83,7 @@ class EqualizedConv(torch.nn.Module):
         chance: torch.Generator,
     ) -> None:
         super().__init__()
+        # the same with the fan-in of a kernel
         self.weight_scale = gain / (n_in * kernel**2) ** 0.5 * rate_multiplier
         self.bias_scale = rate_multiplier
         weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance) / rate_multiplier
@@ -139,7 +141,7 @@ def downsampled(values: torch.Tensor) -> torch.Tensor:
     summed: torch.Tensor = torch.ops.aten.upsample_bilinear2d_backward(
         values, [height, width], small, align_corners=False
     )
-    return summed * 0.25
+    return summed * 0.25  # the transpose sums four pixels
 
 
 def blurred(values: torch.Tensor) -> torch.Tensor:

@@ -124,7 +124,7 @@ class StyleGenerator(torch.nn.Module):
     def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
         """Draw one call's galaxies from normal numbers: z, all noise images, and the orientation."""
         width = self.mapping.width
-        w = self.mapping(chance[:, :width])
+        w = self.mapping(chance[:, :width])  # Karras+19, fig. 1b: f
         styles = w[:, None].expand(-1, self.synthesis.n_styles, -1)
         pixels = self.pixels(styles, chance[:, width:-1], trunk_dtype=self.trunk_dtype)
         if self.config.symmetric:

@@ -4,7 +4,7 @@ import torch
 
 from galsmith.models.style_based.equalized import EqualizedLinear, leaky
 
-RATE_MULTIPLIER = 0.01
+RATE_MULTIPLIER = 0.01  # Karras+19, app. C
 SCALAR_WIDTH = 64
 SMALLEST_MEAN_SQUARE = 1e-8
 
@@ -32,6 +32,7 @@ class MappingNetwork(torch.nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, width] to [galaxy, width]; z is brought to unit mean square first."""
+        # Karras+18, sec. 4.2, on z
         values = z * (z.square().mean(dim=1, keepdim=True) + SMALLEST_MEAN_SQUARE).rsqrt()
         for layer in self.layers:
             values = leaky(layer(values))
@@ -86,5 +87,6 @@ def mixed_styles(
     w, other = mapping(z).chunk(2)
     first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
     is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < share
+    # from a random level on (Karras+19, sec. 3.1)
     takes_other = is_mixed & (torch.arange(n_styles, device=device) >= first_other)
     return w, torch.where(takes_other[:, :, None], other[:, None], w[:, None])

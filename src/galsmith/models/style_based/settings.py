@@ -7,8 +7,8 @@ from pydantic import Field
 from galsmith.errors import SettingsError
 from galsmith.settings import Settings
 
-COARSEST_SIZE_PIX = 4
-AUTO_R1_WEIGHT = 2e-4
+COARSEST_SIZE_PIX = 4  # Karras+18, table 2
+AUTO_R1_WEIGHT = 2e-4  # Karras+20b (ADA), app. C: gamma = 0.0002 N / M with N = side**2
 
 
 class DrawingSettings(Settings):

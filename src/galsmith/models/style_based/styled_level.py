@@ -28,8 +28,9 @@ class StyledNoise(torch.nn.Module):
     def forward(self, values: torch.Tensor, noise: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, channel, y, x], noise [galaxy, 1, y, x] and w [galaxy, latent] to [galaxy, channel, y, x]."""
         strength = self.noise_strength.to(values.dtype)
+        # the map B: one strength a channel
         values = bent(torch.addcmul(values, noise.to(values.dtype), strength))
-        scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)
+        scale, shift = self.style(w)[:, :, None, None].chunk(2, dim=1)  # the affine map A of fig. 1b
         return adapted(values, scale=scale, shift=shift)
 
 
@@ -76,7 +77,7 @@ class StyledLevel(torch.nn.Module):
     ) -> torch.Tensor:
         """Map activations of the level below to this one's; styles are [galaxy, 2, latent], noise two images."""
         if self.enter is not None:
-            values = upsampled(self.enter(values))
+            values = upsampled(self.enter(values))  # Karras+19, fig. 1b
         values = self.first(values, noise[0], styles[:, 0])
         values = self.conv(values)
         styled: torch.Tensor = self.second(values, noise[1], styles[:, 1])

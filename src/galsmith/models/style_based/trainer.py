@@ -28,8 +28,8 @@ from galsmith.models.style_based.generator import StyleGenerator, with_scalar_pl
 from galsmith.models.style_based.mapping import mixed_styles
 from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight, level_widths
 
-ADAM_BETAS = (0.0, 0.99)
-PATH_LENGTH_MEMORY = 0.99
+ADAM_BETAS = (0.0, 0.99)  # Karras+20, app. B, without its correction for lazy penalties
+PATH_LENGTH_MEMORY = 0.99  # Karras+20, app. B: decay of the running mean a
 
 
 class StyleTrainer:
@@ -126,9 +126,10 @@ class StyleTrainer:
         real_logits = self._discriminator(real, trunk_dtype=dtype)
         for_generator = generator_loss(drawn_logits)
         for_discriminator = discriminator_loss(real_logits, drawn_logits)
+        # how the images should change; the discriminator keeps its weights
         (wanted_change,) = torch.autograd.grad(for_generator, shown, retain_graph=True)
         torch.autograd.backward(for_discriminator, inputs=list(self._discriminator.parameters()))
-        torch.autograd.backward(drawn, wanted_change)
+        torch.autograd.backward(drawn, wanted_change)  # carried on to the generator's weights
         return shown.detach(), {
             "discriminator_loss": float(for_discriminator.detach()),
             "generator_loss": float(for_generator.detach()),
@@ -148,6 +149,7 @@ class StyleTrainer:
 
     def _even_path_lengths(self, n_images: int, chance: torch.Generator) -> float:
         """Add the gradient of the path-length regularization, in float32; returns the new running mean."""
+        # Karras+20, app. B: on half a batch
         styles, noise = self._styles_and_noise(max(n_images // 2, 1), chance)[1:]
         pixels = self._generator.pixels(styles, noise, trunk_dtype=torch.float32)
         lengths = path_lengths(pixels, styles, chance=chance)
@@ -155,7 +157,7 @@ class StyleTrainer:
             lengths.detach().mean()
         )
         weight = self._config.path_length_weight * self._config.path_length_every
-        torch.autograd.backward((lengths - mean).square().mean() * weight)
+        torch.autograd.backward((lengths - mean).square().mean() * weight)  # Karras+20, eq. 4
         return mean
 
     def _finish(self, losses: dict[str, float]) -> dict[str, float]:

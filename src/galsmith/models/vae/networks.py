@@ -13,13 +13,13 @@ from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.models.vae.config import VaeConfig
 
-EPSILON = 1e-5
+EPSILON = 1e-5  # added to the variance, as torch has it
 SMALLEST_SHARE_OF_NEWEST = 0.05
 
 
-WIDENING = 4
+WIDENING = 4  # He+16, fig. 5: a block ends four times as wide
 START_SIDE, START_CHANNELS = 4, 32
-SLOPE = 0.3
+SLOPE = 0.3  # the slope that Keras has
 LAST_KERNEL = 9
 FIRST_SPREAD = 0.1
 LARGEST_LOG_VARIANCE = 20.0
@@ -75,6 +75,7 @@ class BatchNormalization(torch.nn.Module):
         """Take the statistics of the last batch into the running averages."""
         if self._seen is None:
             return
+        # a plain mean at first
         share = torch.clamp(1.0 / (self.n_batches + 1.0), min=SMALLEST_SHARE_OF_NEWEST)
         self.mean.lerp_(self._seen[0], share)
         self.variance.lerp_(self._seen[1], share)
@@ -109,7 +110,7 @@ class Convolution(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.stride = stride
-        spread = gain * (2 / (n_in * kernel**2)) ** 0.5
+        spread = gain * (2 / (n_in * kernel**2)) ** 0.5  # He+15, eq. 10
         first = torch.randn(n_out, n_in, kernel, kernel, generator=chance) * spread
         self.weight = torch.nn.Parameter(first.contiguous(memory_format=torch.channels_last))
         self.bias = torch.nn.Parameter(torch.zeros(n_out)) if has_bias else None
@@ -188,10 +189,10 @@ class Encoder(torch.nn.Module):
         half = self.trunk_dtype != torch.float32
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
             values = functional.relu(self.stem_norm(self.stem(values)))
-            values = functional.max_pool2d(values, 3, stride=2, padding=1)
+            values = functional.max_pool2d(values, 3, stride=2, padding=1)  # stem of ResNet (He+16, table 1)
             values = self.features(self.blocks(values))
         mean, log_variance = self.leave(values.float().flatten(1)).chunk(2, dim=1)
-        return mean, log_variance.clamp(-LARGEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE)
+        return mean, log_variance.clamp(-LARGEST_LOG_VARIANCE, LARGEST_LOG_VARIANCE)  # exp of it stays finite
 
 
 class UpBlock(torch.nn.Module):
@@ -334,6 +335,7 @@ class VaeGenerator(torch.nn.Module):
         z = chance[:, :n_latent]
         pixels, scalars = torch.func.functional_call(self.decoder, weights, (z, z))
         if self.config.scalar_law == "gaussian":
+            # the decoder's law is Gaussian, not its mean
             scalars = scalars + weights["scalar_deviation"] * chance[:, n_latent:-1]
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))

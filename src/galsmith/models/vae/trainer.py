@@ -47,10 +47,12 @@ def marked(pixels: torch.Tensor, *, share: float) -> torch.Tensor:
     values = pixels.float().flatten(1)
     stride = max(1, values.shape[1] // VALUES_AT_MOST)
     bits = values[:, ::stride].contiguous().view(torch.int32).long()
+    # multiply-shift hashing by odd factors
     factors = torch.randint(-(2**62), 2**62, (bits.shape[1],), generator=generator_from_seed(0))
     mixed = (bits * (factors | 1).to(bits.device)).sum(
         dim=1
     )  # integers wrap around: any order gives the same sum
+    # high bits: the low ones of a product mix little
     return ((mixed >> 40) & (FRACTIONS - 1)) < round(share * FRACTIONS)
 
 
@@ -78,6 +80,7 @@ class Terms:
 
     def negative_bound(self, weight: float) -> torch.Tensor:
         """Negative evidence lower bound [galaxy] up to a constant (Holzschuh et al. 2022, eq. A1)."""
+        # Kingma & Welling 2014, eq. 7, with a Gaussian likelihood
         return weight * self.squared_error + self.divergence
 
 
@@ -92,6 +95,7 @@ class HeldOutMean:
 
 def gaussian_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """Kullback-Leibler divergence of N(mean, variance) from N(0, 1), summed over the last axis, in nats."""
+    # Kingma & Welling 2014, app. B
     return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=-1)
 
 
@@ -114,7 +118,7 @@ def bound_terms(
         Predict scalars from the mean of z instead of z.
     """
     mean, log_variance = encoder(batch.pixels, batch.scalars)
-    z = mean + noise * (0.5 * log_variance).exp()
+    z = mean + noise * (0.5 * log_variance).exp()  # reparametrized (same paper, sec. 2.4)
     decoded, predicted = decoder(z, mean if scalars_of_mean else z)
     residual = batch.scalars - predicted
     pixel_error = (batch.pixels - decoded).square().mean(dim=(2, 3))
@@ -130,7 +134,7 @@ class VaeTrainer:
 
     def __init__(self, generator: VaeGenerator, encoder: Encoder, config: VaeConfig) -> None:
         self._generator, self._encoder, self._config = generator, encoder, config
-        learned = [
+        learned = [  # scalar deviation and batch statistics follow by running means, not by gradient
             parameter
             for network in (generator, encoder)
             for parameter in network.parameters()
@@ -199,7 +203,7 @@ class VaeTrainer:
     def _position(self, progress: TrainingProgress) -> int:
         """Which reconstruction weight it is the turn of."""
         count = len(self._config.reconstruction_weights)
-        return min(int(progress.budget_used * count), count - 1)
+        return min(int(progress.budget_used * count), count - 1)  # equal parts of the budget
 
     def _terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
         """Both sides of the objective, by the networks as they are."""
