@@ -19,8 +19,8 @@ from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.files import written_atomically
 from galsmith.images import ImageSet
 from galsmith.report.figures.style import FLOOR, REFERENCE, STYLE, wavelength_axis
-from galsmith.report.galaxies import Picture, rows_of_sets
-from galsmith.report.overlaid_spectra import overlaid_spectra
+from galsmith.report.panels.galaxies import Picture, rows_of_sets
+from galsmith.report.panels.overlaid_spectra import overlaid_spectra
 from galsmith.seeds import random_stream
 
 COLORS = {

@@ -8,7 +8,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from galsmith.compare.marginal.columns import label_of, words_of
-from galsmith.report.color_bulge import color_bulge_of
+from galsmith.report.panels.color_bulge import color_bulge_of
 from galsmith.seeds import random_stream
 
 

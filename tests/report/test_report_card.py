@@ -13,9 +13,9 @@ from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
 from galsmith.report import write_report
 from galsmith.report.absent import HOW_TO
-from galsmith.report.color_bulge import color_bulge_of
 from galsmith.report.figures.properties import color_bulge_figure
 from galsmith.report.material import gather
+from galsmith.report.panels.color_bulge import color_bulge_of
 from galsmith.seeds import random_stream
 
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from galsmith.compare import read_card, read_comparison
 from galsmith.compare.marginal.columns import label_of
-from galsmith.report.axes import Axis, band_path, line_path, step_path
-from galsmith.report.corner import inner_ticks
-from galsmith.report.dots import dot_plot
-from galsmith.report.galaxies import Stretch, common_stretch, picture_data_url, picture_of, shrunk
 from galsmith.report.labels import distance_number, floors_text, number, percent, symbol_html
-from galsmith.report.spectra import mode_wavelengths_pix, spectra_of
+from galsmith.report.panels.axes import Axis, band_path, line_path, step_path
+from galsmith.report.panels.corner import inner_ticks
+from galsmith.report.panels.dots import dot_plot
+from galsmith.report.panels.galaxies import Stretch, common_stretch, picture_data_url, picture_of, shrunk
+from galsmith.report.panels.spectra import mode_wavelengths_pix, spectra_of
 from galsmith.report.verdict import verdict_words
 from galsmith.seeds import random_stream
 

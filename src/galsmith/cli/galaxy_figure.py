@@ -47,7 +47,7 @@ def write_figure(
         raise InputError(f"--figure {figure}: galaxy {names[row]} cannot be drawn: {galaxy.message}")
     from galsmith.measure.compiled_engine import load_kernels
     from galsmith.measure.galaxies import input_of
-    from galsmith.report.galaxy_figure import write_galaxy_figure
+    from galsmith.report.galaxy.figure import write_galaxy_figure
 
     load_kernels(progress)
     drawn = input_of(galaxy, method.header.bands.index(method.bands[0]))

@@ -8,32 +8,24 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from galsmith.compare import Comparison
 from galsmith.compare.marginal.columns import label_of, words_of
-from galsmith.report import (
-    color_bulge,
-    copies,
-    corner,
-    heat_map,
-    histograms,
-    labels,
-    one_spectrum,
-    spectra,
-)
+from galsmith.report import labels
 from galsmith.report.absent import other_reasons, sentence_of
-from galsmith.report.board import board_of
 from galsmith.report.captions import caption_of
-from galsmith.report.color_bulge import color_bulge_panel
-from galsmith.report.corner import corner_drawing
-from galsmith.report.dots import dot_plot
-from galsmith.report.drawn_set import DrawnSet
-from galsmith.report.drawn_together import DrawnTogether
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
-from galsmith.report.overlaid_spectra import overlaid_panel
-from galsmith.report.overlays import overlay_panel
+from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, one_spectrum, spectra
+from galsmith.report.panels.board import board_of
+from galsmith.report.panels.color_bulge import color_bulge_panel
+from galsmith.report.panels.corner import corner_drawing
+from galsmith.report.panels.dots import dot_plot
+from galsmith.report.panels.drawn_set import DrawnSet
+from galsmith.report.panels.drawn_together import DrawnTogether
+from galsmith.report.panels.overlaid_spectra import overlaid_panel
+from galsmith.report.panels.overlays import overlay_panel
+from galsmith.report.panels.spectra import spectrum_panel
 from galsmith.report.references import CITATIONS, GLOSSARY, LIMITS
 from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
-from galsmith.report.spectra import spectrum_panel
 from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
 

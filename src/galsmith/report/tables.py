@@ -10,7 +10,6 @@ from markupsafe import Markup
 from galsmith.compare import Comparison, Distance, Estimate, Judgment, Losses, ReportCard
 from galsmith.compare.marginal.columns import group_title, label_of
 from galsmith.compare.verdict import distance_status
-from galsmith.report.dots import grouped
 from galsmith.report.labels import (
     distance_number,
     file_name,
@@ -21,6 +20,7 @@ from galsmith.report.labels import (
     symbol_beside_label,
     unit_text,
 )
+from galsmith.report.panels.dots import grouped
 from galsmith.report.verdict import judged_statistics
 
 LATEX_SPECIALS = str.maketrans(

@@ -5,11 +5,11 @@ from pathlib import Path
 from galsmith.compare import ReportCard
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output, sha256_of_file, written_output
-from galsmith.report.drawn_set import drawn_set
-from galsmith.report.drawn_together import drawn_together
 from galsmith.report.figures import write_figures
 from galsmith.report.material import gather
 from galsmith.report.page import page_html
+from galsmith.report.panels.drawn_set import drawn_set
+from galsmith.report.panels.drawn_together import drawn_together
 from galsmith.report.tables import write_tables
 
 PAGE_FILE = "index.html"

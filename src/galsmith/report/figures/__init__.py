@@ -7,8 +7,6 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from galsmith.report.captions import write_captions
-from galsmith.report.drawn_set import DrawnSet
-from galsmith.report.drawn_together import DrawnTogether
 from galsmith.report.figures.distances import board_figure, dot_figure
 from galsmith.report.figures.evidence import copies_figure, correlation_figure, giveaway_figure
 from galsmith.report.figures.pictures import galaxy_figure, pair_figure, plane_figure
@@ -22,6 +20,8 @@ from galsmith.report.figures.properties import (
 from galsmith.report.figures.style import STYLE, save
 from galsmith.report.figures.together import figures_together
 from galsmith.report.labels import file_name
+from galsmith.report.panels.drawn_set import DrawnSet
+from galsmith.report.panels.drawn_together import DrawnTogether
 
 __all__ = ["STYLE", "write_figures"]
 

@@ -8,9 +8,9 @@ from matplotlib.ticker import FormatStrFormatter
 from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.verdict import COPIES, DISTANCES, RULE, TOLD, Check, distance_status
-from galsmith.report.board import TITLES, axis_of, limits_of
-from galsmith.report.dots import floors_axis, grouped
 from galsmith.report.figures.style import FLOOR, STATUS_STYLES, ZONE
+from galsmith.report.panels.board import TITLES, axis_of, limits_of
+from galsmith.report.panels.dots import floors_axis, grouped
 from galsmith.report.verdict import VerdictWords
 
 FLOOR_TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 
 from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import BeyondMarginals
-from galsmith.report.copies import CopiesPanel
 from galsmith.report.figures.style import BEYOND, GENERATED, REFERENCE
-from galsmith.report.giveaways import ClassifierPanel
+from galsmith.report.panels.copies import CopiesPanel
+from galsmith.report.panels.giveaways import ClassifierPanel
 
 MOST_PAIRS = 10
 

@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from galsmith.report.average_spectra import DIFFERENCE_DB, AverageSpectra
-from galsmith.report.copies import PairPictures
 from galsmith.report.figures.style import GENERATED, REFERENCE
-from galsmith.report.galaxies import Block, Picture
+from galsmith.report.panels.average_spectra import DIFFERENCE_DB, AverageSpectra
+from galsmith.report.panels.copies import PairPictures
+from galsmith.report.panels.galaxies import Block, Picture
 
 
 def galaxy_figure(blocks: list[Block]) -> Figure:

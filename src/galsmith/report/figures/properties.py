@@ -7,14 +7,14 @@ from matplotlib.ticker import MaxNLocator
 
 from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import group_title, label_of, mode_of
-from galsmith.report.color_bulge import AT_MOST, BINS, ColorBulge, shares_of
-from galsmith.report.corner import CornerData, Floats, plane_of, short_label
 from galsmith.report.figures.style import FLOOR, GENERATED, REFERENCE, wavelength_axis
-from galsmith.report.histograms import bins_of
 from galsmith.report.labels import file_name, unit_text
 from galsmith.report.material import Material
-from galsmith.report.one_spectrum import OneSpectrum
-from galsmith.report.spectra import Spectrum
+from galsmith.report.panels.color_bulge import AT_MOST, BINS, ColorBulge, shares_of
+from galsmith.report.panels.corner import CornerData, Floats, plane_of, short_label
+from galsmith.report.panels.histograms import bins_of
+from galsmith.report.panels.one_spectrum import OneSpectrum
+from galsmith.report.panels.spectra import Spectrum
 
 COLUMNS = 4
 

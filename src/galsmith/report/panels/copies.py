@@ -8,9 +8,9 @@ from galsmith.compare.memory.nearest import turned
 from galsmith.compare.records import ClosestPair, Memorization
 from galsmith.compare.verdict import network_of
 from galsmith.images import ImageSet
-from galsmith.report.axes import Axis, Tick, line_path
-from galsmith.report.galaxies import Picture, common_stretch, picture_of, shrunk
 from galsmith.report.material import Material
+from galsmith.report.panels.axes import Axis, Tick, line_path
+from galsmith.report.panels.galaxies import Picture, common_stretch, picture_of, shrunk
 
 MOST_PAIRS = 6
 WIDTH, HEIGHT = 460, 300

@@ -13,16 +13,16 @@ from galsmith.files import written_output
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.settings import MeasureSettings
 from galsmith.report.figures import STYLE
-from galsmith.report.galaxy_numbers import write_numbers
-from galsmith.report.galaxy_panels import (
+from galsmith.report.galaxy.numbers import write_numbers
+from galsmith.report.galaxy.panels import (
     draw_half_turn,
     draw_maps,
     draw_model,
     draw_model_residual,
     draw_radii,
 )
-from galsmith.report.galaxy_profile import draw_profile
-from galsmith.report.galaxy_view import GalaxyView, view_of
+from galsmith.report.galaxy.profile import draw_profile
+from galsmith.report.galaxy.view import GalaxyView, view_of
 
 # by which `galsmith.files` knows its own; no time of day, so that the same galaxy gives the same file
 METADATA: dict[str, dict[str, Any]] = {

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from galsmith.compare.verdict import COPIES, DISTANCES, FAIL, TOLD, Check, Mark
-from galsmith.report.axes import Axis, Tick
-from galsmith.report.dots import LEAST_FLOORS, LEAST_REACH
 from galsmith.report.labels import share_text
+from galsmith.report.panels.axes import Axis, Tick
+from galsmith.report.panels.dots import LEAST_FLOORS, LEAST_REACH
 from galsmith.report.verdict import VerdictWords
 
 TITLES = {

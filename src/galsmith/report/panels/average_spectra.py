@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
-from galsmith.report.galaxies import Bytes, picture_data_url
 from galsmith.report.material import Material
+from galsmith.report.panels.galaxies import Bytes, picture_data_url
 
 AT_MOST = 200
 STEP_DB = 3.0

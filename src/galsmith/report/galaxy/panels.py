@@ -13,7 +13,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from galsmith.report.galaxy_view import GalaxyView
+from galsmith.report.galaxy.view import GalaxyView
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import ClassifierTest, Giveaway
 from galsmith.compare.verdict import HEADS
-from galsmith.report.galaxies import Block, pair_of_rows, rows_of_ids
 from galsmith.report.material import Material, SideMaterial
+from galsmith.report.panels.galaxies import Block, pair_of_rows, rows_of_ids
 
 MOST_GIVEAWAYS = 8
 MOST_EXAMPLES = 5

@@ -10,8 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from galsmith.compare import Comparison, Distance
 from galsmith.compare.marginal.columns import band_of, label_of, mode_of, type_of_distance, values_of
-from galsmith.report.axes import Axis, Tick, line_path, step_path
 from galsmith.report.material import Material
+from galsmith.report.panels.axes import Axis, Tick, line_path, step_path
 
 MAIN = ("asymmetry", "concentration", "gini", "m20", "r_half_pix", "sersic_index", "ellipticity")
 MODES = (1, 3, 5, 7, 9, 11, 13)

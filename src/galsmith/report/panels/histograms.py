@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import label_of, measured, values_of_distance
-from galsmith.report.axes import Axis, Tick, step_path
 from galsmith.report.labels import symbol_beside_label, unit_text
+from galsmith.report.panels.axes import Axis, Tick, step_path
 
 WIDTH, HEIGHT = 280, 132
 LEFT, RIGHT, TOP, BOTTOM = 6, 274, 6, 108

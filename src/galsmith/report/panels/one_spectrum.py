@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from galsmith.compare.marginal.columns import band_of, mode_of, values_of
 from galsmith.images import ImageSet
 from galsmith.measure import average_spectrum_db
-from galsmith.report.average_spectra import colored_below_peak, position_of_band
-from galsmith.report.axes import Axis, Tick, band_path, line_path
-from galsmith.report.galaxies import Block, Bytes, Picture, picture_data_url, rows_of_ids
 from galsmith.report.material import Material, SideMaterial
-from galsmith.report.spectra import GROUP, Spectrum, across_wavelengths, spectra_of
+from galsmith.report.panels.average_spectra import colored_below_peak, position_of_band
+from galsmith.report.panels.axes import Axis, Tick, band_path, line_path
+from galsmith.report.panels.galaxies import Block, Bytes, Picture, picture_data_url, rows_of_ids
+from galsmith.report.panels.spectra import GROUP, Spectrum, across_wavelengths, spectra_of
 
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 448, 10, 250

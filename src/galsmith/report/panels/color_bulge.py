@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from galsmith.compare.marginal.columns import BULGE, core_range, measured, of_type, values_of
 from galsmith.images.bands import PAPER_PAIR, BandPair
 from galsmith.measure.properties.colors import color_columns, flux_column
-from galsmith.report.axes import Axis, Tick, step_path
-from galsmith.report.corner import contour_path, plane_of
 from galsmith.report.material import Material
+from galsmith.report.panels.axes import Axis, Tick, step_path
+from galsmith.report.panels.corner import contour_path, plane_of
 
 AT_MOST, BINS = 300, 24
 WIDTH, HEIGHT = 460, 470

@@ -10,10 +10,19 @@ from numpy.typing import NDArray
 from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import group_title, label_of, measured, values_of_distance
 from galsmith.compare.verdict import distance_status
-from galsmith.report.axes import Axis, Tick, step_path
-from galsmith.report.histograms import BOTTOM, LEFT, RIGHT, TOP, WORTH_SAYING, edges_of, outside_of, shares_in
 from galsmith.report.labels import symbol_beside_label, unit_text
 from galsmith.report.material import Material
+from galsmith.report.panels.axes import Axis, Tick, step_path
+from galsmith.report.panels.histograms import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    WORTH_SAYING,
+    edges_of,
+    outside_of,
+    shares_in,
+)
 
 OPEN_GROUPS = ("morphology", "color")
 N_STYLES = 6

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from galsmith.measure.flags import flag_named
 from galsmith.measure.properties.registry import property_of_column
-from galsmith.report.galaxy_view import GalaxyView
+from galsmith.report.galaxy.view import GalaxyView
 
 INK, MUTED, SUSPECT, BAD = "#15171c", "#555c69", "#b84a00", "#98286f"
 MEANING = {0: ("good", "#00785a"), 1: ("suspect", SUSPECT), 2: ("bad", BAD), 4: ("not measured", BAD)}

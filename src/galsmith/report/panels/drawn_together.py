@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from galsmith.report.galaxies import PER_ROW, Picture, chosen_rows, rows_of_sets
 from galsmith.report.material import CardMaterial, Material
-from galsmith.report.overlaid_spectra import OverlaidSpectra, overlaid_spectra
-from galsmith.report.overlays import OverlayGroup, line_style, overlay_groups
+from galsmith.report.panels.galaxies import PER_ROW, Picture, chosen_rows, rows_of_sets
+from galsmith.report.panels.overlaid_spectra import OverlaidSpectra, overlaid_spectra
+from galsmith.report.panels.overlays import OverlayGroup, line_style, overlay_groups
 
 N_BLOCKS = 2
 

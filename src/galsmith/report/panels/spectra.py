@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from galsmith.compare import Comparison, Distance
 from galsmith.compare.marginal.columns import band_of, mode_of
 from galsmith.measure.power.spectrum import WAVELENGTH_EDGE_UNIT, WAVELENGTH_EDGES
-from galsmith.report.axes import Axis, Tick, band_path, line_path
+from galsmith.report.panels.axes import Axis, Tick, band_path, line_path
 
 WIDTH, HEIGHT = 460, 400
 LEFT, RIGHT, TOP = 68, 448, 12

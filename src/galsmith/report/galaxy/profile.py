@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from galsmith.report.galaxy_panels import DASHES, INK, MUTED, RADII, leave_blank
-from galsmith.report.galaxy_view import GalaxyView, annular_means
+from galsmith.report.galaxy.panels import DASHES, INK, MUTED, RADII, leave_blank
+from galsmith.report.galaxy.view import GalaxyView, annular_means
 
 Floats = NDArray[np.float64]
 

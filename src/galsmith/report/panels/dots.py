@@ -6,7 +6,7 @@ from itertools import groupby
 from galsmith.compare import Comparison, Distance
 from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.compare.verdict import RULE, distance_status
-from galsmith.report.axes import Axis, Tick
+from galsmith.report.panels.axes import Axis, Tick
 
 LEAST_FLOORS = 0.25
 LEAST_REACH = 8.0

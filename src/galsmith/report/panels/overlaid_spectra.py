@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare import Comparison
-from galsmith.report.axes import Axis, Tick, band_path, line_path
-from galsmith.report.overlays import line_style
-from galsmith.report.spectra import (
+from galsmith.report.panels.axes import Axis, Tick, band_path, line_path
+from galsmith.report.panels.overlays import line_style
+from galsmith.report.panels.spectra import (
     BOTTOM,
     LEFT,
     LOWER_TOP,

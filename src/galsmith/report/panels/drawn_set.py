@@ -6,18 +6,18 @@ from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
 from galsmith.compare.verdict import network_of
-from galsmith.report.average_spectra import AverageSpectra, average_spectra
-from galsmith.report.color_bulge import ColorBulge, color_bulge_of
-from galsmith.report.copies import CopiesPanel, copies_panels
-from galsmith.report.corner import CornerData, corners_of
-from galsmith.report.galaxies import Block, blocks_of
-from galsmith.report.giveaways import ClassifierPanel, classifier_panels
-from galsmith.report.heat_map import HeatMap, heat_map_of
-from galsmith.report.histograms import HistogramPanel, histogram_panel
 from galsmith.report.material import Material
-from galsmith.report.one_spectrum import OneSpectrum, one_spectrum_of
-from galsmith.report.overlays import OPEN_GROUPS
-from galsmith.report.spectra import Spectrum, spectra_of
+from galsmith.report.panels.average_spectra import AverageSpectra, average_spectra
+from galsmith.report.panels.color_bulge import ColorBulge, color_bulge_of
+from galsmith.report.panels.copies import CopiesPanel, copies_panels
+from galsmith.report.panels.corner import CornerData, corners_of
+from galsmith.report.panels.galaxies import Block, blocks_of
+from galsmith.report.panels.giveaways import ClassifierPanel, classifier_panels
+from galsmith.report.panels.heat_map import HeatMap, heat_map_of
+from galsmith.report.panels.histograms import HistogramPanel, histogram_panel
+from galsmith.report.panels.one_spectrum import OneSpectrum, one_spectrum_of
+from galsmith.report.panels.overlays import OPEN_GROUPS
+from galsmith.report.panels.spectra import Spectrum, spectra_of
 from galsmith.report.verdict import VerdictWords, verdict_words
 
 

@@ -1,0 +1,1 @@
+"""The figure of one galaxy: its images, maps, ellipses and numbers."""
