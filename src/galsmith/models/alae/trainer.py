@@ -18,7 +18,7 @@ from galsmith.models.alae.networks import (
 )
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
-from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import (
@@ -262,10 +262,7 @@ class AlaeTrainer:
 
     def _turned(self, planes: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
         """Turn and mirror each image by an element of its own, where the family is symmetric."""
-        if not self._config.symmetric:
-            return planes
-        elements = torch.randint(0, N_ELEMENTS, (len(planes),), generator=chance, device=planes.device)
-        return apply_d4(planes, elements)
+        return randomly_turned(planes, chance, symmetric=self._config.symmetric)
 
     def _stage(self, progress: TrainingProgress) -> Stage:
         """Levels in use now; none is taken away again when a run is extended."""

@@ -110,9 +110,7 @@ def fit_frequency_basis(
     mean = total / max(count, 1)
     variance = (squares / max(count, 1) - mean**2).clamp_min(0.0)  # float64 sums: the two terms nearly cancel
     if not torch.isfinite(variance).all():
-        raise InputError(
-            "training images are not all finite in network space; check with galsmith info --verify"
-        )
+        raise InputError(NOT_FINITE)
     largest = float(variance.max().sqrt())
     if largest <= SMALLEST_SHARE * float(mean.abs().max()) or largest == 0.0:
         raise InputError("all training images are equal in network space; diffusion has nothing to learn")

@@ -15,7 +15,7 @@ from galsmith.models.diffusion.generator import SIGMA_DATA, DiffusionGenerator
 from galsmith.models.diffusion.networks import force_unit_weights
 from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
-from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_scalar_laws, thinned
 from galsmith.models.layers.optimization import guarded_step, learning_rate
@@ -70,10 +70,8 @@ class DiffusionTrainer:
         device = batch.pixels.device
         # a function of seed and images seen: a resumed step draws the same
         chance = step_chance(progress, device)
-        pixels = batch.pixels
-        if self._config.symmetric:
-            elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
-            pixels = apply_d4(pixels, elements)  # D4, as drawn galaxies are turned in `sample`
+        # D4, as drawn galaxies are turned in `sample`
+        pixels = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
         loss = guarded_step(
             self._pixel_optimizer,
             self._pixel_loss(pixels, batch.scalars, chance),

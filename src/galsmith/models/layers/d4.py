@@ -29,3 +29,11 @@ def elements_from_normal(normal: torch.Tensor) -> torch.Tensor:
     """Turn standard normal numbers [galaxy] into equally likely elements 0-7, int64."""
     # uniform by the normal law's own quantile
     return (torch.special.ndtr(normal.double()) * N_ELEMENTS).long().clamp(0, N_ELEMENTS - 1)
+
+
+def randomly_turned(pixels: torch.Tensor, chance: torch.Generator, *, symmetric: bool) -> torch.Tensor:
+    """Turn and mirror each image by an element of its own, drawn from `chance`, where a family is symmetric."""
+    if not symmetric:
+        return pixels
+    elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=pixels.device)
+    return apply_d4(pixels, elements)

@@ -8,7 +8,7 @@ import torch
 
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
-from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import (
@@ -192,12 +192,9 @@ class StyleTrainer:
         noise = torch.randn(n_images, network.n_noise, generator=chance, device=device)
         return w, styles, noise
 
-    def _turned(self, pixels: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+    def _turned(self, planes: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
         """Turn and mirror each image by an element of its own, where the family is symmetric."""
-        if not self._config.symmetric:
-            return pixels
-        elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=pixels.device)
-        return apply_d4(pixels, elements)
+        return randomly_turned(planes, chance, symmetric=self._config.symmetric)
 
 
 def style_family(name: str, config: type[StyleSettings], synthesis: Callable[..., Any]) -> Family:

@@ -10,7 +10,7 @@ import torch
 
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import generator_from_seed, step_chance
-from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
+from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import guarded_step, learning_rate
 from galsmith.models.protocols import (
@@ -159,10 +159,8 @@ class VaeTrainer:
         """Take one step on the images that are not held out, and look at those that are."""
         device = batch.pixels.device
         chance = step_chance(progress, device)
-        pixels, scalars, is_held_out = batch.pixels, batch.scalars[:, :-1], batch.scalars[:, -1] > 0.5
-        if self._config.symmetric:
-            elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=device)
-            pixels = apply_d4(pixels, elements)
+        scalars, is_held_out = batch.scalars[:, :-1], batch.scalars[:, -1] > 0.5
+        pixels = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
         noise = torch.randn((len(pixels), self._config.latent_size), generator=chance, device=device)
         position = self._position(progress)
         weight = self._config.reconstruction_weights[position]
