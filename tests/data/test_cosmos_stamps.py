@@ -55,8 +55,8 @@ def test_stamps_keep_pixels_names_positions_and_units(stamps, tmp_path):
     np.testing.assert_allclose(images.catalog["dec"].to_value("deg"), [1.6, 1.7, 1.8, 1.9])
 
 
-def test_the_folder_above_will_do(stamps, tmp_path):
-    assert len(ingest.cosmos(stamps[0].parent, tmp_path / "set")) == 4
+def test_the_folder_above_will_do(stamps, tmp_path_factory):
+    assert len(ingest.cosmos(stamps[0].parent, tmp_path_factory.mktemp("beside") / "set")) == 4
 
 
 def test_an_archive_gives_the_same_store_and_is_not_unpacked(stamps, archive, tmp_path):
