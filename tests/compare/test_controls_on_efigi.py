@@ -339,5 +339,5 @@ def test_features_see_what_they_are_shown(pictures):
             getattr(found["magma", name], key).value for name in ("held out", "blur 0.5", "blur 1", "blur 2")
         ]
         assert doses == sorted(doses)
-    precisions = [found["magma", name].precision.value for name in ("held out", "blur 1", "blur 2")]
+    precisions = [found["magma", name].support.precision.value for name in ("held out", "blur 1", "blur 2")]
     assert precisions == sorted(precisions, reverse=True)

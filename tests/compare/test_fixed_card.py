@@ -91,7 +91,7 @@ def found_numbers(card):
     """All that is stored, by block and name."""
     judgment = card.judgment("one")
     beyond, one, memory = judgment.beyond, judgment.features[0], judgment.memorization[0]
-    named = ("frechet", "kernel", "precision", "recall", "density", "coverage")
+    distances = {"frechet": one.frechet, "kernel": one.kernel}
     searches = ("authenticity", "c_t", "share_closer")
     return {
         "distances": {item.name: numbers(item) for item in judgment.comparison.distances},
@@ -101,7 +101,7 @@ def found_numbers(card):
             f"{pair.first}, {pair.second}": [pair.difference, pair.p_holm]
             for pair in beyond.correlation_pairs[:6]
         },
-        "features": {name: numbers(getattr(one, name)) for name in named},
+        "features": {name: numbers(item) for name, item in (distances | vars(one.support)).items()},
         "memorization": {name: numbers(getattr(memory, name)) for name in searches},
         "paired": {
             item.name: [item.value, item.uncertainty, *item.interval, item.p_value] for item in card.paired

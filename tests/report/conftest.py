@@ -22,6 +22,7 @@ from galsmith.compare.records import (
     Giveaway,
     Memorization,
     Statistic,
+    Support,
 )
 from galsmith.data.store import write_store
 from galsmith.images import ImageHeader, image_set_from_arrays
@@ -185,10 +186,12 @@ def features(*, frechet=0.743, label="FD[efficientnet-lite0]"):
         statistic(label, frechet, p_value=0.002),
         statistic("KD[efficientnet-lite0]", 0.0213, floor=0.0, p_value=0.01),
         (0.0219, 0.0031),
-        statistic("precision", 0.812, floor=0.95),
-        statistic("recall", 0.723, floor=0.95),
-        statistic("density", 0.934, floor=1.0),
-        statistic("coverage", 0.645, floor=0.95),
+        Support(
+            statistic("precision", 0.812, floor=0.95),
+            statistic("recall", 0.723, floor=0.95),
+            statistic("density", 0.934, floor=1.0),
+            statistic("coverage", 0.645, floor=0.95),
+        ),
         (classifier(0.661, on=EXTRACTOR),),
     )
 

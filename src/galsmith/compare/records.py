@@ -443,6 +443,22 @@ class BeyondMarginals:
 
 
 @dataclass(frozen=True)
+class Support:
+    """How well the ground of two sets overlaps (Kynkäänniemi et al. 2019; Naeem et al. 2020).
+
+    Attributes
+    ----------
+    precision, recall, density, coverage : Statistic
+        Of the generated set against the reference.
+    """
+
+    precision: Statistic
+    recall: Statistic
+    density: Statistic
+    coverage: Statistic
+
+
+@dataclass(frozen=True)
 class FeatureComparison:
     """Two sets in the features of one network.
 
@@ -458,8 +474,8 @@ class FeatureComparison:
         Squared maximum mean discrepancy with the cubic kernel, unbiased, of all features (Bińkowski et al. 2018).
     kernel_subsets : tuple of float
         Mean and standard deviation over 100 subsets of 1,000, as papers have it.
-    precision, recall, density, coverage : Statistic
-        Kynkäänniemi et al. (2019); Naeem et al. (2020).
+    support : Support
+        Precision, recall, density and coverage.
     classifiers : tuple of ClassifierTest
         On the features.
     """
@@ -469,10 +485,7 @@ class FeatureComparison:
     frechet: Statistic
     kernel: Statistic
     kernel_subsets: tuple[float, float]
-    precision: Statistic
-    recall: Statistic
-    density: Statistic
-    coverage: Statistic
+    support: Support
     classifiers: tuple[ClassifierTest, ...]
 
 

@@ -157,7 +157,7 @@ class Verdict:
     @property
     def is_copy(self) -> bool:
         """Whether the set gives training images back."""
-        return any(check.scale == COPIES and check.status == FAIL for check in self.checks)
+        return _repeats(self.checks)
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -239,14 +239,18 @@ def _outcome(counted: tuple[Distance, ...], checks: tuple[Check, ...], n_failed:
     """Sum up the checks."""
     if not counted:
         return NOTHING
-    copies = any(check.scale == COPIES and check.status == FAIL for check in checks)
-    if copies or 2 * n_failed >= len(counted):  # Half of the properties.
+    if _repeats(checks) or 2 * n_failed >= len(counted):  # Half of the properties.
         return FAIL
     if any(check.status == FAIL for check in checks):
         return MIXED
     is_told = any(is_measurable(item.p_holm, item.estimate.z) for item in counted)
     is_told_jointly = any(check.is_joint and check.status != PASS for check in checks)
     return CLOSE if is_told or is_told_jointly else PASS
+
+
+def _repeats(checks: tuple[Check, ...]) -> bool:
+    """Whether a search for copies fails."""
+    return any(check.scale == COPIES and check.status == FAIL for check in checks)
 
 
 def _status(p_value: float, z: float, *, is_large: bool) -> str:

@@ -273,7 +273,7 @@ def _ruled(judgment: Judgment) -> Iterator[tuple[str, str, Statistic, str]]:
     for one in judgment.features:
         yield one.extractor_id, f"frechet in {one.extractor_id}", one.frechet, FLOORS
         yield one.extractor_id, "", one.kernel, KERNEL
-        for item in (one.precision, one.recall, one.density, one.coverage):
+        for item in vars(one.support).values():
             yield one.extractor_id, "", item, NEIGHBORS
         yield from _of_classifiers(one.classifiers)
     for memory in judgment.memorization:

@@ -11,7 +11,7 @@ from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.features.frechet import frechet_statistic
 from galsmith.compare.features.kernel import kernel_statistic
 from galsmith.compare.features.support import support
-from galsmith.compare.records import ClassifierTest, FeatureComparison, Statistic
+from galsmith.compare.records import ClassifierTest, FeatureComparison
 from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -99,7 +99,15 @@ def compare_features(
         frechet=frechet_statistic(first, second, chance=drawing, label=label, progress=progress),
         kernel=kernel,
         kernel_subsets=subsets,
-        **_supports(*few, drawing, progress),
+        support=support(
+            *few,
+            seed=drawing.seed,
+            replicates=min(drawing.replicates, SUPPORT_REPLICATES),
+            splits=min(drawing.splits, SUPPORT_SPLITS),
+            permutations=min(drawing.permutations, SUPPORT_DEALS),
+            confidence=drawing.confidence,
+            progress=progress,
+        ),
         classifiers=_classifiers(few, chosen, drawing, reference.extractor_id, progress)
         if classifiers
         else (),
@@ -142,28 +150,6 @@ def _labels(extractor_id: str) -> tuple[str, str]:
         return "FID", "KID"
     network = extractor_id.partition("/")[0]
     return f"FD[{network}]", f"KD[{network}]"
-
-
-def _supports(
-    first: Features, second: Features, chance: Chance, progress: ProgressCallback
-) -> dict[str, Statistic]:
-    """Precision, recall, density and coverage, by the names of the record's fields."""
-    found = support(
-        first,
-        second,
-        seed=chance.seed,
-        replicates=min(chance.replicates, SUPPORT_REPLICATES),
-        splits=min(chance.splits, SUPPORT_SPLITS),
-        permutations=min(chance.permutations, SUPPORT_DEALS),
-        confidence=chance.confidence,
-        progress=progress,
-    )
-    return {
-        "precision": found.precision,
-        "recall": found.recall,
-        "density": found.density,
-        "coverage": found.coverage,
-    }
 
 
 def _classifiers(

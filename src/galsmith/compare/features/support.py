@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows
 from galsmith.compare.estimates import permutation_p, share_estimate
-from galsmith.compare.records import Statistic
+from galsmith.compare.records import Statistic, Support
 from galsmith.compare.resampling import Chance, Counts, dealt_counts, split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -56,22 +56,6 @@ class Neighborhoods:
     is_reached: NDArray[np.bool_]
     nearest: Neighbors
     nearest_own: Neighbors
-
-
-@dataclass(frozen=True)
-class Support:
-    """How well the ground of two sets overlaps.
-
-    Attributes
-    ----------
-    precision, recall, density, coverage : Statistic
-        Of the generated set against the reference.
-    """
-
-    precision: Statistic
-    recall: Statistic
-    density: Statistic
-    coverage: Statistic
 
 
 def support(
