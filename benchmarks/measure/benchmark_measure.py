@@ -23,7 +23,7 @@ from bench_many import measure_many
 from bench_stages import stage_seconds
 from threadpoolctl import threadpool_limits
 
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
 
 REPEATS = 5  # of the engine; the best counts, as for anything that takes milliseconds
 NEEDED_GALAXIES = 8
@@ -89,9 +89,9 @@ def speed_row(seconds: dict[str, list[float]]) -> dict[str, float]:
 
 def engine_seconds(image: BenchImage) -> float:
     """CPU seconds of the engine from pixels to named values: the best of a few."""
-    recipe = Recipe(Segmenting("paper"), gain=image.gain)
+    options = Options(Segmenting("paper"), gain=image.gain)
     galaxy = GalaxyInput(image.pixels)
-    return min(cpu_seconds(lambda: measure_galaxy_input(galaxy, recipe)) for _ in range(REPEATS))
+    return min(cpu_seconds(lambda: measure_galaxy_input(galaxy, options)) for _ in range(REPEATS))
 
 
 def timed_by(measure: Callable[..., Any]) -> Callable[[BenchImage], float]:

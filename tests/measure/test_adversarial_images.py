@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_batch, measure_galaxy_input
+from galsmith.measure.engine.batch import (
+    GalaxyInput,
+    Options,
+    Segmenting,
+    measure_batch,
+    measure_galaxy_input,
+)
 from galsmith.seeds import random_stream
 
 GRAVITY = dict(zip(flags.FLAG_NAMES, flags.FLAG_GRAVITY, strict=True))
@@ -101,7 +107,7 @@ def adversarial_galaxy(k):
 
 
 def _recipe(k):
-    return Recipe(
+    return Options(
         Segmenting(("paper", "survey")[k % 2]),
         sky=("box", "annulus")[k // 2 % 2],
         sersic=("optimum", "parity", "optimum", "none")[k // 4 % 4],
@@ -138,8 +144,8 @@ def test_ten_thousand_images_that_nobody_would_measure():
 
 def test_any_number_of_threads_gives_the_same_answers():
     galaxies = [adversarial_galaxy(k) for k in range(24)]
-    recipe = Recipe(Segmenting())
-    one, three = (list(measure_batch(galaxies, recipe, workers=workers)) for workers in (1, 3))
+    options = Options(Segmenting())
+    one, three = (list(measure_batch(galaxies, options, workers=workers)) for workers in (1, 3))
     for a, b in zip(one, three, strict=True):
         assert (a.flag, a.fit_flags, a.flags) == (b.flag, b.fit_flags, b.flags)
         np.testing.assert_array_equal(list(a.values.values()), list(b.values.values()))

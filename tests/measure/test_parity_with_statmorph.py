@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import statmorph_names as names
-from compared import ORACLE, Pair, engine_input, failures, frozen_rows, galaxies_of, pairs_of, recipe_for
+from compared import ORACLE, Pair, engine_input, failures, frozen_rows, galaxies_of, options_for, pairs_of
 from oracle_sets import ORACLE_SIZES, fingerprint
 
 from galsmith.measure.engine import flags
@@ -155,18 +155,18 @@ def test_flags_equal_statmorphs(pairs):
 @pytest.mark.parametrize("change", ["shifted", "gain", "threshold"])
 def test_a_changed_input_is_noticed(change):
     galaxies = galaxies_of("noisy_sersic", None)[:2]
-    recipe = recipe_for(galaxies, sersic="parity")
+    method = options_for(galaxies, sersic="parity")
     if change == "shifted":
         galaxies = [replace(galaxy, image=_shifted(galaxy.image, 1e-3)) for galaxy in galaxies]
         told = {"centroid_x_pix", "center_x_pix", "gini", "r_petro_pix", "sersic_x_pix"}
     elif change == "gain":
-        recipe = replace(recipe, gain=2 * recipe.gain)
+        method = replace(method, gain=2 * method.gain)
         told = {"sn_per_pixel", "sersic_chi2_dof"}
     else:
-        recipe = replace(recipe, segmenting=Segmenting("paper", threshold_sigma=1.6))
+        method = replace(method, segmenting=Segmenting("paper", threshold_sigma=1.6))
         told = {"centroid_x_pix", "ellipticity"}
     pairs = [
-        Pair(galaxy, frozen, measure_galaxy_input(engine_input(galaxy), recipe))
+        Pair(galaxy, frozen, measure_galaxy_input(engine_input(galaxy), method))
         for galaxy, frozen in zip(galaxies, frozen_rows("noisy_sersic"), strict=False)
     ]
     lines = failures(pairs, names.NON_PARAMETRIC | names.SERSIC, greatest=GREATEST)

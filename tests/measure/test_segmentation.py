@@ -1,11 +1,11 @@
-"""The recipe of segmentation against photutils, which the paper's evaluation called."""
+"""The method of segmentation against photutils, which the paper's evaluation called."""
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from galsmith.measure import MeasureSettings, segment
-from galsmith.measure.segmentation import border_level, clipped_background, largest_source, recipe_text
+from galsmith.measure.segmentation import border_level, clipped_background, largest_source, method_text
 from galsmith.seeds import random_stream
 
 photutils = pytest.importorskip("photutils.segmentation", reason="photutils is in galsmith[statmorph]")
@@ -64,7 +64,7 @@ def test_a_source_smaller_than_the_filter_is_named_and_a_smaller_filter_keeps_it
 
 
 def test_the_recipe_in_words_names_its_numbers():
-    text = recipe_text(MeasureSettings(threshold_sigma=2.25, minimum_pixels=7, smoothing_pix=4))
+    text = method_text(MeasureSettings(threshold_sigma=2.25, minimum_pixels=7, smoothing_pix=4))
     assert "2.25" in text
     assert "7 8-connected" in text
     assert "4 px" in text

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import statmorph_names as names
-from compared import Pair, engine_input, failures, frozen_rows, galaxies_of, pairs_of, recipe_for
+from compared import Pair, engine_input, failures, frozen_rows, galaxies_of, options_for, pairs_of
 from oracle_sets import expected_reference_values
 
 from galsmith.measure.engine.batch import measure_galaxy_input
@@ -125,10 +125,10 @@ def _double_pairs(oracle_set, oracle_data):
     """Those of a set that statmorph was asked to fit two laws to."""
     both = zip(galaxies_of(oracle_set, oracle_data), frozen_rows(oracle_set), strict=True)
     asked = [(galaxy, row) for galaxy, row in both if row.get("doublesersic_n1") is not None]
-    recipes = [recipe_for([galaxy], sersic="parity", double_sersic=True) for galaxy, _ in asked]
+    methods = [options_for([galaxy], sersic="parity", double_sersic=True) for galaxy, _ in asked]
     return [
-        Pair(galaxy, row, measure_galaxy_input(engine_input(galaxy), recipe))
-        for (galaxy, row), recipe in zip(asked, recipes, strict=True)
+        Pair(galaxy, row, measure_galaxy_input(engine_input(galaxy), method))
+        for (galaxy, row), method in zip(asked, methods, strict=True)
     ]
 
 
@@ -148,8 +148,8 @@ def test_two_laws_are_fitted_as_well_as_statmorph_does(oracle_set, oracle_data):
 def test_statmorphs_own_expectations_of_its_reference_galaxy(shared_data):
     expected = expected_reference_values(shared_data)
     galaxies = galaxies_of("reference", shared_data)
-    recipe = recipe_for(galaxies, sersic="parity", double_sersic=True)
-    ours = measure_galaxy_input(engine_input(galaxies[0]), recipe)
+    method = options_for(galaxies, sersic="parity", double_sersic=True)
+    ours = measure_galaxy_input(engine_input(galaxies[0]), method)
     assert len(names.ALL) + len(names.LEFT_OUT) + 3 == len(expected) == 72  # and three flags
     for name, (quantity, _) in names.ALL.items():
         # Theirs were made in float32, and statmorph's own tests ask for 1e-5. The last bit of the pixels moves

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.measure.engine import ENGINE_VERSION, kernels
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
 from galsmith.measure.row import Measured
 from galsmith.measure.segmentation import border_level
 from galsmith.measure.settings import MeasureSettings, chosen_segmentation, chosen_sky
@@ -56,9 +56,9 @@ def _is_loaded() -> bool:
     return all(kernel.function.signatures for kernel in kernels.KERNELS.values())
 
 
-def recipe_of(settings: MeasureSettings) -> Recipe:
+def options_of(settings: MeasureSettings) -> Options:
     """Bring settings to the form in which kernels read them."""
-    return Recipe(
+    return Options(
         segmenting=Segmenting(
             chosen_segmentation(settings),
             settings.threshold_sigma,
@@ -84,7 +84,7 @@ def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measur
         As `resolved_settings` gave them.
     """
     level = sky_level(galaxy.image, settings)
-    return measure_galaxy_input(replace(galaxy, level=level), recipe_of(settings))
+    return measure_galaxy_input(replace(galaxy, level=level), options_of(settings))
 
 
 def sky_level(stamp: NDArray[Any], settings: MeasureSettings) -> float:

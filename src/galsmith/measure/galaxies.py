@@ -143,8 +143,8 @@ def _stamp_of(result: Measured, galaxy: GalaxyInput, band: str, method: Method) 
     image = np.where(np.isfinite(image), image, np.nan)
     searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
     if galaxy.labels is None:
-        recipe = compiled_engine.recipe_of(method.settings)
-        labels, label = find_galaxy(searched, recipe.segmenting)[0], 1
+        options = compiled_engine.options_of(method.settings)
+        labels, label = find_galaxy(searched, options.segmenting)[0], 1
     else:
         labels = np.asarray(galaxy.labels, dtype=np.int32)
         label = chosen_label(labels, galaxy.label)[0]

@@ -8,7 +8,7 @@ from astropy.stats import SigmaClip
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from galsmith.measure.engine.segmentation.methods import PAPER_RECIPE, SURVEY_RECIPE
+from galsmith.measure.engine.segmentation.methods import PAPER_METHOD, SURVEY_METHOD
 from galsmith.measure.settings import MeasureSettings, chosen_segmentation
 
 CLIP_SIGMA = 3.0
@@ -17,7 +17,7 @@ BORDER_FRACTION = 16
 EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 
 GIVEN_MAPS = "given maps"
-RECIPES = {"paper": PAPER_RECIPE, "survey": SURVEY_RECIPE}
+METHODS = {"paper": PAPER_METHOD, "survey": SURVEY_METHOD}
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Background:
     sigma: float
 
 
-def recipe_text(settings: MeasureSettings) -> str:
+def method_text(settings: MeasureSettings) -> str:
     """Describe the segmentation in words, for a table's metadata."""
-    return RECIPES[chosen_segmentation(settings)].format(
+    return METHODS[chosen_segmentation(settings)].format(
         threshold_sigma=settings.threshold_sigma,
         minimum_pixels=settings.minimum_pixels,
         smoothing_pix=settings.smoothing_pix,

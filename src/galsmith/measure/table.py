@@ -19,7 +19,7 @@ from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.galaxies import Method
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.registry import property_of_column
-from galsmith.measure.segmentation import GIVEN_MAPS, recipe_text
+from galsmith.measure.segmentation import GIVEN_MAPS, method_text
 from galsmith.measure.settings import ALL_BANDS
 from galsmith.measure.table_formats import read_table
 from galsmith.provenance import Provenance, hash_json
@@ -64,7 +64,7 @@ def measurement_table(
         "band": settings.band,
         "flux_unit": header.flux_unit,
         "pixel_scale_arcsec": header.pixel_scale_arcsec,
-        "segmentation": GIVEN_MAPS if origin.has_maps else recipe_text(settings),
+        "segmentation": GIVEN_MAPS if origin.has_maps else method_text(settings),
         "source": {"path": origin.path, "content_hash": origin.content_hash},
         "colors": described_colors(settings, header),
         "properties": described_columns(columns, flux_unit=header.flux_unit),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
 from galsmith.seeds import random_stream
 
 SIZE = 121
@@ -34,8 +34,8 @@ def _galaxy(sersic, *, r_eff):
 
 
 def _measured(image, labels, *, sky="annulus", gain=100.0):
-    recipe = Recipe(Segmenting(), sky=sky, sersic="none", gain=gain)
-    found = measure_galaxy_input(GalaxyInput(image, labels=np.ascontiguousarray(labels)), recipe)
+    options = Options(Segmenting(), sky=sky, sersic="none", gain=gain)
+    found = measure_galaxy_input(GalaxyInput(image, labels=np.ascontiguousarray(labels)), options)
     assert found.flag == 0
     return found.values
 

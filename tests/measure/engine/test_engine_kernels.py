@@ -8,7 +8,7 @@ import pytest
 
 from galsmith.measure import compiled_engine
 from galsmith.measure.engine import kernels
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_galaxy_input
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
 
 
 @pytest.fixture
@@ -48,13 +48,13 @@ def test_galaxies_need_no_other_types_than_those_compiled():
     y, x = np.mgrid[:48, :48] - 23.5
     image = np.exp(-np.hypot(x, 1.5 * y) / 4)
     for method, sky in (("paper", "box"), ("survey", "annulus")):
-        measured = measure_galaxy_input(GalaxyInput(image), Recipe(Segmenting(method), sky=sky))
+        measured = measure_galaxy_input(GalaxyInput(image), Options(Segmenting(method), sky=sky))
         assert measured.values["sersic_index"] == pytest.approx(1.0, abs=0.2)
     read_only = image.astype(">f4")
     read_only.flags.writeable = False
     labels = np.ones(image.shape, dtype=np.int64)
     labels.flags.writeable = False
-    measure_galaxy_input(GalaxyInput(read_only, labels=labels), Recipe(Segmenting()))
+    measure_galaxy_input(GalaxyInput(read_only, labels=labels), Options(Segmenting()))
     assert _signatures() == before
 
 
@@ -62,11 +62,11 @@ def test_readonly_float64_pixels_and_maps_need_no_other_types_either():
     image = np.random.default_rng(0).normal(0, 1, (40, 40))
     image[15:25, 15:25] += 30
     labels, mask = (image > 10).astype(np.int32), np.zeros(image.shape, dtype=np.bool_)
-    writable = measure_galaxy_input(GalaxyInput(image, labels=labels, mask=mask), Recipe(Segmenting()))
+    writable = measure_galaxy_input(GalaxyInput(image, labels=labels, mask=mask), Options(Segmenting()))
     before = _signatures()
     for array in (image, labels, mask):
         array.flags.writeable = False
-    readonly = measure_galaxy_input(GalaxyInput(image, labels=labels, mask=mask), Recipe(Segmenting()))
+    readonly = measure_galaxy_input(GalaxyInput(image, labels=labels, mask=mask), Options(Segmenting()))
     assert readonly.values == pytest.approx(writable.values, nan_ok=True, rel=0)
     assert _signatures() == before
 

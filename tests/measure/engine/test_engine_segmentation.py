@@ -1,4 +1,4 @@
-"""Both recipes of segmentation: the paper's against photutils, the survey's against what it has to find."""
+"""Both methods of segmentation: the paper's against photutils, the survey's against what it has to find."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from galsmith.measure.engine.segmentation.methods import (
     FOUND,
     GALAXY,
     OTHER_SOURCE,
-    PAPER_RECIPE,
-    SURVEY_RECIPE,
+    PAPER_METHOD,
+    SURVEY_METHOD,
     border_level,
     border_sky,
     paper_map,
@@ -162,7 +162,7 @@ def test_turned_images_have_turned_survey_maps_and_not_the_papers(sersic, turns,
 
 
 def test_sources_that_touch_are_one_galaxy(sersic):
-    """What the survey's recipe cannot do, as its words say."""
+    """What the survey's method cannot do, as its words say."""
     one, other = (sersic(128, r_eff=6.0, n=1.0, center=(x, 63.5)) for x in (63.5, 83.5))
     segmentation_map, _ = survey_map(one + other + _noise(128, sigma=0.3), 1.5, 5)
     assert (segmentation_map[63, 63], segmentation_map[63, 83]) == (GALAXY, GALAXY)
@@ -261,11 +261,11 @@ def test_the_level_of_the_border_is_that_of_the_pictures(sersic):
 
 
 def test_the_recipes_in_words_name_their_numbers():
-    paper = PAPER_RECIPE.format(threshold_sigma=2.25, minimum_pixels=7, smoothing_pix=4)
+    paper = PAPER_METHOD.format(threshold_sigma=2.25, minimum_pixels=7, smoothing_pix=4)
     assert "mean + 2.25 standard" in paper
     assert "7 8-connected" in paper
     assert "4 px" in paper
-    survey = SURVEY_RECIPE.format(threshold_sigma=2.25, minimum_pixels=7)
+    survey = SURVEY_METHOD.format(threshold_sigma=2.25, minimum_pixels=7)
     assert "2.25 sigma" in survey
     assert "7 8-connected" in survey
 

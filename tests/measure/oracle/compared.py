@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import statmorph_names as names
 
 from galsmith.execution import available_cores
-from galsmith.measure.engine.batch import GalaxyInput, Recipe, Segmenting, measure_batch
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_batch
 
 ORACLE = Path(__file__).parent
 
@@ -83,18 +83,18 @@ def engine_input(galaxy: oracle_sets.OracleGalaxy) -> GalaxyInput:
     )
 
 
-def recipe_for(galaxies: Iterable[oracle_sets.OracleGalaxy], **choices: Any) -> Recipe:
+def options_for(galaxies: Iterable[oracle_sets.OracleGalaxy], **choices: Any) -> Options:
     """Give the paper's segmentation and the galaxies' common gain."""
     (gain,) = {1.0 if galaxy.gain is None else galaxy.gain for galaxy in galaxies}
-    return Recipe(Segmenting("paper"), gain=gain, **choices)
+    return Options(Segmenting("paper"), gain=gain, **choices)
 
 
 @cache
 def pairs_of(set_name: str, data: Path | None, *, first: int | None = None, **choices: Any) -> list[Pair]:
     """Measure a set, or the first of it, on all cores; remembered for the next test."""
     galaxies, rows = galaxies_of(set_name, data)[:first], frozen_rows(set_name)[:first]
-    recipe = recipe_for(galaxies, **choices)
-    measured = measure_batch(map(engine_input, galaxies), recipe, workers=available_cores())
+    options = options_for(galaxies, **choices)
+    measured = measure_batch(map(engine_input, galaxies), options, workers=available_cores())
     return [Pair(*three) for three in zip(galaxies, rows, measured, strict=True)]
 
 

@@ -51,7 +51,7 @@ class Segmenting:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Options:
     """How galaxies are measured.
 
     Attributes
@@ -95,7 +95,7 @@ class GalaxyInput:
     sigma_map : ndarray [y, x] or None
         Standard deviation of each pixel, in flux units.
     psf : ndarray [y, x] or None
-        Used in place of the recipe's.
+        Used in place of that of the options.
     level : float
         Of the sky, taken off the image before anything but the sum of its frame is measured.
     """
@@ -109,14 +109,14 @@ class GalaxyInput:
     level: float = 0.0
 
 
-def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
+def measure_galaxy_input(galaxy: GalaxyInput, options: Options) -> Measured:
     """Measure one galaxy; what cannot be measured is NaN and a named flag, never an error."""
     row = np.full(N_COLUMNS, np.nan)
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
     frame = _pixels(galaxy.image)
     image = frame - galaxy.level if galaxy.level != 0 else frame
     mask = _NO_MASK if galaxy.mask is None else _as_kernels_read(galaxy.mask, np.bool_)
-    labels, label, failure = _found(image, mask, galaxy, recipe)
+    labels, label, failure = _found(image, mask, galaxy, options)
     if failure != FOUND:
         noticed[failure] = 1
         noticed[flags.NOT_FINITE_PIXELS] = not np.isfinite(image).all()
@@ -128,45 +128,45 @@ def measure_galaxy_input(galaxy: GalaxyInput, recipe: Recipe) -> Measured:
             caller_mask=mask,
             sigma_map=_pixels(galaxy.sigma_map),
             choices=Choices(
-                sky_is_all_background=recipe.sky == "annulus",
-                sersic_mode=SERSIC_MODES[recipe.sersic],
-                is_double=recipe.double_sersic,
-                gain=float(recipe.gain),
-                psf=_pixels(recipe.psf if galaxy.psf is None else galaxy.psf),
+                sky_is_all_background=options.sky == "annulus",
+                sersic_mode=SERSIC_MODES[options.sersic],
+                is_double=options.double_sersic,
+                gain=float(options.gain),
+                psf=_pixels(options.psf if galaxy.psf is None else galaxy.psf),
             ),
             row=row,
             noticed=noticed,
         )
     row[PLACE.flux_frame] = finite_sum(frame)
-    return _measured(row, noticed, recipe)
+    return _measured(row, noticed, options)
 
 
-def measure_batch(galaxies: Iterable[GalaxyInput], recipe: Recipe, *, workers: int) -> Iterator[Measured]:
+def measure_batch(galaxies: Iterable[GalaxyInput], options: Options, *, workers: int) -> Iterator[Measured]:
     """Measure many galaxies on threads, in their order; the result does not depend on the number of threads.
 
     Parameters
     ----------
     galaxies : iterable of GalaxyInput
         Taken a few ahead, so that memory holds few of them.
-    recipe : Recipe
+    options : Options
         How to measure.
     workers : int
         Threads; kernels run without the interpreter's lock.
     """
     if workers == 1:
-        yield from (measure_galaxy_input(galaxy, recipe) for galaxy in galaxies)
+        yield from (measure_galaxy_input(galaxy, options) for galaxy in galaxies)
         return
     left = iter(galaxies)
     pool = ThreadPoolExecutor(workers)
     try:
         ahead = itertools.islice(left, TASKS_AHEAD_PER_WORKER * workers)
         waiting: deque[Future[Measured]] = deque(
-            pool.submit(measure_galaxy_input, galaxy, recipe) for galaxy in ahead
+            pool.submit(measure_galaxy_input, galaxy, options) for galaxy in ahead
         )
         while waiting:
             yield waiting.popleft().result()
             waiting.extend(
-                pool.submit(measure_galaxy_input, galaxy, recipe) for galaxy in itertools.islice(left, 1)
+                pool.submit(measure_galaxy_input, galaxy, options) for galaxy in itertools.islice(left, 1)
             )
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -180,7 +180,7 @@ def find_galaxy(image: NDArray[np.float64], how: Segmenting) -> tuple[NDArray[np
     image : ndarray [y, x], float64
         Flux per pixel; pixels that are not finite belong to nothing.
     how : Segmenting
-        The recipe.
+        How it is found.
 
     Returns
     -------
@@ -227,28 +227,28 @@ def chosen_label(labels: NDArray[np.int32], label: int | None) -> tuple[int, int
 
 
 def _found(
-    image: NDArray[np.float64], mask: NDArray[np.bool_], galaxy: GalaxyInput, recipe: Recipe
+    image: NDArray[np.float64], mask: NDArray[np.bool_], galaxy: GalaxyInput, options: Options
 ) -> tuple[NDArray[np.int32], int, int]:
     """Give the map, the label in it, and the flag that says why there is none, or `FOUND`."""
     if galaxy.labels is not None:
         labels = _as_kernels_read(galaxy.labels, np.int32)
         return labels, *chosen_label(labels, galaxy.label)
     searched = np.where(mask, np.nan, image) if mask.size else image
-    found, failure = find_galaxy(searched, recipe.segmenting)
+    found, failure = find_galaxy(searched, options.segmenting)
     return found, 1, failure
 
 
-def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], recipe: Recipe) -> Measured:
+def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], options: Options) -> Measured:
     """Bring a row and what was noticed to names; a value without a number has a flag."""
-    columns = columns_of(sersic=recipe.sersic != "none", double_sersic=recipe.double_sersic)
+    columns = columns_of(sersic=options.sersic != "none", double_sersic=options.double_sersic)
     is_lost = ~np.isfinite(row)
     row[is_lost] = np.nan
     if is_lost[_BEFORE_FITS].any() and not _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG):
         noticed[flags.VALUE_UNDEFINED] = 1
     fit_flags = {}
-    if recipe.sersic != "none":
+    if options.sersic != "none":
         fit_flags["flag_sersic"] = _gravity(noticed, flags.FIRST_SERSIC_FLAG, flags.FIRST_DOUBLE_SERSIC_FLAG)
-    if recipe.double_sersic:
+    if options.double_sersic:
         fit_flags["flag_double_sersic"] = _gravity(noticed, flags.FIRST_DOUBLE_SERSIC_FLAG, flags.N_FLAGS)
     flag = _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG)
     if flag == CATASTROPHIC:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
-from galsmith.measure.compiled_engine import above_sky, gaussian_psf, recipe_of
+from galsmith.measure.compiled_engine import above_sky, gaussian_psf, options_of
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
 from galsmith.measure.engine.flags import FLAG_NAMES
 from galsmith.measure.engine.row import columns_of
@@ -121,7 +121,7 @@ def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettin
 def _segmentation(
     image: NDArray[np.float64], galaxy: GalaxyInput, settings: MeasureSettings
 ) -> tuple[NDArray[np.int32] | None, int, str]:
-    """Give the map and the galaxy's label in it, found by the recipe of the settings where no map was given.
+    """Give the map and the galaxy's label in it, found as the settings say where no map was given.
 
     Without a map there is the reason.
     """
@@ -133,7 +133,7 @@ def _segmentation(
     if chosen_segmentation(settings) == "paper":
         found, reason = segment(searched, settings)
         return found, 1, reason
-    labels, failure = find_galaxy(searched, recipe_of(settings).segmenting)
+    labels, failure = find_galaxy(searched, options_of(settings).segmenting)
     return (labels, 1, "") if failure == FOUND else (None, 0, FLAG_NAMES[failure])
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from galsmith.measure.compiled_engine import above_sky, recipe_of
+from galsmith.measure.compiled_engine import above_sky, options_of
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.batch import (
     GalaxyInput,
-    Recipe,
+    Options,
     chosen_label,
     find_galaxy,
     measure_galaxy_input,
@@ -100,34 +100,34 @@ def view_of(galaxy: GalaxyInput, settings: MeasureSettings) -> GalaxyView:
     settings : MeasureSettings
         How to measure it.
     """
-    recipe = recipe_of(settings)
+    options = options_of(settings)
     image = np.ascontiguousarray(above_sky(galaxy.image, settings))
     mask = np.zeros(image.shape, dtype=bool) if galaxy.mask is None else np.ascontiguousarray(galaxy.mask)
     given = replace(galaxy, image=image, mask=mask)
-    labels, label, failure = _labels(image, mask, galaxy, recipe)
+    labels, label, failure = _labels(image, mask, galaxy, options)
     if failure != FOUND:
-        measured = measure_galaxy_input(given, recipe)  # says why there is no galaxy
+        measured = measure_galaxy_input(given, options)  # says why there is no galaxy
         return GalaxyView(image, 0, 0, mask | ~np.isfinite(image), measured, {})
     given = replace(given, labels=labels, label=label)
-    return _measured_view(given, recipe, maps_from=(labels, label, mask))
+    return _measured_view(given, options, maps_from=(labels, label, mask))
 
 
 def _labels(
-    image: Floats, mask: Map, galaxy: GalaxyInput, recipe: Recipe
+    image: Floats, mask: Map, galaxy: GalaxyInput, options: Options
 ) -> tuple[NDArray[np.int32], int, int]:
     """Give the segmentation map, the galaxy's label, and the flag that says why there is none, or `FOUND`."""
     if galaxy.labels is not None:
         labels = np.ascontiguousarray(galaxy.labels, dtype=np.int32)
         return labels, *chosen_label(labels, galaxy.label)
-    labels, failure = find_galaxy(np.where(mask, np.nan, image), recipe.segmenting)
+    labels, failure = find_galaxy(np.where(mask, np.nan, image), options.segmenting)
     return labels, 1, failure
 
 
 def _measured_view(
-    given: GalaxyInput, recipe: Recipe, *, maps_from: tuple[NDArray[np.int32], int, Map]
+    given: GalaxyInput, options: Options, *, maps_from: tuple[NDArray[np.int32], int, Map]
 ) -> GalaxyView:
     """Measure, and repeat the engine's steps for the maps that it does not keep."""
-    measured = measure_galaxy_input(given, recipe)
+    measured = measure_galaxy_input(given, options)
     labels, label, mask = maps_from
     row, noticed = np.full(N_COLUMNS, np.nan), np.zeros(flags.N_FLAGS, dtype=np.uint8)
     sigma_map = np.empty((0, 0)) if given.sigma_map is None else np.asarray(given.sigma_map, dtype=np.float64)
@@ -138,14 +138,14 @@ def _measured_view(
     maps = {"segmentation": labels[frame] == label}
     if is_hopeless(noticed):
         return GalaxyView(stamp.raw, stamp.x_min, stamp.y_min, stamp.mask, measured, maps)
-    sky = find_sky(stamp, recipe.sky == "annulus", row, noticed)
+    sky = find_sky(stamp, options.sky == "annulus", row, noticed)
     place = find_place(stamp, sky, row, noticed)
     a_petro = tell_radii(stamp, sky, place, row, noticed).r_petro_ellip
     inside = gini_map(stamp, place.x_centroid, place.y_centroid, place.moments, a_petro, noticed)
     maps["Gini"] = inside
     maps["MID"] = mid_map(stamp, inside, noticed)
     maps["shape"] = shape_map(stamp, sky, place.x, place.y, a_petro, noticed)
-    psf = recipe.psf if given.psf is None else np.asarray(given.psf, dtype=np.float64)
+    psf = options.psf if given.psf is None else np.asarray(given.psf, dtype=np.float64)
     model, name = _model(measured, stamp.pixels.shape, (stamp.x_min, stamp.y_min), psf)
     turned = half_turned(stamp.pixels, place.x, place.y)
     return GalaxyView(stamp.raw, stamp.x_min, stamp.y_min, stamp.mask, measured, maps, turned, model, name)

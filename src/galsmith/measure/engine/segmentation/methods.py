@@ -1,4 +1,4 @@
-"""Finding the galaxy in a stamp, in compiled code: the recipe of Holzschuh et al. (2022), and one for survey stamps.
+"""Finding the galaxy in a stamp, in compiled code: the method of Holzschuh et al. (2022), and one for survey stamps.
 
 `paper_map` gives their evaluation's maps to the bit. `survey_map` avoids what makes these depend on chance: a threshold
 lifted by the galaxy's own wings, a brighter neighbor taken for the galaxy, an outline smoothed by an off-center box.
@@ -32,12 +32,12 @@ GALAXY = 1
 OTHER_SOURCE = 2
 FOUND = -1
 
-PAPER_RECIPE = (
+PAPER_METHOD = (
     "threshold = sigma-clipped mean + {threshold_sigma} standard deviations (clipped at 3 sigma about the median, at most "
     "10 times); sources of at least {minimum_pixels} 8-connected pixels above it; the one of largest area; its "
     "outline smoothed by a uniform filter of {smoothing_pix} px, kept above 0.5"
 )
-SURVEY_RECIPE = (
+SURVEY_METHOD = (
     "sky = median of the stamp's border, a sixteenth of its side deep, clipped at 3 sigma, sigma being 1.48 times the "
     "distance of the lower quartile; sources of at least {minimum_pixels} 8-connected pixels that exceed the sky by "
     "{threshold_sigma} sigma once smoothed by (1 2 1) in both directions; the one nearest to the stamp's center, at most "
@@ -119,7 +119,7 @@ def _smoothed_outline(labels: NDArray[np.int32], label: int, smoothing_pix: int)
 def paper_map(
     image: NDArray[np.float64], threshold_sigma: float, minimum_pixels: int, smoothing_pix: int
 ) -> tuple[NDArray[np.int32], int]:
-    """Map the source of largest area as Holzschuh et al. (2022) did, to the bit; `PAPER_RECIPE` has the words.
+    """Map the source of largest area as Holzschuh et al. (2022) did, to the bit; `PAPER_METHOD` has the words.
 
     Parameters
     ----------
@@ -357,7 +357,7 @@ def _galaxy_and_others(
 def survey_map(
     image: NDArray[np.float64], threshold_sigma: float, minimum_pixels: int
 ) -> tuple[NDArray[np.int32], int]:
-    """Map the source at the center of a survey's stamp, and all others; `SURVEY_RECIPE` has the words.
+    """Map the source at the center of a survey's stamp, and all others; `SURVEY_METHOD` has the words.
 
     An image turned by 90 degrees or flipped gives the map turned or flipped. Sources that touch are not separated.
 
