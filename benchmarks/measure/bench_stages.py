@@ -8,6 +8,7 @@ import numpy as np
 from bench_images import BenchImage
 
 from galsmith.measure.engine import flags
+from galsmith.measure.engine.light.apertures import Geometry, circles
 from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
@@ -17,11 +18,11 @@ from galsmith.measure.engine.light.asymmetry import (
     squared_asymmetry,
 )
 from galsmith.measure.engine.light.radii import light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, shape_map
 from galsmith.measure.engine.light.statistics import gini, gini_map, m20, noise_map, smoothness, sn_per_pixel
 from galsmith.measure.engine.mid.statistics import measure_mid
 from galsmith.measure.engine.segmentation.methods import paper_map
-from galsmith.measure.engine.sersic.fit import OPTIMUM, fit_sersic
+from galsmith.measure.engine.sersic.fit import OPTIMUM, Start, fit_sersic
 from galsmith.measure.engine.sky import sky_box
 from galsmith.measure.engine.stamp import cut_stamp
 
@@ -60,38 +61,38 @@ def stage_seconds(image: BenchImage) -> dict[str, float]:
     sky = timed("sky box", sky_box, stamp, noticed)
     middle = timed("moments", centroid, stamp, noticed)
     timed("moments", moments_about, stamp, *middle, noticed)
-    r_centroid = timed("circular Petrosian", petrosian_radius, stamp, *middle, 1.0, 0.0, noticed)
+    r_centroid = timed("circular Petrosian", petrosian_radius, stamp, circles(*middle), noticed)
     center = timed("asymmetry center", asymmetry_center, stamp, sky, *middle, r_centroid, noticed)
     shape = timed("moments", moments_about, stamp, *center, noticed)
-    ellipse = (shape.elongation, shape.orientation_rad)
-    r_petro = timed("circular Petrosian", petrosian_radius, stamp, *center, 1.0, 0.0, noticed)
-    a_petro = timed("elliptical Petrosian", petrosian_radius, stamp, *center, *ellipse, noticed)
-    radii = timed("light radii", light_radii, stamp, *center, ASYMMETRY_EXTENT * r_petro, noticed)
-    a_half = _time_outline(stages, stamp, sky, place=(center, ellipse), a_petro=a_petro)
+    ellipses = Geometry(*center, shape.elongation, shape.orientation_rad)
+    r_petro = timed("circular Petrosian", petrosian_radius, stamp, circles(*center), noticed)
+    a_petro = timed("elliptical Petrosian", petrosian_radius, stamp, ellipses, noticed)
+    radii = timed("light radii", light_radii, stamp, circles(*center), ASYMMETRY_EXTENT * r_petro, noticed)
+    a_half = _time_outline(stages, stamp, sky, ellipses=ellipses, a_petro=a_petro)
     radius = ASYMMETRY_EXTENT * r_centroid
     timed("asymmetries", asymmetry, stamp, sky, *center, radius, noticed)
     timed("asymmetries", squared_asymmetry, stamp, sky, *center, radius, noticed)
     timed("smoothness", smoothness, stamp, sky, *center, r_petro, noticed)
     noise = timed("noise map", noise_map, stamp, image.gain, sky, NOTHING)
-    inside = timed("Gini map", gini_map, stamp, *middle, shape, a_petro, noticed)
+    inside = timed("Gini map", gini_map, stamp, ellipses._replace(x=middle[0], y=middle[1]), a_petro, noticed)
     timed("Gini and M20", gini, stamp, inside, noticed)
     timed("Gini and M20", m20, stamp, inside, noticed)
     timed("Gini and M20", sn_per_pixel, stamp, inside, noise, noticed)
     timed("multimode, I, D", measure_mid, stamp, inside, noticed)
     concentration = 5 * np.log10(radii[2] / radii[0])
-    start = (*center, a_half, concentration, shape)
-    timed("Sérsic fit", fit_sersic, stamp, noise, *start, NOTHING, OPTIMUM, noticed)
+    start = Start(*center, a_half, concentration, shape)
+    timed("Sérsic fit", fit_sersic, stamp, noise, start, NOTHING, OPTIMUM, noticed)
     return stages.seconds
 
 
-def _time_outline(stages: Stages, stamp: Any, sky: Any, *, place: tuple[Any, Any], a_petro: float) -> float:
+def _time_outline(stages: Stages, stamp: Any, sky: Any, *, ellipses: Geometry, a_petro: float) -> float:
     """Time the shape map and what it gives; the half-light semi-major axis is returned."""
-    timed, noticed, (center, ellipse) = stages.timed, stages.noticed, place
+    timed, noticed, center = stages.timed, stages.noticed, (ellipses.x, ellipses.y)
     outline = timed("shape map", shape_map, stamp, sky, *center, a_petro, noticed)
-    farthest = timed("shape map", r_max, outline, *center, noticed)
-    farthest_ellip = timed("shape map", r_max_ellip, outline, *center, *ellipse, noticed)
-    timed("half-light radii", light_radius, stamp, *center, 1.0, 0.0, farthest, 0.5, noticed)
-    a_half = timed("half-light radii", light_radius, stamp, *center, *ellipse, farthest_ellip, 0.5, noticed)
-    timed("asymmetries", outer_asymmetry, stamp, sky, *center, a_half, farthest_ellip, *ellipse, noticed)
+    farthest = timed("shape map", r_max, outline, circles(*center), noticed)
+    farthest_ellip = timed("shape map", r_max, outline, ellipses, noticed)
+    timed("half-light radii", light_radius, stamp, circles(*center), farthest, 0.5, noticed)
+    a_half = timed("half-light radii", light_radius, stamp, ellipses, farthest_ellip, 0.5, noticed)
+    timed("asymmetries", outer_asymmetry, stamp, sky, ellipses, a_half, farthest_ellip, noticed)
     timed("asymmetries", shape_asymmetry, stamp, outline, *center, farthest, noticed)
     return float(a_half)

@@ -18,6 +18,7 @@ from oracle_sets import ORACLE_SIZES, fingerprint
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.batch import Segmenting, measure_galaxy_input
+from galsmith.measure.engine.light.apertures import Geometry
 from galsmith.measure.engine.light.shape import moments_about, shape_map
 from galsmith.measure.engine.light.statistics import gini_map
 from galsmith.measure.engine.mid.statistics import mid_map
@@ -104,7 +105,9 @@ def _maps(pair, labels):
     moments = moments_about(stamp, x, y, noticed)
     # Beyond the stamp our radius is NaN: with theirs the maps are theirs.
     a_petro = pair.frozen["rpetro_ellip"] if pair.is_beyond_stamp else values["r_petro_ellip_pix"]
-    inside = gini_map(stamp, *centroid, moments, a_petro, noticed)
+    inside = gini_map(
+        stamp, Geometry(*centroid, moments.elongation, moments.orientation_rad), a_petro, noticed
+    )
     return {
         "mask": stamp.mask,
         "gini_map": inside,

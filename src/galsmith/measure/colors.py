@@ -12,7 +12,7 @@ from galsmith.images import ImageHeader
 from galsmith.images.bands import BandPair, bands_of_pairs, parse_pair
 from galsmith.measure.compiled_engine import above_sky
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.engine.light.apertures import ellipse_sum, row_prefix_sums
+from galsmith.measure.engine.light.apertures import Ellipse, ellipse_sum, row_prefix_sums
 from galsmith.measure.engine.stamp import bad_pixels
 from galsmith.measure.flags import CATASTROPHIC, NO_APERTURE, NO_FLUX
 from galsmith.measure.properties.colors import flux_column
@@ -96,7 +96,9 @@ def aperture_fluxes(
     x, y = aperture.x_pix - aperture.x_first, aperture.y_pix - aperture.y_first
     radius = aperture.radius_pix
     kept = [np.where(left_out, 0.0, stamp) for stamp in stamps]
-    return np.array([ellipse_sum(stamp, row_prefix_sums(stamp), x, y, radius, radius, 0.0) for stamp in kept])
+    return np.array(
+        [ellipse_sum(stamp, row_prefix_sums(stamp), Ellipse(x, y, radius, radius, 0.0)) for stamp in kept]
+    )
 
 
 def add_fluxes(

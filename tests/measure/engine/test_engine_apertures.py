@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.light.apertures import (
+    Ellipse,
     ellipse_sum,
     ellipse_sum_and_area,
     ring_sum_and_area,
@@ -47,7 +48,7 @@ def test_sum_is_that_of_exact_apertures(shape: str) -> None:
             x, y, a = round(x) * 1.0, round(y) + 0.5, round(a) + 1.5  # at 0.5 photutils loses a corner
         axis_ratio, theta = SHAPES[shape](rng)
         there = (x, y, a, a * axis_ratio, theta)
-        assert ellipse_sum(image, row_sums, *there) == pytest.approx(
+        assert ellipse_sum(image, row_sums, Ellipse(*there)) == pytest.approx(
             photutils_sum(image, there), rel=2e-14, abs=3e-14
         ), there
 
@@ -56,7 +57,7 @@ def test_sum_is_that_of_exact_apertures(shape: str) -> None:
 @pytest.mark.parametrize("theta", [0.0, 0.3, math.pi / 4, math.pi / 2, -1.2])
 def test_area_is_that_of_the_whole_ellipse(a: float, b: float, theta: float) -> None:
     image = np.ones((70, 80))
-    area = ellipse_sum(image, row_prefix_sums(image), 39.3, 34.8, a, b, theta)
+    area = ellipse_sum(image, row_prefix_sums(image), Ellipse(39.3, 34.8, a, b, theta))
     assert area == pytest.approx(math.pi * a * b, rel=1e-13, abs=1e-16)
 
 
@@ -72,12 +73,12 @@ def test_area_is_that_of_the_whole_ellipse(a: float, b: float, theta: float) -> 
 )
 def test_nothing_inside_gives_zero(there: tuple[float, ...]) -> None:
     image = np.ones((10, 12))
-    assert ellipse_sum(image, row_prefix_sums(image), *there) == 0.0
+    assert ellipse_sum(image, row_prefix_sums(image), Ellipse(*there)) == 0.0
 
 
 def test_ellipse_beyond_the_image_gives_all_of_it() -> None:
     image = random_stream(5, "tests.huge_apertures").normal(size=(10, 12))
-    total = ellipse_sum(image, row_prefix_sums(image), 4.0, 7.0, 1e6, 1e5, 0.4)
+    total = ellipse_sum(image, row_prefix_sums(image), Ellipse(4.0, 7.0, 1e6, 1e5, 0.4))
     assert total == pytest.approx(image.sum(), rel=1e-13)
 
 
@@ -86,10 +87,10 @@ def test_masked_pixels_are_neither_flux_nor_area(stamp_from: Callable[..., Stamp
     pixels = rng.normal(1.0, 0.3, size=(40, 50))
     mask = rng.random((40, 50)) < 0.1
     there = (22.3, 18.9, 20.7, 9.4, 0.7)
-    flux, area = ellipse_sum_and_area(stamp_from(pixels, mask), *there)
+    flux, area = ellipse_sum_and_area(stamp_from(pixels, mask), Ellipse(*there))
     assert flux == pytest.approx(photutils_sum(np.where(mask, 0.0, pixels), there), rel=1e-14)
     assert area == pytest.approx(photutils_sum(np.where(mask, 0.0, 1.0), there), rel=1e-14)
-    _, whole = ellipse_sum_and_area(stamp_from(pixels), *there)
+    _, whole = ellipse_sum_and_area(stamp_from(pixels), Ellipse(*there))
     assert whole > area * 1.05
 
 
@@ -97,9 +98,10 @@ def test_ring_is_the_difference_of_two_ellipses(stamp_from: Callable[..., Stamp]
     rng = random_stream(7, "tests.rings")
     stamp = stamp_from(rng.normal(1.0, 0.3, size=(40, 50)), rng.random((40, 50)) < 0.1)
     for outer, inner in ((12.0, 11.0), (12.0, 11.999), (300.0, 20.0)):
-        flux, area = ring_sum_and_area(stamp, 22.3, 18.9, (outer, 0.4 * outer, inner, 0.4 * inner), 0.7)
-        outer_sums = ellipse_sum_and_area(stamp, 22.3, 18.9, outer, 0.4 * outer, 0.7)
-        inner_sums = ellipse_sum_and_area(stamp, 22.3, 18.9, inner, 0.4 * inner, 0.7)
+        rings = tuple(Ellipse(22.3, 18.9, a, 0.4 * a, 0.7) for a in (outer, inner))
+        flux, area = ring_sum_and_area(stamp, *rings)
+        outer_sums = ellipse_sum_and_area(stamp, rings[0])
+        inner_sums = ellipse_sum_and_area(stamp, rings[1])
         assert flux == pytest.approx(outer_sums[0] - inner_sums[0], rel=1e-9)
         assert area == pytest.approx(outer_sums[1] - inner_sums[1], rel=1e-9)
 
@@ -109,13 +111,14 @@ def test_ring_that_cuts_a_corner_has_the_area_of_the_corner(
     stamp_from: Callable[..., Stamp], depth: float
 ) -> None:
     # of the whole stamp only a triangle at (-0.5, -0.5) is left beyond a circle that is all but straight
-    flux, area = ring_sum_and_area(stamp_from(np.full((20, 20), 2.0)), *_circle_at_corner(depth), 0.0)
+    flux, area = ring_sum_and_area(stamp_from(np.full((20, 20), 2.0)), *_circle_at_corner(depth))
     assert area == pytest.approx(depth**2, rel=1e-3)
     assert flux == pytest.approx(2 * area, rel=1e-12)
 
 
-def _circle_at_corner(depth: float) -> tuple[float, float, tuple[float, float, float, float]]:
-    """Center and axes of a ring whose inner circle passes a distance from the corner of (-0.5, -0.5)."""
+def _circle_at_corner(depth: float) -> tuple[Ellipse, Ellipse]:
+    """Edges of a ring whose inner circle passes a distance from the corner of (-0.5, -0.5)."""
     reach = 1e4
     inner = math.hypot(reach + 0.5, reach + 0.5) - depth
-    return reach, reach, (inner + 1.0, inner + 1.0, inner, inner)
+    outer, inside = (Ellipse(reach, reach, radius, radius, 0.0) for radius in (inner + 1.0, inner))
+    return outer, inside

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import fmin
 
 from galsmith.measure.engine import flags
+from galsmith.measure.engine.light.apertures import Geometry, circles
 from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
@@ -124,11 +125,9 @@ def test_center_and_asymmetries_are_statmorphs(side_by_side, sersic, noticed, ca
     outer = outer_asymmetry(
         stamp,
         sky,
-        *center,
+        Geometry(*center, oracle.elongation_asymmetry, oracle.orientation_asymmetry),
         oracle.rhalf_ellip,
         oracle.rmax_ellip,
-        oracle.elongation_asymmetry,
-        oracle.orientation_asymmetry,
         seen,
     )
     assert outer == pytest.approx(oracle.outer_asymmetry, abs=1e-12)
@@ -179,7 +178,7 @@ def test_bad_input_gives_not_a_number_and_a_flag(stamp_from, noticed):
     ones = stamp_from(np.ones((20, 20)))
     for radius in (0.0, -1.0, np.nan):
         assert np.isnan(asymmetry(ones, UNKNOWN_SKY, 9.0, 9.0, radius, noticed()))
-    assert np.isnan(outer_asymmetry(ones, UNKNOWN_SKY, 9.0, 9.0, 5.0, 5.0, 1.0, 0.0, noticed()))
+    assert np.isnan(outer_asymmetry(ones, UNKNOWN_SKY, circles(9.0, 9.0), 5.0, 5.0, noticed()))
     assert np.isnan(shape_asymmetry(ones, np.zeros((20, 20), dtype=bool), 9.0, 9.0, 4.0, noticed()))
     center = asymmetry_center(ones, UNKNOWN_SKY, 9.0, 9.0, np.nan, noticed())
     assert center == (9.0, 9.0)

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from galsmith.measure.engine import flags
+from galsmith.measure.engine.light.apertures import Geometry, circles
 from galsmith.measure.engine.light.statistics import (
     bulge_statistic,
     gini,
@@ -19,11 +20,10 @@ from galsmith.measure.engine.light.statistics import (
     smoothness,
     sn_per_pixel,
 )
-from galsmith.measure.engine.stamp import Moments, SkyBox
+from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
 
 UNKNOWN_SKY = SkyBox(0, 0, 0, False, np.nan, np.nan, np.nan, np.nan)
-ROUND = Moments(0.0, 1.0, 0.0)
 
 
 def _labels(image, threshold):
@@ -51,8 +51,10 @@ def _theirs(galaxy):
 
 def _ours(galaxy, noticed, *, gain=100.0):
     stamp = galaxy.stamp
-    center = galaxy.x_centroid, galaxy.y_centroid
-    inside = gini_map(stamp, *center, galaxy.moments, galaxy.r_petro_ellip, noticed)
+    shape = galaxy.moments.elongation, galaxy.moments.orientation_rad
+    inside = gini_map(
+        stamp, Geometry(galaxy.x_centroid, galaxy.y_centroid, *shape), galaxy.r_petro_ellip, noticed
+    )
     noise = noise_map(stamp, gain, galaxy.sky, galaxy.sigma_map)
     found_gini, found_m20 = gini(stamp, inside, noticed), m20(stamp, inside, noticed)
     return {
@@ -116,13 +118,13 @@ def test_of_two_galaxies_the_brighter_stays_in_the_map(sersic, cut, noticed):
     image = sersic(120, r_eff=4.0, n=1.0, center=(40.0, 60.0))
     image += sersic(120, r_eff=4.0, n=1.0, center=(84.0, 60.0), flux=6e3)
     told = noticed()
-    inside = gini_map(cut(image, np.ones(image.shape)), 40.0, 60.0, ROUND, 8.0, told)
+    inside = gini_map(cut(image, np.ones(image.shape)), circles(40.0, 60.0), 8.0, told)
     assert told[flags.GINI_MAP_DISJOINT]
     assert inside[60, 40]
     assert not inside[60, 84]
     alone = noticed()
     one = sersic(120, r_eff=4.0, n=1.0, center=(40.0, 60.0))
-    assert gini_map(cut(one, np.ones(one.shape)), 40.0, 60.0, ROUND, 8.0, alone)[60, 40]
+    assert gini_map(cut(one, np.ones(one.shape)), circles(40.0, 60.0), 8.0, alone)[60, 40]
     assert not alone.any()
 
 
@@ -148,7 +150,7 @@ def test_efigi_pictures_have_statmorphs_values(shared_data, side_by_side, notice
 def test_a_radius_that_is_none_leaves_an_empty_map(sersic, cut, noticed, radius):
     stamp = cut(sersic(60, r_eff=5.0, n=1.0), np.ones((60, 60)))
     told = noticed()
-    inside = gini_map(stamp, 29.5, 29.5, ROUND, radius, told)
+    inside = gini_map(stamp, circles(29.5, 29.5), radius, told)
     assert not inside.any()
     assert told[flags.GINI_MAP_EMPTY]
     assert np.isnan(gini(stamp, inside, told))
@@ -163,7 +165,7 @@ def test_a_flat_image_fills_the_map(cut, noticed):
     told = noticed()
     stamp = cut(np.ones((60, 60)), np.ones((60, 60)))
     assert gini_map(
-        stamp, 29.5, 29.5, ROUND, 200.0, told
+        stamp, circles(29.5, 29.5), 200.0, told
     ).all()  # the annulus lies off the image: its mean is 0
     assert told[flags.GINI_MAP_FULL]
 
@@ -282,7 +284,7 @@ def _values_after(image, turn, *, cut, noticed):
     """Gini, M20 and smoothness of an image turned about its middle, where the galaxy is."""
     stamp = cut(turn(image), np.ones(image.shape))
     middle = (image.shape[0] - 1) / 2
-    inside = gini_map(stamp, middle, middle, ROUND, 15.0, noticed())
+    inside = gini_map(stamp, circles(middle, middle), 15.0, noticed())
     sky = UNKNOWN_SKY
     return np.array(
         [

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import brentq
 
 from galsmith.measure.engine import flags
+from galsmith.measure.engine.light.apertures import Geometry, circles
 from galsmith.measure.engine.light.radii import (
     N_SCANNED,
     is_beyond_stamp,
@@ -79,12 +80,12 @@ def test_radii_are_statmorphs(side_by_side, sersic, noticed, case):
     x, y = (float(value) for value in oracle._asymmetry_center)
     shape = float(oracle.elongation_asymmetry), float(oracle.orientation_asymmetry)
     ours = {
-        "rpetro_circ": petrosian_radius(stamp, x, y, 1.0, 0.0, seen),
-        "rpetro_ellip": petrosian_radius(stamp, x, y, *shape, seen),
-        "rhalf_circ": light_radius(stamp, x, y, 1.0, 0.0, float(oracle.rmax_circ), 0.5, seen),
-        "rhalf_ellip": light_radius(stamp, x, y, *shape, float(oracle.rmax_ellip), 0.5, seen),
+        "rpetro_circ": petrosian_radius(stamp, circles(x, y), seen),
+        "rpetro_ellip": petrosian_radius(stamp, Geometry(x, y, *shape), seen),
+        "rhalf_circ": light_radius(stamp, circles(x, y), float(oracle.rmax_circ), 0.5, seen),
+        "rhalf_ellip": light_radius(stamp, Geometry(x, y, *shape), float(oracle.rmax_ellip), 0.5, seen),
     }
-    three = light_radii(stamp, x, y, 1.5 * float(oracle.rpetro_circ), seen)
+    three = light_radii(stamp, circles(x, y), 1.5 * float(oracle.rpetro_circ), seen)
     ours |= dict(zip(("r20", "r50", "r80"), three, strict=True))
     for name, value in ours.items():
         assert value == pytest.approx(float(oracle[name]), rel=1e-11), name
@@ -96,10 +97,10 @@ def test_petrosian_radius_of_flat_light_is_beyond_the_farthest_corner(stamp_from
     # a constant never falls to a fifth of itself: the ring ends where it leaves the stamp
     stamp = stamp_from(np.ones((30, 40)))
     farthest = math.hypot(20.0, 15.5 * elongation)
-    radius = petrosian_radius(stamp, 19.5, 14.0, elongation, 0.0, noticed())
+    radius = petrosian_radius(stamp, Geometry(19.5, 14.0, elongation, 0.0), noticed())
     assert radius == pytest.approx(farthest + 0.5, abs=2e-5)
-    assert is_beyond_stamp(stamp, 19.5, 14.0, elongation, 0.0, radius)
-    assert not is_beyond_stamp(stamp, 19.5, 14.0, elongation, 0.0, farthest + 0.4)
+    assert is_beyond_stamp(stamp, Geometry(19.5, 14.0, elongation, 0.0), radius)
+    assert not is_beyond_stamp(stamp, Geometry(19.5, 14.0, elongation, 0.0), farthest + 0.4)
 
 
 def test_a_masked_corner_brings_the_end_of_the_stamp_nearer(stamp_from, noticed):
@@ -107,30 +108,30 @@ def test_a_masked_corner_brings_the_end_of_the_stamp_nearer(stamp_from, noticed)
     mask[-1, -1] = True
     whole, masked = stamp_from(np.ones((30, 40))), stamp_from(np.ones((30, 40)), mask=mask)
     # centered off the middle, so that one corner is the farthest
-    radius = petrosian_radius(masked, 18.0, 13.0, 1.0, 0.0, noticed())
-    assert radius < petrosian_radius(whole, 18.0, 13.0, 1.0, 0.0, noticed()) - 0.5
-    assert is_beyond_stamp(masked, 18.0, 13.0, 1.0, 0.0, radius)
-    assert not is_beyond_stamp(whole, 18.0, 13.0, 1.0, 0.0, radius)
+    radius = petrosian_radius(masked, circles(18.0, 13.0), noticed())
+    assert radius < petrosian_radius(whole, circles(18.0, 13.0), noticed()) - 0.5
+    assert is_beyond_stamp(masked, circles(18.0, 13.0), radius)
+    assert not is_beyond_stamp(whole, circles(18.0, 13.0), radius)
 
 
 def test_petrosian_radius_of_one_pixel_is_the_smallest(stamp_from, noticed):
     image = np.zeros((30, 40))
     image[12, 21] = 1.0
     seen = noticed()
-    assert petrosian_radius(stamp_from(image), 21.0, 12.0, 1.0, 0.0, seen) == 1.0
+    assert petrosian_radius(stamp_from(image), circles(21.0, 12.0), seen) == 1.0
     assert seen[flags.PETROSIAN_BELOW_ANNULUS]
 
 
 def test_no_light_is_noticed(stamp_from, noticed):
     empty, negative = stamp_from(np.zeros((30, 40))), stamp_from(-np.ones((30, 40)))
     seen = noticed()
-    assert petrosian_radius(empty, 20.0, 15.0, 1.0, 0.0, seen) == 1.0
+    assert petrosian_radius(empty, circles(20.0, 15.0), seen) == 1.0
     assert seen[flags.PETROSIAN_ZERO_FLUX]
-    assert light_radius(empty, 20.0, 15.0, 1.0, 0.0, 9.0, 0.5, seen) == 9.0
+    assert light_radius(empty, circles(20.0, 15.0), 9.0, 0.5, seen) == 9.0
     assert seen[flags.TOTAL_FLUX_ZERO]
     assert not seen[flags.TOTAL_FLUX_NEGATIVE]
     seen = noticed()
-    assert light_radius(negative, 20.0, 15.0, 1.0, 0.0, 9.0, 0.5, seen) == pytest.approx(
+    assert light_radius(negative, circles(20.0, 15.0), 9.0, 0.5, seen) == pytest.approx(
         9.0 * math.sqrt(0.5), abs=1e-6
     )
     assert seen[flags.TOTAL_FLUX_NEGATIVE]
@@ -139,6 +140,6 @@ def test_no_light_is_noticed(stamp_from, noticed):
 @pytest.mark.parametrize("r_total", [0.0, -1.0, math.nan])
 def test_radius_without_a_total_is_not_a_number(stamp_from, noticed, r_total):
     seen = noticed()
-    radii = light_radii(stamp_from(np.ones((30, 40))), 20.0, 15.0, r_total, seen)
+    radii = light_radii(stamp_from(np.ones((30, 40))), circles(20.0, 15.0), r_total, seen)
     assert np.isnan(radii).all()
     assert seen[flags.LIGHT_RADIUS_UNDEFINED]

@@ -6,14 +6,14 @@ from astropy.modeling.models import Sersic2D
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
-from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, fit_sersic
+from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, Start, fit_sersic
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 
 NO_PSF = np.zeros((0, 0))
 SIZE = 72
 INNER, OUTER = (40.0, 3.0, 1.2, 35.3, 36.6, 0.2, 0.5), (8.0, 14.0, 1.0, 35.3, 36.6, 0.5, -0.7)
-START = (35.0, 36.0, 9.0, 3.5, Moments(0.4, 1.6, -0.6))
+START = Start(35.0, 36.0, 9.0, 3.5, Moments(0.4, 1.6, -0.6))
 MODES = pytest.mark.parametrize("mode", [PARITY, OPTIMUM], ids=["parity", "optimum"])
 
 
@@ -30,8 +30,8 @@ def _fitted(cut, noticed, image, mode, noise=None):
     stamp = cut(image, np.ones(image.shape, dtype=np.int32))
     noise = np.full(image.shape, 0.4) if noise is None else noise
     seen = noticed()
-    one = fit_sersic(stamp, noise, *START, NO_PSF, mode, seen)
-    two = fit_double_sersic(stamp, noise, *START[:3], START[4], one, NO_PSF, mode, seen)
+    one = fit_sersic(stamp, noise, START, NO_PSF, mode, seen)
+    two = fit_double_sersic(stamp, noise, START, one, NO_PSF, mode, seen)
     return one, two, {flags.FLAG_NAMES[k] for k in np.flatnonzero(seen)}
 
 
@@ -68,11 +68,13 @@ def test_criteria_prefer_the_number_of_laws_that_is_there(cut, noticed):
 def test_parity_with_statmorph(side_by_side, noticed):
     image = _noisy(INNER, OUTER)
     case = side_by_side(image, image > 2.0)
-    start = (case.x, case.y, float(case.oracle.rhalf_ellip))
+    start = Start(
+        case.x, case.y, float(case.oracle.rhalf_ellip), float(case.oracle.concentration), case.moments
+    )
     noise = np.ascontiguousarray(case.oracle._weightmap_stamp)
-    concentration, seen = float(case.oracle.concentration), noticed()
-    one = fit_sersic(case.stamp, noise, *start, concentration, case.moments, NO_PSF, PARITY, seen)
-    two = fit_double_sersic(case.stamp, noise, *start, case.moments, one, NO_PSF, PARITY, seen)
+    seen = noticed()
+    one = fit_sersic(case.stamp, noise, start, NO_PSF, PARITY, seen)
+    two = fit_double_sersic(case.stamp, noise, start, one, NO_PSF, PARITY, seen)
     for k in (1, 2):
         for ours, theirs in (
             ("amplitude", "amplitude"),
@@ -100,7 +102,7 @@ def test_too_few_pixels_give_nan_and_a_flag(cut, noticed, mode):
 def test_no_single_fit_gives_nan_and_a_flag(cut, noticed, mode):
     image = _noisy(INNER, OUTER)
     stamp, seen = cut(image, np.ones(image.shape, dtype=np.int32)), noticed()
-    one = fit_sersic(stamp, np.ones(image.shape), np.nan, *START[1:], NO_PSF, mode, noticed())
-    two = fit_double_sersic(stamp, np.ones(image.shape), *START[:3], START[4], one, NO_PSF, mode, seen)
+    one = fit_sersic(stamp, np.ones(image.shape), START._replace(x=np.nan), NO_PSF, mode, noticed())
+    two = fit_double_sersic(stamp, np.ones(image.shape), START, one, NO_PSF, mode, seen)
     assert seen[flags.DOUBLE_SERSIC_NOT_CONVERGED]
     assert np.isnan(two[:15]).all()

@@ -9,7 +9,7 @@ from astropy.stats import akaike_info_criterion_lsq, bayesian_info_criterion_lsq
 from scipy.signal import fftconvolve
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, fit_sersic, information_criteria
+from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, Start, fit_sersic, information_criteria
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 
@@ -18,7 +18,7 @@ SIZE = 64
 MODES = pytest.mark.parametrize("mode", [PARITY, OPTIMUM], ids=["parity", "optimum"])
 SHAPE = ("amplitude", "r_eff", "sersic_index", "x", "y", "ellipticity", "orientation_rad")
 # x, y, r_half_ellip, concentration, moments: where the fits below start
-START = (31.0, 33.0, 6.0, 3.2, Moments(0.3, 1.4, 0.5))
+START = Start(31.0, 33.0, 6.0, 3.2, Moments(0.3, 1.4, 0.5))
 
 
 def _truth(n):
@@ -48,7 +48,7 @@ def _fitted(cut, noticed, image, mode, *, start=START, noise=None, psf=NO_PSF):
     stamp = cut(image, np.ones(image.shape, dtype=np.int32))
     seen = noticed()
     noise = np.ones(image.shape) if noise is None else noise
-    return fit_sersic(stamp, noise, *start, psf, mode, seen), {
+    return fit_sersic(stamp, noise, start, psf, mode, seen), {
         flags.FLAG_NAMES[k] for k in np.flatnonzero(seen)
     }
 
@@ -60,7 +60,7 @@ def test_known_law_is_found_again(cut, noticed, n, mode):
     image = _drawn(_truth(n))
     stamp = cut(np.zeros((SIZE, SIZE)), np.ones((SIZE, SIZE), dtype=np.int32))
     stamp = stamp._replace(pixels=image)
-    fit = fit_sersic(stamp, np.ones((SIZE, SIZE)), *START, NO_PSF, mode, noticed())
+    fit = fit_sersic(stamp, np.ones((SIZE, SIZE)), START, NO_PSF, mode, noticed())
     for name, value in _truth(n).items():
         # statmorph's own tolerance of the parameters is 1e-5
         assert getattr(fit, name) == pytest.approx(value, rel=1e-5 if mode == PARITY else 1e-6), name
@@ -123,7 +123,7 @@ def test_shape_does_not_depend_on_the_flux_unit(cut, noticed, mode, factor):
 
 def test_mirror_image_has_the_mirrored_law(cut, noticed):
     one, _ = _fitted(cut, noticed, _noisy(2), OPTIMUM)
-    start = (SIZE - 1 - START[0], *START[1:4], Moments(0.3, 1.4, -0.5))
+    start = START._replace(x=SIZE - 1 - START.x, moments=Moments(0.3, 1.4, -0.5))
     other, _ = _fitted(cut, noticed, np.ascontiguousarray(_noisy(2)[:, ::-1]), OPTIMUM, start=start)
     assert other.x == pytest.approx(SIZE - 1 - one.x, abs=1e-4)
     assert other.orientation_rad == pytest.approx(-one.orientation_rad, abs=1e-5)
@@ -153,8 +153,10 @@ def test_parity_with_statmorph(side_by_side, noticed, sersic, with_psf):
     case.oracle._psf = psf if with_psf else None
     seen = noticed()
     noise = np.ascontiguousarray(case.oracle._weightmap_stamp)
-    start = (case.x, case.y, float(case.oracle.rhalf_ellip), float(case.oracle.concentration), case.moments)
-    fit = fit_sersic(case.stamp, noise, *start, psf if with_psf else NO_PSF, PARITY, seen)
+    start = Start(
+        case.x, case.y, float(case.oracle.rhalf_ellip), float(case.oracle.concentration), case.moments
+    )
+    fit = fit_sersic(case.stamp, noise, start, psf if with_psf else NO_PSF, PARITY, seen)
     expected = {
         "amplitude": case.oracle.sersic_amplitude,
         "r_eff": case.oracle.sersic_rhalf,
@@ -185,8 +187,8 @@ def test_too_few_pixels_give_nan_and_a_flag(cut, noticed, mode):
 @pytest.mark.parametrize(
     ("start", "flag"),
     [
-        ((31.0, 33.0, 0.3, *START[3:]), "sersic_radius_below_annulus"),
-        ((5.0, 5.0, 1.0, *START[3:]), "sersic_nonpositive_amplitude"),
+        (START._replace(r_half_ellip=0.3), "sersic_radius_below_annulus"),
+        (START._replace(x=5.0, y=5.0, r_half_ellip=1.0), "sersic_nonpositive_amplitude"),
     ],
     ids=["radius", "amplitude"],
 )
@@ -202,8 +204,7 @@ def test_bad_starts_are_flagged(cut, noticed, mode, start, flag):
 @MODES
 @pytest.mark.parametrize("place", range(3))
 def test_undefined_start_gives_nan_and_a_flag(cut, noticed, mode, place):
-    start = [*START]
-    start[place] = np.nan
+    start = START._replace(**{START._fields[place]: np.nan})
     fit, told = _fitted(cut, noticed, _noisy(0), mode, start=start)
     assert "sersic_not_converged" in told
     assert np.isnan(fit[:10]).all()

@@ -5,7 +5,7 @@ import pytest
 from astropy.modeling.models import Sersic2D
 from scipy.optimize import leastsq
 
-from galsmith.measure.engine.numerics.minpack import damped_step, euclidean_norm, factorize
+from galsmith.measure.engine.numerics.minpack import LinearSystem, damped_step, euclidean_norm, factorize
 from galsmith.measure.engine.sersic.parity import NOT_FINITE, fit_as_minpack
 from galsmith.measure.engine.sersic.point_spread import point_spread
 from galsmith.measure.engine.sersic.residuals import SersicData
@@ -34,11 +34,11 @@ def test_factors_give_the_matrix_back():
 
 def test_step_is_full_where_it_is_short_and_damped_where_not():
     matrix, vector, order, norms, triangle, turned = _system()
-    step = np.empty(5)
-    assert damped_step(triangle, order, norms, turned, 1e3, 0.0, step) == 0.0
+    system, step = LinearSystem(triangle, order, norms, turned), np.empty(5)
+    assert damped_step(system, 1e3, 0.0, step) == 0.0
     assert np.allclose(step, np.linalg.lstsq(matrix, vector)[0])
     radius = 0.3 * np.linalg.norm(norms * step)
-    damping = damped_step(triangle, order, norms, turned, radius, 0.0, step)
+    damping = damped_step(system, radius, 0.0, step)
     assert np.linalg.norm(norms * step) == pytest.approx(radius, rel=0.1)
     normal = matrix.T @ matrix + damping * np.diag(norms**2)
     assert np.allclose(step, np.linalg.solve(normal, matrix.T @ vector))

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine import sky as engine_sky
-from galsmith.measure.engine.light.shape import _annulus_values, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.apertures import Geometry, circles
+from galsmith.measure.engine.light.shape import _annulus_values, r_max, shape_map
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
 from galsmith.measure.engine.stamp import SkyBox
 from galsmith.seeds import random_stream
@@ -31,8 +32,10 @@ def _assert_same(galaxy, told):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.testing.assert_array_equal(ours, galaxy.oracle._segmap_shape_asym)
-        assert r_max(ours, galaxy.x, galaxy.y, told) == pytest.approx(galaxy.oracle.rmax_circ, rel=1e-14)
-        far = r_max_ellip(ours, galaxy.x, galaxy.y, *shape, told)
+        assert r_max(ours, circles(galaxy.x, galaxy.y), told) == pytest.approx(
+            galaxy.oracle.rmax_circ, rel=1e-14
+        )
+        far = r_max(ours, Geometry(galaxy.x, galaxy.y, *shape), told)
         assert far == pytest.approx(galaxy.oracle.rmax_ellip, rel=1e-13)
 
 
@@ -194,15 +197,15 @@ def test_the_brightest_pixel_is_added_to_a_map_that_lacks_it(cut, noticed):
 def test_radii_of_a_disc_a_pixel_and_nothing(noticed):
     y, x = np.mgrid[:61, :61] - 30.0
     told = noticed()
-    assert r_max(np.hypot(x, y) <= 20, 30.0, 30.0, told) == 20.0
+    assert r_max(np.hypot(x, y) <= 20, circles(30.0, 30.0), told) == 20.0
     ellipse = x**2 + (2 * y) ** 2 <= 20**2
-    assert r_max_ellip(ellipse, 30.0, 30.0, 2.0, 0.0, told) == 20.0
-    assert r_max_ellip(ellipse.T, 30.0, 30.0, 2.0, np.pi / 2, told) == pytest.approx(20.0, rel=1e-12)
+    assert r_max(ellipse, Geometry(30.0, 30.0, 2.0, 0.0), told) == 20.0
+    assert r_max(ellipse.T, Geometry(30.0, 30.0, 2.0, np.pi / 2), told) == pytest.approx(20.0, rel=1e-12)
     assert not told.any()
-    assert r_max(np.hypot(x, y) == 0, 30.0, 30.0, told) == 0.0
+    assert r_max(np.hypot(x, y) == 0, circles(30.0, 30.0), told) == 0.0
     assert told[flags.R_MAX_ZERO]
     nothing = noticed()
-    assert np.isnan(r_max(np.zeros((5, 5), dtype=bool), 2.0, 2.0, nothing))
+    assert np.isnan(r_max(np.zeros((5, 5), dtype=bool), circles(2.0, 2.0), nothing))
     assert nothing[flags.R_MAX_ZERO]
 
 

@@ -8,6 +8,7 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gamma, gammainc, gammaincinv
 
+from galsmith.measure.engine.light.apertures import Geometry, circles
 from galsmith.measure.engine.light.asymmetry import (
     asymmetry,
     asymmetry_center,
@@ -73,7 +74,7 @@ def stamp_of(sersic, cut):
 @pytest.mark.parametrize("n", INDICES)
 def test_the_petrosian_radius_is_that_of_the_law(stamp_of, noticed, n):
     told = noticed()
-    radius = petrosian_radius(stamp_of(n), MIDDLE, MIDDLE, 1.0, 0.0, told)
+    radius = petrosian_radius(stamp_of(n), circles(MIDDLE, MIDDLE), told)
     # Flux per pixel is an average, and counted as even within the pixel: each adds 1/12 to the mean of x^2, so the
     # radii that hold light grow by about 0.1 / r, and this one, a matter of slopes, by up to ten times as much.
     assert radius == pytest.approx(_r_petro(n), abs=1.5 / _r_petro(n))
@@ -83,7 +84,7 @@ def test_the_petrosian_radius_is_that_of_the_law(stamp_of, noticed, n):
 @pytest.mark.parametrize("n", INDICES)
 def test_light_radii_and_concentration_are_those_of_the_law(stamp_of, noticed, n):
     r_total = 1.5 * _r_petro(n)
-    radii = light_radii(stamp_of(n), MIDDLE, MIDDLE, r_total, noticed())
+    radii = light_radii(stamp_of(n), circles(MIDDLE, MIDDLE), r_total, noticed())
     expected = [_r_fraction(n, r_total=r_total, fraction=fraction) for fraction in (0.2, 0.5, 0.8)]
     assert np.all(np.abs(np.subtract(radii, expected)) < 0.4 / np.array(expected))  # the pixels, as above
     concentration = 5 * np.log10(radii[2] / radii[0])
@@ -96,13 +97,15 @@ def test_radii_of_ellipses_are_semi_major_axes(stamp_of, noticed, n, q, angle):
     stamp, told = stamp_of(n, q, angle), noticed()
     stretch = 1 / np.sqrt(q)  # of the semi-major axis over the circularized radius
     total = 120.0
-    half = light_radius(stamp, MIDDLE, MIDDLE, 1 / q, angle, total * stretch, 0.5, told)
+    half = light_radius(stamp, Geometry(MIDDLE, MIDDLE, 1 / q, angle), total * stretch, 0.5, told)
     expected = _r_fraction(n, r_total=total, fraction=0.5) * stretch
     assert half == pytest.approx(expected, rel=4e-4)
     # The ring is 1 pixel wide along the major axis, on the circle a little less: that hardly moves the ratio.
-    petrosian = petrosian_radius(stamp, MIDDLE, MIDDLE, 1 / q, angle, told)
+    petrosian = petrosian_radius(stamp, Geometry(MIDDLE, MIDDLE, 1 / q, angle), told)
     assert petrosian == pytest.approx(_r_petro(n) * stretch, rel=6e-4)
-    wrong = light_radius(stamp, MIDDLE, MIDDLE, 1 / q, angle + np.pi / 2, total * stretch, 0.5, told)
+    wrong = light_radius(
+        stamp, Geometry(MIDDLE, MIDDLE, 1 / q, angle + np.pi / 2), total * stretch, 0.5, told
+    )
     assert abs(wrong - expected) > 0.005 * expected
 
 
@@ -130,7 +133,7 @@ def test_symmetric_light_has_no_asymmetry_and_its_middle_is_the_center(stamp_of,
     np.testing.assert_allclose(center, MIDDLE, atol=1e-4)
     assert asymmetry(stamp, UNKNOWN_SKY, MIDDLE, MIDDLE, 90.0, told) == pytest.approx(0.0, abs=1e-12)
     assert squared_asymmetry(stamp, UNKNOWN_SKY, MIDDLE, MIDDLE, 90.0, told) == pytest.approx(0.0, abs=1e-12)
-    outer = outer_asymmetry(stamp, UNKNOWN_SKY, MIDDLE, MIDDLE, 40.0, 120.0, 2.0, 0.6, told)
+    outer = outer_asymmetry(stamp, UNKNOWN_SKY, Geometry(MIDDLE, MIDDLE, 2.0, 0.6), 40.0, 120.0, told)
     assert outer == pytest.approx(0.0, abs=1e-12)
     outline = stamp.pixels > 0.2 * stamp.pixels[stamp.y_peak, stamp.x_peak]
     assert shape_asymmetry(stamp, outline, MIDDLE, MIDDLE, 80.0, told) == pytest.approx(0.0, abs=1e-12)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.light.apertures import ellipse_sum
+from galsmith.measure.engine.light.apertures import Geometry, circles, ellipse_at, ellipse_sum
 from galsmith.measure.engine.light.asymmetry import (
     ASYMMETRY_EXTENT,
     asymmetry,
@@ -27,7 +27,7 @@ from galsmith.measure.engine.light.asymmetry import (
     squared_asymmetry,
 )
 from galsmith.measure.engine.light.radii import is_beyond_stamp, light_radii, light_radius, petrosian_radius
-from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, r_max_ellip, shape_map
+from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, shape_map
 from galsmith.measure.engine.light.statistics import (
     bulge_statistic,
     gini,
@@ -41,7 +41,7 @@ from galsmith.measure.engine.light.statistics import (
 from galsmith.measure.engine.mid.statistics import measure_mid, note_overlap
 from galsmith.measure.engine.row import PLACE, tell_double_sersic, tell_sersic
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
-from galsmith.measure.engine.sersic.fit import fit_sersic
+from galsmith.measure.engine.sersic.fit import Start, fit_sersic
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp
 from galsmith.measure.flags import CATASTROPHIC
@@ -118,6 +118,19 @@ class Radii(NamedTuple):
     concentration: float
 
 
+@compiled
+def _ellipses(place: Place) -> Geometry:
+    """Ellipses about the point of least asymmetry."""
+    return Geometry(place.x, place.y, place.moments.elongation, place.moments.orientation_rad)
+
+
+@compiled
+def ellipses_about_centroid(place: Place) -> Geometry:
+    """Ellipses about the centroid, with the shape about the point of least asymmetry: the Gini map's, as in statmorph."""
+    moments = place.moments
+    return Geometry(place.x_centroid, place.y_centroid, moments.elongation, moments.orientation_rad)
+
+
 @compiled_sum
 def _sum_and_count(image: NDArray[np.float64]) -> tuple[float, int]:
     """Sum of the pixels that are finite, and how many there are."""
@@ -181,7 +194,7 @@ def find_place(stamp: Stamp, sky: SkyBox, row: NDArray[np.float64], noticed: NDA
     row[PLACE.ellipticity] = about_centroid.ellipticity
     row[PLACE.elongation] = about_centroid.elongation
     row[PLACE.orientation_rad] = about_centroid.orientation_rad
-    r_petro = petrosian_radius(stamp, x_centroid, y_centroid, 1.0, 0.0, noticed)
+    r_petro = petrosian_radius(stamp, circles(x_centroid, y_centroid), noticed)
     x, y = asymmetry_center(stamp, sky, x_centroid, y_centroid, r_petro, noticed)
     about_center = moments_about(stamp, x, y, noticed)
     row[PLACE.ellipticity_center] = about_center.ellipticity
@@ -196,19 +209,17 @@ def _tell_petrosian(
     stamp: Stamp, place: Place, row: NDArray[np.float64], noticed: NDArray[np.uint8]
 ) -> tuple[float, float]:
     """Petrosian radius and semi-major axis, and the fluxes within twice these; NaN where a matter of rounding."""
-    x, y = place.x, place.y
-    elongation, theta = place.moments.elongation, place.moments.orientation_rad
-    r_petro = petrosian_radius(stamp, x, y, 1.0, 0.0, noticed)
-    a_petro = petrosian_radius(stamp, x, y, elongation, theta, noticed)
+    circle, ellipse = circles(place.x, place.y), _ellipses(place)
+    r_petro = petrosian_radius(stamp, circle, noticed)
+    a_petro = petrosian_radius(stamp, ellipse, noticed)
     r_flux, a_flux = FLUX_EXTENT * r_petro, FLUX_EXTENT * a_petro
     row[PLACE.r_petro_pix] = r_petro
-    row[PLACE.flux] = abs(ellipse_sum(stamp.pixels, stamp.row_sums, x, y, r_flux, r_flux, 0.0))
-    if is_beyond_stamp(stamp, x, y, elongation, theta, a_petro):
+    row[PLACE.flux] = abs(ellipse_sum(stamp.pixels, stamp.row_sums, ellipse_at(circle, r_flux)))
+    if is_beyond_stamp(stamp, ellipse, a_petro):
         noticed[flags.PETROSIAN_BEYOND_STAMP] = 1
         return r_petro, a_petro
     row[PLACE.r_petro_ellip_pix] = a_petro
-    flux = ellipse_sum(stamp.pixels, stamp.row_sums, x, y, a_flux, a_flux / elongation, theta)
-    row[PLACE.flux_ellip] = abs(flux)
+    row[PLACE.flux_ellip] = abs(ellipse_sum(stamp.pixels, stamp.row_sums, ellipse_at(ellipse, a_flux)))
     return r_petro, a_petro
 
 
@@ -217,7 +228,7 @@ def _tell_light_radii(
     stamp: Stamp, place: Place, r_petro: float, row: NDArray[np.float64], noticed: NDArray[np.uint8]
 ) -> None:
     """Radii that hold 20, 50 and 80 % of the light, and the concentration."""
-    r20, r50, r80 = light_radii(stamp, place.x, place.y, ASYMMETRY_EXTENT * r_petro, noticed)
+    r20, r50, r80 = light_radii(stamp, circles(place.x, place.y), ASYMMETRY_EXTENT * r_petro, noticed)
     row[PLACE.r20_pix], row[PLACE.r50_pix], row[PLACE.r80_pix] = r20, r50, r80
     row[PLACE.concentration] = 5.0 * math.log10(r80 / r20) if r20 > 0.0 and r80 > 0.0 else math.nan
 
@@ -231,13 +242,11 @@ def _tell_half_light(
     noticed: NDArray[np.uint8],
 ) -> float:
     """Radius and semi-major axis, within the largest of each, that hold half of the light; the latter is returned."""
-    x, y = place.x, place.y
-    elongation, theta = place.moments.elongation, place.moments.orientation_rad
     r_half, a_half = 0.0, 0.0
     if largest[0] != 0.0:
-        r_half = light_radius(stamp, x, y, 1.0, 0.0, largest[0], 0.5, noticed)
+        r_half = light_radius(stamp, circles(place.x, place.y), largest[0], 0.5, noticed)
     if largest[1] != 0.0:
-        a_half = light_radius(stamp, x, y, elongation, theta, largest[1], 0.5, noticed)
+        a_half = light_radius(stamp, _ellipses(place), largest[1], 0.5, noticed)
     row[PLACE.r_half_pix], row[PLACE.r_half_ellip_pix] = r_half, a_half
     return a_half
 
@@ -247,18 +256,15 @@ def tell_radii(
     stamp: Stamp, sky: SkyBox, place: Place, row: NDArray[np.float64], noticed: NDArray[np.uint8]
 ) -> Radii:
     """Fourth step: Petrosian radii and fluxes, the shape map, what holds a part of the light, and the outskirts."""
-    x, y = place.x, place.y
-    elongation, theta = place.moments.elongation, place.moments.orientation_rad
+    x, y, ellipse = place.x, place.y, _ellipses(place)
     r_petro, a_petro = _tell_petrosian(stamp, place, row, noticed)
     _tell_light_radii(stamp, place, r_petro, row, noticed)
     outline = shape_map(stamp, sky, x, y, a_petro, noticed)
-    farthest = r_max(outline, x, y, noticed)
-    farthest_ellip = r_max_ellip(outline, x, y, elongation, theta, noticed)
+    farthest = r_max(outline, circles(x, y), noticed)
+    farthest_ellip = r_max(outline, ellipse, noticed)
     row[PLACE.r_max_pix], row[PLACE.r_max_ellip_pix] = farthest, farthest_ellip
     a_half = _tell_half_light(stamp, place, (farthest, farthest_ellip), row, noticed)
-    row[PLACE.outer_asymmetry] = outer_asymmetry(
-        stamp, sky, x, y, a_half, farthest_ellip, elongation, theta, noticed
-    )
+    row[PLACE.outer_asymmetry] = outer_asymmetry(stamp, sky, ellipse, a_half, farthest_ellip, noticed)
     row[PLACE.shape_asymmetry] = shape_asymmetry(stamp, outline, x, y, farthest, noticed)
     return Radii(r_petro, a_petro, a_half, row[PLACE.concentration])
 
@@ -289,7 +295,7 @@ def tell_maps(
     noticed: NDArray[np.uint8],
 ) -> None:
     """Sixth step: the Gini map, the MID map, and the statistics within them."""
-    inside = gini_map(stamp, place.x_centroid, place.y_centroid, place.moments, a_petro, noticed)
+    inside = gini_map(stamp, ellipses_about_centroid(place), a_petro, noticed)
     row[PLACE.gini] = gini(stamp, inside, noticed)
     row[PLACE.m20] = m20(stamp, inside, noticed)
     row[PLACE.bulge_statistic] = bulge_statistic(row[PLACE.gini], row[PLACE.m20])
@@ -312,12 +318,12 @@ def _fit(
     noticed: NDArray[np.uint8],
 ) -> None:
     """Last step: one Sérsic law, and two of one center where they are wanted."""
-    where = (stamp, noise, place.x, place.y, radii.r_half_ellip)
+    start = Start(place.x, place.y, radii.r_half_ellip, radii.concentration, place.moments)
     how = (choices.psf, choices.sersic_mode, noticed)
-    fit = fit_sersic(*where, radii.concentration, place.moments, *how)
+    fit = fit_sersic(stamp, noise, start, *how)
     tell_sersic(fit, stamp, row)
     if choices.is_double:
-        tell_double_sersic(fit_double_sersic(*where, place.moments, fit, *how), stamp, row)
+        tell_double_sersic(fit_double_sersic(stamp, noise, start, fit, *how), stamp, row)
 
 
 def _to_image_frame(stamp: Stamp, row: NDArray[np.float64]) -> None:

@@ -31,7 +31,7 @@ from galsmith.measure.engine.galaxy import (
 from galsmith.measure.engine.light.statistics import noise_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import paper_map, survey_map
-from galsmith.measure.engine.sersic.fit import make_conventional, sersic_start
+from galsmith.measure.engine.sersic.fit import Start, make_conventional, sersic_start
 from galsmith.measure.engine.sersic.optimum import fit_to_minimum
 from galsmith.measure.engine.sersic.point_spread import PointSpread
 from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
@@ -76,7 +76,7 @@ KERNELS: dict[str, Kernel] = {
         Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 5),
         Kernel(survey_map, (_PIXELS, 1.5, 5), 5),
         Kernel(find_sky, (_STAMP, True, *_RESULTS), 4),
-        Kernel(sersic_start, (_STAMP, 0.0, 0.0, 1.0, 3.0, _MOMENTS, _RESULTS[1]), 1),
+        Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 1),
         Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 1),
         Kernel(make_conventional, (_PARAMETERS,), 1),
         Kernel(count_used, (_PIXELS,), 1),

@@ -16,7 +16,14 @@ from galsmith.measure.engine.batch import (
     find_galaxy,
     measure_galaxy_input,
 )
-from galsmith.measure.engine.galaxy import cut_galaxy, find_place, find_sky, is_hopeless, tell_radii
+from galsmith.measure.engine.galaxy import (
+    cut_galaxy,
+    ellipses_about_centroid,
+    find_place,
+    find_sky,
+    is_hopeless,
+    tell_radii,
+)
 from galsmith.measure.engine.light.shape import shape_map
 from galsmith.measure.engine.light.statistics import gini_map
 from galsmith.measure.engine.mid.statistics import mid_map
@@ -141,7 +148,7 @@ def _measured_view(
     sky = find_sky(stamp, options.sky == "annulus", row, noticed)
     place = find_place(stamp, sky, row, noticed)
     a_petro = tell_radii(stamp, sky, place, row, noticed).r_petro_ellip
-    inside = gini_map(stamp, place.x_centroid, place.y_centroid, place.moments, a_petro, noticed)
+    inside = gini_map(stamp, ellipses_about_centroid(place), a_petro, noticed)
     maps["Gini"] = inside
     maps["MID"] = mid_map(stamp, inside, noticed)
     maps["shape"] = shape_map(stamp, sky, place.x, place.y, a_petro, noticed)

@@ -24,6 +24,45 @@ SERIES_REACH = 0.01
 
 
 class Ellipse(NamedTuple):
+    """An ellipse on a stamp.
+
+    Attributes
+    ----------
+    x, y : float
+        Center, pixels.
+    a, b : float
+        Semi-axes, pixels; `a` lies at `theta`.
+    theta : float
+        Radians, counter-clockwise from +x.
+    """
+
+    x: float
+    y: float
+    a: float
+    b: float
+    theta: float
+
+
+class Geometry(NamedTuple):
+    """What ellipses of any size about one center share.
+
+    Attributes
+    ----------
+    x, y : float
+        Center in the stamp, pixels.
+    elongation : float
+        a/b; 1 for circles.
+    theta : float
+        Angle of the major axis, radians counter-clockwise from +x; 0 for circles.
+    """
+
+    x: float
+    y: float
+    elongation: float
+    theta: float
+
+
+class Outline(NamedTuple):
     """An ellipse, as its rows need it.
 
     Attributes
@@ -76,34 +115,47 @@ class RowSpan(NamedTuple):
 
 
 @compiled
-def ellipse_of(x: float, y: float, a: float, b: float, theta: float) -> Ellipse:
-    """Prepare the ellipse with semi-axes `a` and `b` (pixels, above 0), `a` at `theta` radians from +x."""
+def circles(x: float, y: float) -> Geometry:
+    """Describe the circles about a point."""
+    return Geometry(x, y, 1.0, 0.0)
+
+
+@compiled
+def ellipse_at(geometry: Geometry, a: float) -> Ellipse:
+    """Choose the ellipse of one semi-major axis, pixels."""
+    return Ellipse(geometry.x, geometry.y, a, a / geometry.elongation, geometry.theta)
+
+
+@compiled
+def outline_of(ellipse: Ellipse) -> Outline:
+    """Prepare an ellipse whose semi-axes are above 0."""
+    x, y, a, b, theta = ellipse
     cosine, sine = math.cos(theta), math.sin(theta)
     reach_x = math.sqrt(a * cosine * (a * cosine) + b * sine * (b * sine))
     reach_y = math.sqrt(a * sine * (a * sine) + b * cosine * (b * cosine))
     scale = 1.0 / (reach_x * reach_y)
     skew = cosine * sine * (a - b) * (a + b) * scale
-    return Ellipse(
+    return Outline(
         y, x + 0.5, reach_x, reach_y, 1.0 / reach_x, 1.0 / reach_y, skew, a * b * scale, 0.5 * a * b
     )
 
 
 @compiled
-def row_range(ellipse: Ellipse, n_y: int) -> tuple[int, int]:
+def row_range(outline: Outline, n_y: int) -> tuple[int, int]:
     """First row of the image that the ellipse touches, and the one after its last."""
-    first = min(max(ellipse.y - ellipse.reach_y + 0.5, 0.0), float(n_y))
-    last = min(max(ellipse.y + ellipse.reach_y + 0.5, -1.0), n_y - 1.0)
+    first = min(max(outline.y - outline.reach_y + 0.5, 0.0), float(n_y))
+    last = min(max(outline.y + outline.reach_y + 0.5, -1.0), n_y - 1.0)
     return math.floor(first), math.floor(last) + 1
 
 
 @compiled
-def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpan:
+def fill_row(outline: Outline, row: int, weights: NDArray[np.float64]) -> RowSpan:
     """Write the weights of those pixels of a row that the outline crosses.
 
     Parameters
     ----------
-    ellipse : Ellipse
-        As `ellipse_of` gives it.
+    outline : Outline
+        As `outline_of` gives it.
     row : int
         Row of the image.
     weights : ndarray [x], float64
@@ -114,20 +166,20 @@ def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpa
     RowSpan
         Clipped at the image.
     """
-    low, high = row - 0.5 - ellipse.y, row + 0.5 - ellipse.y
+    low, high = row - 0.5 - outline.y, row + 0.5 - outline.y
     height = 1.0
-    if low < -ellipse.reach_y or high > ellipse.reach_y:
-        low, high = max(low, -ellipse.reach_y), min(high, ellipse.reach_y)
+    if low < -outline.reach_y or high > outline.reach_y:
+        low, high = max(low, -outline.reach_y), min(high, outline.reach_y)
         height = high - low
     if not height > 0.0:
         return RowSpan(0, 0, 0, 0, 0.0)
     n_x = len(weights)
-    s_low = math.sqrt(max((ellipse.reach_y - low) * (ellipse.reach_y + low), 0.0))
-    s_high = math.sqrt(max((ellipse.reach_y - high) * (ellipse.reach_y + high), 0.0))
-    left = _point(ellipse, low, -s_low), _point(ellipse, high, -s_high)
-    right = _point(ellipse, low, s_low), _point(ellipse, high, s_high)
-    left_first, left_last = _columns(ellipse, LEFT, left[0], left[1], n_x)
-    right_first, right_last = _columns(ellipse, RIGHT, right[0], right[1], n_x)
+    s_low = math.sqrt(max((outline.reach_y - low) * (outline.reach_y + low), 0.0))
+    s_high = math.sqrt(max((outline.reach_y - high) * (outline.reach_y + high), 0.0))
+    left = _point(outline, low, -s_low), _point(outline, high, -s_high)
+    right = _point(outline, low, s_low), _point(outline, high, s_high)
+    left_first, left_last = _columns(outline, LEFT, left[0], left[1], n_x)
+    right_first, right_last = _columns(outline, RIGHT, right[0], right[1], n_x)
     begin, end = max(left_first, 0), min(right_last + 1, n_x)
     if begin >= end:
         return RowSpan(0, 0, 0, 0, 0.0)
@@ -138,17 +190,17 @@ def fill_row(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> RowSpa
     for column in range(inner_end, end):
         weights[column] = 0.0
     if left_last >= 0:
-        _add_side(ellipse, LEFT, left[0], left[1], left_first, weights)
+        _add_side(outline, LEFT, left[0], left[1], left_first, weights)
     if right_first < n_x:
-        _add_side(ellipse, RIGHT, right[0], right[1], right_first, weights)
+        _add_side(outline, RIGHT, right[0], right[1], right_first, weights)
     return RowSpan(begin, inner_begin, inner_end, end, height)
 
 
 @inlined
-def _point(ellipse: Ellipse, y: float, s: float) -> Point:
+def _point(outline: Outline, y: float, s: float) -> Point:
     """Complete a point of the outline with its column."""
-    along = (ellipse.cosine * y + ellipse.sine * s) * ellipse.per_reach_y
-    return Point(along * ellipse.reach_x + ellipse.offset, y, s)
+    along = (outline.cosine * y + outline.sine * s) * outline.per_reach_y
+    return Point(along * outline.reach_x + outline.offset, y, s)
 
 
 @inlined
@@ -158,33 +210,33 @@ def _floor_within(value: float, high: int) -> int:
 
 
 @inlined
-def _columns(ellipse: Ellipse, side: float, low: Point, high: Point, n_x: int) -> tuple[int, int]:
+def _columns(outline: Outline, side: float, low: Point, high: Point, n_x: int) -> tuple[int, int]:
     """First and last column that one side of the outline crosses between two heights, within -1 to `n_x`."""
     least, greatest = min(low.u, high.u), max(low.u, high.u)
-    turn = side * ellipse.cosine * ellipse.reach_y
+    turn = side * outline.cosine * outline.reach_y
     if low.y < turn < high.y:
-        extreme = side * ellipse.reach_x + ellipse.offset
+        extreme = side * outline.reach_x + outline.offset
         least, greatest = min(least, extreme), max(greatest, extreme)
     return _floor_within(least, n_x), _floor_within(greatest, n_x)
 
 
 @compiled
 def _add_side(
-    ellipse: Ellipse, side: float, low: Point, high: Point, first: int, weights: NDArray[np.float64]
+    outline: Outline, side: float, low: Point, high: Point, first: int, weights: NDArray[np.float64]
 ) -> None:
     """Add what lies left of one side of the outline (take it away for the left side)."""
-    y_turn = side * ellipse.cosine * ellipse.reach_y
+    y_turn = side * outline.cosine * outline.reach_y
     if low.y < y_turn < high.y:
-        u_turn, s_turn = side * ellipse.reach_x + ellipse.offset, side * ellipse.sine * ellipse.reach_y
+        u_turn, s_turn = side * outline.reach_x + outline.offset, side * outline.sine * outline.reach_y
         turn = Point(u_turn, y_turn, s_turn)
-        _add_piece(ellipse, side, -1.0, low, turn, first, weights)
+        _add_piece(outline, side, -1.0, low, turn, first, weights)
         low = turn
-    _add_piece(ellipse, side, 1.0 if y_turn <= low.y else -1.0, low, high, first, weights)
+    _add_piece(outline, side, 1.0 if y_turn <= low.y else -1.0, low, high, first, weights)
 
 
 @inlined
 def _add_piece(
-    ellipse: Ellipse,
+    outline: Outline,
     side: float,
     half: float,
     start: Point,
@@ -207,38 +259,38 @@ def _add_piece(
         weights[passed] += side * abs(stop.y - start.y)
     here = start
     if start.u < 0.0:
-        here = _crossing(ellipse, 0.0, half, start.y, stop.y)
+        here = _crossing(outline, 0.0, half, start.y, stop.y)
     while column < n_x and column <= last:
         there = stop
         if column < last:
-            there = _crossing(ellipse, column + 1.0, half, here.y, stop.y)
-        weights[column] += side * (_area_left(ellipse, side, column, here, there) + abs(stop.y - there.y))
+            there = _crossing(outline, column + 1.0, half, here.y, stop.y)
+        weights[column] += side * (_area_left(outline, side, column, here, there) + abs(stop.y - there.y))
         here = there
         column += 1
 
 
 @inlined
-def _crossing(ellipse: Ellipse, u: float, half: float, y_from: float, y_to: float) -> Point:
+def _crossing(outline: Outline, u: float, half: float, y_from: float, y_to: float) -> Point:
     """Where the outline crosses a pixel's edge, not beyond the two heights."""
-    along = min(max((u - ellipse.offset) * ellipse.per_reach_x, -1.0), 1.0)
+    along = min(max((u - outline.offset) * outline.per_reach_x, -1.0), 1.0)
     across = half * math.sqrt((1.0 - along) * (1.0 + along))
-    y = ellipse.reach_y * (ellipse.cosine * along + ellipse.sine * across)
-    s = ellipse.reach_y * (ellipse.sine * along - ellipse.cosine * across)
+    y = outline.reach_y * (outline.cosine * along + outline.sine * across)
+    s = outline.reach_y * (outline.sine * along - outline.cosine * across)
     return Point(u, min(max(y, min(y_from, y_to)), max(y_from, y_to)), s)
 
 
 @inlined
-def _area_left(ellipse: Ellipse, side: float, column: int, one: Point, other: Point) -> float:
+def _area_left(outline: Outline, side: float, column: int, one: Point, other: Point) -> float:
     """Area between a pixel's left edge and the outline."""
-    dy, ds = (other.y - one.y) * ellipse.per_reach_y, (other.s - one.s) * ellipse.per_reach_y
+    dy, ds = (other.y - one.y) * outline.per_reach_y, (other.s - one.s) * outline.per_reach_y
     trapezoid = 0.5 * ((one.u - column) + (other.u - column)) * abs(other.y - one.y)
     squared = 0.25 * (dy * dy + ds * ds)
     if squared < SERIES_REACH:
-        return trapezoid + side * ellipse.half_product * _thin_segment(squared)
-    sum_y, sum_s = (other.y + one.y) * ellipse.per_reach_y, (other.s + one.s) * ellipse.per_reach_y
+        return trapezoid + side * outline.half_product * _thin_segment(squared)
+    sum_y, sum_s = (other.y + one.y) * outline.per_reach_y, (other.s + one.s) * outline.per_reach_y
     half_chord, half_sum = math.sqrt(squared), 0.5 * math.sqrt(sum_y * sum_y + sum_s * sum_s)
     segment = 2.0 * (math.atan2(half_chord, half_sum) - half_chord * half_sum)
-    return trapezoid + side * ellipse.half_product * segment
+    return trapezoid + side * outline.half_product * segment
 
 
 @inlined
@@ -279,15 +331,7 @@ def row_prefix_sums(image: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @compiled
-def ellipse_sum(
-    image: NDArray[np.float64],
-    row_sums: NDArray[np.float64],
-    x: float,
-    y: float,
-    a: float,
-    b: float,
-    theta: float,
-) -> float:
+def ellipse_sum(image: NDArray[np.float64], row_sums: NDArray[np.float64], ellipse: Ellipse) -> float:
     """Sum of an image within an ellipse.
 
     Parameters
@@ -296,27 +340,23 @@ def ellipse_sum(
         Any unit; the ellipse is clipped at its border.
     row_sums : ndarray [y, x + 1], float64
         `row_prefix_sums` of it.
-    x, y : float
-        Center, pixels.
-    a, b : float
-        Semi-axes, pixels; `a` lies at `theta`.
-    theta : float
-        Radians, counter-clockwise from +x.
+    ellipse : Ellipse
+        Where.
 
     Returns
     -------
     float
         Of the image's unit; 0 for an ellipse without area or off the image.
     """
-    if not (a > 0.0 and b > 0.0):
+    if not (ellipse.a > 0.0 and ellipse.b > 0.0):
         return 0.0
     n_y, n_x = image.shape
     weights = np.empty(n_x)
-    ellipse = ellipse_of(x, y, a, b, theta)
-    first, last = row_range(ellipse, n_y)
+    outline = outline_of(ellipse)
+    first, last = row_range(outline, n_y)
     total = 0.0
     for row in range(first, last):
-        span = fill_row(ellipse, row, weights)
+        span = fill_row(outline, row, weights)
         total += span.height * (row_sums[row, span.inner_end] - row_sums[row, span.inner_begin])
         for column in range(span.begin, span.inner_begin):
             total += weights[column] * image[row, column]
@@ -326,36 +366,30 @@ def ellipse_sum(
 
 
 @compiled
-def ellipse_sum_and_area(
-    stamp: Stamp, x: float, y: float, a: float, b: float, theta: float
-) -> tuple[float, float]:
+def ellipse_sum_and_area(stamp: Stamp, ellipse: Ellipse) -> tuple[float, float]:
     """Flux within an ellipse, and how much of its area is on the stamp and off the mask.
 
     Parameters
     ----------
     stamp : Stamp
         Its masked pixels count neither as flux nor as area.
-    x, y : float
-        Center in the stamp, pixels.
-    a, b : float
-        Semi-axes, pixels; `a` lies at `theta`.
-    theta : float
-        Radians, counter-clockwise from +x.
+    ellipse : Ellipse
+        Where.
 
     Returns
     -------
     tuple of float
         Flux, in the stamp's unit; area in square pixels.
     """
-    if not (a > 0.0 and b > 0.0):
+    if not (ellipse.a > 0.0 and ellipse.b > 0.0):
         return 0.0, 0.0
     n_y, n_x = stamp.pixels.shape
     weights = np.empty(n_x)
-    ellipse = ellipse_of(x, y, a, b, theta)
-    first, last = row_range(ellipse, n_y)
+    outline = outline_of(ellipse)
+    first, last = row_range(outline, n_y)
     flux, area = 0.0, 0.0
     for row in range(first, last):
-        span = fill_row(ellipse, row, weights)
+        span = fill_row(outline, row, weights)
         inner, outer = span.inner_begin, span.inner_end
         flux += span.height * (stamp.row_sums[row, outer] - stamp.row_sums[row, inner])
         area += span.height * (stamp.row_valid[row, outer] - stamp.row_valid[row, inner])
@@ -369,21 +403,15 @@ def ellipse_sum_and_area(
 
 
 @compiled
-def ring_sum_and_area(
-    stamp: Stamp, x: float, y: float, axes: tuple[float, float, float, float], theta: float
-) -> tuple[float, float]:
+def ring_sum_and_area(stamp: Stamp, outer: Ellipse, inner: Ellipse) -> tuple[float, float]:
     """Sum up an elliptical ring weight by weight: exact even where a corner of a pixel is all there is.
 
     Parameters
     ----------
     stamp : Stamp
         Its masked pixels count neither as flux nor as area.
-    x, y : float
-        Center in the stamp, pixels.
-    axes : tuple of float
-        Semi-axes of the outer and of the inner ellipse, pixels; the first of each lies at `theta`.
-    theta : float
-        Radians, counter-clockwise from +x.
+    outer, inner : Ellipse
+        Its edges.
 
     Returns
     -------
@@ -392,12 +420,12 @@ def ring_sum_and_area(
         `ellipse_sum_and_area` is as good, and faster.
     """
     n_y, n_x = stamp.pixels.shape
-    outer, inner = ellipse_of(x, y, axes[0], axes[1], theta), ellipse_of(x, y, axes[2], axes[3], theta)
+    outer_outline, inner_outline = outline_of(outer), outline_of(inner)
     outer_weights, inner_weights = np.empty(n_x), np.empty(n_x)
     flux, area = 0.0, 0.0
     for row in range(n_y):
-        _spell_out(outer, row, outer_weights)
-        _spell_out(inner, row, inner_weights)
+        _spell_out(outer_outline, row, outer_weights)
+        _spell_out(inner_outline, row, inner_weights)
         for column in range(n_x):
             weight = outer_weights[column] - inner_weights[column]
             if weight > 0.0 and not stamp.mask[row, column]:
@@ -407,9 +435,9 @@ def ring_sum_and_area(
 
 
 @compiled
-def _spell_out(ellipse: Ellipse, row: int, weights: NDArray[np.float64]) -> None:
+def _spell_out(outline: Outline, row: int, weights: NDArray[np.float64]) -> None:
     """Write the weights of all pixels of a row."""
-    span = fill_row(ellipse, row, weights)
+    span = fill_row(outline, row, weights)
     weights[: span.begin] = 0.0
     weights[span.inner_begin : span.inner_end] = span.height
     weights[span.end :] = 0.0

@@ -18,7 +18,7 @@ from galsmith.measure.engine.flags import (
     CENTER_MASKED,
     CENTER_ZERO_FLUX,
 )
-from galsmith.measure.engine.light.apertures import row_prefix_sums
+from galsmith.measure.engine.light.apertures import Ellipse, Geometry, ellipse_at, row_prefix_sums
 from galsmith.measure.engine.light.rotation import (
     ABSOLUTE,
     NARROWEST_BORDER_PIX,
@@ -75,7 +75,9 @@ def asymmetry_center(
         search = simplex_about(start[0], start[1])
         while next_trial(search, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE):
             trial = search[TRIAL, X], search[TRIAL, Y]
-            sums = _sums_about(stamp, trial[0], trial[1], radius, radius, 0.0, ABSOLUTE, least, noticed)
+            sums = _sums_about(
+                stamp, Ellipse(trial[0], trial[1], radius, radius, 0.0), ABSOLUTE, least, noticed
+            )
             value = _less_sky(sums, sky)
             search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
         x, y = search[BEST, X], search[BEST, Y]
@@ -116,7 +118,7 @@ def asymmetry(
         NaN where there is no flux.
     """
     least = least_if_positive(stamp.pixels)
-    return _less_sky(_sums_about(stamp, x, y, radius, radius, 0.0, ABSOLUTE, least, noticed), sky)
+    return _less_sky(_sums_about(stamp, Ellipse(x, y, radius, radius, 0.0), ABSOLUTE, least, noticed), sky)
 
 
 @compiled
@@ -125,7 +127,7 @@ def squared_asymmetry(
 ) -> float:
     """Square of the root-mean-square asymmetry, less what the sky adds; arguments as for `asymmetry`."""
     least = least_if_positive(stamp.pixels)
-    sums = _sums_about(stamp, x, y, radius, radius, 0.0, SQUARED, least, noticed)
+    sums = _sums_about(stamp, Ellipse(x, y, radius, radius, 0.0), SQUARED, least, noticed)
     variance = sky.sigma * sky.sigma if sky.is_known else 0.0
     light = sums.light - sums.area * variance
     return (sums.difference - 2 * sums.area * variance) / light if light != 0.0 else np.nan
@@ -133,26 +135,18 @@ def squared_asymmetry(
 
 @compiled
 def outer_asymmetry(
-    stamp: Stamp,
-    sky: SkyBox,
-    x: float,
-    y: float,
-    a_in: float,
-    a_out: float,
-    elongation: float,
-    theta: float,
-    noticed: NDArray[np.uint8],
+    stamp: Stamp, sky: SkyBox, geometry: Geometry, a_in: float, a_out: float, noticed: NDArray[np.uint8]
 ) -> float:
     """Asymmetry of the outskirts, in an elliptical ring.
 
     Parameters
     ----------
-    stamp, sky, x, y, noticed
+    stamp, sky, noticed
         As for `asymmetry`.
+    geometry : Geometry
+        Of the ring.
     a_in, a_out : float
         Semi-major axes of the ring, pixels: half-light radius and greatest radius of the galaxy.
-    elongation, theta : float
-        a/b, and the angle of the major axis in radians counter-clockwise from +x.
 
     Returns
     -------
@@ -162,8 +156,8 @@ def outer_asymmetry(
     if not 0.0 < a_in < a_out:
         return np.nan
     least = least_if_positive(stamp.pixels)
-    outer = _sums_about(stamp, x, y, a_out, a_out / elongation, theta, ABSOLUTE, least, noticed)
-    inner = _sums_about(stamp, x, y, a_in, a_in / elongation, theta, ABSOLUTE, least, noticed)
+    outer = _sums_about(stamp, ellipse_at(geometry, a_out), ABSOLUTE, least, noticed)
+    inner = _sums_about(stamp, ellipse_at(geometry, a_in), ABSOLUTE, least, noticed)
     light = outer.light - inner.light
     if light <= 1e-14 * outer.light:
         noticed[CENTER_ZERO_FLUX] = 1
@@ -207,7 +201,7 @@ def shape_asymmetry(
         for column in range(n_x):
             outline[row, column] = 1.0 if shape_map[row, column] else 0.0
     drawn = _with_pixels(stamp, outline)
-    sums = _sums_about(drawn, x, y, r_max, r_max, 0.0, ABSOLUTE, -np.inf, noticed)
+    sums = _sums_about(drawn, Ellipse(x, y, r_max, r_max, 0.0), ABSOLUTE, -np.inf, noticed)
     return sums.difference / sums.light
 
 
@@ -244,24 +238,16 @@ def _is_on(stamp: Stamp, x: float, y: float) -> bool:
 
 @compiled
 def _sums_about(
-    stamp: Stamp,
-    x: float,
-    y: float,
-    a: float,
-    b: float,
-    theta: float,
-    power: float,
-    least: float,
-    noticed: NDArray[np.uint8],
+    stamp: Stamp, ellipse: Ellipse, power: float, least: float, noticed: NDArray[np.uint8]
 ) -> TurnedSums:
     """Sum up about one point; NaN where it is off the stamp, the ellipse has no area or there is no flux."""
     nothing = TurnedSums(np.nan, np.nan, np.nan)
-    if not _is_on(stamp, x, y):
+    if not _is_on(stamp, ellipse.x, ellipse.y):
         noticed[CENTER_LEFT_STAMP] = 1
         return nothing
-    if not (a > 0.0 and b > 0.0):
+    if not (ellipse.a > 0.0 and ellipse.b > 0.0):
         return nothing
-    sums = turned_sums(stamp, half_turn(stamp, x, y, least), a, b, theta, power)
+    sums = turned_sums(stamp, half_turn(stamp, ellipse.x, ellipse.y, least), ellipse, power)
     if sums.light == 0.0:
         noticed[CENTER_ZERO_FLUX] = 1
         return nothing

@@ -19,7 +19,13 @@ from galsmith.measure.engine.flags import (
     TOTAL_FLUX_NEGATIVE,
     TOTAL_FLUX_ZERO,
 )
-from galsmith.measure.engine.light.apertures import ellipse_sum, ellipse_sum_and_area, ring_sum_and_area
+from galsmith.measure.engine.light.apertures import (
+    Geometry,
+    ellipse_at,
+    ellipse_sum,
+    ellipse_sum_and_area,
+    ring_sum_and_area,
+)
 from galsmith.measure.engine.numerics.searches import POINT, RESULT, bracketed, next_point
 from galsmith.measure.engine.stamp import Stamp
 
@@ -43,27 +49,15 @@ def scanned_radius(index: int, first: float, last: float) -> float:
 
 
 @compiled
-def petrosian_ratio(
-    stamp: Stamp,
-    x: float,
-    y: float,
-    elongation: float,
-    theta: float,
-    radius: float,
-    noticed: NDArray[np.uint8],
-) -> float:
+def petrosian_ratio(stamp: Stamp, geometry: Geometry, radius: float, noticed: NDArray[np.uint8]) -> float:
     """Mean flux in a ring one pixel wide over that inside the ring's middle.
 
     Parameters
     ----------
     stamp : Stamp
         The galaxy; masked pixels, and what lies beyond the stamp, count neither as flux nor as area.
-    x, y : float
-        Center in the stamp, pixels.
-    elongation : float
-        a/b of the ellipses.
-    theta : float
-        Angle of their major axis, radians counter-clockwise from +x.
+    geometry : Geometry
+        Of the ring.
     radius : float
         Semi-major axis of the ring's middle, pixels.
     noticed : ndarray [flag], uint8
@@ -74,14 +68,14 @@ def petrosian_ratio(
     float
         Of absolute means; 1 (0) where there is no flux inside but some (none) in the ring.
     """
-    outer, inner = radius + 0.5 * ANNULUS_WIDTH_PIX, radius - 0.5 * ANNULUS_WIDTH_PIX
-    flux_outer, area_outer = ellipse_sum_and_area(stamp, x, y, outer, outer / elongation, theta)
-    flux_inner, area_inner = ellipse_sum_and_area(stamp, x, y, inner, inner / elongation, theta)
-    flux, area = ellipse_sum_and_area(stamp, x, y, radius, radius / elongation, theta)
+    outer = ellipse_at(geometry, radius + 0.5 * ANNULUS_WIDTH_PIX)
+    inner = ellipse_at(geometry, radius - 0.5 * ANNULUS_WIDTH_PIX)
+    flux_outer, area_outer = ellipse_sum_and_area(stamp, outer)
+    flux_inner, area_inner = ellipse_sum_and_area(stamp, inner)
+    flux, area = ellipse_sum_and_area(stamp, ellipse_at(geometry, radius))
     ring_flux, ring_area = flux_outer - flux_inner, area_outer - area_inner
     if ring_area < SMALL_RING_AREA:
-        axes = (outer, outer / elongation, inner, inner / elongation)
-        ring_flux, ring_area = ring_sum_and_area(stamp, x, y, axes, theta)
+        ring_flux, ring_area = ring_sum_and_area(stamp, outer, inner)
     ring_mean = abs(ring_flux / ring_area) if ring_area > SMALLEST_RING_AREA else 0.0
     mean = abs(flux / area) if area != 0.0 else 0.0
     if mean == 0.0:
@@ -91,21 +85,15 @@ def petrosian_ratio(
 
 
 @compiled
-def petrosian_radius(
-    stamp: Stamp, x: float, y: float, elongation: float, theta: float, noticed: NDArray[np.uint8]
-) -> float:
+def petrosian_radius(stamp: Stamp, geometry: Geometry, noticed: NDArray[np.uint8]) -> float:
     """Radius at which the surface brightness falls to a fifth of the mean inside (Petrosian 1976).
 
     Parameters
     ----------
     stamp : Stamp
         The galaxy.
-    x, y : float
-        Center in the stamp, pixels.
-    elongation : float
-        a/b of the ellipses; 1 for circles.
-    theta : float
-        Angle of their major axis, radians counter-clockwise from +x; 0 for circles.
+    geometry : Geometry
+        Of the ellipses.
     noticed : ndarray [flag], uint8
         Gets `PETROSIAN_ZERO_FLUX`, `PETROSIAN_BELOW_ANNULUS` and, where no radius up to the stamp's diagonal
         will do, `PETROSIAN_BEYOND_STAMP`.
@@ -117,11 +105,11 @@ def petrosian_radius(
         NaN only where the center or the ellipse is.
     """
     n_y, n_x = stamp.pixels.shape
-    first, last = ANNULUS_WIDTH_PIX, math.sqrt(float(n_x * n_x + n_y * n_y)) * elongation
+    first, last = ANNULUS_WIDTH_PIX, math.sqrt(float(n_x * n_x + n_y * n_y)) * geometry.elongation
     low, value_low = np.nan, np.nan
     for index in range(N_SCANNED):
         radius = scanned_radius(index, first, last)
-        value = petrosian_ratio(stamp, x, y, elongation, theta, radius, noticed) - PETROSIAN_ETA
+        value = petrosian_ratio(stamp, geometry, radius, noticed) - PETROSIAN_ETA
         if value == 0.0:
             return radius
         if np.isnan(value):
@@ -134,7 +122,7 @@ def petrosian_radius(
             return first
         search = bracketed(low, value_low, radius, value)
         while next_point(search, ROOT_TOLERANCE_PIX):
-            ratio = petrosian_ratio(stamp, x, y, elongation, theta, search[POINT], noticed)
+            ratio = petrosian_ratio(stamp, geometry, search[POINT], noticed)
             search[RESULT] = ratio - PETROSIAN_ETA
         return search[POINT]
     noticed[PETROSIAN_BEYOND_STAMP] = 1
@@ -142,19 +130,15 @@ def petrosian_radius(
 
 
 @compiled
-def is_beyond_stamp(
-    stamp: Stamp, x: float, y: float, elongation: float, theta: float, r_petro: float
-) -> bool:
+def is_beyond_stamp(stamp: Stamp, geometry: Geometry, r_petro: float) -> bool:
     """Whether no unmasked pixel lies in the ring at a Petrosian radius or beyond: it is then a matter of rounding.
 
     Parameters
     ----------
     stamp : Stamp
         Where it was measured.
-    x, y : float
-        Center in the stamp, pixels.
-    elongation, theta : float
-        Of the ellipse, theta in radians.
+    geometry : Geometry
+        Of the ellipses.
     r_petro : float
         As `petrosian_radius` gave it, pixels.
 
@@ -168,20 +152,13 @@ def is_beyond_stamp(
     for row in range(n_y):
         valid += stamp.row_valid[row, n_x]
     inner = r_petro - 0.5 * ANNULUS_WIDTH_PIX + CORNER_TOLERANCE_PIX
-    _, area = ellipse_sum_and_area(stamp, x, y, inner, inner / elongation, theta)
+    _, area = ellipse_sum_and_area(stamp, ellipse_at(geometry, inner))
     return valid - area < LEAST_AREA_BEYOND
 
 
 @compiled
 def light_radius(
-    stamp: Stamp,
-    x: float,
-    y: float,
-    elongation: float,
-    theta: float,
-    r_total: float,
-    fraction: float,
-    noticed: NDArray[np.uint8],
+    stamp: Stamp, geometry: Geometry, r_total: float, fraction: float, noticed: NDArray[np.uint8]
 ) -> float:
     """Radius that holds a fraction of the light within a larger one.
 
@@ -189,10 +166,8 @@ def light_radius(
     ----------
     stamp : Stamp
         The galaxy.
-    x, y : float
-        Center in the stamp, pixels.
-    elongation, theta : float
-        Of the ellipses, theta in radians; 1 and 0 for circles.
+    geometry : Geometry
+        Of the ellipses.
     r_total : float
         Radius that holds all of the light, pixels.
     fraction : float
@@ -205,38 +180,29 @@ def light_radius(
     float
         Semi-major axis, pixels; `r_total` where there is no flux, NaN where `r_total` is not above 0.
     """
-    total = total_flux(stamp, x, y, elongation, theta, r_total, noticed)
+    total = total_flux(stamp, geometry, r_total, noticed)
     scanned = np.full(N_SCANNED, np.nan)
-    return _radius_of_fraction(stamp, (x, y, elongation, theta), r_total, total, fraction, scanned, noticed)
+    return _radius_of_fraction(stamp, geometry, r_total, total, fraction, scanned, noticed)
 
 
 @compiled
 def light_radii(
-    stamp: Stamp, x: float, y: float, r_total: float, noticed: NDArray[np.uint8]
+    stamp: Stamp, geometry: Geometry, r_total: float, noticed: NDArray[np.uint8]
 ) -> tuple[float, float, float]:
-    """Radii of the circles that hold 20, 50 and 80 percent of the light; arguments as for `light_radius`."""
-    total = total_flux(stamp, x, y, 1.0, 0.0, r_total, noticed)
+    """Radii that hold 20, 50 and 80 percent of the light; arguments as for `light_radius`."""
+    total = total_flux(stamp, geometry, r_total, noticed)
     scanned = np.full(N_SCANNED, np.nan)
-    circle = (x, y, 1.0, 0.0)
     return (
-        _radius_of_fraction(stamp, circle, r_total, total, 0.2, scanned, noticed),
-        _radius_of_fraction(stamp, circle, r_total, total, 0.5, scanned, noticed),
-        _radius_of_fraction(stamp, circle, r_total, total, 0.8, scanned, noticed),
+        _radius_of_fraction(stamp, geometry, r_total, total, 0.2, scanned, noticed),
+        _radius_of_fraction(stamp, geometry, r_total, total, 0.5, scanned, noticed),
+        _radius_of_fraction(stamp, geometry, r_total, total, 0.8, scanned, noticed),
     )
 
 
 @compiled
-def total_flux(
-    stamp: Stamp,
-    x: float,
-    y: float,
-    elongation: float,
-    theta: float,
-    r_total: float,
-    noticed: NDArray[np.uint8],
-) -> float:
+def total_flux(stamp: Stamp, geometry: Geometry, r_total: float, noticed: NDArray[np.uint8]) -> float:
     """Absolute flux within an ellipse, its sign noticed; arguments as for `light_radius`."""
-    flux = ellipse_sum(stamp.pixels, stamp.row_sums, x, y, r_total, r_total / elongation, theta)
+    flux = ellipse_sum(stamp.pixels, stamp.row_sums, ellipse_at(geometry, r_total))
     if flux == 0.0:
         noticed[TOTAL_FLUX_ZERO] = 1
     elif flux < 0.0:
@@ -245,18 +211,17 @@ def total_flux(
 
 
 @compiled
-def _growth(stamp: Stamp, ellipse: tuple[float, float, float, float], radius: float, total: float) -> float:
-    """Share of the light inside a radius; `ellipse` is (x, y, elongation, theta)."""
+def _growth(stamp: Stamp, geometry: Geometry, radius: float, total: float) -> float:
+    """Share of the light inside a radius."""
     if radius == 0.0:
         return 0.0
-    x, y, elongation, theta = ellipse
-    return abs(ellipse_sum(stamp.pixels, stamp.row_sums, x, y, radius, radius / elongation, theta)) / total
+    return abs(ellipse_sum(stamp.pixels, stamp.row_sums, ellipse_at(geometry, radius))) / total
 
 
 @compiled
 def _radius_of_fraction(
     stamp: Stamp,
-    ellipse: tuple[float, float, float, float],
+    geometry: Geometry,
     r_total: float,
     total: float,
     fraction: float,
@@ -272,12 +237,12 @@ def _radius_of_fraction(
     for index in range(N_SCANNED):
         radius = scanned_radius(index, 0.0, r_total)
         if np.isnan(scanned[index]):
-            scanned[index] = _growth(stamp, ellipse, radius, total)
+            scanned[index] = _growth(stamp, geometry, radius, total)
         if scanned[index] - fraction > 0.0:
             low = scanned_radius(index - 1, 0.0, r_total)
             search = bracketed(low, scanned[index - 1] - fraction, radius, scanned[index] - fraction)
             while next_point(search, ROOT_TOLERANCE_PIX):
-                search[RESULT] = _growth(stamp, ellipse, search[POINT], total) - fraction
+                search[RESULT] = _growth(stamp, geometry, search[POINT], total) - fraction
             return search[POINT]
     noticed[LIGHT_RADIUS_UNDEFINED] = 1
     return np.nan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.light.apertures import RowSpan, ellipse_of, fill_row, row_range
+from galsmith.measure.engine.light.apertures import Ellipse, RowSpan, fill_row, outline_of, row_range
 from galsmith.measure.engine.stamp import Stamp
 
 ABSOLUTE, SQUARED = 1.0, 2.0  # no integers: numba would compile the sums anew for each
@@ -23,8 +23,6 @@ class HalfTurn(NamedTuple):
 
     Attributes
     ----------
-    x, y : float
-        Point about which it turns, pixels of the stamp.
     row, column : int
         Where pixel (0, 0) of the stamp falls in its `turned` array, rounded down.
     weights : tuple of float
@@ -35,8 +33,6 @@ class HalfTurn(NamedTuple):
         Pixel (x, y) is left out if (mirror_x - x, mirror_y - y) is masked.
     """
 
-    x: float
-    y: float
     row: int
     column: int
     weights: tuple[float, float, float, float]
@@ -90,11 +86,11 @@ def half_turn(stamp: Stamp, x: float, y: float, least: float) -> HalfTurn:
     weights = ((1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down)
     lowest = least if abs(shift_x) < 1 and abs(shift_y) < 1 else -np.inf
     mirror_x, mirror_y = math.floor(2 * x + 0.5), math.floor(2 * y + 0.5)
-    return HalfTurn(x, y, row + stamp.pad, column + stamp.pad, weights, lowest, mirror_x, mirror_y)
+    return HalfTurn(row + stamp.pad, column + stamp.pad, weights, lowest, mirror_x, mirror_y)
 
 
 @compiled
-def turned_sums(stamp: Stamp, turn: HalfTurn, a: float, b: float, theta: float, power: float) -> TurnedSums:
+def turned_sums(stamp: Stamp, turn: HalfTurn, ellipse: Ellipse, power: float) -> TurnedSums:
     """Sum up how an image differs from its turned self within an ellipse about the point of the turn.
 
     Parameters
@@ -103,10 +99,8 @@ def turned_sums(stamp: Stamp, turn: HalfTurn, a: float, b: float, theta: float, 
         The galaxy; the border of its `turned` is at least one pixel wide.
     turn : HalfTurn
         As `half_turn` gives it.
-    a, b : float
-        Semi-axes, pixels, above 0.
-    theta : float
-        Angle of the first axis, radians counter-clockwise from +x.
+    ellipse : Ellipse
+        About the point of the turn, its semi-axes above 0.
     power : float
         `ABSOLUTE` or `SQUARED`.
 
@@ -118,11 +112,11 @@ def turned_sums(stamp: Stamp, turn: HalfTurn, a: float, b: float, theta: float, 
     pixels, turned, row_sums = stamp.pixels, stamp.turned, stamp.row_abs_sums
     is_masked = len(stamp.masked) > 0
     weights = np.empty(pixels.shape[1])
-    ellipse = ellipse_of(turn.x, turn.y, a, b, theta)
-    first, last = row_range(ellipse, pixels.shape[0])
+    outline = outline_of(ellipse)
+    first, last = row_range(outline, pixels.shape[0])
     difference, light, area = 0.0, 0.0, 0.0
     for row in range(first, last):
-        span = fill_row(ellipse, row, weights)
+        span = fill_row(outline, row, weights)
         if power != ABSOLUTE or (is_masked and _meets_mask(stamp, turn, row, span)):
             _spell_out(stamp, turn, row, span, weights)
             span = RowSpan(span.begin, span.end, span.end, span.end, 0.0)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled, compiled_sum
+from galsmith.measure.engine.light.apertures import Geometry
 from galsmith.measure.engine.numerics.filters import uniform_filter
 from galsmith.measure.engine.numerics.ordering import sorted_values
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
@@ -194,45 +195,15 @@ def _annulus_values(
 
 
 @compiled
-def r_max(shape_map: NDArray[np.bool_], x: float, y: float, noticed: NDArray[np.uint8]) -> float:
-    """Distance of a map's farthest pixel from the center.
-
-    Parameters
-    ----------
-    shape_map : ndarray [y, x], bool
-        From `shape_map`.
-    x, y : float
-        Asymmetry center, pixels of the stamp.
-    noticed : ndarray [flag], uint8
-        Flags to raise.
-
-    Returns
-    -------
-    float
-        Pixels; NaN for an empty map.
-    """
-    return r_max_ellip(shape_map, x, y, 1.0, 0.0, noticed)
-
-
-@compiled
-def r_max_ellip(
-    shape_map: NDArray[np.bool_],
-    x: float,
-    y: float,
-    elongation: float,
-    theta: float,
-    noticed: NDArray[np.uint8],
-) -> float:
+def r_max(shape_map: NDArray[np.bool_], geometry: Geometry, noticed: NDArray[np.uint8]) -> float:
     """Semi-major axis of the smallest ellipse about the center that holds a map.
 
     Parameters
     ----------
     shape_map : ndarray [y, x], bool
         From `shape_map`.
-    x, y : float
-        Asymmetry center, pixels of the stamp.
-    elongation, theta : float
-        Of the ellipse: a/b, and radians counter-clockwise from +x.
+    geometry : Geometry
+        About the asymmetry center.
     noticed : ndarray [flag], uint8
         Flags to raise.
 
@@ -241,6 +212,7 @@ def r_max_ellip(
     float
         Pixels; NaN for an empty map.
     """
+    x, y, elongation, theta = geometry
     cosine, sine = np.cos(theta), np.sin(theta)
     farthest = -1.0
     for row in range(shape_map.shape[0]):

@@ -5,12 +5,18 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine import flags
 from galsmith.measure.engine.compiled import compiled
-from galsmith.measure.engine.light.apertures import ellipse_sum, row_prefix_sums
+from galsmith.measure.engine.light.apertures import (
+    Ellipse,
+    Geometry,
+    ellipse_at,
+    ellipse_sum,
+    row_prefix_sums,
+)
 from galsmith.measure.engine.numerics.filters import gaussian_filter, uniform_filter
 from galsmith.measure.engine.numerics.ordering import sorted_values
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
 from galsmith.measure.engine.sky import values_of_box
-from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
+from galsmith.measure.engine.stamp import SkyBox, Stamp
 
 SMOOTHING_PER_R_PETRO = 0.2
 ANNULUS_WIDTH_PIX = 1.0
@@ -21,12 +27,7 @@ APERTURE_PER_R_PETRO = 1.5
 
 @compiled
 def gini_map(
-    stamp: Stamp,
-    x_centroid: float,
-    y_centroid: float,
-    moments: Moments,
-    r_petro_ellip: float,
-    noticed: NDArray[np.uint8],
+    stamp: Stamp, geometry: Geometry, r_petro_ellip: float, noticed: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
     """Map the pixels that are brighter, once smoothed, than the light at the Petrosian radius.
 
@@ -38,10 +39,8 @@ def gini_map(
     ----------
     stamp : Stamp
         The galaxy.
-    x_centroid, y_centroid : float
-        Centroid, pixels of the stamp.
-    moments : Moments
-        Elongation and orientation about the asymmetry center.
+    geometry : Geometry
+        About the centroid, but elongation and orientation those about the asymmetry center.
     r_petro_ellip : float
         Petrosian semi-major axis about the asymmetry center, pixels.
     noticed : ndarray [flag], uint8
@@ -57,7 +56,7 @@ def gini_map(
         return np.zeros(stamp.pixels.shape, dtype=np.bool_)
     is_mirrored = bool(0)  # a plain False would be compiled once more
     smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, is_mirrored)
-    threshold = _annulus_mean(smooth, x_centroid, y_centroid, r_petro_ellip, moments)
+    threshold = _annulus_mean(smooth, geometry, r_petro_ellip)
     above, n_above = at_least(smooth, threshold)
     if n_above == 0:
         noticed[flags.GINI_MAP_EMPTY] = 1
@@ -73,16 +72,15 @@ def gini_map(
 
 
 @compiled
-def _annulus_mean(image: NDArray[np.float64], x: float, y: float, a: float, moments: Moments) -> float:
+def _annulus_mean(image: NDArray[np.float64], geometry: Geometry, a: float) -> float:
     """Mean over an elliptical annulus of its whole area, also where it lies outside of the image."""
-    elongation, theta = moments.elongation, moments.orientation_rad
     a_in, a_out = a - 0.5 * ANNULUS_WIDTH_PIX, a + 0.5 * ANNULUS_WIDTH_PIX
     row_sums = row_prefix_sums(image)
-    total = ellipse_sum(image, row_sums, x, y, a_out, a_out / elongation, theta)
-    area = np.pi * a_out * (a_out / elongation)
+    total = ellipse_sum(image, row_sums, ellipse_at(geometry, a_out))
+    area = np.pi * a_out * (a_out / geometry.elongation)
     if a_in > 0.0:
-        total -= ellipse_sum(image, row_sums, x, y, a_in, a_in / elongation, theta)
-        area -= np.pi * a_in * (a_in / elongation)
+        total -= ellipse_sum(image, row_sums, ellipse_at(geometry, a_in))
+        area -= np.pi * a_in * (a_in / geometry.elongation)
     return total / area
 
 
@@ -360,7 +358,7 @@ def _clumps(image: NDArray[np.float64], boxcar_pix: int) -> NDArray[np.float64]:
 def _disc_sum(
     image: NDArray[np.float64], row_sums: NDArray[np.float64], x: float, y: float, radius: float
 ) -> float:
-    return ellipse_sum(image, row_sums, x, y, radius, radius, 0.0)
+    return ellipse_sum(image, row_sums, Ellipse(x, y, radius, radius, 0.0))
 
 
 @compiled

@@ -20,6 +20,27 @@ _SAFE_LOW, _SAFE_HIGH = 1e-280, 1e280
 _MOST_DAMPINGS = 10
 
 
+class LinearSystem(NamedTuple):
+    """What a step is computed from.
+
+    Attributes
+    ----------
+    triangle : ndarray [column, column], float64
+        R of the derivatives, as `factorize` gives it.
+    order : ndarray [column], int64
+        The columns in the order of their pivots.
+    scale : ndarray [column], float64
+        Weights of the parameters in the step's length.
+    turned : ndarray [column], float64
+        Q's transpose times the residuals.
+    """
+
+    triangle: NDArray[np.float64]
+    order: NDArray[np.int64]
+    scale: NDArray[np.float64]
+    turned: NDArray[np.float64]
+
+
 @compiled_sum
 def dot(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
     """Scalar product of two one-dimensional arrays."""
@@ -166,23 +187,13 @@ def _reflect(
 
 
 @compiled
-def damped_step(
-    triangle: NDArray[np.float64],
-    order: NDArray[np.int64],
-    scale: NDArray[np.float64],
-    turned: NDArray[np.float64],
-    radius: float,
-    damping: float,
-    step: NDArray[np.float64],
-) -> float:
+def damped_step(system: LinearSystem, radius: float, damping: float, step: NDArray[np.float64]) -> float:
     """Find the damping with which the step is as long as the trust radius, within a tenth.
 
     Parameters
     ----------
-    triangle, order, turned
-        From `factorize`.
-    scale : ndarray [column], float64
-        Weights of the parameters in the step's length.
+    system : LinearSystem
+        Factorized.
     radius : float
         Longest step.
     damping : float
@@ -195,6 +206,7 @@ def damped_step(
     float
         The damping, 0 where the full step is short enough.
     """
+    triangle, order, scale, turned = system
     rank = _gauss_newton(triangle, order, turned, step)
     scaled = product(scale, step)
     length = euclidean_norm(scaled)
@@ -204,14 +216,14 @@ def damped_step(
     lower = 0.0
     if rank == order.size:
         lower = _least_damping(triangle, order, product(scale, scaled), length, excess / radius)
-    upper, gradient = _greatest_damping(triangle, order, scale, turned, radius)
+    upper, gradient = _greatest_damping(system, radius)
     damping = min(max(damping, lower), upper)
     if damping == 0.0:
         damping = gradient / length
     for attempt in range(1, _MOST_DAMPINGS + 1):
         if damping == 0.0:
             damping = max(_SMALLEST, 0.001 * upper)
-        factor = _solve_damped(triangle, order, math.sqrt(damping), scale, turned, step)
+        factor = _solve_damped(system, math.sqrt(damping), step)
         scaled = product(scale, step)
         length = euclidean_norm(scaled)
         before = excess
@@ -278,14 +290,9 @@ def _least_damping(
 
 
 @compiled
-def _greatest_damping(
-    triangle: NDArray[np.float64],
-    order: NDArray[np.int64],
-    scale: NDArray[np.float64],
-    turned: NDArray[np.float64],
-    radius: float,
-) -> tuple[float, float]:
+def _greatest_damping(system: LinearSystem, radius: float) -> tuple[float, float]:
     """Upper bound of the damping, and the length of the scaled gradient."""
+    triangle, order, scale, turned = system
     gradient = np.empty(order.size)
     for k in range(order.size):
         total = 0.0
@@ -321,14 +328,10 @@ def _newton_correction(
 
 @compiled
 def _solve_damped(
-    triangle: NDArray[np.float64],
-    order: NDArray[np.int64],
-    root_damping: float,
-    scale: NDArray[np.float64],
-    turned: NDArray[np.float64],
-    step: NDArray[np.float64],
+    system: LinearSystem, root_damping: float, step: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Least-squares step with a diagonal appended below R, by Givens rotations; the new triangle."""
+    triangle, order, scale, turned = system
     n = order.size
     factor = triangle.copy()
     right = turned.copy()

@@ -18,13 +18,14 @@ from galsmith.measure.engine.sersic.fit import (
     TOLERANCE,
     Outcome,
     SersicFit,
+    Start,
     fit_parameters,
     information_criteria,
     make_conventional,
 )
 from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARAMETERS
 from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
-from galsmith.measure.engine.stamp import Moments, Stamp
+from galsmith.measure.engine.stamp import Stamp
 
 _SEPARATION_IN_R_HALF = 2.0
 _ROUGH_TOLERANCE, _MOST_ROUGH_EVALUATIONS = 1e-4, 100
@@ -71,10 +72,7 @@ UNDEFINED_DOUBLE_FIT = DoubleSersicFit._make([math.nan] * 15 + [0])
 def fit_double_sersic(
     stamp: Stamp,
     noise: NDArray[np.float64],
-    x: float,
-    y: float,
-    r_half_ellip: float,
-    moments: Moments,
+    start: Start,
     single: SersicFit,
     psf: NDArray[np.float64],
     mode: int,
@@ -88,7 +86,7 @@ def fit_double_sersic(
 
     Parameters
     ----------
-    stamp, noise, x, y, r_half_ellip, moments, psf, mode
+    stamp, noise, start, psf, mode
         As `fit_sersic` takes them.
     single : SersicFit
         What that function found.
@@ -105,7 +103,7 @@ def fit_double_sersic(
     if n_used <= _N_PARAMETERS:
         noticed[DOUBLE_SERSIC_NOT_ENOUGH_PIXELS] = 1
         return UNDEFINED_DOUBLE_FIT
-    inside = _inner_weights(data.weights, x, y, _SEPARATION_IN_R_HALF * r_half_ellip, moments)
+    inside = _inner_weights(data.weights, start)
     parameters, outcome = _fit_from_start(data, inside, single, mode)
     if mode == OPTIMUM:
         parameters, outcome = _lower_of(parameters, outcome, *_fit_below_parity(data, inside, single))
@@ -165,10 +163,10 @@ def _lower_of(
 
 
 @compiled
-def _inner_weights(
-    weights: NDArray[np.float64], x: float, y: float, a: float, moments: Moments
-) -> NDArray[np.float64]:
-    """Weights of the pixels within an ellipse of semi-major axis `a`, 0 beyond."""
+def _inner_weights(weights: NDArray[np.float64], start: Start) -> NDArray[np.float64]:
+    """Weights of the pixels within an ellipse of twice the half-light radius, 0 beyond."""
+    x, y, moments = start.x, start.y, start.moments
+    a = _SEPARATION_IN_R_HALF * start.r_half_ellip
     cosine, sine = math.cos(moments.orientation_rad), math.sin(moments.orientation_rad)
     inside = np.zeros(weights.shape)
     for row in range(weights.shape[0]):

@@ -14,7 +14,7 @@ from galsmith.measure.engine.flags import (
     SERSIC_NOT_ENOUGH_PIXELS,
     SERSIC_RADIUS_BELOW_ANNULUS,
 )
-from galsmith.measure.engine.light.apertures import ellipse_sum_and_area
+from galsmith.measure.engine.light.apertures import Ellipse, ellipse_sum_and_area
 from galsmith.measure.engine.sersic.law import (
     CENTER_PARAMETERS,
     COMPONENT_PARAMETERS,
@@ -77,6 +77,28 @@ class SersicFit(NamedTuple):
 UNDEFINED_FIT = SersicFit._make([math.nan] * 10 + [0])
 
 
+class Start(NamedTuple):
+    """What a fit starts from.
+
+    Attributes
+    ----------
+    x, y : float
+        Point of least asymmetry, pixels of the stamp.
+    r_half_ellip : float
+        Elliptical half-light radius, pixels.
+    concentration : float
+        5 log10(r80 / r20).
+    moments : Moments
+        About that point.
+    """
+
+    x: float
+    y: float
+    r_half_ellip: float
+    concentration: float
+    moments: Moments
+
+
 class Outcome(NamedTuple):
     """How a fit ended: whether it converged, the evaluations of the model, the sum of squared residuals."""
 
@@ -88,11 +110,7 @@ class Outcome(NamedTuple):
 def fit_sersic(
     stamp: Stamp,
     noise: NDArray[np.float64],
-    x: float,
-    y: float,
-    r_half_ellip: float,
-    concentration: float,
-    moments: Moments,
+    start: Start,
     psf: NDArray[np.float64],
     mode: int,
     noticed: NDArray[np.uint8],
@@ -105,10 +123,8 @@ def fit_sersic(
         The galaxy; pixels of exactly 0 are left out, as masked ones are.
     noise : ndarray [y, x], float64
         Standard deviation of each pixel, 0 where it is to be left out.
-    x, y : float
-        The center of least asymmetry, in the stamp: where the fit starts.
-    r_half_ellip, concentration, moments
-        Elliptical half-light radius in pixels, concentration and the moments about that center: the other starts.
+    start : Start
+        Where the fit starts.
     psf : ndarray [y, x], float64
         Point spread that the law is convolved with, 0 by 0 for none.
     mode : int
@@ -122,7 +138,7 @@ def fit_sersic(
     SersicFit
         All NaN where there are too few pixels, no start, or the model overflows.
     """
-    parameters = sersic_start(stamp, x, y, r_half_ellip, concentration, moments, noticed)
+    parameters = sersic_start(stamp, start, noticed)
     data = sersic_data(stamp.pixels, noise, psf)
     n_used = count_used(data.weights)
     if n_used <= parameters.size:
@@ -156,16 +172,9 @@ def fit_sersic(
 
 
 @compiled
-def sersic_start(
-    stamp: Stamp,
-    x: float,
-    y: float,
-    r_half_ellip: float,
-    concentration: float,
-    moments: Moments,
-    noticed: NDArray[np.uint8],
-) -> NDArray[np.float64]:
-    """Where the fit starts: parameters [7] as `law` orders them; the arguments are `fit_sersic`'s."""
+def sersic_start(stamp: Stamp, start: Start, noticed: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Where the fit starts: parameters [7] as `law` orders them."""
+    x, y, r_half_ellip, concentration, moments = start
     index = _LEAST_FIRST_INDEX
     if concentration > 0.0:
         index = min(max(10.0 ** (-1.5) * concentration**3.5, _LEAST_FIRST_INDEX), _GREATEST_FIRST_INDEX)
@@ -176,8 +185,8 @@ def sersic_start(
         a_in = r_half_ellip
     b_out = (1.0 - moments.ellipticity) * a_out
     theta = moments.orientation_rad
-    outer, outer_area = ellipse_sum_and_area(stamp, x, y, a_out, b_out, theta)
-    inner, inner_area = ellipse_sum_and_area(stamp, x, y, a_in, b_out * a_in / a_out, theta)
+    outer, outer_area = ellipse_sum_and_area(stamp, Ellipse(x, y, a_out, b_out, theta))
+    inner, inner_area = ellipse_sum_and_area(stamp, Ellipse(x, y, a_in, b_out * a_in / a_out, theta))
     area = outer_area - inner_area
     amplitude = (outer - inner) / area if area > 1e-8 else 0.0
     if not amplitude > 0.0:

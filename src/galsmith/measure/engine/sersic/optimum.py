@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.numerics.minpack import (
     FIRST_RADIUS,
+    LinearSystem,
     Success,
     adjusted_radius,
     damped_step,
@@ -175,7 +176,7 @@ def _fill_trial(
         for j in range(k):
             turned[k] -= triangle[j, k] * turned[j]
         turned[k] /= triangle[k, k]
-    damping = damped_step(triangle, np.arange(n), scale, turned, radius, damping, step)
+    damping = damped_step(LinearSystem(triangle, np.arange(n), scale, turned), radius, damping, step)
     length = euclidean_norm(product(scale, step))
     along = 0.0
     for k in range(point.parameters.size):

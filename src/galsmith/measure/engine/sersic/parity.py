@@ -14,6 +14,7 @@ from galsmith.measure.engine.numerics.minpack import (
     ENOUGH_REDUCTION,
     EPSILON,
     FIRST_RADIUS,
+    LinearSystem,
     Success,
     adjusted_radius,
     damped_step,
@@ -39,16 +40,6 @@ class _Progress(NamedTuple):
     evaluations: int
     steps: int
     status: int
-
-
-class _LinearSystem(NamedTuple):
-    """The factorized derivatives, the parameters' scales, and the largest cosine of residuals and derivatives."""
-
-    triangle: NDArray[np.float64]
-    order: NDArray[np.int64]
-    scale: NDArray[np.float64]
-    turned: NDArray[np.float64]
-    gradient: float
 
 
 @compiled
@@ -102,8 +93,10 @@ def fit_as_minpack(
         for k in range(free.size):
             scale[k] = max(scale[k], norms[k])
         gradient = _gradient(triangle, turned, order, norms, state.residual_norm)
-        system = _LinearSystem(triangle, order, scale, turned, gradient)
-        state = _descend(data, parameters, free, residuals, system, state, tolerance, most_evaluations)
+        system = LinearSystem(triangle, order, scale, turned)
+        state = _descend(
+            data, parameters, free, residuals, system, gradient, state, tolerance, most_evaluations
+        )
     return state.status, state.evaluations, state.residual_norm * state.residual_norm
 
 
@@ -185,7 +178,8 @@ def _descend(
     parameters: NDArray[np.float64],
     free: NDArray[np.int64],
     residuals: NDArray[np.float64],
-    system: _LinearSystem,
+    system: LinearSystem,
+    gradient: float,
     state: _Progress,
     tolerance: float,
     most_evaluations: int,
@@ -195,13 +189,11 @@ def _descend(
     evaluations, steps, status = (
         state.evaluations + free.size,
         state.steps,
-        _status_of_gradient(system.gradient),
+        _status_of_gradient(gradient),
     )
     trial, step, trial_residuals = parameters.copy(), np.empty(free.size), np.empty(residuals.size)
     while status == 0 and steps == state.steps:
-        damping = damped_step(
-            system.triangle, system.order, system.scale, system.turned, radius, damping, step
-        )
+        damping = damped_step(system, radius, damping, step)
         for k in range(free.size):
             trial[free[k]] = parameters[free[k]] - step[k]
         length = euclidean_norm(product(system.scale, step))
@@ -220,7 +212,7 @@ def _descend(
         status = _status(success, radius, tolerance * scaled_norm)
         if status == 0:
             status = _status_of_limits(
-                success, radius / scaled_norm, system.gradient, most_evaluations - evaluations
+                success, radius / scaled_norm, gradient, most_evaluations - evaluations
             )
         if not math.isfinite(trial_norm):
             status = NOT_FINITE
@@ -243,7 +235,7 @@ def _copy(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
 
 @compiled
 def _success(
-    system: _LinearSystem, step: NDArray[np.float64], damped_length: float, norm: float, trial_norm: float
+    system: LinearSystem, step: NDArray[np.float64], damped_length: float, norm: float, trial_norm: float
 ) -> Success:
     """Compare the residuals after a step with what the linear system promised."""
     actual = 1.0 - (trial_norm / norm) ** 2 if 0.1 * trial_norm < norm else -1.0
