@@ -159,6 +159,7 @@ def measure_batch(galaxies: Iterable[GalaxyInput], options: Options, *, workers:
     left = iter(galaxies)
     pool = ThreadPoolExecutor(workers)
     try:
+        # as many galaxies in memory as keep the threads busy
         ahead = itertools.islice(left, TASKS_AHEAD_PER_WORKER * workers)
         waiting: deque[Future[Measured]] = deque(
             pool.submit(measure_galaxy_input, galaxy, options) for galaxy in ahead
@@ -241,8 +242,10 @@ def _found(
 def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], options: Options) -> Measured:
     """Bring a row and what was noticed to names; a value without a number has a flag."""
     columns = columns_of(sersic=options.sersic != "none", double_sersic=options.double_sersic)
+    # an infinity, too, is a quantity that could not be measured
     is_lost = ~np.isfinite(row)
     row[is_lost] = np.nan
+    # a NaN always has a flag, even where no step thought of one
     if is_lost[_BEFORE_FITS].any() and not _gravity(noticed, 0, flags.FIRST_SERSIC_FLAG):
         noticed[flags.VALUE_UNDEFINED] = 1
     fit_flags = {}

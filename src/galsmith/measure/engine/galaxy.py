@@ -194,6 +194,7 @@ def find_place(stamp: Stamp, sky: SkyBox, row: NDArray[np.float64], noticed: NDA
     row[PLACE.ellipticity] = about_centroid.ellipticity
     row[PLACE.elongation] = about_centroid.elongation
     row[PLACE.orientation_rad] = about_centroid.orientation_rad
+    # statmorph's rpetro_circ_centroid: it bounds the search for the center
     r_petro = petrosian_radius(stamp, circles(x_centroid, y_centroid), noticed)
     x, y = asymmetry_center(stamp, sky, x_centroid, y_centroid, r_petro, noticed)
     about_center = moments_about(stamp, x, y, noticed)
@@ -214,6 +215,7 @@ def _tell_petrosian(
     a_petro = petrosian_radius(stamp, ellipse, noticed)
     r_flux, a_flux = FLUX_EXTENT * r_petro, FLUX_EXTENT * a_petro
     row[PLACE.r_petro_pix] = r_petro
+    # statmorph makes fluxes positive
     row[PLACE.flux] = abs(ellipse_sum(stamp.pixels, stamp.row_sums, ellipse_at(circle, r_flux)))
     if is_beyond_stamp(stamp, ellipse, a_petro):
         noticed[flags.PETROSIAN_BEYOND_STAMP] = 1
@@ -230,6 +232,7 @@ def _tell_light_radii(
     """Radii that hold 20, 50 and 80 % of the light, and the concentration."""
     r20, r50, r80 = light_radii(stamp, circles(place.x, place.y), ASYMMETRY_EXTENT * r_petro, noticed)
     row[PLACE.r20_pix], row[PLACE.r50_pix], row[PLACE.r80_pix] = r20, r50, r80
+    # Conselice (2003), Lotz et al. (2004)
     row[PLACE.concentration] = 5.0 * math.log10(r80 / r20) if r20 > 0.0 and r80 > 0.0 else math.nan
 
 
@@ -259,6 +262,7 @@ def tell_radii(
     x, y, ellipse = place.x, place.y, _ellipses(place)
     r_petro, a_petro = _tell_petrosian(stamp, place, row, noticed)
     _tell_light_radii(stamp, place, r_petro, row, noticed)
+    # the half-light radii count the light within r_max (Pawlik et al. 2016), not within the Petrosian aperture
     outline = shape_map(stamp, sky, x, y, a_petro, noticed)
     farthest = r_max(outline, circles(x, y), noticed)
     farthest_ellip = r_max(outline, ellipse, noticed)
@@ -279,6 +283,7 @@ def tell_structure(
     noticed: NDArray[np.uint8],
 ) -> None:
     """Fifth step: asymmetry, its square, and smoothness."""
+    # about the asymmetry center, but with the radius about the centroid
     radius = ASYMMETRY_EXTENT * place.r_petro_centroid
     row[PLACE.asymmetry] = asymmetry(stamp, sky, place.x, place.y, radius, noticed)
     row[PLACE.rms_asymmetry_squared] = squared_asymmetry(stamp, sky, place.x, place.y, radius, noticed)

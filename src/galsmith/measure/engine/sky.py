@@ -22,6 +22,7 @@ from galsmith.measure.engine.numerics.ordering import (
 )
 from galsmith.measure.engine.stamp import SkyBox, Stamp
 
+# statmorph's skybox_size, and the 2 pixels at which its search gives up
 LARGEST_BOX_PIX = 32
 SMALLEST_BOX_PIX = 2
 CLIP_SIGMA = 4.0  # takes 0.05 % off the standard deviation of pure noise
@@ -50,9 +51,11 @@ def first_empty_box(occupied: NDArray[np.bool_], side_pix: int) -> tuple[int, in
     """
     height, width = occupied.shape
     depth = np.zeros(width, dtype=np.int64)  # of empty pixels that end at this row
+    # statmorph's ranges end one position early along both axes
     for y in range(height - 1):
         run = 0
         for x in range(width - 1):
+            # empty pixels above, then a run of deep enough columns: the first full square in raster order
             depth[x] = 0 if occupied[y, x] else depth[x] + 1
             run = run + 1 if depth[x] >= side_pix else 0
             if run == side_pix:
@@ -73,6 +76,7 @@ def values_of_box(pixels: NDArray[np.float64], x: int, y: int, side: int) -> NDA
 @compiled
 def _half_turn_difference(values: NDArray[np.float64]) -> float:
     """Mean of |half-turned - plain| over the pixels of a square, in raster order."""
+    # Conselice (2003): the background's own asymmetry; a square turns into itself read backwards
     total = 0.0
     for index in range(len(values)):
         total += abs(values[len(values) - 1 - index] - values[index])
@@ -96,6 +100,7 @@ def _sky_is_unknown(noticed: NDArray[np.uint8]) -> SkyBox:
 
 @compiled
 def _notice_level(mean: float, sigma: float, noticed: NDArray[np.uint8]) -> None:
+    # statmorph's test whether the background was subtracted
     if abs(mean) > sigma:
         noticed[flags.NOT_BACKGROUND_SUBTRACTED] = 1
 
@@ -119,6 +124,7 @@ def sky_box(stamp: Stamp, noticed: NDArray[np.uint8]) -> SkyBox:
     side = LARGEST_BOX_PIX
     x, y = first_empty_box(stamp.occupied, side)
     while x < 0 and side > SMALLEST_BOX_PIX:
+        # 32, 16, 8, 4, 2: statmorph halves it too
         side //= 2
         x, y = first_empty_box(stamp.occupied, side)
     if x < 0:
@@ -145,6 +151,7 @@ def mean_difference(values: NDArray[np.float64], start: int, stop: int) -> float
         return math.nan
     middle = median_of_sorted(values, start, stop)
     total = 0.0
+    # sum over pairs of sorted values by ranks; about the median, lest digits cancel
     for index in range(count):
         total += (2 * index + 1 - count) * (values[start + index] - middle)
     return 2.0 * total / (float(count) * float(count - 1))
@@ -181,6 +188,7 @@ def background_values(stamp: Stamp, x: float, y: float, radius: float) -> NDArra
 @compiled
 def _distant_values(stamp: Stamp, x: float, y: float) -> NDArray[np.float64]:
     """Background as far from the galaxy as leaves 1024 pixels; all of it where even next to the galaxy fewer are."""
+    # squared distances turn and flip with the image, so the choice of pixels does too
     reach = _reach_of_segment(stamp.segment, x, y)
     for factor in REACHES:
         values = background_values(stamp, x, y, factor * reach + MARGIN_PIX)
@@ -250,6 +258,7 @@ def sum_about(
     """
     pivot = values[anchor]
     total, squares = 0.0, 0.0
+    # outwards on both sides, so that the squares of one range only ever add up
     for index in range(anchor, last):
         sums[0, index], sums[1, index] = total, squares
         deviation = values[index] - pivot
@@ -274,6 +283,7 @@ def range_mean_and_sigma(
         offset = (sums[0, last] - sums[0, first]) / count
         mean_square = (sums[1, last] - sums[1, first]) / count
         variance = mean_square - offset * offset
+        # else the digits that cancelled may matter
         if variance > LEAST_VARIANCE * mean_square or mean_square == 0.0:
             return values[anchor] + offset, math.sqrt(variance)
     mean = mean_of(values, first, last)
@@ -286,6 +296,7 @@ def _mode_and_sigma(
 ) -> tuple[float, float]:
     """Mode of values[first:last], itself clipped at 3 sigma about the median, and their standard deviation."""
     mean, sigma = range_mean_and_sigma(values, first, last, anchor, sums)
+    # astropy's stdfunc sees the values of the outer clip, its center those of the inner
     outer_sigma = sigma
     median = median_of_sorted(values, first, last)
     for _ in range(INNER_TURNS):
@@ -296,6 +307,7 @@ def _mode_and_sigma(
         first, last = kept_first, kept_last
         mean, sigma = range_mean_and_sigma(values, first, last, anchor, sums)
         median = median_of_sorted(values, first, last)
+    # Bertin & Arnouts (1996): mode = 2.5 median - 1.5 mean
     return 2.5 * median - 1.5 * mean, outer_sigma
 
 
@@ -344,5 +356,6 @@ def one_sigma_above_mode(ascending: NDArray[np.float64]) -> float:
     if first == last:
         return math.nan
     mean = mean_of(ascending, first, last)
+    # statmorph's _segmap_shape_asym: mode plus one standard deviation of what was kept
     mode = 2.5 * median_of_sorted(ascending, first, last) - 1.5 * mean
     return mode + standard_deviation(ascending, first, last, mean)

@@ -107,6 +107,7 @@ class Moments(NamedTuple):
     orientation_rad: float
 
 
+# statmorph's cutout_extent, half of its min_cutout_size, and n_sigma_outlier, as 0.7.2 has them
 CUTOUT_EXTENT = 2.5
 SMALLEST_HALF_SIDE_PIX = 24
 SHORTEST_SIDE_PIX = 2
@@ -132,7 +133,9 @@ def stamp_box(box: tuple[int, int, int, int], height: int, width: int) -> tuple[
     """
     x_first, x_last, y_first, y_last = box
     n_x, n_y = x_last + 1 - x_first, y_last + 1 - y_first
+    # whole pixels, as the slices of statmorph's stamp: an even box has its middle right of the true one
     x_middle, y_middle = x_first + n_x // 2, y_first + n_y // 2
+    # cut to whole pixels before the lower bound is applied
     half = max(int(max(n_x, n_y) * CUTOUT_EXTENT / 2.0), SMALLEST_HALF_SIDE_PIX)
     return (
         max(0, x_middle - half),
@@ -179,6 +182,7 @@ def bad_pixels(image: NDArray[np.float64]) -> NDArray[np.bool_]:
     bad = np.zeros((height, width), dtype=np.bool_)
     if image.size == 0:
         return bad
+    # astropy's convolve(boundary="extend", nan_treatment="fill", fill_value=0) sees these values
     padded = _with_edges_repeated(image)
     squares = padded * padded
     for y in range(height):
@@ -187,7 +191,9 @@ def bad_pixels(image: NDArray[np.float64]) -> NDArray[np.bool_]:
         for x in range(width):
             total = p0[x] + p0[x + 1] + p0[x + 2] + p1[x] + p1[x + 2] + p2[x] + p2[x + 1] + p2[x + 2]
             total2 = q0[x] + q0[x + 1] + q0[x + 2] + q1[x] + q1[x + 2] + q2[x] + q2[x + 1] + q2[x + 2]
+            # weights of exactly 1/8: a multiplication by a power of two does not round
             mean = 0.125 * total
+            # <x^2> - <x>^2 of the eight; rounding may leave it below 0, the root is then NaN and no pixel bad
             sigma = math.sqrt(0.125 * total2 - mean * mean)
             bad[y, x] = abs(image[y, x] - mean) > BAD_PIXEL_SIGMA * sigma
     return bad
@@ -218,6 +224,7 @@ def _mask_others(
     for y in range(height):
         for x in range(width):
             ignored = caller_mask.size > 0 and caller_mask[y, x]
+            # what statmorph's search for the sky box avoids: labels and the caller's mask, but not bad pixels
             occupied[y, x] = ignored or labels[y, x] != 0
             if ignored or (labels[y, x] != 0 and labels[y, x] != label):
                 mask[y, x] = True
@@ -273,6 +280,7 @@ def _row_sums(
         sums[y, 0] = abs_sums[y, 0] = 0.0
         counts[y, 0] = 0
         for x in range(width):
+            # running sums in place of whole masks: an aperture's inside costs two look-ups a row
             total += pixels[y, x]
             abs_total += abs(pixels[y, x])
             count += not mask[y, x]
@@ -296,6 +304,7 @@ def turned_in_border(pixels: NDArray[np.float64], pad: int) -> NDArray[np.float6
 def _first_peak(galaxy: NDArray[np.float64]) -> tuple[int, int]:
     """Column and row of the brightest pixel, the first in raster order."""
     height, width = galaxy.shape
+    # statmorph takes numpy.argmax, the first of equal pixels
     x_peak = y_peak = 0
     peak = -math.inf
     for y in range(height):
@@ -316,6 +325,7 @@ def _notice_galaxy(
         for x in range(segment.shape[1]):
             if segment[y, x]:
                 is_masked = False
+                # in raster order; only its sign matters
                 total += galaxy[y, x]
     if is_masked:
         noticed[flags.ALL_MASKED] = 1
@@ -381,6 +391,7 @@ def cut_stamp(
     x_start, x_stop, y_start, y_stop = cut
     raw = image[y_start:y_stop, x_start:x_stop].copy()
     labels_there = labels[y_start:y_stop, x_start:x_stop]
+    # statmorph's _mask_stamp: bad pixels are those of the stamp, whose edge its neighbors repeat
     mask, occupied = bad_pixels(raw), np.empty(raw.shape, dtype=np.bool_)
     if _mask_not_finite(mask, raw, sigma_map[y_start:y_stop, x_start:x_stop]):
         noticed[flags.NOT_FINITE_PIXELS] = 1

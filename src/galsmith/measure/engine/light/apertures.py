@@ -131,9 +131,11 @@ def outline_of(ellipse: Ellipse) -> Outline:
     """Prepare an ellipse whose semi-axes are above 0."""
     x, y, a, b, theta = ellipse
     cosine, sine = math.cos(theta), math.sin(theta)
+    # half the width and height of the box around the ellipse
     reach_x = math.sqrt(a * cosine * (a * cosine) + b * sine * (b * sine))
     reach_y = math.sqrt(a * sine * (a * sine) + b * cosine * (b * cosine))
     scale = 1.0 / (reach_x * reach_y)
+    # (a^2 - b^2) cos sin / (X Y), factored so that a circle gives exactly 0
     skew = cosine * sine * (a - b) * (a + b) * scale
     return Outline(
         y, x + 0.5, reach_x, reach_y, 1.0 / reach_x, 1.0 / reach_y, skew, a * b * scale, 0.5 * a * b
@@ -143,6 +145,7 @@ def outline_of(ellipse: Ellipse) -> Outline:
 @compiled
 def row_range(outline: Outline, n_y: int) -> tuple[int, int]:
     """First row of the image that the ellipse touches, and the one after its last."""
+    # pixel k reaches from k - 0.5 to k + 0.5; clamped as floats, before the conversion to integers
     first = min(max(outline.y - outline.reach_y + 0.5, 0.0), float(n_y))
     last = min(max(outline.y + outline.reach_y + 0.5, -1.0), n_y - 1.0)
     return math.floor(first), math.floor(last) + 1
@@ -174,6 +177,7 @@ def fill_row(outline: Outline, row: int, weights: NDArray[np.float64]) -> RowSpa
     if not height > 0.0:
         return RowSpan(0, 0, 0, 0, 0.0)
     n_x = len(weights)
+    # Y^2 - y^2 as a product: exact next to the poles
     s_low = math.sqrt(max((outline.reach_y - low) * (outline.reach_y + low), 0.0))
     s_high = math.sqrt(max((outline.reach_y - high) * (outline.reach_y + high), 0.0))
     left = _point(outline, low, -s_low), _point(outline, high, -s_high)
@@ -183,6 +187,7 @@ def fill_row(outline: Outline, row: int, weights: NDArray[np.float64]) -> RowSpa
     begin, end = max(left_first, 0), min(right_last + 1, n_x)
     if begin >= end:
         return RowSpan(0, 0, 0, 0, 0.0)
+    # between the two sides of the outline every pixel has the row's whole height
     inner_begin = min(max(left_last + 1, begin), end)
     inner_end = min(max(right_first, inner_begin), end)
     for column in range(begin, inner_begin):
@@ -213,6 +218,7 @@ def _floor_within(value: float, high: int) -> int:
 def _columns(outline: Outline, side: float, low: Point, high: Point, n_x: int) -> tuple[int, int]:
     """First and last column that one side of the outline crosses between two heights, within -1 to `n_x`."""
     least, greatest = min(low.u, high.u), max(low.u, high.u)
+    # height at which this side of the outline is farthest out
     turn = side * outline.cosine * outline.reach_y
     if low.y < turn < high.y:
         extreme = side * outline.reach_x + outline.offset
@@ -250,11 +256,13 @@ def _add_piece(
     height on their side.
     """
     n_x = len(weights)
+    # from left to right; the area's sign does not depend on the direction
     if start.u > stop.u:
         start, stop = stop, start
     if stop.u < 0.0:
         return
     column, last = max(_floor_within(start.u, n_x), 0), _floor_within(stop.u, n_x)
+    # pixels left of the piece: all of its height is on their side
     for passed in range(max(first, 0), column):
         weights[passed] += side * abs(stop.y - start.y)
     here = start
@@ -272,6 +280,7 @@ def _add_piece(
 @inlined
 def _crossing(outline: Outline, u: float, half: float, y_from: float, y_to: float) -> Point:
     """Where the outline crosses a pixel's edge, not beyond the two heights."""
+    # rounding may push an extreme point just beyond the unit circle
     along = min(max((u - outline.offset) * outline.per_reach_x, -1.0), 1.0)
     across = half * math.sqrt((1.0 - along) * (1.0 + along))
     y = outline.reach_y * (outline.cosine * along + outline.sine * across)
@@ -283,12 +292,14 @@ def _crossing(outline: Outline, u: float, half: float, y_from: float, y_to: floa
 def _area_left(outline: Outline, side: float, column: int, one: Point, other: Point) -> float:
     """Area between a pixel's left edge and the outline."""
     dy, ds = (other.y - one.y) * outline.per_reach_y, (other.s - one.s) * outline.per_reach_y
+    # Green's theorem: below the chord a trapezoid, beyond it a segment of the circle
     trapezoid = 0.5 * ((one.u - column) + (other.u - column)) * abs(other.y - one.y)
     squared = 0.25 * (dy * dy + ds * ds)
     if squared < SERIES_REACH:
         return trapezoid + side * outline.half_product * _thin_segment(squared)
     sum_y, sum_s = (other.y + one.y) * outline.per_reach_y, (other.s + one.s) * outline.per_reach_y
     half_chord, half_sum = math.sqrt(squared), 0.5 * math.sqrt(sum_y * sum_y + sum_s * sum_s)
+    # atan2 of half chord and half sum: an asin of either would lose half of the digits at the poles
     segment = 2.0 * (math.atan2(half_chord, half_sum) - half_chord * half_sum)
     return trapezoid + side * outline.half_product * segment
 
@@ -299,6 +310,7 @@ def _thin_segment(h2: float) -> float:
 
     That is angle - sin(angle) = 2 (asin(h) - h sqrt(1 - h^2)), the integral of 4 h^2 / sqrt(1 - h^2).
     """
+    # series of 2 (asin(h) - h sqrt(1 - h^2)) / h^3 in h^2, summed in two halves for speed
     h4 = h2 * h2
     low = (4 / 3 + h2 * (2 / 5)) + h4 * (3 / 14 + h2 * (5 / 36))
     high = (35 / 352 + h2 * (63 / 832)) + h4 * (77 / 1280 + h2 * (429 / 8704))
@@ -357,6 +369,7 @@ def ellipse_sum(image: NDArray[np.float64], row_sums: NDArray[np.float64], ellip
     total = 0.0
     for row in range(first, last):
         span = fill_row(outline, row, weights)
+        # whole pixels by prefix sums, those on the outline one by one
         total += span.height * (row_sums[row, span.inner_end] - row_sums[row, span.inner_begin])
         for column in range(span.begin, span.inner_begin):
             total += weights[column] * image[row, column]
@@ -427,6 +440,7 @@ def ring_sum_and_area(stamp: Stamp, outer: Ellipse, inner: Ellipse) -> tuple[flo
         _spell_out(outer_outline, row, outer_weights)
         _spell_out(inner_outline, row, inner_weights)
         for column in range(n_x):
+            # as photutils' EllipticalAnnulus: mask of the outer less mask of the inner ellipse
             weight = outer_weights[column] - inner_weights[column]
             if weight > 0.0 and not stamp.mask[row, column]:
                 flux += weight * stamp.pixels[row, column]

@@ -31,6 +31,7 @@ from galsmith.measure.engine.light.rotation import (
 from galsmith.measure.engine.numerics.searches import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
 from galsmith.measure.engine.stamp import SkyBox, Stamp, turned_in_border
 
+# petro_extent_cas and petro_fraction_cas of statmorph; xtol of its fmin, and fmin's default ftol
 ASYMMETRY_EXTENT = 1.5  # radius of the aperture, in Petrosian radii about the centroid
 LARGEST_DRIFT = 0.25  # of the center from where its search began, in the same unit
 AWAY = 100.0  # value that keeps the search on the stamp and on light
@@ -68,9 +69,11 @@ def asymmetry_center(
         x and y in the stamp, pixels: from a search that begins at the centroid; if that drifts too far, at
         the brightest pixel; if that drifts too, the centroid.
     """
+    # once for all 125 or so turns of a search
     least = least_if_positive(stamp.pixels)
     radius, limit = ASYMMETRY_EXTENT * r_petro_centroid, LARGEST_DRIFT * r_petro_centroid
     x, y, is_found = x_start, y_start, False
+    # statmorph's _asymmetry_center: the centroid, then the brightest pixel, then the centroid itself
     for attempt, start in enumerate(((x_start, y_start), (float(stamp.x_peak), float(stamp.y_peak)))):
         search = simplex_about(start[0], start[1])
         while next_trial(search, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE):
@@ -82,12 +85,14 @@ def asymmetry_center(
             search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
         x, y = search[BEST, X], search[BEST, Y]
         dx, dy = x - start[0], y - start[1]
+        # a NaN distance is not found
         is_found = math.sqrt(dx * dx + dy * dy) <= limit
         if is_found:
             break
         noticed[CENTER_IS_CENTROID if attempt else CENTER_DRIFTED] = 1
     if not is_found:
         x, y = x_start, y_start
+    # int cuts towards zero, as statmorph's index of the center pixel
     if not _is_on(stamp, x, y) or stamp.pixels[int(y), int(x)] == 0.0:
         noticed[CENTER_MASKED] = 1
     return x, y
@@ -127,6 +132,7 @@ def squared_asymmetry(
 ) -> float:
     """Square of the root-mean-square asymmetry, less what the sky adds; arguments as for `asymmetry`."""
     least = least_if_positive(stamp.pixels)
+    # Sazonova et al. (2024), eq. 27: the sky adds 2 sigma^2 to the difference and sigma^2 to the light
     sums = _sums_about(stamp, Ellipse(x, y, radius, radius, 0.0), SQUARED, least, noticed)
     variance = sky.sigma * sky.sigma if sky.is_known else 0.0
     light = sums.light - sums.area * variance
@@ -156,9 +162,11 @@ def outer_asymmetry(
     if not 0.0 < a_in < a_out:
         return np.nan
     least = least_if_positive(stamp.pixels)
+    # a ring's exact weights are those of the outer ellipse less those of the inner one
     outer = _sums_about(stamp, ellipse_at(geometry, a_out), ABSOLUTE, least, noticed)
     inner = _sums_about(stamp, ellipse_at(geometry, a_in), ABSOLUTE, least, noticed)
     light = outer.light - inner.light
+    # what two equal sums leave by rounding
     if light <= 1e-14 * outer.light:
         noticed[CENTER_ZERO_FLUX] = 1
         return np.nan
@@ -201,6 +209,7 @@ def shape_asymmetry(
         for column in range(n_x):
             outline[row, column] = 1.0 if shape_map[row, column] else 0.0
     drawn = _with_pixels(stamp, outline)
+    # Pawlik et al. (2016): the asymmetry of the map, whose sky has none
     sums = _sums_about(drawn, Ellipse(x, y, r_max, r_max, 0.0), ABSOLUTE, -np.inf, noticed)
     return sums.difference / sums.light
 
@@ -247,6 +256,7 @@ def _sums_about(
         return nothing
     if not (ellipse.a > 0.0 and ellipse.b > 0.0):
         return nothing
+    # statmorph's 100 away from the stamp or from light becomes NaN here, `AWAY` in the search
     sums = turned_sums(stamp, half_turn(stamp, ellipse.x, ellipse.y, least), ellipse, power)
     if sums.light == 0.0:
         noticed[CENTER_ZERO_FLUX] = 1
@@ -257,5 +267,6 @@ def _sums_about(
 @compiled
 def _less_sky(sums: TurnedSums, sky: SkyBox) -> float:
     """Asymmetry from its sums, without what the sky adds."""
+    # Lotz et al. (2004), eq. 10: the background's mean difference times the aperture's unmasked area
     sky_difference = sums.area * sky.asymmetry if sky.is_known else 0.0
     return (sums.difference - sky_difference) / sums.light

@@ -43,6 +43,7 @@ LEAST_AREA_BEYOND = 1e-9  # pixels; the area of a stamp is known to about 1e-11
 @compiled
 def scanned_radius(index: int, first: float, last: float) -> float:
     """One of `N_SCANNED` evenly spaced radii, the last exact, as ``numpy.linspace`` gives them."""
+    # step times index plus start, in this order: numpy.linspace to the bit
     if index == N_SCANNED - 1:
         return last
     return index * ((last - first) / (N_SCANNED - 1)) + first
@@ -68,14 +69,17 @@ def petrosian_ratio(stamp: Stamp, geometry: Geometry, radius: float, noticed: ND
     float
         Of absolute means; 1 (0) where there is no flux inside but some (none) in the ring.
     """
+    # Lotz et al. (2004), eq. 4: surface brightness at r over its mean within r
     outer = ellipse_at(geometry, radius + 0.5 * ANNULUS_WIDTH_PIX)
     inner = ellipse_at(geometry, radius - 0.5 * ANNULUS_WIDTH_PIX)
     flux_outer, area_outer = ellipse_sum_and_area(stamp, outer)
     flux_inner, area_inner = ellipse_sum_and_area(stamp, inner)
     flux, area = ellipse_sum_and_area(stamp, ellipse_at(geometry, radius))
+    # masked, edge-aware areas (0.7.2); 0.7.3 divides by the geometric area
     ring_flux, ring_area = flux_outer - flux_inner, area_outer - area_inner
     if ring_area < SMALL_RING_AREA:
         ring_flux, ring_area = ring_sum_and_area(stamp, outer, inner)
+    # _aperture_mean of no area is 0 in statmorph; means count without their sign
     ring_mean = abs(ring_flux / ring_area) if ring_area > SMALLEST_RING_AREA else 0.0
     mean = abs(flux / area) if area != 0.0 else 0.0
     if mean == 0.0:
@@ -105,21 +109,25 @@ def petrosian_radius(stamp: Stamp, geometry: Geometry, noticed: NDArray[np.uint8
         NaN only where the center or the ellipse is.
     """
     n_y, n_x = stamp.pixels.shape
+    # from one annulus width to the stamp's diagonal, stretched by the elongation
     first, last = ANNULUS_WIDTH_PIX, math.sqrt(float(n_x * n_x + n_y * n_y)) * geometry.elongation
     low, value_low = np.nan, np.nan
     for index in range(N_SCANNED):
         radius = scanned_radius(index, first, last)
         value = petrosian_ratio(stamp, geometry, radius, noticed) - PETROSIAN_ETA
+        # "found by chance" in statmorph
         if value == 0.0:
             return radius
         if np.isnan(value):
             return np.nan
+        # only the first crossing counts: a neighbor's light may cross again farther out
         if value > 0.0:
             low, value_low = radius, value
             continue
         if index == 0:
             noticed[PETROSIAN_BELOW_ANNULUS] = 1
             return first
+        # brentq with xtol 1e-6 from the last radius above to the first below
         search = bracketed(low, value_low, radius, value)
         while next_point(search, ROOT_TOLERANCE_PIX):
             ratio = petrosian_ratio(stamp, geometry, search[POINT], noticed)
@@ -151,6 +159,7 @@ def is_beyond_stamp(stamp: Stamp, geometry: Geometry, r_petro: float) -> bool:
     valid = 0
     for row in range(n_y):
         valid += stamp.row_valid[row, n_x]
+    # the ring's inner edge: if it leaves the stamp, so does all beyond
     inner = r_petro - 0.5 * ANNULUS_WIDTH_PIX + CORNER_TOLERANCE_PIX
     _, area = ellipse_sum_and_area(stamp, ellipse_at(geometry, inner))
     return valid - area < LEAST_AREA_BEYOND
@@ -190,6 +199,7 @@ def light_radii(
     stamp: Stamp, geometry: Geometry, r_total: float, noticed: NDArray[np.uint8]
 ) -> tuple[float, float, float]:
     """Radii that hold 20, 50 and 80 percent of the light; arguments as for `light_radius`."""
+    # one scan for all three fractions
     total = total_flux(stamp, geometry, r_total, noticed)
     scanned = np.full(N_SCANNED, np.nan)
     return (
@@ -229,6 +239,7 @@ def _radius_of_fraction(
     noticed: NDArray[np.uint8],
 ) -> float:
     """Scan, then find the root; `scanned` keeps the shares at the scanned radii, NaN where not yet known."""
+    # statmorph gives the total radius back where there is no flux
     if not (r_total > 0.0 and total > 0.0):
         if r_total > 0.0 and total == 0.0:
             return r_total
@@ -238,6 +249,7 @@ def _radius_of_fraction(
         radius = scanned_radius(index, 0.0, r_total)
         if np.isnan(scanned[index]):
             scanned[index] = _growth(stamp, geometry, radius, total)
+        # first crossing, as the curve of growth may fall again where pixels are negative
         if scanned[index] - fraction > 0.0:
             low = scanned_radius(index - 1, 0.0, r_total)
             search = bracketed(low, scanned[index - 1] - fraction, radius, scanned[index] - fraction)

@@ -80,11 +80,15 @@ def half_turn(stamp: Stamp, x: float, y: float, least: float) -> HalfTurn:
     where some pixel comes wholly from outside.
     """
     n_y, n_x = stamp.pixels.shape
+    # (x, y) -> (2 x_0 - x, 2 y_0 - y): the flipped image moved by N - 1 - 2 x_0 pixels
     shift_x, shift_y = n_x - 1 - 2 * x, n_y - 1 - 2 * y
     column, row = math.floor(shift_x), math.floor(shift_y)
     right, down = shift_x - column, shift_y - row
+    # bilinear: the same fraction of a pixel everywhere
     weights = ((1 - right) * (1 - down), right * (1 - down), (1 - right) * down, right * down)
+    # skimage clips to the range of the input, to which a pixel from wholly outside adds its 0
     lowest = least if abs(shift_x) < 1 and abs(shift_y) < 1 else -np.inf
+    # skimage rotates a bool map with order 0, that is to the nearest pixel
     mirror_x, mirror_y = math.floor(2 * x + 0.5), math.floor(2 * y + 0.5)
     return HalfTurn(row + stamp.pad, column + stamp.pad, weights, lowest, mirror_x, mirror_y)
 
@@ -117,6 +121,7 @@ def turned_sums(stamp: Stamp, turn: HalfTurn, ellipse: Ellipse, power: float) ->
     difference, light, area = 0.0, 0.0, 0.0
     for row in range(first, last):
         span = fill_row(outline, row, weights)
+        # prefix sums hold absolute pixels without regard to the mask
         if power != ABSOLUTE or (is_masked and _meets_mask(stamp, turn, row, span)):
             _spell_out(stamp, turn, row, span, weights)
             span = RowSpan(span.begin, span.end, span.end, span.end, 0.0)
@@ -125,6 +130,7 @@ def turned_sums(stamp: Stamp, turn: HalfTurn, ellipse: Ellipse, power: float) ->
         if inner[0] < inner[1]:
             within = max(inner[0], covered[0]), min(inner[1], covered[1])
             inner_light = row_sums[row, inner[1]] - row_sums[row, inner[0]]
+            # where the turned image does not reach, |0 - plain| is the light itself
             inner_difference = inner_light
             if within[0] < within[1]:
                 inner_difference -= row_sums[row, within[1]] - row_sums[row, within[0]]
@@ -144,6 +150,7 @@ def _covered(turn: HalfTurn, turned: NDArray[np.float64], row: int, span: RowSpa
     turned_row = row + turn.row
     if turned_row < 0 or turned_row + 1 >= turned.shape[0]:
         return span.begin, span.begin
+    # both neighbors have to lie in the bordered image
     begin = min(max(span.begin, -turn.column), span.end)
     return begin, max(min(span.end, turned.shape[1] - 1 - turn.column), begin)
 
@@ -174,6 +181,7 @@ def _spell_out(stamp: Stamp, turn: HalfTurn, row: int, span: RowSpan, weights: N
         return
     here, own = weights[span.begin : span.end], stamp.mask[row, span.begin : span.end]
     for k in range(len(here)):
+        # mask | rotated mask, as statmorph's mask_symmetric
         here[k] *= 1.0 - own[k]
     mirror_row = turn.mirror_y - row
     begin, end = max(span.begin, turn.mirror_x - n_x + 1), min(span.end, turn.mirror_x + 1)

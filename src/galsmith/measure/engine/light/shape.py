@@ -37,6 +37,7 @@ def _moments_up_to_second(
     """Give the sums of flux times 1, dx, dy, dx^2, dx dy, dy^2 about a point."""
     flux = sum_x = sum_y = sum_xx = sum_xy = sum_yy = 0.0
     for row in range(galaxy.shape[0]):
+        # row by row: the inner sums need no square of y
         offset = row - y
         row_flux, row_first, row_second = _row_moments(galaxy[row], x)
         flux += row_flux
@@ -69,9 +70,11 @@ def centroid(stamp: Stamp, noticed: NDArray[np.uint8]) -> tuple[float, float]:
         noticed[flags.NONPOSITIVE_FLUX] = 1
         return math.nan, math.nan
     height, width = stamp.galaxy.shape
+    # statmorph's _centroid: first moments, negative pixels included
     x, y = sum_x / flux, sum_y / flux
     if not (0.0 <= x < width and 0.0 <= y < height):
         noticed[flags.CENTROID_OUT_OF_RANGE] = 1
+        # statmorph's substitute for a centroid off the stamp
         x, y = width / 2.0, height / 2.0
     if stamp.pixels[int(y), int(x)] == 0.0:
         noticed[flags.CENTROID_MASKED] = 1
@@ -84,6 +87,7 @@ def _widened(x2: float, xy: float, y2: float) -> tuple[float, float]:
     for _ in range(MOST_WIDENINGS):
         if not abs(x2 * y2 - xy * xy) < PIXEL_VARIANCE * PIXEL_VARIANCE:
             break
+        # statmorph's _covariance_generic: add 1/12 to both until the determinant is (1/12)^2
         x2 += PIXEL_VARIANCE if x2 >= 0.0 else -PIXEL_VARIANCE
         y2 += PIXEL_VARIANCE if y2 >= 0.0 else -PIXEL_VARIANCE
     return x2, y2
@@ -115,15 +119,19 @@ def moments_about(stamp: Stamp, x: float, y: float, noticed: NDArray[np.uint8]) 
         noticed[flags.NONPOSITIVE_SECOND_MOMENT] = 1
     x2, y2 = _widened(x2, xy, y2)
     middle, half_difference = 0.5 * (x2 + y2), 0.5 * (x2 - y2)
+    # eigenvalues of the 2 x 2 covariance; their absolute values, as light may be negative
     split = math.sqrt(half_difference * half_difference + xy * xy)
     one, other = abs(middle + split), abs(middle - split)
     major, minor = math.sqrt(max(one, other)), math.sqrt(min(one, other))
+    # Bertin & Arnouts (1996); in (-pi/2, pi/2]
     orientation = 0.5 * math.atan2(2.0 * xy, x2 - y2)
     return Moments(1.0 - minor / major, major / minor, orientation)
 
 
+# statmorph's petro_extent_flux, and twice it; Pawlik et al. (2016) take 20 and 40 FWHM
 INNER_PER_R_PETRO = 2.0
 OUTER_PER_R_PETRO = 4.0
+# statmorph's skybox_size squared; boxcar_size_shape_asym
 FEWEST_SKY_PIXELS = 32 * 32
 BOXCAR_PIX = 3
 
@@ -158,6 +166,7 @@ def shape_map(
     """
     r_in, r_out = INNER_PER_R_PETRO * r_petro_ellip, OUTER_PER_R_PETRO * r_petro_ellip
     values = _annulus_values(stamp.pixels, stamp.mask, x, y, r_in, r_out)
+    # statmorph's _segmap_shape_asym, whose annulus is a circle although its radius is the ellipse's
     if values.size < FEWEST_SKY_PIXELS:
         if not sky.is_known:
             noticed[flags.SHAPE_MAP_UNDEFINED] = 1
@@ -167,6 +176,7 @@ def shape_map(
     if values.size > 0:
         threshold = one_sigma_above_mode(sorted_values(values))
     else:  # no box, but all of the background
+        # the mode of Bertin & Arnouts (1996) plus one sigma, from the annulus mode's own statistics
         threshold = 2.5 * sky.median - 1.5 * sky.mean + sky.sigma
     smooth = uniform_filter(stamp.pixels, int(BOXCAR_PIX))  # a plain 3 would be compiled once more
     above, _ = at_least(smooth, threshold)
@@ -188,6 +198,7 @@ def _annulus_values(
     for row in range(height):
         for column in range(width):
             squared = (column - x) ** 2 + (row - y) ** 2
+            # photutils' to_mask(method="center"): pixel centers decide
             if r_in * r_in <= squared < r_out * r_out and not mask[row, column]:
                 values[count] = pixels[row, column]
                 count += 1
@@ -216,6 +227,7 @@ def r_max(shape_map: NDArray[np.bool_], geometry: Geometry, noticed: NDArray[np.
     cosine, sine = np.cos(theta), np.sin(theta)
     farthest = -1.0
     for row in range(shape_map.shape[0]):
+        # a convex function is greatest at the ends of a row: the pixels between cannot be farther
         for column in _row_ends(shape_map[row]):
             if column >= 0:
                 along = (column - x) * cosine + (row - y) * sine

@@ -18,8 +18,10 @@ from galsmith.measure.engine.segmentation.regions import at_least, brightest_pix
 from galsmith.measure.engine.sky import values_of_box
 from galsmith.measure.engine.stamp import SkyBox, Stamp
 
+# statmorph's petro_fraction_gini; Lotz et al. (2004) smooth by a fifth of the Petrosian radius too
 SMOOTHING_PER_R_PETRO = 0.2
 ANNULUS_WIDTH_PIX = 1.0
+# the rest makes up the brightest 20 %; then petro_fraction_cas and petro_extent_cas
 M20_FAINT_FRACTION = 0.8
 CLUMP_PER_R_PETRO = 0.25
 APERTURE_PER_R_PETRO = 1.5
@@ -56,6 +58,7 @@ def gini_map(
         return np.zeros(stamp.pixels.shape, dtype=np.bool_)
     is_mirrored = bool(0)  # a plain False would be compiled once more
     smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, is_mirrored)
+    # surface brightness at the Petrosian radius, where the galaxy is cut (Lotz et al. 2004, section 3.1)
     threshold = _annulus_mean(smooth, geometry, r_petro_ellip)
     above, n_above = at_least(smooth, threshold)
     if n_above == 0:
@@ -77,6 +80,7 @@ def _annulus_mean(image: NDArray[np.float64], geometry: Geometry, a: float) -> f
     a_in, a_out = a - 0.5 * ANNULUS_WIDTH_PIX, a + 0.5 * ANNULUS_WIDTH_PIX
     row_sums = row_prefix_sums(image)
     total = ellipse_sum(image, row_sums, ellipse_at(geometry, a_out))
+    # _aperture_mean_nomask: geometric area, the mask left out of account
     area = np.pi * a_out * (a_out / geometry.elongation)
     if a_in > 0.0:
         total -= ellipse_sum(image, row_sums, ellipse_at(geometry, a_in))
@@ -124,6 +128,7 @@ def gini(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.uint8]) 
     total, weighted = 0.0, 0.0
     for rank in range(n):
         total += ascending[rank]
+        # Lotz et al. (2004), eq. 6, ranks from 1: sum of (2 i - n - 1) |X_i| over |mean| n (n - 1)
         weighted += (2.0 * (rank + 1) - n - 1.0) * ascending[rank]
     if n <= 1 or total == 0.0:
         noticed[flags.GINI_UNDEFINED] = 1
@@ -153,11 +158,13 @@ def m20(stamp: Stamp, gini_map: NDArray[np.bool_], noticed: NDArray[np.uint8]) -
     if not flux > 0.0:
         noticed[flags.M20_UNDEFINED] = 1
         return np.nan
+    # Lotz et al. (2004), eq. 8: the brightest pixels that hold 20 % of the flux
     threshold = _brightest_fifth(sorted_values(_values_inside(stamp.pixels, gini_map)))
     total, brightest = _second_moments(stamp.pixels, gini_map, x, y, threshold)
     if not (total > 0.0 and brightest > 0.0):
         noticed[flags.M20_UNDEFINED] = 1
         return np.nan
+    # Lotz et al. (2004), eq. 8, about the centroid of the map's light
     return np.log10(brightest / total)
 
 
@@ -186,6 +193,7 @@ def _brightest_fifth(ascending: NDArray[np.float64]) -> float:
     fainter = 0.0
     for rank in range(ascending.size):
         fainter += ascending[rank]
+        # the pixel at which the sum from the faint end first holds 80 %; it belongs to the bright ones
         if fainter / total >= M20_FAINT_FRACTION:
             return ascending[rank]
     return np.nan
@@ -201,6 +209,7 @@ def _second_moments(
     for y in range(n_y):
         for x in range(n_x):
             if inside[y, x]:
+                # Lotz et al. (2004), eq. 7
                 moment = image[y, x] * ((x - x_0) ** 2 + (y - y_0) ** 2)
                 total += moment
                 if image[y, x] >= threshold:
@@ -251,6 +260,7 @@ def noise_map(stamp: Stamp, gain: float, sky: SkyBox, sigma_map: NDArray[np.floa
             if is_given:
                 noise[y, x] = sigma_map[y + stamp.y_min, x + stamp.x_min]
             else:
+                # Poisson noise of flux times gain electrons, in flux units, and the sky's
                 noise[y, x] = np.sqrt(abs(stamp.raw[y, x]) / gain + sky_variance)
     return noise
 
@@ -282,6 +292,7 @@ def sn_per_pixel(
     for y in range(n_y):
         for x in range(n_x):
             sigma = abs(noise[y, x])
+            # Lotz et al. (2004), eq. 5; statmorph leaves out negative pixels
             if gini_map[y, x] and stamp.pixels[y, x] >= 0.0 and sigma > 0.0:
                 total += stamp.pixels[y, x] / sigma
                 count += 1
@@ -322,6 +333,7 @@ def smoothness(
         noticed[flags.SMOOTHNESS_UNDEFINED] = 1
         return np.nan
     r_in, r_out = CLUMP_PER_R_PETRO * r_petro, APERTURE_PER_R_PETRO * r_petro
+    # cut, not rounded: the boxcar of 0.7.2
     boxcar_pix = int(CLUMP_PER_R_PETRO * r_petro)
     clumps = _clumps(stamp.pixels, boxcar_pix)
     clump_sums = row_prefix_sums(clumps)
@@ -332,6 +344,7 @@ def smoothness(
     if not flux > 0.0:
         noticed[flags.SMOOTHNESS_UNDEFINED] = 1
         return np.nan
+    # the sky's part by the geometric area, unlike the asymmetry's
     area = np.pi * (r_out**2 - r_in**2)
     if sky.is_known and sky.side_pix > 0:
         clump_flux -= area * _box_clumps(stamp.pixels, sky, boxcar_pix)
@@ -350,6 +363,7 @@ def _clumps(image: NDArray[np.float64], boxcar_pix: int) -> NDArray[np.float64]:
         smooth = uniform_filter(image, boxcar_pix)
         for y in range(height):
             for x in range(width):
+                # Lotz et al. (2004), eq. 11: negative residuals are 0; without Conselice's (2003) factor of 10
                 clumps[y, x] = max(image[y, x] - smooth[y, x], 0.0)
     return clumps
 

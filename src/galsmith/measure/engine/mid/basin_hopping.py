@@ -57,9 +57,11 @@ def energy(quantile: float, clumps: ClumpAreas) -> float:
     """Minus A2^2 / A1 of the clumps at a quantile; the galaxy's flux where there is one clump, or no quantile."""
     if not 0.0 <= quantile <= 1.0:
         return clumps.total
+    # the same lower neighbor as the MID map's threshold
     index = int(quantile * (clumps.n_zero + len(clumps.largest) - 1)) - clumps.n_zero
     if index < 0 or clumps.second[index] == 0:
         return clumps.total
+    # Freeman et al. (2013): A2^2 / A1, to be maximized
     return -(float(clumps.second[index]) ** 2) / float(clumps.largest[index])
 
 
@@ -77,6 +79,7 @@ def _expanded(valley: Valley, mirrored: float, mirrored_energy: float, clumps: C
     n_calls = valley.n_calls
     if n_calls >= MOST_CALLS:
         return valley
+    # SciPy's chi of 2, beyond the better point, which in one dimension is the centroid
     quantile = 3.0 * valley.low - 2.0 * valley.high
     new_energy = energy(quantile, clumps)
     if new_energy < mirrored_energy:
@@ -91,16 +94,19 @@ def _contracted(valley: Valley, mirrored_energy: float, clumps: ClumpAreas) -> V
     if n_calls >= MOST_CALLS:
         return valley
     if mirrored_energy < valley.high_energy:
+        # outside, with SciPy's psi of one half
         quantile = 1.5 * valley.low - 0.5 * valley.high
         new_energy = energy(quantile, clumps)
         is_better = new_energy <= mirrored_energy
     else:
+        # inside, with the same factor
         quantile = 0.5 * valley.low + 0.5 * valley.high
         new_energy = energy(quantile, clumps)
         is_better = new_energy < valley.high_energy
     n_calls += 1
     if is_better:
         return _replaced(valley, quantile, new_energy, n_calls)
+    # shrinking by half, towards the better point
     quantile = valley.low + 0.5 * (valley.high - valley.low)
     if n_calls >= MOST_CALLS:  # the point has moved, its value is the old one's: so SciPy stops
         return _replaced(valley, quantile, valley.high_energy, n_calls)
@@ -110,6 +116,7 @@ def _contracted(valley: Valley, mirrored_energy: float, clumps: ClumpAreas) -> V
 @compiled
 def descend(start: float, clumps: ClumpAreas) -> tuple[float, float, bool]:
     """Walk down from a quantile by Nelder-Mead: where it ends, the energy there, and whether it came to rest."""
+    # SciPy's nonzdelt and zdelt
     other = 1.05 * start if start != 0.0 else 0.00025
     first = Valley(start, start, energy(start, clumps), math.inf, 2)
     valley = _replaced(first, other, energy(other, clumps), 2)
@@ -119,6 +126,7 @@ def descend(start: float, clumps: ClumpAreas) -> tuple[float, float, bool]:
             and abs(valley.low_energy - valley.high_energy) <= ENERGY_TOLERANCE
         ):
             break
+        # SciPy's rho of 1
         mirrored = 2.0 * valley.low - valley.high
         mirrored_energy = energy(mirrored, clumps)
         valley = Valley(valley.low, valley.high, valley.low_energy, valley.high_energy, valley.n_calls + 1)
@@ -155,9 +163,11 @@ def hop(start: float, step: float, temperature: float, clumps: ClumpAreas) -> fl
     for number in range(N_HOPS):
         if number == N_HOPS - 1:  # SciPy's interval of 2.5 divides only the fifth
             step = step / STEP_FACTOR if n_accepted / N_HOPS > 0.5 else step * STEP_FACTOR
+        # RandomDisplacement: uniform in -step to step, as low + (high - low) u
         there, there_energy, is_at_rest = descend(here + (-step + (step + step) * CHANCE[2 * number]), clumps)
         # SciPy: min(0, x), which is 0 also for NaN
         odds = math.exp(min(0.0, -(there_energy - here_energy) * (1.0 / temperature)))
+        # Metropolis, with SciPy's preference for minimizations that came to rest
         if odds >= CHANCE[2 * number + 1] and (is_at_rest or not is_here_at_rest):
             n_accepted += 1
             here, here_energy, is_here_at_rest = there, there_energy, is_at_rest

@@ -43,6 +43,7 @@ def _part_of_ring(present: int, first: int) -> set[int]:
     return part
 
 
+# 256 cases, worked out once in Python and compiled in as a constant table
 ONE_A_PART = _one_neighbor_a_part()
 
 
@@ -89,6 +90,7 @@ def _ring_steps(width: int) -> NDArray[np.int64]:
 @compiled
 def _root(parents: NDArray[np.int32], pixel: int) -> int:
     """Find the pixel that stands for a clump; shortens the way for the next search."""
+    # path halving
     while parents[pixel] != pixel:
         parents[pixel] = parents[parents[pixel]]
         pixel = parents[pixel]
@@ -120,6 +122,7 @@ def _add_to_clumps(
         if parts & 1:
             other = _root(parents, pixel + steps[neighbor])
             if other != root:
+                # union by size; the smaller clump's sum is added to the larger one's
                 if areas[other] > areas[root]:
                     root, other = other, root
                 parents[other] = root
@@ -160,11 +163,13 @@ def main_clump_means(
     while last >= 0:
         threshold = flux[order[last]]
         first = last
+        # equal pixels enter together: a threshold is reached by all or none of them
         while first >= 0 and flux[order[first]] == threshold:
             pixel = order[first]
             areas[pixel], sums[pixel] = 1, threshold
             _add_to_clumps(parents, areas, sums, pixel, steps)
             first -= 1
+        # the brightest pixel is in from the first turn on
         main = _root(parents, peak)
         mean = sums[main] / areas[main]
         while last > first:
@@ -185,8 +190,10 @@ def _two_largest(counts: NDArray[np.int64], largest: int, second: int, changed: 
         largest = changed
     elif changed > second:
         second = changed
+    # two clumps of the largest area
     if counts[largest] > 1:
         return largest, largest
+    # areas only grow by joining, so the search downwards is short on the whole
     second = min(second, largest - 1)
     while second > 0 and counts[second] == 0:
         second -= 1

@@ -91,6 +91,7 @@ def brightness_of(stamp: Stamp) -> Brightness:
 def _threshold(brightness: Brightness, quantile: float) -> float:
     """Flux of the pixel at a quantile, the lower neighbor, negative pixels counted as zeros."""
     n_pixels = brightness.n_zero + len(brightness.order)
+    # statmorph's _quantile takes the lower neighbor, without interpolation
     index = int(quantile * (n_pixels - 1)) - brightness.n_zero
     return float(brightness.flux[brightness.order[index]]) if index >= 0 else 0.0
 
@@ -102,6 +103,7 @@ def _main_clump(stamp: Stamp, threshold: float) -> NDArray[np.bool_]:
     above = np.empty((n_y, n_x), dtype=np.bool_)
     for y in range(n_y):
         for x in range(n_x):
+            # negative pixels count as zeros (Rodriguez-Gomez et al. 2019)
             above[y, x] = max(stamp.galaxy[y, x], 0.0) >= threshold
     return region_with(above, stamp.y_peak, stamp.x_peak)[0]
 
@@ -127,6 +129,7 @@ def _edge_excess(stamp: Stamp, brightness: Brightness, means: NDArray[np.float64
     if threshold == 0.0:
         return -ETA
     n_pixels = brightness.n_zero + len(brightness.order)
+    # Freeman et al. (2013), section 4.3: the new pixels' flux over the mean of the clump above them
     excess = threshold / means[int(quantile * (n_pixels - 1)) - brightness.n_zero] - ETA
     if abs(excess) < CLOSE_TO_ETA:  # the sign may hang on the order of additions
         excess = threshold / _main_clump_mean(stamp, threshold) - ETA
@@ -144,6 +147,7 @@ def _majority(clump: NDArray[np.bool_]) -> NDArray[np.bool_]:
         for x in range(n_x):
             columns[x] = np.int64(above[x]) + np.int64(clump[y, x]) + np.int64(below[x])
         for x in range(n_x):
+            # uniform_filter(size=3) > 0.5 of a 0/1 map: 5 of 9, counted in integers
             result[y, x] = columns[max(x - 1, 0)] + columns[x] + columns[min(x + 1, n_x - 1)] >= 5
     return result
 
@@ -158,11 +162,13 @@ def _mid_map(
         brightness.width,
         (stamp.y_peak + 1) * brightness.width + stamp.x_peak + 1,
     )
+    # statmorph's _segmap_mid: undefined where even the faintest pixel is too bright
     lowest = _edge_excess(stamp, brightness, means, 0.0)
     if not lowest <= 0.0:
         noticed[MID_MAP_IS_GINI_MAP] = 1
         return gini_map.copy()
     search = bracketed(0.0, lowest, 1.0, _edge_excess(stamp, brightness, means, 1.0))
+    # brentq's xtol: one pixel in quantiles
     while next_point(search, 1.0 / (brightness.n_zero + len(brightness.order))):
         search[RESULT] = _edge_excess(stamp, brightness, means, search[POINT])
     region = _majority(_main_clump(stamp, _threshold(brightness, search[POINT])))
@@ -216,7 +222,9 @@ def _clump_areas(brightness: Brightness, region: NDArray[np.bool_]) -> ClumpArea
 def _coarse_minimum(clumps: ClumpAreas, step: float) -> tuple[float, float]:
     """First quantile of least energy on a grid from 0 to 1, and that energy."""
     best, least = 0.0, math.inf
+    # numpy.arange(0, 1, step), whose points are number times step
     for number in range(math.ceil(1.0 / step)):
+        # the first of equals, as numpy.argmin
         here = energy(number * step, clumps)
         if here < least:
             best, least = number * step, here
@@ -228,14 +236,17 @@ def _multimode(brightness: Brightness, region: NDArray[np.bool_], noticed: NDArr
     clumps = _clump_areas(brightness, region)
     step = COARSEST_STEP
     start, least = _coarse_minimum(clumps, step)
+    # stage 1: a finer grid until two clumps are found, down to steps below 1e-3
     while not least < 0.0:
         if step < FINEST_STEP:
             noticed[MID_SINGLE_CLUMP] = 1
             return 0.0
         step /= 2.0
         start, least = _coarse_minimum(clumps, step)
+    # stage 2: basin hopping, temperature half of the energy found
     quantile = hop(start, step, -RELATIVE_TEMPERATURE * least, clumps)
     index = int(quantile * (clumps.n_zero + len(clumps.largest) - 1)) - clumps.n_zero
+    # maximized is A2^2 / A1 (Freeman et al. 2013), given is A2 / A1 (Peth et al. 2016)
     return float(clumps.second[index]) / float(clumps.largest[index])
 
 
@@ -283,6 +294,7 @@ def _two_brightest(flux_sums: NDArray[np.float64]) -> tuple[int, int]:
     """Find the two largest of two or more values, of equal ones the last first."""
     first, second = -1, -1
     for index in range(len(flux_sums)):
+        # argsort read backwards puts the last of equal sums first
         if first < 0 or flux_sums[index] >= flux_sums[first]:
             first, second = index, first
         elif second < 0 or flux_sums[index] >= flux_sums[second]:
@@ -304,6 +316,7 @@ def _deviation(image: NDArray[np.float64], area: int, x_peak: int, y_peak: int) 
     if not total > 0.0:
         return math.nan
     distance = math.sqrt((x_peak - sum_x / total) ** 2 + (y_peak - sum_y / total) ** 2)
+    # Freeman et al. (2013): in units of the radius of a disk of the map's area
     result = math.sqrt(math.pi / area) * distance
     return result if math.isfinite(result) else math.nan
 
@@ -330,6 +343,7 @@ def intensity_and_deviation(
     intensity, deviation : float
         The intensity is 0 where there are fewer than two peaks, the deviation NaN where there are none.
     """
+    # everything outside is 0 before and after smoothing, so the box gives the stamp's values
     y_start, y_stop, x_start, x_stop = _box_around(region)
     image = np.zeros((max(y_stop - y_start, 0), max(x_stop - x_start, 0)))
     area = 0
@@ -348,6 +362,7 @@ def intensity_and_deviation(
         return 0.0, math.nan
     first, intensity = 0, 0.0
     if len(rows) > 1:
+        # sums of the smoothed image, as statmorph's _intensity_sums
         labels = flood_from_peaks(smooth, rows, columns)
         flux_sums = flux_around_peaks(smooth, labels, len(rows))
         first, second = _two_brightest(flux_sums)
@@ -399,6 +414,7 @@ def note_overlap(gini_map: NDArray[np.bool_], region: NDArray[np.bool_], noticed
             n_gini += gini_map[y, x]
             n_mid += region[y, x]
             n_both += gini_map[y, x] and region[y, x]
+    # statmorph's _check_segmaps
     larger = max(n_gini, n_mid)
     if larger == 0:
         noticed[MAPS_EMPTY] = 1

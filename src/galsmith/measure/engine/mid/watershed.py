@@ -57,6 +57,7 @@ class Lists(NamedTuple):
 @compiled
 def _is_before(heap: Heap, one: int, other: int) -> bool:
     """Whether one pixel is flooded before another: the brighter one, else the one that waits longer."""
+    # scikit-image's heapitem: value first, then age
     if heap.levels[one] != heap.levels[other]:
         return heap.levels[one] > heap.levels[other]
     return heap.ages[one] < heap.ages[other]
@@ -67,6 +68,7 @@ def _push(heap: Heap, n_waiting: int, pixel: int) -> None:
     """Put a pixel into the heap."""
     place = n_waiting
     while place > 0:
+        # sift up as scikit-image's heappush: equals stay where they are
         parent = (place - 1) // 2
         if not _is_before(heap, pixel, heap.pixels[parent]):
             break
@@ -88,6 +90,7 @@ def _pop(heap: Heap, n_waiting: int) -> int:
         if child + 1 < n_left and _is_before(heap, heap.pixels[child + 1], foremost):
             child += 1
             foremost = heap.pixels[child]
+        # neither child is before it
         if foremost == moved:
             break
         heap.pixels[place] = foremost
@@ -141,9 +144,11 @@ def _flood_while_tied(
             neighbor = pixel + steps[turn]
             if labels[neighbor] != 0:
                 continue
+            # ages in the order of entry; all markers have age 0
             age += 1
             labels[neighbor] = labels[pixel]
             heap.ages[neighbor] = age
+            # no pixel waits as if brighter than the one it was reached from
             heap.levels[neighbor] = min(heap.levels[neighbor], heap.levels[pixel])
             _push(heap, n_waiting, neighbor)
             n_waiting += 1
@@ -155,6 +160,7 @@ def _flood_by_level(
     labels: NDArray[np.int64], levels: NDArray[np.int64], lists: Lists, steps: NDArray[np.int64]
 ) -> None:
     """Spread the labels of the pixels that wait in the lists, the brightest level first."""
+    # what enters is never brighter than what leaves: one pass from the top
     for level in range(len(lists.first) - 1, 0, -1):
         pixel = lists.first[level]
         while pixel != NONE:
@@ -196,6 +202,7 @@ def flood(labels: NDArray[np.int64], levels: NDArray[np.int64], n_levels: int, w
         np.zeros(n_levels + 1, dtype=np.int64),
         np.zeros(len(labels), dtype=np.int64),
     )
+    # no ties are left, so the heap's order is that of level and age
     for n_left in range(n_waiting, 0, -1):
         pixel = _pop(heap, n_left)
         _append(lists, levels[pixel], pixel)
@@ -209,6 +216,7 @@ OUTSIDE = -1
 def _is_local_peak(image: NDArray[np.float64], y: int, x: int) -> bool:
     """Whether no neighbor of a pixel off the border is brighter."""
     value = image[y, x]
+    # peak_local_max: min_distance 1, a square footprint; equal neighbors do not hurt
     for near_y in range(y - 1, y + 2):
         for near_x in range(x - 1, x + 2):
             if image[near_y, near_x] > value:
@@ -241,6 +249,7 @@ def find_peaks(image: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
     heights = np.zeros(n_y * n_x)
     for y in range(1, n_y - 1):
         for x in range(1, n_x - 1):
+            # peak_local_max's default threshold_abs is the image's minimum; exclude_border 1
             if image[y, x] > faintest and _is_local_peak(image, y, x):
                 heights[n_y * n_x - 1 - (y * n_x + x)] = image[y, x]
     places = brightness_order(heights)
@@ -283,11 +292,13 @@ def flood_from_peaks(
     level, last = 0, 0.0
     for place in range(len(order)):
         pixel = order[place]
+        # ranks in place of brightness: integers to compare
         if values[pixel] != last:
             level, last = level + 1, values[pixel]
         labels[pixel], levels[pixel] = 0, level
     for peak in range(len(rows)):
         labels[(rows[peak] + 1) * width + columns[peak] + 1] = peak + 1
+    # watershed's markers, connectivity 2, mask
     flood(labels, levels, level, width)
     return labels
 
@@ -322,6 +333,7 @@ def flux_around_peaks(
     grouped = np.empty(n_y * n_x)
     for y in range(n_y):
         for x in range(n_x):
+            # grouped by label in raster order, then added as numpy.sum adds them
             label = max(labels[(y + 1) * (n_x + 2) + x + 1], 0)
             grouped[ends[label]] = image[y, x]
             ends[label] += 1

@@ -11,6 +11,7 @@ DIGIT = np.uint64(N_BUCKETS - 1)
 SHIFTS = np.array([0, 11, 22, 33, 44, 55], dtype=np.uint64)
 FIRST_COARSE_PASS = 3  # the upper 31 bits: values that differ by over 4e-6 of themselves
 MOVES_PER_PIXEL = 4
+# of NumPy's pairwise_sum: eight accumulators, blocks of 128
 UNROLLED = 8
 LONGEST_RUN = 128
 
@@ -85,6 +86,7 @@ def brightness_order(flux: NDArray[np.float64]) -> NDArray[np.int64]:
             _sort_by_digit(keys, places, other_keys, other_places, SHIFTS[digit])
             keys, other_keys = other_keys, keys
             places, other_places = other_places, places
+        # values that agree in the upper bits are few, but for flat images: then all six digits
         if _insertion_sort(keys, places, MOVES_PER_PIXEL * len(keys)):
             break
     return places
@@ -94,6 +96,7 @@ def brightness_order(flux: NDArray[np.float64]) -> NDArray[np.int64]:
 def _sum_of_run(values: NDArray[np.float64], start: int, stop: int) -> float:
     """Sum of at most 128 values: eight running sums, added in pairs, and then what is left over."""
     if stop - start < UNROLLED:
+        # NumPy starts so that a sum of negative zeros stays one
         total = -0.0
         for index in range(start, stop):
             total += values[index]
@@ -105,6 +108,7 @@ def _sum_of_run(values: NDArray[np.float64], start: int, stop: int) -> float:
     for index in range(start + UNROLLED, behind, UNROLLED):
         for lane in range(UNROLLED):
             sums[lane] += values[index + lane]
+    # NumPy's order of the eight
     total = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
     for index in range(behind, stop):
         total += values[index]
@@ -128,6 +132,7 @@ def pairwise_sum(values: NDArray[np.float64], start: int, stop: int) -> float:
         begin = start
         while stops[n_open - 1] - begin > LONGEST_RUN:
             half = (stops[n_open - 1] - begin) // 2
+            # NumPy rounds the half down to a multiple of eight
             half -= half % UNROLLED
             depths[n_open - 1] += 1
             stops[n_open], depths[n_open] = begin + half, depths[n_open - 1]

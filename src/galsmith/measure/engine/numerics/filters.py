@@ -42,17 +42,20 @@ def _uniform_columns(image: NDArray[np.float64], size: int) -> NDArray[np.float6
     height, width = image.shape
     result = np.empty((height, width))
     running = np.zeros(width)
+    # SciPy's origin 0: an even box reaches one pixel farther towards the origin
     before = size // 2
     for offset in range(size):
         entering = image[mirrored_index(offset - before, height)]
         for x in range(width):
             running[x] += entering[x]
     for x in range(width):
+        # SciPy's uniform_filter1d: running sum, then divided; ties at one half depend on it
         result[0, x] = running[x] / size
     for y in range(1, height):
         entering = image[mirrored_index(y - before + size - 1, height)]
         leaving = image[mirrored_index(y - before - 1, height)]
         for x in range(width):
+            # the difference is rounded first, as SciPy's C does
             running[x] += entering[x] - leaving[x]
             result[y, x] = running[x] / size
     return result
@@ -77,6 +80,7 @@ def uniform_filter(image: NDArray[np.float64], size_pix: int) -> NDArray[np.floa
     ndarray [y, x], float64
         In the image's unit.
     """
+    # SciPy skips axes whose size is 1 or less
     if size_pix <= 1 or image.size == 0:
         return image.copy()
     return transposed(_uniform_columns(transposed(_uniform_columns(image, size_pix)), size_pix))
@@ -85,10 +89,12 @@ def uniform_filter(image: NDArray[np.float64], size_pix: int) -> NDArray[np.floa
 @compiled
 def gaussian_weights(sigma_pix: float) -> NDArray[np.float64]:
     """Sample a Gaussian from its middle outwards, cut at 4 sigma; the whole kernel, both sides, sums to 1."""
+    # gaussian_filter1d: truncate 4, rounded
     radius = int(TRUNCATE_SIGMA * sigma_pix + 0.5)
     weights = np.empty(2 * radius + 1)
     for index in range(len(weights)):
         weights[index] = math.exp(-0.5 / (sigma_pix * sigma_pix) * (index - radius) ** 2)
+    # normalized by numpy.sum, to the bit
     return weights[radius:] / pairwise_sum(weights, 0, len(weights))
 
 
@@ -116,11 +122,13 @@ def _correlate_columns(
     result = np.empty((height, width))
     blank = np.zeros(width)
     outermost = len(weights) - 1
+    # pairs wholly outside add 0
     if not reflect:
         outermost = min(outermost, height - 1)
     for y in range(height):
         total = result[y]
         for x in range(width):
+            # SciPy's correlate1d for symmetric kernels: the middle first, then pairs from the far end
             total[x] = image[y, x] * weights[0]
         for offset in range(outermost, 0, -1):
             above = _row_or_blank(image, blank, y - offset, reflect)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
 
+# what MINPACK gives as dpmpar: the rounding of a double, and its smallest normal number
 EPSILON = 2.220446049250313e-16
 _SMALLEST = 2.2250738585072014e-308
 _SAFE_LOW, _SAFE_HIGH = 1e-280, 1e280
@@ -130,6 +131,7 @@ def factorize(
     triangle = np.zeros((n, n))
     turned = np.empty(n)
     for k in range(n):
+        # qrfac: the column of largest remaining norm into the pivot position
         _bring_longest(columns, left, reference, order, k)
         diagonal = _reflect(columns, left, reference, k)
         if columns[k, k] != 0.0:
@@ -171,6 +173,7 @@ def _reflect(
     length = euclidean_norm(columns[k, k:])
     if length == 0.0:
         return -length
+    # qrfac: the sign that avoids cancellation in 1 + v_k
     if columns[k, k] < 0.0:
         length = -length
     _multiply(columns[k, k:], 1.0 / length)
@@ -180,6 +183,7 @@ def _reflect(
         if left[j] != 0.0:
             ratio = columns[j, k] / left[j]
             left[j] *= math.sqrt(max(0.0, 1.0 - ratio * ratio))
+            # qrfac's p05: recompute a norm from which too much was taken away
             if 0.05 * (left[j] / reference[j]) ** 2 <= EPSILON:
                 left[j] = euclidean_norm(columns[j, k + 1 :])
                 reference[j] = left[j]
@@ -211,26 +215,32 @@ def damped_step(system: LinearSystem, radius: float, damping: float, step: NDArr
     scaled = product(scale, step)
     length = euclidean_norm(scaled)
     excess = length - radius
+    # lmpar: the Gauss-Newton step is inside the trust region, par = 0
     if excess <= 0.1 * radius:
         return 0.0
     lower = 0.0
+    # lmpar: without full rank the lower bound stays 0
     if rank == order.size:
         lower = _least_damping(triangle, order, product(scale, scaled), length, excess / radius)
     upper, gradient = _greatest_damping(system, radius)
+    # lmpar: into (parl, paru), else gnorm / dxnorm
     damping = min(max(damping, lower), upper)
     if damping == 0.0:
         damping = gradient / length
     for attempt in range(1, _MOST_DAMPINGS + 1):
         if damping == 0.0:
+            # lmpar: par = max(dwarf, p001 paru)
             damping = max(_SMALLEST, 0.001 * upper)
         factor = _solve_damped(system, math.sqrt(damping), step)
         scaled = product(scale, step)
         length = euclidean_norm(scaled)
         before = excess
         excess = length - radius
+        # lmpar's exceptional case: parl = 0 and fp <= temp < 0, temp the excess before
         is_cornered = lower == 0.0 and excess <= before < 0.0
         if abs(excess) <= 0.1 * radius or is_cornered or attempt == _MOST_DAMPINGS:
             break
+        # lmpar: held between its two bounds
         correction = _newton_correction(factor, order, product(scale, scaled), length, excess / radius)
         lower, upper = _narrowed(lower, upper, damping, excess)
         damping = max(lower, damping + correction)
@@ -256,6 +266,7 @@ def _gauss_newton(
     n = order.size
     rank = n
     for k in range(n):
+        # lmpar: a singular R is used up to its first zero
         if triangle[k, k] == 0.0:
             rank = k
             break
@@ -301,6 +312,7 @@ def _greatest_damping(system: LinearSystem, radius: float) -> tuple[float, float
         gradient[k] = total / scale[order[k]]
     length = euclidean_norm(gradient)
     upper = length / radius
+    # lmpar takes the smallest number over the radius, or over a tenth, for a bound of zero
     if upper == 0.0:
         upper = _SMALLEST / min(radius, 0.1)
     return upper, length
@@ -337,6 +349,7 @@ def _solve_damped(
     right = turned.copy()
     for k in range(n):
         row = np.zeros(n)
+        # qrsolv: row k of the diagonal, rotated into R and Q^T b
         row[k] = root_damping * scale[order[k]]
         _rotate_away(factor, right, row, k)
     rank = n
@@ -366,6 +379,7 @@ def _rotate_away(
             continue
         if abs(factor[k, k]) < abs(row[k]):
             cotangent = factor[k, k] / row[k]
+            # qrsolv: the branch that cannot overflow
             sine = 0.5 / math.sqrt(0.25 + 0.25 * cotangent * cotangent)
             cosine = sine * cotangent
         else:
@@ -401,13 +415,17 @@ def adjusted_radius(
     radius: float, damping: float, length: float, success: Success, growth: float
 ) -> tuple[float, float]:
     """Trust radius and damping after a step of a length, by which the residuals grew."""
+    # lmdif: p25, and the step bound shortened by half to a tenth
     if success.ratio <= 0.25:
         factor = 0.5
         if success.actual < 0.0:
+            # lmdif: temp = p5 dirder / (dirder + p5 actred)
             factor = 0.5 * success.slope / (success.slope + 0.5 * success.actual)
+        # lmdif: p1 fnorm1 >= fnorm, or temp < p1
         if growth >= 10.0 or factor < 0.1:
             factor = 0.1
         return factor * min(radius, 10.0 * length), damping / factor
+    # lmdif: after a full step, or one as good as promised, the radius is twice its length
     if damping == 0.0 or success.ratio >= 0.75:
         return 2.0 * length, 0.5 * damping
     return radius, damping

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
 
+# shorter arrays are sorted faster by comparisons
 RADIX_FROM = 600
 DIGIT_BITS = 11
 N_DIGITS = 3
@@ -20,6 +21,7 @@ UPPER_HALF = np.uint64(64 - N_DIGITS * DIGIT_BITS)  # lowest bit of the upper 33
 LOWER_HALF = np.uint64(0)
 MOVES_PER_VALUE = 2
 SUMMED_AT_ONCE = 512
+# gaps of Ciura (2001)
 SHELL_GAPS = (301, 132, 57, 23, 10, 4, 1)
 
 
@@ -42,6 +44,7 @@ def _ordered_keys(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     keys = values.copy().view(np.uint64)
     for index in range(len(keys)):
         key = keys[index]
+        # IEEE 754: so ordered, the bits of floats compare as unsigned integers
         keys[index] = ~key if key & SIGN_BIT else key | SIGN_BIT
     return keys
 
@@ -80,6 +83,7 @@ def _sort_by_bits(keys: NDArray[np.uint64], lowest_bit: np.uint64) -> NDArray[np
     counts = _digit_counts(keys, lowest_bit)
     for digit in range(N_DIGITS):
         shift = lowest_bit + np.uint64(DIGIT_BITS * digit)
+        # all keys share this digit
         if counts[digit, (keys[0] >> shift) & DIGIT] == len(keys):
             continue
         _scatter_by_digit(keys, other, counts[digit], shift)
@@ -224,6 +228,7 @@ def _sums_of_range(
     end = min((last - start) // SUMMED_AT_ONCE, totals.size)
     if begin >= end:
         return _sums_about(values, first, last, center)
+    # the rest before the first whole block, then that behind the last
     total, square = _sums_about(values, first, start + begin * SUMMED_AT_ONCE, center)
     rest_total, rest_square = _sums_about(values, start + end * SUMMED_AT_ONCE, last, center)
     for block in range(begin, end):
@@ -242,6 +247,7 @@ def kept_range(
     first, behind = start, stop
     while first < behind:  # the first value that is not below
         middle = (first + behind) // 2
+        # bisection: bounds themselves are kept, as astropy keeps them
         if values[middle] < low:
             first = middle + 1
         else:
@@ -283,15 +289,19 @@ def clipped_about_median(
     """
     first, last = start, stop
     low = high = math.nan
+    # about the median: the squares of deviations lose no digits to a high sky
     middle = median_of_sorted(values, start, stop)
     blocks = _block_sums(values, start, stop, middle)
     for _ in range(max_iterations):
         center, count = median_of_sorted(values, first, last), float(last - first)
         total, squares = _sums_of_range(values, start, first, last, middle, blocks)
+        # divided by n, as numpy.std
         spread = math.sqrt(max(0.0, squares / count - (total / count) ** 2))
         low, high = center - n_sigma * spread, center + n_sigma * spread
         kept_first, kept_last = kept_range(values, first, last, low, high)
+        # converged, or nothing would be left
         if kept_last == kept_first or (kept_first == first and kept_last == last):
             break
         first, last = kept_first, kept_last
+    # SigmaClip applies its last bounds to all values
     return kept_range(values, start, stop, low, high)

@@ -25,6 +25,7 @@ from galsmith.measure.engine.compiled import compiled
 
 # What a search remembers: its newest point, the one before, the far end of the bracket, the last two steps.
 POINT, RESULT, LAST_POINT, LAST_VALUE, FAR_POINT, FAR_VALUE, STEP, LAST_STEP, N_STEPS = range(9)
+# brentq's default rtol and maxiter
 _RELATIVE_TOLERANCE = 4 * np.finfo(np.float64).eps
 _MOST_STEPS = 100
 
@@ -76,6 +77,7 @@ def next_point(search: NDArray[np.float64], tolerance: float) -> bool:
         search[POINT] = np.nan
         return False
     _keep_bracket(search)
+    # brentq.c: delta = (xtol + rtol |x|) / 2
     half_tolerance = (tolerance + _RELATIVE_TOLERANCE * abs(search[POINT])) / 2
     half_bracket = (search[FAR_POINT] - search[POINT]) / 2
     if search[RESULT] == 0.0 or abs(half_bracket) < half_tolerance:
@@ -85,6 +87,7 @@ def next_point(search: NDArray[np.float64], tolerance: float) -> bool:
     if abs(search[STEP]) > half_tolerance:
         search[POINT] += search[STEP]
     else:
+        # a step of at least the tolerance, towards the far side
         search[POINT] += half_tolerance if half_bracket > 0 else -half_tolerance
     search[N_STEPS] += 1
     return True
@@ -97,6 +100,7 @@ def _keep_bracket(search: NDArray[np.float64]) -> None:
     if search[LAST_VALUE] != 0.0 and search[RESULT] != 0.0 and opposite:
         search[FAR_POINT], search[FAR_VALUE] = search[LAST_POINT], search[LAST_VALUE]
         search[STEP] = search[LAST_STEP] = search[POINT] - search[LAST_POINT]
+    # the best point is always the newest
     if abs(search[FAR_VALUE]) < abs(search[RESULT]):
         search[LAST_POINT], search[POINT] = search[POINT], search[FAR_POINT]
         search[FAR_POINT] = search[LAST_POINT]
@@ -111,16 +115,19 @@ def _choose_step(search: NDArray[np.float64], half_bracket: float, half_toleranc
     last_point, last_value = search[LAST_POINT], search[LAST_VALUE]
     if abs(search[LAST_STEP]) > half_tolerance and abs(value) < abs(last_value):
         if last_point == search[FAR_POINT]:
+            # secant: two points are known
             trial = -value * (point - last_point) / (value - last_value)
         else:
             far_value = search[FAR_VALUE]
             slope_last = (last_value - value) / (last_point - point)
             slope_far = (far_value - value) / (search[FAR_POINT] - point)
+            # inverse quadratic interpolation, in brentq.c's order of operations
             trial = (
                 -value
                 * (far_value * slope_far - last_value * slope_last)
                 / (slope_far * slope_last * (far_value - last_value))
             )
+        # a good short step; else bisect
         if 2 * abs(trial) < min(abs(search[LAST_STEP]), 3 * abs(half_bracket) - half_tolerance):
             search[LAST_STEP], search[STEP] = search[STEP], trial
             return
@@ -145,7 +152,9 @@ BEGIN, REFLECT, EXPAND, CONTRACT_OUTSIDE, CONTRACT_INSIDE, SHRINK_SECOND, SHRINK
 FACTORS = np.array(
     [1.0, 2.0, 0.5, -0.5]
 )  # how far beyond the others the worst corner goes, from `REFLECT` on
+# fmin's default maxfun for two parameters: 200 each
 MOST_VALUES = 400
+# fmin's nonzdelt and zdelt
 FIRST_STEP = 1.05
 FIRST_STEP_FROM_ZERO = 0.00025
 
@@ -199,6 +208,7 @@ def next_trial(search: NDArray[np.float64], tolerance: float, value_tolerance: f
         stage = REFLECT
     _place_trial(search, stage)
     search[STATE, STAGE] = stage
+    # fmin raises out of the function call: the simplex is then sorted once more
     if search[STATE, N_VALUES] >= MOST_VALUES:
         _sort(search)
         return False
@@ -218,6 +228,7 @@ def _next_stage(search: NDArray[np.float64], stage: int, value: float) -> int:
         return SHRINK_WORST if stage == SHRINK_SECOND else COMPLETE
     if stage == REFLECT:
         _copy(search, TRIAL, REFLECTED)
+        # Nelder & Mead's (1965) tests in fmin's order: rho 1, chi 2, psi 1/2, sigma 1/2
         if value < search[BEST, VALUE]:
             return EXPAND
         if not value < search[SECOND, VALUE]:
@@ -265,6 +276,7 @@ def _copy(search: NDArray[np.float64], source: int, target: int) -> None:
 @compiled
 def _sort(search: NDArray[np.float64]) -> None:
     """Put the best corner first; equals keep their order."""
+    # a bubble sort is stable, as fmin's argsort of three values
     for one in (BEST, SECOND, BEST):
         if search[one + 1, VALUE] < search[one, VALUE]:
             for axis in range(3):

@@ -22,11 +22,15 @@ from galsmith.measure.engine.numerics.ordering import (
 )
 from galsmith.measure.engine.segmentation.regions import bounding_box, label_areas, label_regions
 
+# photutils' detect_threshold: SigmaClip(sigma=3, maxiters=10) about the median
 CLIP_SIGMA = 3.0
 CLIP_ITERATIONS = 10
+# of the survey's method: depth of the border, and how far from the middle the galaxy may lie
 BORDER_FRACTION = 16
 CENTER_FRACTION = 8
+# Gaussian noise has its quartiles 0.6745 standard deviations from its median
 QUARTILE_PER_SIGMA = 0.6744897501960817
+# 5 magnitudes are a factor of 100
 FAINTEST_ISOPHOTE = 0.01
 GALAXY = 1
 OTHER_SOURCE = 2
@@ -77,6 +81,7 @@ def paper_threshold(image: NDArray[np.float64], threshold_sigma: float) -> float
         What photutils' ``detect_threshold`` gives, flux per pixel.
     """
     ascending = sorted_values(finite_values(image))
+    # the mean of what the clip keeps, although it clips about the median: photutils' background is the mean
     start, stop = clipped_about_median(ascending, 0, len(ascending), CLIP_SIGMA, CLIP_ITERATIONS)
     mean = mean_of(ascending, start, stop)
     return mean + threshold_sigma * standard_deviation(ascending, start, stop, mean)
@@ -88,6 +93,7 @@ def _above(image: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
     above = np.empty((height, width), dtype=np.bool_)
     for y in range(height):
         for x in range(width):
+            # above, not at: photutils' detect_sources
             above[y, x] = image[y, x] > threshold
     return above
 
@@ -100,6 +106,7 @@ def _smoothed_outline(labels: NDArray[np.int32], label: int, smoothing_pix: int)
     """
     height, width = labels.shape
     x_first, x_last, y_first, y_last = bounding_box(labels, label)
+    # the filter's running sums start at exact zeros here as they would at the image's edge: same bits
     left, right = max(x_first - smoothing_pix, 0), min(x_last + smoothing_pix + 1, width)
     top, bottom = max(y_first - smoothing_pix, 0), min(y_last + smoothing_pix + 1, height)
     indicator = np.empty((bottom - top, right - left))
@@ -110,6 +117,7 @@ def _smoothed_outline(labels: NDArray[np.int32], label: int, smoothing_pix: int)
     outline = np.zeros((height, width), dtype=np.int32)
     for y in range(top, bottom):
         for x in range(left, right):
+            # sums of k / size per axis: ties at one half hang on the rounding of SciPy's running sums
             if smooth[y - top, x - left] > 0.5:
                 outline[y, x] = GALAXY
     return outline
@@ -144,6 +152,7 @@ def paper_map(
     areas = label_areas(labels, count)
     largest = 0
     for label in range(1, count + 1):
+        # photutils drops small sources first; of equal areas numpy.argmax takes the lowest label
         if areas[label] >= minimum_pixels and (largest == 0 or areas[label] > areas[largest]):
             largest = label
     if largest == 0:
@@ -163,6 +172,7 @@ def border_values(image: NDArray[np.float64]) -> NDArray[np.float64]:
     for y in range(height):
         is_inner_row = rows <= y < height - rows
         for x in range(width):
+            # corners belong to the border once
             if is_inner_row and columns <= x < width - columns:
                 continue
             values[count] = image[y, x]
@@ -204,11 +214,13 @@ def border_sky(image: NDArray[np.float64]) -> tuple[float, float]:
     start, stop = 0, len(ascending)
     level = sigma = math.nan
     for _ in range(CLIP_ITERATIONS):
+        # wings and neighbors lift the upper half only, so that the width is that of the lower quartile
         level = median_of_sorted(ascending, start, stop)
         sigma = (level - _lower_quartile(ascending, start, stop)) / QUARTILE_PER_SIGMA
         first, last = kept_range(
             ascending, start, stop, level - CLIP_SIGMA * sigma, level + CLIP_SIGMA * sigma
         )
+        # nothing left, or nothing more to drop
         if last == first or (first == start and last == stop):
             break
         start, stop = first, last
@@ -220,6 +232,7 @@ def _lower_quartile(ascending: NDArray[np.float64], start: int, stop: int) -> fl
     """Quartile of the ascending values[start:stop], interpolated as NumPy does; NaN of none."""
     if stop <= start:
         return math.nan
+    # numpy.quantile, method "linear"
     place = 0.25 * (stop - start - 1)
     below = int(place)
     low = ascending[start + below]
@@ -265,6 +278,7 @@ def smoothed_excess(image: NDArray[np.float64], level: float) -> NDArray[np.floa
     for y in range(height):
         low, row, high = padded[y], padded[y + 1], padded[y + 2]
         for x in range(width):
+            # pairs that a flip or a quarter turn exchanges are added first, so that the sum's bits stay
             sides = (low[x + 1] + high[x + 1]) + (row[x] + row[x + 2])
             rows = (low[x] + low[x + 2]) + (high[x] + high[x + 2])
             columns = (low[x] + high[x]) + (low[x + 2] + high[x + 2])
@@ -280,6 +294,7 @@ def _nearness(labels: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     for y in range(height):
         for x in range(width):
             label = labels[y, x]
+            # twice the distance, in integers: no rounding decides between two labels
             distance = (2 * x + 1 - width) ** 2 + (2 * y + 1 - height) ** 2
             if label > 0 and distance < nearest[label]:
                 nearest[label] = distance
@@ -291,6 +306,7 @@ def _central_label(labels: NDArray[np.int32], areas: NDArray[np.int64], minimum_
     """Choose the label nearest to the stamp's center, of equally near ones the largest; 0 where none is near."""
     height, width = labels.shape
     nearest = _nearness(labels, len(areas) - 1)
+    # doubled like the distances; at least one pixel
     reach = max(2.0, 2.0 * min(height, width) / CENTER_FRACTION)
     chosen = 0
     for label in range(1, len(areas)):
@@ -320,6 +336,7 @@ def _faintest_isophote(
         total += value
     bright = 0.0
     brightest = 0
+    # half of the light, from the brightest pixel down
     while brightest < area and bright < 0.5 * total:
         brightest += 1
         bright += values[area - brightest]
@@ -381,6 +398,7 @@ def survey_map(
     level, sigma = border_sky(image)
     if not math.isfinite(sigma):
         return no_map, flags.NO_SOURCE
+    # the threshold counts the noise of a single pixel: smoothing lowers it, which makes detections safer
     excess = smoothed_excess(image, level)
     labels, areas, central = _sources_above(excess, threshold_sigma * sigma, minimum_pixels)
     if central > 0:

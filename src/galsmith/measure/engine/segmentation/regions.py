@@ -18,6 +18,7 @@ def _root(parents: NDArray[np.int32], run: int) -> int:
 @compiled
 def _join(parents: NDArray[np.int32], one: int, other: int) -> None:
     one, other = _root(parents, one), _root(parents, other)
+    # the earlier run stands for both: numbers then follow raster order, as scipy.ndimage.label's
     parents[max(one, other)] = min(one, other)
 
 
@@ -50,9 +51,11 @@ def _join_rows(
     """Join the runs of a row, rows[1]..rows[2]-1, with those of the row before, rows[0]..rows[1]-1, corners too."""
     upper, first, count = rows
     for run in range(first, count):
+        # runs that end left of the upper left corner touch no later run of this row either
         while upper < first and ends[upper] < starts[run] - 1:
             upper += 1
         touching = upper
+        # one column farther on both sides: corners count (eight neighbors)
         while touching < first and starts[touching] <= ends[run] + 1:
             _join(parents, touching, run)
             touching += 1
@@ -90,6 +93,7 @@ def label_regions(above: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
         Number of regions.
     """
     height, width = above.shape
+    # runs in a row: every other pixel at most
     most = height * ((width + 1) // 2)
     starts = np.empty(most, dtype=np.int32)
     ends = np.empty(most, dtype=np.int32)
@@ -156,6 +160,7 @@ def at_least(image: NDArray[np.float64], threshold: float) -> tuple[NDArray[np.b
     count = 0
     for y in range(height):
         for x in range(width):
+            # reaching the threshold is enough, as in statmorph's maps; a NaN threshold lets none pass
             above[y, x] = image[y, x] >= threshold
             count += above[y, x]
     return above, count
@@ -168,6 +173,7 @@ def brightest_pixel(image: NDArray[np.float64]) -> tuple[int, int]:
     best_y, best_x, best = 0, 0, -np.inf
     for y in range(height):
         for x in range(width):
+            # the first of equals, as numpy.argwhere(image == max)[0] in statmorph
             if image[y, x] > best:
                 best_y, best_x, best = y, x, image[y, x]
     return best_y, best_x

@@ -27,6 +27,7 @@ from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARA
 from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
 from galsmith.measure.engine.stamp import Stamp
 
+# statmorph's doublesersic_rsep_over_rhalf; acc and maxiter of its two rough fits
 _SEPARATION_IN_R_HALF = 2.0
 _ROUGH_TOLERANCE, _MOST_ROUGH_EVALUATIONS = 1e-4, 100
 _N_PARAMETERS = CENTER_PARAMETERS + 2 * COMPONENT_PARAMETERS
@@ -103,6 +104,7 @@ def fit_double_sersic(
     if n_used <= _N_PARAMETERS:
         noticed[DOUBLE_SERSIC_NOT_ENOUGH_PIXELS] = 1
         return UNDEFINED_DOUBLE_FIT
+    # statmorph's _doublesersic_initial_guess: one law within, one beyond, both about the single fit's center
     inside = _inner_weights(data.weights, start)
     parameters, outcome = _fit_from_start(data, inside, single, mode)
     if mode == OPTIMUM:
@@ -129,6 +131,7 @@ def _fit_from_start(
     shape = np.arange(CENTER_PARAMETERS, len(one))
     parameters = [single.x, single.y]
     for weights in (inside, outside):
+        # both rough fits begin with the single one
         law = np.array(one)
         fit_parameters(
             data._replace(weights=weights),
@@ -173,6 +176,7 @@ def _inner_weights(weights: NDArray[np.float64], start: Start) -> NDArray[np.flo
         for column in range(weights.shape[1]):
             along = (column - x) * cosine + (row - y) * sine
             across = (row - y) * cosine - (column - x) * sine
+            # elliptical radius, as statmorph's
             if math.sqrt(along**2 + (across * moments.elongation) ** 2) < a:
                 inside[row, column] = weights[row, column]
     return inside

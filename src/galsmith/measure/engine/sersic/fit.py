@@ -32,7 +32,9 @@ from galsmith.measure.engine.stamp import Moments, Stamp
 PARITY, OPTIMUM = 0, 1
 _ANNULUS_WIDTH_PIX = 1.0
 _LEAST_FIRST_INDEX, _GREATEST_FIRST_INDEX = 1.0, 3.5
+# acc and maxiter of statmorph's call of LevMarLSQFitter
 TOLERANCE, MOST_EVALUATIONS = 1e-5, 500
+# MINPACK's info: 1 to 4 converged, 5 to 8 not
 _GREATEST_CONVERGED = 4
 # astropy corrects the criterion for smaller samples
 _SAMPLES_PER_PARAMETER = 40.0
@@ -176,18 +178,22 @@ def sersic_start(stamp: Stamp, start: Start, noticed: NDArray[np.uint8]) -> NDAr
     """Where the fit starts: parameters [7] as `law` orders them."""
     x, y, r_half_ellip, concentration, moments = start
     index = _LEAST_FIRST_INDEX
+    # statmorph's empirical relation of n and the concentration, held to 1 to 3.5
     if concentration > 0.0:
         index = min(max(10.0 ** (-1.5) * concentration**3.5, _LEAST_FIRST_INDEX), _GREATEST_FIRST_INDEX)
+    # mean flux in a ring one pixel wide at the half-light radius
     a_in = r_half_ellip - 0.5 * _ANNULUS_WIDTH_PIX
     a_out = r_half_ellip + 0.5 * _ANNULUS_WIDTH_PIX
     if not a_in >= 0.0:
         noticed[SERSIC_RADIUS_BELOW_ANNULUS] = 1
         a_in = r_half_ellip
+    # 1 - ellipticity, not 1 / elongation: the two differ in the last bit
     b_out = (1.0 - moments.ellipticity) * a_out
     theta = moments.orientation_rad
     outer, outer_area = ellipse_sum_and_area(stamp, Ellipse(x, y, a_out, b_out, theta))
     inner, inner_area = ellipse_sum_and_area(stamp, Ellipse(x, y, a_in, b_out * a_in / a_out, theta))
     area = outer_area - inner_area
+    # a ring of less area is off the stamp: two areas differ by rounding only
     amplitude = (outer - inner) / area if area > 1e-8 else 0.0
     if not amplitude > 0.0:
         noticed[SERSIC_NONPOSITIVE_AMPLITUDE] = 1
@@ -225,6 +231,7 @@ def fit_parameters(
         status, evaluations, chi2 = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
     else:
         status, evaluations, chi2 = fit_to_minimum(data, parameters, free, tolerance**2, most_evaluations)
+    # lmdif itself knows no bounds: astropy clips inside the model, and here the result
     indices = parameters[CENTER_PARAMETERS + INDEX :: COMPONENT_PARAMETERS]
     np.maximum(indices, LOWEST_INDEX, out=indices)
     return Outcome(1 <= status <= _GREATEST_CONVERGED, evaluations, chi2)
@@ -244,6 +251,7 @@ def make_conventional(parameters: NDArray[np.float64]) -> bool:
         is_at_bound = is_at_bound or parameters[base + INDEX] <= LOWEST_INDEX
         r_eff, ellipticity = abs(parameters[base + R_EFF]), parameters[base + ELLIPTICITY]
         angle = parameters[base + ORIENTATION]
+        # a law of ellipticity 1 + x is that of 1 - x; below 0 its axes are exchanged
         if ellipticity > 1.0:
             ellipticity = 2.0 - ellipticity
         if ellipticity < 0.0:
@@ -261,6 +269,7 @@ def information_criteria(chi2: float, n_parameters: int, n_samples: int) -> tupl
 
     With one sample more than parameters the correction has its pole, and the first is infinite.
     """
+    # astropy.stats' information criteria for least squares
     minus_log_likelihood = 0.5 * n_samples * math.log(chi2 / n_samples) if chi2 > 0.0 else -math.inf
     aic = 2.0 * (n_parameters + minus_log_likelihood)
     if n_samples == n_parameters + 1:

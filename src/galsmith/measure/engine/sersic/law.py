@@ -21,6 +21,7 @@ from galsmith.measure.engine.sersic.special_functions import (
 CENTER_PARAMETERS = 2
 COMPONENT_PARAMETERS = 5
 AMPLITUDE, R_EFF, INDEX, ELLIPTICITY, ORIENTATION = range(COMPONENT_PARAMETERS)
+# statmorph's bound on n, against overflow
 LOWEST_INDEX = 0.01
 _TINY = 1e-300
 # the law's derivatives have no limit at its very center: nearer than this they stay at their value there
@@ -82,6 +83,7 @@ class SersicModel(NamedTuple):
 @compiled
 def _component_of(parameters: NDArray[np.float64], base: int) -> Component:
     """Read the component whose parameters begin at `base`, without its slope."""
+    # astropy clips a bounded parameter where the model is evaluated
     index = max(parameters[base + INDEX], LOWEST_INDEX)
     return Component(
         parameters[0],
@@ -90,6 +92,7 @@ def _component_of(parameters: NDArray[np.float64], base: int) -> Component:
         math.cos(parameters[base + ORIENTATION]),
         math.sin(parameters[base + ORIENTATION]),
         parameters[base + R_EFF],
+        # b = (1 - ellipticity) r_eff
         (1.0 - parameters[base + ELLIPTICITY]) * parameters[base + R_EFF],
         index,
         parameters[base + ELLIPTICITY],
@@ -187,13 +190,16 @@ def _fill_law(part: Component, room: Room) -> None:
     for i in range(room.law.size):
         major = room.dx[i] * cosine_major + room.pull[i]
         minor = room.values[i] - room.dx[i] * sine_minor
+        # squared elliptical radius; not 0, for the logarithm's sake
         room.values[i] = major * major + minor * minor + _TINY
     fill_logarithms(room.values, room.pull, room.log_square)
+    # (r / r_eff)^(1/n) from the logarithm of the squared radius
     half_exponent = 0.5 / part.sersic_index
     for i in range(room.law.size):
         room.values[i] = room.log_square[i] * half_exponent
     fill_exponentials(room.values, room.pull, room.power)
     for i in range(room.law.size):
+        # Graham & Driver (2005), eq. 1
         room.values[i] = -part.scale * (room.power[i] - 1.0)
     fill_exponentials(room.values, room.pull, room.law)
 
@@ -278,11 +284,13 @@ def _fill_profile_derivatives(part: Component, room: Room, derivatives: NDArray[
     by_amplitude, by_radius, by_index = derivatives[AMPLITUDE], derivatives[R_EFF], derivatives[INDEX]
     for i in range(law.size):
         by_amplitude[i] = law[i]
+    # dI/dr_eff = I b_n (r / r_eff)^(1/n) / (n r_eff)
     factor = part.amplitude * part.scale / (part.sersic_index * part.semi_major)
     for i in range(law.size):
         by_radius[i] = factor * law[i] * power[i]
     by_power = 0.5 * part.scale / (part.sersic_index * part.sersic_index)
     for i in range(law.size):
+        # d/dn of -b_n ((r / r_eff)^(1/n) - 1); b_n depends on n too
         change = by_power * power[i] * log_square[i] - part.slope * (power[i] - 1.0)
         by_index[i] = part.amplitude * law[i] * change
 
@@ -293,6 +301,7 @@ def _fill_pull(part: Component, room: Room, by_radius: NDArray[np.float64]) -> N
     pull, dx, dy = room.pull, room.dx, room.dy
     major_scale = 1.0 / (part.semi_major * part.semi_major)
     minor_scale = 1.0 / (part.semi_minor * part.semi_minor)
+    # keeps the derivatives finite at a pixel on the center
     cusp = CUSP_PIX * CUSP_PIX * major_scale
     factor = -0.5 * part.semi_major
     for i in range(pull.size):
@@ -321,7 +330,9 @@ def _fill_shape_derivatives(part: Component, room: Room, derivatives: NDArray[np
     by_ellipticity, by_orientation = derivatives[ELLIPTICITY], derivatives[ORIENTATION]
     pull, dx, dy = room.pull, room.dx, room.dy
     minor_scale = 2.0 / (part.semi_minor * part.semi_minor)
+    # d/dtheta of the squared radius: 2 along across (1/a^2 - 1/b^2)
     turning = 2.0 / (part.semi_major * part.semi_major) - minor_scale
+    # d/d ellipticity: 2 across^2 / (b^2 (1 - ellipticity))
     flattening = minor_scale / (1.0 - part.ellipticity)
     for i in range(pull.size):
         along = dx[i] * part.cosine + dy[i] * part.sine

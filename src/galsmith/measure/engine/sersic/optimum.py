@@ -85,6 +85,7 @@ def fit_to_minimum(
     chi2 = fill_normal_equations(data, here.parameters, here.matrix, here.gradient, here.curvature)
     if not math.isfinite(chi2):
         return NOT_FINITE, 1, chi2
+    # a noise-free law is fitted to rounding: no share of chi^2 can then be gained
     floor = _ROUNDING * _weighted_signal(data)
     scale = np.zeros(free.size)
     radius, damping, gain = FIRST_RADIUS * _widen_scale(here, free, scale), 0.0, math.inf
@@ -94,6 +95,7 @@ def fit_to_minimum(
         trial_chi2 = fill_normal_equations(
             data, there.parameters, there.matrix, there.gradient, there.curvature
         )
+        # lmdif: the first step bounds the radius
         radius, damping = adjusted_radius(
             min(radius, step.length) if steps == 0 else radius,
             step.damping,
@@ -102,6 +104,7 @@ def fit_to_minimum(
             math.sqrt(trial_chi2 / chi2),
         )
         gain = step.gain
+        # no more was promised, by a full step or by one that did not lower chi^2
         is_flat = gain <= tolerance * chi2 and (step.damping == 0.0 or not trial_chi2 < chi2)
         if trial_chi2 < chi2:
             steps += 1
@@ -137,6 +140,7 @@ def _widen_scale(point: _Point, free: NDArray[np.int64], scale: NDArray[np.float
     """Raise the parameters' scales to the lengths of their derivatives; the length of the scaled parameters."""
     scaled = np.empty(free.size)
     for k in range(free.size):
+        # lmder: diag(j) = max(diag(j), wa2(j)), column lengths from the diagonal of J^T J
         scale[k] = max(scale[k], math.sqrt(point.matrix[free[k], free[k]]))
         if scale[k] == 0.0:
             scale[k] = 1.0
@@ -147,6 +151,7 @@ def _widen_scale(point: _Point, free: NDArray[np.int64], scale: NDArray[np.float
 @compiled
 def _success(chi2: float, trial_chi2: float, step: _Step) -> Success:
     """Compare chi^2 after a step with what the step promised."""
+    # lmdif: actred = -1 where p1 fnorm1 >= fnorm
     actual = 1.0 - trial_chi2 / chi2 if trial_chi2 < 100.0 * chi2 else -1.0
     predicted = step.gain / chi2
     return Success(actual, predicted, actual / predicted if predicted != 0.0 else 0.0, step.slope / chi2)
@@ -172,6 +177,7 @@ def _fill_trial(
         _fill_triangle(point, free, 0.0, triangle)
     turned, step = np.empty(n), np.empty(n)
     for k in range(n):
+        # forward substitution: R^T (Q^T r) = J^T r
         turned[k] = 0.0 if _is_held(point, free[k]) else point.gradient[free[k]]
         for j in range(k):
             turned[k] -= triangle[j, k] * turned[j]
@@ -184,8 +190,10 @@ def _fill_trial(
     for k in range(n):
         along += step[k] * point.gradient[free[k]]
         trial[free[k]] += step[k]
+        # projected on the bound
         if _is_index(free[k]):
             trial[free[k]] = max(trial[free[k]], LOWEST_INDEX)
+    # gain = |J p|^2 + 2 damping |D p|^2, with (J^T J + damping D^2) p = J^T r
     return _Step(damping, length, along + damping * length * length, -along)
 
 
@@ -205,6 +213,7 @@ def _fill_triangle(
                 continue
             least = _LEAST_PIVOT * point.matrix[free[k], free[k]]
             is_positive = is_positive and total > least
+            # a pivot of rounding is held up, as a singular matrix has no Cholesky factor
             triangle[k, k] = math.sqrt(max(total, least, _TINY))
     return is_positive
 

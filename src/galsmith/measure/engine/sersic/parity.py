@@ -24,6 +24,7 @@ from galsmith.measure.engine.numerics.minpack import (
 )
 from galsmith.measure.engine.sersic.residuals import SersicData, fill_residuals
 
+# fdjac2: eps = sqrt(max(epsfcn, machine precision)), 1.5e-8
 _DIFFERENCE = 2.0**-26
 # scipy.optimize.leastsq's own ftol
 _REDUCTION_TOLERANCE = 1.49012e-8
@@ -88,9 +89,11 @@ def fit_as_minpack(
             break
         _fill_differences(data, parameters, free, residuals, columns)
         triangle, turned = factorize(columns, residuals.copy(), order, norms)
+        # lmdif: on the first iteration, scale by the norms of the columns
         if state.steps == 0:
             state = _begun(state, parameters, free, norms, scale)
         for k in range(free.size):
+            # lmdif: rescale if necessary, diag = max(diag, wa2)
             scale[k] = max(scale[k], norms[k])
         gradient = _gradient(triangle, turned, order, norms, state.residual_norm)
         system = LinearSystem(triangle, order, scale, turned)
@@ -112,6 +115,7 @@ def _fill_differences(
     moved = np.empty(residuals.size)
     for k in range(free.size):
         trial = parameters.copy()
+        # fdjac2: h = eps |x|, eps where that is 0
         h = _DIFFERENCE * abs(trial[free[k]])
         if h == 0.0:
             h = _DIFFERENCE
@@ -145,6 +149,7 @@ def _begun(
         scale[k] = norms[k] if norms[k] != 0.0 else 1.0
     scaled_norm = _scaled_norm(scale, parameters, free)
     radius = FIRST_RADIUS * scaled_norm
+    # lmdif: delta = factor xnorm, or factor
     if radius == 0.0:
         radius = FIRST_RADIUS
     return _Progress(radius, 0.0, state.residual_norm, scaled_norm, state.evaluations, 0, 0)
@@ -165,6 +170,7 @@ def _gradient(
         if not math.isfinite(length):
             return math.nan
         if length != 0.0 and residual_norm != 0.0:
+            # lmdif tests this greatest cosine against gtol, which is 0 here
             total = 0.0
             for i in range(k + 1):
                 total += triangle[i, k] * (turned[i] / residual_norm)
@@ -197,18 +203,21 @@ def _descend(
         for k in range(free.size):
             trial[free[k]] = parameters[free[k]] - step[k]
         length = euclidean_norm(product(system.scale, step))
+        # lmdif: on the first iteration, delta = min(delta, pnorm)
         radius = min(radius, length) if steps == 0 else radius
         fill_residuals(data, trial, trial_residuals)
         evaluations += 1
         trial_norm = euclidean_norm(trial_residuals)
         success = _success(system, step, math.sqrt(damping) * length, norm, trial_norm)
         radius, damping = adjusted_radius(radius, damping, length, success, trial_norm / norm)
+        # lmdif: successful iteration, ratio >= p0001
         if success.ratio >= ENOUGH_REDUCTION:
             _copy(trial, parameters)
             _copy(trial_residuals, residuals)
             scaled_norm = _scaled_norm(system.scale, parameters, free)
             norm = trial_norm
             steps += 1
+        # lmdif: tests for convergence, then for termination and stringent tolerances
         status = _status(success, radius, tolerance * scaled_norm)
         if status == 0:
             status = _status_of_limits(
@@ -238,12 +247,14 @@ def _success(
     system: LinearSystem, step: NDArray[np.float64], damped_length: float, norm: float, trial_norm: float
 ) -> Success:
     """Compare the residuals after a step with what the linear system promised."""
+    # lmdif bounds both reductions, and their ratio by two
     actual = 1.0 - (trial_norm / norm) ** 2 if 0.1 * trial_norm < norm else -1.0
     change = np.zeros(step.size)
     for k in range(step.size):
         for i in range(k + 1):
             change[i] += system.triangle[i, k] * step[system.order[k]]
     along, across = euclidean_norm(change) / norm, damped_length / norm
+    # lmdif: prered = temp1^2 + temp2^2 / p5, dirder = -(temp1^2 + temp2^2)
     predicted = along * along + 2.0 * across * across
     ratio = actual / predicted if predicted != 0.0 else 0.0
     return Success(actual, predicted, ratio, -(along * along + across * across))
@@ -252,6 +263,7 @@ def _success(
 @compiled
 def _is_within(success: Success, tolerance: float) -> bool:
     """Whether the residuals neither fell nor were to fall by more than a share."""
+    # lmdif: p5 ratio <= 1
     return abs(success.actual) <= tolerance and success.predicted <= tolerance and success.ratio <= 2.0
 
 

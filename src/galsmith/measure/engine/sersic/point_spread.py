@@ -55,12 +55,14 @@ def point_spread(psf: NDArray[np.float64], height: int, width: int) -> PointSpre
     total = 0.0
     for value in psf.ravel():
         total += value
+    # fftconvolve's mode "same" keeps the middle of the full result
     y_center, x_center = (psf.shape[0] - 1) // 2, (psf.shape[1] - 1) // 2
     y_first, x_first = max(0, y_center - height + 1), max(0, x_center - width + 1)
     y_end, x_end = min(psf.shape[0], y_center + height), min(psf.shape[1], x_center + width)
     pixels = np.empty((y_end - y_first, x_end - x_first))
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
+            # statmorph normalizes the PSF to a sum of 1
             pixels[y, x] = psf[y_first + y, x_first + x] / total
     y_center, x_center = y_center - y_first, x_center - x_first
     if pixels.size <= _MOST_SUMMED:
@@ -71,6 +73,7 @@ def point_spread(psf: NDArray[np.float64], height: int, width: int) -> PointSpre
     real, imaginary = np.zeros((n_x, n_y)), np.zeros((n_x, n_y))
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
+            # the center at index 0, negative offsets wrapped; the factor of the inverse included
             real[(x - x_center) % n_x, (y - y_center) % n_y] = pixels[y, x] / (n_x * n_y)
     _transform_both_axes(real, imaginary)
     return PointSpread(pixels, y_center, x_center, real, imaginary)
@@ -105,12 +108,14 @@ def convolve_two(one: NDArray[np.float64], other: NDArray[np.float64], spread: P
     real, imaginary = np.zeros((n_y, width)), np.zeros((n_y, width))
     for y in range(height):
         for x in range(width):
+            # two real images as one complex one: a real PSF keeps them apart
             real[y, x], imaginary[y, x] = one[y, x], other[y, x]
     transform_columns(real, imaginary, np.empty((n_y, width)), np.empty((n_y, width)))
     turned_real, turned_imaginary = _transposed(real, n_x), _transposed(imaginary, n_x)
     room, more_room = np.empty((n_x, n_y)), np.empty((n_x, n_y))
     transform_columns(turned_real, turned_imaginary, room, more_room)
     _multiply(turned_real, turned_imaginary, spread)
+    # parts swapped: the inverse transform
     transform_columns(turned_imaginary, turned_real, more_room, room)
     real, imaginary = _transposed(turned_real[:width], n_y), _transposed(turned_imaginary[:width], n_y)
     transform_columns(imaginary, real, np.empty((n_y, width)), np.empty((n_y, width)))
@@ -175,6 +180,7 @@ def _add_shifted(row: NDArray[np.float64], weights: NDArray[np.float64], result:
     last = weights.size - 1
     in_fours = weights.size - weights.size % 4
     for i in range(0, in_fours, 4):
+        # four at a time: one load of the result for four products
         w0, w1, w2, w3 = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         shift = last - i - 3
         for x in range(result.size):
@@ -233,6 +239,7 @@ def transform_columns(
     left, stride = n, 1
     is_in_room = False
     while left > 1:
+        # fewest operations first
         radix = 4 if left % 4 == 0 else (3 if left % 3 == 0 else 2)
         if is_in_room:
             _pass(real_room, imaginary_room, real, imaginary, left, stride, radix, cosines, sines)
@@ -272,6 +279,7 @@ def _pass(
     for p in range(part):
         for j in range(radix):
             for k in range(radix):
+                # twiddle factor and root of the small transform in one
                 turn = (p * j * (n // left) + j * k * (n // radix)) % n
                 c[k], s[k], minus_s[k] = cosines[turn], sines[turn], -sines[turn]
             for q in range(stride):

@@ -60,6 +60,7 @@ def fill_residuals(data: SersicData, parameters: NDArray[np.float64], residuals:
         convolve(model, data.spread)
     for y in range(height):
         for x in range(width):
+            # astropy's LevMarLSQFitter.objective_function: weights times (model - data)
             residuals[y * width + x] = data.weights[y, x] * (model[y, x] - data.pixels[y, x])
 
 
@@ -75,6 +76,7 @@ def weights_of_noise(pixels: NDArray[np.float64], noise: NDArray[np.float64]) ->
     weights = np.zeros(pixels.shape)
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
+            # statmorph leaves out pixels of exactly 0, masked ones among them
             is_used = pixels[y, x] != 0.0 and noise[y, x] != 0.0
             if is_used and np.isfinite(noise[y, x]) and np.isfinite(pixels[y, x]):
                 weights[y, x] = 1.0 / noise[y, x]
@@ -180,6 +182,7 @@ def _of_sharp_model(
         total += _accumulate(
             pixels.reshape(size), weights.reshape(size), light, derivatives, matrix, gradient
         )
+        # only the 3 x 3 pixels about the center, where a steep law's second derivatives are large
         for y in range(max(first, y_nearest - 1), min(first + pixels.shape[0], y_nearest + 2)):
             for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
                 pull = light[(y - first) * width + x] * weights[y - first, x]
@@ -205,6 +208,7 @@ def _of_blurred_model(
     step = width * rows_of_block(width)
     total = 0.0
     for first in range(0, pixels.size, step):
+        # blocks of the same size as without a PSF, so that they stay in the cache
         derivatives = flat[:n, first : first + step].copy()
         total += _accumulate(
             pixels[first : first + step],
@@ -239,6 +243,7 @@ def _blurred_images(data: SersicData, model: SersicModel, n: int) -> NDArray[np.
         for k in range(n):
             for i in range(stop - start):
                 flat[k, start + i] = derivatives[k, i]
+    # 7 or 12 derivatives and the model: pairs share a transform
     for k in range(0, n, 2):
         convolve_two(images[k], images[k + 1], data.spread)
     if n % 2 == 0:
@@ -285,6 +290,7 @@ def _accumulate(
         gradient[k] += _dot(derivatives[k], light)
         j = k
         while j + 3 < n:
+            # four columns a pass: the left one is loaded once
             first, second, third, fourth = _four_dots(
                 derivatives[k], derivatives[j], derivatives[j + 1], derivatives[j + 2], derivatives[j + 3]
             )
@@ -354,14 +360,17 @@ def _center_curvature(part: Component, dx: float, dy: float) -> tuple[float, flo
     exponent = 0.5 / part.sersic_index
     power = square**exponent
     light = part.amplitude * math.exp(-part.scale * (power - 1.0))
+    # dI / d(squared radius), then d^2 I of it
     first = -part.scale * exponent * light * power / square
     second = first * (exponent - 1.0 - part.scale * exponent * power) / square
+    # d(squared radius) / dx_0 and / dy_0
     by_x = across * minor_scale * part.sine - along * major_scale * part.cosine
     by_y = -across * minor_scale * part.cosine - along * major_scale * part.sine
     xx = part.cosine * part.cosine * major_scale + part.sine * part.sine * minor_scale
     yy = part.sine * part.sine * major_scale + part.cosine * part.cosine * minor_scale
     xy = part.sine * part.cosine * (major_scale - minor_scale)
     return (
+        # chain rule
         second * by_x * by_x + first * xx,
         second * by_x * by_y + first * xy,
         second * by_y * by_y + first * yy,

@@ -16,6 +16,7 @@ from galsmith.measure.engine.compiled import compiled, compiled_fused
 _MOST_TERMS = 4000
 _MOST_STEPS = 60
 _SMALLEST_TERM = 1e-17
+# from here on six terms of Stirling's series are exact to rounding
 _STIRLING_FROM = 10.0
 _SERIES_BELOW = 0.2
 
@@ -40,12 +41,15 @@ def half_light_scale(n: float) -> float:
         return math.nan
     a = 2.0 * n
     if n > 0.36:
+        # Ciotti & Bertin (1999), eq. 18
         b = a - 1.0 / 3.0 + 4.0 / (405.0 * n) + 46.0 / (25515.0 * n * n) + 131.0 / (1148175.0 * n * n * n)
     else:
+        # for small n: P(a, b) = b^a / Gamma(a + 1), its first term
         b = math.exp((math.log(0.5) + math.lgamma(a + 1.0)) / a)
     for _ in range(_MOST_STEPS):
         total = _series(a, b)
         log_below = _log_first_term(a, b) + math.log(total)
+        # d log P / d log b = a / series: Newton in both logarithms
         step = (math.log(0.5) - log_below) * total / a
         b *= math.exp(step)
         if abs(step) < 2e-16:
@@ -56,6 +60,7 @@ def half_light_scale(n: float) -> float:
 @compiled
 def half_light_slope(n: float) -> float:
     """Differentiate b_n by n, by central differences of fourth order; relative error about 1e-11."""
+    # the error falls as h^4, rounding grows as 1 / h
     h = 2e-3 * n
     near = half_light_scale(n + h) - half_light_scale(n - h)
     far = half_light_scale(n + 2.0 * h) - half_light_scale(n - 2.0 * h)
@@ -68,6 +73,7 @@ def _series(a: float, x: float) -> float:
     term = 1.0
     total = 1.0
     for k in range(1, _MOST_TERMS):
+        # Abramowitz & Stegun (1964), 6.5.29
         term *= x / (a + k)
         total += term
         if term < _SMALLEST_TERM * total:
@@ -82,6 +88,7 @@ def _log_first_term(a: float, x: float) -> float:
         return a * math.log(x) - x - math.lgamma(a + 1.0)
     inverse = 1.0 / a
     square = inverse * inverse
+    # Stirling's series of log Gamma (Abramowitz & Stegun 1964, 6.1.41)
     correction = 1.0 / 12.0 - square * (
         1.0 / 360.0
         - square
@@ -108,6 +115,7 @@ def _log_minus_linear(u: float) -> float:
 LOWEST_EXPONENT = -708.0
 HIGHEST_EXPONENT = 709.0
 _LOG2_E = 1.4426950408889634
+# the logarithm of 2 in two parts, the first with zeros at its end: its multiples are exact
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
 # adding it rounds to an integer, which then stands in the lowest bits
@@ -119,6 +127,7 @@ _ONE = 0x3FF0000000000000
 # a float64 whose lowest bits are read as an integer, and that float without them, the exponent's offset included
 _INTEGER_BASE = 0x4330000000000000
 _INTEGER_OFFSET = 4503599627370496.0 + 1023.0
+# Lg1 to Lg7 of fdlibm's e_log.c
 _LOG_1, _LOG_2, _LOG_3, _LOG_4 = (
     0.6666666666666735130,
     0.3999999999940941908,
@@ -150,6 +159,7 @@ def fill_exponentials(
         rest = (
             min(max(exponents[i], LOWEST_EXPONENT), HIGHEST_EXPONENT) - power * _LN2_HIGH
         ) - power * _LN2_LOW
+        # Taylor's series up to 1 / 13!, by Horner's rule
         series = rest / 6227020800.0 + 1.0 / 479001600.0
         series = series * rest + 1.0 / 39916800.0
         series = series * rest + 1.0 / 3628800.0
@@ -164,6 +174,7 @@ def fill_exponentials(
         result[i] = series * rest * rest + rest + 1.0
     bits = rounded.view(np.int64)
     result_bits = result.view(np.int64)
+    # 2^power: added to the exponent's bits
     for i in range(exponents.size):
         result_bits[i] = result_bits[i] + (bits[i] << _MANTISSA_BITS)
 
@@ -187,12 +198,14 @@ def fill_logarithms(
     exponent_bits = binary.view(np.int64)
     result_bits = result.view(np.int64)
     for i in range(values.size):
+        # the mantissa between sqrt(1/2) and sqrt(2)
         shifted = bits[i] + (_ONE - _SQRT_HALF)
         exponent_bits[i] = (shifted >> _MANTISSA_BITS) | _INTEGER_BASE
         result_bits[i] = (shifted & _MANTISSA) + _SQRT_HALF
     for i in range(values.size):
         above = result[i] - 1.0
         power = binary[i] - _INTEGER_OFFSET
+        # log(1 + f) = 2 s + ..., s = f / (2 + f), as in fdlibm
         ratio = above / (2.0 + above)
         z = ratio * ratio
         series = _LOG_4 + z * (_LOG_5 + z * (_LOG_6 + z * _LOG_7))
