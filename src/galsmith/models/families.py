@@ -90,12 +90,13 @@ def register_family(family: "Family", *, when_to_choose: str) -> None:
 
 def listed_families() -> dict[str, Listing]:
     """All families by name, those of installed packages after the house's; none of them is loaded."""
-    found = dict(FAMILIES)
+    found = dict(FAMILIES)  # the house's own come first
     for point in metadata.entry_points(group=GROUP):
         listing = _listing_of(point)
         if point.name in found:
             both = f"{found[point.name].given_by} and {listing.given_by}"
             fault = f"is given by {both}; uninstall one of them, or ask its authors for another name"
+            # which of the two a snapshot meant cannot be known
             listing = Listing(f"cannot be used: {fault}", point.value, both, fault)
         found[point.name] = listing
     return found

@@ -186,18 +186,20 @@ class Family:
             If nothing can be fitted to it.
         """
         self.check(config, description)
+        # no family draws chance here: first weights do not depend on what is fitted
         fitted = self.fit(config, description, training_batches) if state is None else state["generator"]
         chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
         blueprint = Blueprint(config, description, chance, fitted, device, precision)
         with torch_seeded(derive_seed(seed, "train.torch_weights")):
             generator = self.network(blueprint)
+        # what is fitted is a part of the state only
         unknown = generator.load_state_dict(fitted, strict=state is not None).unexpected_keys
         if unknown:
             raise ValueError(f"{self.name} fits {', '.join(unknown)}, which its network does not have")
         with torch_seeded(derive_seed(seed, "train.torch_weights", 1)):
             trainer = self.trainer(generator.to(device), blueprint)
         if state is not None:
-            trainer.load_state_dict(state)
+            trainer.load_state_dict(state)  # optimizers, and networks beside the generator
         return trainer
 
     def build_generator(

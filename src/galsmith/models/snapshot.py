@@ -89,6 +89,7 @@ def save_snapshot(
     OutputError
         If the disk is full or the folder cannot be written.
     """
+    # matrices and kernels are nearly all of a file
     halved = {name for name, value in generator.named_parameters() if value.ndim > 1} if half else set()
     tensors = {
         name: _stored(value.half() if name in halved else value, name)
@@ -103,6 +104,7 @@ def save_snapshot(
         "card": dict(card),
         "tensors_sha256": _hash_of_tensors(tensors),
     }
+    # page and weights in one file: never of two times
     with written_atomically(folder / WEIGHTS_FILE) as temporary:
         save_file(tensors, temporary, metadata={"galsmith": json.dumps(page, allow_nan=False)})
     write_json(folder / PAGE_FILE, page)

@@ -137,6 +137,7 @@ class AlaeTrainer:
         )
         if not is_good:
             return {**losses, "loss": math.nan}
+        # a buffer: averages and snapshots draw at this stage
         self._synthesis.grown.copy_(torch.tensor([float(stage.level), stage.fade]))
         self._reached = stage
         return losses
@@ -173,6 +174,7 @@ class AlaeTrainer:
     ) -> bool:
         """Update encoder and discriminator; adds their loss, and the distance of the images, to `losses`."""
         with torch.no_grad():
+            # fixed images: this update is not the generator's
             drawn = self._draw(len(real), chance, stage=stage)
         shown = real.requires_grad_(has_penalty)
         real_logits = self._logits(shown, stage, dtype=torch.float32 if has_penalty else None)
@@ -215,7 +217,7 @@ class AlaeTrainer:
         """Update encoder and synthesis so that w comes back from its image; adds the loss to `losses`."""
         z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
         with torch.no_grad():
-            w = self._generator.mapping(z)
+            w = self._generator.mapping(z)  # fixed too: the synthesis and the encoder must agree on it
         styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
         drawn = self._planes(styles, w, chance, stage=stage)
         encoded = self._encoder(drawn, stage=stage, trunk_dtype=self._generator.trunk_dtype)

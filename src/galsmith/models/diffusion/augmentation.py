@@ -108,11 +108,13 @@ def _backward_parts(conditions: torch.Tensor) -> torch.Tensor:
     exponential of -s ln(2) [[cos 2a, sin 2a], [sin 2a, -cos 2a]].
     """
     cos, sin = conditions[:, TURN_COS] + 1, conditions[:, TURN_SIN]
+    # the inverse of a turn is its transpose
     back = torch.stack([cos, sin, -sin, cos], dim=1).reshape(-1, 2, 2)
     first, second = (conditions[:, column] * (SCALE_STD * math.log(2)) for column in (SHEAR_COS, SHEAR_SIN))
     stretch = torch.hypot(first, second)
     slope = torch.where(stretch > 0, torch.sinh(stretch) / stretch, torch.ones_like(stretch))
-    even = torch.cosh(stretch)
+    even = torch.cosh(stretch)  # exp of a symmetric matrix without trace: cosh + sinh / norm times the matrix
     shear = torch.stack([even - slope * first, -slope * second, -slope * second, even + slope * first], dim=1)
+    # its logarithm is normal, as in app. B of Karras et al. 2020 (ADA)
     scale = torch.exp2(conditions[:, SCALE] * SCALE_STD)[:, None, None]
     return shear.reshape(-1, 2, 2) @ back / scale

@@ -155,6 +155,7 @@ class DiffusionGenerator(torch.nn.Module):
         self._refuse_untrained_guidance()
         if conditions is not None and tuple(conditions.shape) != wanted:
             raise ValueError(f"conditions has shape {tuple(conditions.shape)}; wanted {wanted}")
+        # scalars first, then images given them
         scalars = self.draw_scalars(seeds) if conditions is None else conditions.to(self.sigma_data)
         side = self.description.size_pix
         parts = [self.sigma_data.new_empty((0, len(self.description.bands), side, side))]
@@ -250,4 +251,5 @@ class DiffusionGenerator(torch.nn.Module):
 
 def start_amplitude(schedule: torch.Tensor, deviations: torch.Tensor) -> torch.Tensor:
     """Give the standard deviation of noisy values at the first noise level, of the shape of `deviations`."""
+    # variances add: noise is independent of the data
     return (float(schedule[0]) ** 2 + deviations.double() ** 2).sqrt().float()

@@ -97,6 +97,7 @@ class DiffusionTrainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         self._generator.load_state_dict(state["generator"])
+        # both follow from what was fitted
         self._noise_law, self._loss_share = _noise_law(self._generator), _loss_share(self._generator)
         self._pixel_optimizer.load_state_dict(copy.deepcopy(state["pixel_optimizer"]))
         if self._scalar_optimizer is not None:
@@ -173,7 +174,7 @@ def _noise(
     clean: torch.Tensor, chance: torch.Generator, *, law: tuple[float, float]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a noise level a galaxy, and noise of that level."""
-    level = draw_noise_levels(len(clean), mean=law[0], std=law[1], chance=chance)
+    level = draw_noise_levels(len(clean), mean=law[0], std=law[1], chance=chance)  # Karras+22, table 1
     noise = torch.randn(clean.shape, generator=chance, device=clean.device)
     return level, noise * like(level, clean)
 
@@ -215,7 +216,7 @@ def _fit(config: DiffusionConfig, description: DataDescription, batches: Trainin
     n_levels = config.haar_levels(description.size_pix)
     stem = HaarStem(n_bands=len(description.bands), n_levels=n_levels)
     stem.fit(some, deviation=SIGMA_DATA, symmetric=config.symmetric)
-    fitted |= stem.state_dict(prefix="stem.")
+    fitted |= stem.state_dict(prefix="stem.")  # frequencies are fitted on what the stem gives
     if not (config.preconditioning == "spectral" or config.has_fitted_noise_levels):
         return fitted
     basis = fit_frequency_basis(

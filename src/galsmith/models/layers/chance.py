@@ -11,7 +11,7 @@ from galsmith.seeds import derive_seed
 
 def generator_from_seed(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Give a stream that starts at `seed`; on the CPU (the default) every machine sees the same numbers."""
-    stream = torch.Generator(device=device)
+    stream = torch.Generator(device=device)  # its own state: torch's global stream is left alone
     stream.manual_seed(seed)
     return stream
 
@@ -36,6 +36,7 @@ def filled_normal(
     result depends on its own row and its place alone, so that it matters not what the others hold.
     """
     chance = normal_per_seed(seeds, (n_numbers,))
+    # any rows would do, if they are finite
     return torch.cat([chance, chance[:1].expand(per_call - len(seeds), -1)]).to(device)
 
 

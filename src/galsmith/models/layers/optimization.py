@@ -39,13 +39,13 @@ def guarded_step(
         The loss; NaN when a gradient was not finite.
     """
     value = float(loss.detach())
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)  # memory is let go too
     if not math.isfinite(value):
         return value
     torch.autograd.backward(loss)
     parameters = [item for group in optimizer.param_groups for item in group["params"]]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, largest_gradient))
-    if not math.isfinite(norm):
+    if not math.isfinite(norm):  # a finite loss may have a gradient that is not
         optimizer.zero_grad(set_to_none=True)
         return math.nan
     for group in optimizer.param_groups:
@@ -75,7 +75,7 @@ def step_all_or_none(
     """
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     gradients = [item.grad for group in groups for item in group["params"] if item.grad is not None]
-    norm = float(torch.nn.utils.get_total_norm(gradients))
+    norm = float(torch.nn.utils.get_total_norm(gradients))  # not finite as soon as one gradient is not
     if not (math.isfinite(norm) and all(math.isfinite(loss) for loss in losses)):
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)

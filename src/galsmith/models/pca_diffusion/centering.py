@@ -64,7 +64,7 @@ class Centering(torch.nn.Module):
         offsets = torch.stack(
             [patch.sum(dim=2) @ around.to(patch), patch.sum(dim=1) @ around.to(patch)], dim=1
         )
-        middle = (size - 1) / 2
+        middle = (size - 1) / 2  # pixel centers lie on integers
         center = torch.stack([row - middle, column - middle], dim=1) + offsets / total[:, None]
         return center.round().long().clamp(-self.largest_shift_pix, self.largest_shift_pix)
 
@@ -107,7 +107,7 @@ class Centering(torch.nn.Module):
             for batch in batches():
                 shifts = self.shifts(batch.pixels).cpu().double().flatten()
                 spread = (shifts[:, None] + torch.tensor(SPREAD, dtype=torch.float64)).flatten()[:, None]
-                both = torch.cat([spread, -spread])
+                both = torch.cat([spread, -spread])  # either sign is taken as equally likely
                 yield NetworkBatch(both, both)
 
         self.law = fit_marginals(shifts_both_ways, 1)

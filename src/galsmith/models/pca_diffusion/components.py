@@ -84,7 +84,7 @@ def fit_components(
         size_pix=description.size_pix if centering is None else centering.canvas_pix,
         n_components=config.n_components,
     )
-    if basis.n_coefficients == 0:
+    if basis.n_coefficients == 0:  # no direction has variance above rounding
         raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
     components = Components(basis, centering, texture)
     if centering is not None:
@@ -92,7 +92,7 @@ def fit_components(
     if texture is not None:
         n_images = min(description.n_train, config.images_for_fit)
         some = thinned(batches, n_images=n_images, at_most=IMAGES_FOR_TEXTURE)
-        texture.fit(lambda: _left_over(components, some))
+        texture.fit(lambda: _left_over(components, some))  # on what the fitted components leave over
     return components
 
 

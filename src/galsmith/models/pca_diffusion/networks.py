@@ -174,6 +174,7 @@ class PcaGenerator(torch.nn.Module):
         """Compose images from values [galaxy, value], with texture from `white` noise."""
         coefficients, shift, scalars, numbers = torch.split(values, self._lengths(), dim=1)
         shifts = None if self.centering is None else self.centering.from_normal(shift / SCALAR_SIGMA)
+        # what the texture is added to sets its strength
         pixels = self.components.composed(coefficients * self.scale, shifts)
         if self.texture is not None:
             pixels = pixels + self.texture.drawn(numbers / SCALAR_SIGMA, pixels, white.reshape(pixels.shape))

@@ -134,6 +134,7 @@ class Texture(torch.nn.Module):
 
     def _log_rms(self, composed: torch.Tensor, remainder: torch.Tensor) -> torch.Tensor:
         """Return ln rms of the evened remainder in each ring, [galaxy, band, ring]."""
+        # evened first: strength follows brightness
         power = _spectrum(remainder / self._deviation_at(composed)).abs().square()
         mean_power = torch.einsum("gbyx,ryx->gbr", power, self.rings) / self.rings.sum(dim=(1, 2))
         return 0.5 * mean_power.clamp_min(SMALLEST_RMS**2).log()
@@ -169,7 +170,7 @@ def ring_shares(size_pix: int, n_rings: int) -> torch.Tensor:
     """
     waves = torch.fft.fftfreq(size_pix, dtype=torch.float64) * size_pix
     radius = torch.hypot(waves[:, None], waves[None]).clamp_min(LOWEST_FREQUENCY)
-    lowest, highest = LOWEST_FREQUENCY**0.5, (size_pix / 2 * 2**0.5) ** 0.5
+    lowest, highest = LOWEST_FREQUENCY**0.5, (size_pix / 2 * 2**0.5) ** 0.5  # to the corner of the spectrum
     position = ((radius.sqrt() - lowest) / (highest - lowest)).clamp(0, 1) * (n_rings - 1)
     ring = torch.arange(n_rings, dtype=torch.float64)[:, None, None]
     return (1 - (position - ring).abs()).clamp_min(0.0).float()

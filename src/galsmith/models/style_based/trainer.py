@@ -82,7 +82,7 @@ class StyleTrainer:
         """
         device = batch.pixels.device
         chance = step_chance(progress, device)
-        number = progress.images_seen // len(batch.pixels)
+        number = progress.images_seen // len(batch.pixels)  # the step's number, also after a resume
         real = with_scalar_planes(self._turned(batch.pixels, chance), batch.scalars)
         for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)
@@ -143,7 +143,9 @@ class StyleTrainer:
         if weight is None:
             weight = auto_r1_weight(real.shape[-1], len(real))
         torch.autograd.backward(
-            squared * (weight / 2 * self._config.r1_every), inputs=list(self._discriminator.parameters())
+            # Mescheder+18, eq. 9
+            squared * (weight / 2 * self._config.r1_every),
+            inputs=list(self._discriminator.parameters()),
         )
         return float(squared.detach())
 
@@ -156,6 +158,7 @@ class StyleTrainer:
         mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * float(
             lengths.detach().mean()
         )
+        # Karras+20, app. B: lazy, so each counts as often
         weight = self._config.path_length_weight * self._config.path_length_every
         torch.autograd.backward((lengths - mean).square().mean() * weight)  # Karras+20, eq. 4
         return mean

@@ -146,7 +146,7 @@ class Bottleneck(torch.nn.Module):
         """Map [galaxy, n_in, y, x] to [galaxy, 4 width, y', x']."""
         branch = functional.relu(self.first_norm(self.first(values)))
         branch = functional.relu(self.second_norm(self.second(branch)))
-        branch = self.third_norm(self.third(branch))
+        branch = self.third_norm(self.third(branch))  # no ReLU before the sum (He+16, fig. 5)
         return functional.relu(branch + (values if self.skip is None else self.skip(values)))
 
 
@@ -241,7 +241,7 @@ class Decoder(torch.nn.Module):
         width, n_scalars = config.decoder_width, len(description.scalar_names)
         self.enter = Dense(config.latent_size, START_CHANNELS * START_SIDE**2, gain=1.0, chance=chance)
         self.widen = Convolution(START_CHANNELS, width, kernel=1, has_bias=True, chance=chance)
-        n_blocks = round(math.log2(description.size_pix / START_SIDE))
+        n_blocks = round(math.log2(description.size_pix / START_SIDE))  # each doubles the side
         self.blocks = torch.nn.Sequential(*(UpBlock(width, chance=chance) for _ in range(n_blocks)))
         self.leave = Convolution(
             width,

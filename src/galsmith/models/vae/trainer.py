@@ -217,7 +217,7 @@ class VaeTrainer:
     def _held_out_terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
         """Both sides of the objective for images held out, with networks as they are drawn from."""
         self._generator.eval()
-        self._encoder.eval()
+        self._encoder.eval()  # running statistics, as in drawing
         terms = self._terms(pixels, scalars, noise)
         self._generator.train()
         self._encoder.train()
@@ -235,6 +235,7 @@ class VaeTrainer:
             self._optimizer,
             terms.negative_bound(weight).mean(),
             rate=rate,
+            # gradients grow as the likelihood's weight
             largest_gradient=LARGEST_GRADIENT_PER_WEIGHT * weight,
         )
         if math.isfinite(loss):
@@ -243,6 +244,7 @@ class VaeTrainer:
             variance = deviation.detach().square()
             residual = terms.scalar_residual.square().mean(dim=0)
             with torch.no_grad():
+                # the most likely deviation, as a running mean
                 deviation.copy_(variance.lerp(residual, SHARE_OF_NEWEST).sqrt())
         return loss
 
