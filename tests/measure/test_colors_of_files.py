@@ -102,10 +102,11 @@ def test_a_neighbor_that_a_map_names_is_left_out_of_every_band(cube, tmp_path):
 
 
 def test_a_damaged_file_has_a_row_without_colors(cubes, cube, tmp_path):
+    (tmp_path / "in").mkdir()
     for file in sorted(cubes.iterdir()):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    galaxies = open_galaxies(FileRequest((str(tmp_path),)))
-    damaged = tmp_path / "galaxy1.fits"
+        (tmp_path / "in" / file.name).write_bytes(file.read_bytes())
+    galaxies = open_galaxies(FileRequest((str(tmp_path / "in"),)))
+    damaged = tmp_path / "in" / "galaxy1.fits"
     damaged.write_bytes(damaged.read_bytes()[:4000])
     table = measure(galaxies, tmp_path / "t.parquet", settings=QUICK)
     assert list(np.isnan(plain(table, "color_gi_mag"))) == [False, True]

@@ -12,9 +12,13 @@ from photutils import aperture as photutils_aperture  # noqa: E402
 from photutils.geometry import elliptical_overlap_grid  # noqa: E402
 
 from galsmith.measure import MeasureSettings, segment  # noqa: E402
-from galsmith.measure.statmorph import apertures  # noqa: E402
-from galsmith.measure.statmorph.apertures import ellipse_overlap_grid  # noqa: E402
-from galsmith.measure.statmorph.lean import LeanSourceMorphology, first_empty_box, half_turn  # noqa: E402
+from galsmith.measure.statmorph import lean as apertures  # noqa: E402
+from galsmith.measure.statmorph.lean import (  # noqa: E402
+    LeanSourceMorphology,
+    ellipse_overlap_grid,
+    first_empty_box,
+    half_turn,
+)
 from galsmith.seeds import random_stream  # noqa: E402
 
 

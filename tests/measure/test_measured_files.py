@@ -176,3 +176,13 @@ def test_nothing_is_written_where_the_output_is_refused(field, tmp_path):
     with pytest.raises(SettingsError, match="workers is 0"):
         measure(galaxies, tmp_path / "u.parquet", settings=QUICK, workers=0)
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+def test_a_table_may_lie_beside_files_and_never_in_their_place(field, tmp_path):
+    (tmp_path / "a.fits").write_bytes(field.read_bytes())
+    galaxies = opened(tmp_path / "*.fits")
+    assert len(measure(galaxies, tmp_path / "t.parquet", settings=QUICK)) == 1
+    for output in ("a.fits", "a.fits/t.parquet"):
+        with pytest.raises(SettingsError, match="which would be harmed; choose another output"):
+            measure(galaxies, tmp_path / output, settings=QUICK, overwrite=True)
+    assert (tmp_path / "a.fits").read_bytes() == field.read_bytes()

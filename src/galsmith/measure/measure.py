@@ -123,7 +123,7 @@ def measure(
     path = checked_output(Path(output))
     check_output(path, inputs=_paths_of(images), overwrite=overwrite)
     plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
-    inputs = [parent.path or None for parent in plan.galaxies.origin.parents]
+    inputs = plan.galaxies.origin.inputs
     partial = PartialTable(
         path,
         plan.provenance.fingerprint(),

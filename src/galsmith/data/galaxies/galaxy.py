@@ -70,6 +70,8 @@ class Origin:
         The store, or the files.
     settings : mapping
         What made galaxies of the files, as plain JSON values; empty for a store.
+    inputs : tuple of str
+        What is read, as a user writes it, which no output may harm: the store, or files, folders and globs.
     has_maps : bool
         Whether segmentation maps were given, so that nothing has to be found.
     is_central : bool
@@ -81,6 +83,7 @@ class Origin:
     path: str
     parents: tuple[Parent, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
     has_maps: bool = False
     is_central: bool = False
     has_named_bands: bool = True

@@ -26,7 +26,11 @@ class StoreGalaxies:
         self._images = images
         self.header, self.shapes = images.header, images.shapes
         self.catalog = images.catalog[list(CATALOG_COLUMNS)]
-        self.origin = Origin(images.path, (images.as_parent("measured images"),))
+        self.origin = Origin(
+            images.path,
+            (images.as_parent("measured images"),),
+            inputs=(images.path,) if images.path else (),
+        )
 
     def __len__(self) -> int:
         """Return how many galaxies there are."""
@@ -46,13 +50,15 @@ class SourceGalaxies:
         What reads them.
     path : str
         Where the images lie, in words.
+    inputs : sequence of str
+        What is read, as a user writes it.
     """
 
-    def __init__(self, source: Source, *, path: str) -> None:
+    def __init__(self, source: Source, *, path: str, inputs: Sequence[str]) -> None:
         self._source = source
         self.header, self.shapes = source.header, source.listing.shapes
         made_by = {**source.origin.settings, "bands": list(source.header.bands)}
-        self.origin = Origin(path, source.origin.parents, made_by)
+        self.origin = Origin(path, source.origin.parents, made_by, inputs=tuple(inputs))
         self.catalog = QTable(
             {
                 "object_id": source.catalog["object_id"],

@@ -87,6 +87,12 @@ class FileRequest:
         if self.labels is not None and min(self.labels) < 1:
             raise SettingsError(f"--label {min(self.labels)}: wanted 1 or more, 0 is the sky")
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All that is read, as the user wrote it."""
+        beside = (self.segmap, self.mask, self.sigma, self.psf, self.catalog)
+        return (*self.images, *(str(given) for given in beside if given is not None))
+
 
 def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_progress) -> Galaxies:
     """Find the files, check their headers and give the galaxies in them, without reading pixels yet.
@@ -112,6 +118,7 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         folder_of(listed.paths),
         _parents(heads, companions),
         {"bands": list(header.bands)},
+        inputs=request.inputs,
         has_named_bands=request.bands is not None or heads[0].bands is not None,
     )
     if request.catalog is not None:
@@ -300,7 +307,7 @@ def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCall
     _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
     files = dict(zip(listed.stems, listed.paths, strict=True))
     source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    return SourceGalaxies(source, path=folder_of(listed.paths))
+    return SourceGalaxies(source, path=folder_of(listed.paths), inputs=request.inputs)
 
 
 def _array(request: FileRequest) -> SourceGalaxies:
@@ -314,7 +321,7 @@ def _array(request: FileRequest) -> SourceGalaxies:
     )
     options = ArrayOptions(request.bands, request.band_axis, flux_unit=request.flux_unit)
     source = ArraySource(request.images[0], options)
-    return SourceGalaxies(source, path=request.images[0])
+    return SourceGalaxies(source, path=request.images[0], inputs=request.inputs)
 
 
 def _refuse_array_options(request: FileRequest) -> None:

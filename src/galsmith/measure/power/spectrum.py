@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from galsmith.measure.power.kernels import LEFT_OUT, ModeRuns, amplitude_sums, runs_of
-from galsmith.measure.properties.power import N_POWER_MODES
+from galsmith.measure.properties.registry import N_POWER_MODES
 
 GRID_PIX = 256
 WAVELENGTH_EDGES = (2, 5, 9, 16, 24, 34, 46, 60, 76, 93, 113, 134, 157, 181)
