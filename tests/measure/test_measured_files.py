@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on_to_the_same_table(field, tmp_path, monkeypatch):
         measure(galaxies, tmp_path / "t.parquet", settings=QUICK, progress=stop_after_the_first)
     first = next((tmp_path / "t.parquet.partial").glob("chunk-*.parquet"))
     written = first.stat().st_mtime_ns
-    with pytest.raises(OutputExistsError, match="an unfinished measurement of other images or settings"):
+    with pytest.raises(OutputExistsError, match="a partial table made by other settings or data"):
         measure(galaxies, tmp_path / "t.parquet")
     seen = []
     resumed = measure(

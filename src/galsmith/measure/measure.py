@@ -157,10 +157,11 @@ def _fill(partial: PartialTable, plan: Plan, progress: ProgressCallback) -> None
         ) from error
 
 
-def _paths_of(images: object) -> list[str | Path]:
+def _paths_of(images: Galaxies | ImageSet | str | Path) -> Sequence[str | Path]:
     """Paths among what was given to be measured."""
-    given = images if isinstance(images, list | tuple) else [images]
-    return [item for item in given if isinstance(item, str | Path)]
+    if isinstance(images, ImageSet):
+        return [images.path] if images.path else []
+    return [images] if isinstance(images, str | Path) else images.origin.inputs
 
 
 def measured(
