@@ -300,7 +300,7 @@ def test_few_galaxies_warn_and_fewer_are_refused(reference, make_galaxies, caplo
 def test_existing_output_is_refused(reference, generated, tmp_path):
     output = tmp_path / "comparison.json"
     output.write_text("mine")
-    with pytest.raises(OutputExistsError, match="with overwrite"):
+    with pytest.raises(OutputExistsError, match="with `overwrite`"):
         compare(reference, generated, output, **QUICK)
     assert output.read_text() == "mine"
 

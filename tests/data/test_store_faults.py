@@ -68,7 +68,7 @@ def test_a_partial_store_of_other_settings_is_refused(tmp_path, settings, n_chun
 def test_a_finished_store_is_refused_unless_overwritten(whole, mixed_set):
     before = open_store(whole).content_hash
     with pytest.raises(
-        OutputExistsError, match="already exists; choose another output, or replace it with overwrite"
+        OutputExistsError, match="already exists; choose another `output`, or replace it with `overwrite`"
     ):
         write_store(whole, mixed_set.select([0]))
     assert open_store(whole).content_hash == before
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_no_half_chunk_and_the_run_goes_on(tmp_path, monkeypa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         patch.setattr(os, "fsync", full)
-        with pytest.raises(OutputError, match="the disk is full; free some space or choose another output"):
+        with pytest.raises(OutputError, match="the disk is full; free some space or choose another `output`"):
             writer.write_chunk(1, one_image(), rows())
     assert [writer.is_done(0), writer.is_done(1)] == [True, False]
     assert not list((tmp_path / "set").rglob("*.writing"))

@@ -41,7 +41,7 @@ def test_a_failed_block_leaves_the_old_file(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot be written .* choose another output"):
+    with pytest.raises(OutputError, match=r"cannot be written .* choose another `output`"):
         write_json(tmp_path / "file" / "page.json", {})
 
 

@@ -40,6 +40,7 @@ HARMFUL = [
     ("hard.fits", "P/one.fits", "is the input"),
     ("P/one.fits", "many", "is linked from the input"),
     ("P", "many", "is linked from the input"),
+    ("many", "many/a.fits", "holds the input"),
 ]
 
 

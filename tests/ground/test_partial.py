@@ -119,7 +119,7 @@ def test_what_is_there_is_refused(tmp_path):
     before = tree(tmp_path)
     for name in ("set", "dangling"):
         with pytest.raises(
-            OutputExistsError, match=f"{name}: already exists; choose another output, or replace it"
+            OutputExistsError, match=f"{name}: already exists; choose another `output`, or replace it"
         ):
             make(tmp_path / name)
         with pytest.raises(OutputExistsError, match="already exists"):

@@ -141,7 +141,7 @@ def test_a_selection_of_a_store_is_what_is_measured(store, undisturbed, tmp_path
 def test_an_existing_table_is_kept_unless_it_may_be_replaced(store, tmp_path):
     output = tmp_path / "table.parquet"
     measure(store, output, settings=POWER, limit=3)
-    with pytest.raises(OutputExistsError, match="with overwrite"):
+    with pytest.raises(OutputExistsError, match="with `overwrite`"):
         measure(store, output, settings=POWER, limit=4)
     assert len(read_measurements(output)) == 3
     assert len(measure(store, output, settings=POWER, limit=4, overwrite=True)) == 4
@@ -238,7 +238,7 @@ def test_a_folder_of_other_files_is_never_removed(store, tmp_path):
     foreign = tmp_path / "table.parquet.partial"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="choose another output"):
+    with pytest.raises(OutputExistsError, match="choose another `output`"):
         measure(store, tmp_path / "table.parquet")
     assert (foreign / "thesis.txt").read_text() == "mine"
 

@@ -177,7 +177,7 @@ def test_existing_output_is_refused_or_replaced(one_band, tmp_path, without_figu
     output = tmp_path / "out"
     output.mkdir()
     (output / "mine.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match="with overwrite"):
+    with pytest.raises(OutputExistsError, match="with `overwrite`"):
         write_report(one_band.comparison, output)
     with pytest.raises(OutputExistsError, match="was not made by galsmith"):
         write_report(one_band.comparison, output, overwrite=True)

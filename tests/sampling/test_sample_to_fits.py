@@ -89,7 +89,7 @@ def test_a_killed_sampling_draws_only_the_batches_it_lacks(
 
 def test_existing_folders_are_refused(pca_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sample(pca_run, tmp_path / "fits", n=2, kind="fits")
-    with pytest.raises(OutputExistsError, match=r"already exists; choose another output"):
+    with pytest.raises(OutputExistsError, match=r"already exists; choose another `output`"):
         sample(pca_run, tmp_path / "fits", n=2, kind="fits")
     assert len(sample(pca_run, tmp_path / "fits", n=3, kind="fits", overwrite=True)) == 3
     (tmp_path / "mine").mkdir()

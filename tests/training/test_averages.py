@@ -236,7 +236,7 @@ def test_what_cannot_be_made_is_refused(discs: ImageSet, recipe: MakeRecipe, tmp
         remade_snapshot(run / "snapshot", made, ema_width=0.08)
     assert not made.exists()
     remade_snapshot(run, made, ema_width=0.08)
-    with pytest.raises(OutputExistsError, match=r"already exists; choose another output"):
+    with pytest.raises(OutputExistsError, match=r"already exists; choose another `output`"):
         remade_snapshot(run, made, ema_width=0.05)
     before = sha(made)
     remade_snapshot(run, made, ema_width=0.05, overwrite=True)

@@ -172,7 +172,9 @@ def test_other_settings_and_other_data_are_refused(
     discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     run = train(tiny_recipe(), discs, tmp_path / "run")
-    with pytest.raises(OutputExistsError, match=r"training.batch_size was 32, now 16; choose another output"):
+    with pytest.raises(
+        OutputExistsError, match=r"training.batch_size was 32, now 16; choose another `output`"
+    ):
         train(tiny_recipe(batch_size=16), discs, run)
     with pytest.raises(
         OutputExistsError,
@@ -182,12 +184,12 @@ def test_other_settings_and_other_data_are_refused(
     pixels = np.repeat(discs.stacked(), 2, axis=1)
     changed = image_set_from_arrays(list(pixels), ImageHeader(("g", "r"), "nJy", 0.2))
     with pytest.raises(
-        OutputExistsError, match=r"the data were .*; bands were g, now g, r; choose another output"
+        OutputExistsError, match=r"the data were .*; bands were g, now g, r; choose another `output`"
     ):
         train(tiny_recipe(), changed, run)
     with pytest.raises(
         OutputExistsError,
-        match=r"the data were .* now .*; model.family was 'pca_diffusion', now 'vae'; choose another output",
+        match=r"the data were .* now .*; model.family was 'pca_diffusion', now 'vae'; choose another `output`",
     ):
         train(tiny_recipe("vae"), changed.select(np.arange(110)).select(np.arange(100)), run)
     before = weights_hash(run)
@@ -198,7 +200,7 @@ def test_other_settings_and_other_data_are_refused(
 def test_a_folder_that_is_no_run_is_refused(discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     (tmp_path / "thing").mkdir()
     (tmp_path / "thing" / "note.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"already exists; choose another output"):
+    with pytest.raises(OutputExistsError, match=r"already exists; choose another `output`"):
         train(tiny_recipe(), discs, tmp_path / "thing")
 
 

@@ -71,10 +71,10 @@ def sersic(
     """
     if n < 1:
         raise SettingsError(f"-n {n}: wanted 1 galaxy or more")
+    check_output(output, inputs=[None if isinstance(recipe, Mapping) else recipe], overwrite=overwrite)
     values = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)
-    check_output(output, inputs=[None if isinstance(recipe, Mapping) else recipe], overwrite=overwrite)
     progress(ProgressEvent("compiling", 0, 1, "kernels"))
     compile_renderer()
     progress(ProgressEvent("compiling", 1, 1, "kernels"))

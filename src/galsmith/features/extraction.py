@@ -224,7 +224,7 @@ class _Job:
             raise OutputExistsError(
                 f"{output}: holds features of {features.source_path or 'other images'} by {features.extractor_id}, "
                 f"wanted those of {self.images.path or 'these images'} by {self.extractor_id}; "
-                "choose another file or replace it with overwrite"
+                "choose another file or replace it with `overwrite`"
             )
         return features
 

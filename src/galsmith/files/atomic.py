@@ -78,12 +78,12 @@ def raise_if_unwritable(error: BaseException, path: Path) -> None:
     code = getattr(error, "errno", None)
     if code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error) or "errno = 28" in str(error):
         raise OutputError(
-            f"{path}: the disk is full; free some space or choose another output. "
+            f"{path}: the disk is full; free some space or choose another `output`. "
             "Finished parts are kept, nothing half-written is"
         ) from error
     if code in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         raise OutputError(
-            f"{path}: cannot be written ({os.strerror(code)}); choose another output"
+            f"{path}: cannot be written ({os.strerror(code)}); choose another `output`"
         ) from error
 
 

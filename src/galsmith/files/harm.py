@@ -36,7 +36,7 @@ def refuse_harm(output: Path, inputs: Iterable[str | Path | None]) -> None:
             relation = place.relation_to(source)
             if relation:
                 raise SettingsError(
-                    f"output {output}: {relation} {source}, which would be harmed; choose another output"
+                    f"output {output}: {relation} {source}, which would be harmed; choose another `output`"
                 )
 
 
@@ -58,8 +58,9 @@ class _Place:
             return "is the input"
         if path in self.above or identity in self.identities_above:
             return "lies in the input"
-        above = {_identity(folder) for folder in path.parents} - {None}
-        if self.path in path.parents or self.identity in above:
+        by_name = Path(os.path.realpath(source.parent)) / source.name  # a link is harmed with its folder too
+        parents = {*path.parents, *by_name.parents}
+        if self.path in parents or self.identity in {_identity(folder) for folder in parents} - {None}:
             return "holds the input"
         if self.identity is not None and source.is_dir() and self._is_linked_from(path):
             return "is linked from the input"

@@ -110,14 +110,14 @@ def refuse_foreign(path: Path) -> None:
         if path.is_symlink() and not path.exists():
             return  # a link that leads nowhere
         raise OutputExistsError(
-            f"{path}: was not made by galsmith, so overwrite leaves it; choose another output, or remove it yourself"
+            f"{path}: was not made by galsmith, so `overwrite` leaves it; choose another `output`, or remove it yourself"
         )
     if kind in FOLDERS and not path.is_symlink():
         foreign = next((name for name in _files_below(path) if not _belongs(name, FOLDERS[kind])), None)
         if foreign is not None:
             raise OutputExistsError(
-                f"{path}: a {kind}, in which {foreign} was not made with it, so overwrite leaves both; move that file "
-                "elsewhere, or choose another output"
+                f"{path}: a {kind}, in which {foreign} was not made with it, so `overwrite` leaves both; move that file "
+                "elsewhere, or choose another `output`"
             )
 
 

@@ -106,7 +106,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise OutputExistsError(
-            f"{path}: already exists; choose another output, or replace it with overwrite"
+            f"{path}: already exists; choose another `output`, or replace it with `overwrite`"
         )
     refuse_foreign(path)
 
@@ -275,7 +275,7 @@ class Partial:
         if self._resumes and found is not None and not goes_on and not self._overwrite:
             raise OutputExistsError(
                 f"{self.output}: a partial {found.get('kind', 'output')} made by other settings or data lies in "
-                f"{self.folder}; finish it with its own command, choose another output, or replace it with overwrite"
+                f"{self.folder}; finish it with its own command, choose another `output`, or replace it with `overwrite`"
             )
         refuse_existing(self.output, overwrite=self._overwrite)
         if goes_on:
@@ -427,7 +427,7 @@ def _refuse_foreign_folder(folder: Path) -> None:
     if MARK_FILE in names or names <= {LOCK_FILE}:
         return
     raise OutputExistsError(
-        f"{folder}: is in the way, and nothing that galsmith was making; move it elsewhere, or choose another output"
+        f"{folder}: is in the way, and nothing that galsmith was making; move it elsewhere, or choose another `output`"
     )
 
 
@@ -450,7 +450,7 @@ def _taken_lock(file: Path, output: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise OutputExistsError(f"{output}: other processes claim it again and again; choose another output")
+    raise OutputExistsError(f"{output}: other processes claim it again and again; choose another `output`")
 
 
 def _lock(descriptor: int, output: Path) -> None:
@@ -483,7 +483,7 @@ def _busy(output: Path, holder: Mapping[str, Any]) -> OutputExistsError:
         else "another process"
     )
     return OutputExistsError(
-        f"{output}: is being made by {who}; wait until that ends, or choose another output"
+        f"{output}: is being made by {who}; wait until that ends, or choose another `output`"
     )
 
 

@@ -74,7 +74,7 @@ def read_run_tables(folder: RunFolder) -> dict[str, dict[str, Any]]:
         return tomllib.loads(folder.settings_file.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{folder.settings_file}: cannot be read ({error}); start anew with overwrite"
+            f"{folder.settings_file}: cannot be read ({error}); start anew with `overwrite`"
         ) from error
 
 
@@ -109,8 +109,8 @@ def goes_on(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> bool:
         shown = "; ".join(found[:SHOWN_DIFFERENCES])
         more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
         raise OutputExistsError(
-            f"{folder.path}: holds a run of other settings: {shown}{more}; choose another output, or replace it with "
-            "overwrite"
+            f"{folder.path}: holds a run of other settings: {shown}{more}; choose another `output`, or replace it with "
+            "`overwrite`"
         )
     return folder.checkpoint_file.exists()
 

@@ -105,7 +105,7 @@ def load_parent(
     snapshot = load_snapshot(Path(parent.path))
     if read_snapshot_page(Path(parent.path))["tensors_sha256"] != parent.sha256:
         raise InputError(
-            f"{parent.path}: is not the snapshot that this run was to start from; give overwrite to start anew"
+            f"{parent.path}: is not the snapshot that this run was to start from; give `overwrite` to start anew"
         )
     _refuse_family(parent, snapshot, settings)
     _refuse_data(parent, snapshot, images)

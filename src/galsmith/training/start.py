@@ -12,7 +12,7 @@ from galsmith.data.store import open_store
 from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import grown_folder
+from galsmith.files import grown_folder, refuse_harm
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.protocols import Precision
@@ -108,12 +108,17 @@ def train(
     OutputError
         If the disk is full.
     """
+    inputs = [
+        None if isinstance(recipe, Mapping) else recipe,
+        data.path or None if isinstance(data, ImageSet) else data,
+        init_from,
+    ]
+    refuse_harm(Path(output), inputs)
     asked = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
     refuse_choice_without_judge(asked.training, evaluate)
     place = usable_device(device)
     trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
-    inputs = [None if isinstance(recipe, Mapping) else recipe, image_set.path or None, init_from]
     mark = {
         "kind": "run",
         "fingerprint": hash_json([asked.to_dict(), image_set.content_hash, str(init_from)]),
@@ -187,7 +192,7 @@ def _usable_checkpoint(
     if (checkpoint.settings_hash, checkpoint.data_hash) != (settings_hash(tables), image_set.content_hash):
         raise InputError(
             f"{folder.checkpoint_file}: was made by other settings or data than {folder.settings_file} says; "
-            "start anew with overwrite, or choose another output"
+            "start anew with `overwrite`, or choose another `output`"
         )
     return checkpoint
 
@@ -209,7 +214,7 @@ def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoin
 def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
     """Tell that there is nothing to do, and what would make something to do."""
     logger.info(
-        "%s: is finished (%s); give a larger budget to extend it, or overwrite to start anew",
+        "%s: is finished (%s); give a larger budget to extend it, or `overwrite` to start anew",
         folder.path,
         settings.budget.text,
     )

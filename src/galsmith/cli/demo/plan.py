@@ -99,11 +99,11 @@ def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
         if {key: found.get(key) for key in plan} != plan:
             raise OutputExistsError(
                 f"{folder}: holds a demo of another plan ({found.get('minutes')} minutes of training, now {minutes}); "
-                "repeat its own command, choose another output, or replace it with overwrite"
+                "repeat its own command, choose another `output`, or replace it with `overwrite`"
             )
         return found
     if folder.exists() and not is_empty_tree(folder):
-        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another output")
+        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another `output`")
     write_json(file, plan)
     return plan
 
