@@ -12,9 +12,9 @@ from galsmith.compare import read_card, write_card
 from galsmith.data.store import open_store
 from galsmith.provenance import Parent, Provenance
 from galsmith.report import repeat
-from galsmith.report.absent import HOW_TO
 from galsmith.report.material import gather
 from galsmith.report.repeat import steps_of
+from galsmith.report.words import HOW_TO
 
 ROOM = Path(repeat.__file__).parent
 FLAG = re.compile(r"(?<![\w-])(--[a-z]+(?:-[a-z]+)*)(?: ([A-Z]+|[a-z]+[0-9]*(?:-[a-z0-9]+)+))?")

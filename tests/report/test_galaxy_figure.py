@@ -16,8 +16,7 @@ from galsmith.measure import MeasureSettings
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.report.figures import STYLE
 from galsmith.report.galaxy.figure import galaxy_figure, write_galaxy_figure
-from galsmith.report.galaxy.numbers import digits
-from galsmith.report.galaxy.profile import spread
+from galsmith.report.galaxy.numbers import digits, spread
 from galsmith.report.galaxy.view import SersicLaw, annular_means, half_turned, sersic_image, view_of
 from galsmith.seeds import random_stream
 

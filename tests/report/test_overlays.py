@@ -14,7 +14,7 @@ from galsmith.report import write_report
 from galsmith.report.captions import CAPTIONS, caption_of
 from galsmith.report.figures.style import SET_COLORS, SET_DASHES
 from galsmith.report.material import gather
-from galsmith.report.panels.drawn_together import drawn_together
+from galsmith.report.panels.drawn import drawn_together
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
 from galsmith.report.panels.overlays import N_STYLES, line_style, overlay_panel
 from galsmith.report.sets_table import sets_table

@@ -12,10 +12,10 @@ from galsmith.data.store import open_store
 from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
 from galsmith.report import write_report
-from galsmith.report.absent import HOW_TO
 from galsmith.report.figures.properties import color_bulge_figure
 from galsmith.report.material import gather
 from galsmith.report.panels.color_bulge import color_bulge_of
+from galsmith.report.words import HOW_TO
 from galsmith.seeds import random_stream
 
 

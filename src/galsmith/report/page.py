@@ -9,25 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from galsmith.compare import Comparison
 from galsmith.compare.marginal.columns import label_of, words_of
 from galsmith.report import labels
-from galsmith.report.absent import other_reasons, sentence_of
 from galsmith.report.captions import caption_of
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
-from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, one_spectrum, spectra
+from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, plane_spectra, spectra
 from galsmith.report.panels.board import board_of
 from galsmith.report.panels.color_bulge import color_bulge_panel
 from galsmith.report.panels.corner import corner_drawing
 from galsmith.report.panels.dots import dot_plot
-from galsmith.report.panels.drawn_set import DrawnSet
-from galsmith.report.panels.drawn_together import DrawnTogether
+from galsmith.report.panels.drawn import DrawnSet, DrawnTogether
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
 from galsmith.report.panels.overlays import overlay_panel
 from galsmith.report.panels.spectra import spectrum_panel
-from galsmith.report.references import CITATIONS, GLOSSARY, LIMITS
 from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
+from galsmith.report.words import CITATIONS, GLOSSARY, LIMITS, other_reasons, sentence_of
 
 LABELS = (
     labels.number,
@@ -162,7 +160,7 @@ def _environment() -> Environment:
         difference_text=difference_text,
         size=_frame(histograms),
         frame=_frame(spectra),
-        one_frame=_frame(one_spectrum),
+        one_frame=_frame(plane_spectra),
         color_frame=_frame(color_bulge),
         copies_frame=_frame(copies),
         corner_frame=_frame(corner),

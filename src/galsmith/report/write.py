@@ -8,8 +8,7 @@ from galsmith.files import check_output, sha256_of_file, written_output
 from galsmith.report.figures import write_figures
 from galsmith.report.material import gather
 from galsmith.report.page import page_html
-from galsmith.report.panels.drawn_set import drawn_set
-from galsmith.report.panels.drawn_together import drawn_together
+from galsmith.report.panels.drawn import drawn_set, drawn_together
 from galsmith.report.tables import write_tables
 
 PAGE_FILE = "index.html"

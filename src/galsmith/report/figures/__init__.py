@@ -8,8 +8,14 @@ from matplotlib.figure import Figure
 
 from galsmith.report.captions import write_captions
 from galsmith.report.figures.distances import board_figure, dot_figure
-from galsmith.report.figures.evidence import copies_figure, correlation_figure, giveaway_figure
-from galsmith.report.figures.pictures import galaxy_figure, pair_figure, plane_figure
+from galsmith.report.figures.pictures import (
+    copies_figure,
+    correlation_figure,
+    galaxy_figure,
+    giveaway_figure,
+    pair_figure,
+    plane_figure,
+)
 from galsmith.report.figures.properties import (
     color_bulge_figure,
     corner_figure,
@@ -20,8 +26,7 @@ from galsmith.report.figures.properties import (
 from galsmith.report.figures.style import STYLE, save
 from galsmith.report.figures.together import figures_together
 from galsmith.report.labels import file_name
-from galsmith.report.panels.drawn_set import DrawnSet
-from galsmith.report.panels.drawn_together import DrawnTogether
+from galsmith.report.panels.drawn import DrawnSet, DrawnTogether
 
 __all__ = ["STYLE", "write_figures"]
 

@@ -13,7 +13,7 @@ from galsmith.report.material import Material
 from galsmith.report.panels.color_bulge import AT_MOST, BINS, ColorBulge, shares_of
 from galsmith.report.panels.corner import CornerData, Floats, plane_of, short_label
 from galsmith.report.panels.histograms import bins_of
-from galsmith.report.panels.one_spectrum import OneSpectrum
+from galsmith.report.panels.plane_spectra import OneSpectrum
 from galsmith.report.panels.spectra import Spectrum
 
 COLUMNS = 4

@@ -10,7 +10,7 @@ from galsmith.compare.marginal.columns import label_of
 from galsmith.report.figures.pictures import picture_rows
 from galsmith.report.figures.style import FLOOR, REFERENCE, SET_COLORS, SET_DASHES, wavelength_axis
 from galsmith.report.labels import file_name
-from galsmith.report.panels.drawn_together import DrawnTogether
+from galsmith.report.panels.drawn import DrawnTogether
 from galsmith.report.panels.overlaid_spectra import OverlaidSpectra
 from galsmith.report.panels.overlays import OPEN_GROUPS, Overlay, OverlayGroup
 

@@ -13,7 +13,7 @@ from galsmith.files import written_output
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.settings import MeasureSettings
 from galsmith.report.figures import STYLE
-from galsmith.report.galaxy.numbers import write_numbers
+from galsmith.report.galaxy.numbers import draw_profile, write_numbers
 from galsmith.report.galaxy.panels import (
     draw_half_turn,
     draw_maps,
@@ -21,7 +21,6 @@ from galsmith.report.galaxy.panels import (
     draw_model_residual,
     draw_radii,
 )
-from galsmith.report.galaxy.profile import draw_profile
 from galsmith.report.galaxy.view import GalaxyView, view_of
 
 # by which `galsmith.files` knows its own; no time of day, so that the same galaxy gives the same file
