@@ -5,7 +5,9 @@ import statistics
 import tomllib
 from pathlib import Path
 
+import pytest
 from census import (
+    MOST_FILES,
     PACKAGE,
     array_packages,
     census_of,
@@ -80,6 +82,15 @@ def test_functions_are_small_and_flat():
     assert len(counted.lengths) > 1000
     assert statistics.median(counted.lengths) < 10
     assert counted.nesting < 5
+
+
+def test_files_are_few():
+    assert census_of(modules_of()).files <= MOST_FILES
+
+
+@pytest.mark.parametrize("room", ["measure/engine", "models"])
+def test_comments_name_steps_and_equations_but_do_not_retell(room):
+    assert 5 <= census_of(modules_of(room)).comments_per_100 <= 8
 
 
 def test_the_contract_of_independence_covers_every_family():
