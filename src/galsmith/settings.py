@@ -52,19 +52,21 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return a copy of `values` with ``section.key=value`` entries put in; values are read as TOML.
 
-    Text that is not a TOML value is taken as a string, so ``--set transform.kind=asinh`` needs no quotes.
+    Text that is not a TOML value is taken as a string, so ``transform.kind=asinh`` needs no quotes.
     """
     result = _copied(values)
     for entry in overrides:
         dotted, separator, text = entry.partition("=")
         if not separator or not dotted.strip():
-            raise SettingsError(f"--set {entry}: wanted key=value, such as --set training.batch_size=256")
+            raise SettingsError(
+                argument="overrides", came=entry, wanted="key=value, such as training.batch_size=256"
+            )
         *sections, key = dotted.strip().split(".")
         target = result
         for section in sections:
             target = target.setdefault(section, {})
             if not isinstance(target, dict):
-                raise SettingsError(f"--set {entry}: {section} is a value, not a section")
+                raise SettingsError(f"{section} is a value, not a section", argument="overrides", came=entry)
         target[key] = _toml_value(text.strip())
     return result
 

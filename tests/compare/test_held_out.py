@@ -127,7 +127,7 @@ def test_images_of_another_kind_are_refused(facts, message, held_out, drawn, gal
 
 
 def test_a_set_without_held_out_images_is_refused(galaxies):
-    with pytest.raises(InputError, match=r"no image is in the split 'validation'.*--split 0.8/0.1/0.1"):
+    with pytest.raises(InputError, match=r"no image is in the split 'validation'.*`split=0.8/0.1/0.1`"):
         HeldOutJudge(galaxies.in_split("train"))
     few = galaxies.in_split("validation").select(np.arange(19))
     with pytest.raises(

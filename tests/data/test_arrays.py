@@ -50,11 +50,11 @@ def test_the_band_axis_is_the_shortest_one_before_or_behind_the_pixels(write_arr
 
 def test_a_shape_that_does_not_tell_the_band_axis_asks_for_it():
     shape = (9, 8, 8, 8)
-    with pytest.raises(InputError, match=r"its shape \(9, 8, 8, 8\) does not tell .* --band-axis first"):
+    with pytest.raises(InputError, match=r"its shape \(9, 8, 8, 8\) does not tell .* `band_axis=first`"):
         image_axes(shape, band_axis=None, name="set.h5:/images")
     axes = image_axes((9, 4, 6, 5), band_axis="last", name="set")
     assert (axes.n_bands, axes.height_pix, axes.width_pix) == (5, 4, 6)
-    with pytest.raises(SettingsError, match=r"--band-axis last: set has shape \(9, 8, 8\), .* leave it out"):
+    with pytest.raises(SettingsError, match=r"`band_axis=last`: set has shape \(9, 8, 8\), .* leave it out"):
         image_axes((9, 8, 8), band_axis="last", name="set")
 
 

@@ -79,7 +79,7 @@ def test_a_crop_drops_smaller_stamps_and_counts_them(stamps, tmp_path):
 
 
 def test_a_smaller_minimum_than_the_crop_is_refused_by_name(stamps, tmp_path):
-    with pytest.raises(InputError, match=r"100427.*has 20x20 px, less than --crop 32 \(1 such images\)"):
+    with pytest.raises(InputError, match=r"100427.*has 20x20 px, less than `crop_pix=32` \(1 such images\)"):
         ingest.cosmos(stamps[0], tmp_path / "set", options=SetOptions(crop_pix=32, minimum_size_pix=8))
 
 
@@ -158,7 +158,7 @@ def test_a_folder_of_neither_layout_says_what_was_wanted(tmp_path):
 
 
 def test_exclusion_levels_are_for_catalogs(stamps, tmp_path):
-    with pytest.raises(SettingsError, match="--exclude marginal: is for GalSim's catalogs"):
+    with pytest.raises(SettingsError, match="`exclude=marginal`: is for GalSim's catalogs"):
         ingest.cosmos(stamps[0], tmp_path / "set", exclude="marginal")
 
 

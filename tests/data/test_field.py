@@ -225,7 +225,9 @@ def test_faint_sources_are_not_taken(folder, tmp_path):
     reading = replace(READING, faintest_mag=19.6, stars="keep")
     images = ingest.field(folder, tmp_path / "set", reading=reading)
     assert len(images) == len(STARS)  # of magnitude 19.25
-    with pytest.raises(InputError, match=r"no source was detected in band r .*loosen these or --max-mag"):
+    with pytest.raises(
+        InputError, match=r"no source was detected in band r .*loosen these or `faintest_mag`"
+    ):
         ingest.field(folder, tmp_path / "none", reading=replace(READING, faintest_mag=15.0))
     assert not (tmp_path / "none").exists()
 
@@ -280,15 +282,15 @@ def test_missing_zero_points_are_asked_for(folder, tmp_path, capsys):
     ("changes", "said"),
     [
         ({"bands": ("g", "z")}, "band z: no file is named z; there are g, i, r"),
-        ({"detect_in": "z"}, "--detect-in z: no such band; the bands are g,r,i"),
+        ({"detect_in": "z"}, "`detect_in=z`: no such band; the bands are g,r,i"),
         ({"zero_points_mag": [25.0, 26.0]}, "2 values for the 3 bands g,r,i"),
-        ({"zero_points_mag": {"z": 25.0}}, "--zero-points z=.*no such band"),
-        ({"zero_points_mag": {"r": np.nan}}, "--zero-points r=nan: wanted a magnitude"),
+        ({"zero_points_mag": {"z": 25.0}}, "`zero_points_mag=z=.*no such band"),
+        ({"zero_points_mag": {"r": np.nan}}, "`zero_points_mag=r=nan`: wanted a magnitude"),
         (
             {"zero_points_mag": None, "flux_unit": "adu", "faintest_mag": 21.0},
-            "--max-mag 21: needs the zero point",
+            "`faintest_mag=21`: needs the zero point",
         ),
-        ({"pixel_scale_arcsec": 0.5}, "--pixel-scale 0.5: the header of .* says 0.2"),
+        ({"pixel_scale_arcsec": 0.5}, "`pixel_scale_arcsec=0.5`: the header of .* says 0.2"),
         ({"hdu": 3}, "has no image in HDU 3; images are in 0"),
         ({"hdu": "SCI"}, "has no image in HDU 'SCI'"),
     ],
@@ -301,11 +303,11 @@ def test_options_that_do_not_fit_the_files_are_named(folder, changes, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"threshold_sigma": 0}, "--threshold 0: wanted a positive number"),
-        ({"minimum_snr": -1}, "--min-snr -1: wanted 0 or more"),
-        ({"minimum_cutout_pix": 300}, "--min-cutout 300: is above --max-cutout 256"),
-        ({"bands": ("g", "g")}, "--bands g,g: wanted each band once"),
-        ({"star_r_half_pix": -2.0}, "--star-radius -2.0: wanted a positive number"),
+        ({"threshold_sigma": 0}, "`threshold_sigma=0`: wanted a positive number"),
+        ({"minimum_snr": -1}, "`minimum_snr=-1`: wanted 0 or more"),
+        ({"minimum_cutout_pix": 300}, "`minimum_cutout_pix=300`: is above `maximum_cutout_pix=256`"),
+        ({"bands": ("g", "g")}, "`bands=g,g`: wanted each band once"),
+        ({"star_r_half_pix": -2.0}, "`star_r_half_pix=-2.0`: wanted a positive number"),
     ],
 )
 def test_options_out_of_range_are_named(changes, said):
@@ -338,7 +340,7 @@ def test_wrong_files_are_named(folder, bands, tmp_path):
         FieldSource([folder / "g.fits", tmp_path / "cube.fits"], options=replace(READING, bands=("g", "r")))
     with pytest.raises(SettingsError, match=r"names 3 bands, .*cube\.fits has 2"):
         FieldSource([tmp_path / "cube.fits"], options=READING)
-    with pytest.raises(SettingsError, match="--bands g,r,i: wanted 2 different names"):
+    with pytest.raises(SettingsError, match="`bands=g,r,i`: wanted 2 different names"):
         FieldSource([folder / "g.fits", folder / "r.fits"], options=READING)
     (folder / "r_2.fits").write_bytes((folder / "r.fits").read_bytes())
     (folder / "r.fits").rename(folder / "r_1.fits")

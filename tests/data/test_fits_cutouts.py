@@ -67,7 +67,7 @@ def test_bands_come_first(tmp_path, write_cutout, random_stamp):
     np.testing.assert_array_equal(named[0], cube)
     assert named.header.bands == ("g", "r", "i")
     assert ingest.fits(folder, tmp_path / "numbered").header.bands == ("band0", "band1", "band2")
-    with pytest.raises(SettingsError, match=r"--bands g,r: names 2 bands, .*a\.fits has 3"):
+    with pytest.raises(SettingsError, match=r"`bands=g,r`: names 2 bands, .*a\.fits has 3"):
         ingest.fits(folder, tmp_path / "wrong", bands=("g", "r"))
 
 
@@ -97,7 +97,7 @@ def test_hdus_by_number_and_by_name(tmp_path, random_stamp):
         np.testing.assert_array_equal(images[0][0], random_stamp(6, 6))
         assert (images.catalog["OBJECT"][0], images.catalog["EXPTIME"][0]) == ("NGC 1", 30.0)
     with pytest.raises(
-        InputError, match=r"HDU 0 holds no image, .*images are in 1 \(SCI\): choose with --hdu"
+        InputError, match=r"HDU 0 holds no image, .*images are in 1 \(SCI\): choose with `hdu`"
     ):
         ingest.fits(tmp_path / "in", tmp_path / "none")
     with pytest.raises(InputError, match=r"has no HDU 'ERR'; images are in 1 \(SCI\)"):
@@ -171,7 +171,9 @@ def test_sizes_that_differ_get_their_own_scale(tmp_path, write_cutout, random_st
 
 def test_a_given_scale_may_not_contradict_the_header(tmp_path, write_cutout, random_stamp):
     folder = write_cutout("a.fits", random_stamp(6, 6), CDELT1=-1e-4, CDELT2=1e-4, CTYPE1="RA---TAN")
-    with pytest.raises(SettingsError, match=r"--pixel-scale 0.06: the header of .*a\.fits says 0.36 arcsec"):
+    with pytest.raises(
+        SettingsError, match=r"`pixel_scale_arcsec=0.06`: the header of .*a\.fits says 0.36 arcsec"
+    ):
         ingest.fits(folder, tmp_path / "set", pixel_scale_arcsec=0.06)
     with pytest.raises(SettingsError, match="wanted a positive angle"):
         ingest.fits(folder, tmp_path / "set", pixel_scale_arcsec=0.0)
@@ -209,7 +211,7 @@ def test_pixels_that_are_not_finite_are_counted(tmp_path, write_cutout, random_s
     holed = random_stamp(8, 8)
     holed[0, :3] = value
     folder = write_cutout("b.fits", holed)
-    with pytest.raises(InputError, match=r"b\.fits: 3 of 64 pixels are NaN or infinite; .* --on-bad skip"):
+    with pytest.raises(InputError, match=r"b\.fits: 3 of 64 pixels are NaN or infinite; .* `on_bad=skip`"):
         ingest.fits(folder, tmp_path / "set")
     images = ingest.fits(folder, tmp_path / "skip", options=SetOptions(on_bad="skip"))
     assert list(images.catalog["object_id"]) == ["a"]
@@ -240,7 +242,7 @@ def test_truncated_files_are_named(tmp_path, write_cutout, random_stamp, compres
     folder = write_cutout(name, random_stamp(80, 80, seed=1))
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(InputError, match=rf"{name}: .*--on-bad skip"):
+    with pytest.raises(InputError, match=rf"{name}: .*`on_bad=skip`"):
         ingest.fits(folder, tmp_path / "set")
     images = ingest.fits(folder, tmp_path / "set", options=SetOptions(on_bad="skip"))
     assert list(images.catalog["object_id"]) == ["a"]
@@ -276,7 +278,8 @@ def test_a_crop_larger_than_an_image_names_it(tmp_path, write_cutout, random_sta
     write_cutout("a.fits", random_stamp(20, 20))
     folder = write_cutout("b.fits", random_stamp(8, 8))
     with pytest.raises(
-        InputError, match=r"b\.fits: has 8x8 px, less than --crop 16 .*leave them out with --min-size 16"
+        InputError,
+        match=r"b\.fits: has 8x8 px, less than `crop_pix=16` .*leave them out with `minimum_size_pix=16`",
     ):
         ingest.fits(folder, tmp_path / "set", options=SetOptions(crop_pix=16))
     images = ingest.fits(folder, tmp_path / "set", options=SetOptions(crop_pix=16, minimum_size_pix=16))
@@ -287,7 +290,7 @@ def test_a_crop_larger_than_an_image_names_it(tmp_path, write_cutout, random_sta
 def test_resizing_what_is_not_square_is_refused(tmp_path, write_cutout, random_stamp):
     folder = write_cutout("a.fits", random_stamp(20, 24))
     with pytest.raises(
-        InputError, match=r"a\.fits: has 20x24 px, --resize wants a square; cut one out with --crop"
+        InputError, match=r"a\.fits: has 20x24 px, `resize_pix` wants a square; cut one out with `crop_pix`"
     ):
         ingest.fits(folder, tmp_path / "set", options=SetOptions(resize_pix=10))
     images = ingest.fits(folder, tmp_path / "set", options=SetOptions(crop_pix=20, resize_pix=10))

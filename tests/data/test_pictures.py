@@ -87,7 +87,7 @@ def test_opaque_alpha_is_dropped_and_transparency_refused(tmp_path, write_pictur
     holed[3, 3, 3] = 10
     write_picture("b.png", holed)
     with pytest.raises(
-        InputError, match=r"b\.png: has transparent pixels; flatten the picture; .* --on-bad skip"
+        InputError, match=r"b\.png: has transparent pixels; flatten the picture; .* `on_bad=skip`"
     ):
         ingest.folder(folder, tmp_path / "other")
 
@@ -107,7 +107,7 @@ def test_a_truncated_picture_is_named(tmp_path, write_picture, name):
     folder = write_picture(name, rgb(1, side=40))
     whole = (folder / name).read_bytes()
     (folder / name).write_bytes(whole[: len(whole) * 2 // 3])
-    with pytest.raises(InputError, match=rf"{name}: the picture is truncated or damaged .*--on-bad skip"):
+    with pytest.raises(InputError, match=rf"{name}: the picture is truncated or damaged .*`on_bad=skip`"):
         ingest.folder(folder, tmp_path / "set")
     assert not (tmp_path / "set").exists()
     images = ingest.folder(folder, tmp_path / "set", options=SetOptions(on_bad="skip"))

@@ -161,7 +161,7 @@ def test_the_strictest_level_is_taken_and_counted(catalog, tmp_path):
 @pytest.mark.parametrize(("level", "table"), [("bad_stamp", "selection"), ("bad_fits", "fits")])
 def test_a_level_without_its_table_says_which(catalog, level, table):
     catalog.with_name(NAME.replace(".fits", f"_{table}.fits")).unlink()
-    with pytest.raises(InputError, match=rf"--exclude {level} needs real_galaxy_catalog_23\.5_{table}\.fits"):
+    with pytest.raises(InputError, match=rf"`exclude={level}` needs real_galaxy_catalog_23\.5_{table}\.fits"):
         RealGalaxySource(catalog, exclude=level)
 
 

@@ -201,11 +201,11 @@ def test_what_lies_beside_must_fit(snapshot, tmp_path, spoil, said):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"bands": ("g", "y")}, "--bands g,y: wanted some of g,r,i,z"),
-        ({"bands": ("g", "g")}, "--bands g,g: wanted some of g,r,i,z, each once"),
-        ({"crop_fraction": 0.5}, "--crop-fraction 0.5: wanted 0"),
-        ({"larger_than_pix": -1}, "--larger-than -1: wanted 0 pixels or more"),
-        ({"redshift": -0.1}, "--redshift -0.1: wanted 0 or more"),
+        ({"bands": ("g", "y")}, "`bands=g,y`: wanted some of g,r,i,z"),
+        ({"bands": ("g", "g")}, "`bands=g,g`: wanted some of g,r,i,z, each once"),
+        ({"crop_fraction": 0.5}, "`crop_fraction=0.5`: wanted 0"),
+        ({"larger_than_pix": -1}, "`larger_than_pix=-1`: wanted 0 pixels or more"),
+        ({"redshift": -0.1}, "`redshift=-0.1`: wanted 0 or more"),
     ],
 )
 def test_wrong_options_are_named(values, said):
@@ -215,7 +215,7 @@ def test_wrong_options_are_named(values, said):
 
 def test_a_zero_point_of_no_band_is_named(snapshot, tmp_path):
     reading = SkirtOptions(bands=("g",), zero_points_mag={"i": 25.0})
-    with pytest.raises(SettingsError, match=r"--zero-points i=.*no such band; the bands are g"):
+    with pytest.raises(SettingsError, match=r"`zero_points_mag=i=.*no such band; the bands are g"):
         ingest.skirt(snapshot, tmp_path / "set", reading=reading)
 
 

@@ -190,7 +190,7 @@ def test_splits_have_exact_counts_and_follow_the_seed(make_source, tmp_path):
 
 def test_an_unknown_column_in_where_names_the_near_miss(make_source):
     with pytest.raises(
-        SettingsError, match=r"--where object_ib: no such column \(did you mean 'object_id'\?\)"
+        SettingsError, match=r"`where=object_ib`: no such column \(did you mean 'object_id'\?\)"
     ):
         plan_store(make_source(), SetOptions(where="object_ib=a"))
 

@@ -124,7 +124,7 @@ def test_a_missing_part_is_found_by_verify_and_by_reading(whole):
     part.unlink()
     assert verify_store(whole) == [f"{part}: is missing"]
     with pytest.raises(
-        InputError, match=r"8x8.h5: cannot be read .* check the store with galsmith info --verify"
+        InputError, match=r"8x8.h5: cannot be read .* check the store with galsmith info \(`verify`\)"
     ):
         open_store(whole)[0]
 

@@ -46,7 +46,7 @@ HARMFUL = [
 
 @pytest.mark.parametrize(("output", "given", "relation"), HARMFUL)
 def test_harm_is_refused(place, output, given, relation):
-    with pytest.raises(SettingsError, match=f"output {output.rstrip('/')}: {relation}"):
+    with pytest.raises(SettingsError, match=f"`output={output.rstrip('/')}`: {relation}"):
         refuse_harm(place.__class__(output), [None, given])
 
 
@@ -70,7 +70,7 @@ def test_what_does_no_harm_passes(place, output, given):
 
 def test_the_folder_in_which_an_output_is_made_harms_nothing_either(place):
     (place / "set.partial" / "content").mkdir(parents=True)
-    with pytest.raises(SettingsError, match=r"set\.partial: holds the input"):
+    with pytest.raises(SettingsError, match=r"set\.partial`: holds the input"):
         check_output(place / "set", inputs=[place / "set.partial" / "content"])
 
 

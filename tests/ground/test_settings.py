@@ -85,8 +85,8 @@ def test_overrides_make_sections_and_the_last_one_wins():
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("a.b", "--set a.b: wanted key=value"),
-        ("=3", "--set =3: wanted key=value"),
+        ("a.b", "`overrides=a.b`: wanted key=value"),
+        ("=3", "`overrides==3`: wanted key=value"),
         ("a.b.c=1", "b is a value, not a section"),
     ],
 )

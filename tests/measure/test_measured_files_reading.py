@@ -141,7 +141,7 @@ def test_a_missing_map_is_not_replaced_by_that_of_a_similar_name(tmp_path):
     for name in ("a1", "a10"):
         write(tmp_path / "in" / f"{name}.fits", ramp())
     write(tmp_path / "maps" / "a1_seg.fits", np.ones((40, 50), dtype=np.int16))
-    with pytest.raises(InputError, match=r"a10\.fits: has no file in --segmap .* wanted one named as 'a10'"):
+    with pytest.raises(InputError, match=r"a10\.fits: has no file in `segmap` .* wanted one named as 'a10'"):
         opened(tmp_path / "in", segmap=str(tmp_path / "maps" / "*_seg.fits"))
 
 
@@ -214,7 +214,7 @@ def test_a_cube_needs_a_band_and_gives_it(tmp_path):
     path = write(tmp_path / "cube.fits", cube)
     unnamed = opened(path)
     with pytest.raises(
-        InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with --band"
+        InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with `band`"
     ):
         method_for(unnamed, None)
     named = opened(path, bands=("g", "r", "i"))
@@ -257,20 +257,20 @@ def bad_map(path, dtype=np.int32, value=1, shape=(40, 50)):
     [
         (
             {"segmap": "small.fits"},
-            r"--segmap .*small.fits: has 30 x 20 pixels, its image a.fits has 50 x 40",
+            r"`segmap` .*small.fits: has 30 x 20 pixels, its image a.fits has 50 x 40",
         ),
-        ({"mask": "small.fits"}, r"--mask .*small.fits: has 30 x 20 pixels"),
-        ({"sigma": "small.fits"}, r"--sigma .*small.fits: has 30 x 20 pixels"),
+        ({"mask": "small.fits"}, r"`mask` .*small.fits: has 30 x 20 pixels"),
+        ({"sigma": "small.fits"}, r"`sigma` .*small.fits: has 30 x 20 pixels"),
         ({"segmap": "negative.fits"}, r"negative.fits\[0\]: holds the label -1, wanted 0 for sky"),
         ({"segmap": "broken.fits"}, r"broken.fits\[0\]: holds 0.5, wanted whole numbers"),
         ({"segmap": "empty.fits"}, r"empty.fits\[0\]: has no label, every pixel is 0"),
         ({"segmap": "ones.fits", "labels": (5,)}, r"ones.fits\[0\]: has no label 5; it has 1"),
         (
             {"psf": "large.fits"},
-            r"--psf .*large.fits: 90 x 80 pixels are more than the image a.fits has \(50 x 40",
+            r"`psf` .*large.fits: 90 x 80 pixels are more than the image a.fits has \(50 x 40",
         ),
         ({"psf": "nothing.fits"}, r"nothing.fits: there is no such file"),
-        ({"hdu": 3}, r"a.fits: has no HDU 3; images are in 0 \(PRIMARY\): choose with --hdu"),
+        ({"hdu": 3}, r"a.fits: has no HDU 3; images are in 0 \(PRIMARY\): choose with `hdu`"),
         ({"hdu": "SCI"}, r"a.fits: has no HDU SCI; images are in"),
         ({"segmap": "gone/*_seg.fits"}, "matches no file"),
     ],

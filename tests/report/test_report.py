@@ -72,7 +72,7 @@ def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
     assert "galsmith simulate sersic -n 40 --seed 3 -o source" in words
     assert "galsmith sample run/snapshot -n 40 --seed 5 -o drawn" in words
     assert "galsmith measure source -o source.parquet" in words
-    assert "galsmith compare source.parquet drawn.parquet --seed 0 -o comparison.json" in words
+    assert "galsmith compare source.parquet drawn.parquet --no-beyond --seed 0 -o comparison.json" in words
 
 
 def test_figures_and_tables_lie_beside_the_page(one_page, one_band):

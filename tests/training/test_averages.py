@@ -229,7 +229,7 @@ def test_what_cannot_be_made_is_refused(discs: ImageSet, recipe: MakeRecipe, tmp
         ):
             remade_snapshot(run, made, ema_width=width)
     with pytest.raises(
-        InputError, match=r"no averages were kept on the way; train with --set training.posthoc_aver"
+        InputError, match=r"no averages were kept on the way; train with training.posthoc_aver"
     ):
         remade_snapshot(none, made, ema_width=0.08)
     with pytest.raises(InputError, match=r"not a run; give the run folder"):

@@ -50,8 +50,8 @@ def test_memory_that_runs_out_is_explained_and_the_run_goes_on(
         with pytest.raises(
             GalsmithError,
             match=r"run: out of memory \(.*memory.*\); halve training.batch_size \(now 32, so 16\), then model.width "
-            r"\(now 16\) with --set, into another -o \(--init-from .*/run takes its weights along\), or end other "
-            r"programs; the state of the last checkpoint is kept",
+            r"\(now 16\) by `overrides`, into another `output` \(`init_from=.*/run` takes its weights along\), "
+            r"or end other programs; the state of the last checkpoint is kept",
         ):
             train(tiny_recipe(), discs, run)
     assert load_checkpoint(run / "checkpoint/checkpoint.pt").state.images_seen == 128
@@ -151,7 +151,7 @@ def test_what_to_expect_of_few_images_is_said(
 ) -> None:
     train(tiny_recipe("diffusion", images=64), discs.select(np.arange(40)), tmp_path / "few")
     assert "only 40 training images: expect drawn galaxies that repeat them" in caplog.text
-    assert "--init-from" in caplog.text
+    assert "`init_from`" in caplog.text
     assert "model.dropout" in caplog.text
     caplog.clear()
     train(tiny_recipe(images=64), discs.select(np.arange(40)), tmp_path / "other")
@@ -174,6 +174,6 @@ def test_a_run_that_diverges_is_told_what_to_lower(
     family, named = family_and_setting
     monkeypatch.setattr("galsmith.training.start.run_loop", diverge)
     with pytest.raises(
-        DivergedError, match=rf"0 images seen is kept. To get through, lower model.{named} \(now .*\) wi"
+        DivergedError, match=rf"0 images seen is kept. To get through, lower model.{named} \(now .*\) by "
     ):
         train(tiny_recipe(family), discs, tmp_path / "run")

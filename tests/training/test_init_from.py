@@ -159,7 +159,7 @@ def test_a_run_that_goes_on_needs_no_snapshot_and_takes_no_other(
     with pytest.raises(InterruptedRunError, match="repeat the command"):
         train(tiny_recipe(), large, tmp_path / "child", init_from=parent, progress=press)
     with pytest.raises(
-        OutputExistsError, match=r"it started from the snapshot .*, now --init-from asks for the snap"
+        OutputExistsError, match=r"it started from the snapshot .*, now `init_from` asks for the snap"
     ):
         train(tiny_recipe(), large, tmp_path / "child", init_from=other)
     child = train(tiny_recipe(), large, tmp_path / "child")
@@ -167,7 +167,7 @@ def test_a_run_that_goes_on_needs_no_snapshot_and_takes_no_other(
     train(tiny_recipe(), small, parent, images=640)  # the snapshot changes; the run started from it does not
     train(tiny_recipe(), large, child, init_from=parent, images=640)
     with pytest.raises(
-        OutputExistsError, match=r"it started from first weights, now --init-from asks for the snapshot"
+        OutputExistsError, match=r"it started from first weights, now `init_from` asks for the snapshot"
     ):
         train(tiny_recipe(), small, parent, images=640, init_from=child)
 
@@ -198,7 +198,7 @@ def in_counts(images: ImageSet) -> ImageSet:
         (in_counts, r"was trained on images in nJy, and the training set is in count; ingest it in nJy"),
         (
             lambda _: discs(120, scale_pix=(1, 2), size_pix=24),
-            r"draws images of 16 px .* has images of 24 px; ingest with --resize 16",
+            r"draws images of 16 px .* has images of 24 px; ingest with `resize_pix=16`",
         ),
     ],
 )
@@ -241,7 +241,7 @@ def test_families_that_need_more_than_their_generator_are_refused(
     parent = train(tiny_recipe(family, images=64), small, tmp_path / "parent")
     with pytest.raises(
         SettingsError,
-        match=rf"{family}' cannot start from .* does not hold its {lacks} \(a .*\); leave --init",
+        match=rf"{family}' cannot start from .* does not hold its {lacks} \(a .*\); leave `init",
     ):
         train(tiny_recipe(family, images=64), small, tmp_path / "child", init_from=parent)
 

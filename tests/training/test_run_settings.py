@@ -96,7 +96,7 @@ def test_wrong_settings_name_the_way_out(
 def test_a_run_without_budget_is_refused(tiny_recipe: Callable[..., Any]) -> None:
     recipe = tiny_recipe()
     del recipe["training"]["images"]
-    with pytest.raises(SettingsError, match=r"has no budget; give --minutes or --images"):
+    with pytest.raises(SettingsError, match=r"has no budget; give `minutes` or `images`"):
         read(recipe)
 
 

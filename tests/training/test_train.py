@@ -208,7 +208,7 @@ def test_the_training_set_is_not_overwritten_by_its_run(
     discs: ImageSet, tiny_recipe: MakeRecipe, tmp_path: Path
 ) -> None:
     write_store(tmp_path / "discs", discs)
-    with pytest.raises(SettingsError, match=r"discs: is the input .*discs, which would be harmed"):
+    with pytest.raises(SettingsError, match=r"discs`: is the input .*discs, which would be harmed"):
         train(tiny_recipe(), tmp_path / "discs", tmp_path / "discs", overwrite=True)
 
 

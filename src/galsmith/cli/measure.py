@@ -46,7 +46,7 @@ def measure(
     method: MethodFlags = METHOD_OF_SETTINGS,
     files: FileFlags = NO_FILES,
     figure: FigureFlags = NO_FIGURE,
-    settings: Sets = NO_SETTINGS,
+    overrides: Sets = NO_SETTINGS,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
@@ -65,7 +65,7 @@ def measure(
     for made in filter(None, (output, figure.figure)):
         check_output(made, inputs=inputs, overwrite=overwrite)
     with shown.progress() as progress:
-        chosen = method.to_settings(settings)
+        chosen = method.to_settings(overrides)
         galaxies = _opened(images, files, progress=progress)
         outcomes = []
         if figure.figure is not None:

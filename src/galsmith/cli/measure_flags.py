@@ -126,9 +126,11 @@ class FileFlags:
     segmap: Annotated[
         str | None, Parameter(group=FILES, help="MAP of labels: 0 is sky, every source has a number.")
     ] = None
-    label: Annotated[
+    labels: Annotated[
         str | None,
-        Parameter(group=FILES, help="Labels to measure, such as 3 or 3,7,12; else all of one image."),
+        Parameter(
+            name="--label", group=FILES, help="Labels to measure, such as 3 or 3,7,12; else all of one image."
+        ),
     ] = None
     mask: Annotated[
         str | None, Parameter(group=FILES, help="MAP of pixels to ignore: those that are not 0.")
@@ -164,7 +166,7 @@ class FileFlags:
             mask=self.mask,
             sigma=self.sigma,
             psf=self.psf,
-            labels=None if self.label is None else parse_labels(self.label),
+            labels=None if self.labels is None else parse_labels(self.labels),
             catalog=self.catalog,
             columns=self.columns,
             cutout_pix=self.cutout,
@@ -174,9 +176,8 @@ class FileFlags:
         """Refuse flags that have no meaning for a store."""
         for name, value in vars(self).items():
             if value is not None:
-                option = name.replace("_", "-")
                 raise SettingsError(
-                    f"--{option} {value}: belongs to image files, and {store} is a store; leave it out"
+                    f"belongs to image files, and {store} is a store; leave it out", argument=name, came=value
                 )
 
 

@@ -59,9 +59,27 @@ class Shown:
 class SetFlags:
     """How the images of a new store are cut, chosen and split."""
 
-    crop: Annotated[int | None, Parameter(help="Cut the central square of this side, in pixels.")] = None
-    resize: Annotated[int | None, Parameter(help="Resample to squares of this side, in pixels.")] = None
-    min_size: Annotated[int | None, Parameter(help="Leave out images smaller than this, in pixels.")] = None
+    crop_pix: Annotated[
+        int | None,
+        Parameter(
+            name="--crop",
+            help="Cut the central square of this side, in pixels.",
+        ),
+    ] = None
+    resize_pix: Annotated[
+        int | None,
+        Parameter(
+            name="--resize",
+            help="Resample to squares of this side, in pixels.",
+        ),
+    ] = None
+    minimum_size_pix: Annotated[
+        int | None,
+        Parameter(
+            name="--min-size",
+            help="Leave out images smaller than this, in pixels.",
+        ),
+    ] = None
     split: Annotated[str, Parameter(help="Shares of training, validation and test images.")] = "0.8/0.1/0.1"
     where: Annotated[
         str | None, Parameter(help="Keep rows of the catalog, such as 'mag=22..23, T=-5..0'.")
@@ -75,9 +93,9 @@ class SetFlags:
         from galsmith.data.options import SetOptions
 
         return SetOptions(
-            crop_pix=self.crop,
-            resize_pix=self.resize,
-            minimum_size_pix=self.min_size,
+            crop_pix=self.crop_pix,
+            resize_pix=self.resize_pix,
+            minimum_size_pix=self.minimum_size_pix,
             split=parse_split(self.split),
             where=self.where,
             on_bad=self.on_bad,
@@ -94,7 +112,9 @@ def parse_split(text: str) -> tuple[float, float, float]:
         first, second, third = (float(part) for part in text.split("/"))
     except ValueError as error:
         raise SettingsError(
-            f"--split {text}: wanted three shares for training, validation and test, such as 0.8/0.1/0.1"
+            argument="split",
+            came=text,
+            wanted="three shares for training, validation and test, such as 0.8/0.1/0.1",
         ) from error
     return first, second, third
 

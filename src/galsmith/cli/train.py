@@ -36,7 +36,7 @@ def train(
             help="Start from the weights of this run or snapshot, of the same family and bands (fine-tuning)."
         ),
     ] = None,
-    settings: Sets = NO_SETTINGS,
+    overrides: Sets = NO_SETTINGS,
     seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
     device: Device = "auto",
     precision: Annotated[
@@ -53,8 +53,8 @@ def train(
     from galsmith.training import train as train_model
 
     chosen = choose_device(device)
-    overrides = settings if choose is None else [*settings, f"training.choose_snapshot={choose}"]
-    wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": overrides, "seed": seed}
+    changed = overrides if choose is None else [*overrides, f"training.choose_snapshot={choose}"]
+    wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}
     training = read_run_settings(recipe, **wanted).training
     with shown.progress() as progress:
         run = train_model(

@@ -207,7 +207,7 @@ def _held_out(images: ImageSet, split: str | None) -> ImageSet:
     if len(held) == 0:
         raise InputError(
             f"{images.path or 'images'}: no image is in the split {split!r}, by which drawn galaxies are judged; make "
-            "the set with --split 0.8/0.1/0.1, or train without choosing (--choose last)"
+            "the set with `split=0.8/0.1/0.1`, or train without choosing (training.choose_snapshot=last)"
         )
     return held
 
@@ -233,7 +233,8 @@ def _refuse_few(images: ImageSet, table: QTable, split: str | None) -> None:
         where = "the set" if split is None else f"the split {split!r}"
         raise InputError(
             f"{images.path or 'images'}: {count} of {len(table)} galaxies of {where} could be measured; wanted "
-            f"{MEASURED_AT_LEAST} or more to judge by: hold out more, or train without choosing (--choose last)"
+            f"{MEASURED_AT_LEAST} or more to judge by: hold out more, or train without choosing "
+            "(training.choose_snapshot=last)"
         )
 
 

@@ -50,18 +50,19 @@ class SetOptions:
         if len(self.split) != 3 or min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-6:
             text = "/".join(f"{value:g}" for value in self.split)
             raise SettingsError(
-                f"--split {text}: wanted three fractions of train, validation and test that sum to 1, "
-                "such as 0.8/0.1/0.1"
+                "wanted three fractions of train, validation and test that sum to 1, such as 0.8/0.1/0.1",
+                argument="split",
+                came=text,
             )
         if self.on_bad not in ("error", "skip"):
-            raise SettingsError(f"--on-bad {self.on_bad}: wanted error or skip")
+            raise SettingsError(argument="on_bad", came=self.on_bad, wanted="error or skip")
         if self.where is not None:
             parse_where(self.where)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what decides the content, as plain JSON values for provenance.
 
-        `on_bad` is not among it: a run that a bad image stopped can be finished with ``--on-bad skip``, and
+        `on_bad` is not among it: a run that a bad image stopped can be finished with ``on_bad="skip"``, and
         the catalog's metadata say what was skipped.
         """
         return {

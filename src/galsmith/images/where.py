@@ -44,8 +44,10 @@ def rows_where(catalog: QTable, conditions: Sequence[Condition]) -> NDArray[np.b
     for condition in conditions:
         if condition.column not in catalog.colnames:
             raise SettingsError(
-                f"--where {condition.column}: no such column{near_miss(condition.column, catalog.colnames)}; "
-                f"the catalog has {', '.join(catalog.colnames)}"
+                f"no such column{near_miss(condition.column, catalog.colnames)}; "
+                f"the catalog has {', '.join(catalog.colnames)}",
+                argument="where",
+                came=condition.column,
             )
         keep &= _meets(catalog, condition)
     return keep
@@ -55,7 +57,9 @@ def _parse_condition(part: str) -> Condition:
     """Read one condition."""
     column, separator, wanted = (piece.strip() for piece in part.partition("="))
     if not separator or not column or not wanted:
-        raise SettingsError(f"--where {part!r}: wanted column=low..high or column=value, such as mag=22..23")
+        raise SettingsError(
+            argument="where", came=repr(part), wanted="column=low..high or column=value, such as mag=22..23"
+        )
     if ".." in wanted:
         low, _, high = wanted.partition("..")
         return Condition(column, low=_number(low, part), high=_number(high, part))
@@ -73,7 +77,7 @@ def _number(text: str, part: str) -> float | None:
     try:
         return float(text)
     except ValueError as error:
-        raise SettingsError(f"--where {part!r}: {text.strip()!r} is not a number") from error
+        raise SettingsError(f"{text.strip()!r} is not a number", argument="where", came=repr(part)) from error
 
 
 def _meets(catalog: QTable, condition: Condition) -> NDArray[np.bool_]:
@@ -82,10 +86,14 @@ def _meets(catalog: QTable, condition: Condition) -> NDArray[np.bool_]:
     values = np.asarray(getattr(column, "value", column))
     if values.dtype.kind in "USO":
         if condition.text is None:
-            raise SettingsError(f"--where {condition.column}: holds text; wanted {condition.column}=value")
+            raise SettingsError(
+                f"holds text; wanted {condition.column}=value", argument="where", came=condition.column
+            )
         return np.asarray(values.astype(str) == condition.text, dtype=bool)
     if condition.low is None and condition.high is None:
-        raise SettingsError(f"--where {condition.column}={condition.text}: the column holds numbers")
+        raise SettingsError(
+            "the column holds numbers", argument="where", came=f"{condition.column}={condition.text}"
+        )
     low = -np.inf if condition.low is None else condition.low
     high = np.inf if condition.high is None else condition.high
     return np.asarray((values >= low) & (values <= high), dtype=bool)

@@ -58,7 +58,7 @@ class FeatureJudge:
         if len(values) < HELD_OUT_AT_LEAST:
             raise InputError(
                 f"{data}: {len(values)} images of the split 'validation' can be judged against by features; wanted "
-                f"{HELD_OUT_AT_LEAST} or more: ingest or simulate more, or with --split 0.8/0.1/0.1"
+                f"{HELD_OUT_AT_LEAST} or more: ingest or simulate more, or with `split=0.8/0.1/0.1`"
             )
         self._held_out = gaussian_of(values)
 

@@ -236,7 +236,7 @@ def method_for(galaxies: Galaxies, settings: MeasureSettings | None, *, engine: 
     if wanted.band is None and not origin.has_named_bands and len(header.bands) > 1:
         raise InputError(
             f"{origin.path}: a cube of {len(header.bands)} planes ({', '.join(header.bands)}); choose one with "
-            f"--band {header.bands[0]}, or take all with --band all; name the planes with --bands"
+            f"`band={header.bands[0]}`, or take all with `band=all`; name the planes with `bands`"
         )
     chosen = resolved_settings(wanted, header, is_central=origin.is_central)
     return Method(chosen, header, engine, computed_properties() if "morphology" in chosen.quantities else ())

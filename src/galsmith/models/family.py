@@ -85,7 +85,7 @@ def refuse_other_sides(config: Any, description: DataDescription) -> None:
         nearest = min(max(2 ** round(math.log2(size)), SIDES_PIX[0]), SIDES_PIX[-1])
         raise SettingsError(
             f"images of {size} px: {config.family} needs 16, 32, 64, 128 or 256 px; set transform.size_pix={nearest}, "
-            f"or ingest with --resize {nearest}"
+            f"or ingest with `resize_pix={nearest}`"
         )
 
 

@@ -146,7 +146,7 @@ def _too_rare(asked: Sequence[Asked], *, n_drawn: int, n_fitting: int, family: s
     """One line on an acceptance that is too low."""
     names = ",".join(one.column.name for one in asked)
     return (
-        f"--where {where_text(asked)}: {n_fitting:,} of {n_drawn:,} drawn galaxies are there ({n_fitting / n_drawn:.2%}); "
+        f"`where={where_text(asked)}`: {n_fitting:,} of {n_drawn:,} drawn galaxies are there ({n_fitting / n_drawn:.2%}); "
         f"a {family} model draws scalars and images together, so that all others are drawn in vain: widen the range, or "
         f"train the family diffusion with transform.conditions={names}, which draws images for given values"
     )

@@ -120,7 +120,7 @@ def sample(
     drawn = fill(source, header, Path(output), n=n, overwrite=overwrite, progress=progress)
     if BROUGHT_IN in drawn.catalog.colnames and (count := int(np.sum(drawn.catalog[BROUGHT_IN]))):
         logger.warning(
-            "--where %s: of %d of %d galaxies no candidate was there; the nearest was taken and its columns set into the "
+            "`where` %s: of %d of %d galaxies no candidate was there; the nearest was taken and its columns set into the "
             "range (%s in the catalog)",
             where_text(source.asked),
             count,

@@ -129,14 +129,16 @@ class GalaxySource:
             return
         if choice != AS_TRAINED:
             raise SettingsError(
-                f"steps, solver and guidance (--steps, --solver, --guidance) are for models that draw images given "
+                f"`steps`, `solver` and `guidance` are for models that draw images given "
                 f"scalars; a {family} model draws in one way: leave them out, or train the family diffusion"
             )
         exact = [one.text for one in self.asked if one.is_exact]
         if exact:
             raise SettingsError(
-                f"--where {', '.join(exact)}: a {family} model draws scalars and images together and never meets one "
-                "value; ask for a range, or train the family diffusion"
+                f"a {family} model draws scalars and images together and never meets one "
+                "value; ask for a range, or train the family diffusion",
+                argument="where",
+                came=", ".join(exact),
             )
 
     def _drawn_as_asked(

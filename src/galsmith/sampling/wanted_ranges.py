@@ -45,7 +45,7 @@ class Asked:
 
     @property
     def text(self) -> str:
-        """As it is written after ``--where``."""
+        """As it is written in the argument `where`."""
         if self.low == self.high:
             return f"{self.column.name}={_number_text(self.low)}"
         return f"{self.column.name}={_number_text(self.low)}..{_number_text(self.high)}"
@@ -100,12 +100,14 @@ def read_where(expression: str, columns: Mapping[str, ScalarColumn]) -> tuple[As
     """
     asked = [_read(condition, columns) for condition in parse_where(expression)]
     if not asked:
-        raise SettingsError(f"--where {expression!r}: wanted column=low..high or column=value")
+        raise SettingsError(
+            argument="where", came=repr(expression), wanted="column=low..high or column=value"
+        )
     asked.sort(key=lambda one: one.column.position)
     for one, other in itertools.pairwise(asked):
         if one.column.position == other.column.position:
             raise SettingsError(
-                f"--where {one.text}, {other.text}: both ask for one quantity; give one range of one of them"
+                f"`where={one.text}`, {other.text}: both ask for one quantity; give one range of one of them"
             )
     return tuple(asked)
 
@@ -122,20 +124,22 @@ def _read(condition: Condition, columns: Mapping[str, ScalarColumn]) -> Asked:
             f"this model can be asked for {', '.join(sorted(columns))}" if columns else "this model has none"
         )
         raise SettingsError(
-            f"--where {condition.column}: no such column{near_miss(condition.column, list(columns))}; {known} (columns of "
-            "the training set's catalog that transform.conditions names in training, flux and size)"
+            f"no such column{near_miss(condition.column, list(columns))}; {known} (columns of "
+            "the training set's catalog that transform.conditions names in training, flux and size)",
+            argument="where",
+            came=condition.column,
         )
     if condition.low is None and condition.high is None:
         wanted = "a range" if condition.text is None else f"a number in place of {condition.text!r}"
         raise SettingsError(
-            f"--where {condition.column}: wanted {wanted}, such as {condition.column}=low..high"
+            argument="where", came=condition.column, wanted=f"{wanted}, such as {condition.column}=low..high"
         )
     low = -math.inf if condition.low is None else condition.low
     high = math.inf if condition.high is None else condition.high
     asked = Asked(columns[condition.column], low, high)
     if not low <= high or (math.isinf(low) and low == high):  # the first also where one is NaN
         raise SettingsError(
-            f"--where {asked.text}: wanted the lower number first, then two dots and the higher"
+            argument="where", came=asked.text, wanted="the lower number first, then two dots and the higher"
         )
     return _possible(asked)
 
@@ -144,13 +148,17 @@ def _possible(asked: Asked) -> Asked:
     """Bring the ends to values that the column can have, and refuse a range without any."""
     encoding = asked.column.encoding
     if encoding.is_log and asked.high <= 0:
-        raise SettingsError(f"--where {asked.text}: {encoding.name} is above zero in every galaxy")
+        raise SettingsError(
+            f"{encoding.name} is above zero in every galaxy", argument="where", came=asked.text
+        )
     if not encoding.is_whole:
         return asked
     whole = replace(asked, low=_whole(asked.low, up=True), high=_whole(asked.high, up=False))
     if whole.low > whole.high:
         raise SettingsError(
-            f"--where {asked.text}: {encoding.name} has whole numbers only, and there is none in this range"
+            f"{encoding.name} has whole numbers only, and there is none in this range",
+            argument="where",
+            came=asked.text,
         )
     return whole
 
@@ -170,16 +178,16 @@ def _beyond(asked: Asked) -> str:
     reach = f"{trained.minimum:g} to {trained.maximum:g}" + (f" {unit}" if unit else "")
     if asked.is_beyond:
         return (
-            f"--where {asked.text}: lies outside of the trained range, {reach}; such galaxies are an extrapolation that "
+            f"`where={asked.text}`: lies outside of the trained range, {reach}; such galaxies are an extrapolation that "
             "nothing vouches for"
         )
     if asked.low > trained.high or asked.high < trained.low:
         return (
-            f"--where {asked.text}: fewer than one in a thousand training galaxies are there ({reach} in all)"
+            f"`where={asked.text}`: fewer than one in a thousand training galaxies are there ({reach} in all)"
         )
     ends = [end for end in (asked.low, asked.high) if math.isfinite(end)]
     if any(not trained.minimum <= end <= trained.maximum for end in ends):
-        return f"--where {asked.text}: reaches beyond the trained range, {reach}; expect few galaxies or none there"
+        return f"`where={asked.text}`: reaches beyond the trained range, {reach}; expect few galaxies or none there"
     return ""
 
 

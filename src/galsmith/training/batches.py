@@ -266,11 +266,11 @@ def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
     """Tell what to expect of a small set, and what helps."""
     if not 0 < len(images) < FEW_IMAGES:
         return
-    ways = ["start from a model of a larger set with --init-from"]
+    ways = ["start from a model of a larger set with `init_from`"]
     ways += [f"raise model.{name}" for name in settings.family.against_repeats]
     logger.warning(
         "only %d training images: expect drawn galaxies that repeat them, where some thousands are wanted; %s, and keep "
-        "the best snapshot with --choose best",
+        "the best snapshot with training.choose_snapshot=best",
         len(images),
         ", ".join(ways),
     )

@@ -90,13 +90,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes raise almost anything
         raise InputError(
-            f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with --overwrite"
+            f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with `overwrite`"
         ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version not in READ_VERSIONS:
         raise InputError(
             f"{path}: has checkpoint format version {version}, this galsmith reads version {FORMAT_VERSION}; "
-            "finish the run with the galsmith that made it, or start anew with --overwrite"
+            "finish the run with the galsmith that made it, or start anew with `overwrite`"
         )
     return Checkpoint(
         trainer=content["trainer"],

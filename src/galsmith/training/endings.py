@@ -27,7 +27,7 @@ def explained_divergence(run: TrainingRun, error: DivergedError) -> DivergedErro
     lower = _now(run.settings, run.settings.family.rates, otherwise="the learning rate")
     return DivergedError(
         f"{run.folder.path}: {error}; the state of {run.state.images_seen:,} images seen is kept. To get through, "
-        f"lower {lower} with --set, or take --precision float32, into another -o"
+        f"lower {lower} by `overrides`, or take `precision=float32`, into another `output`"
     )
 
 
@@ -75,12 +75,12 @@ def _memory_text(
         else ""
     )
     weights = (
-        f" (--init-from {folder.path} takes its weights along)"
+        f" (`init_from={folder.path}` takes its weights along)"
         if kept and not settings.family.why_not_from_snapshot
         else ""
     )
     return (
-        f"{folder.path}: out of memory ({first_line}); halve {', then '.join(ways)} with --set, into another -o"
+        f"{folder.path}: out of memory ({first_line}); halve {', then '.join(ways)} by `overrides`, into another `output`"
         f"{weights}, or end other programs{kept}"
     )
 

@@ -63,7 +63,7 @@ class RunFolder:
 
 def write_run_settings(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> None:
     """Write ``settings.toml``, atomically."""
-    text = "# Settings of one training run; also a recipe: galsmith train settings.toml --data STORE -o RUN\n"
+    text = "# Settings of one training run; also a recipe that starts the same run\n"
     with written_atomically(folder.settings_file) as temporary:
         temporary.write_text(text + tomli_w.dumps(tables), encoding="utf-8")
 
@@ -163,7 +163,7 @@ def _start_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[st
         else "first weights"
         for run in (old, new)
     )
-    return [f"it started from {was}, now --init-from asks for {asked} (without --init-from it goes on)"]
+    return [f"it started from {was}, now `init_from` asks for {asked} (without `init_from` it goes on)"]
 
 
 def _model_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:

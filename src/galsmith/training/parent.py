@@ -144,8 +144,8 @@ def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError
     """Say which settings of the model keep a snapshot's weights from fitting."""
     found = _differences("model", snapshot.config, settings.model)
     return SettingsError(
-        f"the weights of --init-from do not fit the model of the recipe: {_listed(found) or 'their shapes differ'}; "
-        "take the settings.toml of the snapshot's own run as the recipe, or change these with --set"
+        f"the weights of `init_from` do not fit the model of the recipe: {_listed(found) or 'their shapes differ'}; "
+        "take the settings.toml of the snapshot's own run as the recipe, or change these by `overrides`"
     )
 
 
@@ -178,12 +178,12 @@ def _refuse_family(parent: StartingPoint, snapshot: Snapshot, settings: RunSetti
     if name != family.name:
         raise InputError(
             f"{parent.path}: is a snapshot of the family {name!r}, and the recipe trains {family.name!r}; give a recipe of "
-            f"{name!r}, or leave --init-from out"
+            f"{name!r}, or leave `init_from` out"
         )
     if family.why_not_from_snapshot:
         raise SettingsError(
             f"{parent.path}: a run of the family {family.name!r} cannot start from a snapshot, which does not hold its "
-            f"{' and '.join(family.beside_generator)} ({family.why_not_from_snapshot}); leave --init-from out, or take "
+            f"{' and '.join(family.beside_generator)} ({family.why_not_from_snapshot}); leave `init_from` out, or take "
             "another family"
         )
 
@@ -193,20 +193,20 @@ def _refuse_data(parent: StartingPoint, snapshot: Snapshot, images: ImageSet) ->
     if images.header.bands != snapshot.description.bands:
         raise InputError(
             f"{parent.path}: was trained on the bands {', '.join(snapshot.description.bands)}, and the training set has "
-            f"{', '.join(images.header.bands)}; ingest the same bands in the same order, or leave --init-from out"
+            f"{', '.join(images.header.bands)}; ingest the same bands in the same order, or leave `init_from` out"
         )
     unit = snapshot.card.get("flux_unit", images.header.flux_unit)
     if unit != images.header.flux_unit:
         raise InputError(
             f"{parent.path}: was trained on images in {unit}, and the training set is in "
-            f"{images.header.flux_unit}; ingest it in {unit}, or leave --init-from out"
+            f"{images.header.flux_unit}; ingest it in {unit}, or leave `init_from` out"
         )
     size = snapshot.transform.size_pix
     others = sorted({int(side) for side in images.shapes.ravel()} - {size})
     if others and snapshot.transform.native_size is None:
         raise InputError(
             f"{parent.path}: draws images of {size} px and knows no other size, and the training set has images of "
-            f"{others[0]} px; ingest with --resize {size} or --crop {size}, or leave --init-from out"
+            f"{others[0]} px; ingest with `resize_pix={size}` or `crop_pix={size}`, or leave `init_from` out"
         )
 
 

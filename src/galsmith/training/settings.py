@@ -215,7 +215,7 @@ def _with_arguments(
     values = dict(training)
     if minutes is not None and images is not None:
         raise SettingsError(
-            f"minutes is {minutes} and images is {images}; wanted one budget: give --minutes or --images"
+            f"minutes is {minutes} and images is {images}; wanted one budget: give `minutes` or `images`"
         )
     if minutes is not None:
         values = {**values, "minutes": minutes, "images": None}
@@ -231,7 +231,7 @@ def _refuse_unclear_budget(training: TrainingSettings, source: str) -> None:
     if (training.minutes is None) == (training.images is None):
         came = "no budget" if training.minutes is None else "two budgets"
         raise SettingsError(
-            f"{source}: has {came}; give --minutes or --images, or set training.minutes or training.images"
+            f"{source}: has {came}; give `minutes` or `images`, or set training.minutes or training.images"
         )
 
 

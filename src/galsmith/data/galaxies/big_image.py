@@ -245,14 +245,16 @@ def targets_of_labels(
     found = _boxes_of(head)
     if len(found.labels) == 0:
         raise InputError(
-            f"--segmap {head.place}: has no label, every pixel is 0; there is nothing to measure"
+            "has no label, every pixel is 0; there is nothing to measure", argument="segmap", came=head.place
         )
     labels = found.labels if wanted is None else np.asarray(list(wanted), dtype=np.int64)
     missing = labels[~np.isin(labels, found.labels)]
     if len(missing):
         named = ", ".join(map(str, found.labels[:LABELS_NAMED]))
         more = ", ..." if len(found.labels) > LABELS_NAMED else ""
-        raise InputError(f"--segmap {head.place}: has no label {missing[0]}; it has {named}{more}")
+        raise InputError(
+            f"has no label {missing[0]}; it has {named}{more}", argument="segmap", came=head.place
+        )
     boxes = found.boxes[np.searchsorted(found.labels, labels)]
     return labels, [Target(window_of_box(box), int(label)) for label, box in zip(labels, boxes, strict=True)]
 

@@ -91,7 +91,7 @@ class CutoutFiles:
         label, trouble = (None, "") if label_map is None else chosen_label(label_map, self._label)
         if trouble:
             return missing_galaxy(
-                NO_LABEL, f"--segmap {companions.label_map and companions.label_map.place}: {trouble}"
+                NO_LABEL, f"`segmap={companions.label_map and companions.label_map.place}`: {trouble}"
             )
         return Galaxy(image, label_map=label_map, label=label, mask=mask, sigma_map=sigma_map, psf=psf)
 
@@ -127,7 +127,7 @@ def chosen_label(label_map: NDArray[np.int32], wanted: int | None) -> tuple[int 
     if len(labels) == 0:
         return None, "has no label"
     middle = int(label_map[label_map.shape[0] // 2, label_map.shape[1] // 2])
-    return (middle, "") if middle else (None, f"has no label in the middle; choose of {named} with --label")
+    return (middle, "") if middle else (None, f"has no label in the middle; choose of {named} with `labels`")
 
 
 def folder_of(paths: Sequence[Path]) -> str:

@@ -205,12 +205,12 @@ def _common_names(heads: Sequence[ImageHead], given: Sequence[str] | None) -> tu
         if given is None and head.bands != first.bands:
             raise InputError(
                 f"{head.place}: FILTER is {_named(head)}, in {first.place.path.name} it is {_named(first)}; measure them "
-                "apart, or name the bands with --bands"
+                "apart, or name the bands with `bands`"
             )
     if given is not None:
         if len(given) != first.n_planes:
             raise SettingsError(
-                f"--bands {','.join(given)}: names {len(given)} bands, {first.place} has {first.n_planes}"
+                f"names {len(given)} bands, {first.place} has {first.n_planes}", argument="bands", came=given
             )
         return tuple(given)
     return first.bands if first.bands is not None else tuple(f"band{k}" for k in range(first.n_planes))
@@ -292,7 +292,7 @@ def _has_image(unit: Any) -> bool:
 
 def _way_out(units: fits.HDUList) -> str:
     """Name the HDUs that hold images, and how to choose one."""
-    return images_in(units).replace("choose with --hdu", "choose with --hdu, or FILE[HDU] for a map")
+    return images_in(units).replace("choose with `hdu`", "choose with `hdu`, or FILE[HDU] for a map")
 
 
 def _units_in(units: fits.HDUList) -> str:

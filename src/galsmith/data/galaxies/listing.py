@@ -60,7 +60,7 @@ def list_images(images: Sequence[str | Path]) -> ListedImages:
         paths += _expanded(name)
     if len(hdus) > 1:
         raise InputError(
-            f"{images[0]}: the files name different HDUs; name one for all with --hdu, or measure them apart"
+            f"{images[0]}: the files name different HDUs; name one for all with `hdu`, or measure them apart"
         )
     kinds = {_kind_of(path): path for path in reversed(paths)}
     if len(kinds) > 1:
@@ -172,7 +172,7 @@ class Companion:
     Attributes
     ----------
     option : str
-        Its name on the command line, such as ``"--segmap"``.
+        Name of the argument, such as ``"segmap"``.
     text : str
         A file, ``file[HDU]``, ``[HDU]`` of the image's own file, a folder whose files have the images' stems, or a
         glob.
@@ -206,11 +206,14 @@ def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, .
         return _paired(companion, list_files(folder, FITS_SUFFIXES), paths, hdu)
     if len(paths) > 1 and not companion.one_for_all:
         raise InputError(
-            f"{companion.option} {companion.text}: one file for {len(paths)} images; give a folder whose files have the "
+            f"{argument_text(companion.option, companion.text)}: one file for {len(paths)} images; give a "
+            "folder whose files have the "
             "stems of the images, a glob in quotes such as 'maps/*_seg.fits', or [HDU] of the images' own files"
         )
     if folder.exists() and not is_image_file(folder):
-        raise InputError(f"{companion.option} {name}: wanted a FITS file ({' '.join(FITS_SUFFIXES)})")
+        raise InputError(
+            argument=companion.option, came=name, wanted=f"a FITS file ({' '.join(FITS_SUFFIXES)})"
+        )
     return (FitsPlace(folder, hdu),) * len(paths)
 
 
@@ -236,7 +239,7 @@ def _paired(
         key = stem[: len(stem) - len(tail)]
         if key not in files:
             raise InputError(
-                f"{path}: has no file in {companion.option} {companion.text}; wanted one named as {key!r}, "
+                f"{path}: has no file in {argument_text(companion.option, companion.text)}; wanted one named as {key!r}, "
                 f"there are {_some(list(files))}"
             )
         found.append(FitsPlace(files[key], hdu))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, read_head, read_part
-from galsmith.errors import InputError
+from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
 EVERYTHING = slice(None)
@@ -52,12 +52,12 @@ def companion_head(place: FitsPlace, image: ImageHead, *, option: str, planes: i
     head = read_head(place)
     if head.size != image.size:
         raise InputError(
-            f"{option} {place}: has {_pixels(head.size)} pixels, its image {image.place.path.name} has "
+            f"{argument_text(option, place)}: has {_pixels(head.size)} pixels, its image {image.place.path.name} has "
             f"{_pixels(image.size)} (width x height); wanted a map of the same pixels"
         )
     if head.n_planes not in (1, planes):
         raise InputError(
-            f"{option} {place}: a cube of {head.n_planes} planes; wanted one map of [y, x] pixels"
+            f"{argument_text(option, place)}: a cube of {head.n_planes} planes; wanted one map of [y, x] pixels"
         )
     return head
 
@@ -73,12 +73,14 @@ def psf_head(place: FitsPlace, image: ImageHead) -> ImageHead:
     head = read_head(place)
     if head.n_planes != 1:
         raise InputError(
-            f"--psf {place}: a cube of {head.n_planes} planes; wanted one image of [y, x] pixels"
+            f"a cube of {head.n_planes} planes; wanted one image of [y, x] pixels", argument="psf", came=place
         )
     if head.size[0] > image.size[0] or head.size[1] > image.size[1]:
         raise InputError(
-            f"--psf {place}: {_pixels(head.size)} pixels are more than the image {image.place.path.name} has "
-            f"({_pixels(image.size)}, width x height); cut the PSF to its core"
+            f"{_pixels(head.size)} pixels are more than the image {image.place.path.name} has "
+            f"({_pixels(image.size)}, width x height); cut the PSF to its core",
+            argument="psf",
+            came=place,
         )
     return head
 
@@ -98,14 +100,18 @@ def read_label_map(
         whole = np.isfinite(values) & (values == np.round(values))
         if not whole.all():
             raise InputError(
-                f"--segmap {head.place}: holds {values[~whole][0]:g}, wanted whole numbers: 0 is sky, "
-                "each galaxy has a label of its own; is it the right HDU?"
+                f"holds {values[~whole][0]:g}, wanted whole numbers: 0 is sky, "
+                "each galaxy has a label of its own; is it the right HDU?",
+                argument="segmap",
+                came=head.place,
             )
     if values.size and (values.min() < 0 or values.max() > LARGEST_LABEL):
         worst = values.min() if values.min() < 0 else values.max()
         raise InputError(
-            f"--segmap {head.place}: holds the label {worst:g}, wanted 0 for sky and labels of 1 to {LARGEST_LABEL}; "
-            "mark what is not to be used with --mask instead"
+            f"holds the label {worst:g}, wanted 0 for sky and labels of 1 to {LARGEST_LABEL}; "
+            "mark what is not to be used with `mask` instead",
+            argument="segmap",
+            came=head.place,
         )
     return np.ascontiguousarray(values, dtype=np.int32)
 
@@ -131,8 +137,10 @@ def read_sigma_map(
         negative = values < 0
     if negative.any():
         raise InputError(
-            f"--sigma {head.place}: holds {values[negative][0]:g}; wanted the standard deviation of every pixel "
-            "(not a variance or inverse variance), 0 or more"
+            f"holds {values[negative][0]:g}; wanted the standard deviation of every pixel "
+            "(not a variance or inverse variance), 0 or more",
+            argument="sigma",
+            came=head.place,
         )
     return values
 
@@ -148,7 +156,9 @@ def read_psf(head: ImageHead) -> NDArray[np.float64]:
     values = read_part(head)[0].astype(np.float64)
     if not np.isfinite(values).all() or values.sum() <= 0:
         what = "pixels that are not finite" if not np.isfinite(values).all() else f"the sum {values.sum():g}"
-        raise InputError(f"--psf {head.place}: has {what}; wanted finite pixels with a positive sum")
+        raise InputError(
+            f"has {what}; wanted finite pixels with a positive sum", argument="psf", came=head.place
+        )
     return values
 
 

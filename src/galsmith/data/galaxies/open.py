@@ -75,17 +75,19 @@ class FileRequest:
     def __post_init__(self) -> None:
         """Refuse what has no meaning together."""
         if self.cutout_pix is not None and self.cutout_pix < 1:
-            raise SettingsError(f"--cutout {self.cutout_pix}: wanted 1 pixel or more")
+            raise SettingsError(argument="cutout_pix", came=self.cutout_pix, wanted="1 pixel or more")
         if self.catalog is None:
-            for name, value in (("--columns", self.columns), ("--cutout", self.cutout_pix)):
+            for name, value in (("columns", self.columns), ("cutout_pix", self.cutout_pix)):
                 if value is not None:
-                    raise SettingsError(f"{name} {value}: means something only with --catalog; give one")
+                    raise SettingsError(
+                        "means something only with `catalog`; give one", argument=name, came=value
+                    )
         if self.labels is not None and self.segmap is None:
             raise SettingsError(
-                f"--label {','.join(map(str, self.labels))}: means something only with --segmap; give one"
+                "means something only with `segmap`; give one", argument="labels", came=self.labels
             )
         if self.labels is not None and min(self.labels) < 1:
-            raise SettingsError(f"--label {min(self.labels)}: wanted 1 or more, 0 is the sky")
+            raise SettingsError(argument="labels", came=min(self.labels), wanted="1 or more, 0 is the sky")
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         return _of_labels(request, heads[0], companions[0], header=header, origin=origin)
     if request.labels is not None and len(request.labels) > 1:
         raise SettingsError(
-            f"--label {','.join(map(str, request.labels))}: several labels for {len(heads)} images; wanted one"
+            f"several labels for {len(heads)} images; wanted one", argument="labels", came=request.labels
         )
     galaxies = CutoutFiles(
         heads,
@@ -184,10 +186,12 @@ def _at_positions(
     """Galaxies of one image by a catalog."""
     if request.catalog is None or len(heads) != 1:
         raise SettingsError(
-            f"--catalog {request.catalog}: {len(heads)} images; wanted one big image, measure others apart"
+            f"{len(heads)} images; wanted one big image, measure others apart",
+            argument="catalog",
+            came=request.catalog,
         )
     if request.labels is not None:
-        raise SettingsError("--label: give either labels or a catalog of positions")
+        raise SettingsError("`labels`: give either labels or a catalog of positions")
     head, maps = heads[0], companions[0]
     chosen_columns = {} if request.columns is None else parse_columns(request.columns)
     positions = read_positions(request.catalog, head, chosen=chosen_columns)
@@ -237,8 +241,10 @@ def _check_psf_fits(companions: Companions, targets: Sequence[Target]) -> None:
     smallest = min(target.window.shape[0] for target in targets if not target.reason)
     if max(companions.psf.size) > smallest:
         raise InputError(
-            f"--psf {companions.psf.place}: {companions.psf.size[1]} x {companions.psf.size[0]} pixels are more than a "
-            f"cutout of {smallest} has; cut the PSF to its core, or take a larger --cutout"
+            f"{companions.psf.size[1]} x {companions.psf.size[0]} pixels are more than a "
+            f"cutout of {smallest} has; cut the PSF to its core, or take a larger `cutout_pix`",
+            argument="psf",
+            came=companions.psf.place,
         )
 
 
@@ -256,12 +262,12 @@ def _companions(request: FileRequest, heads: Sequence[ImageHead]) -> list[Compan
     """Heads of what belongs to every image, checked against it."""
     paths = [head.place.path for head in heads]
     places = {
-        option: pair_with(Companion(option, text, one_for_all=option == "--psf"), paths)
+        option: pair_with(Companion(option, text, one_for_all=option == "psf"), paths)
         for option, text in (
-            ("--segmap", request.segmap),
-            ("--mask", request.mask),
-            ("--sigma", request.sigma),
-            ("--psf", request.psf),
+            ("segmap", request.segmap),
+            ("mask", request.mask),
+            ("sigma", request.sigma),
+            ("psf", request.psf),
         )
         if text is not None
     }
@@ -277,10 +283,10 @@ def _companions_of(head: ImageHead, row: int, places: dict[str, tuple[FitsPlace,
         return companion_head(places[option][row], head, option=option, planes=planes)
 
     return Companions(
-        label_map=map_head("--segmap"),
-        mask=map_head("--mask"),
-        sigma_map=map_head("--sigma", head.n_planes),
-        psf=psf_head(places["--psf"][row], head) if "--psf" in places else None,
+        label_map=map_head("segmap"),
+        mask=map_head("mask"),
+        sigma_map=map_head("sigma", head.n_planes),
+        psf=psf_head(places["psf"][row], head) if "psf" in places else None,
     )
 
 
@@ -334,4 +340,4 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
     for name in names:
         value = getattr(request, name)
         if value is not None:
-            raise SettingsError(f"--{name.replace('_', '-')} {value}: {reason}; leave it out")
+            raise SettingsError(f"{reason}; leave it out", argument=name, came=value)

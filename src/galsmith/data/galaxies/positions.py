@@ -105,10 +105,12 @@ def parse_columns(text: str) -> dict[str, str]:
     for part in text.split(","):
         role, separator, column = (piece.strip() for piece in part.partition("="))
         if not separator or not column:
-            raise SettingsError(f"--columns {part.strip()}: wanted role=column, such as x=XPOS")
+            raise SettingsError(argument="columns", came=part.strip(), wanted="role=column, such as x=XPOS")
         if role not in ROLES:
             raise SettingsError(
-                f"--columns {part.strip()}: unknown role{near_miss(role, list(ROLES))}; wanted {', '.join(ROLES)}"
+                f"unknown role{near_miss(role, list(ROLES))}; wanted {', '.join(ROLES)}",
+                argument="columns",
+                came=part.strip(),
             )
         chosen[role] = column
     return chosen
@@ -148,7 +150,7 @@ def find_columns(path: str, names: Sequence[str], chosen: Mapping[str, str]) -> 
         return PositionColumns(ra, dec, on_sky=True, name=found["id"], size=found["size"])
     raise InputError(
         f"{path}: has no columns of positions{_misses(names)}; wanted x and y in pixels or ra and dec in degrees, or name "
-        f"them with --columns x=...,y=...; it has {_listed(names)}"
+        f"them with `columns=x=...,y=...`; it has {_listed(names)}"
     )
 
 
@@ -274,7 +276,7 @@ def _numbers(path: Path, table: Table, name: str) -> NDArray[np.float64]:
     if getattr(column, "ndim", 1) != 1 or np.asarray(column).dtype.kind not in "iufb":
         raise InputError(
             f"{path}: column {name!r} holds {np.asarray(column).dtype.name}, wanted numbers; "
-            "name another with --columns"
+            "name another with `columns`"
         )
     values: Any = getattr(column, "value", column)
     return np.asarray(np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan), dtype=np.float64)
@@ -314,7 +316,7 @@ def _names(path: Path, table: Table | QTable, column: str | None) -> NDArray[np.
     if len(unique) < len(names):
         raise InputError(
             f"{path}: {counts.max()} rows are named {str(unique[np.argmax(counts)])!r} in column {column!r}; wanted one "
-            "row a galaxy, or name another column with --columns id=..."
+            "row a galaxy, or name another column with `columns=id=...`"
         )
     return names
 

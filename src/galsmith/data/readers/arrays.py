@@ -97,7 +97,9 @@ def image_axes(shape: Sequence[int], *, band_axis: BandAxis | None, name: str) -
     if len(shape) == 3:
         if band_axis is not None:
             raise SettingsError(
-                f"--band-axis {band_axis}: {name} has shape {tuple(shape)}, [galaxy, y, x] without bands; leave it out"
+                f"{name} has shape {tuple(shape)}, [galaxy, y, x] without bands; leave it out",
+                argument="band_axis",
+                came=band_axis,
             )
         return ImageAxes(None, 1, shape[1], shape[2])
     second, third, last = shape[1:]
@@ -108,8 +110,8 @@ def image_axes(shape: Sequence[int], *, band_axis: BandAxis | None, name: str) -
             band_axis = "last"
         else:
             raise InputError(
-                f"{name}: its shape {tuple(shape)} does not tell which axis is the band; say it with --band-axis first "
-                "([galaxy, band, y, x]) or --band-axis last ([galaxy, y, x, band])"
+                f"{name}: its shape {tuple(shape)} does not tell which axis is the band; say it with `band_axis=first` "
+                "([galaxy, band, y, x]) or `band_axis=last` ([galaxy, y, x, band])"
             )
     return ImageAxes(band_axis, *((second, third, last) if band_axis == "first" else (last, second, third)))
 
@@ -219,8 +221,10 @@ def _bands(head: ArrayHead, n_bands: int, given: Sequence[str] | None, name: str
     if given is not None:
         if len(given) != n_bands:
             raise SettingsError(
-                f"--bands {','.join(given)}: names {len(given)} bands, {name} has {n_bands}; "
-                "mend the names, or say where the bands are with --band-axis"
+                f"names {len(given)} bands, {name} has {n_bands}; "
+                "mend the names, or say where the bands are with `band_axis`",
+                argument="bands",
+                came=given,
             )
         return tuple(given)
     stated = [_text(value) for value in np.atleast_1d(head.attributes.get("bands", ()))]

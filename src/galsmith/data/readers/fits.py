@@ -119,10 +119,10 @@ def opened_fits(path: FilePlace, *, memmap: bool = False) -> Iterator[fits.HDULi
 
 
 def images_in(units: fits.HDUList) -> str:
-    """Name the image HDUs of a file, as the way out of a wrong --hdu."""
+    """Name the image HDUs of a file, as the way out of a wrong `hdu`."""
     found = [
         f"{number} ({unit.name})" if unit.name else str(number)
         for number, unit in enumerate(units)
         if unit.is_image and len(unit.shape) in (2, 3)
     ]
-    return f"images are in {', '.join(found)}: choose with --hdu" if found else "the file holds no image"
+    return f"images are in {', '.join(found)}: choose with `hdu`" if found else "the file holds no image"

@@ -213,7 +213,7 @@ def _common_bands(
     if given is not None:
         if len(given) != first.n_bands:
             raise SettingsError(
-                f"--bands {','.join(given)}: names {len(given)} bands, {first_path} has {first.n_bands}"
+                f"names {len(given)} bands, {first_path} has {first.n_bands}", argument="bands", came=given
             )
         return tuple(given)
     stated = _agreed_bands(heads)
@@ -229,7 +229,7 @@ def _agreed_bands(heads: Heads) -> tuple[str, ...] | None:
         if head.bands != first.bands:
             raise InputError(
                 f"{path}: FILTER is {_named(head)}, in {first_path.name} it is {_named(first)}; put files of the same "
-                "bands in a folder, or name the bands with --bands"
+                "bands in a folder, or name the bands with `bands`"
             )
     return first.bands
 
@@ -252,7 +252,7 @@ def _common_unit(heads: Heads, default: str) -> str:
         if head.unit != heads[0][1].unit:
             raise InputError(
                 f"{path}: BUNIT is {head.unit}, in {heads[0][0].name} it is {heads[0][1].unit}; "
-                "put files of one unit in a folder, or give --flux-unit"
+                "put files of one unit in a folder, or give `flux_unit`"
             )
     unit = heads[0][1].unit if heads else None
     return unit if unit is not None else default
@@ -272,8 +272,10 @@ def _common_scale(heads: Heads, given: float | None) -> float | None:
             )
     if given is not None and not math.isclose(given, reference, rel_tol=10 * SCALE_TOLERANCE):
         raise SettingsError(
-            f"--pixel-scale {given:g}: the header of {reference_path} says {reference:.6g} arcsec; "
-            "leave the option out, or mend the header"
+            f"the header of {reference_path} says {reference:.6g} arcsec; "
+            "leave the option out, or mend the header",
+            argument="pixel_scale_arcsec",
+            came=f"{given:g}",
         )
     return given if given is not None else reference
 

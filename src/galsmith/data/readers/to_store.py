@@ -35,7 +35,7 @@ NAMES_KEPT = 20
 SKIPPED_SUFFIX = ".skipped"
 IMAGES_PER_CHUNK = 256
 BYTES_PER_CHUNK = 2**26
-WAY_OUT = "mend or remove it, or leave such images out with --on-bad skip"
+WAY_OUT = "mend or remove it, or leave such images out with `on_bad=skip`"
 logger = logging.getLogger(__name__)
 
 
@@ -155,14 +155,15 @@ def _check_shapes(source: Source, rows: NDArray[np.int64], options: SetOptions) 
         if len(small):
             height, width = shapes[small[0]]
             raise InputError(
-                f"{source.listing.names[int(rows[small[0]])]}: has {height}x{width} px, less than --crop "
-                f"{options.crop_pix} ({len(small)} such images); leave them out with --min-size {options.crop_pix}"
+                f"{source.listing.names[int(rows[small[0]])]}: has {height}x{width} px, less than "
+                f"`crop_pix={options.crop_pix}` ({len(small)} such images); leave them out with "
+                f"`minimum_size_pix={options.crop_pix}`"
             )
     elif options.resize_pix is not None and np.any(shapes[:, 0] != shapes[:, 1]):
         odd = int(np.flatnonzero(shapes[:, 0] != shapes[:, 1])[0])
         raise InputError(
-            f"{source.listing.names[int(rows[odd])]}: has {shapes[odd, 0]}x{shapes[odd, 1]} px, --resize wants a "
-            "square; cut one out with --crop"
+            f"{source.listing.names[int(rows[odd])]}: has {shapes[odd, 0]}x{shapes[odd, 1]} px, `resize_pix` wants a "
+            "square; cut one out with `crop_pix`"
         )
 
 

@@ -85,15 +85,15 @@ def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[st
         unknown = [band for band in given if band not in bands]
         if unknown:
             raise SettingsError(
-                f"--zero-points {unknown[0]}=...: no such band; the bands are {','.join(bands)}"
+                f"`zero_points_mag={unknown[0]}=...`: no such band; the bands are {','.join(bands)}"
             )
         values = {band: float(given[band]) for band in bands if band in given}
     elif len(given) in (1, len(bands)):
         values = dict(zip(bands, [*given] * (len(bands) if len(given) == 1 else 1), strict=True))
     else:
         raise SettingsError(
-            f"--zero-points: names {len(given)} values for the {len(bands)} bands {','.join(bands)}; give one, one a band, "
-            f"or write {bands[0]}=25.0"
+            f"`zero_points_mag`: names {len(given)} values for the {len(bands)} bands {','.join(bands)}; give "
+            f"one, one a band, or write {bands[0]}=25.0"
         )
     for band, value in values.items():
         if not math.isfinite(value):

@@ -160,5 +160,5 @@ def _opened(path: Path) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error}); check the store with galsmith info --verify"
+            f"{path}: cannot be read ({error}); check the store with galsmith info (`verify`)"
         ) from error

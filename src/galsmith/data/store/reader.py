@@ -161,7 +161,7 @@ class StorePixels:
             block: Pixels = self._file(part)["image_array"][start : start + count]
         except (OSError, KeyError, RuntimeError) as error:
             raise InputError(
-                f"{path}: cannot be read ({error}); check the store with galsmith info --verify {self._folder}"
+                f"{path}: cannot be read ({error}); check the store with galsmith info (`verify`)"
             ) from error
         return block
 

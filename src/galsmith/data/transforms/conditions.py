@@ -85,7 +85,7 @@ def _numbers(catalog: QTable, name: str) -> NDArray[np.float64]:
     if bad.any():
         raise InputError(
             f"transform.conditions: column {name!r} has no finite number for {int(bad.sum())} of {len(bad)} training "
-            f"galaxies, the first {catalog['object_id'][int(np.argmax(bad))]}; leave these out with ingest --where, or "
+            f"galaxies, the first {catalog['object_id'][int(np.argmax(bad))]}; leave these out with ingest `where`, or "
             "leave the column out"
         )
     return numbers

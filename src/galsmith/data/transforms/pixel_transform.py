@@ -43,7 +43,7 @@ class TransformSettings(Settings):
     size_pix : int or None
         Side of the network's images; None takes the set's own size, which must then be one.
     conditions : tuple of str or None
-        Columns of the catalog, numbers all, that drawn galaxies can be asked for by ``galsmith sample --where``;
+        Columns of the catalog, numbers all, that drawn galaxies can be asked for by `where`;
         text is split at commas.
     """
 
@@ -292,19 +292,19 @@ def _network_size(training_set: ImageSet, settings: TransformSettings) -> tuple[
     """Side of the network's images, and whether native sizes differ."""
     if len(training_set) == 0:
         raise InputError(
-            "the training split is empty; ingest with --split, or check the catalog's column 'split'"
+            "the training split is empty; ingest with `split`, or check the catalog's column 'split'"
         )
     shapes = training_set.shapes
     if np.any(shapes[:, 0] != shapes[:, 1]):
         odd = shapes[shapes[:, 0] != shapes[:, 1]][0]
         raise InputError(
-            f"images of {odd[0]}x{odd[1]} px: networks want square ones; ingest with --crop or --resize"
+            f"images of {odd[0]}x{odd[1]} px: networks want square ones; ingest with `crop_pix` or `resize_pix`"
         )
     sizes = np.unique(shapes[:, 0])
     if settings.size_pix is None and len(sizes) > 1:
         raise InputError(
             f"images of {len(sizes)} sizes, {sizes[0]} to {sizes[-1]} px; set transform.size_pix to train on resized "
-            "ones with the native size as a scalar, or ingest with --crop or --resize"
+            "ones with the native size as a scalar, or ingest with `crop_pix` or `resize_pix`"
         )
     size_pix = settings.size_pix if settings.size_pix is not None else int(sizes[0])
     return size_pix, bool(len(sizes) > 1 or sizes[0] != size_pix)
@@ -318,8 +318,8 @@ def _surface_brightness(
     finite = np.isfinite(stack).all(axis=(1, 2, 3))
     if not finite.all():
         raise InputError(
-            f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with --on-bad skip, or leave such images "
-            "out with --where"
+            f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with `on_bad=skip`, or leave such images "
+            "out with `where`"
         )
     if not factor_flux:
         return stack, np.empty((len(images), 0))
@@ -328,7 +328,7 @@ def _surface_brightness(
         position, band = np.argwhere(fluxes <= FLUX_FLOOR)[0]
         raise InputError(
             f"image {position} has a summed flux of {fluxes[position, band]:.3g} in band {band}; factoring flux out "
-            "needs positive ones: set transform.factor_flux=false, or leave such images out with --where"
+            "needs positive ones: set transform.factor_flux=false, or leave such images out with `where`"
         )
     totals = stack.sum(axis=(-2, -1), keepdims=True)
     return stack / totals * (stack.shape[-2] * stack.shape[-1]), np.log(fluxes)

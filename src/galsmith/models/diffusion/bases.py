@@ -22,7 +22,7 @@ from galsmith.models.protocols import TrainingBatches
 # deviations below this share of the largest are raised to it: nothing is divided by zero
 SMALLEST_SHARE = 1e-4
 IMAGES_AT_ONCE = 64
-NOT_FINITE = "training images are not all finite in network space; check with galsmith info --verify"
+NOT_FINITE = "training images are not all finite in network space; check with galsmith info (`verify`)"
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
 

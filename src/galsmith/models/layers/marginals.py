@@ -74,7 +74,7 @@ def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
         raise InputError("the training split has no images; the scalars' laws cannot be fitted")
     scalars = torch.cat(parts)
     if not torch.isfinite(scalars).all():
-        raise InputError("training scalars are not all finite; check fluxes with galsmith info --verify")
+        raise InputError("training scalars are not all finite; check fluxes with galsmith info (`verify`)")
     reach = float(torch.special.ndtri(torch.tensor(1 - 0.5 / (len(scalars) + 1), dtype=torch.float64)))
     # even in the normal number: tails get their knots
     normal = torch.linspace(-reach, reach, N_KNOTS, dtype=torch.float64)

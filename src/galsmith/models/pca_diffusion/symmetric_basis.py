@@ -307,7 +307,7 @@ def _parity_stream(batches: TrainingBatches) -> Iterator[list[torch.Tensor]]:
         pixels = batch.pixels.cpu().double()
         if not torch.isfinite(pixels).all():
             raise InputError(
-                "training pixels are not all finite in network space; check the set with galsmith info --verify"
+                "training pixels are not all finite in network space; check the set with galsmith info (`verify`)"
             )
         yield split_by_parity(pixels)
 

@@ -97,7 +97,7 @@ def _check(config: PcaDiffusionConfig, description: DataDescription) -> None:
     if size % 2:
         raise SettingsError(
             f"images of {size} px: pca_diffusion needs an even side; set transform.size_pix={size + 1}, or ingest with "
-            f"--resize {size + 1} or --crop {size - 1}"
+            f"`resize_pix={size + 1}` or `crop_pix={size - 1}`"
         )
 
 

@@ -117,7 +117,7 @@ def average_of_width(
     ]
     if not kept:
         raise InputError(
-            f"{folder}: no averages were kept on the way; train with --set training.posthoc_averages=8 to choose a width "
+            f"{folder}: no averages were kept on the way; train with training.posthoc_averages=8 to choose a width "
             "afterwards"
         )
     profiles = [profile for _, profile in kept]

@@ -55,7 +55,7 @@ def remade_snapshot(
     folder, place = RunFolder(Path(run)), Path(output)
     if ema_width is None and not half:
         raise SettingsError(
-            "nothing to change; wanted --ema-width for another average, --half for a smaller file, or both"
+            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or both"
         )
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")

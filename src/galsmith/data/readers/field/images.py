@@ -128,7 +128,7 @@ def _of_folder(folder: Path, bands: Sequence[str] | None) -> dict[str, Path]:
             what = f"no file is named {band}" if not stems else f"{' and '.join(stems)} are both named so"
             raise InputError(
                 f"{folder}: band {band}: {what}; there are {', '.join(files)}: rename one, or give the files in the "
-                "order of --bands"
+                "order of `bands`"
             )
         found[band] = files[stems[0]]
     return found
@@ -149,7 +149,9 @@ def _of_files(
         names = list(bands)
     if len(names) != len(places) or len(set(names)) < len(names):
         raise SettingsError(
-            f"--bands {','.join(names)}: wanted {len(places)} different names, one for each file in their order"
+            argument="bands",
+            came=names,
+            wanted=f"{len(places)} different names, one for each file in their order",
         )
     return dict(zip(names, images, strict=True))
 
@@ -162,7 +164,7 @@ def _of_one_file(path: Path, bands: Sequence[str] | None, hdu: int | str | None)
     if names is None:
         names = tuple(f"band{number}" for number in range(n_planes))
     if len(names) != n_planes:
-        raise SettingsError(f"--bands {','.join(names)}: names {len(names)} bands, {path} has {n_planes}")
+        raise SettingsError(f"names {len(names)} bands, {path} has {n_planes}", argument="bands", came=names)
     planes = [None] if image.plane is None else list(range(n_planes))
     return {
         name: BandImage(image.path, image.hdu, plane, image.shape, image.header)
@@ -229,7 +231,7 @@ def zero_points_of_field(images: Mapping[str, BandImage], options: FieldOptions)
         example = ",".join(f"{band}=25.0" for band in missing)
         raise SettingsError(
             f"no zero point of {', '.join(missing)}: the headers have none of {', '.join(ZERO_POINT_KEYS)}; give the AB "
-            f"magnitude of one unit as --zero-points {example}, or keep the files' numbers with --flux-unit adu"
+            f"magnitude of one unit as `zero_points_mag={example}`, or keep the files' numbers with `flux_unit=adu`"
         )
     return found
 
@@ -246,8 +248,9 @@ def pixel_scale_of_field(image: BandImage, given_arcsec: float | None) -> float 
         return stated if given_arcsec is None else given_arcsec
     if not math.isclose(given_arcsec, stated, rel_tol=SCALE_TOLERANCE):
         raise SettingsError(
-            f"--pixel-scale {given_arcsec:g}: the header of {image.path} says {stated:.6g} arcsec; leave the option out, "
-            "or mend the header"
+            f"the header of {image.path} says {stated:.6g} arcsec; leave the option out, or mend the header",
+            argument="pixel_scale_arcsec",
+            came=f"{given_arcsec:g}",
         )
     return given_arcsec
 

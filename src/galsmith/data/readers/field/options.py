@@ -110,10 +110,12 @@ class FieldOptions:
                 flag = self.__dataclass_fields__[name].metadata["flag"]
                 raise SettingsError(f"--{flag} {value}: wanted a positive number")
         if self.minimum_snr < 0:
-            raise SettingsError(f"--min-snr {self.minimum_snr}: wanted 0 or more")
+            raise SettingsError(argument="minimum_snr", came=self.minimum_snr, wanted="0 or more")
         if self.minimum_cutout_pix > self.maximum_cutout_pix:
             raise SettingsError(
-                f"--min-cutout {self.minimum_cutout_pix}: is above --max-cutout {self.maximum_cutout_pix}; lower it"
+                f"is above `maximum_cutout_pix={self.maximum_cutout_pix}`; lower it",
+                argument="minimum_cutout_pix",
+                came=self.minimum_cutout_pix,
             )
         if self.bands is not None and len(set(self.bands)) < len(self.bands):
-            raise SettingsError(f"--bands {','.join(self.bands)}: wanted each band once")
+            raise SettingsError(argument="bands", came=self.bands, wanted="each band once")

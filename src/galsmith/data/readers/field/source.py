@@ -167,9 +167,9 @@ class FieldSource:
                 tell=_teller(progress, f"detecting in {self._detect_in}", "tiles"),
             )
         if not len(sources):
-            limits = f"--threshold {self._options.threshold_sigma:g}, --min-snr {self._options.minimum_snr:g}"
+            limits = f"`threshold_sigma={self._options.threshold_sigma:g}`, `minimum_snr={self._options.minimum_snr:g}`"
             raise InputError(
-                f"{image.path}: no source was detected in band {self._detect_in} ({limits}); loosen these or --max-mag"
+                f"{image.path}: no source was detected in band {self._detect_in} ({limits}); loosen these or `faintest_mag`"
             )
         return sources
 
@@ -180,8 +180,10 @@ class FieldSource:
         zero_point = self.header.zero_points_mag.get(self._detect_in)
         if zero_point is None:
             raise SettingsError(
-                f"--max-mag {self._options.faintest_mag:g}: needs the zero point of band {self._detect_in}; give it as "
-                f"--zero-points {self._detect_in}=25.0"
+                f"needs the zero point of band {self._detect_in}; give it as "
+                f"`zero_points_mag={self._detect_in}=25.0`",
+                argument="faintest_mag",
+                came=f"{self._options.faintest_mag:g}",
             )
         return (
             float(10 ** (-0.4 * (self._options.faintest_mag - zero_point))) / self._factors[self._detect_in]
@@ -195,7 +197,7 @@ class FieldSource:
         if stars.r_half_pix is None:
             logger.warning(
                 "no half-light radius of stars could be found among %d sources, so none was rejected; "
-                "give it with --star-radius",
+                "give it with `star_r_half_pix`",
                 len(self._sources),
             )
         return stars
@@ -251,7 +253,9 @@ def _band_to_detect_in(bands: tuple[str, ...], given: str | None) -> str:
     if given is None:
         return bands[(len(bands) - 1) // 2]
     if given not in bands:
-        raise SettingsError(f"--detect-in {given}: no such band; the bands are {','.join(bands)}")
+        raise SettingsError(
+            f"no such band; the bands are {','.join(bands)}", argument="detect_in", came=given
+        )
     return given
 
 

@@ -203,7 +203,7 @@ def _needed(tables: RealGalaxyTables, which: Literal["fits", "selection"], level
     if not columns or (which == "fits" and "FIT_STATUS" not in columns):
         stem = tables.path.name.removesuffix(".fits")
         raise InputError(
-            f"{tables.path}: --exclude {level} needs {stem}_{which}.fits with GalSim's columns beside it; "
-            "get it with the sample, or keep all galaxies with --exclude none"
+            f"{tables.path}: `exclude={level}` needs {stem}_{which}.fits with GalSim's columns beside it; "
+            "get it with the sample, or keep all galaxies with `exclude=none`"
         )
     return columns

@@ -123,7 +123,7 @@ def _physical_pixel_kpc(snapshot: Snapshot, redshift: float | None) -> float | N
     taken = redshift if redshift is not None else known
     if taken is None:
         logger.warning(
-            "%s: the length of a pixel is left out, as its redshift is unknown; give --redshift",
+            "%s: the length of a pixel is left out, as its redshift is unknown; give `redshift`",
             snapshot.folder,
         )
         return None
