@@ -71,11 +71,6 @@ def test_python_reads_an_argument_and_the_command_line_its_flag(verb, call, argu
     assert "--" not in str(error)
     said, _ = explain(error, resumes=False, verb=verb)
     assert flag in said
-        "redshift=-0.1",
-        "overwrite",
-        "bands=g,r",
-        "where='mag'",
-    )
     assert "`" not in said
 
 

@@ -114,7 +114,7 @@ def test_a_damaged_file_has_a_row_without_colors(cubes, cube, tmp_path):
 
 
 def test_the_command_line_names_colors(cubes, tmp_path, capsys):
-    words = ["measure", str(cubes), "--sersic", "none", "`band`", "r", "-o"]
+    words = ["measure", str(cubes), "--sersic", "none", "--band", "r", "-o"]
     assert main([*words, str(tmp_path / "a.parquet"), "--colors", "g-i, r-g"]) == 0
     table = read_measurements(tmp_path / "a.parquet")
     assert colors_in(table) == ["color_gi_mag", "color_rg_mag"]

@@ -141,7 +141,7 @@ def test_a_missing_map_is_not_replaced_by_that_of_a_similar_name(tmp_path):
     for name in ("a1", "a10"):
         write(tmp_path / "in" / f"{name}.fits", ramp())
     write(tmp_path / "maps" / "a1_seg.fits", np.ones((40, 50), dtype=np.int16))
-    with pytest.raises(InputError, match=r"a10\.fits: has no file in `segmap` .* wanted one named as 'a10'"):
+    with pytest.raises(InputError, match=r"a10\.fits: has no file in `segmap=.* wanted one named as 'a10'"):
         opened(tmp_path / "in", segmap=str(tmp_path / "maps" / "*_seg.fits"))
 
 
@@ -156,7 +156,7 @@ def test_the_label_of_a_cutout_is_the_only_one_or_that_in_the_middle(tmp_path):
     first, second, third = opened(*paths, segmap="[1]").read([0, 1, 2])
     assert (first.label, second.label) == (4, 5)
     assert (third.reason, third.image.size) == ("label_missing", 0)
-    assert "choose of 1, 2 with --label" in third.message
+    assert "choose of 1, 2 with `labels`" in third.message
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".ecsv", ".fits", ".parquet"])
@@ -214,7 +214,7 @@ def test_a_cube_needs_a_band_and_gives_it(tmp_path):
     path = write(tmp_path / "cube.fits", cube)
     unnamed = opened(path)
     with pytest.raises(
-        InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with `band`"
+        InputError, match=r"a cube of 3 planes \(band0, band1, band2\); choose one with `band="
     ):
         method_for(unnamed, None)
     named = opened(path, bands=("g", "r", "i"))
@@ -257,17 +257,17 @@ def bad_map(path, dtype=np.int32, value=1, shape=(40, 50)):
     [
         (
             {"segmap": "small.fits"},
-            r"`segmap` .*small.fits: has 30 x 20 pixels, its image a.fits has 50 x 40",
+            r"`segmap=.*small.fits`: has 30 x 20 pixels, its image a.fits has 50 x 40",
         ),
-        ({"mask": "small.fits"}, r"`mask` .*small.fits: has 30 x 20 pixels"),
-        ({"sigma": "small.fits"}, r"`sigma` .*small.fits: has 30 x 20 pixels"),
-        ({"segmap": "negative.fits"}, r"negative.fits\[0\]: holds the label -1, wanted 0 for sky"),
-        ({"segmap": "broken.fits"}, r"broken.fits\[0\]: holds 0.5, wanted whole numbers"),
-        ({"segmap": "empty.fits"}, r"empty.fits\[0\]: has no label, every pixel is 0"),
-        ({"segmap": "ones.fits", "labels": (5,)}, r"ones.fits\[0\]: has no label 5; it has 1"),
+        ({"mask": "small.fits"}, r"`mask=.*small.fits`: has 30 x 20 pixels"),
+        ({"sigma": "small.fits"}, r"`sigma=.*small.fits`: has 30 x 20 pixels"),
+        ({"segmap": "negative.fits"}, r"negative.fits\[0\]`: holds the label -1, wanted 0 for sky"),
+        ({"segmap": "broken.fits"}, r"broken.fits\[0\]`: holds 0.5, wanted whole numbers"),
+        ({"segmap": "empty.fits"}, r"empty.fits\[0\]`: has no label, every pixel is 0"),
+        ({"segmap": "ones.fits", "labels": (5,)}, r"ones.fits\[0\]`: has no label 5; it has 1"),
         (
             {"psf": "large.fits"},
-            r"`psf` .*large.fits: 90 x 80 pixels are more than the image a.fits has \(50 x 40",
+            r"`psf=.*large.fits`: 90 x 80 pixels are more than the image a.fits has \(50 x 40",
         ),
         ({"psf": "nothing.fits"}, r"nothing.fits: there is no such file"),
         ({"hdu": 3}, r"a.fits: has no HDU 3; images are in 0 \(PRIMARY\): choose with `hdu`"),
@@ -301,7 +301,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_measured(tmp_path, opti
         ("x,y\n", "holds no rows"),
         ("x,y\na,2\n", "column 'x' holds str.*, wanted numbers"),
         ("id,x,y\n1,2,3\n1,4,5\n", "2 rows are named '1' in column 'id'"),
-        ("ra,dec\n1,2\n", r"a.fits\[0\]: has no world coordinates"),
+        ("ra,dec\n1,2\n", r"a.fits\[0\]`: has no world coordinates"),
         ("x,y\n-5,2\n", "none of its 1 positions can be measured on .*off the image of 50 x 40 pixels"),
     ],
 )
@@ -315,9 +315,9 @@ def test_a_catalog_that_cannot_be_used_is_refused(tmp_path, content, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"cutout_pix": 64}, "--cutout 64: means something only with --catalog"),
-        ({"columns": "x=X"}, "--columns x=X: means something only with --catalog"),
-        ({"labels": (3,)}, "--label 3: means something only with --segmap"),
+        ({"cutout_pix": 64}, "`cutout_pix=64`: means something only with `catalog`"),
+        ({"columns": "x=X"}, "`columns=x=X`: means something only with `catalog`"),
+        ({"labels": (3,)}, "`labels=3`: means something only with `segmap`"),
     ],
 )
 def test_options_without_what_they_belong_to_are_refused(options, said):
