@@ -10,9 +10,9 @@ from galsmith.cli.faults import explain
 from galsmith.cli.flags import in_flags
 from galsmith.data.galaxies import FileRequest
 from galsmith.data.options import SetOptions
-from galsmith.data.readers import ArraySource
+from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.field.options import FieldOptions
-from galsmith.data.readers.skirt.source import SkirtOptions
+from galsmith.data.readers.registry import ArrayOptions, SkirtOptions
 from galsmith.errors import GalsmithError, InputError, OutputError, SettingsError
 from galsmith.files import refuse_existing
 from galsmith.images import where
@@ -34,12 +34,22 @@ def raised(call):
 CASES = [
     (
         "ingest arrays",
-        lambda cube: ArraySource(cube, pixel_scale_arcsec=-1),
+        lambda cube: ArraySource(cube, ArrayOptions(pixel_scale_arcsec=-1)),
         "pixel_scale_arcsec=-1",
         "--pixel-scale -1",
     ),
-    ("ingest arrays", lambda cube: ArraySource(cube, bands=["g", "r"]), "bands=g,r", "--bands g,r"),
-    ("ingest arrays", lambda cube: ArraySource(cube, band_axis="last"), "band_axis=last", "--band-axis last"),
+    (
+        "ingest arrays",
+        lambda cube: ArraySource(cube, ArrayOptions(bands=["g", "r"])),
+        "bands=g,r",
+        "--bands g,r",
+    ),
+    (
+        "ingest arrays",
+        lambda cube: ArraySource(cube, ArrayOptions(band_axis="last")),
+        "band_axis=last",
+        "--band-axis last",
+    ),
     ("ingest field", lambda cube: FieldOptions(minimum_snr=-1), "minimum_snr=-1", "--min-snr -1"),
     (
         "ingest field",

@@ -140,9 +140,9 @@ def test_what_the_attributes_say_is_used_and_the_user_has_the_last_word(write_ar
         0.5,
         "adu",
     )
-    with pytest.raises(SettingsError, match=r"--bands g,r: names 2 bands, .*set\.h5:/images has 3"):
+    with pytest.raises(SettingsError, match=r"`bands=g,r`: names 2 bands, .*set\.h5:/images has 3"):
         ArraySource(path, ArrayOptions(bands=("g", "r")))
-    with pytest.raises(SettingsError, match=r"--pixel-scale -1: wanted a positive angle"):
+    with pytest.raises(SettingsError, match=r"`pixel_scale_arcsec=-1`: wanted a positive angle"):
         ArraySource(path, ArrayOptions(pixel_scale_arcsec=-1))
 
 

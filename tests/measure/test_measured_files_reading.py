@@ -301,7 +301,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_measured(tmp_path, opti
         ("x,y\n", "holds no rows"),
         ("x,y\na,2\n", "column 'x' holds str.*, wanted numbers"),
         ("id,x,y\n1,2,3\n1,4,5\n", "2 rows are named '1' in column 'id'"),
-        ("ra,dec\n1,2\n", r"a.fits\[0\]`: has no world coordinates"),
+        ("ra,dec\n1,2\n", r"a.fits\[0\]: has no world coordinates"),
         ("x,y\n-5,2\n", "none of its 1 positions can be measured on .*off the image of 50 x 40 pixels"),
     ],
 )

@@ -36,7 +36,9 @@ def refuse_harm(output: Path, inputs: Iterable[str | Path | None]) -> None:
             relation = place.relation_to(source)
             if relation:
                 raise SettingsError(
-                    f"output {output}: {relation} {source}, which would be harmed; choose another `output`"
+                    f"{relation} {source}, which would be harmed; choose another `output`",
+                    argument="output",
+                    came=output,
                 )
 
 

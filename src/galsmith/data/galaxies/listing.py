@@ -8,7 +8,7 @@ from typing import Literal
 
 from galsmith.data.galaxies.fits_image import FitsPlace, split_hdu
 from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files
-from galsmith.errors import InputError
+from galsmith.errors import InputError, argument_text
 from galsmith.settings import near_miss
 
 Kind = Literal["fits", "pictures"]

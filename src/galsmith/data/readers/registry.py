@@ -187,16 +187,22 @@ class SkirtOptions:
         unknown = [band for band in self.bands if band not in PLANES]
         if unknown or not self.bands or len(set(self.bands)) < len(self.bands):
             raise SettingsError(
-                f"--bands {','.join(self.bands)}: wanted some of {','.join(PLANES)}, each once; that is what the files have"
+                f"wanted some of {','.join(PLANES)}, each once; that is what the files have",
+                argument="bands",
+                came=self.bands,
             )
         if not 0 <= self.crop_fraction < 0.5:
             raise SettingsError(
-                f"--crop-fraction {self.crop_fraction}: wanted 0 (no crop) to below 0.5, off each edge"
+                argument="crop_fraction",
+                came=self.crop_fraction,
+                wanted="0 (no crop) to below 0.5, off each edge",
             )
         if self.larger_than_pix < 0:
-            raise SettingsError(f"--larger-than {self.larger_than_pix}: wanted 0 pixels or more")
+            raise SettingsError(
+                argument="larger_than_pix", came=self.larger_than_pix, wanted="0 pixels or more"
+            )
         if self.redshift is not None and not self.redshift >= 0:
-            raise SettingsError(f"--redshift {self.redshift}: wanted 0 or more")
+            raise SettingsError(argument="redshift", came=self.redshift, wanted="0 or more")
 
 
 @dataclass(frozen=True)
@@ -315,7 +321,7 @@ READERS: dict[str, Reader] = {
             StoreOptions,
             "galsmith.data.readers.stored:StoreSource",
             "galsmith ingest store galaxies -o measured --properties galaxies.parquet",
-            more="Galaxies stay in their splits unless --split asks for other shares than the default.",
+            more="Galaxies stay in their splits unless `split` asks for other shares than the default.",
         ),
         Reader(
             "cosmos",
@@ -324,7 +330,7 @@ READERS: dict[str, Reader] = {
             CosmosOptions,
             "galsmith.data.readers.real_galaxies.source:open_cosmos",
             "galsmith ingest cosmos cosmos_galaxy_postage_stamps -o galaxies --crop 256",
-            more="With --crop, images smaller than the crop are left out and counted.",
+            more="With `crop_pix`, images smaller than the crop are left out and counted.",
             leaves_out_small=True,
         ),
         Reader(
@@ -446,4 +452,6 @@ def _found(opens: Callable[..., "Source"] | str) -> Callable[..., "Source"]:
 def _refuse_scale(pixel_scale_arcsec: float | None) -> None:
     """Refuse a pixel scale that is no angle."""
     if pixel_scale_arcsec is not None and not pixel_scale_arcsec > 0:
-        raise SettingsError(f"--pixel-scale {pixel_scale_arcsec}: wanted a positive angle in arcsec")
+        raise SettingsError(
+            argument="pixel_scale_arcsec", came=pixel_scale_arcsec, wanted="a positive angle in arcsec"
+        )

@@ -62,7 +62,9 @@ def parse_zero_points(text: str) -> dict[str, float] | tuple[float, ...]:
         return tuple(float(word) for word in words)
     except ValueError as error:
         raise SettingsError(
-            f"--zero-points {text}: wanted a magnitude, one a band as 25.0,25.1, or names as g=25.0,r=25.1"
+            argument="zero_points_mag",
+            came=text,
+            wanted="a magnitude, one a band as 25.0,25.1, or names as g=25.0,r=25.1",
         ) from error
 
 
@@ -97,5 +99,5 @@ def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[st
         )
     for band, value in values.items():
         if not math.isfinite(value):
-            raise SettingsError(f"--zero-points {band}={value}: wanted a magnitude")
+            raise SettingsError(argument="zero_points_mag", came=f"{band}={value}", wanted="a magnitude")
     return values

@@ -107,8 +107,7 @@ class FieldOptions:
         for name in (*AT_LEAST_ONE, *POSITIVE):
             value = getattr(self, name)
             if value is not None and not value > 0:
-                flag = self.__dataclass_fields__[name].metadata["flag"]
-                raise SettingsError(f"--{flag} {value}: wanted a positive number")
+                raise SettingsError(argument=name, came=value, wanted="a positive number")
         if self.minimum_snr < 0:
             raise SettingsError(argument="minimum_snr", came=self.minimum_snr, wanted="0 or more")
         if self.minimum_cutout_pix > self.maximum_cutout_pix:

@@ -219,7 +219,9 @@ def open_cosmos(
     if stamps is not None:
         if options.exclude is not None:
             raise SettingsError(
-                f"--exclude {options.exclude}: is for GalSim's catalogs; {place} has postage stamps, leave it out"
+                f"is for GalSim's catalogs; {place} has postage stamps, leave it out",
+                argument="exclude",
+                came=options.exclude,
             )
         return cosmos_stamps(place, stamps, progress=progress)
     catalog = find_catalog(place)
