@@ -186,7 +186,7 @@ def test_no_family_is_named_outside_the_families():
 
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
 # These advise or write command lines on the page: its sentences and its chain of commands.
-WRITES_COMMANDS = {"report/absent.py", "report/repeat.py"}
+WRITES_COMMANDS = {"report/words.py", "report/repeat.py"}
 
 
 def flags_named(tree):
