@@ -10,10 +10,10 @@ from galsmith.errors import SettingsError
         ({"crop_pix": 0}, "--crop 0: wanted at least 1 pixel"),
         ({"resize_pix": -3}, "--resize -3"),
         ({"minimum_size_pix": 0}, "--min-size 0"),
-        ({"split": (0.8, 0.1, 0.2)}, "--split 0.8/0.1/0.2: wanted three fractions"),
-        ({"split": (1.2, -0.1, -0.1)}, "--split 1.2/-0.1/-0.1"),
-        ({"on_bad": "ignore"}, "--on-bad ignore: wanted error or skip"),
-        ({"where": "T"}, "--where 'T': wanted column=low..high"),
+        ({"split": (0.8, 0.1, 0.2)}, "`split=0.8/0.1/0.2`: wanted three fractions"),
+        ({"split": (1.2, -0.1, -0.1)}, "`split=1.2/-0.1/-0.1`"),
+        ({"on_bad": "ignore"}, "`on_bad=ignore`: wanted error or skip"),
+        ({"where": "T"}, "`where='T'`: wanted column=low..high"),
     ],
 )
 def test_wrong_values_name_the_option(values, message):

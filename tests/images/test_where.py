@@ -49,9 +49,9 @@ def test_parsing_gives_closed_ranges():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("mag", "--where 'mag': wanted column=low..high or column=value"),
-        ("=3", "--where '=3': wanted"),
-        ("mag=", "--where 'mag=': wanted"),
+        ("mag", "`where='mag'`: wanted column=low..high or column=value"),
+        ("=3", "`where='=3'`: wanted"),
+        ("mag=", "`where='mag='`: wanted"),
         ("mag=a..3", "'a' is not a number"),
     ],
 )
@@ -64,8 +64,8 @@ def test_other_forms_are_refused(expression, message):
     ("expression", "message"),
     [
         ("mab=3", r"no such column \(did you mean 'mag'\?\); the catalog has mag, T, kind, barred"),
-        ("kind=3..4", "--where kind: holds text"),
-        ("mag=bright", "--where mag=bright: the column holds numbers"),
+        ("kind=3..4", "`where=kind`: holds text"),
+        ("mag=bright", "`where=mag=bright`: the column holds numbers"),
     ],
 )
 def test_conditions_that_do_not_fit_the_catalog(catalog, expression, message):

@@ -183,6 +183,6 @@ def test_a_table_may_lie_beside_files_and_never_in_their_place(field, tmp_path):
     galaxies = opened(tmp_path / "*.fits")
     assert len(measure(galaxies, tmp_path / "t.parquet", settings=QUICK)) == 1
     for output in ("a.fits", "a.fits/t.parquet"):
-        with pytest.raises(SettingsError, match="which would be harmed; choose another output"):
+        with pytest.raises(SettingsError, match="which would be harmed; choose another `output`"):
             measure(galaxies, tmp_path / output, settings=QUICK, overwrite=True)
     assert (tmp_path / "a.fits").read_bytes() == field.read_bytes()

@@ -55,7 +55,7 @@ def test_pca_diffusion_works_on_sides_that_are_no_power_of_two(build, blobs):
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"pca_diffusion"}))
 @pytest.mark.parametrize(("side", "better"), [(8, 16), (20, 16), (24, 32), (63, 64), (300, 256)])
 def test_all_but_pca_diffusion_name_the_nearest_side_they_can_take(build, blobs, name, side, better):
-    wanted = f"images of {side} px: {name} needs .* set transform.size_pix={better}, or ingest with --resize {better}"
+    wanted = f"images of {side} px: {name} needs .* set transform.size_pix={better}, or ingest with `resize_pix={better}`"
     with pytest.raises(SettingsError, match=wanted):
         build(name, blobs(2, size_pix=side))
 

@@ -148,6 +148,6 @@ def test_whole_galaxies_are_drawn_until_one_fits():
 
 def test_what_is_too_rare_for_whole_galaxies_is_an_error_with_the_rate():
     asked = read_where("x=17..18", COLUMNS)  # 2.3e-4 of all
-    message = r"--where x=17\.\.18: \d of [\d,]+ drawn galaxies are there \(0\.\d\d%\); a vae model draws .*conditions=x"
+    message = r"`where=x=17\.\.18`: \d of [\d,]+ drawn galaxies are there \(0\.\d\d%\); a vae model draws .*conditions=x"
     with pytest.raises(GalsmithError, match=message):
         choose_galaxies(draw_galaxies, SEEDS, asked, per_call=7, family="vae")

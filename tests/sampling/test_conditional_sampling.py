@@ -243,8 +243,14 @@ def test_other_families_draw_and_leave_out(pca_run_with_conditions: Path, tmp_pa
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"where": "width_arcsec=0.2"}, r"width_arcsec=0.2: a pca_diffusion model .* never meets one value"),
-        ({"guidance": 2.0}, r"\(--steps, --solver, --guidance\) .*; a pca_diffusion model draws in one way"),
+        (
+            {"where": "width_arcsec=0.2"},
+            r"`where=width_arcsec=0.2`: a pca_diffusion model .* never meets one value",
+        ),
+        (
+            {"guidance": 2.0},
+            r"`steps`, `solver` and `guidance` are .*; a pca_diffusion model draws in one way",
+        ),
         ({"steps": 5}, r"a pca_diffusion model draws in one way: leave them out"),
         ({"solver": "dpm"}, r"a pca_diffusion model draws in one way"),
     ],
@@ -269,7 +275,7 @@ def test_what_is_too_rare_for_other_families_names_the_rate(
     [
         (
             {"where": "width=1..2"},
-            r"width: no such column \(did you mean 'width_arcsec'\?\).* flux_r, magnitude_r, stage, width",
+            r"`where=width`: no such column \(did you mean 'width_arcsec'\?\).* flux_r, magnitude_r, stage, width",
         ),
         ({"where": "stage=0.2..0.8"}, r"stage has whole numbers only"),
         ({"steps": 0}, r"steps is 0; wanted 1 or more"),
@@ -292,7 +298,7 @@ def test_ranges_beyond_the_trained_one_warn(
     with caplog.at_level(logging.WARNING, logger="galsmith"):
         drawn = sample(young_run, tmp_path / "drawn", n=3, where="width_arcsec=0.5..0.6")
     outside, moved = (record.getMessage() for record in caplog.records)
-    assert "width_arcsec=0.5..0.6: lies outside of the trained range, 0.12" in outside
+    assert "`where=width_arcsec=0.5..0.6`: lies outside of the trained range, 0.12" in outside
     assert "arcsec" in outside
     assert "of 3 of 3 galaxies no candidate was there" in moved
     assert drawn.catalog["is_brought_into_range"].tolist() == [True] * 3

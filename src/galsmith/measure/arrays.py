@@ -324,7 +324,10 @@ def _places(names: tuple[str, ...], known: tuple[str, ...]) -> tuple[int, ...]:
     for name in names:
         if name not in known:
             raise SettingsError(
-                f"band {name!r}: the images have no such band{near_miss(name, known)}; they have {', '.join(known)}"
+                f"the images have no such band{near_miss(name, known)}",
+                argument="bands",
+                came=name,
+                way_out=f"they have {', '.join(known)}",
             )
     return tuple(known.index(name) for name in names)
 

@@ -127,8 +127,10 @@ def resolved_settings(
     band = bands[len(bands) // 2] if settings.band is None else settings.band
     if band not in (*bands, ALL_BANDS):
         raise SettingsError(
-            f"band {band!r}: the images have no such band{near_miss(band, list(bands))}; they have "
-            f"{', '.join(bands)}; 'all' measures every band"
+            f"the images have no such band{near_miss(band, list(bands))}",
+            argument="band",
+            came=band,
+            way_out=f"they have {', '.join(bands)}; 'all' measures every band",
         )
     if settings.segmentation is None and is_central:
         settings = settings.model_copy(update={"segmentation": "survey"})

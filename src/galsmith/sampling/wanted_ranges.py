@@ -107,7 +107,9 @@ def read_where(expression: str, columns: Mapping[str, ScalarColumn]) -> tuple[As
     for one, other in itertools.pairwise(asked):
         if one.column.position == other.column.position:
             raise SettingsError(
-                f"`where={one.text}`, {other.text}: both ask for one quantity; give one range of one of them"
+                "both ask for one quantity; give one range of one of them",
+                argument="where",
+                came=f"{one.text}, {other.text}",
             )
     return tuple(asked)
 
