@@ -2,7 +2,6 @@
 
 import re
 import statistics
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -93,18 +92,6 @@ def test_comments_name_steps_and_equations_but_do_not_retell(room):
     assert 5 <= census_of(modules_of(room)).comments_per_100 <= 8
 
 
-def test_the_contract_of_independence_covers_every_family():
-    from galsmith.models.families import FAMILIES
-
-    configured = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    (covered,) = (
-        contract["modules"]
-        for contract in configured["tool"]["importlinter"]["contracts"]
-        if contract["type"] == "independence"
-    )
-    assert sorted(covered) == sorted(f"galsmith.models.{family}" for family in FAMILIES)
-
-
 def test_the_page_of_rooms_names_every_room_and_no_other():
     page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = page.partition("|---|---|---|\n")[2].partition("\n\n")[0]
@@ -115,3 +102,63 @@ def test_the_page_of_rooms_names_every_room_and_no_other():
         if (path.suffix == ".py" and not path.stem.startswith("__")) or (path / "__init__.py").exists()
     }
     assert sorted(named) == sorted(standing)
+
+
+def tree_of(page):
+    """Folders and modules that the tree of a page names, as paths below the package; and the tables in it, with a star."""
+    lines = page.partition("## The tree")[2].split("```")[1].strip().splitlines()[1:]
+    folders, modules, tables, above = set(), set(), set(), []
+    for line in lines:
+        depth, words = (len(line) - len(line.lstrip())) // 2 - 1, line.split()
+        if words[0].endswith("/"):
+            above = [*above[:depth], words.pop(0).rstrip("/")]
+            folders.add("/".join(above))
+        modules |= {"/".join([*above, word.rstrip("*")]) for word in words}
+        tables |= {"/".join([*above, word[:-1]]) for word in words if word.endswith("*")}
+    return folders, modules, tables
+
+
+def named_in_table(table, package):
+    """Modules of a table's folder that its file names, as imports or as "module:name"."""
+    text = (package / f"{table}.py").read_text(encoding="utf-8")
+    folder = (package / table).parent
+    return {
+        path.relative_to(package).with_suffix("").as_posix()
+        for path in folder.glob("*.py")
+        if re.search(rf"\b{path.stem}(:|\b[^\n]* import | *[,\n)])", text)
+    }
+
+
+def missing_and_gone(page, package):
+    """What stands in the package and not in the tree, and the other way round."""
+    folders, modules, tables = tree_of(page)
+    files = [path.relative_to(package) for path in package.rglob("*") if "__pycache__" not in path.parts]
+    standing = {
+        path.as_posix() for path in files if (package / path).is_dir() and any((package / path).iterdir())
+    }
+    standing |= {
+        path.with_suffix("").as_posix() for path in files if path.suffix == ".py" and path.stem != "__init__"
+    }
+    open_to = {module for table in tables for module in named_in_table(table, package)}
+    named = folders | modules
+    return sorted(standing - named - open_to), sorted(named - standing)
+
+
+def test_the_tree_names_every_file_and_no_other():
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert missing_and_gone(page, PACKAGE) == ([], [])
+
+
+def test_a_file_that_is_missing_in_the_tree_or_gone_from_the_package_is_found(tmp_path):
+    for name in (
+        "room/table.py",
+        "room/listed.py",
+        "room/forgotten.py",
+        "room/folder/deep.py",
+        "__init__.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+    (tmp_path / "room" / "table.py").write_text('ALL = {"a": "package.room.listed:A"}\n', encoding="utf-8")
+    page = "## The tree\n\n```\npackage/\n  room/   table*\n          gone\n    folder/ deep\n```\n"
+    assert missing_and_gone(page, tmp_path) == (["room/forgotten"], ["room/gone"])

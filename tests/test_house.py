@@ -7,9 +7,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import grimp
 import pytest
+from family_contract import FamiliesContract, family_modules
 
 from galsmith.cli.app import VERBS
+from galsmith.models.families import FAMILIES, HOUSE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
@@ -158,16 +161,28 @@ def test_the_lock_pins_every_package_with_hashes_and_leaves_torch_out():
     assert not any(line.startswith("torch==") for line in entries)
 
 
-def test_the_contract_of_independence_names_every_family():
-    from galsmith.models.families import FAMILIES, HOUSE
+def independence(graph):
+    """Whether the contract of the families is kept by a graph of imports."""
+    contract = FamiliesContract("families", {}, {})
+    return contract.check(graph, verbose=False).kept
 
-    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"][
-        "importlinter"
-    ]
-    (named,) = [one["modules"] for one in contracts["contracts"] if one["type"] == "independence"]
-    homes = [str(listing.record).partition(":")[0].removesuffix(".trainer") for listing in FAMILIES.values()]
+
+def test_the_contract_of_independence_is_that_of_the_table_of_families():
+    configured = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    types = [contract["type"] for contract in configured["importlinter"]["contracts"]]
+    assert types.count("families") == 1
     assert {listing.given_by for listing in FAMILIES.values()} == {HOUSE}
-    assert sorted(named) == sorted(homes)
+    assert family_modules() == sorted(f"galsmith.models.{family}" for family in FAMILIES)
+
+
+def test_an_import_from_family_to_family_breaks_the_contract_even_through_a_third_module():
+    graph = grimp.ImportGraph()
+    for module in ("galsmith", "galsmith.models", "galsmith.models.between", *family_modules()):
+        graph.add_module(module)
+    graph.add_import(importer="galsmith.models.vae", imported="galsmith.models.between")
+    assert independence(graph)
+    graph.add_import(importer="galsmith.models.between", imported="galsmith.models.alae")
+    assert not independence(graph)
 
 
 def test_no_family_is_named_outside_the_families():

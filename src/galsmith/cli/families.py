@@ -3,20 +3,9 @@
 import shutil
 import textwrap
 
-from galsmith.models.families import HOUSE, listed_families
-from galsmith.settings import read_recipe, recipe_names
+from galsmith.models.families import listed_families, recipes_by_family
 
 WIDEST = 110
-
-
-def recipes_by_family() -> dict[str, list[str]]:
-    """Names of the recipes that train a model, by the family they train; a family of others is its own recipe."""
-    found = {name: [] if listing.given_by == HOUSE else [name] for name, listing in listed_families().items()}
-    for name in recipe_names():
-        family = read_recipe(name).get("model", {}).get("family")
-        if family in found:
-            found[family].append(name)
-    return found
 
 
 def families_text() -> str:

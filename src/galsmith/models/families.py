@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from galsmith.errors import SettingsError
-from galsmith.settings import Settings, near_miss, typed_settings
+from galsmith.settings import Settings, near_miss, read_recipe, recipe_names, typed_settings
 
 if TYPE_CHECKING:
     from galsmith.models.family import Family
@@ -118,6 +118,18 @@ def family_named(name: object, *, source: str = "settings") -> "Family":
     if listing.fault:
         raise SettingsError(f"{source}: family {name!r} {listing.fault}")
     return _loaded(str(name), listing) if isinstance(listing.record, str) else listing.record
+
+
+def recipes_by_family() -> dict[str, list[str]]:
+    """Names of the recipes that train a model, by family; one of others, or without a shipped recipe, is its own."""
+    listed = listed_families()
+    shipped: dict[str, list[str]] = {name: [] for name in listed}
+    for name in recipe_names():
+        family = read_recipe(name).get("model", {}).get("family")
+        if family in shipped:
+            shipped[family].append(name)
+    owned = {name for name in listed if listed[name].given_by != HOUSE or not shipped[name]}
+    return {name: [name] * (name in owned) + recipes for name, recipes in shipped.items()}
 
 
 def model_settings(values: Mapping[str, Any], *, source: str) -> tuple["Family", Settings]:

@@ -9,9 +9,15 @@ from pydantic import Field, field_validator
 
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
-from galsmith.models.families import HOUSE, family_named, listed_families, model_settings
+from galsmith.models.families import (
+    HOUSE,
+    family_named,
+    listed_families,
+    model_settings,
+    recipes_by_family,
+)
 from galsmith.models.family import Family
-from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, typed_settings
+from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, recipe_names, typed_settings
 from galsmith.training.budget import Budget
 
 TABLES = ("transform", "model", "training")
@@ -189,10 +195,11 @@ def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mappi
 
 
 def _recipe_named(recipe: str | Path) -> Mapping[str, Any]:
-    """Read a recipe; a family of others is its own, by its name."""
+    """Read a recipe; a family of others, or one without a shipped recipe, is its own, by its name."""
     name = str(recipe)
     listing = listed_families().get(name)
-    if listing is None or listing.given_by == HOUSE:
+    is_shipped = name in recipe_names() and (listing is None or listing.given_by == HOUSE)
+    if is_shipped or name not in recipes_by_family().get(name, ()):
         return read_recipe(recipe)
     family = family_named(name, source=f"recipe {name!r}")
     return {**family.recipe, "model": {"family": name}}

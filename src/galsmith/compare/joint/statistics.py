@@ -70,15 +70,6 @@ def _correlation(rows: CompleteRows, chance: Chance, progress: ProgressCallback)
     )
 
 
-JOINT: dict[str, JointStatistic] = {
-    "sliced": JointStatistic("sliced", sliced.SYMBOL, _sliced, IN_FLOORS, sliced.DEFINITION),
-    "energy": JointStatistic("energy", energy.SYMBOL, _energy, IN_FLOORS, energy.DEFINITION),
-    "correlation": JointStatistic(
-        "correlation", correlations.SYMBOL, _correlation, IN_FLOORS, correlations.DEFINITION
-    ),
-}
-
-
 def register_joint(statistic: JointStatistic) -> None:
     """Judge all properties together by one more statistic, from now on in this process.
 
@@ -169,6 +160,15 @@ def joint_distance(
         )
 
     return JointStatistic(name, symbol, compute, judged_by, definition)
+
+
+JOINT: dict[str, JointStatistic] = {
+    "sliced": JointStatistic("sliced", sliced.SYMBOL, _sliced, IN_FLOORS, sliced.DEFINITION),
+    "energy": JointStatistic("energy", energy.SYMBOL, _energy, IN_FLOORS, energy.DEFINITION),
+    "correlation": JointStatistic(
+        "correlation", correlations.SYMBOL, _correlation, IN_FLOORS, correlations.DEFINITION
+    ),
+}
 
 
 def beyond_marginals(
