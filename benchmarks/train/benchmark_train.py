@@ -1,4 +1,4 @@
-"""Training images a second of adversarial families at the widths at which stylegan2-ada-pytorch was measured.
+"""Training images a second of adversarial families at widths of stylegan2-ada-pytorch.
 
     python benchmarks/train/benchmark_train.py
 
