@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 from race_table import HEADS, Row
@@ -18,11 +18,12 @@ from galsmith.compare import Distance, Judgment, ReportCard
 from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.files import written_atomically
 from galsmith.images import ImageSet
-from galsmith.report.figures.style import FLOOR, REFERENCE, STYLE, wavelength_axis
+from galsmith.report.figures.painting import STYLE, look_of
 from galsmith.report.panels.galaxies import Picture, rows_of_sets
 from galsmith.report.panels.overlaid_spectra import overlaid_spectra
 from galsmith.seeds import random_stream
 
+FLOOR, REFERENCE = (look_of(":root", "")[f"--{name}"] for name in ("floor", "reference"))
 COLORS = {
     "pca_diffusion": "#b84a00",
     "diffusion": "#5b3bb5",
@@ -114,7 +115,11 @@ def power_figure(card: ReportCard, names: Sequence[str]) -> Figure | None:
         axis.axhline(0, color=REFERENCE, lw=1.2, label="reference")
         for name, difference in zip(data.names, data.differences, strict=True):
             axis.plot(first.wavelength, difference, color=color_of(name), lw=1.5, label=name)
-        wavelength_axis(axis, first.unit)
+        axis.set(xscale="log", xlabel=f"wavelength [{first.unit}]")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.minorticks_off()
+        axis.invert_xaxis()
         if first.band:
             axis.set_title(f"{first.band} band", loc="left", fontsize=9, fontweight="bold")
     axes[0].set_ylabel("median power over the reference's [dex]")

@@ -4,7 +4,7 @@ import pytest
 
 from galsmith.compare import Judgment, read_card
 from galsmith.compare.verdict import distance_status, n_identical, network_of
-from galsmith.report.panels.board import board_of
+from galsmith.report.panels.distances import board_of
 from galsmith.report.verdict import headline_of, verdict_words, warnings_of
 
 

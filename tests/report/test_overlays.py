@@ -12,7 +12,7 @@ from galsmith.compare import judge_tables
 from galsmith.measure import read_measurements
 from galsmith.report import write_report
 from galsmith.report.captions import CAPTIONS, caption_of
-from galsmith.report.figures.style import SET_COLORS, SET_DASHES
+from galsmith.report.figures.painting import look_of
 from galsmith.report.material import gather
 from galsmith.report.panels.drawn import drawn_together
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
@@ -112,8 +112,9 @@ def test_a_panel_has_a_line_a_set(together):
 
 def test_styles_differ_and_then_begin_again():
     assert [line_style(place) for place in range(8)] == [1, 2, 3, 4, 5, 6, 1, 2]
-    assert len(SET_COLORS) == len(SET_DASHES) == N_STYLES
-    assert len(set(SET_COLORS)) == len({str(dash) for dash in SET_DASHES}) == N_STYLES
+    looks = [look_of("path", f"s-line s{style}") for style in range(1, N_STYLES + 1)]
+    for what in ("stroke", "stroke-dasharray"):
+        assert len({look[what] for look in looks}) == N_STYLES
 
 
 def test_spectra_of_all_sets_stand_over_one_reference(together):

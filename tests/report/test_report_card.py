@@ -12,9 +12,9 @@ from galsmith.data.store import open_store
 from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
 from galsmith.report import write_report
-from galsmith.report.figures.properties import color_bulge_figure
 from galsmith.report.material import gather
-from galsmith.report.panels.color_bulge import color_bulge_of
+from galsmith.report.page import drawing
+from galsmith.report.panels.color_bulge import color_bulge_of, color_bulge_panel
 from galsmith.report.words import HOW_TO
 from galsmith.seeds import random_stream
 
@@ -205,8 +205,9 @@ def test_colors_are_drawn_where_the_tables_have_them(one_band, tmp_path, without
     shares = re.search(r"Early types are (\d+) % of the 40 reference and (\d+) % of the 40", words)
     assert [int(share) for share in shares.groups()] == [round(share) for share in early]
     drawn = color_bulge_of(gather(tmp_path / "comparison.json").sets[0])
-    figure = color_bulge_figure(drawn)
-    assert sorted(axis.get_ylabel() for axis in figure.axes)[-2:] == ["early types", "late types"]
+    markup = drawing("color_bulge", color_bulge_panel(drawn))
+    assert markup in text
+    assert all(f">{name} types</text>" in markup for name in ("early", "late"))
 
 
 def test_hostile_names_of_sets_and_columns_are_escaped(one_band, records, tmp_path, without_figures, parsed):

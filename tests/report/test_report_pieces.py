@@ -14,7 +14,7 @@ from galsmith.compare.marginal.columns import label_of
 from galsmith.report.labels import distance_number, floors_text, number, percent, symbol_html
 from galsmith.report.panels.axes import Axis, band_path, line_path, step_path
 from galsmith.report.panels.corner import inner_ticks
-from galsmith.report.panels.dots import dot_plot
+from galsmith.report.panels.distances import dots_of
 from galsmith.report.panels.galaxies import Stretch, common_stretch, picture_data_url, picture_of, shrunk
 from galsmith.report.panels.spectra import mode_wavelengths_pix, spectra_of
 from galsmith.report.verdict import verdict_words
@@ -158,13 +158,15 @@ def test_verdict_counts_and_warns(one_band):
 
 def test_dots_lie_at_their_distances(one_band):
     comparison = read_comparison(one_band.comparison)
-    plot = dot_plot(comparison)
-    dots = [dot for group in plot.groups for dot in group.dots]
-    assert {dot.distance.name for dot in dots} == {item.name for item in comparison.counted}
-    for dot in dots:
-        assert (dot.status == "fail") <= (dot.at >= plot.two - 0.02)
-        assert 0 <= dot.low <= dot.high <= 100
-    assert [group.title for group in plot.groups] == ["Morphology", "Power by wavelength"]
+    parts = dots_of(comparison)
+    rows = [(part, row) for part in parts for row in part.rows]
+    assert {row.title for _, row in rows} == {label_of(item, with_band=False) for item in comparison.counted}
+    assert len(rows) == len(comparison.counted)
+    for part, row in rows:
+        (dot,) = row.dots
+        assert (dot.status == "fail") <= (dot.at >= part.two - 0.02)
+        assert 0 <= row.low <= row.high <= 100
+    assert [part.title for part in parts] == ["Morphology", "Power by wavelength"]
 
 
 def test_labels_are_words(three_bands):

@@ -34,8 +34,8 @@ CAPTIONS = {
     "color_bulge": "Color against the bulge statistic F(G, M20): reference as dots, generated as crosses; contours hold "
     "39 % and 86 % of each set. Early types lie above the dashed line, late types below; above, the colors of each, at "
     f"the right the bulge statistic (as Fig. 7 of {PAPER}).",
-    "correlations": "Pairs of properties whose correlation (Spearman's) differs most: reference as discs, generated as "
-    "diamonds.",
+    "correlations": "Pairs of properties whose correlation (Spearman's) differs most, generated less reference: orange is "
+    "higher in the generated set, blue lower. A dot marks what is no chance (p < 0.05 after Holm).",
     "giveaways": "What gives the generated set away: how much of a classifier's area under the curve is lost when a "
     "column is shuffled, mean ± standard deviation. Above each panel, the area: 0.5 is guessing, 1 certainty.",
     "copies": "Distance to the nearest training image, quantile by quantile: generated dashed, real images that nobody "

@@ -1,5 +1,6 @@
 """The page itself: what the template is given."""
 
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,10 @@ from galsmith.report.captions import caption_of
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
 from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, plane_spectra, spectra
-from galsmith.report.panels.board import board_of
-from galsmith.report.panels.color_bulge import color_bulge_panel
-from galsmith.report.panels.corner import corner_drawing
-from galsmith.report.panels.dots import dot_plot
+from galsmith.report.panels.distances import board_of, dots_of
 from galsmith.report.panels.drawn import DrawnSet, DrawnTogether
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
 from galsmith.report.panels.overlays import overlay_panel
-from galsmith.report.panels.spectra import spectrum_panel
 from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
@@ -94,6 +91,20 @@ def page_html(
     )
 
 
+def drawing(name: str, panel: Any) -> str:
+    """Draw a panel: the ``svg`` element that the page shows of it.
+
+    Parameters
+    ----------
+    name : str
+        Of the drawing in ``drawings.html.j2``, such as ``"histogram"``.
+    panel : object
+        What it draws.
+    """
+    drawings = _environment().get_template("drawings.html.j2").module
+    return str(getattr(drawings, f"{name}_svg")(panel)).strip()
+
+
 def setting_text(comparison: Comparison) -> str:
     """Say bands, pixel scale and unit in one line."""
     side = comparison.reference
@@ -118,10 +129,7 @@ def _set_context(item: DrawnSet, number: int) -> dict[str, Any]:
         "suffix": "" if number == 1 else f"-{number}",
         "losses": [percent(share, 1) for share in mean_losses(comparison)],
         "is_display": comparison.reference.flux_unit == "display",
-        "dots": dot_plot(comparison),
-        "spectra": [spectrum_panel(spectrum) for spectrum in item.spectra],
-        "corners": [corner_drawing(data) for data in item.corners],
-        "color_bulge": None if item.color_bulge is None else color_bulge_panel(item.color_bulge),
+        "dots": dots_of(comparison),
         "counted_rows": rows_of(comparison, in_means=True),
         "other_rows": rows_of(comparison, in_means=False),
         "flags": flag_rows(comparison),
@@ -144,6 +152,7 @@ def _together_context(together: DrawnTogether | None) -> dict[str, Any] | None:
     }
 
 
+@cache
 def _environment() -> Environment:
     """Prepare the templates; everything that is filled in is escaped."""
     environment = Environment(

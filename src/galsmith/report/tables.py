@@ -20,7 +20,7 @@ from galsmith.report.labels import (
     symbol_beside_label,
     unit_text,
 )
-from galsmith.report.panels.dots import grouped
+from galsmith.report.panels.distances import grouped
 from galsmith.report.verdict import judged_statistics
 
 LATEX_SPECIALS = str.maketrans(

@@ -7,9 +7,9 @@ from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
 from galsmith.compare.verdict import network_of
 from galsmith.report.material import CardMaterial, Material
-from galsmith.report.panels.color_bulge import ColorBulge, color_bulge_of
+from galsmith.report.panels.color_bulge import ColorBulgePanel, color_bulge_of, color_bulge_panel
 from galsmith.report.panels.copies import CopiesPanel, copies_panels
-from galsmith.report.panels.corner import CornerData, corners_of
+from galsmith.report.panels.corner import Corner, corner_drawing, corners_of
 from galsmith.report.panels.galaxies import PER_ROW, Block, Picture, blocks_of, chosen_rows, rows_of_sets
 from galsmith.report.panels.giveaways import ClassifierPanel, classifier_panels
 from galsmith.report.panels.heat_map import HeatMap, heat_map_of
@@ -17,7 +17,7 @@ from galsmith.report.panels.histograms import HistogramPanel, histogram_panel
 from galsmith.report.panels.overlaid_spectra import OverlaidSpectra, overlaid_spectra
 from galsmith.report.panels.overlays import OPEN_GROUPS, OverlayGroup, line_style, overlay_groups
 from galsmith.report.panels.plane_spectra import AverageSpectra, OneSpectrum, average_spectra, one_spectrum_of
-from galsmith.report.panels.spectra import Spectrum, spectra_of
+from galsmith.report.panels.spectra import SpectrumPanel, spectra_of, spectrum_panel
 from galsmith.report.verdict import VerdictWords, verdict_words
 
 
@@ -48,10 +48,10 @@ class DrawnSet:
     blocks: list[Block]
     planes: AverageSpectra | None
     one_spectrum: OneSpectrum | None
-    spectra: list[Spectrum]
+    spectra: list[SpectrumPanel]
     histograms: list[PanelGroup]
-    corners: list[CornerData]
-    color_bulge: ColorBulge | None
+    corners: list[Corner]
+    color_bulge: ColorBulgePanel | None
     heat_map: HeatMap | None
     classifiers: list[ClassifierPanel]
     features: list[FeaturePanel]
@@ -62,17 +62,17 @@ def drawn_set(material: Material, *, is_alone: bool = True) -> DrawnSet:
     """Draw what there is material for; the histograms of a set that is not alone are drawn with the others'."""
     judgment = material.judgment
     blocks = blocks_of(material)
-    beyond = judgment.beyond
+    beyond, color_bulge = judgment.beyond, color_bulge_of(material)
     return DrawnSet(
         material=material,
         words=verdict_words(judgment),
         blocks=blocks,
         planes=average_spectra(material),
         one_spectrum=one_spectrum_of(material, blocks),
-        spectra=spectra_of(judgment.comparison),
+        spectra=[spectrum_panel(spectrum) for spectrum in spectra_of(judgment.comparison)],
         histograms=panel_groups(material) if is_alone else [],
-        corners=corners_of(material),
-        color_bulge=color_bulge_of(material),
+        corners=[corner_drawing(data) for data in corners_of(material)],
+        color_bulge=None if color_bulge is None else color_bulge_panel(color_bulge),
         heat_map=None if beyond is None else heat_map_of(beyond),
         classifiers=[]
         if beyond is None

@@ -18,6 +18,7 @@ from galsmith.report.panels.spectra import GROUP, Spectrum, across_wavelengths, 
 AT_MOST = 200
 STEP_DB = 3.0
 DIFFERENCE_DB = 6.0
+POWER_COLORS, DIFFERENCE_COLORS = "magma", "PuOr_r"
 SHOWN_SIDE_PIX = 256
 
 Floats = NDArray[np.float64]
@@ -52,8 +53,14 @@ class AverageSpectra:
         values: Floats = getattr(self, which)
         if which == "difference":
             shown = 0.5 + np.clip(np.nan_to_num(values) / DIFFERENCE_DB, -1, 1) / 2
-            return _colored(shown, "PuOr_r")
+            return _colored(shown, DIFFERENCE_COLORS)
         return colored_below_peak(values, self.floor_db)
+
+    def scale(self, which: str) -> tuple[float, float, str]:
+        """Lowest and highest level of a picture in dB, and the name of its colors."""
+        if which == "difference":
+            return -DIFFERENCE_DB, DIFFERENCE_DB, DIFFERENCE_COLORS
+        return self.floor_db, 0.0, POWER_COLORS
 
     def data_url(self, which: str) -> str:
         """Encode a picture for the page."""
@@ -92,7 +99,7 @@ def colored_below_peak(values: Floats, floor_db: float) -> Bytes:
     """Color a spectrum [frequency_y, frequency_x] in dB below its peak; steps of 3 dB draw the contours."""
     known = np.nan_to_num(values, nan=floor_db)
     stepped = STEP_DB * np.round(np.clip(known, floor_db, 0) / STEP_DB)
-    return _colored(1 - stepped / floor_db, "magma")
+    return _colored(1 - stepped / floor_db, POWER_COLORS)
 
 
 def position_of_band(material: Material, images: ImageSet) -> int:

@@ -1,13 +1,26 @@
-"""The verdict's picture: what passes, what fails, by how many floors, of every generated set."""
+"""Distances in floors and the other checks, a row each: of the verdict over all sets, and of every property."""
 
 from dataclasses import dataclass
+from itertools import groupby
 
-from galsmith.compare.verdict import COPIES, DISTANCES, FAIL, TOLD, Check, Mark
-from galsmith.report.labels import share_text
+from galsmith.compare import Comparison, Distance
+from galsmith.compare.marginal.columns import band_of, group_title, label_of
+from galsmith.compare.verdict import (
+    COPIES,
+    DISTANCES,
+    FAIL,
+    RULE,
+    TOLD,
+    Check,
+    Mark,
+    distance_status,
+)
+from galsmith.report.labels import distance_number, floors_text, share_text
 from galsmith.report.panels.axes import Axis, Tick
-from galsmith.report.panels.dots import LEAST_FLOORS, LEAST_REACH
 from galsmith.report.verdict import VerdictWords
 
+LEAST_FLOORS = 0.25
+LEAST_REACH = 8.0
 TITLES = {
     DISTANCES: "Distances, in floors",
     TOLD: "Told apart by a classifier, area under the curve",
@@ -33,16 +46,18 @@ class Dot:
 
 @dataclass(frozen=True)
 class Row:
-    """One check of one generated set.
+    """One check of one generated set, or one property.
 
     Attributes
     ----------
     title : str
-        The check, where it is its first row; else empty.
+        The check, where it is its first row, or the property; else empty.
     name : str
         The generated set's; empty where there is one.
-    check : Check
-        What is shown.
+    words : str
+        What the row is, for those who do not see it.
+    status : str
+        ``"pass"``, ``"borderline"`` or ``"fail"``.
     dots : list of Dot
         Its numbers.
     low, high : float or None
@@ -55,7 +70,8 @@ class Row:
 
     title: str
     name: str
-    check: Check
+    words: str
+    status: str
     dots: list[Dot]
     low: float | None
     high: float | None
@@ -79,23 +95,57 @@ class Part:
 
 def board_of(verdicts: tuple[VerdictWords, ...]) -> list[Part]:
     """Lay out all checks of all sets: one part a scale, one row a check and set."""
-    every = [(verdict, check) for verdict in verdicts for check in verdict.verdict.checks]
+    every = [check for verdict in verdicts for check in verdict.verdict.checks]
     parts = []
     for scale in (DISTANCES, TOLD, COPIES):
-        axis = axis_of(scale, tuple(check for _, check in every))
-        titles = list(dict.fromkeys(check.title for _, check in every if check.scale == scale))
+        axis = axis_of(scale, tuple(every))
+        titles = list(dict.fromkeys(check.title for check in every if check.scale == scale))
         rows = [row for title in titles for row in _rows(title, verdicts, axis)]
         if rows:
-            one, two = axis.at(limits_of(scale, rows[0].check)).tolist()
+            first = next(check for check in every if check.scale == scale)
+            one, two = axis.at(limits_of(scale, first)).tolist()
             parts.append(Part(scale, TITLES[scale], UNITS[scale], rows, ticks_of(scale, axis), one, two))
     return parts
+
+
+def dots_of(comparison: Comparison) -> list[Part]:
+    """Lay out the distances that count: one part a group, morphology from far to near, power by mode."""
+    counted = comparison.counted
+    farthest = max((item.in_floors for item in counted if item.in_floors > 0), default=LEAST_REACH)
+    axis = _floors_axis(farthest)
+    one, two = axis.at([1.0, RULE.floors_within]).tolist()
+    return [
+        Part(
+            DISTANCES, title, UNITS[DISTANCES], [_dot(item, axis) for item in members], axis.ticks(), one, two
+        )
+        for title, members in grouped(counted)
+    ]
+
+
+def grouped(distances: tuple[Distance, ...]) -> list[tuple[str, list[Distance]]]:
+    """Split distances by group and band; power keeps its order of modes, the rest goes from far to near."""
+
+    def title(item: Distance) -> str:
+        band = band_of(item.column)
+        return f"{group_title(item.group)}, {band} band" if band else group_title(item.group)
+
+    groups = list(dict.fromkeys(item.group for item in distances))
+    bands = list(dict.fromkeys(band_of(item.column) for item in distances))
+    ordered = sorted(
+        distances, key=lambda item: (groups.index(item.group), bands.index(band_of(item.column)))
+    )
+    return [
+        (name, members if members[0].group.startswith("power") else _far_to_near(members))
+        for name, group in groupby(ordered, key=title)
+        if (members := list(group))
+    ]
 
 
 def axis_of(scale: str, checks: tuple[Check, ...]) -> Axis:
     """Give the axis of a scale, 0 to 100 percent."""
     values = [mark.value for check in checks if check.scale == scale for mark in check.marks]
     if scale == DISTANCES:
-        return Axis(LEAST_FLOORS, max(LEAST_REACH, 1.3 * max(values, default=1.0)), 0.0, 100.0, is_log=True)
+        return _floors_axis(max(values, default=1.0))
     if scale == TOLD and values:
         return Axis(min(SCALES[TOLD].low, min(values) - 0.02), 1.0, 0.0, 100.0)
     return SCALES[scale]
@@ -138,8 +188,9 @@ def _row(title: str, name: str, check: Check, axis: Axis) -> Row:
     low, high = (
         axis.at([check.marks[0].low, check.marks[0].high]).tolist() if len(check.marks) == 1 else (None, None)
     )
-    expected = axis.at(_expected_range(check, axis)).tolist()
-    return Row(title, name, check, dots, low, high, expected[0], expected[1], row_text(check))
+    near, far = axis.at(_expected_range(check, axis)).tolist()
+    words = ", ".join(part for part in (check.title, name) if part)
+    return Row(title, name, words, check.status, dots, low, high, near, far, row_text(check))
 
 
 def _expected_range(check: Check, axis: Axis) -> tuple[float, float]:
@@ -168,3 +219,26 @@ def row_text(check: Check) -> str:
         )
     counted = f"{check.count(FAIL)} of {len(check.marks)} fail; " if len(check.marks) > 1 else ""
     return f"{counted}{worst.label}: {worst.value:.1f}"
+
+
+def _floors_axis(farthest: float) -> Axis:
+    """Give the axis in units of the floor, 0 to 100 percent."""
+    return Axis(LEAST_FLOORS, max(LEAST_REACH, 1.3 * farthest), 0.0, 100.0, is_log=True)
+
+
+def _far_to_near(members: list[Distance]) -> list[Distance]:
+    """Sort by units of the floor, the largest first."""
+    return sorted(members, key=lambda item: -item.in_floors)
+
+
+def _dot(item: Distance, axis: Axis) -> Row:
+    """Place one distance; expected is where 95 % of the distances between parts of the reference lie, about."""
+    floor = item.floor if item.floor > 0 else float("nan")
+    spread = 2 * item.estimate.floor_sigma / floor
+    low, high, floor_low, floor_high, at = axis.at(
+        [item.interval[0] / floor, item.interval[1] / floor, 1 - spread, 1 + spread, item.in_floors]
+    ).tolist()
+    label, status = label_of(item, with_band=False), distance_status(item)
+    words = f"{label}: W1 {distance_number(item.value)}, floor {distance_number(item.floor)}"
+    text = floors_text(item.in_floors)
+    return Row(label, "", words, status, [Dot(at, status, words)], low, high, floor_low, floor_high, text)
