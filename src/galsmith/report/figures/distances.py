@@ -9,15 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from galsmith.compare import Comparison
-from galsmith.report.figures.painting import look_of
+from galsmith.report.figures.painting import color_of
 from galsmith.report.panels.distances import Part, board_of, dots_of
 from galsmith.report.panels.giveaways import ClassifierPanel
 from galsmith.report.verdict import VerdictWords
 
 MARKS = {"pass": "o", "borderline": "o", "fail": "D"}
 BOARD_INCHES, DOTS_INCHES = 0.27, 0.21
-COLORS = look_of(":root", "")
-STATUS_COLORS = {"pass": COLORS["--within"], "borderline": COLORS["--open"], "fail": COLORS["--beyond"]}
+STATUS_COLORS = {"pass": color_of("within"), "borderline": color_of("open"), "fail": color_of("beyond")}
 
 
 def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
@@ -31,7 +30,7 @@ def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
                 -place + 0.5,
                 row.expected_low / 100,
                 row.expected_high / 100,
-                color=COLORS["--zone"],
+                color=color_of("zone"),
                 lw=0,
                 zorder=0,
             )
@@ -57,7 +56,7 @@ def dot_figure(comparison: Comparison) -> Figure:
                 -place + 0.35,
                 row.expected_low / 100,
                 row.expected_high / 100,
-                color=COLORS["--floor"],
+                color=color_of("floor"),
                 lw=0,
                 zorder=0,
             )
@@ -76,7 +75,7 @@ def giveaway_figure(panels: list[ClassifierPanel]) -> Figure:
             rows,
             [item.giveaway.importance for item in panel.bars],
             xerr=[item.giveaway.importance_sigma for item in panel.bars],
-            color=COLORS["--generated"],
+            color=color_of("generated"),
             ecolor="0.3",
         )
         axis.set_yticks(rows, [item.label for item in panel.bars])

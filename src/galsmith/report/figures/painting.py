@@ -79,6 +79,11 @@ def look_of(tag: str, classes: str, within: str = "") -> Look:
     return {name: _filled(value, known) for name, value in look.items()}
 
 
+def color_of(name: str, classes: str = "") -> str:
+    """Color that the page's style sheet knows by a name, such as ``"reference"``; ``"set"`` is that of a class."""
+    return look_of(":root", classes)[f"--{name}"]
+
+
 def paint(axis: Axes, markup: str, corner: tuple[float, float] = (0.0, 0.0)) -> None:
     """Paint a drawing of the page on axes whose unit is its pixel, the first row at the top.
 

@@ -5,7 +5,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from galsmith.report.figures.painting import HEAD_HEIGHT, canvas, look_of, paint, size_of
+from galsmith.report.figures.painting import HEAD_HEIGHT, canvas, color_of, paint, size_of
 from galsmith.report.page import drawing
 from galsmith.report.panels.copies import PairPictures
 from galsmith.report.panels.galaxies import Block, Bytes, Picture
@@ -93,4 +93,4 @@ def pair_figure(pairs: list[PairPictures]) -> Figure:
 
 def _color(style: str) -> str:
     """Color of a class of the page's style sheet."""
-    return look_of("path", style)["--set"]
+    return color_of("set", style)
