@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from galsmith.errors import OutputExistsError
+from galsmith.errors import OutputError, OutputExistsError
 from galsmith.files import (
     Claim,
     Partial,
@@ -125,6 +125,15 @@ def test_what_is_there_is_refused(tmp_path):
         with pytest.raises(OutputExistsError, match="already exists"):
             check_output(tmp_path / name)
     assert tree(tmp_path) == before
+
+
+def test_what_cannot_be_written_is_refused_before_anything_starts(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    check_output(tmp_path / "new" / "folder" / "set")
+    for place in ("set", "deeper/set"):
+        with pytest.raises(OutputError, match="set: cannot be written .*; choose another `output`"):
+            check_output(tmp_path / "file" / place)
+    assert names(tmp_path) == ["file"]
 
 
 def test_overwriting_replaces_when_the_new_is_complete(tmp_path):

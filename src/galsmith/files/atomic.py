@@ -97,7 +97,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; `InputError` names the file when it is missing or not JSON."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: there is no such file") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: a folder; wanted a JSON file that galsmith wrote") from error

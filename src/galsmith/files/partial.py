@@ -86,15 +86,29 @@ def check_output(
         If the output, or the folder in which it is made, is, holds or lies in an input.
     OutputExistsError
         If it is there and may not be replaced.
+    OutputError
+        If a file is where a folder above it should be, or nothing may be written there.
     """
     places, given = (Path(output), partial_folder(output)), tuple(inputs)
     for place in places:
         refuse_harm(place, given)
+    _refuse_unwritable(Path(output))
     mark = read_mark(output)
     if mark is None:
         settle(output)
     if COMPLETE not in (mark or {}):  # else `Partial` tells whether it is what the same call made
         refuse_existing(Path(output), overwrite=overwrite)
+
+
+def _refuse_unwritable(output: Path) -> None:
+    """Raise `OutputError` if no file can appear there: the nearest thing above is a file, or closed to this user."""
+    above = next(folder for folder in output.absolute().parents if os.path.lexists(folder))
+    for is_fault, code in (
+        (not above.is_dir(), errno.ENOTDIR),
+        (not os.access(above, os.W_OK), errno.EACCES),
+    ):
+        if is_fault:
+            raise_if_unwritable(OSError(code, os.strerror(code)), output)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
