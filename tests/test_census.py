@@ -76,6 +76,12 @@ def test_arrays_are_found_where_they_are_imported():
     assert array_packages("from galsmith.numpy import x\nimport json\n") == set()
 
 
+def test_the_command_line_holds_no_function_over_arrays():
+    found = {path.name: array_packages(path.read_text(encoding="utf-8")) for path in modules_of("cli")}
+    assert len(found) > 20
+    assert {name: packages for name, packages in found.items() if packages} == {}
+
+
 def test_functions_are_small_and_flat():
     counted = census_of(modules_of())
     assert len(counted.lengths) > 1000

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -10,10 +11,11 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from galsmith.cli import main, running
+from galsmith.cli import command, main
 from galsmith.cli.faults import explain
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 
+FLAG = re.compile(r"--[a-z]+")
 FAULTS = [
     (SettingsError("sample-size is 0"), 2, "sample-size is 0"),
     (OutputExistsError("x: already exists"), 2, "already exists"),
@@ -45,6 +47,28 @@ def test_each_fault_is_one_line_and_an_exit_code(error, exit_code, said):
     assert said in message
     assert "\n" not in message
     assert code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("measure", "use fewer --workers"),
+        ("train", "use a smaller batch (--set training.batch_size=...)"),
+        ("ingest fits", "use smaller images (--crop, --resize)"),
+        ("info", "close other programs"),
+    ],
+)
+def test_want_of_memory_names_only_flags_that_the_verb_has(verb, said):
+    message, _ = explain(MemoryError("Unable to allocate 7 GiB"), resumes=False, verb=verb)
+    assert said in message
+    for flag in {"--workers", "--crop", "--resize", "--set"} - set(FLAG.findall(said)):
+        assert flag not in message
+
+
+def test_a_full_disk_names_the_flag_only_where_there_is_one():
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "big.h5")
+    assert "-o" in explain(error, resumes=False, verb="measure")[0]
+    assert "-o" not in explain(error, resumes=False, verb="info")[0]
 
 
 def test_an_interrupted_verb_that_resumes_says_how_to_go_on():
@@ -97,7 +121,7 @@ def test_a_request_to_terminate_ends_as_an_interrupt(monkeypatch, capsys):
 
 def test_outside_the_main_thread_signals_are_left_alone(capsys):
     codes = []
-    thread = threading.Thread(target=lambda: codes.append(running.run(["info", "sersic"])))
+    thread = threading.Thread(target=lambda: codes.append(command.run(["info", "sersic"])))
     thread.start()
     thread.join()
     assert codes == [0]
@@ -105,5 +129,5 @@ def test_outside_the_main_thread_signals_are_left_alone(capsys):
 
 def test_a_closed_pipe_is_no_fault(monkeypatch):
     raise_instead(monkeypatch, BrokenPipeError())
-    monkeypatch.setattr(running, "_leave_closed_pipe", lambda: None)
+    monkeypatch.setattr(command, "_leave_closed_pipe", lambda: None)
     assert main(["info", "x"]) == 0

@@ -105,11 +105,11 @@ def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, cap
         (["a.fits", "b.fits", "-o", "t.parquet", "--segmap", "a.fits[1]"], 1, "one file for 2 images"),
         (["a.fits", "-o", "t.parquet", "--workers", "0"], 2, "workers is 0"),
         (["a.fits", "-o", "t.parquet", "--sersic", "exact"], 2, "Choose from"),
-        (["a.fits", "--figure", "g.jpg"], 2, "wanted a name that ends in .png or .pdf"),
+        (["a.fits", "--figure", "g.jpg"], 2, "--figure g.jpg: wanted a name that ends in .png, .pdf or .svg"),
         (
             ["a.fits", "--figure", "g.png", "--index", "5"],
             2,
-            "--index 5: there are 1 galaxies, wanted 0 to 0",
+            "--index 5: there are 1 galaxies; wanted 0 to 0",
         ),
         (["a.fits", "--figure", "g.png", "--id", "aa"], 2, "there is no such galaxy (did you mean 'a'?)"),
     ],

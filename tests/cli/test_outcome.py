@@ -51,7 +51,7 @@ def test_another_split_is_refused(text):
 
 def test_flags_become_the_options_of_the_library():
     options = SetFlags(
-        crop=64, resize=32, min_size=48, split="1/0/0", where="T=1..2", on_bad="skip"
+        crop_pix=64, resize_pix=32, minimum_size_pix=48, split="1/0/0", where="T=1..2", on_bad="skip"
     ).to_options()
     assert (options.crop_pix, options.resize_pix, options.minimum_size_pix) == (64, 32, 48)
     assert (options.split, options.where, options.on_bad) == ((1.0, 0.0, 0.0), "T=1..2", "skip")

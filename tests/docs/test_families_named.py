@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from galsmith.cli import main
-from galsmith.cli.families import families_text
+from galsmith.cli.train import families_text
 from galsmith.models.families import FAMILIES, family_named, recipes_by_family
 from galsmith.settings import read_recipe, recipe_names
 

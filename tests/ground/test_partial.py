@@ -131,7 +131,7 @@ def test_what_cannot_be_written_is_refused_before_anything_starts(tmp_path):
     (tmp_path / "file").write_text("no folder")
     check_output(tmp_path / "new" / "folder" / "set")
     for place in ("set", "deeper/set"):
-        with pytest.raises(OutputError, match="set: cannot be written .*; choose another `output`"):
+        with pytest.raises(OutputError, match=r"set: cannot be written .*; choose another `output`"):
             check_output(tmp_path / "file" / place)
     assert names(tmp_path) == ["file"]
 

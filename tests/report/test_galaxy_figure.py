@@ -138,7 +138,7 @@ def test_the_same_galaxy_gives_the_same_file(tmp_path, suffix):
 
 def test_a_suffix_without_a_format_is_refused_and_nothing_written(tmp_path):
     with pytest.raises(
-        SettingsError, match=r"galaxy\.jpeg: wanted a name that ends in \.png, \.pdf or \.svg"
+        SettingsError, match=r"galaxy\.jpeg`: wanted a name that ends in \.png, \.pdf or \.svg"
     ):
         write_galaxy_figure(np.zeros((40, 40)), tmp_path / "galaxy.jpeg", settings=SETTINGS)
     assert list(tmp_path.iterdir()) == []

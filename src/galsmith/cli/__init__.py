@@ -12,6 +12,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Words after ``galsmith``; those of this process when left out.
     """
-    from galsmith.cli.running import run
+    from galsmith.cli.command import run
 
     return run(sys.argv[1:] if arguments is None else list(arguments))

@@ -19,7 +19,6 @@ from galsmith.cli import (
     snapshot,
     train,
 )
-from galsmith.cli.families import families_text
 from galsmith.data.readers.registry import readers
 
 DESCRIPTION = (
@@ -64,7 +63,7 @@ VERBS = (
         for name, reader in readers().items()
     ),
     Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
-    Verb("train", train.train, train.EXAMPLE, resumes=True, explains=families_text),
+    Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
     Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),

@@ -1,5 +1,6 @@
 """``galsmith compare REF GEN...``: how far generated sets are from a reference set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import SHOWN_ALL, Limit, Output, Overwrite, Seed, Shown, Workers, worker_count
 from galsmith.cli.outcome import Outcome
+from galsmith.errors import SettingsError
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
 NO_EXTRACTORS: list[str] = []
@@ -59,8 +61,7 @@ def compare(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
-    from galsmith.cli.comparisons import card_numbers, card_sentence, named_paths
-    from galsmith.files import sha256_of_file
+    from galsmith.cli.summaries import outcome_of_card
     from galsmith.judging import judge
 
     with shown.progress() as progress:
@@ -80,10 +81,30 @@ def compare(
             overwrite=overwrite,
             progress=progress,
         )
-    return Outcome(
-        verb="compare",
-        summary=card_sentence(card),
-        output=output,
-        content_hash=sha256_of_file(output),
-        numbers=card_numbers(card),
-    )
+    return outcome_of_card(card, output)
+
+
+def named_paths(generated: Sequence[str]) -> dict[str, Path]:
+    """Read generated sets written as ``PATH`` or ``NAME=PATH``.
+
+    Raises
+    ------
+    SettingsError
+        If there is none, or two have one name.
+    """
+    from galsmith.judging.judge import name_of
+
+    named: dict[str, Path] = {}
+    for text in generated:
+        name, separator, path = text.partition("=")
+        is_named = bool(separator) and not Path(text).exists()
+        place = Path(path if is_named else text)
+        name = name if is_named else name_of(place)
+        if name in named:
+            raise SettingsError(
+                f"{text}: another generated set is named {name} too; name them apart: ours={named[name]} theirs={place}"
+            )
+        named[name] = place
+    if not named:
+        raise SettingsError("no generated set: galsmith compare REFERENCE GENERATED [MORE...] -o FILE.json")
+    return named

@@ -27,7 +27,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         shown: Shown = SHOWN_ALL,
         **given: Any,
     ) -> Outcome:
-        from galsmith.cli.stores import outcome_of_store
+        from galsmith.cli.summaries import outcome_of_store
         from galsmith.data.ingest import ingest
 
         reading = reader.options(**{name: _parsed(reader, name, value) for name, value in given.items()})

@@ -23,6 +23,7 @@ from galsmith.errors import SettingsError
 if TYPE_CHECKING:
     from galsmith.data.galaxies import Galaxies
     from galsmith.execution import ProgressCallback
+    from galsmith.measure import MeasureSettings
 
 EXAMPLE = "galsmith measure galaxies -o galaxies.parquet --workers 2 --limit 500"
 NO_FILES, METHOD_OF_SETTINGS, NO_FIGURE = FileFlags(), MethodFlags(), FigureFlags()
@@ -51,11 +52,9 @@ def measure(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
-    from galsmith.cli.galaxy_figure import write_figure
-    from galsmith.cli.tables import outcome_of_table
+    from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output
     from galsmith.measure import measure as measure_into
-    from galsmith.measure.measure import method_for
     from galsmith.measure.table_formats import checked_output
 
     figure.check(output)
@@ -69,14 +68,35 @@ def measure(
         galaxies = _opened(images, files, progress=progress)
         outcomes = []
         if figure.figure is not None:
-            which: dict[str, Any] = {"index": figure.index, "name": figure.id}
-            resolved = method_for(galaxies, chosen)
-            outcomes.append(write_figure(galaxies, resolved, figure.figure, **which, progress=progress))
+            outcomes.append(_drawn(galaxies, figure, figure.figure, chosen, progress=progress))
         if output is not None:
             how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
             how |= {"engine": method.engine, "settings": chosen, "workers": worker_count(workers)}
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output))
     return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))
+
+
+def _drawn(
+    galaxies: "Galaxies",
+    wanted: FigureFlags,
+    place: Path,
+    settings: "MeasureSettings",
+    *,
+    progress: "ProgressCallback",
+) -> Outcome:
+    """Draw one galaxy."""
+    from galsmith.report.galaxy.figure import draw_galaxy
+
+    row = draw_galaxy(
+        galaxies,
+        place,
+        settings=settings,
+        index=wanted.index,
+        object_id=wanted.object_id,
+        progress=progress,
+    )
+    name = galaxies.catalog["object_id"][row]
+    return Outcome("measure", summary=f"drew galaxy {name}", output=place, numbers={"index": row})
 
 
 def _opened(images: list[str], files: FileFlags, *, progress: "ProgressCallback") -> "Galaxies":

@@ -187,10 +187,10 @@ class FigureFlags:
     """Which galaxy is drawn, and where the picture goes."""
 
     figure: Annotated[
-        Path | None, Parameter(help="Picture of one galaxy, .png or .pdf; the table needs -o as well.")
+        Path | None, Parameter(help="Picture of one galaxy, .png, .pdf or .svg; the table needs -o as well.")
     ] = None
     index: Annotated[int | None, Parameter(help="Which galaxy, from 0; the first when left out.")] = None
-    id: Annotated[str | None, Parameter(help="Which galaxy, by its object_id.")] = None
+    object_id: Annotated[str | None, Parameter(name="--id", help="Which galaxy, by its object_id.")] = None
 
     def check(self, output: Path | None) -> None:
         """Refuse what has no meaning together, and a command that would write nothing."""
@@ -198,12 +198,12 @@ class FigureFlags:
             raise SettingsError(
                 "nothing to write: name the table with -o TABLE.parquet, or a picture with --figure GALAXY.png"
             )
-        if self.figure is None and (self.index is not None or self.id is not None):
+        if self.figure is None and (self.index is not None or self.object_id is not None):
             raise SettingsError(
                 "--index and --id choose the galaxy of a figure; give --figure PATH.png as well"
             )
-        if self.index is not None and self.id is not None:
-            raise SettingsError(f"--index {self.index} --id {self.id}: give one of them")
+        if self.index is not None and self.object_id is not None:
+            raise SettingsError(f"--index {self.index} --id {self.object_id}: give one of them")
 
 
 def parse_colors(text: str) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def sample(
 ) -> Outcome:
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
     from galsmith.cli.device import choose_device
-    from galsmith.cli.stores import outcome_of_store
+    from galsmith.cli.summaries import outcome_of_store
     from galsmith.sampling import sample as sample_images
 
     source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)

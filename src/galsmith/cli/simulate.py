@@ -32,7 +32,7 @@ def simulate_sersic(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Simulate galaxies with Sérsic profiles into a store; an interrupted run goes on when repeated."""
-    from galsmith.cli.stores import outcome_of_store
+    from galsmith.cli.summaries import outcome_of_store
     from galsmith.data.simulate import sersic
 
     with shown.progress() as progress:

@@ -1,5 +1,8 @@
 """``galsmith train RECIPE``: learn the galaxies of a store."""
 
+import shutil
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -7,12 +10,14 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.models.families import listed_families, recipes_by_family
 
 if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
     from galsmith.judging.in_training import SnapshotJudge
     from galsmith.training import TrainingSettings
 
+WIDEST = 110
 EXAMPLE = "galsmith train pca_diffusion --data galaxies -o run --minutes 20"
 
 
@@ -48,7 +53,6 @@ def train(
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
     from galsmith.cli.device import choose_device, choose_precision
-    from galsmith.cli.runs import outcome_of_run
     from galsmith.training import read_run_settings
     from galsmith.training import train as train_model
 
@@ -69,7 +73,7 @@ def train(
             evaluate=_judge_of_snapshots(training, data, device=chosen, progress=progress),
             progress=progress,
         )
-    return outcome_of_run(run)
+    return _outcome(run)
 
 
 def _judge_of_snapshots(
@@ -87,3 +91,50 @@ def _judge_of_snapshots(
         device=device,
         progress=progress,
     )
+
+
+def _outcome(run: Path) -> Outcome:
+    """Say how far a run came and where its snapshot is."""
+    from galsmith.cli.describe.runs import describe_run
+
+    description = describe_run(run)
+    return Outcome(
+        verb="train",
+        summary=_summary_of_run(description.numbers),
+        output=run,
+        content_hash=description.content_hash,
+        numbers=description.numbers,
+    )
+
+
+def _summary_of_run(numbers: Mapping[str, Any]) -> str:
+    """Say how far the run came, and which snapshot it keeps where that is not the last."""
+    seen, chosen = numbers.get("images_seen"), numbers.get("chosen")
+    if seen is None:
+        return "trained"
+    if chosen is None:
+        return f"trained on {seen:,} images seen"
+    width = f", averaged with width {chosen['ema_width']:g}" if "ema_width" in chosen else ""
+    return (
+        f"trained on {chosen['images_seen_by_run']:,} images seen, kept the best of {chosen['n_evaluations']} snapshots "
+        f"(at {seen:,} images, distance {chosen['distance']:.3g}{width})"
+    )
+
+
+def families_text() -> str:
+    """Write a paragraph a family, as wide as the terminal."""
+    width = min(shutil.get_terminal_size().columns - 2, WIDEST)
+    listed = listed_families()
+    indent = max(len(family) for family in listed) + 4
+    lines = ["Families, when to choose which, and the recipes that train them:"]
+    for family, recipes in recipes_by_family().items():
+        advice = listed[family].when_to_choose
+        for first, text in ((family, advice), ("", f"recipes {', '.join(recipes)}")):
+            lines += textwrap.wrap(
+                text,
+                max(width, 2 * indent),
+                initial_indent=f"  {first}".ljust(indent),
+                subsequent_indent=" " * indent,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines)

@@ -79,6 +79,19 @@ class ImageSet:
         """Height and width of every image, [galaxy, 2] int64, in pixels."""
         return self.pixels.shapes
 
+    @property
+    def shape_range(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Smallest and largest height and width of the images, in pixels; zeros where there are none."""
+        shapes = self.shapes if len(self) else np.zeros((1, 2), dtype=np.int64)
+        (low_y, low_x), (high_y, high_x) = shapes.min(axis=0), shapes.max(axis=0)
+        return (int(low_y), int(low_x)), (int(high_y), int(high_x))
+
+    @property
+    def n_by_split(self) -> dict[str, int]:
+        """How many images each split has, by its name."""
+        names, counts = np.unique(np.asarray(self.catalog["split"], dtype=str), return_counts=True)
+        return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+
     def select(self, rows: ArrayLike) -> "ImageSet":
         """Keep some images.
 

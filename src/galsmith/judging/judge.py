@@ -108,7 +108,7 @@ def judge(
     """
     followed = paper_named(paper)
     place = None if output is None else Path(output)
-    named = named_sets(_given(generated, generator), name_of=_name_of)
+    named = named_sets(_given(generated, generator), name_of=name_of)
     if place is not None:
         given = (item for item in (reference, training, *named.values()) if isinstance(item, str | Path))
         check_output(place, inputs=given, overwrite=overwrite)
@@ -166,7 +166,7 @@ def _given(generated: Any, generator: Generator | None) -> Any:
     return {DRAWN: generated} if several and len(generated) else generated
 
 
-def _name_of(images: Images, number: int) -> str:
+def name_of(images: Images, number: int = 1) -> str:
     """Name a set after its file, also where an array of it is meant, as in ``set.h5:/images``."""
     if isinstance(images, str | Path):
         array = array_place(images)

@@ -100,6 +100,16 @@ def counted_flags(table: QTable) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
+def numbers_of(table: QTable) -> dict[str, Any]:
+    """How many galaxies and rows a table has, and how many rows are without a flag and with each: plain JSON values."""
+    return {
+        "n_galaxies": int(table.meta.get("n_measured", len(table))),
+        "n_rows": len(table),
+        "n_without_flag": int(np.count_nonzero(np.asarray(table["flag"]) == 0)),
+        "flags": dict(table.meta.get("n_flagged", {})),
+    }
+
+
 def read_measurements(path: str | Path) -> QTable:
     """Read a measurement table.
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from galsmith.cli.comparisons import mean_numbers, mean_sentence
 from galsmith.cli.demo import plan as demo_plan
 from galsmith.cli.demo.plan import DemoFolder
 from galsmith.cli.device import choose_device, choose_precision
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, duration_text
+from galsmith.cli.summaries import mean_numbers, mean_sentence
 from galsmith.data.options import SetOptions
 from galsmith.data.store.layout import DESCRIPTION_FILE
 from galsmith.execution import ProgressEvent, available_cores

@@ -1,12 +1,10 @@
 """Descriptions of measurement tables, comparisons and reports."""
 
 from pathlib import Path
+from typing import Any
 
-from astropy.table import QTable
-
-from galsmith.cli.comparisons import mean_numbers
 from galsmith.cli.describe.record import Description, provenance_rows
-from galsmith.cli.tables import outcome_of_table
+from galsmith.cli.summaries import mean_numbers, outcome_of_table
 from galsmith.files import sha256_of_file
 from galsmith.provenance import Provenance
 
@@ -21,7 +19,7 @@ def describe_table(path: Path) -> Description:
     rows = [
         ("measured", outcome.summary),
         ("segmentation", str(table.meta.get("segmentation", ""))),
-        ("properties", " ".join(_with_unit(table, name) for name in table.colnames)),
+        ("properties", " ".join(map(_with_unit, table.itercols()))),
         *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
     return Description("table of measurements", rows, outcome.content_hash, outcome.numbers)
@@ -55,7 +53,7 @@ def describe_report(path: Path) -> Description:
     return Description("report", rows, numbers={"n_files": len(files)})
 
 
-def _with_unit(table: QTable, name: str) -> str:
+def _with_unit(column: Any) -> str:
     """Join a column's name and its unit."""
-    unit = getattr(table[name], "unit", None)
-    return f"{name} [{unit}]" if unit else name
+    unit = getattr(column, "unit", None)
+    return f"{column.info.name} [{unit}]" if unit else str(column.info.name)

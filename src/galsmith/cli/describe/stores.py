@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from galsmith.cli.describe.record import Description, counts_text, provenance_rows
-from galsmith.cli.stores import bands_text, sizes_text, split_counts
+from galsmith.cli.summaries import bands_text, numbers_of_store, sizes_text
 from galsmith.data.store import open_store, partial_chunks, read_description
 from galsmith.files import read_json
 from galsmith.images import ImageSet
@@ -14,10 +14,10 @@ def describe_store(path: Path) -> Description:
     """Describe a finished store."""
     images = open_store(path)
     page = read_description(path)
-    splits = split_counts(images)
+    numbers = numbers_of_store(images)
     rows = [
         ("images", f"{len(images):,}, {sizes_text(images)}, {bands_text(images)}"),
-        ("splits", counts_text(splits)),
+        ("splits", counts_text(numbers["splits"])),
         ("unit", images.header.flux_unit),
         ("scale", _scale_text(images)),
         (
@@ -29,7 +29,6 @@ def describe_store(path: Path) -> Description:
         ("parts", f"{len(page['parts'])} files, format version {page['format_version']}"),
         *provenance_rows(images.provenance),
     ]
-    numbers = {"n_images": len(images), "bands": list(images.header.bands), "splits": splits}
     return Description("store", rows, images.content_hash, numbers)
 
 

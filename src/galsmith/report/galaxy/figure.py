@@ -1,5 +1,6 @@
 """The figure of one measured galaxy: its radii, maps, half-turn residual, Sérsic fit, profile and numbers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,14 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies import Galaxies
 from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import written_output
+from galsmith.measure.compiled_engine import load_kernels
 from galsmith.measure.engine.batch import GalaxyInput
+from galsmith.measure.galaxies import input_of
+from galsmith.measure.measure import method_for
 from galsmith.measure.settings import MeasureSettings
 from galsmith.report.figures import STYLE
 from galsmith.report.galaxy.numbers import draw_profile, write_numbers
@@ -22,6 +28,7 @@ from galsmith.report.galaxy.panels import (
     draw_radii,
 )
 from galsmith.report.galaxy.view import GalaxyView, view_of
+from galsmith.settings import near_miss
 
 # by which `galsmith.files` knows its own; no time of day, so that the same galaxy gives the same file
 METADATA: dict[str, dict[str, Any]] = {
@@ -29,6 +36,7 @@ METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"Creator": "galsmith", "CreationDate": None},
     "svg": {"Creator": "galsmith", "Date": None},
 }
+NAMES_SHOWN = 5
 WIDTH_INCHES, HEIGHT_INCHES = 15.0, 9.3
 MARGINS = {"left": 0.042, "right": 0.99, "top": 0.92, "bottom": 0.115, "wspace": 0.2, "hspace": 0.56}
 
@@ -78,15 +86,102 @@ def write_galaxy_figure(
         If the file cannot be written.
     """
     path = Path(output)
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in METADATA:
-        raise SettingsError(f"figure {path}: wanted a name that ends in .png, .pdf or .svg")
+    suffix = _suffix_of(path)
     _check_shapes(image, segmentation_map=segmentation_map, mask=mask, sigma=sigma)
     view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
     with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
         figure = galaxy_figure(view, title=title)
         with written_output(path, {"kind": "figure"}, overwrite=True) as content:
             figure.savefig(content, format=suffix, metadata=METADATA[suffix])
+
+
+def draw_galaxy(
+    galaxies: Galaxies,
+    output: str | Path,
+    *,
+    settings: MeasureSettings,
+    index: int | None = None,
+    object_id: str | None = None,
+    progress: ProgressCallback = ignore_progress,
+) -> int:
+    """Draw one galaxy of a store or of image files, as `write_galaxy_figure` does.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        A store, files or arrays.
+    output : str or Path
+        The file to write.
+    settings : MeasureSettings
+        How to measure, and in which band.
+    index : int, optional
+        Which galaxy, from 0; the first where neither this nor `object_id` is given.
+    object_id : str, optional
+        Which galaxy, by the column of this name.
+    progress : callable
+        Told of the compilation, where it is the first.
+
+    Returns
+    -------
+    int
+        Which galaxy it is, from 0.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such galaxy, or the suffix is unknown.
+    InputError
+        If the galaxy cannot be drawn.
+    OutputError
+        If the file cannot be written.
+    """
+    _suffix_of(Path(output))
+    method = method_for(galaxies, settings)
+    names = [str(name) for name in galaxies.catalog["object_id"]]
+    row = _row_of(names, index, object_id)
+    galaxy = galaxies.read([row])[0]
+    if galaxy.reason:
+        raise InputError(
+            f"galaxy {names[row]} cannot be drawn: {galaxy.message}", argument="figure", came=output
+        )
+    load_kernels(progress)
+    drawn = input_of(galaxy, method.header.bands.index(method.bands[0]))
+    write_galaxy_figure(
+        drawn.image,
+        output,
+        settings=method.settings,
+        segmentation_map=drawn.labels,
+        label=drawn.label,
+        mask=drawn.mask,
+        psf=drawn.psf,
+        sigma=drawn.sigma_map,
+        title=names[row],
+    )
+    return row
+
+
+def _row_of(names: Sequence[str], index: int | None, object_id: str | None) -> int:
+    """Find the galaxy that is meant; the first where none is named."""
+    if object_id is not None:
+        if object_id not in names:
+            problem = f"there is no such galaxy{near_miss(object_id, names)}"
+            first = f"the first are {', '.join(names[:NAMES_SHOWN])}"
+            raise SettingsError(problem, argument="object_id", came=object_id, way_out=first)
+        return names.index(object_id)
+    row = 0 if index is None else index
+    if not 0 <= row < len(names):
+        raise SettingsError(
+            f"there are {len(names)} galaxies", argument="index", came=row, wanted=f"0 to {len(names) - 1}"
+        )
+    return row
+
+
+def _suffix_of(path: Path) -> str:
+    """Give the format that a name asks for."""
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in METADATA:
+        raise SettingsError(argument="figure", came=path, wanted="a name that ends in .png, .pdf or .svg")
+    return suffix
 
 
 def _check_shapes(image: NDArray[Any], **maps: NDArray[Any] | None) -> None:
