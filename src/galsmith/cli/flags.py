@@ -23,7 +23,7 @@ def in_flags(message: str, verb: str = "") -> str:
     verb : str
         Whose flags come first where several verbs have one.
     """
-    flags = {**_flags_of_all(), **(_flags_by_verb().get(verb, {}))}
+    flags = {**_flags_of_all(), **flags_of(verb)}
 
     def in_words(match: re.Match[str]) -> str:
         name, value = match.group(1), match.group(2)
@@ -35,6 +35,11 @@ def in_flags(message: str, verb: str = "") -> str:
         return names[0] if value in (None, YES) else f"{names[0]} {value}"
 
     return ARGUMENT.sub(in_words, message)
+
+
+def flags_of(verb: str) -> Mapping[str, tuple[str, ...]]:
+    """Give the flags of a verb, by the parameter that they fill; those of all verbs where it is none."""
+    return _flags_by_verb().get(verb) or _flags_of_all()
 
 
 def _keys(name: str) -> Iterator[str]:
