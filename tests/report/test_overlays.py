@@ -11,13 +11,13 @@ from PIL import Image
 from galsmith.compare import judge_tables
 from galsmith.measure import read_measurements
 from galsmith.report import write_report
-from galsmith.report.captions import CAPTIONS, caption_of
 from galsmith.report.figures.painting import look_of
 from galsmith.report.material import gather
 from galsmith.report.panels.drawn import drawn_together
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
 from galsmith.report.panels.overlays import N_STYLES, line_style, overlay_panel
 from galsmith.report.sets_table import sets_table
+from galsmith.report.words import CAPTIONS, caption_of
 
 NAMES = ("far & away", "same")
 

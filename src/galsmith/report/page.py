@@ -10,7 +10,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from galsmith.compare import Comparison
 from galsmith.compare.marginal.columns import label_of, words_of
 from galsmith.report import labels
-from galsmith.report.captions import caption_of
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
 from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, plane_spectra, spectra
@@ -22,7 +21,7 @@ from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
 from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
-from galsmith.report.words import CITATIONS, GLOSSARY, LIMITS, other_reasons, sentence_of
+from galsmith.report.words import CITATIONS, GLOSSARY, LIMITS, caption_of, other_reasons, sentence_of
 
 LABELS = (
     labels.number,

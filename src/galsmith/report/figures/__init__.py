@@ -7,9 +7,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from galsmith.compare.marginal.columns import group_title, label_of, mode_of
-from galsmith.report.captions import write_captions
 from galsmith.report.figures.distances import board_figure, dot_figure, giveaway_figure
-from galsmith.report.figures.painting import STYLE, Panel, save, sheet
+from galsmith.report.figures.painting import STYLE, Panel, save, sheet, write_captions
 from galsmith.report.figures.pictures import (
     galaxy_figure,
     one_spectrum_figure,

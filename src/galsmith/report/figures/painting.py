@@ -17,6 +17,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 
+from galsmith.report.words import caption_of
+
 # one pixel of a drawing is a hundredth of an inch on paper, so that its texts of 11 to 13 pixels have 8 to 9 points
 PIXELS_PER_INCH, POINTS_PER_PIXEL = 100, 0.72
 STYLE: dict[Any, Any] = {
@@ -177,6 +179,13 @@ def save(figure: Figure, stem: Path) -> None:
     figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
     figure.set_layout_engine("none")
     figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
+
+
+def write_captions(folder: Path) -> None:
+    """Write ``captions.txt`` beside the figures of a folder: one paragraph a figure."""
+    stems = sorted(path.stem for path in folder.glob("*.pdf"))
+    text = "\n\n".join(f"{stem}: {caption_of(stem)}" for stem in stems)
+    (folder / "captions.txt").write_text(f"{text}\n", encoding="utf-8")
 
 
 def outline_of(steps: str, corner: tuple[float, float] = (0.0, 0.0)) -> Outline:
