@@ -17,7 +17,7 @@ from galsmith.compare.papers import paper_named
 from galsmith.data.readers.array_files import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import check_output
+from galsmith.files import Claim, check_output, refuse_harm
 from galsmith.images import ImageSet
 from galsmith.judging.extras import gather_extras
 from galsmith.judging.generator import Generator, drawn_images
@@ -110,8 +110,7 @@ def judge(
     place = None if output is None else Path(output)
     named = named_sets(_given(generated, generator), name_of=name_of)
     if place is not None:
-        given = (item for item in (reference, training, *named.values()) if isinstance(item, str | Path))
-        check_output(place, inputs=given, overwrite=overwrite)
+        _refuse_output(place, (reference, training, *named.values()), overwrite=overwrite)
     with _folder_beside(place) as folder:
         settings = MeasureSettings(**followed.measure) if measure_settings is None else measure_settings
         work = Workplace(folder, settings, seed, workers, limit, overwrite, progress)
@@ -184,11 +183,26 @@ def _stored_like(
     return stored(images, name, work, header=header_of(reference) if in_arrays else None)
 
 
+def _refuse_output(output: Path, sets: Sequence[Any], *, overwrite: bool) -> None:
+    """Refuse a card that may not be made; to replace what lies beside it, also where a set itself lies there."""
+    given = [item for item in sets if isinstance(item, str | Path)]
+    check_output(output, inputs=given, overwrite=overwrite)
+    if overwrite:
+        refuse_harm(_beside(output), given)
+
+
+def _beside(output: Path) -> Path:
+    """Name the folder of what is measured on the way to a card."""
+    return output.with_name(f"{output.stem}.measurements")
+
+
 @contextmanager
 def _folder_beside(output: Path | None) -> Iterator[Path]:
-    """Name the folder beside the card, or make one that does not stay."""
+    """Claim the folder beside the card before anything long starts, or make one that does not stay."""
     if output is not None:
-        yield output.with_name(f"{output.stem}.measurements")
+        beside = _beside(output)
+        with Claim(beside):
+            yield beside
         return
     with TemporaryDirectory(prefix="galsmith-") as folder:
         yield Path(folder)
