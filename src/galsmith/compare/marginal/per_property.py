@@ -137,18 +137,12 @@ def permutation_distances(
 
     Parameters
     ----------
-    columns : sequence of PooledValues
-        One a property; rows 0 to `n_reference` - 1 are the reference set's, the generated set's follow.
-    n_reference, n_generated : int
-        Rows of each set, measured or not.
+    columns, n_reference, n_generated, kind, progress
+        As `bootstrap_distances` takes them.
     permutations : int
         How many deals.
     seed : int
         Deal k depends on (seed, k) alone.
-    kind : PropertyDistance
-        Which distance.
-    progress : callable, optional
-        Told after each block of deals.
 
     Returns
     -------
@@ -191,10 +185,8 @@ def floor_distances(
         How many random splits.
     seed : int
         Split k depends on (seed, k) alone.
-    kind : PropertyDistance
-        Which distance.
-    progress : callable, optional
-        Told after each block of splits.
+    kind, progress
+        As `bootstrap_distances` takes them.
     """
     n_each = size_of_parts(n_reference, n_generated)
     # What the distances of two equal sets of these sizes scale with (del Barrio et al. 1999).
