@@ -67,6 +67,7 @@ def outside(table: QTable, cut: Cut) -> NDArray[np.bool_]:
     values = np.asarray(getattr(table[cut.column], "value", table[cut.column]))
     if values.dtype.kind not in "iufb":
         raise SettingsError(f"cuts: column {cut.column!r} holds text; wanted a column of numbers")
+    # Both are false for NaN: what was not measured is not outside.
     beyond: NDArray[np.bool_] = (values < cut.low) | (values > cut.high)
     return beyond
 
@@ -82,6 +83,7 @@ def _checked(column: str, ends: tuple[float | None, float | None]) -> Cut:
         raise SettingsError(
             f"cuts: {column} is {ends!r}; wanted (low, high), with None for an open end"
         ) from error
+    # Not low > high, which lets NaN pass.
     if not low <= high:
         raise SettingsError(f"cuts: {column} is {low}..{high}; wanted low <= high")
     return Cut(column, low, high)

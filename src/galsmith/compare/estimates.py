@@ -71,6 +71,7 @@ def estimate(replicates: Replicates, position: int, *, confidence: float) -> Est
     """
     value = float(replicates.values[position])
     drawn = replicates.bootstrap[:, position]
+    # A draw that leaves one side without a measured row is NaN and does not count.
     center = float(np.nanmean(drawn))
     tails = 50 * (1 - confidence)  # Percent in each tail.
     low, high = np.nanpercentile(drawn, [tails, 100 - tails])
@@ -163,6 +164,7 @@ def holm(p_values: Floats) -> Floats:
     """
     corrected = np.full(p_values.shape, np.nan)
     tested = np.flatnonzero(np.isfinite(p_values))
+    # Ties keep the order of the tests.
     ascending = tested[np.argsort(p_values[tested], kind="stable")]
     factors = np.arange(len(ascending), 0, -1)
     corrected[ascending] = np.minimum(np.maximum.accumulate(factors * p_values[ascending]), 1.0)

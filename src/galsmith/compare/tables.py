@@ -108,6 +108,7 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
         one, other = reference.meta.get(key), generated.meta.get(key)
         if key == "bands" and _is_one_band(reference, generated):
             continue
+        # Not known is not unlike: a table may say nothing of its images.
         if one is None or other is None:
             if one != other:
                 logger.warning("%s is known of one side only (%s and %s); not compared", key, one, other)
@@ -123,6 +124,7 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
 def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, list[int]]:
     """Apply cuts; return the rows that stay, and how many lie outside of each cut."""
     beyond = [outside(side.table, cut) for cut in cuts]
+    # The row of False is for no cuts at all, of which there is no any.
     keep = ~np.any([np.zeros(len(side.table), dtype=bool), *beyond], axis=0)
     return side.table[keep], [int(np.count_nonzero(rows)) for rows in beyond]
 
@@ -148,6 +150,7 @@ def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str,
     one_sided = {key for key in WITH_COLORS if key not in reference or key not in generated}
     for key in sorted((reference.keys() | generated.keys()) - {*NOT_HOW, *one_sided}):
         one, other = reference.get(key), generated.get(key)
+        # The error names the setting that differs, not its whole group.
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             _refuse_other_settings(one, other)
         elif one != other:

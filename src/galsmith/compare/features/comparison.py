@@ -118,6 +118,7 @@ def _check_ids(reference: str, generated: str) -> None:
     """Refuse features of different networks, weights, resizings or renderings, and say which differ."""
     if reference == generated:
         return
+    # One id may have more parts than the other.
     pairs = zip(reference.split("/"), generated.split("/"), strict=False)
     differing = [f"{one} against {other}" for one, other in pairs if one != other]
     raise InputError(

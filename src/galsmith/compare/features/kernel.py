@@ -176,6 +176,7 @@ def _draws(sizes: tuple[int, int], n_each: int, subset_size: int, chance: Chance
     """Choose rows for the value, the interval, the floor, the test and the subsets, [draw, row] each."""
     seed = chance.seed
     n_drawn, n_floor = min(chance.replicates, MOST_REPLICATES), min(chance.splits, MOST_SPLITS)
+    # No row of the generated set is in the floor.
     nothing = np.zeros((n_floor, sizes[1]), dtype=np.int16)
     parts = np.stack([split_counts(sizes[0], n_each, seed, split) for split in range(n_floor)])
     return (

@@ -131,6 +131,7 @@ def _all_counts(
     drawn = np.stack([drawn_counts(*sizes, seed, number) for number in range(chance.replicates)])
     parts = np.stack([split_counts(sizes[0], n_each, seed, number) for number in range(chance.splits)])
     dealt = np.stack([dealt_counts(*sizes, seed, number) for number in range(chance.permutations)])
+    # No row of the generated set is in the floor.
     return drawn, np.pad(parts, ((0, 0), (0, sizes[1]))), dealt
 
 
@@ -138,5 +139,6 @@ def _signed_weights(counts: Counts) -> Floats:
     """Weights [row, draw] that sum to 1 over the rows of one set and to -1 over those of the other."""
     positive = np.maximum(counts, 0).sum(axis=1, dtype=np.float64)
     negative = -np.minimum(counts, 0).sum(axis=1, dtype=np.float64)
+    # With these the distance is the quadratic form -w^T D w, for all draws in one product.
     shares = np.where(counts > 0, 1 / positive[:, None], 1 / negative[:, None])
     return np.ascontiguousarray((counts * shares).T)

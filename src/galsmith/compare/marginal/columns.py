@@ -30,6 +30,7 @@ MINIMUM_OF_TYPE = 50
 FLAG_NAMES_COLUMN = "flags"
 FIT_FLAGS = {"sersic_": "flag_sersic", "double_sersic_": "flag_double_sersic"}
 BULGE = "bulge_statistic"
+# Holzschuh et al. (2022), section 4.1.3, compare the colors of each type apart.
 TYPES = ("early_type", "late_type")
 GROUP_TITLES = {
     "morphology": "Morphology",
@@ -111,6 +112,7 @@ class ColumnPair:
     @property
     def in_means(self) -> bool:
         """Whether it enters the means: the paper's properties, orientation on the line as in the paper."""
+        # On the circle the same angle would count twice.
         return self.is_headline and self.period is None
 
     @property
@@ -128,6 +130,7 @@ class ColumnPair:
     def distance(self) -> float:
         """Wasserstein-1 distance in units of `scale`."""
         one, other = measured(self.reference), measured(self.generated)
+        # W1 scales with its values: dividing it is dividing both sets.
         if self.period is None:
             return wasserstein_distance(one, other) / self.scale
         return circular_wasserstein_distance(one, other, period=self.period) / self.scale
@@ -139,6 +142,7 @@ class ColumnPair:
         """
         one, other = measured(self.reference), measured(self.generated)
         core = core_range(one, other)
+        # A circle has no tails.
         if self.period is not None or self.reason:
             return core, 0.0
         # Clipping moves what lies beyond the ends onto them: its integral there is 0.
@@ -213,6 +217,7 @@ def pair_columns(
             is_headline=_is_headline(declared, binning),
         )
         pairs += _by_type(line, (reference, generated)) if pair_of_column(column) else [line]
+        # Both ends of the period are one angle, though far apart on the line.
         if declared.period is not None:
             pairs.append(replace(line, name=f"{column}_circular", period=declared.period))
     return pairs
@@ -268,11 +273,13 @@ def _by_type(pair: ColumnPair, tables: tuple[QTable, QTable]) -> list[ColumnPair
     if any(part.reason or min(part.sizes) < MINIMUM_OF_TYPE for part in parts):
         # Too few of a type: all galaxies count in their place.
         return [pair, *(replace(part, is_headline=False) for part in parts)]
+    # The types enter in place of all galaxies, which would count twice.
     return [replace(pair, is_headline=False), *parts]
 
 
 def _is_headline(declared: Property, binning: str) -> bool:
     """Whether a property counts in the headline distance."""
+    # Both binnings are of one spectrum, which must not count twice.
     if declared.group.startswith("power_"):
         return declared.group == f"power_{binning}"
     return declared.headline
@@ -285,6 +292,7 @@ def values_of(table: QTable, column: str) -> Floats:
     """
     data = table[column]
     numbers = getattr(data, "value", data)
+    # A copy: NaN must not be written into the table.
     values = np.array(np.ma.filled(np.ma.asarray(numbers, dtype=np.float64), np.nan), dtype=np.float64)
     values[~np.isfinite(values)] = np.nan  # Infinite is not measured either.
     for prefix, flag in FIT_FLAGS.items():
@@ -365,6 +373,7 @@ def _pair(
 ) -> ColumnPair:
     """Make one pair, compared on the line; find out whether it can be compared."""
     reason = _too_few(values)
+    # The reference alone sets the unit: a set that spreads too widely must not shrink its own distance.
     scale = float("nan") if reason else scale_of(measured(values[0]), normalization)
     if scale == 0:
         reason = f"the reference set does not vary, so that {normalization} has nothing to divide by"
@@ -423,6 +432,7 @@ def label_of(distance: Distance, *, with_band: bool = True) -> str:
 
 def words_of(column: str) -> str:
     """Words for a column of a measurement table, or for a product of columns such as ``"gini * m20"``."""
+    # Columns of the classifier on products of two.
     if " * " in column:
         return " × ".join(words_of(part) for part in column.split(" * "))
     match = POWER.match(column)

@@ -85,6 +85,7 @@ def joint_distances(
         )
         for place, pair in enumerate(usable)
     }
+    # Means are of joint replicates, since properties of one draw vary together.
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
     means = estimate_means(
         first.replicates.columns(counted),
@@ -135,6 +136,7 @@ def _resampled(
     drawn = bootstrap_distances(pooled, **sizes, kind=kind, replicates=chance.replicates, progress=progress)
     floor = floor_distances(
         [pair.pooled_reference() for pair in usable],
+        # Two columns also where no property can be compared.
         np.array([pair.sizes for pair in usable], dtype=np.int64).reshape(-1, 2),
         **sizes,
         kind=kind,
@@ -257,6 +259,7 @@ def _between(
     groups = [one.groups[one.names.index(name)] for name in shared]  # Means over what both sets have.
     columns = [side.replicates.columns([side.names.index(name) for name in shared]) for side in (one, other)]
     values = columns[0].values - columns[1].values
+    # Replicate k of both has the same draw of the reference, whose noise drops out.
     draws = columns[0].bootstrap - columns[1].bootstrap
     labels = [*_mean_weights(groups), *shared]
     # A mean is a weighting of single distances, so that values and draws take one product.
@@ -285,6 +288,7 @@ def _difference(
     center = float(kept.mean())
     tails = 50 * (1 - confidence)
     low, high = np.percentile(kept, [tails, 100 - tails])
+    # Efron & Tibshirani (1993), sec. 10.6.
     corrected = 2 * value - center
     around = kept - center + corrected
     # The share of the shifted draws on the other side of 0, from either side.
