@@ -159,7 +159,7 @@ def test_several_bands_have_a_spectrum_each_and_morphology_of_one(noisy_stamps, 
     assert "no_power_wavelength_z" in table["flags"][0]
     green = measure(cube, tmp_path / "g.parquet", settings=MeasureSettings(band="g"))
     np.testing.assert_allclose(table["flux"].value, 2 * green["flux"].value, rtol=1e-5)
-    with pytest.raises(SettingsError, match=r"band 'G'.*they have g, r, z"):
+    with pytest.raises(SettingsError, match=r"`band=G`.*they have g, r, z"):
         measure(cube, tmp_path / "no.parquet", settings=MeasureSettings(band="G"))
 
 

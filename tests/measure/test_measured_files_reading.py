@@ -223,7 +223,7 @@ def test_a_cube_needs_a_band_and_gives_it(tmp_path):
     np.testing.assert_array_equal(named.read([0])[0].image, cube)
     assert method_for(unnamed, MeasureSettings(band="band1")).bands == ("band1",)
     assert method_for(unnamed, MeasureSettings(band="all")).bands == ("band0", "band1", "band2")
-    with pytest.raises(SettingsError, match=r"band 'rr': .*did you mean 'r'"):
+    with pytest.raises(SettingsError, match=r"`band=rr`: .*did you mean 'r'"):
         method_for(named, MeasureSettings(band="rr"))
     with pytest.raises(SettingsError, match="names 2 bands"):
         opened(path, bands=("g", "r"))
