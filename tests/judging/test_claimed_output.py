@@ -35,3 +35,13 @@ def test_a_set_beside_the_card_is_never_replaced(tmp_path: Path, beside: Path) -
     with pytest.raises(GalsmithError) as error:  # it may be read where nothing is replaced
         judge(table, {"ours": table}, tmp_path / "card.json")
     assert "would be harmed" not in str(error.value)
+
+
+def test_the_claim_of_a_judgment_killed_after_its_last_step_goes(tmp_path: Path) -> None:
+    claim = tmp_path / "card.measurements.partial"
+    claim.mkdir()
+    (claim / "lock").write_text("")
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(OutputExistsError, match="already exists"):
+        judge(tmp_path / "a.parquet", {"ours": tmp_path / "b.parquet"}, tmp_path / "card.json")
+    assert not claim.exists()

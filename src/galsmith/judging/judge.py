@@ -17,7 +17,7 @@ from galsmith.compare.papers import paper_named
 from galsmith.data.readers.array_files import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import Claim, check_output, refuse_harm
+from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.extras import gather_extras
 from galsmith.judging.generator import Generator, drawn_images
@@ -186,6 +186,7 @@ def _stored_like(
 def _refuse_output(output: Path, sets: Sequence[Any], *, overwrite: bool) -> None:
     """Refuse a card that may not be made; to replace what lies beside it, also where a set itself lies there."""
     given = [item for item in sets if isinstance(item, str | Path)]
+    settle(_beside(output))
     check_output(output, inputs=given, overwrite=overwrite)
     if overwrite:
         refuse_harm(_beside(output), given)
