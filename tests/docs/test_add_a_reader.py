@@ -1,7 +1,8 @@
 """The example of docs/how-to/add-a-reader.md, run as it stands: registered, ingested, judged by its pixels."""
 
+import importlib
 import re
-from importlib import metadata
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,18 +79,39 @@ def test_its_command_takes_its_options(page, tmp_path):
     np.testing.assert_array_equal(stored.stacked(), pixels)
 
 
-def test_an_entry_point_adds_one_and_a_broken_one_is_left_alone(page, monkeypatch, caplog):
-    good = metadata.EntryPoint("npz", "mypackage:NPZ", registry.ENTRY_POINTS)
-    broken = metadata.EntryPoint("broken", "no.such.module:X", registry.ENTRY_POINTS)
-    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [good, broken])
-    monkeypatch.setattr(
-        metadata.EntryPoint, "load", lambda point: page[1]["NPZ"] if point is good else __import__("no.such")
+@pytest.fixture
+def installed(page, tmp_path, monkeypatch):
+    """Write what pip writes of a package whose module is the page's file, with one reader that is not there."""
+    site = tmp_path / "site"
+    info = site / "galaxy_readers-1.2.dist-info"
+    info.mkdir(parents=True)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+    module = blocks[0].replace("register_reader(NPZ)", "")
+    (site / "galaxy_readers.py").write_text(module, encoding="utf-8")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: galaxy-readers\nVersion: 1.2\n", encoding="utf-8"
     )
+    points = "npz = galaxy_readers:NPZ\nbroken = galaxy_readers.missing:X\n"
+    (info / "entry_points.txt").write_text(f"[galsmith.readers]\n{points}", encoding="utf-8")
+    monkeypatch.syspath_prepend(site)
     monkeypatch.setattr(registry, "_REGISTERED", {})
+    importlib.invalidate_caches()
     registry._installed.cache_clear()
-    try:
-        assert registry.readers()["npz"] is page[1]["NPZ"]
-        assert "broken" not in registry.readers()
-        assert "the reader broken (no.such.module:X) cannot be loaded" in caplog.text
-    finally:
-        registry._installed.cache_clear()
+    yield
+    registry._installed.cache_clear()
+    sys.modules.pop("galaxy_readers", None)
+
+
+def test_an_installed_package_gives_a_reader_and_a_broken_one_is_left_alone(page, installed, caplog):
+    pixels, found = page
+    assert registry.readers()["npz"].options.__module__ == "galaxy_readers"
+    store = found["ingest"]("npz", "galaxies", "installed")
+    np.testing.assert_array_equal(store.stacked(), pixels)
+    assert "broken" not in registry.readers()
+    assert "the reader broken (galaxy_readers.missing:X) cannot be loaded" in caplog.text
+
+
+def test_without_the_package_its_reader_is_not_there(page, monkeypatch):
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    with pytest.raises(SettingsError, match="kind is 'npz'; there is no such reader"):
+        page[1]["ingest"]("npz", "galaxies", "installed")
