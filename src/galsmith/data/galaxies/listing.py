@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from galsmith.data.galaxies.fits_image import FitsPlace, split_hdu
-from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files
+from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files, stem_of
 from galsmith.errors import InputError, argument_text
 from galsmith.settings import near_miss
 
@@ -70,11 +70,9 @@ def list_images(images: Sequence[str | Path]) -> ListedImages:
     return ListedImages(next(iter(kinds)), tuple(paths), _distinct_stems(paths), next(iter(hdus)))
 
 
-def stem_of(path: Path) -> str:
-    """Name of a file without the suffix of its format."""
-    lowered = path.name.lower()
-    suffix = next((suffix for suffix in ALL_SUFFIXES if lowered.endswith(suffix)), path.suffix)
-    return path.name[: len(path.name) - len(suffix)]
+def _stem(path: Path) -> str:
+    """Name of an image file without the suffix of its format; all of it where it is nothing but the suffix."""
+    return stem_of(path.name, ALL_SUFFIXES) or path.name
 
 
 def is_image_file(path: Path) -> bool:
@@ -142,7 +140,7 @@ def _kind_of(path: Path) -> Kind:
 
 def _distinct_stems(paths: Sequence[Path]) -> tuple[str, ...]:
     """Name galaxies by their files; those of one stem in several folders get the folder before it."""
-    stems = [stem_of(path) for path in paths]
+    stems = [_stem(path) for path in paths]
     if len(set(stems)) < len(stems):
         stems = [f"{path.parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
     seen: dict[str, Path] = {}
@@ -232,7 +230,7 @@ def _paired(
     companion: Companion, files: Mapping[str, Path], paths: Sequence[Path], hdu: int | str | None
 ) -> tuple[FitsPlace, ...]:
     """Find the file of each image by its name."""
-    stems = [stem_of(path) for path in paths]
+    stems = [_stem(path) for path in paths]
     tail = _common_tail(stems, files)
     found: list[FitsPlace] = []
     for path, stem in zip(paths, stems, strict=True):

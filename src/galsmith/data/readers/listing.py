@@ -24,6 +24,25 @@ def array_file(text: str | Path) -> tuple[Path, str | None] | None:
     return None
 
 
+def stem_of(name: str, suffixes: Sequence[str]) -> str | None:
+    """Give a file's name without its suffix, by which its image is named.
+
+    Parameters
+    ----------
+    name : str
+        Without folders.
+    suffixes : sequence of str
+        In lower case, longest first, such as ``(".fits.gz", ".fits")``.
+
+    Returns
+    -------
+    str or None
+        None if the name has none of the suffixes.
+    """
+    suffix = next((suffix for suffix in suffixes if name.lower().endswith(suffix)), None)
+    return None if suffix is None else name[: -len(suffix)]
+
+
 def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """Find the files of a folder that have one of some suffixes, by stem, sorted.
 
@@ -73,13 +92,8 @@ def file_as_parent(path: Path, role: str) -> Parent:
 
 
 def _stem(path: Path, suffixes: Sequence[str]) -> str | None:
-    """Name of a file without its suffix, or None if it is not one of those wanted."""
-    if path.name.startswith(".") or not path.is_file():
-        return None
-    for suffix in suffixes:
-        if path.name.lower().endswith(suffix) and len(path.name) > len(suffix):
-            return path.name[: -len(suffix)]
-    return None
+    """Stem of a file that is listed, or None if it is not one of those wanted."""
+    return None if path.name.startswith(".") or not path.is_file() else stem_of(path.name, suffixes)
 
 
 def _hint(folder: Path, suffixes: Sequence[str]) -> str:

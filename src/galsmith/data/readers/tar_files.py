@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
+from galsmith.data.readers.listing import stem_of
 from galsmith.errors import InputError
 
 TAR_NAME = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
@@ -124,10 +125,9 @@ def _by_stem(archive: Path, files: Sequence[TarMember], suffixes: Sequence[str])
     """Keep the files of the wanted suffixes."""
     found: dict[str, TarMember] = {}
     for file in files:
-        suffix = next((end for end in suffixes if file.name.lower().endswith(end)), None)
-        if suffix is None or file.name.startswith("."):
+        stem = stem_of(file.name, suffixes)
+        if stem is None or file.name.startswith("."):
             continue
-        stem = file.name[: -len(suffix)]
         if stem in found:
             raise InputError(
                 f"{file}: has the stem of {found[stem].path}; an image is named by its stem, keep one"
