@@ -7,9 +7,9 @@ from galsmith.errors import SettingsError
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"crop_pix": 0}, "--crop 0: wanted at least 1 pixel"),
-        ({"resize_pix": -3}, "--resize -3"),
-        ({"minimum_size_pix": 0}, "--min-size 0"),
+        ({"crop_pix": 0}, "`crop_pix=0`: wanted at least 1 pixel"),
+        ({"resize_pix": -3}, "`resize_pix=-3`: wanted at least 1 pixel"),
+        ({"minimum_size_pix": 0}, "`minimum_size_pix=0`: wanted at least 1 pixel"),
         ({"split": (0.8, 0.1, 0.2)}, "`split=0.8/0.1/0.2`: wanted three fractions"),
         ({"split": (1.2, -0.1, -0.1)}, "`split=1.2/-0.1/-0.1`"),
         ({"on_bad": "ignore"}, "`on_bad=ignore`: wanted error or skip"),

@@ -43,10 +43,10 @@ class SetOptions:
 
     def __post_init__(self) -> None:
         """Check every value once."""
-        for name, flag in (("crop_pix", "crop"), ("resize_pix", "resize"), ("minimum_size_pix", "min-size")):
+        for name in ("crop_pix", "resize_pix", "minimum_size_pix"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise SettingsError(f"--{flag} {value}: wanted at least 1 pixel")
+                raise SettingsError(argument=name, came=value, wanted="at least 1 pixel")
         if len(self.split) != 3 or min(self.split) < 0 or abs(sum(self.split) - 1) > 1e-6:
             text = "/".join(f"{value:g}" for value in self.split)
             raise SettingsError(
