@@ -17,7 +17,7 @@ from galsmith.data.readers.real_galaxies.source import RealGalaxySource
 from galsmith.data.readers.registry import ArrayOptions, FitsOptions, SkirtOptions
 from galsmith.data.readers.skirt.source import SkirtSource
 from galsmith.data.readers.source import SourceThatDescribes, UnusableImage
-from galsmith.data.readers.stored import StoreSource
+from galsmith.data.readers.store import StoreSource
 from galsmith.data.readers.to_store import plan_store, write_source
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store

@@ -10,7 +10,8 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from PIL import Image
 
-from galsmith.data.galaxies import FileRequest, open_galaxies, parse_hdu
+from galsmith.data.galaxies import FileRequest, open_galaxies
+from galsmith.data.readers.options import parse_hdu
 from galsmith.errors import InputError, SettingsError
 from galsmith.measure import MeasureSettings
 from galsmith.measure.measure import method_for

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from galsmith.data.readers.zero_points import parse_bands
+from galsmith.data.readers.options import parse_bands, parse_hdu
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class FileFlags:
 
     def to_request(self, images: list[str]) -> "FileRequest":
         """Return the library's record of the same."""
-        from galsmith.data.galaxies import FileRequest, parse_hdu
+        from galsmith.data.galaxies import FileRequest
 
         return FileRequest(
             images=tuple(images),

@@ -20,6 +20,9 @@ STAMP_EXTENT = 2.5
 SMALLEST_STAMP_PIX = 48
 MARGIN_PIX = 2
 ROWS_PER_STRIP = 512
+OFF_IMAGE = "position_off_image"
+NOT_A_POSITION = "position_not_finite"
+BEYOND_IMAGE = "cutout_beyond_image"
 
 
 class Window(NamedTuple):
@@ -126,9 +129,6 @@ def window_at(x_pix: float, y_pix: float, size_pix: int) -> Window:
     return Window(y_start, y_start + size_pix, x_start, x_start + size_pix)
 
 
-OFF_IMAGE = "position_off_image"
-NOT_A_POSITION = "position_not_finite"
-BEYOND_IMAGE = "cutout_beyond_image"
 NO_WINDOW = Window(0, 0, 0, 0)
 
 

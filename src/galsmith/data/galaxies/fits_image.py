@@ -21,6 +21,7 @@ from galsmith.data.readers.fits import (
     zero_points_of,
 )
 from galsmith.data.readers.listing import FITS_SUFFIXES
+from galsmith.data.readers.options import parse_hdu
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.settings import near_miss
@@ -83,11 +84,6 @@ class ImageHead:
     def n_planes(self) -> int:
         """How many images lie on one another."""
         return self.shape[0] if len(self.shape) == 3 else 1
-
-
-def parse_hdu(text: str) -> int | str:
-    """Read an HDU's number or name."""
-    return int(text) if re.fullmatch(r"\d+", text.strip()) else text.strip()
 
 
 def split_hdu(text: str) -> tuple[str, int | str | None]:

@@ -14,6 +14,7 @@ from galsmith.settings import near_miss
 Kind = Literal["fits", "pictures"]
 ALL_SUFFIXES = (*FITS_SUFFIXES, *PICTURE_SUFFIXES)
 GLOB_CHARACTERS = "*?"
+NAMED_AT_MOST = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,26 @@ class ListedImages:
     paths: tuple[Path, ...]
     stems: tuple[str, ...]
     hdu: int | str | None = None
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What a user gave beside the images.
+
+    Attributes
+    ----------
+    option : str
+        Name of the argument, such as ``"segmap"``.
+    text : str
+        A file, ``file[HDU]``, ``[HDU]`` of the image's own file, a folder whose files have the images' stems, or a
+        glob.
+    one_for_all : bool
+        Whether a single file serves all images, as a PSF does.
+    """
+
+    option: str
+    text: str
+    one_for_all: bool = False
 
 
 def list_images(images: Sequence[str | Path]) -> ListedImages:
@@ -158,29 +179,6 @@ def _similar(path: Path) -> str:
     return (
         near_miss(path.name, [other.name for other in path.parent.iterdir()]) if path.parent.is_dir() else ""
     )
-
-
-NAMED_AT_MOST = 3
-
-
-@dataclass(frozen=True)
-class Companion:
-    """What a user gave beside the images.
-
-    Attributes
-    ----------
-    option : str
-        Name of the argument, such as ``"segmap"``.
-    text : str
-        A file, ``file[HDU]``, ``[HDU]`` of the image's own file, a folder whose files have the images' stems, or a
-        glob.
-    one_for_all : bool
-        Whether a single file serves all images, as a PSF does.
-    """
-
-    option: str
-    text: str
-    one_for_all: bool = False
 
 
 def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, ...]:

@@ -18,6 +18,7 @@ from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
 
+# The first of these that a catalog has is taken, whatever its case.
 X_NAMES = ("x", "x_pix", "xcentroid", "x_centroid", "xc", "xpos", "center_x_pix", "x_image", "xwin_image")
 Y_NAMES = ("y", "y_pix", "ycentroid", "y_centroid", "yc", "ypos", "center_y_pix", "y_image", "ywin_image")
 RA_NAMES = (
@@ -44,6 +45,8 @@ DEC_NAMES = (
 )
 ID_NAMES = ("object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label")
 SIZE_NAMES = ("cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size")
+TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")
+CATALOG_SUFFIXES = (*TEXT_SUFFIXES, ".ecsv", ".parquet", *FITS_SUFFIXES)
 # SExtractor counts pixels from 1, as FITS does.
 COUNTED_FROM_ONE = ("x_image", "y_image", "xwin_image", "ywin_image")
 ROLES: Mapping[str, Sequence[str]] = {
@@ -176,10 +179,6 @@ def _misses(names: Sequence[str]) -> str:
 def _listed(names: Sequence[str]) -> str:
     """List columns, the first dozen."""
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-
-
-TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")
-CATALOG_SUFFIXES = (*TEXT_SUFFIXES, ".ecsv", ".parquet", *FITS_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -324,6 +323,3 @@ def _names(path: Path, table: Table | QTable, column: str | None) -> NDArray[np.
 def _text(value: Any) -> str:
     """Write an identifier as text."""
     return value.decode() if isinstance(value, bytes) else str(value).strip()
-
-
-# The first of these that a catalog has is taken, whatever its case.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_file
-from galsmith.data.readers.zero_points import (
+from galsmith.data.readers.options import (
     GivenZeroPoints,
     option,
     parse_bands,
@@ -319,7 +319,7 @@ READERS: dict[str, Reader] = {
             "Make a store from another: some galaxies, cropped, resized, or with measured properties in the catalog.",
             "The store.",
             StoreOptions,
-            "galsmith.data.readers.stored:StoreSource",
+            "galsmith.data.readers.store:StoreSource",
             "galsmith ingest store galaxies -o measured --properties galaxies.parquet",
             more="Galaxies stay in their splits unless `split` asks for other shares than the default.",
         ),

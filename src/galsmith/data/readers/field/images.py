@@ -24,7 +24,7 @@ from galsmith.data.readers.fits import (
     pixel_scale_of,
 )
 from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
-from galsmith.data.readers.zero_points import zero_points_by_band
+from galsmith.data.readers.options import zero_points_by_band
 from galsmith.errors import InputError, SettingsError
 
 Section = Callable[[slice, slice], NDArray[np.float64]]

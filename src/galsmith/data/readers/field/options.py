@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from galsmith.data.readers.zero_points import (
+from galsmith.data.readers.options import (
     GivenZeroPoints,
     option,
     parse_bands,

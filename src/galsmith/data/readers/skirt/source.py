@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import READ_ERRORS, opened_fits
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.options import zero_points_by_band
 from galsmith.data.readers.registry import PLANES, SkirtOptions
 from galsmith.data.readers.skirt.layout import Snapshot, find_snapshot, joined_morphologies
 from galsmith.data.readers.source import Listing, Origin, UnusableImage, read_heads, read_or_fault
-from galsmith.data.readers.zero_points import zero_points_by_band
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
 
