@@ -13,7 +13,7 @@ from galsmith.execution import ProgressEvent
 from galsmith.images import ImageSet
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
 from galsmith.training import read_log, remade_snapshot, train
-from galsmith.training.averages.kept import KEPT_WIDTHS
+from galsmith.training.averages.folder import KEPT_WIDTHS
 from galsmith.training.evaluation import JUDGED_WIDTHS
 
 MakeRecipe = Callable[..., dict[str, Any]]

@@ -13,7 +13,7 @@ from scipy.stats import wasserstein_distance
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
-from galsmith.models.drawing import draw_pixels
+from galsmith.models.draws import draw_pixels
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import read_recipe
 from galsmith.training import train

@@ -18,7 +18,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
-from galsmith.models.drawing import Pixels
+from galsmith.models.draws import Pixels
 from galsmith.models.protocols import SamplerChoice
 from galsmith.models.snapshot import find_snapshot
 from galsmith.sampling.fits_cutouts import CutoutFolder

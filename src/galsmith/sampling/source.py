@@ -13,7 +13,7 @@ from galsmith.data.store import StoreHeader
 from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.images import ImageHeader
-from galsmith.models.drawing import Pixels, draw_arrays, physical_images
+from galsmith.models.draws import Pixels, draw_arrays, physical_images
 from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json

@@ -11,7 +11,7 @@ from galsmith.errors import GalsmithError, InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
-from galsmith.training.averages.kept import average_of_width
+from galsmith.training.averages.folder import average_of_width
 from galsmith.training.listeners import TrainingLog
 from galsmith.training.loop import StepReport
 from galsmith.training.run import TrainingRun

@@ -12,7 +12,7 @@ import torch
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.files import raise_if_unwritable, written_atomically
 from galsmith.models.devices import memory_mb
-from galsmith.training.averages.kept import remove_averages_after, write_averages
+from galsmith.training.averages.folder import remove_averages_after, write_averages
 from galsmith.training.budget import Budget
 from galsmith.training.loop import StepReport
 from galsmith.training.run import TrainingRun

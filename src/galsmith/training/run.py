@@ -12,13 +12,13 @@ from galsmith.errors import GalsmithError
 from galsmith.execution import ProgressCallback
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
-from galsmith.models.drawing import draw_images, draw_pixels
+from galsmith.models.draws import draw_images, draw_pixels
 from galsmith.models.families import HOUSE, listed_families
 from galsmith.models.protocols import DataDescription, Precision, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
-from galsmith.training.averages.kept import started_averages
+from galsmith.training.averages.folder import started_averages
 from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.batches import TrainingSet
 from galsmith.training.budget import Choice, RunState

@@ -7,7 +7,7 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.models.layers.marginals import thinned
-from galsmith.models.pca_diffusion.centering import Centering
+from galsmith.models.pca_diffusion.canvases import Centering
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.symmetric_basis import SymmetricBasis, fit_symmetric_basis
 from galsmith.models.pca_diffusion.texture import Texture

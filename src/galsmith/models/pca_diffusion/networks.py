@@ -11,7 +11,7 @@ from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
-from galsmith.models.pca_diffusion.centering import turned_shifts
+from galsmith.models.pca_diffusion.canvases import turned_shifts
 from galsmith.models.pca_diffusion.components import Components, empty_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state

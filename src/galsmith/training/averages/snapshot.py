@@ -7,7 +7,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.files import check_output, written_output
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
-from galsmith.training.averages.kept import Making, average_of_width
+from galsmith.training.averages.folder import Making, average_of_width
 from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder
 

@@ -7,7 +7,7 @@ import torch
 
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import apply_d4
-from galsmith.models.pca_diffusion.centering import Centering, turned_shifts
+from galsmith.models.pca_diffusion.canvases import Centering, turned_shifts
 from galsmith.models.pca_diffusion.symmetric_basis import fit_symmetric_basis
 from galsmith.models.protocols import NetworkBatch
 
