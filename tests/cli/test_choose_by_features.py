@@ -23,7 +23,7 @@ def galaxies(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judge(galaxies):
-    from galsmith.judging.feature_judge import FeatureJudge
+    from galsmith.judging.snapshot_judge import FeatureJudge
 
     return FeatureJudge(galaxies)
 
@@ -52,7 +52,7 @@ def test_galaxies_that_are_not_finite_are_left_out_or_give_no_distance(galaxies,
 
 
 def test_too_few_held_out_images_are_refused(tmp_path):
-    from galsmith.judging.feature_judge import FeatureJudge
+    from galsmith.judging.snapshot_judge import FeatureJudge
 
     words = ["simulate", "sersic", "-n", "40", "--recipe", "sersic-32", "--split", "0.5/0.5/0", "--quiet"]
     assert main([*words, "-o", str(tmp_path / "few")]) == 0

@@ -144,7 +144,10 @@ def test_progress_counts_images(make_galaxies):
         ({"batch_size": 0}, "batch_size is 0; wanted 1 or more"),
         ({"workers": 0}, "workers is 0; wanted 1 or more"),
         ({"device": "tpu9"}, "device is 'tpu9': cannot be used here .*; take 'cpu'"),
-        ({"weights": "mine.pth"}, "weights is mine.pth; those of efficientnet-lite0 come with its package"),
+        (
+            {"weights": "mine.pth"},
+            "`weights=mine.pth`: those of efficientnet-lite0 come with its package; leave it out",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(make_galaxies, settings, message):

@@ -5,7 +5,7 @@ import pytest
 
 from galsmith.features.extractors import build_extractor, inception_extractor
 from galsmith.features.inception import Inception
-from galsmith.features.resizing import resize_as_tensorflow_1
+from galsmith.features.network import resize_as_tensorflow_1
 from galsmith.features.weights import INCEPTION_WEIGHTS
 from galsmith.seeds import random_stream
 

@@ -14,7 +14,7 @@ from galsmith.models.families import listed_families, recipes_by_family
 
 if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
-    from galsmith.judging.in_training import SnapshotJudge
+    from galsmith.judging.snapshot_judge import SnapshotJudge
     from galsmith.training import TrainingSettings
 
 WIDEST = 110
@@ -80,7 +80,7 @@ def _judge_of_snapshots(
     training: "TrainingSettings", data: Path, *, device: str, progress: "ProgressCallback"
 ) -> "SnapshotJudge | None":
     """Make a judge where the settings keep the best snapshot."""
-    from galsmith.judging.in_training import snapshot_judge
+    from galsmith.judging.snapshot_judge import snapshot_judge
 
     if training.choose_snapshot != "best":
         return None

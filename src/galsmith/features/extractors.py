@@ -1,6 +1,7 @@
 """The networks that features can come from, by name, and how each one looks at pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from galsmith.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 Picture = NDArray[np.uint8]
 Features = NDArray[np.float32]
@@ -37,75 +38,7 @@ class FeatureExtractor(Protocol):
         """Features of pictures [y, x, 3] uint8 of any sizes, [picture, feature] float32."""
 
 
-class NetworkExtractor:
-    """Features of a convolutional network.
-
-    Parameters
-    ----------
-    network : nn.Module
-        [picture, 3, y, x] float32 to [picture, feature]; in evaluation mode, on `device`.
-    id : str
-        As `FeatureExtractor.id`.
-    weights_sha256 : str
-        Of the whole file of weights.
-    n_features : int
-        Numbers a picture.
-    resize : callable
-        Numbers from 0 to 255, [picture, 3, y, x] float32 of one size, to the network's size.
-    center : float
-        What (x - center) / 128 takes from each number.
-    device : str
-        As torch names it.
-    """
-
-    def __init__(
-        self,
-        network: "nn.Module",
-        *,
-        id: str,  # noqa: A002 (the glossary's word for it)
-        weights_sha256: str,
-        n_features: int,
-        resize: "Callable[[Tensor], Tensor]",
-        center: float,
-        device: str,
-    ) -> None:
-        self._network = network
-        self.id = id
-        self.weights_sha256 = weights_sha256
-        self.n_features = n_features
-        self._resize = resize
-        self._center = center
-        self._device = device
-
-    def extract(self, pictures: Sequence[Picture]) -> Features:
-        """Features of pictures [y, x, 3] uint8 of any sizes, [picture, feature] float32."""
-        import torch
-
-        if not pictures:
-            return np.empty((0, self.n_features), dtype=np.float32)
-        with torch.inference_mode():
-            resized = self._resized(pictures).sub_(self._center).div_(128.0)
-            features = self._network(resized.contiguous(memory_format=torch.channels_last))
-            array: Features = features.to("cpu", torch.float32).numpy()
-        return array
-
-    def _resized(self, pictures: Sequence[Picture]) -> "Tensor":
-        """Bring pictures to the network's size, those of one size together."""
-        import torch
-
-        by_shape: dict[tuple[int, ...], list[int]] = {}
-        for position, picture in enumerate(pictures):
-            by_shape.setdefault(picture.shape, []).append(position)
-        parts, order = [], []
-        for positions in by_shape.values():
-            stacked = np.stack([pictures[position] for position in positions])
-            block = torch.from_numpy(stacked).to(self._device).permute(0, 3, 1, 2).float()
-            parts.append(self._resize(block))
-            order.extend(positions)
-        return torch.cat(parts)[torch.from_numpy(np.argsort(order)).to(self._device)]
-
-
-def inception(weights: str | Path | None = None, *, device: str, download: bool) -> NetworkExtractor:
+def inception(weights: str | Path | None = None, *, device: str, download: bool) -> FeatureExtractor:
     """Build the standard Inception, whose distances alone are called FID and KID."""
     from galsmith.features.inception import Inception
     from galsmith.features.weights import INCEPTION_WEIGHTS, find_weights, load_state
@@ -116,7 +49,7 @@ def inception(weights: str | Path | None = None, *, device: str, download: bool)
     return inception_extractor(network, weights_sha256=INCEPTION_WEIGHTS.sha256, device=device)
 
 
-def inception_extractor(network: "nn.Module", *, weights_sha256: str, device: str) -> NetworkExtractor:
+def inception_extractor(network: "nn.Module", *, weights_sha256: str, device: str) -> FeatureExtractor:
     """Look at pictures through an Inception as the standard FID does, whatever its weights are.
 
     Parameters
@@ -128,48 +61,49 @@ def inception_extractor(network: "nn.Module", *, weights_sha256: str, device: st
     device : str
         As torch names it.
     """
-    from galsmith.features.folding import fold_normalizations
     from galsmith.features.inception import FOLDED_PAIRS, N_FEATURES, SIZE_PIX
-    from galsmith.features.resizing import resize_as_tensorflow_1
+    from galsmith.features.network import NetworkExtractor, placed_network, resize_as_tensorflow_1
 
     return NetworkExtractor(
-        _placed(fold_normalizations(network, FOLDED_PAIRS), device),
+        network=placed_network(network, FOLDED_PAIRS, device),
         id=f"inception-2015-12-05/{weights_sha256[:HASH_DIGITS]}/pool3-{N_FEATURES}/tf1-bilinear-{SIZE_PIX}",
         weights_sha256=weights_sha256,
         n_features=N_FEATURES,
-        resize=lambda pictures: resize_as_tensorflow_1(pictures, SIZE_PIX),
+        resize=partial(resize_as_tensorflow_1, size_pix=SIZE_PIX),
         center=128.0,
         device=device,
     )
 
 
-def efficientnet_lite0(weights: str | Path | None = None, *, device: str, download: bool) -> NetworkExtractor:
+def efficientnet_lite0(weights: str | Path | None = None, *, device: str, download: bool) -> FeatureExtractor:
     """Build EfficientNet-Lite0 with ImageNet weights, which come with a package and need no network."""
     from galsmith.features.efficientnet_lite0 import FOLDED_PAIRS, N_FEATURES, SIZE_PIX, EfficientNetLite0
-    from galsmith.features.folding import fold_normalizations
-    from galsmith.features.resizing import resize_antialiased
+    from galsmith.features.network import NetworkExtractor, placed_network, resize_antialiased
     from galsmith.features.weights import EFFICIENTNET_LITE0_SHA256, efficientnet_lite0_weights, load_state
 
     del download
     if weights is not None:
         raise SettingsError(
-            f"weights is {weights}; those of efficientnet-lite0 come with its package, leave it out"
+            "those of efficientnet-lite0 come with its package",
+            argument="weights",
+            came=weights,
+            way_out="leave it out",
         )
     network = EfficientNetLite0()
     network.load_state_dict(load_state(efficientnet_lite0_weights()))
     digits = EFFICIENTNET_LITE0_SHA256[:HASH_DIGITS]
     return NetworkExtractor(
-        _placed(fold_normalizations(network, FOLDED_PAIRS), device),
+        network=placed_network(network, FOLDED_PAIRS, device),
         id=f"efficientnet-lite0/{digits}/pool-{N_FEATURES}/antialiased-bilinear-{SIZE_PIX}",
         weights_sha256=EFFICIENTNET_LITE0_SHA256,
         n_features=N_FEATURES,
-        resize=lambda pictures: resize_antialiased(pictures, SIZE_PIX),
+        resize=partial(resize_antialiased, size_pix=SIZE_PIX),
         center=127.0,
         device=device,
     )
 
 
-EXTRACTORS: Mapping[str, Callable[..., NetworkExtractor]] = {
+EXTRACTORS: Mapping[str, Callable[..., FeatureExtractor]] = {
     "efficientnet-lite0": efficientnet_lite0,
     "inception-2015-12-05": inception,
 }
@@ -212,14 +146,3 @@ def build_extractor(
         reason = str(error).splitlines()[0].rstrip(".")
         raise SettingsError(f"device is {device!r}: cannot be used here ({reason}); take 'cpu'") from error
     return EXTRACTORS[name](weights, device=device, download=download)
-
-
-def _placed(network: "nn.Module", device: str) -> "nn.Module":
-    """Move a network to its device, in the layout of memory that convolutions like best."""
-    import torch
-
-    network.to(device)
-    for weights in network.parameters():
-        if weights.ndim == 4:
-            weights.data = weights.data.contiguous(memory_format=torch.channels_last)
-    return network

@@ -1,15 +1,18 @@
-"""Judges drawn galaxies by a Fréchet distance of learned features to those held out of training, as GANs are chosen."""
+"""Who judges the snapshots of a training run that keeps its best, by properties or by features: `snapshot_judge`."""
 
 import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.compare import HeldOutJudge
 from galsmith.compare.features.frechet import distance_of_gaussians, gaussian_of
+from galsmith.compare.held_out import MEASURED_AT_LEAST
 from galsmith.data.store import open_store
-from galsmith.errors import InputError
-from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.errors import InputError, SettingsError
+from galsmith.execution import ProgressCallback, available_cores, ignore_progress
 from galsmith.features import extract
 from galsmith.features.extractors import build_extractor
 from galsmith.images import ImageSet
@@ -20,6 +23,53 @@ logger = logging.getLogger("galsmith")
 EXTRACTOR = "efficientnet-lite0"  # its weights come with a package: nothing is fetched
 HELD_OUT_AT_MOST, HELD_OUT_AT_LEAST = 5000, 100
 Features = NDArray[np.float32]
+SnapshotJudge = Callable[[ImageSet], Mapping[str, float]]
+
+
+def snapshot_judge(
+    data: str | Path,
+    *,
+    by: str | None = None,
+    n_drawn: int,
+    device: str = "cpu",
+    progress: ProgressCallback = ignore_progress,
+) -> SnapshotJudge:
+    """Make a judge of drawn galaxies from the images of a store that are held out of training.
+
+    Parameters
+    ----------
+    data : path
+        The store; its split ``"validation"`` is judged against.
+    by : {"properties", "features"}, optional
+        Measured properties (`galsmith.compare.HeldOutJudge`, where left out) or learned features
+        (`FeatureJudge`, which needs torch).
+    n_drawn : int
+        How many galaxies are going to be drawn each time.
+    device : str
+        Where features are extracted, as torch names it.
+    progress : callable
+        Told how far the held-out images are.
+
+    Returns
+    -------
+    callable
+        Given an `ImageSet`, says its ``"distance"``; what `galsmith.training.train` takes as `evaluate`.
+
+    Raises
+    ------
+    SettingsError
+        If fewer galaxies are to be drawn than can be judged.
+    InputError
+        If the store has no images in its split ``"validation"``, or too few.
+    """
+    if by == "features":
+        return FeatureJudge(Path(data), device=device, progress=progress)
+    if n_drawn < MEASURED_AT_LEAST:
+        raise SettingsError(
+            f"training.evaluation_galaxies is {n_drawn}; wanted {MEASURED_AT_LEAST} or more to "
+            "choose the best snapshot by (300 are usual)"
+        )
+    return HeldOutJudge(data, workers=available_cores(), progress=progress)
 
 
 class FeatureJudge:

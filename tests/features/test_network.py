@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from galsmith.features.resizing import resize_antialiased, resize_as_tensorflow_1
+from galsmith.features.network import resize_antialiased, resize_as_tensorflow_1
 from galsmith.images import resize_linear
 from galsmith.seeds import random_stream
 
