@@ -27,6 +27,11 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
 
 
+def recipe_file(recipe: str | Path | Mapping[str, Any]) -> Path | None:
+    """Return the file that a recipe is read from; None for values, and for a name, whatever lies under that name."""
+    return Path(recipe) if not isinstance(recipe, Mapping) and Path(recipe).suffix == ".toml" else None
+
+
 def read_recipe(name: str | Path) -> dict[str, Any]:
     """Read a recipe: a shipped one by name, or any TOML file by path.
 
@@ -35,9 +40,7 @@ def read_recipe(name: str | Path) -> dict[str, Any]:
     SettingsError
         If there is no such recipe (the near miss is named) or the file is not TOML.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        path = RECIPE_FOLDER / f"{name}.toml"
+    path = recipe_file(name) or RECIPE_FOLDER / f"{name}.toml"
     if not path.is_file():
         raise SettingsError(
             f"recipe {str(name)!r}: not found{near_miss(str(name), recipe_names())}; "

@@ -56,6 +56,13 @@ COMMANDS = [
 ]
 
 
+# A folder may bear the name of a recipe; `galsmith demo -o demo` trains the recipe demo in it.
+NAMES_OF_RECIPES = [
+    "simulate sersic -n 4 --recipe sersic-64 -o sersic-64/set",
+    "train demo --images 64 --data P/s -o demo/run",
+]
+
+
 def hashes(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -101,6 +108,14 @@ def test_harm_is_refused_and_nothing_touched(command, place, store, capsys):
     assert (hashes(place), hashes(store)) == before
     message = capsys.readouterr().err
     assert "input" in message or "not made by galsmith" in message
+
+
+@pytest.mark.parametrize("command", NAMES_OF_RECIPES)
+def test_the_name_of_a_recipe_is_no_folder(command, place):
+    output = place / command.rpartition(" ")[2]
+    output.parent.mkdir()
+    assert main([*command.split(), "--quiet"]) == 0
+    assert output.is_dir()
 
 
 CALLS = {

@@ -11,7 +11,7 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
-from galsmith.settings import apply_overrides, read_recipe, typed_settings
+from galsmith.settings import apply_overrides, read_recipe, recipe_file, typed_settings
 
 
 def sersic(
@@ -71,7 +71,7 @@ def sersic(
     """
     if n < 1:
         raise SettingsError(f"-n {n}: wanted 1 galaxy or more")
-    check_output(output, inputs=[None if isinstance(recipe, Mapping) else recipe], overwrite=overwrite)
+    check_output(output, inputs=[recipe_file(recipe)], overwrite=overwrite)
     values = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)

@@ -18,6 +18,7 @@ from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.protocols import Precision
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.provenance import hash_json
+from galsmith.settings import recipe_file
 from galsmith.training.batches import make_batches, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
@@ -109,7 +110,7 @@ def train(
         If the disk is full.
     """
     inputs = [
-        None if isinstance(recipe, Mapping) else recipe,
+        recipe_file(recipe),
         data.path or None if isinstance(data, ImageSet) else data,
         init_from,
     ]
