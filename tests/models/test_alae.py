@@ -14,7 +14,6 @@ from galsmith.models.alae.networks import (
     GrowingSynthesis,
     LatentDiscriminator,
     Stage,
-    level_widths,
     without_style,
 )
 from galsmith.models.alae.trainer import rate_at, reciprocity_loss, shrunk, stage_at
@@ -44,7 +43,7 @@ def conv(n_in: int, n_out: int, kernel: int) -> int:
 
 
 def test_widths_are_the_papers_at_256_pixels():
-    assert level_widths(256, start_width=PAPER.start_width, max_width=PAPER.max_width) == PAPER_WIDTHS
+    assert PAPER.level_widths(256) == PAPER_WIDTHS
     assert len(PAPER_WIDTHS) == 7
 
 

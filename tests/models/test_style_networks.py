@@ -8,13 +8,14 @@ import torch
 from torch.nn import functional
 
 from galsmith.errors import SettingsError
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription
 from galsmith.models.style_based.adversarial import path_lengths
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import MappingNetwork
-from galsmith.models.style_based.settings import auto_r1_weight, level_widths
+from galsmith.models.style_based.settings import auto_r1_weight
 from galsmith.models.style_based.styled_level import adapted
 from galsmith.models.stylegan import StyleganConfig, StyleganSynthesis
 from galsmith.models.stylegan2 import StyledConv, Stylegan2Config, Stylegan2Synthesis, ToPixels
@@ -67,9 +68,9 @@ def discriminator_count(widths: dict[int, int], *, n_planes: int) -> int:
 
 
 def test_widths_and_r1_follow_the_auto_configuration():
-    assert level_widths(StyleganConfig(), 256) == PAPER_WIDTHS
+    assert StyleganConfig().level_widths(256) == PAPER_WIDTHS
     narrow = StyleganConfig(channel_base=4096, channel_max=128)
-    assert level_widths(narrow, 64) == {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}
+    assert narrow.level_widths(64) == {4: 128, 8: 128, 16: 128, 32: 128, 64: 64}
     assert auto_r1_weight(256, 16) == pytest.approx(0.8192)
 
 
@@ -82,9 +83,10 @@ def test_the_recipes_have_the_batches_of_the_auto_configuration(name, size_pix):
 
 def test_too_few_channels_are_refused():
     with pytest.raises(
-        SettingsError, match="channel_base is 128: leaves no channel at 256 px, wanted 256 or"
+        SettingsError,
+        match=r"`model.channel_base=128`: leaves no channel at 256 px; wanted 256 or more; 4096 gives 16",
     ):
-        level_widths(StyleganConfig(channel_base=128), 256)
+        StyleganConfig(channel_base=128).level_widths(256)
 
 
 def test_the_recipes_average_is_the_papers_half_life_of_five_percent():
@@ -115,9 +117,9 @@ def test_the_papers_networks_have_these_many_parameters():
 def test_the_whole_generator_adds_mapping_and_scalar_network():
     config = StyleganConfig(latent_width=16, channel_base=64, channel_max=8)
     description = DataDescription(("g", "r"), 16, ("log_native_size",), 100)
-    widths = level_widths(config, 16)
+    widths = config.level_widths(16)
     synthesis = StyleganSynthesis(2, widths, latent=16, chance=chance())
-    generator = StyleGenerator(synthesis, config, description, chance=chance())
+    generator = StyleGenerator(synthesis, Blueprint(config, description, chance(), {}))
     mapping, scalar = 2 * (16 * 16 + 16), (16 * 64 + 64) + (64 + 1)
     assert count(generator) == stylegan_count(widths, latent=16, n_bands=2) + mapping + scalar
 
@@ -216,7 +218,7 @@ def test_logits_start_at_order_one_and_see_every_plane():
 )
 def test_noise_moves_the_pixels_once_its_strength_is_learned(synthesis, config):
     settings = config(latent_width=16, channel_base=64, channel_max=8)
-    network = synthesis(1, level_widths(settings, 16), latent=16, chance=chance())
+    network = synthesis(1, settings.level_widths(16), latent=16, chance=chance())
     styles = torch.randn(2, 1, 16, generator=chance(2)).expand(-1, network.n_styles, -1)
     quiet = [torch.zeros(2, 1, side, side) for side in network.noise_sides]
     loud = [torch.randn(2, 1, side, side, generator=chance(3)) for side in network.noise_sides]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from galsmith.errors import SettingsError
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.models.vae.config import VaeConfig
@@ -21,13 +22,14 @@ def learned(network: torch.nn.Module) -> int:
     return sum(value.numel() for value in network.parameters() if value.requires_grad)
 
 
-def paper(bands: int, *scalars: str) -> DataDescription:
-    return DataDescription(tuple("grizy"[:bands]), 256, scalars, 50_000)
+def paper(bands: int, *scalars: str) -> Blueprint:
+    description = DataDescription(tuple("grizy"[:bands]), 256, scalars, 50_000)
+    return Blueprint(VaeConfig(), description, torch.Generator(), {})
 
 
 def test_the_papers_encoder_has_the_parameters_of_resnet50_and_its_own_head():
     with torch.device("meta"):
-        encoder = Encoder(VaeConfig(), paper(3), chance=torch.Generator())
+        encoder = Encoder(paper(3))
     convolution = 2048 * 32 + 32
     dense = 32 * 8 * 8 * 2 * 512 + 2 * 512
     assert learned(encoder) == RESNET50_WITHOUT_HEAD + convolution + dense
@@ -38,7 +40,7 @@ def test_the_papers_encoder_has_the_parameters_of_resnet50_and_its_own_head():
 @pytest.mark.parametrize("bands", [1, 4])
 def test_the_papers_decoder_has_the_parameters_of_its_layer_list(bands):
     with torch.device("meta"):
-        decoder = Decoder(VaeConfig(), paper(bands), chance=torch.Generator())
+        decoder = Decoder(paper(bands))
     dense = 512 * 512 + 512
     widen = 32 * 64 + 64
     block = 2 * 64 + (64 * 64 * 3 * 3 + 64)
@@ -52,8 +54,8 @@ def test_the_papers_decoder_has_the_parameters_of_its_layer_list(bands):
 def test_the_papers_depths_fit_every_side(side):
     description = DataDescription(("g",), side, ("log_size",), 100)
     narrow = VaeConfig(encoder_width=4, decoder_width=4, latent_size=3)
-    chance = generator_from_seed(0)
-    encoder, decoder = (network(narrow, description, chance=chance) for network in (Encoder, Decoder))
+    blueprint = Blueprint(narrow, description, generator_from_seed(0), {})
+    encoder, decoder = (network(blueprint) for network in (Encoder, Decoder))
     mean, log_variance = encoder(torch.zeros(2, 1, side, side), torch.zeros(2, 1))
     assert mean.shape == log_variance.shape == (2, 3)
     pixels, scalars = decoder(mean, mean)
@@ -63,8 +65,8 @@ def test_the_papers_depths_fit_every_side(side):
 
 def test_each_scalar_is_one_more_plane_for_the_encoder():
     with torch.device("meta"):
-        bare = Encoder(VaeConfig(), paper(3), chance=torch.Generator())
-        sized = Encoder(VaeConfig(), paper(3, "log_size"), chance=torch.Generator())
+        bare = Encoder(paper(3))
+        sized = Encoder(paper(3, "log_size"))
     assert learned(sized) - learned(bare) == 64 * 7 * 7
 
 
@@ -249,9 +251,8 @@ def test_the_averaged_decoder_is_normalized_by_averaged_statistics(build, traini
 
 
 def drawn_scalars(tiny_configs, description: DataDescription, law: str) -> torch.Tensor:
-    generator = VaeGenerator(
-        config(tiny_configs, scalar_law=law), description, chance=generator_from_seed(0)
-    ).eval()
+    settings = config(tiny_configs, scalar_law=law)
+    generator = VaeGenerator(Blueprint(settings, description, generator_from_seed(0), {})).eval()
     with torch.no_grad():
         generator.decoder.scalar_leave.weight.zero_()
         generator.decoder.scalar_deviation.fill_(0.5)

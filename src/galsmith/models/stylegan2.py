@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent, upsampled
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
+from galsmith.models.style_based.styled_level import repeated
 from galsmith.models.style_based.trainer import style_family
 
 SMALLEST_VARIANCE = 1e-8
@@ -90,7 +91,7 @@ def channels_last_normal(shape: tuple[int, int, int, int], chance: torch.Generat
 
 
 class Stylegan2Synthesis(torch.nn.Module):
-    """Makes pixels from styles and noise; see `Synthesis`. The parameters are those of `StyleganSynthesis`.
+    """Makes pixels from styles and noise; see `Synthesis`.
 
     Each level's pixels take the style of the convolution after it, the last level's one of their own.
     """
@@ -119,8 +120,7 @@ class Stylegan2Synthesis(torch.nn.Module):
         self, styles: torch.Tensor, noise: Sequence[torch.Tensor], *, trunk_dtype: torch.dtype
     ) -> torch.Tensor:
         """Map styles [galaxy, style, latent] and noise [galaxy, 1, side, side] each to [galaxy, band, y, x]."""
-        values = self.constant.expand(len(styles), -1, -1, -1)
-        values = values.contiguous(memory_format=torch.channels_last).to(trunk_dtype)
+        values = repeated(self.constant, len(styles)).to(trunk_dtype)
         values = self.convs[0](values, noise[0], styles[:, 0])
         pixels: torch.Tensor = self.to_pixels[0](values, styles[:, 1])
         for number, to_pixels in enumerate(list(self.to_pixels)[1:]):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from galsmith.models.style_based.settings import DrawingSettings
+from galsmith.models.style_based.settings import DrawingSettings, doubling_widths
 
 Side = Annotated[int, Field(ge=4)]
 Rate = Annotated[float, Field(gt=0)]
@@ -52,3 +52,7 @@ class AlaeConfig(DrawingSettings):
     r1_every: int = Field(default=1, ge=1)
     reciprocity: Literal["l1", "l2"] = "l2"
     reciprocity_weight: float = Field(default=1.0, ge=0)
+
+    def level_widths(self, size_pix: int) -> dict[int, int]:
+        """Channels of each level by its side, from 4 pixels to `size_pix`."""
+        return doubling_widths(size_pix, base=self.start_width * size_pix, largest=self.max_width)

@@ -14,7 +14,7 @@ from galsmith.models.style_based.equalized import (
     upsampled,
 )
 from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
-from galsmith.models.style_based.styled_level import StyledLevel
+from galsmith.models.style_based.styled_level import repeated, styled_levels
 
 SMALLEST_VARIANCE = 1e-8
 DISCRIMINATOR_RATE_MULTIPLIER = 0.1
@@ -44,17 +44,6 @@ class Stage:
 class GrowingSynthesis(torch.nn.Module):
     """Makes pixels from styles and noise with the levels that are in use; see `Synthesis`.
 
-    Parameters
-    ----------
-    n_bands : int
-        Of the images.
-    widths : mapping of int to int
-        Channels of each level by its side, from 4 pixels to that of the images.
-    latent : int
-        Width of w.
-    chance : torch.Generator
-        Draws the first weights.
-
     Attributes
     ----------
     grown : Tensor [2], float32
@@ -67,17 +56,11 @@ class GrowingSynthesis(torch.nn.Module):
         self, n_bands: int, widths: Mapping[int, int], *, latent: int, chance: torch.Generator
     ) -> None:
         super().__init__()
-        sides = sorted(widths)
-        self.n_styles = 2 * len(sides)
-        self.noise_sides = tuple(side for side in sides for _ in range(2))
-        self.constant = torch.nn.Parameter(torch.ones(1, widths[sides[0]], *[COARSEST_SIZE_PIX] * 2))
-        n_below: list[int | None] = [None, *[widths[side] for side in sides[:-1]]]
-        self.levels = torch.nn.ModuleList(
-            StyledLevel(n_in, widths[side], latent=latent, chance=chance)
-            for n_in, side in zip(n_below, sides, strict=True)
-        )
+        self.constant, self.levels = styled_levels(widths, latent=latent, chance=chance)
+        self.noise_sides = tuple(side for side in sorted(widths) for _ in range(2))
+        self.n_styles = len(self.noise_sides)
         self.leave = torch.nn.ModuleList(
-            EqualizedConv(widths[side], n_bands, kernel=1, chance=chance) for side in sides
+            EqualizedConv(widths[side], n_bands, kernel=1, chance=chance) for side in sorted(widths)
         )
         self.register_buffer("grown", torch.tensor([0.0, 1.0]))
 
@@ -111,9 +94,7 @@ class GrowingSynthesis(torch.nn.Module):
             Of all levels but the coarsest, which works in float32: the normalization enlarges how little its constant
             varies, and the rounding of bfloat16 with it.
         """
-        values = self.constant.expand(len(styles), -1, -1, -1)
-        values = values.contiguous(memory_format=torch.channels_last)
-        below = values
+        below = values = repeated(self.constant, len(styles))
         for number, level in enumerate(self.levels[: stage.level + 1]):
             below, part = values, slice(2 * number, 2 * number + 2)
             values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
@@ -260,9 +241,3 @@ def without_style(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     deviation = (variance + SMALLEST_VARIANCE).sqrt()
     normalized = (values - mean.to(values.dtype)) * (1 / deviation).to(values.dtype)
     return normalized, torch.cat([mean, deviation], dim=1).flatten(1)
-
-
-def level_widths(size_pix: int, *, start_width: int, max_width: int) -> dict[int, int]:
-    """Channels of each level by its side, from 4 pixels to `size_pix`: doubling towards the coarser ones."""
-    sides = [COARSEST_SIZE_PIX * 2**k for k in range((size_pix // COARSEST_SIZE_PIX).bit_length())]
-    return {side: min(start_width * size_pix // side, max_width) for side in sides}

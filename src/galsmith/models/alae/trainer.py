@@ -1,8 +1,8 @@
 """The trainer of `alae`: each batch plays adversarially twice, then makes encoder and synthesis reciprocal."""
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -14,28 +14,25 @@ from galsmith.models.alae.networks import (
     GrowingSynthesis,
     LatentDiscriminator,
     Stage,
-    level_widths,
 )
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
-from galsmith.models.layers.optimization import step_all_or_none
+from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
 from galsmith.models.protocols import (
-    DataDescription,
     NetworkBatch,
     TrainingProgress,
 )
 from galsmith.models.style_based.adversarial import (
+    adversarial_adam,
     discriminator_loss,
     energy_distance,
     generator_loss,
     squared_gradients,
 )
-from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-
-ADAM_BETAS = (0.0, 0.99)  # Karras+18, app. A.1
 
 
 def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stage:
@@ -81,38 +78,30 @@ class AlaeTrainer:
     Encoder and discriminator come first, and see both the real and the drawn images: what is not finite shows
     there, and then nothing changes. A later update that is not finite is left out, with those after it.
 
-    Parameters
-    ----------
-    generator : StyleGenerator
-        On its device, with fitted marginals.
-    encoder, discriminator : Encoder, LatentDiscriminator
-        On the same device.
-    config : AlaeConfig
-        Of the family.
     """
 
-    def __init__(
-        self,
-        generator: StyleGenerator,
-        encoder: Encoder,
-        discriminator: LatentDiscriminator,
-        config: AlaeConfig,
-    ) -> None:
-        self._generator, self._encoder, self._discriminator = generator, encoder, discriminator
+    def __init__(self, generator: StyleGenerator, blueprint: Blueprint) -> None:
+        description, chance = blueprint.description, blueprint.chance
+        config: AlaeConfig = blueprint.config
+        n_planes = len(description.bands) + len(description.scalar_names)
+        widths, latent = config.level_widths(description.size_pix), config.latent_width
+        encoder = Encoder(n_planes, widths, latent=latent, chance=chance).to(blueprint.device)
+        discriminator = LatentDiscriminator(latent, n_layers=config.discriminator_layers, chance=chance)
+        self.generator, self._encoder = generator, encoder
+        self._discriminator = discriminator.to(blueprint.device)
         self._synthesis, self._config = cast(GrowingSynthesis, generator.synthesis), config
-        self._generating = _adam([generator])
-        self._encoding = _adam([encoder, discriminator])
+        self.compacted = generator.marginals.compacted
+        self._turned = partial(randomly_turned, symmetric=config.symmetric)
+        self._generating = adversarial_adam(generator)
+        self._encoding = adversarial_adam(encoder, self._discriminator)
+        self._parts: dict[str, Part] = {
+            "generator": generator,
+            "encoder": encoder,
+            "discriminator": self._discriminator,
+            "generating": self._generating,
+            "encoding": self._encoding,
+        }
         self._reached = Stage(0, 0.0)
-
-    @property
-    def generator(self) -> StyleGenerator:
-        """Mapping, synthesis and the network of the scalars."""
-        return self._generator
-
-    @torch.no_grad()
-    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
-        """Map scalars to normal numbers; pixels stay as they are."""
-        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take the three updates.
@@ -144,21 +133,11 @@ class AlaeTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimizers."""
-        return {
-            "generator": self._generator.state_dict(),
-            "encoder": self._encoder.state_dict(),
-            "discriminator": self._discriminator.state_dict(),
-            "generating": self._generating.state_dict(),
-            "encoding": self._encoding.state_dict(),
-        }
+        return states_of(self._parts)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self._generator.load_state_dict(state["generator"])
-        self._encoder.load_state_dict(state["encoder"])
-        self._discriminator.load_state_dict(state["discriminator"])
-        self._generating.load_state_dict(copy.deepcopy(state["generating"]))
-        self._encoding.load_state_dict(copy.deepcopy(state["encoding"]))
+        fill_parts(self._parts, state)
         level, fade = self._synthesis.grown.tolist()
         self._reached = Stage(int(level), fade)
 
@@ -203,7 +182,7 @@ class AlaeTrainer:
         # algorithm 1, step II
         loss = generator_loss(self._logits(self._draw(n_images, chance, stage=stage), stage))
         losses["generator_loss"] = float(loss.detach())
-        return _updated([self._generating], loss, [self._generator], rate=rate)
+        return _updated([self._generating], loss, [self.generator], rate=rate)
 
     def _agree_better(
         self,
@@ -217,23 +196,23 @@ class AlaeTrainer:
         """Update encoder and synthesis so that w comes back from its image; adds the loss to `losses`."""
         z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
         with torch.no_grad():
-            w = self._generator.mapping(z)  # fixed too: the synthesis and the encoder must agree on it
+            w = self.generator.mapping(z)  # fixed too: the synthesis and the encoder must agree on it
         styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
         drawn = self._planes(styles, w, chance, stage=stage)
-        encoded = self._encoder(drawn, stage=stage, trunk_dtype=self._generator.trunk_dtype)
+        encoded = self._encoder(drawn, stage=stage, trunk_dtype=self.generator.trunk_dtype)
         # algorithm 1, step III; Holzschuh+22, eq. 7
         loss = reciprocity_loss(encoded, w, kind=self._config.reciprocity)
         losses["reciprocity_loss"] = float(loss.detach())
         return _updated(
             [self._encoding, self._generating],
             loss * self._config.reciprocity_weight,
-            [self._encoder, self._generator],
+            [self._encoder, self.generator],
             rate=rate,
         )
 
     def _logits(self, planes: torch.Tensor, stage: Stage, dtype: torch.dtype | None = None) -> torch.Tensor:
         """Logits of images, [galaxy, 1], in the trunk's precision or another."""
-        trunk_dtype = self._generator.trunk_dtype if dtype is None else dtype
+        trunk_dtype = self.generator.trunk_dtype if dtype is None else dtype
         logits: torch.Tensor = self._discriminator(
             self._encoder(planes, stage=stage, trunk_dtype=trunk_dtype)
         )
@@ -242,7 +221,7 @@ class AlaeTrainer:
     def _draw(self, n_images: int, chance: torch.Generator, *, stage: Stage) -> torch.Tensor:
         """Draw images as the encoder sees them, with mixed styles, turned, [galaxy, plane, y, x]."""
         w, styles = mixed_styles(
-            self._generator.mapping,
+            self.generator.mapping,
             n_images,
             n_styles=2 * (stage.level + 1),
             share=self._config.style_mixing,
@@ -259,50 +238,14 @@ class AlaeTrainer:
             torch.randn(len(w), 1, side, side, generator=chance, device=chance.device)
             for side in synthesis.noise_sides[: 2 * (stage.level + 1)]
         ]
-        pixels = synthesis.at_stage(styles, noise, stage=stage, trunk_dtype=self._generator.trunk_dtype)
-        return with_scalar_planes(pixels, self._generator.scalars(w))
-
-    def _turned(self, planes: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
-        """Turn and mirror each image by an element of its own, where the family is symmetric."""
-        return randomly_turned(planes, chance, symmetric=self._config.symmetric)
+        pixels = synthesis.at_stage(styles, noise, stage=stage, trunk_dtype=self.generator.trunk_dtype)
+        return with_scalar_planes(pixels, self.generator.scalars(w))
 
     def _stage(self, progress: TrainingProgress) -> Stage:
         """Levels in use now; none is taken away again when a run is extended."""
         n_levels = len(self._synthesis.levels)
         planned = stage_at(progress.budget_used, n_levels=n_levels, growing_share=self._config.growing_share)
         return max(planned, self._reached, key=lambda stage: (stage.level, stage.fade))
-
-
-def _network(blueprint: Blueprint) -> StyleGenerator:
-    """Build a generator with first weights."""
-    config, description, chance = blueprint.config, blueprint.description, blueprint.chance
-    synthesis = GrowingSynthesis(
-        len(description.bands), _widths(config, description), latent=config.latent_width, chance=chance
-    )
-    return StyleGenerator(synthesis, config, description, chance=chance)
-
-
-def _trainer(generator: StyleGenerator, blueprint: Blueprint) -> AlaeTrainer:
-    """Add encoder and discriminator."""
-    config, description, chance = blueprint.config, blueprint.description, blueprint.chance
-    n_planes = len(description.bands) + len(description.scalar_names)
-    encoder = Encoder(n_planes, _widths(config, description), latent=config.latent_width, chance=chance)
-    discriminator = LatentDiscriminator(
-        config.latent_width, n_layers=config.discriminator_layers, chance=chance
-    )
-    generator.trunk_dtype = blueprint.trunk_dtype
-    return AlaeTrainer(generator, encoder.to(blueprint.device), discriminator.to(blueprint.device), config)
-
-
-def _widths(config: AlaeConfig, description: DataDescription) -> dict[int, int]:
-    """Channels of each level by its side."""
-    return level_widths(description.size_pix, start_width=config.start_width, max_width=config.max_width)
-
-
-def _adam(networks: Sequence[torch.nn.Module]) -> torch.optim.Adam:
-    """Optimizer of some networks; the rate is given at each step."""
-    parameters = [value for network in networks for value in network.parameters()]
-    return torch.optim.Adam(parameters, lr=1e-3, betas=ADAM_BETAS, eps=1e-8, fused=True)
 
 
 def _updated(
@@ -323,8 +266,8 @@ def _updated(
 FAMILY = Family(
     name="alae",
     config=AlaeConfig,
-    network=_network,
-    trainer=_trainer,
+    network=style_network(GrowingSynthesis),
+    trainer=AlaeTrainer,
     fit=fit_scalar_laws,
     check=refuse_other_sides,
     widths=("max_width",),

@@ -7,15 +7,15 @@ from torch.nn import functional
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.bases import FrequencyBasis, HaarStem
-from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.networks import MagnitudePreservingConv, UNet
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import filled_normal
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
-from galsmith.models.protocols import DataDescription, NetworkBatch, SamplerChoice
+from galsmith.models.protocols import NetworkBatch, SamplerChoice
 
 SIGMA_DATA = 0.5  # Karras+22, table 1
 GALAXIES_PER_CALL = 32
@@ -25,19 +25,10 @@ SOLVERS = {"heun": sample_heun, "dpm": sample_dpm}
 class DiffusionGenerator(torch.nn.Module):
     """Draws scalars, then pixels given them.
 
-    Parameters
-    ----------
-    config : DiffusionConfig
-        Of the family.
-    description : DataDescription
-        Of the training set.
-    chance : torch.Generator
-        Draws the first weights.
+    bfloat16 runs all but the last convolution in it.
 
     Attributes
     ----------
-    trunk_dtype : torch.dtype
-        bfloat16 runs all but the last convolution in it.
     sampler_choice : SamplerChoice
         How to draw images, where it differs from `config`; scalars are drawn by the config's steps always.
     """
@@ -46,12 +37,11 @@ class DiffusionGenerator(torch.nn.Module):
 
     galaxies_per_call = GALAXIES_PER_CALL
 
-    def __init__(
-        self, config: DiffusionConfig, description: DataDescription, *, chance: torch.Generator
-    ) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
+        config, description, chance = blueprint.config, blueprint.description, blueprint.chance
         self.config, self.description = config, description
-        self.trunk_dtype = torch.float32
+        self.trunk_dtype = blueprint.trunk_dtype
         self.sampler_choice = SamplerChoice()
         n_scalars = len(description.scalar_names)
         n_bands, size_pix = len(description.bands), description.size_pix
@@ -141,8 +131,7 @@ class DiffusionGenerator(torch.nn.Module):
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
         """Draw one galaxy for each seed, for given standardized scalars where `conditions` has them.
 
-        Without them the scalars are those of `draw_scalars`. Calls are filled up to 32 galaxies, so that a galaxy
-        does not depend on how many are drawn with it.
+        Without them the scalars are those of `draw_scalars`.
 
         Raises
         ------
@@ -166,13 +155,7 @@ class DiffusionGenerator(torch.nn.Module):
 
     @torch.inference_mode()
     def draw_scalars(self, seeds: Sequence[int]) -> torch.Tensor:
-        """Draw the scalars of one galaxy for each seed, as `sample` draws them.
-
-        Returns
-        -------
-        Tensor [galaxy, scalar], float32
-            Standardized; ``sample(seeds, draw_scalars(seeds))`` is ``sample(seeds)``.
-        """
+        """Draw the scalars of one galaxy for each seed; see `ConditionalGenerator`."""
         n_scalars = len(self.description.scalar_names)
         parts = [self.sigma_data.new_empty((0, n_scalars))]
         for start in range(0, len(seeds), GALAXIES_PER_CALL):

@@ -1,6 +1,5 @@
 """The trainer of `diffusion`: denoising steps on pixels given scalars, and on the scalars alone."""
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,7 @@ from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_scalar_laws, thinned
-from galsmith.models.layers.optimization import guarded_step, learning_rate
+from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -35,38 +34,22 @@ LOSS_POWER = 0.5  # 0 would give all frequencies equal say
 class DiffusionTrainer:
     """Takes denoising steps on pixels and scalars; see `Trainer` for the methods."""
 
-    def __init__(self, generator: DiffusionGenerator, config: DiffusionConfig) -> None:
-        self._generator = generator
-        self._config = config
+    def __init__(self, generator: DiffusionGenerator, blueprint: Blueprint) -> None:
+        config = blueprint.config
+        self.generator, self._config = generator, config
+        self.compacted = generator.marginals.compacted
         self._noise_law = _noise_law(generator)
         self._loss_share = _loss_share(generator)
-        self._pixel_optimizer = torch.optim.Adam(
-            generator.unet.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
-        )
-        self._scalar_optimizer = (
-            torch.optim.Adam(
-                generator.scalar_network.parameters(),
-                lr=config.scalar_learning_rate,
-                betas=(0.9, 0.99),
-                fused=True,
-            )
-            if generator.scalar_network is not None
-            else None
-        )
-
-    @property
-    def generator(self) -> DiffusionGenerator:
-        """Both networks."""
-        return self._generator
-
-    @torch.no_grad()
-    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
-        """Map scalars to normal numbers; pixels stay as they are."""
-        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
+        self._pixel_optimizer = _adam(generator.unet, config.learning_rate)
+        self._parts: dict[str, Part] = {"generator": generator, "pixel_optimizer": self._pixel_optimizer}
+        self._scalar_optimizer: torch.optim.Optimizer | None = None
+        if generator.scalar_network is not None:
+            self._scalar_optimizer = _adam(generator.scalar_network, config.scalar_learning_rate)
+            self._parts["scalar_optimizer"] = self._scalar_optimizer
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on pixels given scalars, and one on the scalars."""
-        self._generator.train()
+        self.generator.train()
         device = batch.pixels.device
         # a function of seed and images seen: a resumed step draws the same
         chance = step_chance(progress, device)
@@ -80,28 +63,19 @@ class DiffusionTrainer:
         )
         if math.isfinite(loss):
             # Karras+24, sec. 2.3: forced weight normalization after each step
-            force_unit_weights(self._generator.unet)
+            force_unit_weights(self.generator.unet)
         scalar_loss = self._scalar_step(batch.scalars, chance, progress)
         return {"loss": loss + scalar_loss, "pixel_loss": loss, "scalar_loss": scalar_loss}
 
     def state_dict(self) -> dict[str, Any]:
         """Networks and optimizers."""
-        state = {
-            "generator": self._generator.state_dict(),
-            "pixel_optimizer": self._pixel_optimizer.state_dict(),
-        }
-        if self._scalar_optimizer is not None:
-            state["scalar_optimizer"] = self._scalar_optimizer.state_dict()
-        return state
+        return states_of(self._parts)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self._generator.load_state_dict(state["generator"])
+        fill_parts(self._parts, state)
         # both follow from what was fitted
-        self._noise_law, self._loss_share = _noise_law(self._generator), _loss_share(self._generator)
-        self._pixel_optimizer.load_state_dict(copy.deepcopy(state["pixel_optimizer"]))
-        if self._scalar_optimizer is not None:
-            self._scalar_optimizer.load_state_dict(copy.deepcopy(state["scalar_optimizer"]))
+        self._noise_law, self._loss_share = _noise_law(self.generator), _loss_share(self.generator)
 
     def _pixel_loss(
         self, clean: torch.Tensor, scalars: torch.Tensor, chance: torch.Generator
@@ -111,10 +85,10 @@ class DiffusionTrainer:
             torch.rand(len(clean), generator=chance, device=clean.device) >= self._config.scalar_drop
         ).float()
         clean, augmentation = self._augmented(clean, chance)  # Karras+22, app. F.2
-        values = self._generator.encode(clean)  # pixels, Haar sub-bands or frequencies
+        values = self.generator.encode(clean)  # pixels, Haar sub-bands or frequencies
         # Karras+22, table 1: ln sigma ~ N(P_mean, P_std**2)
         level, noise = _noise(values, chance, law=self._noise_law)
-        estimate = self._generator.denoise(
+        estimate = self.generator.denoise(
             values + noise,
             level,
             scalars=scalars,
@@ -125,7 +99,7 @@ class DiffusionTrainer:
         weight = loss_weight(
             level,
             values,
-            sigma_data=self._generator.deviations,
+            sigma_data=self.generator.deviations,
             parametrization=self._config.parametrization,
         )
         # Karras+22, eq. 2, weighed by lambda(sigma)
@@ -151,8 +125,8 @@ class DiffusionTrainer:
         # brings normal numbers to the deviation that the preconditioning takes them to have
         clean = scalars * SIGMA_DATA
         level, noise = _noise(clean, chance, law=SCALAR_NOISE_LAW)
-        estimate = self._generator.denoise_scalars(clean + noise, level)
-        weight = loss_weight(level, clean, sigma_data=self._generator.sigma_data)
+        estimate = self.generator.denoise_scalars(clean + noise, level)
+        weight = loss_weight(level, clean, sigma_data=self.generator.sigma_data)
         return guarded_step(
             self._scalar_optimizer,
             ((estimate - clean) ** 2 * weight).mean(),
@@ -194,19 +168,9 @@ def _loss_share(generator: DiffusionGenerator) -> torch.Tensor:
     return weight / weight.mean()  # 1 on average, so that the learning rate means the same
 
 
-def _network(blueprint: Blueprint) -> DiffusionGenerator:
-    """Build both networks with first weights."""
-    config = blueprint.config
-    has_stem = config.haar_levels(blueprint.description.size_pix) > 0
-    if config.stem == "auto" and has_stem and "stem.scale" not in blueprint.state:
-        config = config.model_copy(update={"stem": "none"})  # a state from before there were stems has none
-    return DiffusionGenerator(config, blueprint.description, chance=blueprint.chance)
-
-
-def _trainer(generator: DiffusionGenerator, blueprint: Blueprint) -> DiffusionTrainer:
-    """Start the optimizers."""
-    generator.trunk_dtype = blueprint.trunk_dtype
-    return DiffusionTrainer(generator, blueprint.config)
+def _adam(network: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+    """Optimizer of one of the two networks."""
+    return torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99), fused=True)
 
 
 def _fit(config: DiffusionConfig, description: DataDescription, batches: TrainingBatches) -> State:
@@ -249,8 +213,8 @@ def _check(config: DiffusionConfig, description: DataDescription) -> None:
 FAMILY = Family(
     name="diffusion",
     config=DiffusionConfig,
-    network=_network,
-    trainer=_trainer,
+    network=DiffusionGenerator,
+    trainer=DiffusionTrainer,
     fit=_fit,
     check=_check,
     widths=("channels",),

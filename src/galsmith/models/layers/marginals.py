@@ -49,6 +49,11 @@ class NormalMarginals(torch.nn.Module):
         ]
         return torch.stack(columns, dim=1) if columns else scalars
 
+    @torch.no_grad()
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Map the scalars of training images to normal numbers, once; pixels stay as they are."""
+        return NetworkBatch(batch.pixels, self.to_normal(batch.scalars))
+
     def from_normal(self, normal: torch.Tensor) -> torch.Tensor:
         """Undo `to_normal`; beyond the outermost knots the last slope goes on."""
         columns = [

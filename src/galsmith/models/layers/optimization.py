@@ -10,6 +10,9 @@ import torch
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
+Part = torch.nn.Module | torch.optim.Optimizer
+"""What is trained, or trains: it has a state to keep."""
+
 
 def learning_rate(
     peak: float, progress: TrainingProgress, *, warmup_images: int, decay_share: float
@@ -87,6 +90,19 @@ def step_all_or_none(
     return True
 
 
+def states_of(parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Gather what networks and optimizers need to go on, by their names."""
+    return {name: part.state_dict() for name, part in parts.items()}
+
+
+def fill_parts(parts: Mapping[str, Part], state: Mapping[str, Any]) -> None:
+    """Go on with networks and optimizers from what `states_of` gave."""
+    for name, part in parts.items():
+        known = state[name]
+        # an optimizer keeps the tensors that it is given
+        part.load_state_dict(known if isinstance(part, torch.nn.Module) else copy.deepcopy(known))
+
+
 class DescentTrainer:
     """Trains one network on one loss by one optimizer, or none of a step when it is bad; see `Trainer` for the methods.
 
@@ -117,13 +133,9 @@ class DescentTrainer:
         largest_gradient: float = 1.0,
         compact: Callable[[NetworkBatch], NetworkBatch] = lambda batch: batch,
     ) -> None:
-        self._generator, self._loss, self._optimizer = generator, loss, optimizer
+        self.generator, self._loss, self._optimizer = generator, loss, optimizer
         self._rate, self._largest_gradient, self._compact = rate, largest_gradient, compact
-
-    @property
-    def generator(self) -> torch.nn.Module:
-        """The network."""
-        return self._generator
+        self._parts: dict[str, Part] = {"generator": generator, "optimizer": optimizer}
 
     @torch.no_grad()
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
@@ -132,7 +144,7 @@ class DescentTrainer:
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on what `compacted` gave."""
-        self._generator.train()
+        self.generator.train()
         loss = self._loss(batch, step_chance(progress, batch.pixels.device))
         rate = self._rate(progress)
         return {
@@ -141,9 +153,8 @@ class DescentTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Network and optimizer."""
-        return {"generator": self._generator.state_dict(), "optimizer": self._optimizer.state_dict()}
+        return states_of(self._parts)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self._generator.load_state_dict(state["generator"])
-        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        fill_parts(self._parts, state)

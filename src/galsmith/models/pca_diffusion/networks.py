@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from galsmith.models.family import State
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
@@ -15,7 +15,7 @@ from galsmith.models.pca_diffusion.canvases import turned_shifts
 from galsmith.models.pca_diffusion.components import Components, empty_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state
-from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.protocols import NetworkBatch
 
 SCALAR_SIGMA = 0.5  # deviation of normal numbers as the network sees them; Karras+22's sigma_data
 GALAXIES_PER_CALL = 256
@@ -27,16 +27,7 @@ ROWS_AT_ONCE_ON_CPU = (
 class PcaGenerator(torch.nn.Module):
     """Draws coefficients and scalars together, then composes images.
 
-    Parameters
-    ----------
-    config : PcaDiffusionConfig
-        Of the family.
-    description : DataDescription
-        Of the training set.
-    state : mapping of str to Tensor
-        What `fitted_state` or ``state_dict()`` gave; the sizes are read off it, it is not loaded.
-    chance : torch.Generator
-        Draws the first weights.
+    How many components there are is read off the blueprint's state, which `fitted_state` or ``state_dict()`` gave.
 
     Attributes
     ----------
@@ -52,23 +43,18 @@ class PcaGenerator(torch.nn.Module):
 
     galaxies_per_call = GALAXIES_PER_CALL
 
-    def __init__(
-        self,
-        config: PcaDiffusionConfig,
-        description: DataDescription,
-        state: State,
-        *,
-        chance: torch.Generator,
-    ) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
+        config, description = blueprint.config, blueprint.description
         self.config, self.description = config, description
-        components = empty_components(config, description, counts_in_state(state, "basis."))
+        components = empty_components(config, description, counts_in_state(blueprint.state, "basis."))
         self.basis, self.centering, self.texture = components.basis, components.centering, components.texture
         self.marginals = NormalMarginals(len(description.scalar_names))
         self.register_buffer("scale", torch.ones(self.basis.n_coefficients))
-        self.register_buffer("sigma_data", torch.ones(sum(self._lengths())))
+        self.register_buffer("sigma_data", torch.ones(sum(_lengths(self.components, self.marginals))))
         n_values = len(self.sigma_data)
-        self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=chance)
+        self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=blueprint.chance)
+        self.network.trunk_dtype = blueprint.trunk_dtype
 
     @staticmethod
     def fitted_state(
@@ -129,15 +115,7 @@ class PcaGenerator(torch.nn.Module):
 
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
-        """Draw one galaxy for each seed.
-
-        Calls are filled up to a fixed number of galaxies, so that a galaxy does not depend on how many are drawn with it.
-
-        Raises
-        ------
-        SettingsError
-            If `conditions` are given: scalars and coefficients are drawn together.
-        """
+        """Draw one galaxy for each seed; see `Generator`. Scalars and coefficients are drawn together."""
         refuse_conditions(conditions, self.config.family)
         device = self.sigma_data.device
         n_white = 0 if self.texture is None else self.basis.n_bands * self.description.size_pix**2
@@ -149,10 +127,6 @@ class PcaGenerator(torch.nn.Module):
             description=self.description,
             device=device,
         )
-
-    def _lengths(self) -> list[int]:
-        """Count coefficients, shifts, scalars and the texture's numbers."""
-        return _lengths(self.components, self.marginals)
 
     def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
         """Draw one call's galaxies from normal numbers: of the values, the orientation, and the texture."""
@@ -172,7 +146,9 @@ class PcaGenerator(torch.nn.Module):
 
     def _composed(self, values: torch.Tensor, *, white: torch.Tensor) -> NetworkBatch:
         """Compose images from values [galaxy, value], with texture from `white` noise."""
-        coefficients, shift, scalars, numbers = torch.split(values, self._lengths(), dim=1)
+        coefficients, shift, scalars, numbers = torch.split(
+            values, _lengths(self.components, self.marginals), dim=1
+        )
         shifts = None if self.centering is None else self.centering.from_normal(shift / SCALAR_SIGMA)
         # what the texture is added to sets its strength
         pixels = self.components.composed(coefficients * self.scale, shifts)

@@ -54,7 +54,6 @@ class DenoisingLoss:
 def _trainer(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
     """Start the optimizer."""
     config = blueprint.config
-    generator.network.trunk_dtype = blueprint.trunk_dtype
     optimizer = torch.optim.AdamW(
         generator.parameters(),
         lr=config.learning_rate,
@@ -78,11 +77,6 @@ def _trainer(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
     )
 
 
-def _network(blueprint: Blueprint) -> PcaGenerator:
-    """Build the generator of the sizes that were fitted."""
-    return PcaGenerator(blueprint.config, blueprint.description, blueprint.state, chance=blueprint.chance)
-
-
 def _fit(config: PcaDiffusionConfig, description: DataDescription, batches: TrainingBatches) -> State:
     """Fit components, centering and texture, the laws of the scalars, and how all of them are scaled."""
     some = thinned(batches, n_images=description.n_train, at_most=config.images_for_fit)
@@ -104,7 +98,7 @@ def _check(config: PcaDiffusionConfig, description: DataDescription) -> None:
 FAMILY = Family(
     name="pca_diffusion",
     config=PcaDiffusionConfig,
-    network=_network,
+    network=PcaGenerator,
     trainer=_trainer,
     fit=_fit,
     check=_check,

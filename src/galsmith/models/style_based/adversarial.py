@@ -5,9 +5,14 @@ from torch.nn import functional
 
 SMALLEST_VARIANCE = 1e-8
 LARGEST_GROUP = 4  # as in StyleGAN2's code
-
-
 LARGEST_BATCH = 32
+ADAM_BETAS = (0.0, 0.99)  # Karras+18, app. A.1; Karras+20, app. B, without its correction for lazy penalties
+
+
+def adversarial_adam(*networks: torch.nn.Module, rate: float = 1e-3) -> torch.optim.Adam:
+    """Optimizer of networks that play; the rate may be given anew at each step."""
+    parameters = [value for network in networks for value in network.parameters()]
+    return torch.optim.Adam(parameters, lr=rate, betas=ADAM_BETAS, eps=1e-8, fused=True)
 
 
 def discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) -> torch.Tensor:

@@ -1,22 +1,26 @@
 """Drawing galaxies with a style-based generator: z to w, w to scalars and pixels, one stream a galaxy."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
 
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.protocols import NetworkBatch
 from galsmith.models.style_based.mapping import MappingNetwork, ScalarNetwork
-from galsmith.models.style_based.settings import DrawingSettings
 
 GALAXIES_PER_CALL = 32
 
 
 class Synthesis(Protocol):
-    """A network that makes pixels from styles and noise; what a family adds."""
+    """A network that makes pixels from styles and noise; what a family adds.
+
+    It is built by ``(n_bands, widths, *, latent, chance)``: of the images; channels of each level by its side, from 4
+    pixels to that of the images; width of w; and the stream that draws the first weights.
+    """
 
     n_styles: int
     """How many w it takes, the coarsest level's first."""
@@ -37,34 +41,19 @@ class StyleGenerator(torch.nn.Module):
     ----------
     synthesis : Synthesis
         The family's own network, a `torch.nn.Module`.
-    config : DrawingSettings
-        Of the family.
-    description : DataDescription
-        Of the training set.
-    chance : torch.Generator
-        Draws the first weights of mapping and scalar network.
-
-    Attributes
-    ----------
-    trunk_dtype : torch.dtype
-        bfloat16 runs all of the synthesis but its last convolutions in it.
+    blueprint : Blueprint
+        Whose config is of `DrawingSettings`; bfloat16 runs all of the synthesis but its last convolutions in it.
     """
 
     synthesis: Synthesis
 
     galaxies_per_call = GALAXIES_PER_CALL
 
-    def __init__(
-        self,
-        synthesis: Synthesis,
-        config: DrawingSettings,
-        description: DataDescription,
-        *,
-        chance: torch.Generator,
-    ) -> None:
+    def __init__(self, synthesis: Synthesis, blueprint: Blueprint) -> None:
         super().__init__()
+        config, description, chance = blueprint.config, blueprint.description, blueprint.chance
         self.config, self.description = config, description
-        self.trunk_dtype = torch.float32
+        self.trunk_dtype = blueprint.trunk_dtype
         n_scalars = len(description.scalar_names)
         self.mapping = MappingNetwork(config.latent_width, n_layers=config.mapping_layers, chance=chance)
         self.scalar_network = (
@@ -102,15 +91,7 @@ class StyleGenerator(torch.nn.Module):
 
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
-        """Draw one galaxy for each seed.
-
-        Calls are filled up to 32 galaxies, so that a galaxy does not depend on how many are drawn with it.
-
-        Raises
-        ------
-        SettingsError
-            If `conditions` are given: scalars and images are drawn together.
-        """
+        """Draw one galaxy for each seed; see `Generator`. Scalars and images are drawn together."""
         refuse_conditions(conditions, self.config.family)
         return drawn_in_calls(
             self._drawn,
@@ -130,6 +111,20 @@ class StyleGenerator(torch.nn.Module):
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
         return NetworkBatch(pixels, self.marginals.from_normal(self.scalars(w)))
+
+
+def style_network(synthesis: Callable[..., Any]) -> Callable[[Blueprint], StyleGenerator]:
+    """Say how a family builds its generator, of what builds its `Synthesis`."""
+
+    def network(blueprint: Blueprint) -> StyleGenerator:
+        config, description = blueprint.config, blueprint.description
+        widths = config.level_widths(description.size_pix)
+        pixels_of = synthesis(
+            len(description.bands), widths, latent=config.latent_width, chance=blueprint.chance
+        )
+        return StyleGenerator(pixels_of, blueprint)
+
+    return network
 
 
 def with_scalar_planes(pixels: torch.Tensor, scalars: torch.Tensor) -> torch.Tensor:

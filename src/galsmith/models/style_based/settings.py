@@ -1,7 +1,5 @@
 """Settings that style-based families share, and the sides and widths that follow from them."""
 
-import math
-
 from pydantic import Field
 
 from galsmith.errors import SettingsError
@@ -9,6 +7,12 @@ from galsmith.settings import Settings
 
 COARSEST_SIZE_PIX = 4  # Karras+18, table 2
 AUTO_R1_WEIGHT = 2e-4  # Karras+20b (ADA), app. C: gamma = 0.0002 N / M with N = side**2
+
+
+def doubling_widths(size_pix: int, *, base: int, largest: int) -> dict[int, int]:
+    """Channels of each level by its side, from 4 pixels to `size_pix`: ``base // side``, doubling towards coarse ones."""
+    sides = [COARSEST_SIZE_PIX * 2**k for k in range((size_pix // COARSEST_SIZE_PIX).bit_length())]
+    return {side: min(base // side, largest) for side in sides}
 
 
 class DrawingSettings(Settings):
@@ -64,23 +68,17 @@ class StyleSettings(DrawingSettings):
     path_length_weight: float = Field(default=2.0, ge=0)
     path_length_every: int = Field(default=4, ge=1)
 
-
-def level_widths(settings: StyleSettings, size_pix: int) -> dict[int, int]:
-    """Channels of each level by its side, from 4 pixels to `size_pix`.
-
-    Raises
-    ------
-    SettingsError
-        If the finest level would have none.
-    """
-    if settings.channel_base < size_pix:
-        raise SettingsError(
-            f"model.channel_base is {settings.channel_base}: leaves no channel at {size_pix} px, wanted "
-            f"{size_pix} or more; {16 * size_pix} gives 16"
-        )
-    n_levels = int(math.log2(size_pix // COARSEST_SIZE_PIX)) + 1
-    sides = [COARSEST_SIZE_PIX * 2**level for level in range(n_levels)]
-    return {side: min(settings.channel_base // side, settings.channel_max) for side in sides}
+    def level_widths(self, size_pix: int) -> dict[int, int]:
+        """Channels of each level by its side, from 4 pixels to `size_pix`; refused where the finest would have none."""
+        if self.channel_base < size_pix:
+            raise SettingsError(
+                f"leaves no channel at {size_pix} px",
+                argument="model.channel_base",
+                came=self.channel_base,
+                wanted=f"{size_pix} or more",
+                way_out=f"{16 * size_pix} gives 16",
+            )
+        return doubling_widths(size_pix, base=self.channel_base, largest=self.channel_max)
 
 
 def auto_r1_weight(size_pix: int, batch_size: int) -> float:

@@ -1,10 +1,11 @@
 """One level of a synthesis network with styles by adaptive instance normalization (Karras et al. 2019)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from galsmith.models.style_based.equalized import EqualizedConv, EqualizedLinear, bent, upsampled
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX
 
 SMALLEST_VARIANCE = 1e-8
 
@@ -82,3 +83,21 @@ class StyledLevel(torch.nn.Module):
         values = self.conv(values)
         styled: torch.Tensor = self.second(values, noise[1], styles[:, 1])
         return styled
+
+
+def styled_levels(
+    widths: Mapping[int, int], *, latent: int, chance: torch.Generator
+) -> tuple[torch.nn.Parameter, torch.nn.ModuleList]:
+    """Make the learned constant that stands in place of z (Karras et al. 2019, sec. 2), and the levels on it."""
+    channels = [widths[side] for side in sorted(widths)]
+    constant = torch.nn.Parameter(torch.ones(1, channels[0], *[COARSEST_SIZE_PIX] * 2))
+    below: list[int | None] = [None, *channels[:-1]]
+    return constant, torch.nn.ModuleList(
+        StyledLevel(n_in, n_out, latent=latent, chance=chance)
+        for n_in, n_out in zip(below, channels, strict=True)
+    )
+
+
+def repeated(constant: torch.Tensor, n_images: int) -> torch.Tensor:
+    """Give every image the learned constant [1, channel, y, x], channels last."""
+    return constant.expand(n_images, -1, -1, -1).contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
 """Adversarial steps of a style-based generator against the residual discriminator, all or nothing."""
 
-import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,13 +10,14 @@ from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
-from galsmith.models.layers.optimization import step_all_or_none
+from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
     TrainingProgress,
 )
 from galsmith.models.style_based.adversarial import (
+    adversarial_adam,
     discriminator_loss,
     energy_distance,
     generator_loss,
@@ -24,11 +25,10 @@ from galsmith.models.style_based.adversarial import (
     squared_gradients,
 )
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
+from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight, level_widths
+from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight
 
-ADAM_BETAS = (0.0, 0.99)  # Karras+20, app. B, without its correction for lazy penalties
 PATH_LENGTH_MEMORY = 0.99  # Karras+20, app. B: decay of the running mean a
 
 
@@ -38,37 +38,24 @@ class StyleTrainer:
     Both networks' gradients are taken at the same weights and with the same drawn images, then both step: the
     discriminator sees drawn images once a step, and a step can be refused as a whole.
 
-    Parameters
-    ----------
-    generator : StyleGenerator
-        On its device, with fitted marginals.
-    discriminator : ResidualDiscriminator
-        On the same device.
-    config : StyleSettings
-        Of the family.
     """
 
-    def __init__(
-        self, generator: StyleGenerator, discriminator: ResidualDiscriminator, config: StyleSettings
-    ) -> None:
-        self._generator, self._discriminator, self._config = generator, discriminator, config
+    def __init__(self, generator: StyleGenerator, blueprint: Blueprint) -> None:
+        description, config = blueprint.description, blueprint.config
+        discriminator = ResidualDiscriminator(
+            len(description.bands) + len(description.scalar_names),
+            config.level_widths(description.size_pix),
+            chance=blueprint.chance,
+        ).to(blueprint.device)
+        self.generator, self._discriminator, self._config = generator, discriminator, config
+        self.compacted = generator.marginals.compacted
+        self._turned = partial(randomly_turned, symmetric=config.symmetric)
+        self._networks: dict[str, Part] = {"generator": generator, "discriminator": discriminator}
         self._optimizers = {
-            name: torch.optim.Adam(
-                network.parameters(), lr=config.learning_rate, betas=ADAM_BETAS, eps=1e-8, fused=True
-            )
-            for name, network in (("generator", generator), ("discriminator", discriminator))
+            "generator": adversarial_adam(generator, rate=config.learning_rate),
+            "discriminator": adversarial_adam(discriminator, rate=config.learning_rate),
         }
         self._mean_path_length, self._mean_squared_gradient = 0.0, 0.0
-
-    @property
-    def generator(self) -> StyleGenerator:
-        """Mapping, synthesis and the network of the scalars."""
-        return self._generator
-
-    @torch.no_grad()
-    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
-        """Map scalars to normal numbers; pixels stay as they are."""
-        return NetworkBatch(batch.pixels, self._generator.marginals.to_normal(batch.scalars))
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step of both networks, regularized when it is time.
@@ -101,25 +88,22 @@ class StyleTrainer:
     def state_dict(self) -> dict[str, Any]:
         """Networks, optimizers, and the regularizers' running means."""
         return {
-            "generator": self._generator.state_dict(),
-            "discriminator": self._discriminator.state_dict(),
-            "optimizers": {name: value.state_dict() for name, value in self._optimizers.items()},
+            **states_of(self._networks),
+            "optimizers": states_of(self._optimizers),
             "mean_path_length": self._mean_path_length,
             "mean_squared_gradient": self._mean_squared_gradient,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self._generator.load_state_dict(state["generator"])
-        self._discriminator.load_state_dict(state["discriminator"])
-        for name, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(copy.deepcopy(state["optimizers"][name]))
+        fill_parts(self._networks, state)
+        fill_parts(self._optimizers, state["optimizers"])
         self._mean_path_length = state["mean_path_length"]
         self._mean_squared_gradient = state["mean_squared_gradient"]
 
     def _play(self, real: torch.Tensor, chance: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
         """Leave both networks' gradients of the logistic losses; returns drawn planes and the losses."""
-        dtype = self._generator.trunk_dtype
+        dtype = self.generator.trunk_dtype
         drawn = self._draw(len(real), chance)
         shown = drawn.detach().requires_grad_()
         drawn_logits = self._discriminator(shown, trunk_dtype=dtype)
@@ -153,7 +137,7 @@ class StyleTrainer:
         """Add the gradient of the path-length regularization, in float32; returns the new running mean."""
         # Karras+20, app. B: on half a batch
         styles, noise = self._styles_and_noise(max(n_images // 2, 1), chance)[1:]
-        pixels = self._generator.pixels(styles, noise, trunk_dtype=torch.float32)
+        pixels = self.generator.pixels(styles, noise, trunk_dtype=torch.float32)
         lengths = path_lengths(pixels, styles, chance=chance)
         mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * float(
             lengths.detach().mean()
@@ -177,14 +161,14 @@ class StyleTrainer:
     def _draw(self, n_images: int, chance: torch.Generator) -> torch.Tensor:
         """Draw planes as the discriminator sees them, [galaxy, plane, y, x], with their graph."""
         w, styles, noise = self._styles_and_noise(n_images, chance)
-        pixels = self._generator.pixels(styles, noise, trunk_dtype=self._generator.trunk_dtype)
-        return with_scalar_planes(self._turned(pixels, chance), self._generator.scalars(w))
+        pixels = self.generator.pixels(styles, noise, trunk_dtype=self.generator.trunk_dtype)
+        return with_scalar_planes(self._turned(pixels, chance), self.generator.scalars(w))
 
     def _styles_and_noise(
         self, n_images: int, chance: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Draw w [galaxy, latent], styles [galaxy, style, latent] with mixed fine levels, and noise."""
-        network, device = self._generator, chance.device
+        network, device = self.generator, chance.device
         w, styles = mixed_styles(
             network.mapping,
             n_images,
@@ -194,10 +178,6 @@ class StyleTrainer:
         )
         noise = torch.randn(n_images, network.n_noise, generator=chance, device=device)
         return w, styles, noise
-
-    def _turned(self, planes: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
-        """Turn and mirror each image by an element of its own, where the family is symmetric."""
-        return randomly_turned(planes, chance, symmetric=self._config.symmetric)
 
 
 def style_family(name: str, config: type[StyleSettings], synthesis: Callable[..., Any]) -> Family:
@@ -210,24 +190,13 @@ def style_family(name: str, config: type[StyleSettings], synthesis: Callable[...
     config : type of StyleSettings
         Its settings.
     synthesis : callable
-        ``(n_bands, widths, *, latent, chance) -> Synthesis`` that maps w and noise to pixels.
+        Builds its `Synthesis`.
     """
-
-    def network(blueprint: Blueprint) -> StyleGenerator:
-        config, description = blueprint.config, blueprint.description
-        pixels_of = synthesis(
-            len(description.bands),
-            level_widths(config, description.size_pix),
-            latent=config.latent_width,
-            chance=blueprint.chance,
-        )
-        return StyleGenerator(pixels_of, config, description, chance=blueprint.chance)
-
     return Family(
         name=name,
         config=config,
-        network=network,
-        trainer=_trainer,
+        network=style_network(synthesis),
+        trainer=StyleTrainer,
         fit=fit_scalar_laws,
         check=_check,
         widths=("channel_base",),
@@ -235,19 +204,7 @@ def style_family(name: str, config: type[StyleSettings], synthesis: Callable[...
     )
 
 
-def _trainer(generator: StyleGenerator, blueprint: Blueprint) -> StyleTrainer:
-    """Add a discriminator."""
-    description, config = blueprint.description, blueprint.config
-    discriminator = ResidualDiscriminator(
-        len(description.bands) + len(description.scalar_names),
-        level_widths(config, description.size_pix),
-        chance=blueprint.chance,
-    )
-    generator.trunk_dtype = blueprint.trunk_dtype
-    return StyleTrainer(generator, discriminator.to(blueprint.device), config)
-
-
 def _check(config: StyleSettings, description: DataDescription) -> None:
     """Refuse sides that cannot be halved to 4, or that leave a level without channels."""
     refuse_other_sides(config, description)
-    level_widths(config, description.size_pix)
+    config.level_widths(description.size_pix)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.nn import functional
 
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import Dense
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.protocols import NetworkBatch
 from galsmith.models.vae.config import VaeConfig
 
 EPSILON = 1e-5  # added to the variance, as torch has it
@@ -153,24 +154,13 @@ class Bottleneck(torch.nn.Module):
 class Encoder(torch.nn.Module):
     """Images and scalars -> mean and log variance of z, by a residual network without its head.
 
-    Parameters
-    ----------
-    config : VaeConfig
-        Widths and depths.
-    description : DataDescription
-        Of the training set; each scalar is one more channel, constant over the image.
-    chance : torch.Generator
-        Draws the first weights.
-
-    Attributes
-    ----------
-    trunk_dtype : torch.dtype
-        bfloat16 runs all but the last layer in it.
+    Each scalar is one more channel, constant over the image; bfloat16 runs all but the last layer in it.
     """
 
-    def __init__(self, config: VaeConfig, description: DataDescription, *, chance: torch.Generator) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        self.trunk_dtype = torch.float32
+        config, description, chance = blueprint.config, blueprint.description, blueprint.chance
+        self.trunk_dtype = blueprint.trunk_dtype
         n_channels = len(description.bands) + len(description.scalar_names)
         width = config.encoder_width
         self.stem = Convolution(n_channels, width, kernel=7, stride=2, chance=chance)
@@ -218,26 +208,18 @@ class UpBlock(torch.nn.Module):
 class Decoder(torch.nn.Module):
     """z -> images, and z -> scalars as normal numbers.
 
-    Parameters
-    ----------
-    config : VaeConfig
-        Widths.
-    description : DataDescription
-        Of the training set.
-    chance : torch.Generator
-        Draws the first weights.
+    bfloat16 runs all but the first and the last layer of the images in it.
 
     Attributes
     ----------
     scalar_deviation : Parameter [scalar], float32
         Standard deviation of a scalar about what z says of it; not learned by gradient.
-    trunk_dtype : torch.dtype
-        bfloat16 runs all but the first and the last layer of the images in it.
     """
 
-    def __init__(self, config: VaeConfig, description: DataDescription, *, chance: torch.Generator) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
-        self.trunk_dtype = torch.float32
+        config, description, chance = blueprint.config, blueprint.description, blueprint.chance
+        self.trunk_dtype = blueprint.trunk_dtype
         width, n_scalars = config.decoder_width, len(description.scalar_names)
         self.enter = Dense(config.latent_size, START_CHANNELS * START_SIDE**2, gain=1.0, chance=chance)
         self.widen = Convolution(START_CHANNELS, width, kernel=1, has_bias=True, chance=chance)
@@ -269,15 +251,6 @@ class Decoder(torch.nn.Module):
 class VaeGenerator(torch.nn.Module):
     """Draws z, then images and scalars of it.
 
-    Parameters
-    ----------
-    config : VaeConfig
-        Of the family.
-    description : DataDescription
-        Of the training set.
-    chance : torch.Generator
-        Draws the first weights.
-
     Attributes
     ----------
     kept : Tensor [reconstruction weight, parameter], float32
@@ -291,10 +264,11 @@ class VaeGenerator(torch.nn.Module):
     kept: torch.Tensor
     kept_loss: torch.Tensor
 
-    def __init__(self, config: VaeConfig, description: DataDescription, *, chance: torch.Generator) -> None:
+    def __init__(self, blueprint: Blueprint) -> None:
         super().__init__()
+        config, description = blueprint.config, blueprint.description
         self.config, self.description = config, description
-        self.decoder = Decoder(config, description, chance=chance)
+        self.decoder = Decoder(blueprint)
         self.marginals = NormalMarginals(len(description.scalar_names))
         self.galaxies_per_call = min(GALAXIES_AT_MOST, PIXELS_PER_CALL // description.size_pix**2)
         n_weights = len(config.reconstruction_weights) if config.held_out_share > 0 else 0
@@ -310,15 +284,7 @@ class VaeGenerator(torch.nn.Module):
 
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
-        """Draw one galaxy for each seed.
-
-        Calls are filled up to `galaxies_per_call`, so that a galaxy does not depend on how many are drawn with it.
-
-        Raises
-        ------
-        SettingsError
-            If `conditions` are given: scalars and images are drawn together.
-        """
+        """Draw one galaxy for each seed; see `Generator`. Scalars and images are drawn together."""
         refuse_conditions(conditions, self.config.family)
         return drawn_in_calls(
             self._drawn,

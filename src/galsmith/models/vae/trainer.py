@@ -1,6 +1,5 @@
 """The trainer of `vae`: steps on the evidence lower bound, and what held-out images say of it."""
 
-import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.chance import generator_from_seed, step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
-from galsmith.models.layers.optimization import guarded_step, learning_rate
+from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
 from galsmith.models.protocols import (
     NetworkBatch,
     TrainingProgress,
@@ -132,8 +131,9 @@ def bound_terms(
 class VaeTrainer:
     """Takes steps on the evidence lower bound; see `Trainer` for the methods."""
 
-    def __init__(self, generator: VaeGenerator, encoder: Encoder, config: VaeConfig) -> None:
-        self._generator, self._encoder, self._config = generator, encoder, config
+    def __init__(self, generator: VaeGenerator, blueprint: Blueprint) -> None:
+        config, encoder = blueprint.config, Encoder(blueprint).to(blueprint.device)
+        self.generator, self._encoder, self._config = generator, encoder, config
         learned = [  # scalar deviation and batch statistics follow by running means, not by gradient
             parameter
             for network in (generator, encoder)
@@ -141,18 +141,18 @@ class VaeTrainer:
             if parameter.requires_grad
         ]
         self._optimizer = torch.optim.Adam(learned, lr=config.learning_rate, betas=(0.9, 0.999), fused=True)
+        self._parts: dict[str, Part] = {
+            "generator": generator,
+            "encoder": encoder,
+            "optimizer": self._optimizer,
+        }
         self._held_out = HeldOutMean()
-
-    @property
-    def generator(self) -> VaeGenerator:
-        """The decoder, and what it has been at its best."""
-        return self._generator
 
     @torch.no_grad()
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
         """Map scalars to normal numbers, and add a column that is 1 for images held out."""
         is_held_out = marked(batch.pixels, share=self._config.held_out_share)
-        scalars = self._generator.marginals.to_normal(batch.scalars)
+        scalars = self.generator.marginals.to_normal(batch.scalars)
         return NetworkBatch(batch.pixels, torch.cat([scalars, is_held_out[:, None].to(scalars)], dim=1))
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
@@ -184,18 +184,11 @@ class VaeTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks, the optimizer, and the mean over held-out images so far."""
-        return {
-            "generator": self._generator.state_dict(),
-            "encoder": self._encoder.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "held_out": asdict(self._held_out),
-        }
+        return {**states_of(self._parts), "held_out": asdict(self._held_out)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
-        self._generator.load_state_dict(state["generator"])
-        self._encoder.load_state_dict(state["encoder"])
-        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        fill_parts(self._parts, state)
         self._held_out = HeldOutMean(**state["held_out"])
 
     def _position(self, progress: TrainingProgress) -> int:
@@ -207,7 +200,7 @@ class VaeTrainer:
         """Both sides of the objective, by the networks as they are."""
         return bound_terms(
             self._encoder,
-            self._generator.decoder,
+            self.generator.decoder,
             NetworkBatch(pixels, scalars),
             noise,
             scalars_of_mean=self._config.scalar_law == "mean",
@@ -216,10 +209,10 @@ class VaeTrainer:
     @torch.no_grad()
     def _held_out_terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
         """Both sides of the objective for images held out, with networks as they are drawn from."""
-        self._generator.eval()
+        self.generator.eval()
         self._encoder.eval()  # running statistics, as in drawing
         terms = self._terms(pixels, scalars, noise)
-        self._generator.train()
+        self.generator.train()
         self._encoder.train()
         return terms
 
@@ -239,8 +232,8 @@ class VaeTrainer:
             largest_gradient=LARGEST_GRADIENT_PER_WEIGHT * weight,
         )
         if math.isfinite(loss):
-            keep_statistics(self._generator, self._encoder)
-            deviation = self._generator.decoder.scalar_deviation
+            keep_statistics(self.generator, self._encoder)
+            deviation = self.generator.decoder.scalar_deviation
             variance = deviation.detach().square()
             residual = terms.scalar_residual.square().mean(dim=0)
             with torch.no_grad():
@@ -256,27 +249,20 @@ class VaeTrainer:
             self._held_out = HeldOutMean(position)
         self._held_out.total += float(bounds.sum())
         self._held_out.count += len(bounds)
-        expected = round(self._config.held_out_share * self._generator.description.n_train)
+        expected = round(self._config.held_out_share * self.generator.description.n_train)
         if self._held_out.count < max(1, min(HELD_OUT_PER_ESTIMATE, expected)):
             return
         mean = self._held_out.total / self._held_out.count
-        if mean < float(self._generator.kept_loss[position]):
-            self._generator.keep(position, mean)
+        if mean < float(self.generator.kept_loss[position]):
+            self.generator.keep(position, mean)
         self._held_out = HeldOutMean(position)
-
-
-def _trainer(generator: VaeGenerator, blueprint: Blueprint) -> VaeTrainer:
-    """Add the encoder."""
-    encoder = Encoder(blueprint.config, blueprint.description, chance=blueprint.chance)
-    generator.decoder.trunk_dtype = encoder.trunk_dtype = blueprint.trunk_dtype
-    return VaeTrainer(generator, encoder.to(blueprint.device), blueprint.config)
 
 
 FAMILY = Family(
     name="vae",
     config=VaeConfig,
-    network=lambda blueprint: VaeGenerator(blueprint.config, blueprint.description, chance=blueprint.chance),
-    trainer=_trainer,
+    network=VaeGenerator,
+    trainer=VaeTrainer,
     fit=fit_scalar_laws,
     check=refuse_other_sides,
     widths=("decoder_width",),
