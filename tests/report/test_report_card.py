@@ -12,6 +12,7 @@ from galsmith.data.store import open_store
 from galsmith.measure import read_measurements
 from galsmith.measure.table_formats import write_table
 from galsmith.report import write_report
+from galsmith.report.calls import IN_PYTHON
 from galsmith.report.material import gather
 from galsmith.report.page import drawing
 from galsmith.report.panels.color_bulge import color_bulge_of, color_bulge_panel
@@ -69,7 +70,7 @@ def test_a_full_card_has_every_block_and_no_excuse(full_page, parsed):
     ):
         assert title in words
     for what in ("beyond", "features", "memorization", "examples", "pairs", "corner", "planes"):
-        assert HOW_TO[what] not in words
+        assert IN_PYTHON.text(HOW_TO[what]) not in words
 
 
 def test_numbers_on_the_page_are_those_of_the_card(full_page, parsed):
@@ -125,7 +126,7 @@ def test_what_a_card_lacks_is_said_with_the_way_to_get_it(one_band, tmp_path, wi
     text = reported(one_band, replace(card, judgments=(judgment,)), tmp_path / "out")
     words = words_of(text, parsed)
     for what in ("beyond", "features", "memorization", "color", "published"):
-        assert HOW_TO[what] in words
+        assert IN_PYTHON.text(HOW_TO[what]) in words
     assert "The card says: PyTorch is not installed." in words
     assert "odd one: too few." in words
     assert "Who can tell them apart" not in words
@@ -145,7 +146,7 @@ def test_pairs_without_their_training_images_are_said(one_band, records, tmp_pat
     card = full_card(one_band, records)
     provenance = replace(card.provenance, parents=card.provenance.parents[:2])
     words = words_of(reported(one_band, replace(card, provenance=provenance), tmp_path / "out"), parsed)
-    assert HOW_TO["pairs"] in words
+    assert IN_PYTHON.text(HOW_TO["pairs"]) in words
 
 
 def test_several_sets_stand_side_by_side_with_the_paper(one_band, records, tmp_path, monkeypatch, parsed):
@@ -197,7 +198,7 @@ def test_colors_are_drawn_where_the_tables_have_them(one_band, tmp_path, without
     )
     text = write_report(tmp_path / "comparison.json", tmp_path / "out").read_text()
     words = words_of(text, parsed)
-    assert HOW_TO["color"] not in words
+    assert IN_PYTHON.text(HOW_TO["color"]) not in words
     assert "Bulge statistic against g − i" in text
     early = [
         100 * float(np.mean(np.asarray(read_measurements(path)["bulge_statistic"]) >= 0)) for path in tables

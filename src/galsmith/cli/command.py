@@ -16,7 +16,7 @@ from cyclopts import CycloptsError
 
 from galsmith.cli.app import Verb, build_app, verb_of, verb_words
 from galsmith.cli.faults import explain
-from galsmith.cli.flags import in_flags
+from galsmith.cli.flags import in_flags, shell_spelling
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, failure_json
 
@@ -27,7 +27,7 @@ ASKED_FOR = ("--help", "-h", "--version")
 def run(tokens: Sequence[str]) -> int:
     """Run the command that `tokens` spell and return its exit code."""
     try:
-        command, bound, _ = build_app().parse_args(list(tokens), print_error=False, exit_on_error=False)
+        command, bound, untyped = build_app().parse_args(list(tokens), print_error=False, exit_on_error=False)
     except CycloptsError as error:
         return _refuse(tokens, error)
     verb = verb_of(command)
@@ -38,7 +38,9 @@ def run(tokens: Sequence[str]) -> int:
     with _terminate_as_interrupt(), _notices_shown(shown, verb.name), warnings.catch_warnings():
         if not shown.debug:
             warnings.simplefilter("ignore")
-        return _call(verb, lambda: command(*bound.args, **bound.kwargs), shown)
+        # What nobody types, `galsmith.cli.options.Spelled`, comes from here.
+        given = {name: shell_spelling() for name in untyped}
+        return _call(verb, lambda: command(*bound.args, **bound.kwargs, **given), shown)
 
 
 def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:

@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 
 from galsmith.cli.app import VERBS, build_app
+
+if TYPE_CHECKING:
+    from galsmith.report.calls import Call, Spelling
 
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 UNITS = ("_arcsec", "_kpc", "_mag", "_pix", "_sigma")
@@ -31,10 +36,48 @@ def in_flags(message: str, verb: str = "") -> str:
         if names is None:
             return match.group(0) if value is None else f"{name} {value}"
         if value == NO:
-            return next((flag for flag in names if flag.startswith("--no-")), names[0])
+            return _negative(names)
         return names[0] if value in (None, YES) else f"{names[0]} {value}"
 
     return ARGUMENT.sub(in_words, message)
+
+
+def in_shell(call: "Call") -> str:
+    """Write a call as its command line."""
+    flags = {**_flags_of_all(), **flags_of(call.verb)}
+    words = ["galsmith", call.verb]
+    for given in call.given:
+        words += [given] if isinstance(given, str) else [_named(*one) for one in given.items()]
+    for name, value in {**call.arguments, "output": call.output}.items():
+        inner = value if isinstance(value, Mapping) else {name: value}
+        words += [word for key, item in inner.items() for word in _flag(flags[key], item)]
+    return " ".join(words)
+
+
+def shell_spelling() -> "Spelling":
+    """Return how a page is spelled whose reader types commands."""
+    from galsmith.report.calls import Spelling
+
+    return Spelling(in_shell, partial(in_flags, verb="compare"))
+
+
+def _named(name: str, path: str) -> str:
+    """Write a generated set, with its name where the file has another."""
+    return path if name == Path(path).stem else f"{name}={path}"
+
+
+def _flag(names: tuple[str, ...], value: Any) -> list[str]:
+    """Write one flag, the shortest of its names; a list repeats it."""
+    if value is False:
+        return [_negative(names)]
+    values = value if isinstance(value, list) else [value]
+    shown = ("/".join(f"{one:g}" for one in item) if isinstance(item, tuple) else item for item in values)
+    return [f"{min(names, key=len)} {one}" for one in shown]
+
+
+def _negative(names: tuple[str, ...]) -> str:
+    """Find the name of a flag that says no."""
+    return next((name for name in names if name.startswith("--no-")), names[0])
 
 
 def flags_of(verb: str) -> Mapping[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -27,6 +27,7 @@ Sets = Annotated[
 ]
 Workers = Annotated[int | None, Parameter(help="Local processes; all cores when left out.")]
 Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
+Spelled = Annotated[Any, Parameter(parse=False)]  # A `Spelling`, from `galsmith.cli.command`.
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="auto takes the GPU where there is one.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
+from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown, Spelled
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith report comparison.json -o report"
@@ -16,6 +16,7 @@ def report(
     /,
     *,
     output: Output,
+    spelling: Spelled,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
@@ -23,7 +24,7 @@ def report(
     from galsmith.report import write_report
 
     with shown.progress() as progress:
-        page = write_report(comparison, output, overwrite=overwrite, progress=progress)
+        page = write_report(comparison, output, spelling=spelling, overwrite=overwrite, progress=progress)
     return Outcome(
         verb="report",
         summary=f"a page of {page.stat().st_size / 1e6:.1f} MB",

@@ -1,6 +1,6 @@
 """The page itself: what the template is given."""
 
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from galsmith.compare import Comparison
 from galsmith.compare.marginal.columns import label_of, words_of
 from galsmith.report import labels
+from galsmith.report.calls import IN_PYTHON, Spelling
 from galsmith.report.labels import percent
 from galsmith.report.material import CardMaterial
 from galsmith.report.panels import color_bulge, copies, corner, heat_map, histograms, plane_spectra, spectra
@@ -42,7 +43,12 @@ LABELS = (
 
 
 def page_html(
-    material: CardMaterial, card_path: Path, sets: list[DrawnSet], together: DrawnTogether | None = None
+    material: CardMaterial,
+    card_path: Path,
+    sets: list[DrawnSet],
+    together: DrawnTogether | None = None,
+    *,
+    spelling: Spelling = IN_PYTHON,
 ) -> str:
     """Render the page.
 
@@ -56,12 +62,14 @@ def page_html(
         What there is to show of every generated set.
     together : DrawnTogether, optional
         What shows several sets in one panel.
+    spelling : Spelling
+        How calls and arguments are written.
     """
     card = material.card
     first = card.judgments[0].comparison
     verdicts = tuple(item.words for item in sets)
     return (
-        _environment()
+        _environment(spelling)
         .get_template("page.html.j2")
         .render(
             card=card,
@@ -75,12 +83,12 @@ def page_html(
             caption_of=caption_of,
             confidence=f"{100 * first.settings.get('confidence', 0.95):.0f} %",
             setting=setting_text(first),
-            sets=[_set_context(item, number) for number, item in enumerate(sets, start=1)],
+            sets=[_set_context(item, number, spelling) for number, item in enumerate(sets, start=1)],
             together=_together_context(together),
             sets_table=sets_table(card),
             values_table=values_table(card),
             settings=flattened(card.settings),
-            steps=steps_of(material, card_path),
+            steps=steps_of(material, card_path, spelling),
             definitions=[item for item in first.distances if item.in_means],
             glossary=GLOSSARY,
             limits=LIMITS,
@@ -115,7 +123,7 @@ def setting_text(comparison: Comparison) -> str:
     return " · ".join(parts)
 
 
-def _set_context(item: DrawnSet, number: int) -> dict[str, Any]:
+def _set_context(item: DrawnSet, number: int, spelling: Spelling) -> dict[str, Any]:
     """Collect what the template shows of one generated set."""
     comparison = item.material.comparison
     return {
@@ -133,7 +141,7 @@ def _set_context(item: DrawnSet, number: int) -> dict[str, Any]:
         "other_rows": rows_of(comparison, in_means=False),
         "flags": flag_rows(comparison),
         "lossy": lossy_distances(comparison),
-        "other_reasons": other_reasons(item.material),
+        "other_reasons": other_reasons(item.material, spelling),
     }
 
 
@@ -152,7 +160,7 @@ def _together_context(together: DrawnTogether | None) -> dict[str, Any] | None:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(spelling: Spelling = IN_PYTHON) -> Environment:
     """Prepare the templates; everything that is filled in is escaped."""
     environment = Environment(
         loader=PackageLoader("galsmith.report"),
@@ -163,7 +171,7 @@ def _environment() -> Environment:
     )
     environment.globals.update({function.__name__: function for function in LABELS})
     environment.globals.update(
-        sentence_of=sentence_of,
+        sentence_of=partial(sentence_of, spelling=spelling),
         reasons=reasons_text,
         difference_text=difference_text,
         size=_frame(histograms),

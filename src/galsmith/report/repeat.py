@@ -1,4 +1,4 @@
-"""How to repeat a comparison: the chain of what made what, as commands, settings, seeds, hashes and versions."""
+"""How to repeat a comparison: the chain of what made what, as calls, settings, seeds, hashes and versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,27 +11,29 @@ from galsmith.data.store import is_store, read_description
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.provenance import Parent, Provenance
+from galsmith.report.calls import IN_PYTHON, Call, Spelling
 from galsmith.report.material import TRAINING_ROLE, CardMaterial, find
 
 DEEPEST = 8
 SNAPSHOT_FILES = ("snapshot/snapshot.json", "snapshot.json")
 GIVEN_APART = ("training images", "held-out images")
-FLAGS = {"n": "-n", "limit": "--limit"}
+STATED = ("n", "limit")
 BROUGHT_BY = {"pictures": "ingest folder", "fits": "ingest fits", "array": "ingest arrays"}
-BROUGHT_WITH = ["--split 1/0/0", "--on-bad skip"]
+BROUGHT_WITH = {"options": {"split": (1.0, 0.0, 0.0), "on_bad": "skip"}}
 USUAL_NORMALIZATION = "reference-zscore"
+IN_MEMORY = "arrays in memory"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the chain.
+    """One call of the chain.
 
     Attributes
     ----------
     made : str
         What it made, in words.
     command : str
-        What to type; settings that differ from the recipe are listed beside it.
+        The call as its reader types it; settings that differ from the recipe are listed beside it.
     provenance : Provenance
         Verb, settings, seed, versions.
     content_hash : str
@@ -47,19 +49,20 @@ class Step:
     settings: list[tuple[str, str]]
 
 
-def steps_of(material: CardMaterial, card_path: Path) -> list[Step]:
-    """Follow the chain upward from the card; first commands first, each artifact once."""
+def steps_of(material: CardMaterial, card_path: Path, spelling: Spelling = IN_PYTHON) -> list[Step]:
+    """Follow the chain upward from the card; first calls first, each artifact once."""
     first = material.sets[0]
-    folder = first.folder
+    chain = _Chain(first.folder, spelling)
     found: list[Step] = []
     for side in (first.reference, *(item.generated for item in material.sets)):
         provenance = Provenance.from_dict({"verb": "measure", **side.side.provenance})
         parent = Parent(f"{side.role} images", side.side.images_hash, side.side.images_path)
-        found += reversed(_ancestors(parent, folder, depth=0))
+        found += reversed(chain.ancestors(parent))
         made = f"measurements of the {side.role} set {side.name}".strip()
-        found.append(_step(made, side.side.path, provenance, side.side.content_hash, folder))
-    compared = _step("comparison", card_path.name, material.card.provenance, "", folder)
-    found.append(replace(compared, command=_compare_command(material, card_path)))
+        found.append(chain.step(Parent(made, side.side.content_hash, side.side.path), provenance))
+    card = Parent("comparison", "", card_path.name)
+    compared = spelling.call(_compare_call(material, card_path))
+    found.append(replace(chain.step(card, material.card.provenance), command=compared))
     return list({step.content_hash or step.made: step for step in reversed(found)}.values())[::-1]
 
 
@@ -75,17 +78,30 @@ def flattened(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, 
     return rows
 
 
-def _ancestors(parent: Parent, folder: Path, *, depth: int) -> list[Step]:
-    """Collect the steps that made an artifact, as far as its files are still there."""
-    place = find(parent.path, folder)
-    provenance = None if place is None else _provenance_at(place, parent.content_hash)
-    if provenance is None or depth >= DEEPEST:
-        return []
-    step = _step(parent.role, parent.path, provenance, parent.content_hash, folder)
-    return [
-        step,
-        *(item for above in provenance.parents for item in _ancestors(above, folder, depth=depth + 1)),
-    ]
+@dataclass(frozen=True)
+class _Chain:
+    """What made what, as seen from the folder of a card."""
+
+    folder: Path
+    spelling: Spelling
+
+    def ancestors(self, parent: Parent, depth: int = 0) -> list[Step]:
+        """Collect the steps that made an artifact, as far as its files are still there."""
+        place = find(parent.path, self.folder)
+        provenance = None if place is None else _provenance_at(place, parent.content_hash)
+        if provenance is None or depth >= DEEPEST:
+            return []
+        above = (self.ancestors(item, depth + 1) for item in provenance.parents)
+        return [self.step(parent, provenance), *(step for steps in above for step in steps)]
+
+    def step(self, made: Parent, provenance: Provenance) -> Step:
+        """Write one step."""
+        command = (
+            f"made in Python from {IN_MEMORY}"
+            if provenance.verb == IN_MEMORY
+            else self.spelling.call(_call(provenance, made.path, self.folder))
+        )
+        return Step(made.role, command, provenance, made.content_hash, flattened(provenance.settings))
 
 
 def _provenance_at(place: Path, content_hash: str) -> Provenance | None:
@@ -102,65 +118,47 @@ def _provenance_at(place: Path, content_hash: str) -> Provenance | None:
     return None
 
 
-def _step(made: str, path: str, provenance: Provenance, content_hash: str, folder: Path) -> Step:
-    """Write one step."""
-    return Step(
-        made=made,
-        command=_command(provenance, path, folder),
-        provenance=provenance,
-        content_hash=content_hash,
-        settings=flattened(provenance.settings),
-    )
+def _call(provenance: Provenance, path: str, folder: Path) -> Call:
+    """Name the call of a step, with the paths as they were recorded."""
+    settings, verb = provenance.settings, provenance.verb
+    brought_by = BROUGHT_BY.get(str(settings.get("kind"))) if verb == "compare" else None
+    arguments = {key: settings[key] for key in STATED if isinstance(settings.get(key), str | int)}
+    arguments |= BROUGHT_WITH if brought_by else {}
+    if verb == "train":
+        data = [_shown(parent.path, folder) for parent in provenance.parents]
+        return Call(verb, ("RECIPE",), {"data": data, **arguments}, _shown(path, folder))
+    # A remade snapshot names the parents of its run as well; what its run was seeded with cannot be told it.
+    is_remade = verb == "snapshot"
+    parents = provenance.parents[:1] if is_remade else provenance.parents
+    given = [_shown(parent.path, folder) for parent in parents if parent.role not in GIVEN_APART]
+    if provenance.seed is not None and not is_remade:
+        arguments["seed"] = provenance.seed
+    return Call(brought_by or verb, tuple(given), arguments, _shown(path, folder))
 
 
-def _command(provenance: Provenance, path: str, folder: Path) -> str:
-    """Write the command line of a step, with the paths as they were recorded."""
-    if provenance.verb == "arrays in memory":
-        return "made in Python from arrays in memory"
-    brought_by = (
-        BROUGHT_BY.get(str(provenance.settings.get("kind"))) if provenance.verb == "compare" else None
-    )
-    words = ["galsmith", brought_by or provenance.verb]
-    if provenance.verb == "train":
-        words += ["RECIPE", *(f"--data {_shown(parent.path, folder)}" for parent in provenance.parents)]
-    else:
-        words += [
-            _shown(parent.path, folder) for parent in provenance.parents if parent.role not in GIVEN_APART
-        ]
-    words += [
-        f"{flag} {provenance.settings[key]}"
-        for key, flag in FLAGS.items()
-        if isinstance(provenance.settings.get(key), str | int)
-    ]
-    words += BROUGHT_WITH if brought_by else []
-    if provenance.seed is not None and provenance.verb != "train":
-        words.append(f"--seed {provenance.seed}")
-    return " ".join([*words, "-o", _shown(path, folder)])
-
-
-def _compare_command(material: CardMaterial, card_path: Path) -> str:
-    """Write the command line of the comparison, with all that it was told to judge."""
+def _compare_call(material: CardMaterial, card_path: Path) -> Call:
+    """Name the call of the comparison, with all that it was told to judge."""
     card, folder = material.card, material.sets[0].folder
-    words = ["galsmith compare", _shown(material.sets[0].reference.side.path, folder)]
-    for item in material.sets:
-        path = _shown(item.generated.side.path, folder)
-        words.append(path if item.name == Path(path).stem else f"{item.name}={path}")
-    words += _judging_flags(card)
-    trained = {parent.path: None for parent in card.provenance.parents if parent.role == TRAINING_ROLE}
-    words += [f"--training {_shown(path, folder)}" for path in trained]
-    return " ".join([*words, f"--seed {card.provenance.seed}", "-o", card_path.name])
+    reference = _shown(material.sets[0].reference.side.path, folder)
+    sets = {item.name: _shown(item.generated.side.path, folder) for item in material.sets}
+    arguments = _told_to_judge(card)
+    for parent in card.provenance.parents:
+        if parent.role == TRAINING_ROLE:
+            arguments["training"] = _shown(parent.path, folder)
+    arguments["seed"] = card.provenance.seed
+    return Call("compare", (reference, sets), arguments, card_path.name)
 
 
-def _judging_flags(card: ReportCard) -> list[str]:
+def _told_to_judge(card: ReportCard) -> dict[str, Any]:
     """Name what was judged and how, where it is not the usual."""
-    flags = [f"--paper {card.paper}"] if card.paper else []
+    told: dict[str, Any] = {"paper": card.paper} if card.paper else {}
     normalizations = set(dict(card.settings.get("normalization", {})).values())
     if not card.paper and len(normalizations) == 1 and normalizations != {USUAL_NORMALIZATION}:
-        flags.append(f"--normalization {normalizations.pop()}")
+        told["normalization"] = normalizations.pop()
     if card.settings.get("beyond") is False:
-        flags.append("--no-beyond")
+        told["beyond"] = False
     networks = dict.fromkeys(network_of(one.extractor_id) for item in card.judgments for one in item.features)
-    return flags + [f"--features {name}" for name in networks]
+    return {**told, "features": list(networks)} if networks else told
 
 
 def _shown(path: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from galsmith.report.calls import IN_PYTHON, Spelling
 from galsmith.report.material import Material
 
 
@@ -145,11 +146,11 @@ LIMITS = (
 
 HOW_TO = {
     "beyond": "Whether the properties go together as they should was not judged. galsmith compare does it unless it is "
-    "told --no-beyond.",
+    "told `beyond=False`.",
     "features": "Features of a network were not compared. Install galsmith[features] and compare with "
-    "--features efficientnet-lite0.",
+    "`features=efficientnet-lite0`.",
     "memorization": "Whether training images are repeated was not judged, and copies of them would score best in all "
-    "else. Name the training images to galsmith compare with --training STORE.",
+    "else. Name the training images to galsmith compare with `training=STORE`.",
     "galaxies": "The images are not where the measurements say, so there are none to show; "
     "put them back and write the report again.",
     "histograms": "The measurements are not where the comparison says, so there are no histograms; "
@@ -161,12 +162,12 @@ HOW_TO = {
     "examples": "The galaxies most surely told cannot be shown: their images are not where the measurements say.",
     "pairs": "The closest pairs cannot be shown: the generated or the training images are not where the card says.",
     "published": "No paper was followed, so none's numbers stand beside these; "
-    "compare with --paper holzschuh2022-cosmos or another.",
+    "compare with `paper=holzschuh2022-cosmos` or another.",
 }
 JUDGED = ("beyond", "features", "memorization")
 
 
-def sentence_of(what: str, material: Material | None = None) -> str:
+def sentence_of(what: str, material: Material | None = None, *, spelling: Spelling = IN_PYTHON) -> str:
     """Say what is lacking: why, where the card knows it, and how to get it.
 
     Parameters
@@ -175,19 +176,24 @@ def sentence_of(what: str, material: Material | None = None) -> str:
         A key of `HOW_TO`.
     material : Material, optional
         Of the generated set.
+    spelling : Spelling
+        How arguments are named.
     """
     reasons = [] if material is None else _reasons(what, material)
-    return " ".join([HOW_TO[what], *(f"The card says: {_as_sentence(reason)}" for reason in reasons)])
+    said = " ".join([HOW_TO[what], *(f"The card says: {_as_sentence(reason)}" for reason in reasons)])
+    return spelling.text(said)
 
 
-def other_reasons(material: Material) -> list[str]:
+def other_reasons(material: Material, spelling: Spelling = IN_PYTHON) -> list[str]:
     """Sentences for what the card calls missing though that block is there, or under a name of its own."""
     judgment = material.judgment
     shown = {"beyond": judgment.beyond is None, "features": not judgment.features}
     shown["memorization"] = not judgment.memorization
     said = {reason for what in JUDGED if shown[what] for reason in _reasons(what, material)}
     return [
-        f"{name}: {_as_sentence(reason)}" for name, reason in judgment.missing.items() if reason not in said
+        spelling.text(f"{name}: {_as_sentence(reason)}")
+        for name, reason in judgment.missing.items()
+        if reason not in said
     ]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from galsmith.compare import ReportCard
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output, sha256_of_file, written_output
+from galsmith.report.calls import IN_PYTHON, Spelling
 from galsmith.report.figures import write_figures
 from galsmith.report.material import gather
 from galsmith.report.page import page_html
@@ -18,6 +19,7 @@ def write_report(
     comparison: str | Path,
     output: str | Path,
     *,
+    spelling: Spelling = IN_PYTHON,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> Path:
@@ -35,6 +37,8 @@ def write_report(
         LaTeX); of several generated sets the latter two have a folder each, beside what shows all of them.
         It appears only once all of it is
         written.
+    spelling : Spelling
+        How the page writes the calls that it advises; the command line writes commands.
     overwrite : bool
         Replace a report, or whatever else galsmith made there, once the new one is complete.
     progress : callable
@@ -65,7 +69,7 @@ def write_report(
         together = drawn_together(material)
         sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
         progress(ProgressEvent("writing the page", 2, 4, "pieces"))
-        html = page_html(material, source, sets, together)
+        html = page_html(material, source, sets, together, spelling=spelling)
         (content / PAGE_FILE).write_text(html, encoding="utf-8")
         progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
         write_figures(content / "figures", sets, together)

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from galsmith.cli.demo.plan import TRAIN_MINUTES
-from galsmith.cli.options import SHOWN_ALL, Device, Overwrite, Shown
+from galsmith.cli.options import SHOWN_ALL, Device, Overwrite, Shown, Spelled
 from galsmith.cli.outcome import Outcome
 
 EXAMPLE = "galsmith demo -o demo"
@@ -18,6 +18,7 @@ def demo(
         Path, Parameter(name=["--output", "-o"], help="Folder for everything that is made.")
     ] = Path("demo"),
     minutes: Annotated[float, Parameter(help="Time to train.")] = TRAIN_MINUTES,
+    spelling: Spelled,
     device: Device = "auto",
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
@@ -29,4 +30,6 @@ def demo(
     """
     from galsmith.cli.demo.steps import run_demo
 
-    return run_demo(output, minutes=minutes, device=device, overwrite=overwrite, shown=shown)
+    return run_demo(
+        output, minutes=minutes, spelling=spelling, device=device, overwrite=overwrite, shown=shown
+    )

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from galsmith.cli.demo import plan as demo_plan
 from galsmith.cli.demo.plan import DemoFolder
@@ -14,6 +14,9 @@ from galsmith.cli.summaries import mean_numbers, mean_sentence
 from galsmith.data.options import SetOptions
 from galsmith.data.store.layout import DESCRIPTION_FILE
 from galsmith.execution import ProgressEvent, available_cores
+
+if TYPE_CHECKING:
+    from galsmith.report.calls import Spelling
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Demo:
         Where to train and to draw.
     shown : Shown
         What the user wants to see.
+    spelling : Spelling
+        How the page writes what it advises.
     numbers : dict
         Key numbers of the steps, for the last line.
     """
@@ -38,17 +43,20 @@ class Demo:
     plan: dict[str, Any]
     device: str
     shown: Shown
+    spelling: "Spelling"
     numbers: dict[str, Any]
 
 
-def run_demo(output: Path, *, minutes: float, device: str, overwrite: bool, shown: Shown) -> Outcome:
+def run_demo(
+    output: Path, *, minutes: float, spelling: "Spelling", device: str, overwrite: bool, shown: Shown
+) -> Outcome:
     """Run the steps that are not done yet and say where the page is."""
     from galsmith.files import grown_folder
 
     mark = {"kind": "demo", **demo_plan.first_plan(minutes)}
     with grown_folder(output, mark, overwrite=overwrite) as folder:
         plan = demo_plan.plan_for(folder, minutes=minutes)
-        demo = Demo(DemoFolder(folder), plan, choose_device(device), shown, {})
+        demo = Demo(DemoFolder(folder), plan, choose_device(device), shown, spelling, {})
         for number, step in enumerate(STEPS, start=1):
             started = time.monotonic()
             line = step(demo)
@@ -156,7 +164,9 @@ def write_page(demo: Demo) -> str:
     page = demo.folder.report / "index.html"
     if not page.exists():
         with demo.shown.progress() as progress:
-            write_report(demo.folder.comparison, demo.folder.report, progress=progress)
+            write_report(
+                demo.folder.comparison, demo.folder.report, spelling=demo.spelling, progress=progress
+            )
     return f"a page with pictures, histograms and the table: {page}"
 
 

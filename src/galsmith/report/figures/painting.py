@@ -32,6 +32,7 @@ STYLE: dict[Any, Any] = {
 }
 MARGIN, TITLE_HEIGHT, NOTE_HEIGHT, HEAD_HEIGHT = 10.0, 20.0, 16.0, 26.0
 
+CUSTOM_PROPERTY = "--"  # How the style sheet begins the names of its colors.
 Look = dict[str, str]
 
 
@@ -83,7 +84,7 @@ def look_of(tag: str, classes: str, within: str = "") -> Look:
 
 def color_of(name: str, classes: str = "") -> str:
     """Color that the page's style sheet knows by a name, such as ``"reference"``; ``"set"`` is that of a class."""
-    return look_of(":root", classes)[f"--{name}"]
+    return look_of(":root", classes)[CUSTOM_PROPERTY + name]
 
 
 def paint(axis: Axes, markup: str, corner: tuple[float, float] = (0.0, 0.0)) -> None:
