@@ -13,6 +13,7 @@ from galsmith import ingest
 from galsmith.cli import main
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.field.detection import Detections, detect
+from galsmith.data.readers.field.images import find_bands
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.source import FieldSource
@@ -291,8 +292,8 @@ def test_missing_zero_points_are_asked_for(folder, tmp_path, capsys):
             "`faintest_mag=21`: needs the zero point",
         ),
         ({"pixel_scale_arcsec": 0.5}, "`pixel_scale_arcsec=0.5`: the header of .* says 0.2"),
-        ({"hdu": 3}, "has no image in HDU 3; images are in 0"),
-        ({"hdu": "SCI"}, "has no image in HDU 'SCI'"),
+        ({"hdu": 3}, "has no HDU 3; images are in 0"),
+        ({"hdu": "SCI"}, "has no HDU SCI; images are in 0"),
     ],
 )
 def test_options_that_do_not_fit_the_files_are_named(folder, changes, said):
@@ -330,7 +331,7 @@ def test_wrong_files_are_named(folder, bands, tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         FieldSource([tmp_path / "absent.fits"], options=READING)
     (tmp_path / "text.fits").write_text("nothing")
-    with pytest.raises(InputError, match=r"text\.fits: is no FITS file that can be read"):
+    with pytest.raises(InputError, match=r"text\.fits: not a FITS file that can be read"):
         FieldSource([tmp_path / "text.fits"], options=READING)
     fits.HDUList([fits.PrimaryHDU()]).writeto(tmp_path / "empty.fits")
     with pytest.raises(InputError, match=r"empty\.fits: holds no image"):
@@ -351,8 +352,16 @@ def test_wrong_files_are_named(folder, bands, tmp_path):
 def test_a_truncated_image_and_one_without_data_are_named(folder, bands):
     path = folder / "g.fits"
     path.write_bytes(path.read_bytes()[: SIDE * SIDE * 2])
-    with pytest.raises(InputError, match=r"g\.fits: is truncated or damaged in rows"):
+    with pytest.raises(InputError, match=r"g\.fits: the FITS file is truncated: it has .* bytes"):
         FieldSource([folder], options=READING)
+    fits.PrimaryHDU(bands["g"], header("g")).writeto(path, overwrite=True)
+    image = find_bands([path], None, None)["g"]
+    path.write_bytes(path.read_bytes()[: SIDE * SIDE * 2])
+    with (
+        image.opened() as section,
+        pytest.raises(InputError, match=r"g\.fits: is truncated or damaged in rows 400 to 419"),
+    ):
+        section(slice(400, 420), slice(0, SIDE))
     fits.PrimaryHDU(np.zeros((SIDE, SIDE), np.float32)).writeto(path, overwrite=True)
     with pytest.raises(InputError, match=r"g\.fits: band g has no box with data and noise"):
         FieldSource([folder], options=READING)

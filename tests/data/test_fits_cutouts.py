@@ -96,13 +96,16 @@ def test_hdus_by_number_and_by_name(tmp_path, random_stamp):
         images = ingest.fits(tmp_path / "in", tmp_path / f"set{number}", hdu=hdu)
         np.testing.assert_array_equal(images[0][0], random_stamp(6, 6))
         assert (images.catalog["OBJECT"][0], images.catalog["EXPTIME"][0]) == ("NGC 1", 30.0)
+    first = ingest.fits(tmp_path / "in", tmp_path / "first")
+    np.testing.assert_array_equal(first[0][0], random_stamp(6, 6))
+    assert first.provenance.settings["hdu"] == 1
     with pytest.raises(
         InputError, match=r"HDU 0 holds no image, .*images are in 1 \(SCI\): choose with `hdu`"
     ):
-        ingest.fits(tmp_path / "in", tmp_path / "none")
-    with pytest.raises(InputError, match=r"has no HDU 'ERR'; images are in 1 \(SCI\)"):
+        ingest.fits(tmp_path / "in", tmp_path / "none", hdu=0)
+    with pytest.raises(InputError, match=r"has no HDU ERR; images are in 1 \(SCI\)"):
         ingest.fits(tmp_path / "in", tmp_path / "none", hdu="ERR")
-    with pytest.raises(InputError, match="HDU 'CAT' holds"):
+    with pytest.raises(InputError, match="HDU CAT holds no image, wanted"):
         ingest.fits(tmp_path / "in", tmp_path / "none", hdu="CAT")
 
 
@@ -201,7 +204,7 @@ def test_mixed_files_name_both(tmp_path, write_cutout, random_stamp, keywords, m
 def test_mixed_numbers_of_bands_name_both(tmp_path, write_cutout, random_stamp):
     write_cutout("a.fits", random_stamp(6, 6))
     folder = write_cutout("b.fits", random_stamp(3, 6, 6))
-    with pytest.raises(InputError, match=r"b\.fits: has 3 bands, a\.fits has 1"):
+    with pytest.raises(InputError, match=r"b\.fits: number of bands is 3, in a\.fits it is 1"):
         ingest.fits(folder, tmp_path / "set")
 
 
@@ -271,6 +274,8 @@ def test_a_line_of_pixels_is_no_image(tmp_path, write_cutout, random_stamp):
     with pytest.raises(
         InputError, match=r"HDU 0 holds an array of 1 axes, wanted \[y, x\] or \[band, y, x\]"
     ):
+        ingest.fits(folder, tmp_path / "set", hdu=0)
+    with pytest.raises(InputError, match=r"holds no image of two or three axes \(0 PRIMARY \(6,\)\)"):
         ingest.fits(folder, tmp_path / "set")
 
 

@@ -113,7 +113,7 @@ def fits(
     source: str | Path,
     output: str | Path,
     *,
-    hdu: int | str = 0,
+    hdu: int | str | None = None,
     bands: Sequence[str] | None = None,
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,

@@ -9,10 +9,10 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies.cutouts import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
-from galsmith.data.galaxies.fits_image import ImageHead, read_part
 from galsmith.data.galaxies.galaxy import Galaxy, Origin, missing_galaxy
 from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf
 from galsmith.data.galaxies.positions import Positions
+from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader
 
@@ -147,7 +147,7 @@ class BigImage:
 
     Parameters
     ----------
-    head : ImageHead
+    head : FitsHead
         The image.
     companions : Companions
         Its maps.
@@ -163,7 +163,7 @@ class BigImage:
 
     def __init__(
         self,
-        head: ImageHead,
+        head: FitsHead,
         companions: Companions,
         *,
         header: ImageHeader,
@@ -226,13 +226,13 @@ class BigImage:
 
 
 def targets_of_labels(
-    head: ImageHead, *, wanted: Sequence[int] | None
+    head: FitsHead, *, wanted: Sequence[int] | None
 ) -> tuple[NDArray[np.int64], list[Target]]:
     """Find the labels of a segmentation map and where each is to be cut out.
 
     Parameters
     ----------
-    head : ImageHead
+    head : FitsHead
         The map; it is read by strips.
     wanted : sequence of int or None
         Some labels, or all.
@@ -260,19 +260,19 @@ def targets_of_labels(
 
 
 def targets_of_positions(
-    head: ImageHead, positions: Positions, *, cutout_pix: int, label_map: ImageHead | None
+    head: FitsHead, positions: Positions, *, cutout_pix: int, label_map: FitsHead | None
 ) -> list[Target]:
     """Say for every position where to cut, or why not.
 
     Parameters
     ----------
-    head : ImageHead
+    head : FitsHead
         The image.
     positions : Positions
         In its pixels.
     cutout_pix : int
         Side of the cutouts where the catalog has none.
-    label_map : ImageHead or None
+    label_map : FitsHead or None
         A segmentation map; the label under each position is then measured.
     """
     sizes = positions.sizes_pix
@@ -293,7 +293,7 @@ def targets_of_positions(
     ]
 
 
-def _pixel_at(head: ImageHead, x: float, y: float) -> tuple[int, int] | Target:
+def _pixel_at(head: FitsHead, x: float, y: float) -> tuple[int, int] | Target:
     """Row and column of a position, or why it has none on the image."""
     if not (np.isfinite(x) and np.isfinite(y)):
         return Target(reason=NOT_A_POSITION, message="the catalog has no position on this image's pixels")
@@ -321,7 +321,7 @@ def _target_of_label(pixel: tuple[int, int], label: int, boxes: LabelBoxes) -> T
     return Target(window_of_box(boxes.boxes[np.searchsorted(boxes.labels, label)]), label)
 
 
-def _labels_at(head: ImageHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+def _labels_at(head: FitsHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Labels under some pixels of a map, read by strips."""
     found: dict[tuple[int, int], int] = {}
     for first, strip in _strips(head):
@@ -330,13 +330,13 @@ def _labels_at(head: ImageHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple
     return found
 
 
-def _strips(head: ImageHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
+def _strips(head: FitsHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
     """Read a map some rows at a time, with the first row's number."""
     for first in range(0, head.size[0], ROWS_PER_STRIP):
         yield first, read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
 
 
-def _boxes_of(head: ImageHead) -> LabelBoxes:
+def _boxes_of(head: FitsHead) -> LabelBoxes:
     """Bounding boxes of all labels of a map, read by strips."""
     boxes = LabelBoxes.empty()
     for first, strip in _strips(head):

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.fits_image import ImageHead, read_part
 from galsmith.data.galaxies.galaxy import Galaxy, Origin, missing_galaxy
 from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf, read_sigma_map
+from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader
 
@@ -24,7 +24,7 @@ class CutoutFiles:
 
     Parameters
     ----------
-    heads : sequence of ImageHead
+    heads : sequence of FitsHead
         One an image.
     companions : sequence of Companions
         One an image.
@@ -40,7 +40,7 @@ class CutoutFiles:
 
     def __init__(
         self,
-        heads: Sequence[ImageHead],
+        heads: Sequence[FitsHead],
         companions: Sequence[Companions],
         *,
         header: ImageHeader,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from galsmith.data.galaxies.fits_image import FitsPlace, split_hdu
+from galsmith.data.readers.fits import FitsPlace, split_hdu
 from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files, stem_of
 from galsmith.errors import InputError, argument_text
 from galsmith.settings import near_miss

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, read_head, read_part
+from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
 from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
@@ -18,26 +18,26 @@ class Companions:
 
     Attributes
     ----------
-    label_map, mask, sigma_map : ImageHead or None
+    label_map, mask, sigma_map : FitsHead or None
         Of the image's height and width.
-    psf : ImageHead or None
+    psf : FitsHead or None
         Smaller than the image.
     """
 
-    label_map: ImageHead | None = None
-    mask: ImageHead | None = None
-    sigma_map: ImageHead | None = None
-    psf: ImageHead | None = None
+    label_map: FitsHead | None = None
+    mask: FitsHead | None = None
+    sigma_map: FitsHead | None = None
+    psf: FitsHead | None = None
 
 
-def companion_head(place: FitsPlace, image: ImageHead, *, option: str, planes: int = 1) -> ImageHead:
+def companion_head(place: FitsPlace, image: FitsHead, *, option: str, planes: int = 1) -> FitsHead:
     """Read the head of a map and check that it has the image's height and width.
 
     Parameters
     ----------
     place : FitsPlace
         The map.
-    image : ImageHead
+    image : FitsHead
         The image it belongs to.
     option : str
         What the user gave it as, for messages.
@@ -62,7 +62,7 @@ def companion_head(place: FitsPlace, image: ImageHead, *, option: str, planes: i
     return head
 
 
-def psf_head(place: FitsPlace, image: ImageHead) -> ImageHead:
+def psf_head(place: FitsPlace, image: FitsHead) -> FitsHead:
     """Read the head of a point spread function and check that it is smaller than the image.
 
     Raises
@@ -86,7 +86,7 @@ def psf_head(place: FitsPlace, image: ImageHead) -> ImageHead:
 
 
 def read_label_map(
-    head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+    head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.int32]:
     """Read a segmentation map or a part of it, [y, x] int32.
 
@@ -116,13 +116,13 @@ def read_label_map(
     return np.ascontiguousarray(values, dtype=np.int32)
 
 
-def read_mask(head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
+def read_mask(head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
     """Read a mask or a part of it, [y, x] bool: true where the file is not 0."""
     return np.asarray(read_part(head, rows=rows, columns=columns)[0] != 0)
 
 
 def read_sigma_map(
-    head: ImageHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+    head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.float64]:
     """Read a noise image or a part of it, [plane, y, x] float64.
 
@@ -145,7 +145,7 @@ def read_sigma_map(
     return values
 
 
-def read_psf(head: ImageHead) -> NDArray[np.float64]:
+def read_psf(head: FitsHead) -> NDArray[np.float64]:
     """Read a point spread function, [y, x] float64, in the file's own normalization.
 
     Raises

@@ -9,7 +9,6 @@ from astropy.table import QTable
 
 from galsmith.data.galaxies.big_image import BigImage, Target, targets_of_labels, targets_of_positions
 from galsmith.data.galaxies.cutouts import CutoutFiles, folder_of
-from galsmith.data.galaxies.fits_image import FitsPlace, ImageHead, common_header, read_head
 from galsmith.data.galaxies.galaxy import Galaxies, Origin
 from galsmith.data.galaxies.images import SourceGalaxies
 from galsmith.data.galaxies.listing import Companion, ListedImages, has_glob, list_images, pair_with
@@ -17,6 +16,7 @@ from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
 from galsmith.data.galaxies.positions import Positions, parse_columns, read_positions
 from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.arrays import ArraySource, BandAxis
+from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.registry import ArrayOptions
@@ -114,7 +114,7 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         return _pictures(request, listed, progress)
     hdu = listed.hdu if request.hdu is None else request.hdu
     heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
-    header = common_header(heads, request.bands)
+    header = common_header(heads, bands=request.bands)
     companions = _companions(request, heads)
     origin = Origin(
         folder_of(listed.paths),
@@ -158,7 +158,7 @@ def _first_one_read(galaxies: CutoutFiles) -> CutoutFiles:
 
 def _of_labels(
     request: FileRequest,
-    head: ImageHead,
+    head: FitsHead,
     companions: Companions,
     *,
     header: ImageHeader,
@@ -177,7 +177,7 @@ def _of_labels(
 
 def _at_positions(
     request: FileRequest,
-    heads: Sequence[ImageHead],
+    heads: Sequence[FitsHead],
     companions: Sequence[Companions],
     *,
     header: ImageHeader,
@@ -225,7 +225,7 @@ def _without_sizes(positions: Positions) -> Positions:
     return replace(positions, sizes_pix=None, columns=replace(positions.columns, size=None))
 
 
-def _check_some_on_image(catalog: Path, head: ImageHead, targets: Sequence[Target]) -> None:
+def _check_some_on_image(catalog: Path, head: FitsHead, targets: Sequence[Target]) -> None:
     """Refuse a catalog of another image."""
     if all(target.reason for target in targets):
         raise InputError(
@@ -248,7 +248,7 @@ def _check_psf_fits(companions: Companions, targets: Sequence[Target]) -> None:
         )
 
 
-def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list[ImageHead]:
+def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list[FitsHead]:
     """Read the header of every image."""
     heads = []
     for number, place in enumerate(places, start=1):
@@ -258,9 +258,9 @@ def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list
     return heads
 
 
-def _companions(request: FileRequest, heads: Sequence[ImageHead]) -> list[Companions]:
+def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> list[Companions]:
     """Heads of what belongs to every image, checked against it."""
-    paths = [head.place.path for head in heads]
+    paths = [head.place.file for head in heads]
     places = {
         option: pair_with(Companion(option, text, one_for_all=option == "psf"), paths)
         for option, text in (
@@ -274,10 +274,10 @@ def _companions(request: FileRequest, heads: Sequence[ImageHead]) -> list[Compan
     return [_companions_of(head, row, places) for row, head in enumerate(heads)]
 
 
-def _companions_of(head: ImageHead, row: int, places: dict[str, tuple[FitsPlace, ...]]) -> Companions:
+def _companions_of(head: FitsHead, row: int, places: dict[str, tuple[FitsPlace, ...]]) -> Companions:
     """Heads of what belongs to one image."""
 
-    def map_head(option: str, planes: int = 1) -> ImageHead | None:
+    def map_head(option: str, planes: int = 1) -> FitsHead | None:
         if option not in places:
             return None
         return companion_head(places[option][row], head, option=option, planes=planes)
@@ -290,7 +290,7 @@ def _companions_of(head: ImageHead, row: int, places: dict[str, tuple[FitsPlace,
     )
 
 
-def _parents(heads: Sequence[ImageHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
+def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
     """Name all files by their names, sizes and times."""
     parents = [_listing("images", [head.place for head in heads])]
     for role in ("label_map", "mask", "sigma_map", "psf"):
@@ -303,9 +303,10 @@ def _parents(heads: Sequence[ImageHead], companions: Sequence[Companions]) -> tu
 
 def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
     """Name some files as one parent, with the HDUs that are read."""
-    listing = listing_as_parent(places[0].path.parent, [place.path for place in places])
+    files = [place.file for place in places]
+    listing = listing_as_parent(files[0].parent, files)
     units = hash_json([listing.content_hash, [place.hdu for place in places]])
-    return Parent(f"{role} (names, sizes, times)", units, folder_of([place.path for place in places]))
+    return Parent(f"{role} (names, sizes, times)", units, folder_of(files))
 
 
 def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> SourceGalaxies:

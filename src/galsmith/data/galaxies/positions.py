@@ -10,10 +10,9 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.fits_image import ImageHead
+from galsmith.data.readers.fits import FitsHead, sky_coordinates
 from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
@@ -204,14 +203,14 @@ class Positions:
     columns: PositionColumns
 
 
-def read_positions(path: Path, head: ImageHead, *, chosen: Mapping[str, str]) -> Positions:
+def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> Positions:
     """Read a catalog and give every row's pixel in an image.
 
     Parameters
     ----------
     path : Path
         The catalog.
-    head : ImageHead
+    head : FitsHead
         Of the image; its world coordinates are used for ra and dec.
     chosen : mapping of role to column
         As `parse_columns` gave it.
@@ -291,17 +290,17 @@ def _degrees(path: Path, table: Table, name: str) -> NDArray[np.float64]:
 
 
 def _to_pixels(
-    path: Path, head: ImageHead, ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]
+    path: Path, head: FitsHead, ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels of sky positions by the image's world coordinates; NaN where there is none."""
+    coordinates = sky_coordinates(head)
+    if coordinates is None:
+        raise InputError(
+            f"{head.place}: has no world coordinates, and {path} gives ra and dec; give x and y in pixels, or an "
+            "image whose header has a WCS"
+        )
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        coordinates = WCS(fits.Header.fromstring(head.header, sep="\n")).celestial
-        if not coordinates.has_celestial:
-            raise InputError(
-                f"{head.place}: has no world coordinates, and {path} gives ra and dec; give x and y in pixels, or an "
-                "image whose header has a WCS"
-            )
         pixels = coordinates.all_world2pix(np.column_stack([ra_deg, dec_deg]), 0, quiet=True)
     return np.ascontiguousarray(pixels[:, 0]), np.ascontiguousarray(pixels[:, 1])
 

@@ -8,10 +8,11 @@ import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.data.readers.fits_cutouts import FitsDefaults, FitsSource, named_by_stem
+from galsmith.data.readers.fits_cutouts import FitsSource, named_by_stem
 from galsmith.data.readers.listing import list_files
 from galsmith.data.readers.tar_files import FilePlace, is_tar, list_tar
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.images import ImageHeader
 
 STAMP_SUFFIXES = ("_processed.fits.gz", "_processed.fits")
 STAMP_FOLDER = "cosmos_galaxy_postage_stamps"
@@ -22,12 +23,7 @@ PIXEL_SCALE_ARCSEC = 0.03
 FLUX_UNIT = "electron / s"
 # Such as 100027.0_150.141258_1.597780: identifier, right ascension and declination.
 STEM = re.compile(r"(?P<ident>\d+)(\.0)?_(?P<ra>\d+\.\d+)_(?P<dec>[-+]?\d+\.\d+)")
-WHERE_UNSTATED = FitsDefaults(
-    bands=(BAND,),
-    pixel_scale_arcsec=PIXEL_SCALE_ARCSEC,
-    flux_unit=FLUX_UNIT,
-    zero_points_mag={BAND: ZERO_POINT_MAG},
-)
+WHERE_UNSTATED = ImageHeader((BAND,), FLUX_UNIT, PIXEL_SCALE_ARCSEC, zero_points_mag={BAND: ZERO_POINT_MAG})
 
 
 def find_stamps(place: Path) -> Mapping[str, FilePlace] | None:
@@ -71,7 +67,7 @@ def cosmos_stamps(
         In electrons per second of F814W, 0.03 arcsec a pixel, zero point 25.94, where a header does not say
         otherwise. Names such as ``100027.0_150.141258_1.597780`` become ``object_id``, ``ra`` and ``dec``.
     """
-    return FitsSource(place, files=files, identify=identified, defaults=WHERE_UNSTATED, progress=progress)
+    return FitsSource(place, files=files, identify=identified, otherwise=WHERE_UNSTATED, progress=progress)
 
 
 def identified(stems: Sequence[str]) -> QTable:

@@ -55,8 +55,8 @@ class FitsOptions:
 
     Attributes
     ----------
-    hdu : int or str
-        Which header-data unit holds the image.
+    hdu : int, str or None
+        Which header-data unit holds the image; the first that does when None.
     bands : sequence of str or None
         Filter names; else the keyword FILTER, or BAND1 and so on.
     pixel_scale_arcsec : float or None
@@ -70,7 +70,9 @@ class FitsOptions:
         If the pixel scale is not positive.
     """
 
-    hdu: int | str = option("Number or name of the HDU that has the image.", 0, parse=parse_hdu)
+    hdu: int | str | None = option(
+        "Number or name of the HDU that has the image; the first when left out.", parse=parse_hdu
+    )
     bands: Sequence[str] | None = option("Names of the bands, such as g,r,i.", parse=parse_bands)
     pixel_scale_arcsec: float | None = option(
         "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from galsmith.data.readers.listing import stem_of
 from galsmith.errors import InputError
@@ -15,17 +15,6 @@ from galsmith.errors import InputError
 TAR_NAME = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
 GZIP_MAGIC = b"\x1f\x8b"
 TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
-
-
-class FilePlace(Protocol):
-    """A file that can be opened for reading bytes: a `Path`, or a `TarMember`."""
-
-    @property
-    def name(self) -> str:
-        """Its name without folders."""
-
-    def open(self, mode: str, /) -> IO[Any]:
-        """Open it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +53,10 @@ class TarMember:
     def __str__(self) -> str:
         """Write archive and path."""
         return f"{self.archive}:{self.path}"
+
+
+FilePlace = Path | TarMember
+"""A file that can be opened for reading bytes."""
 
 
 def is_tar(path: Path) -> bool:

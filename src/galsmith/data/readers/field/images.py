@@ -3,73 +3,67 @@
 import contextlib
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.fits import (
     READ_ERRORS,
-    band_names_of,
-    images_in,
-    opened_fits,
-    pixel_scale_of,
+    ZERO_POINT_KEYS,
+    FitsHead,
+    FitsPlace,
+    common_header,
+    read_head,
+    sky_coordinates,
 )
 from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
 from galsmith.data.readers.options import zero_points_by_band
 from galsmith.errors import InputError, SettingsError
 
 Section = Callable[[slice, slice], NDArray[np.float64]]
-ZERO_POINT_KEYS = ("MAGZP", "MAGZERO", "MAGZPT", "PHOTZP", "ZEROPNT", "ZPT", "ZP")
 STORED_UNIT = "nJy"
 # Of 1 nJy = 1e-32 erg / s / cm^2 / Hz: -2.5 log10(1e-32) - 48.6 (Oke & Gunn 1983).
 STORED_ZERO_POINT_MAG = 31.4
 LARGEST_OFFSET_PIX = 1.0
-SCALE_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
 class BandImage:
-    """One band of a field.
+    """One band of a field: a file's image, and which plane of it."""
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    hdu : int
-        Position of the header-data unit.
-    plane : int or None
-        Which plane of a cube; None for an image.
-    shape : tuple of int
-        Height and width in pixels.
-    header : mapping
-        Of that unit.
-    """
+    head: FitsHead
+    plane: int = 0
 
-    path: Path
-    hdu: int
-    plane: int | None
-    shape: tuple[int, int]
-    header: Mapping[str, Any]
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.head.place.file
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.head.size
+
+    @property
+    def zero_point_mag(self) -> float | None:
+        """AB magnitude of one unit, where the header states it."""
+        stated = self.head.zero_points_mag
+        return None if stated is None else stated[self.plane]
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Section]:
         """Give a function that reads rows and columns of the image, [y, x] float64, and no more than these."""
-        with opened_fits(self.path) as units:
-            data = units[self.hdu].section
+        with self.head.opened() as part:
 
             def section(rows: slice, columns: slice) -> NDArray[np.float64]:
                 try:
-                    found = data[rows, columns] if self.plane is None else data[self.plane, rows, columns]
-                    return np.array(found, dtype=np.float64)
+                    return part(self.plane, rows, columns).astype(np.float64)
                 except READ_ERRORS as error:
                     raise InputError(
                         f"{self.path}: is truncated or damaged in rows {rows.start} to {rows.stop - 1} ({error})"
@@ -139,14 +133,9 @@ def _of_files(
 ) -> dict[str, BandImage]:
     """Take files in the order of the bands, or name them by their keyword FILTER or their stems."""
     images = [_image(path, hdu) for path in places]
-    if bands is None:
-        stated = [band_names_of(image.header, 1) for image in images]
-        names = [
-            name[0] if name is not None else image.path.name.partition(".")[0]
-            for name, image in zip(stated, images, strict=True)
-        ]
-    else:
-        names = list(bands)
+    names = list(bands or [])
+    for image in images if bands is None else []:
+        names.append(image.head.bands[0] if image.head.bands else image.path.name.partition(".")[0])
     if len(names) != len(places) or len(set(names)) < len(names):
         raise SettingsError(
             argument="bands",
@@ -158,60 +147,19 @@ def _of_files(
 
 def _of_one_file(path: Path, bands: Sequence[str] | None, hdu: int | str | None) -> dict[str, BandImage]:
     """Take one image, or the planes of a cube."""
-    image = _image(path, hdu, cube=True)
-    n_planes = image.header["NAXIS3"] if image.header.get("NAXIS", 2) == 3 else 1
-    names = tuple(bands) if bands is not None else band_names_of(image.header, n_planes)
-    if names is None:
-        names = tuple(f"band{number}" for number in range(n_planes))
-    if len(names) != n_planes:
-        raise SettingsError(f"names {len(names)} bands, {path} has {n_planes}", argument="bands", came=names)
-    planes = [None] if image.plane is None else list(range(n_planes))
-    return {
-        name: BandImage(image.path, image.hdu, plane, image.shape, image.header)
-        for name, plane in zip(names, planes, strict=True)
-    }
+    head = _image(path, hdu, cube=True).head
+    names = common_header([head], bands=bands).bands
+    return {name: BandImage(head, plane) for plane, name in enumerate(names)}
 
 
 def _image(path: Path, hdu: int | str | None, *, cube: bool = False) -> BandImage:
     """Read the head of one file."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a folder or FITS files, one a band")
-    try:
-        with opened_fits(path) as units:
-            number = _number_of_image(path, units, hdu)
-            shape, header = tuple(units[number].shape), _plain_header(units, number)
-    except READ_ERRORS as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: is no FITS file that can be read ({error})") from error
-    if len(shape) == 3 and not cube:
-        raise InputError(f"{path}: is a cube of {shape[0]} planes; give it alone, or one image a band")
-    return BandImage(path, number, None if len(shape) == 2 else 0, (int(shape[-2]), int(shape[-1])), header)
-
-
-def _number_of_image(path: Path, units: fits.HDUList, hdu: int | str | None) -> int:
-    """Find the unit that is meant, or the first that holds an image."""
-    is_image = [unit.is_image and len(unit.shape) in (2, 3) for unit in units]
-    if hdu is None:
-        if not any(is_image):
-            raise InputError(f"{path}: holds no image; give the file that does")
-        return is_image.index(True)
-    try:
-        number = int(units.index_of(hdu))
-    except KeyError:
-        number = len(units)
-    if number >= len(units) or not is_image[number]:
-        raise InputError(f"{path}: has no image in HDU {hdu!r}; {images_in(units)}")
-    return number
-
-
-def _plain_header(units: fits.HDUList, number: int) -> dict[str, Any]:
-    """Keywords of a unit, and of the first one where it does not have them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        own = dict(units[number].header)
-        keywords = {key: value for key, value in units[0].header.items() if not key.startswith("NAXIS")}
-    return {**keywords, **own}
+    head = read_head(FitsPlace(path, hdu))
+    if len(head.shape) == 3 and not cube:
+        raise InputError(f"{path}: is a cube of {head.n_planes} planes; give it alone, or one image a band")
+    return BandImage(head)
 
 
 def zero_points_of_field(images: Mapping[str, BandImage], options: FieldOptions) -> dict[str, float]:
@@ -222,7 +170,7 @@ def zero_points_of_field(images: Mapping[str, BandImage], options: FieldOptions)
     SettingsError
         If one is missing and fluxes are to be brought to one unit.
     """
-    stated = {band: _stated(image.header) for band, image in images.items()}
+    stated = {band: image.zero_point_mag for band, image in images.items()}
     found = {band: value for band, value in stated.items() if value is not None}
     if options.zero_points_mag is not None:
         found.update(zero_points_by_band(options.zero_points_mag, list(images)))
@@ -239,32 +187,6 @@ def zero_points_of_field(images: Mapping[str, BandImage], options: FieldOptions)
 def flux_factor(zero_point_mag: float) -> float:
     """Give what a file's numbers are multiplied by to become nJy."""
     return float(10 ** (-0.4 * (zero_point_mag - STORED_ZERO_POINT_MAG)))
-
-
-def pixel_scale_of_field(image: BandImage, given_arcsec: float | None) -> float | None:
-    """Pixel scale in arcsec: as given, else from the header; refuse one that contradicts the header."""
-    stated = pixel_scale_of(image.header)
-    if given_arcsec is None or stated is None:
-        return stated if given_arcsec is None else given_arcsec
-    if not math.isclose(given_arcsec, stated, rel_tol=SCALE_TOLERANCE):
-        raise SettingsError(
-            f"the header of {image.path} says {stated:.6g} arcsec; leave the option out, or mend the header",
-            argument="pixel_scale_arcsec",
-            came=f"{given_arcsec:g}",
-        )
-    return given_arcsec
-
-
-def sky_coordinates(image: BandImage) -> WCS | None:
-    """World coordinates of an image; None where its header has none of the sky."""
-    names = _single_valued(image.header)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            coordinates = WCS(fits.Header(names)).celestial
-        except (ValueError, TypeError, AttributeError):
-            return None
-    return coordinates if coordinates.has_celestial else None
 
 
 def positions_on_sky(
@@ -284,13 +206,13 @@ def refuse_misaligned(images: Mapping[str, BandImage], reference: str) -> None:
     InputError
         If one is off by more than a pixel.
     """
-    coordinates = sky_coordinates(images[reference])
+    coordinates = sky_coordinates(images[reference].head)
     if coordinates is None:
         return
     height, width = images[reference].shape
     middle = (width - 1) / 2, (height - 1) / 2
     for band, image in images.items():
-        others = sky_coordinates(image)
+        others = sky_coordinates(image.head)
         if others is None or band == reference:
             continue
         x, y = coordinates.world_to_pixel(others.pixel_to_world(*middle))
@@ -300,21 +222,3 @@ def refuse_misaligned(images: Mapping[str, BandImage], reference: str) -> None:
                 f"{image.path}: the middle of band {band} is {offset:.1f} px from that of band {reference}; bring the "
                 "images to one grid"
             )
-
-
-def _single_valued(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Keywords with one value, which is what coordinates are made of."""
-    return {
-        key: value
-        for key, value in header.items()
-        if key and key not in ("COMMENT", "HISTORY") and isinstance(value, str | int | float | bool)
-    }
-
-
-def _stated(header: Mapping[str, Any]) -> float | None:
-    """Zero point that a header states."""
-    for key in ZERO_POINT_KEYS:
-        value = header.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    return None

@@ -19,15 +19,14 @@ from galsmith.data.readers.field.images import (
     Section,
     find_bands,
     flux_factor,
-    pixel_scale_of_field,
     positions_on_sky,
     refuse_misaligned,
-    sky_coordinates,
     zero_points_of_field,
 )
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
+from galsmith.data.readers.fits import scale_or_given, sky_coordinates
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
@@ -77,7 +76,7 @@ class FieldSource:
         own_zero_points = zero_points_of_field(self._images, options)
         image = self._images[self._detect_in]
         self.header = _header(
-            own_zero_points, bands, options, pixel_scale_of_field(image, options.pixel_scale_arcsec)
+            own_zero_points, bands, options, scale_or_given(image.head, options.pixel_scale_arcsec)
         )
         self._factors = self._factors_of(own_zero_points)
         self._skies = {band: self._sky(band, progress) for band in bands}
@@ -219,7 +218,7 @@ class FieldSource:
         x, y = np.round(sources.x_pix).astype(int), np.round(sources.y_pix).astype(int)
         names = [f"x{column:05d}y{row:05d}" for column, row in zip(x, y, strict=True)]
         table = QTable({"object_id": np.array(names, dtype=str)})
-        coordinates = sky_coordinates(image)
+        coordinates = sky_coordinates(image.head)
         if coordinates is not None:
             table["ra"], table["dec"] = positions_on_sky(coordinates, sources.x_pix, sources.y_pix)
         table["x_pix"], table["y_pix"] = sources.x_pix, sources.y_pix
