@@ -146,23 +146,35 @@ def test_stores_are_compared_by_measuring_them_first(folder, tmp_path):
     assert len(list((tmp_path / "c.measurements").glob("*.parquet"))) == 2
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["simulate", "sersic", "-n", 4, "-o", "{}/galaxies"], "already exists"),
-        (["sample", "{}/run", "-n", 4, "-o", "{}/generated"], "already exists"),
-        (["measure", "{}/galaxies", "-o", "{}/galaxies.parquet"], "already exists"),
-        (
-            ["compare", "{}/galaxies.parquet", "{}/generated.parquet", "-o", "{}/comparison.json"],
-            "already exists",
-        ),
-        (["report", "{}/comparison.json", "-o", "{}/report"], "already exists"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_what_is_there_is_not_replaced(folder, words, said, capsys):
-    assert main([str(word).format(folder) for word in words]) == 2
-    assert said in capsys.readouterr().err
+OTHERS = {
+    "simulate": "simulate sersic -n 4 -o {}/galaxies",
+    "sample": "sample {}/run -n 4 --device cpu -o {}/generated",
+    "measure": "measure {}/galaxies --limit 11 -o {}/galaxies.parquet",
+    "compare": "compare {}/galaxies.parquet {}/generated.parquet --seed 1 -o {}/comparison.json",
+    "report": "report {}/other.json -o {}/report",
+}
+SAME = {
+    "simulate": "simulate sersic -n 64 --recipe sersic-32 --seed 1 -o {}/galaxies",
+    "sample": "sample {}/run -n 16 --seed 1 --device cpu -o {}/generated",
+    "measure": "measure {}/galaxies --limit 12 --workers 2 -o {}/galaxies.parquet",
+    "compare": "compare {}/galaxies.parquet {}/generated.parquet -o {}/comparison.json",
+    "report": "report {}/comparison.json -o {}/report",
+}
+
+
+@pytest.mark.parametrize("verb", OTHERS)
+def test_what_other_settings_made_is_not_replaced(folder, verb, capsys):
+    (folder / "other.json").write_text((folder / "comparison.json").read_text() + "\n")
+    assert main(OTHERS[verb].replace("{}", str(folder)).split()) == 2
+    assert "already exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", SAME)
+def test_what_the_same_command_made_is_there_already(folder, verb, capsys):
+    files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert main(SAME[verb].replace("{}", str(folder)).split()) == 0
+    assert "is already there, made by the same settings" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == files
 
 
 def test_a_run_of_other_settings_is_refused(folder, capsys):

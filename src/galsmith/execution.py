@@ -91,9 +91,8 @@ def map_tasks(
         If `workers` is below 1.
     """
     if workers < 1:
-        raise SettingsError(
-            f"workers is {workers}; wanted 1 or more (this machine has {available_cores()} cores)"
-        )
+        wanted = f"1 or more (this machine has {available_cores()} cores)"
+        raise SettingsError(argument="workers", came=workers, wanted=wanted)
     if executor is not None:
         yield from _completed(executor, function, dict(enumerate(tasks)))
     elif workers == 1 or len(tasks) < 2:

@@ -57,22 +57,30 @@ def test_a_demo_of_another_plan_is_refused(tmp_path):
 
 
 def claimed(folder, *, minutes, overwrite):
-    mark = {"kind": "demo", **plan.first_plan(minutes)}
-    with grown_folder(folder, mark, overwrite=overwrite) as grown:
+    with grown_folder(folder, plan.demo_kind(), str(minutes), overwrite=overwrite) as grown:
         plan.plan_for(grown, minutes=minutes)
         return grown
 
 
 def test_overwrite_replaces_a_demo(tmp_path):
     claimed(tmp_path / "demo", minutes=4.0, overwrite=False)
-    (tmp_path / "demo" / "timing.parquet").write_text("old")
+    (tmp_path / "demo" / "galaxies.partial").mkdir()
+    (tmp_path / "demo" / "galaxies.partial" / "chunk-00000.json").write_text("old")
     assert claimed(tmp_path / "demo", minutes=2.0, overwrite=True) != tmp_path / "demo"
     assert read_json(tmp_path / "demo" / "plan.json")["minutes"] == 2.0
-    assert not (tmp_path / "demo" / "timing.parquet").exists()
+    assert not (tmp_path / "demo" / "galaxies.partial").exists()
     assert list(tmp_path.iterdir()) == [tmp_path / "demo"]
 
 
-@pytest.mark.parametrize(("overwrite", "message"), [(False, "not a demo"), (True, "not made by galsmith")])
+def test_a_demo_with_a_table_of_somebody_else_is_left(tmp_path):
+    claimed(tmp_path / "demo", minutes=4.0, overwrite=False)
+    (tmp_path / "demo" / "reference.parquet").write_text("galsmith-measurements")
+    with pytest.raises(OutputExistsError, match=r"a demo, in which reference\.parquet was not made with it"):
+        claimed(tmp_path / "demo", minutes=2.0, overwrite=True)
+    assert (tmp_path / "demo" / "reference.parquet").read_text() == "galsmith-measurements"
+
+
+@pytest.mark.parametrize(("overwrite", "message"), [(False, "not a demo"), (True, "made by galsmith")])
 def test_a_folder_of_somebody_else_is_never_taken(tmp_path, overwrite, message):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")

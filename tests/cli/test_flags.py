@@ -14,7 +14,7 @@ from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.registry import ArrayOptions, SkirtOptions
 from galsmith.errors import GalsmithError, InputError, OutputError, SettingsError
-from galsmith.files import refuse_existing
+from galsmith.files import Kind, refuse_existing
 from galsmith.images import where
 from galsmith.settings import apply_overrides
 
@@ -70,7 +70,12 @@ CASES = [
     ("measure", lambda cube: FileRequest((str(cube),), labels=(3,)), "labels=3", "--label 3"),
     ("measure", lambda cube: FileRequest((str(cube),), cutout_pix=9), "cutout_pix=9", "--cutout 9"),
     ("train", lambda cube: apply_overrides({}, ["a.b"]), "overrides=a.b", "--set a.b"),
-    ("compare", lambda cube: refuse_existing(cube, overwrite=False), "overwrite", "--overwrite"),
+    (
+        "compare",
+        lambda cube: refuse_existing(cube, Kind("card", str), overwrite=False),
+        "overwrite",
+        "--overwrite",
+    ),
 ]
 
 

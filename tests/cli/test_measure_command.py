@@ -140,6 +140,8 @@ def test_a_figure_of_one_galaxy(cutouts, tmp_path, capsys, source):
     assert "drew galaxy" in out
     assert (tmp_path / "g.png").read_bytes().startswith(b"\x89PNG")
     code, _, err = run(capsys, given, *words, "--figure", tmp_path / "g.png", "--sersic", "none")
+    assert (code, "g.png: is already there" in err) == (0, True)
+    code, _, err = run(capsys, given, *words, "--figure", tmp_path / "g.png")
     assert (code, "already exists" in err) == (2, True)
     both = ["--figure", tmp_path / "g.png", "--overwrite", "-o", tmp_path / "t.parquet", "--sersic", "none"]
     code, out, err = run(capsys, given, *words, *both)

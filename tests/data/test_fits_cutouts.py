@@ -320,9 +320,9 @@ def test_keywords_that_some_files_lack_are_missing_there(tmp_path, write_cutout,
     assert list(table["NOTE"]) == ["one", ""]
 
 
-def test_a_finished_store_is_refused_before_files_are_read(tmp_path, write_cutout, random_stamp):
+def test_what_is_in_the_way_is_refused_before_files_are_read(tmp_path, write_cutout, random_stamp):
     folder = write_cutout("a.fits", random_stamp(6, 6))
-    ingest.fits(folder, tmp_path / "set")
+    (tmp_path / "set").write_text("mine")
     events = []
     with pytest.raises(OutputExistsError, match="already exists"):
         ingest.fits(folder, tmp_path / "set", progress=events.append)

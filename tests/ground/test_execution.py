@@ -143,7 +143,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_no_workers_is_an_error(workers):
-    with pytest.raises(SettingsError, match=f"workers is {workers}; wanted 1 or more"):
+    with pytest.raises(SettingsError, match=f"`workers={workers}`: wanted 1 or more"):
         list(map_tasks(abs, [1], workers=workers))
 
 

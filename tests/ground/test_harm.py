@@ -5,7 +5,7 @@ import os
 import pytest
 
 from galsmith.errors import SettingsError
-from galsmith.files import check_output, refuse_harm
+from galsmith.files import Kind, check_output, refuse_harm
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_what_does_no_harm_passes(place, output, given):
 def test_the_folder_in_which_an_output_is_made_harms_nothing_either(place):
     (place / "set.partial" / "content").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"set\.partial`: holds the input"):
-        check_output(place / "set", inputs=[place / "set.partial" / "content"])
+        check_output(place / "set", Kind("set", str), inputs=[place / "set.partial" / "content"])
 
 
 def test_another_case_is_the_same_file_where_the_file_system_says_so(place):

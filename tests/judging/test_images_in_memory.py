@@ -64,7 +64,7 @@ def test_what_is_in_memory_is_stored_beside_the_card_once_with_the_header_of_the
     distances(real, {"ours": noise(2)}, output)
     assert (store / "dataset.json").stat().st_mtime_ns == written
     output.unlink()
-    with pytest.raises(SettingsError, match=r"ours\.store: already exists"):
+    with pytest.raises(SettingsError, match=r"ours\.store`: already exists"):
         distances(real, {"ours": noise(3)}, output)
 
 

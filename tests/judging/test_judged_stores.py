@@ -61,7 +61,7 @@ def test_an_interrupted_comparison_keeps_what_was_measured(stores, tmp_path):
     compare(*stores, output, **QUICK)
     assert before == {file: file.stat().st_mtime_ns for file in before}
     output.unlink()
-    with pytest.raises(OutputExistsError, match=r"reference\.parquet: already exists"):
+    with pytest.raises(OutputExistsError, match=r"reference\.parquet`: already exists"):
         compare(*stores, output, limit=20, **QUICK)
     assert compare(*stores, output, limit=20, overwrite=True, **QUICK).reference.n_measured == 20
 

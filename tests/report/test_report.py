@@ -179,20 +179,24 @@ def test_existing_output_is_refused_or_replaced(one_band, tmp_path, without_figu
     (output / "mine.txt").write_text("mine")
     with pytest.raises(OutputExistsError, match="with `overwrite`"):
         write_report(one_band.comparison, output)
-    with pytest.raises(OutputExistsError, match="was not made by galsmith"):
+    with pytest.raises(OutputExistsError, match="made by galsmith"):
         write_report(one_band.comparison, output, overwrite=True)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
     (output / "mine.txt").unlink()
     assert write_report(one_band.comparison, output) == output / "index.html"
-    (output / "index.html").write_text("<title>galsmith report of old")
+    page = output / "index.html"
+    page.write_text(page.read_text() + "of old")
+    write_report(one_band.comparison, output)
+    assert page.read_text().endswith("of old")
     write_report(one_band.comparison, output, overwrite=True)
-    assert "of old" not in (output / "index.html").read_text()
+    assert "of old" not in page.read_text()
 
 
 def test_a_failure_leaves_what_was_there(one_band, tmp_path, monkeypatch):
     output = tmp_path / "out"
     output.mkdir()
-    (output / "index.html").write_text("<title>galsmith report of old")
+    old = '<!DOCTYPE html><html lang="en"><head><meta name="generator" content="galsmith report 0">'
+    (output / "index.html").write_text(old)
 
     def fail(*arguments, **options):
         raise RuntimeError("no figures today")
@@ -201,7 +205,7 @@ def test_a_failure_leaves_what_was_there(one_band, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="no figures today"):
         write_report(one_band.comparison, output, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (output / "index.html").read_text() == "<title>galsmith report of old"
+    assert (output / "index.html").read_text() == old
 
 
 def test_a_comparison_that_is_none_is_named(tmp_path):

@@ -90,11 +90,12 @@ def test_a_killed_sampling_draws_only_the_batches_it_lacks(
 def test_existing_folders_are_refused(pca_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sample(pca_run, tmp_path / "fits", n=2, kind="fits")
     with pytest.raises(OutputExistsError, match=r"already exists; choose another `output`"):
-        sample(pca_run, tmp_path / "fits", n=2, kind="fits")
+        sample(pca_run, tmp_path / "fits", n=3, kind="fits")
+    assert len(sample(pca_run, tmp_path / "fits", n=2, kind="fits")) == 2  # is there already
     assert len(sample(pca_run, tmp_path / "fits", n=3, kind="fits", overwrite=True)) == 3
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "note.txt").write_text("mine")
-    with pytest.raises(OutputExistsError, match=r"mine: already exists"):
+    with pytest.raises(OutputExistsError, match=r"mine`: already exists"):
         sample(pca_run, tmp_path / "mine", n=2, kind="fits")
 
 

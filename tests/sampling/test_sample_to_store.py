@@ -114,7 +114,8 @@ def test_a_killed_sampling_goes_on_to_the_same_store(
 def test_existing_outputs_are_refused(pca_run: Path, tmp_path: Path) -> None:
     sample(pca_run, tmp_path / "drawn", n=3)
     with pytest.raises(OutputExistsError, match=r"already exists; choose another `output`"):
-        sample(pca_run, tmp_path / "drawn", n=3)
+        sample(pca_run, tmp_path / "drawn", n=4)
+    assert len(sample(pca_run, tmp_path / "drawn", n=3)) == 3  # is there already
     assert len(sample(pca_run, tmp_path / "drawn", n=4, overwrite=True)) == 4
 
 

@@ -55,23 +55,33 @@ def measure(
     from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output
     from galsmith.measure import measure as measure_into
+    from galsmith.measure.table import TABLE
     from galsmith.measure.table_formats import checked_output
 
     figure.check(output)
     if output is not None:
         checked_output(output)
     inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
-    for made in filter(None, (output, figure.figure)):
-        check_output(made, inputs=inputs, overwrite=overwrite)
+    if output is not None:
+        check_output(output, TABLE, inputs=inputs, overwrite=overwrite)
+    if figure.figure is not None:
+        from galsmith.report.figures.painting import FIGURE
+
+        check_output(figure.figure, FIGURE, inputs=inputs, overwrite=overwrite)
     with shown.progress() as progress:
         chosen = method.to_settings(overrides)
         galaxies = _opened(images, files, progress=progress)
         outcomes = []
+        how: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
         if figure.figure is not None:
-            outcomes.append(_drawn(galaxies, figure, figure.figure, chosen, progress=progress))
+            outcomes.append(_drawn(galaxies, figure, figure.figure, chosen, **how))
         if output is not None:
-            how: dict[str, Any] = {"limit": limit, "overwrite": overwrite, "progress": progress}
-            how |= {"engine": method.engine, "settings": chosen, "workers": worker_count(workers)}
+            how |= {
+                "limit": limit,
+                "engine": method.engine,
+                "settings": chosen,
+                "workers": worker_count(workers),
+            }
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output))
     return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))
 
@@ -82,6 +92,7 @@ def _drawn(
     place: Path,
     settings: "MeasureSettings",
     *,
+    overwrite: bool,
     progress: "ProgressCallback",
 ) -> Outcome:
     """Draw one galaxy."""
@@ -93,6 +104,7 @@ def _drawn(
         settings=settings,
         index=wanted.index,
         object_id=wanted.object_id,
+        overwrite=overwrite,
         progress=progress,
     )
     name = galaxies.catalog["object_id"][row]

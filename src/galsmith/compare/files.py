@@ -11,20 +11,30 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from galsmith.compare.card import ReportCard
 from galsmith.compare.records import Comparison
 from galsmith.errors import InputError
-from galsmith.files import read_json, settle, write_json, written_output
+from galsmith.files import Kind, Partial, read_json, settle, write_json
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith-comparison"
 SCHEMA_VERSION = 3
+ASKED = "asked"  # fingerprint of what was judged and how, by which the same call knows its card
 Record = TypeVar("Record")
+
+
+def _made_from(file: Path) -> str | None:
+    """Fingerprint of what a card was asked to judge."""
+    said = read_json(file)
+    return str(said.get(ASKED, "")) if said.get("format") == FORMAT_NAME else None
+
+
+CARD = Kind("comparison", _made_from)
 
 
 def write_card(card: ReportCard, path: str | Path) -> None:
     """Write a report card as JSON, in the place of an old one; NaN becomes null."""
-    content = to_json(card)
-    mark = {"kind": "comparison", "fingerprint": hash_json(content)}
-    with written_output(path, mark, overwrite=True) as place:
-        write_json(place, content)
+    with Partial(path, CARD, hash_json(to_json(card)), overwrite=True, resumes=False) as partial:
+        if not partial.is_complete:
+            write_json(partial.content, to_json(card))
+            partial.finish()
 
 
 def read_card(path: str | Path) -> ReportCard:
@@ -51,7 +61,7 @@ def read_card(path: str | Path) -> ReportCard:
             f"{path}: has comparison schema version {version}, this galsmith reads version {SCHEMA_VERSION}; "
             "make it again with galsmith compare"
         )
-    fields = {key: item for key, item in value.items() if key not in ("format", "schema_version")}
+    fields = {key: item for key, item in value.items() if key not in ("format", "schema_version", ASKED)}
     try:
         card = from_plain(ReportCard, fields)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

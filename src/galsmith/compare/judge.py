@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from galsmith.compare.card import Judgment, ReportCard
 from galsmith.compare.cuts import Cut, Cuts, resolve_cuts
-from galsmith.compare.files import write_card
+from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.columns import (
     MINIMUM_MEASURED,
@@ -45,10 +44,11 @@ from galsmith.compare.tables import (
     refuse_unlike,
     without_outliers,
 )
+from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import check_output
-from galsmith.provenance import Parent, Provenance
+from galsmith.files import Partial, check_output, write_json
+from galsmith.provenance import Parent, Provenance, hash_json
 
 MINIMUM_COMPLETE = 50
 FEW_GALAXIES = 50
@@ -78,6 +78,22 @@ class Extras:
 
 
 @dataclass(frozen=True)
+class LateExtras:
+    """Extras that take long, gathered once it is clear that the card is not there already.
+
+    Attributes
+    ----------
+    asked : object
+        What decides them, as plain JSON values.
+    gather : callable
+        Gives them by the name of the generated set.
+    """
+
+    asked: Any
+    gather: Callable[[], Mapping[str, Extras]]
+
+
+@dataclass(frozen=True)
 class ComparedPair:
     """A comparison, with what later steps need of it.
 
@@ -104,7 +120,7 @@ def judge_tables(
     paper: str | None = None,
     binning: str | None = None,
     beyond: bool = True,
-    extras: Mapping[str, Extras] | None = None,
+    extras: Mapping[str, Extras] | LateExtras | None = None,
     normalization: Normalization | None = None,
     cuts: Cuts | str | None = None,
     seed: int = 0,
@@ -124,14 +140,14 @@ def judge_tables(
     generated : path, QTable, or several of these
         By name, or named after their files.
     output : path, optional
-        The card, as JSON.
+        The card, as JSON. One that the same call made is read, and nothing is compared.
     paper : str, optional
         Follow a paper's choices and print its numbers beside; a name of `PAPERS`.
     binning : {"wavelength", "rings"}, optional
         Which power modes enter the means; both are compared. The paper's where not given.
     beyond : bool
         Also judge what all properties together tell: sliced distances, correlations, classifiers.
-    extras : mapping of name to Extras, optional
+    extras : mapping of name to Extras, or LateExtras, optional
         Features and memorization of generated sets.
     normalization : str or mapping of group to str, optional
         ``"reference-zscore"`` divides by the reference set's standard deviation, ``"reference-iqr"`` by
@@ -165,29 +181,54 @@ def judge_tables(
     """
     followed = paper_named(paper)
     chance = Chance(seed, replicates, splits, confidence, permutations)
-    place = None if output is None else Path(output)
     tables = named_sets(generated, name_of=_name_of_table)
-    if place is not None:
-        check_output(place, inputs=paths_of(reference, *tables.values()), overwrite=overwrite)
-    _check_names(tables, extras)
-    reference_side = read_side(reference, "reference")
-    chosen_cuts = resolve_cuts(followed.cuts if cuts is None else cuts)
-    pairs = {
-        name: _compare_pair(
-            (reference_side, read_side(table, "generated")),
-            normalization=followed.normalization if normalization is None else normalization,
-            cuts=chosen_cuts,
-            chance=chance,
-            binning=followed.binning if binning is None else binning,
-            groups=followed.groups,
-            progress=progress,
-        )
-        for name, table in tables.items()
+    inputs = paths_of(reference, *tables.values())
+    if output is not None:
+        check_output(output, CARD, inputs=inputs, overwrite=overwrite)
+    late = extras if isinstance(extras, LateExtras) else _known(extras or {}, tables)
+    how: dict[str, Any] = {
+        "normalization": followed.normalization if normalization is None else normalization,
+        "cuts": resolve_cuts(followed.cuts if cuts is None else cuts),
+        "binning": followed.binning if binning is None else binning,
+        "groups": followed.groups,
     }
-    card = _card(pairs, followed, chance, beyond=beyond, extras=dict(extras or {}), progress=progress)
-    if place is not None:
-        card = with_paths(card, partial(_seen_from, place.parent))
-        write_card(card, place)
+    against = read_side(reference, "reference")
+    sides = {name: read_side(table, "generated") for name, table in tables.items()}
+
+    def judged() -> ReportCard:
+        pairs = {
+            name: _compare_pair((against, side), chance=chance, progress=progress, **how)
+            for name, side in sides.items()
+        }
+        return _card(pairs, followed, chance, beyond=beyond, extras=dict(late.gather()), progress=progress)
+
+    if output is None:
+        return judged()
+    compared = {name: hash_of_catalog(side.table) for name, side in {"reference": against, **sides}.items()}
+    asked = hash_json([compared, paper, to_plain(how), asdict(chance), beyond, late.asked])
+    return _card_at(Path(output), judged, asked, inputs=inputs, overwrite=overwrite)
+
+
+def _known(extras: Mapping[str, Extras], tables: Mapping[str, Table]) -> LateExtras:
+    """Take extras that are gathered; those of a set that is not judged are refused."""
+    unknown = sorted(set(extras) - set(tables))
+    if unknown:
+        raise SettingsError(
+            f"extras: no generated set {', '.join(unknown)}; the sets are {', '.join(tables)}"
+        )
+    return LateExtras(to_plain(extras), lambda: extras)
+
+
+def _card_at(
+    place: Path, judged: Callable[[], ReportCard], asked: str, *, inputs: Sequence[Path], overwrite: bool
+) -> ReportCard:
+    """Judge and write the card, unless the same call wrote it before."""
+    with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
+        if making.is_complete:
+            return read_card(place)
+        card = with_paths(judged(), lambda path: _seen_from(place.parent, path))
+        write_json(making.content, {**to_json(card), ASKED: asked})
+        making.finish()
     return card
 
 
@@ -221,15 +262,6 @@ def named_sets(generated: Any, *, name_of: Callable[[Any, int], str]) -> dict[st
 def _name_of_table(table: Table, number: int) -> str:
     """Name a generated set after its file."""
     return f"generated-{number}" if isinstance(table, QTable) else Path(table).stem
-
-
-def _check_names(tables: Mapping[str, Table], extras: Mapping[str, Extras] | None) -> None:
-    """Refuse extras of a set that is not judged."""
-    unknown = sorted(set(extras or ()) - set(tables))
-    if unknown:
-        raise SettingsError(
-            f"extras: no generated set {', '.join(unknown)}; the sets are {', '.join(tables)}"
-        )
 
 
 def _card(

@@ -19,6 +19,7 @@ from galsmith.data.readers.registry import (
     find_reader,
 )
 from galsmith.data.readers.to_store import write_source
+from galsmith.data.store.layout import STORE
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
@@ -71,7 +72,7 @@ def ingest(
         If the output is there already.
     """
     reader, chosen = find_reader(kind), SetOptions() if options is None else options
-    check_output(output, inputs=reader.inputs(source, reading), overwrite=overwrite)
+    check_output(output, STORE, inputs=reader.inputs(source, reading), overwrite=overwrite)
     if reader.leaves_out_small and chosen.crop_pix is not None and chosen.minimum_size_pix is None:
         chosen = replace(chosen, minimum_size_pix=chosen.crop_pix)
     return write_source(

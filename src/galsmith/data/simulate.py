@@ -7,6 +7,7 @@ from typing import Any
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.sersic import SersicSettings, SersicSource, compile_renderer
+from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output
@@ -71,7 +72,7 @@ def sersic(
     """
     if n < 1:
         raise SettingsError(f"-n {n}: wanted 1 galaxy or more")
-    check_output(output, inputs=[recipe_file(recipe)], overwrite=overwrite)
+    check_output(output, STORE, inputs=[recipe_file(recipe)], overwrite=overwrite)
     values = recipe if isinstance(recipe, Mapping) else read_recipe(recipe)
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)

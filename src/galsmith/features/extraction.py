@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, available_cores, ignore_progress
 from galsmith.features.extractors import DEFAULT_EXTRACTOR, FeatureExtractor, build_extractor
-from galsmith.features.feature_set import FeatureSet, read_features, write_features
+from galsmith.features.feature_set import FEATURES, FeatureSet, fingerprint_of, read_features, write_features
 from galsmith.features.rendering import Rendering, render, rendering_of
-from galsmith.files import Partial, refuse_harm, settle, written_atomically
+from galsmith.files import Partial, check_output, settle, written_atomically
 from galsmith.images import ImageSet
-from galsmith.provenance import Provenance, hash_json
+from galsmith.provenance import Provenance
 
 Features = NDArray[np.float32]
 # On a CPU the activations of a few pictures stay in its caches, and each thread sees batches of its own; twice as fast
@@ -90,6 +90,8 @@ def extract(
             raise SettingsError(f"{name} is {value}; wanted 1 or more")
     if len(images) == 0:
         raise InputError(f"{images.path or 'images'}: holds no image; wanted at least one")
+    if output is not None:
+        check_output(output, FEATURES, inputs=[images.path or None], overwrite=overwrite)
     chosen = rendering_of(images, rendering, band=band)
     network = (
         build_extractor(extractor, weights=weights, device=device, download=download)
@@ -132,12 +134,15 @@ class _Job:
     def to_file(self, output: Path, overwrite: bool, progress: ProgressCallback) -> FeatureSet:  # noqa: FBT001
         """Extract what is missing and write the file, or read the file that is there already."""
         settle(output)
-        refuse_harm(output, [self.images.path or None])
         if output.is_file() and not overwrite:
             return self._kept(output)
-        fingerprint = hash_json([self.extractor_id, self.images.content_hash, IMAGES_PER_CHUNK])
-        mark = {"kind": "file of features", "fingerprint": fingerprint, "extractor_id": self.extractor_id}
-        with Partial(output, mark, inputs=[self.images.path or None], overwrite=overwrite) as partial:
+        fingerprint = fingerprint_of(self.extractor_id, self.images.content_hash)
+        layout, inputs = {"images_per_chunk": IMAGES_PER_CHUNK}, [self.images.path or None]
+        with Partial(
+            output, FEATURES, fingerprint, layout=layout, inputs=inputs, overwrite=overwrite
+        ) as partial:
+            if partial.is_complete:
+                return read_features(output)
             self._fill(partial, progress)
             files = sorted(partial.folder.glob("chunk-*.npy"))
             features = self._joined([np.load(file) for file in files])

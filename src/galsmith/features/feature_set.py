@@ -11,13 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError
-from galsmith.files import settle, written_atomically
+from galsmith.files import Kind, settle, written_atomically
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith features"
 FORMAT_VERSION = 1
 
 Features = NDArray[np.float32]
+
+
+def fingerprint_of(extractor_id: str, source_hash: str) -> str:
+    """Hash of all that decides features."""
+    return hash_json([extractor_id, source_hash])
+
+
+def _made_from(path: Path) -> str | None:
+    """Fingerprint of what decided the features of a file."""
+    with h5py.File(path, "r") as file:
+        said = file.attrs
+        if said.get("format") != FORMAT_NAME:
+            return None
+        return fingerprint_of(str(said["extractor_id"]), str(said["source_hash"]))
+
+
+FEATURES = Kind("file of features", _made_from)
 
 
 @dataclass(frozen=True)

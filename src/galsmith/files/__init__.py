@@ -10,7 +10,7 @@ from galsmith.files.atomic import (
     written_atomically,
 )
 from galsmith.files.harm import refuse_harm
-from galsmith.files.ownership import is_empty_tree, kind_of
+from galsmith.files.ownership import Kind, is_empty_tree, refuse_existing
 from galsmith.files.partial import (
     Claim,
     Partial,
@@ -18,19 +18,17 @@ from galsmith.files.partial import (
     grown_folder,
     partial_folder,
     read_mark,
-    refuse_existing,
     settle,
-    written_output,
 )
 
 __all__ = [
     "TEMPORARY_SUFFIX",
     "Claim",
+    "Kind",
     "Partial",
     "check_output",
     "grown_folder",
     "is_empty_tree",
-    "kind_of",
     "partial_folder",
     "raise_if_unwritable",
     "read_json",
@@ -42,5 +40,4 @@ __all__ = [
     "sha256_of_file",
     "write_json",
     "written_atomically",
-    "written_output",
 ]

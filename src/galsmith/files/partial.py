@@ -16,9 +16,11 @@ import contextlib
 import errno
 import fcntl
 import json
+import logging
 import os
 import shutil
 import socket
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -31,18 +33,25 @@ from galsmith.files.atomic import (
     TEMPORARY_SUFFIX,
     flush_to_disk,
     raise_if_unwritable,
-    read_json,
     remove_temporaries,
     write_json,
 )
 from galsmith.files.harm import refuse_harm
-from galsmith.files.ownership import is_empty_tree, kind_of, refuse_foreign
+from galsmith.files.ownership import Kind, files_below, is_empty_tree, refuse_existing
+
+logger = logging.getLogger("galsmith")
 
 PARTIAL_SUFFIX = ".partial"
 MARK_FILE, LOCK_FILE, CONTENT, REPLACED = "settings.json", "lock", "content", "replaced"
-COMPLETE = "complete"  # of a mark: whether the content may replace something; absent while it is being made
+COMPLETE = (
+    "complete"  # of a mark: what the content may replace, as `_listing` has it; absent while it is being made
+)
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 ATTEMPTS = 1000  # to open a lock that its holder is just removing
+PATIENCE_SECONDS, PAUSE_SECONDS = (
+    0.5,
+    0.02,
+)  # whoever only looks, or settles, holds a lock for some milliseconds
 
 _held: set[int] = set()
 
@@ -59,15 +68,18 @@ def read_mark(output: str | Path) -> dict[str, Any] | None:
     """Read what a process that has not finished an output was making; None where there is no such thing."""
     file = partial_folder(output) / MARK_FILE
     try:
-        return read_json(file)
-    except InputError:
-        if not file.exists():  # also where it is being removed at this moment
-            return None
-        raise
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        mark: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{file}: damaged ({error})", way_out=f"remove {file.parent}") from error
+    return mark
 
 
 def check_output(
-    output: str | Path, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False
+    output: str | Path, kind: Kind, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False
 ) -> None:
     """Refuse an output before anything long starts; nothing is written.
 
@@ -75,6 +87,8 @@ def check_output(
     ----------
     output : str or Path
         What is to be made.
+    kind : Kind
+        Of the output.
     inputs : iterable of str, Path or None
         What is read, as the user wrote it.
     overwrite : bool
@@ -85,19 +99,20 @@ def check_output(
     SettingsError
         If the output, or the folder in which it is made, is, holds or lies in an input.
     OutputExistsError
-        If it is there and may not be replaced.
+        If it is there and may not be replaced. One that says what it was made from passes: `Partial` tells whether the
+        same call made it.
     OutputError
         If a file is where a folder above it should be, or nothing may be written there.
     """
-    places, given = (Path(output), partial_folder(output)), tuple(inputs)
-    for place in places:
+    path, given = Path(output), tuple(inputs)
+    for place in (path, partial_folder(output)):
         refuse_harm(place, given)
-    _refuse_unwritable(Path(output))
+    _refuse_unwritable(path)
     mark = read_mark(output)
     if mark is None:
         settle(output)
-    if COMPLETE not in (mark or {}):  # else `Partial` tells whether it is what the same call made
-        refuse_existing(Path(output), overwrite=overwrite)
+    if COMPLETE not in (mark or {}) and (overwrite or not kind.fingerprint_of(path)):
+        refuse_existing(path, kind, overwrite=overwrite)
 
 
 def _refuse_unwritable(output: Path) -> None:
@@ -111,27 +126,15 @@ def _refuse_unwritable(output: Path) -> None:
             raise_if_unwritable(OSError(code, os.strerror(code)), output)
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise `OutputExistsError` if something is at a path that may not be replaced; removes nothing.
-
-    A folder without files is nothing. With `overwrite`, what galsmith made may be replaced, and nothing else.
-    """
-    if not os.path.lexists(path) or is_empty_tree(path):
-        return
-    if not overwrite:
-        raise OutputExistsError(
-            f"{path}: already exists; choose another `output`, or replace it with `overwrite`"
-        )
-    refuse_foreign(path)
-
-
 def settle(output: str | Path) -> None:
     """Do what a killed process left to do for a complete output; every reader and writer calls this first."""
     folder, mark = partial_folder(output), read_mark(output)
     if not folder.exists() or (mark is not None and COMPLETE not in mark):
         return
-    with contextlib.suppress(GalsmithError, OSError), Claim(output):
-        if mark is not None:
+    with contextlib.suppress(GalsmithError, OSError), Claim(output, patience_seconds=0.0):
+        if COMPLETE in (
+            read_mark(output) or {}
+        ):  # still: what was read before the claim may be of another process
             _put_in_place(Path(output), folder)
 
 
@@ -142,6 +145,8 @@ class Claim:
     ----------
     output : str or Path
         What is to be made.
+    patience_seconds : float
+        How long to wait for another process to let it go.
 
     Raises
     ------
@@ -151,11 +156,11 @@ class Claim:
         If the folder cannot be written.
     """
 
-    def __init__(self, output: str | Path) -> None:
+    def __init__(self, output: str | Path, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.folder = partial_folder(output)
         _refuse_foreign_folder(self.folder)
         try:
-            self._descriptor = _taken_lock(self.folder / LOCK_FILE, Path(output))
+            self._descriptor = _taken_lock(self.folder / LOCK_FILE, Path(output), patience_seconds)
         except OSError as error:
             raise_if_unwritable(error, Path(output))
             raise
@@ -188,9 +193,12 @@ class Partial:
     ----------
     output : str or Path
         What is to be made.
-    mark : mapping
-        Plain JSON values that decide the content: ``kind``, what it is in words, and, where it can go on, a ``fingerprint``
-        of all settings and inputs. Goes on only where the same mark is found.
+    kind : Kind
+        Of the output.
+    fingerprint : str
+        Of all that decides the content. An output that says it was made from the same is there already.
+    layout : mapping, optional
+        Plain JSON values that decide how the parts are cut; goes on only where these and the fingerprint are the same.
     inputs : iterable of str, Path or None
         What is read; none may be harmed.
     overwrite : bool
@@ -207,7 +215,7 @@ class Partial:
     content : Path
         In it: make this file or folder, which will take the output's name.
     is_complete : bool
-        Whether an earlier process completed it and was killed before it had ended: nothing is left to do.
+        Whether it is there already, made by the same call: nothing is left to do, and nothing is claimed.
 
     Raises
     ------
@@ -220,16 +228,18 @@ class Partial:
     def __init__(
         self,
         output: str | Path,
-        mark: Mapping[str, Any],
+        kind: Kind,
+        fingerprint: str,
         *,
+        layout: Mapping[str, Any] | None = None,
         inputs: Iterable[str | Path | None] = (),
         overwrite: bool = False,
         resumes: bool = True,
     ) -> None:
         self.output, self.folder = Path(output), partial_folder(output)
         self.content = self.folder / CONTENT
-        self._mark: dict[str, Any] = json.loads(json.dumps(dict(mark)))
-        self._overwrite, self._resumes = overwrite, resumes
+        self._kind, self._overwrite, self._resumes = kind, overwrite, resumes
+        self._mark: dict[str, Any] = {"kind": kind.name, "fingerprint": fingerprint, **(layout or {})}
         for place in (self.output, self.folder):
             refuse_harm(place, inputs)
         self._claim = Claim(output)
@@ -245,9 +255,9 @@ class Partial:
         if self.is_complete:
             return
         try:
-            refuse_existing(self.output, overwrite=self._overwrite)
+            refuse_existing(self.output, self._kind, overwrite=self._overwrite)
             _flush(self.content, like=self.folder / LOCK_FILE)
-            write_json(self.folder / MARK_FILE, {**self._mark, COMPLETE: self._overwrite})
+            write_json(self.folder / MARK_FILE, {**self._mark, COMPLETE: _listing(self.output)})
             _put_in_place(self.output, self.folder)
         except OSError as error:
             raise_if_unwritable(error, self.output)
@@ -274,6 +284,8 @@ class Partial:
             self.close()
         else:
             self.discard()
+        if error is not None:
+            raise_if_unwritable(error, self.output)
 
     def _take(self) -> bool:
         """Settle what others left, refuse what may not be touched, and write the mark; whether nothing is left to do."""
@@ -282,64 +294,40 @@ class Partial:
             _put_in_place(self.output, self.folder)
             del found[COMPLETE]
             if found == self._mark:
-                self._claim.release()
-                return True
+                return self._left(is_rest=False)
             found = None
-        goes_on = self._resumes and found == self._mark
-        if self._resumes and found is not None and not goes_on and not self._overwrite:
+        is_same = found == self._mark
+        if not self._overwrite and self._kind.fingerprint_of(self.output) == self._mark["fingerprint"]:
+            logger.warning("%s: is already there, made by the same settings from the same data", self.output)
+            return self._left(is_rest=is_same)
+        if self._resumes and found is not None and not is_same and not self._overwrite:
             raise OutputExistsError(
-                f"{self.output}: a partial {found.get('kind', 'output')} made by other settings or data lies in "
-                f"{self.folder}; finish it with its own command, choose another `output`, or replace it with `overwrite`"
+                f"a partial {found.get('kind', 'output')} made by other settings or data lies in {self.folder}",
+                argument="output",
+                came=self.output,
+                way_out="finish it with its own command, choose another `output`, or replace it with `overwrite`",
             )
-        refuse_existing(self.output, overwrite=self._overwrite)
-        if goes_on:
+        refuse_existing(self.output, self._kind, overwrite=self._overwrite)
+        if self._resumes and is_same:
             remove_temporaries(self.folder)
         else:
             _clear(self.folder)
             write_json(self.folder / MARK_FILE, self._mark)
         return False
 
-
-@contextlib.contextmanager
-def written_output(
-    output: str | Path,
-    mark: Mapping[str, Any],
-    *,
-    inputs: Iterable[str | Path | None] = (),
-    overwrite: bool = False,
-) -> Iterator[Path]:
-    """Give a path at which to make a file or folder in one piece, and put it in its place at the end.
-
-    Parameters
-    ----------
-    output : str or Path
-        What is to be made.
-    mark : mapping
-        As for `Partial`; with a fingerprint, what the same call completed just before it was killed is no obstacle.
-    inputs, overwrite
-        As for `Partial`.
-
-    Yields
-    ------
-    Path
-        Where to make it; nothing is there. It goes if the block fails, and what was at `output` stays.
-    """
-    partial = Partial(output, mark, inputs=inputs, overwrite=overwrite, resumes=False)
-    if partial.is_complete:
-        partial = Partial(output, mark, overwrite=True, resumes=False)
-    with partial:
-        try:
-            yield partial.content
-            partial.finish()
-        except Exception as error:
-            raise_if_unwritable(error, Path(output))
-            raise
+    def _left(self, *, is_rest: bool) -> bool:
+        """Let go of an output that is there, and of the rest of a replacement by its like."""
+        if is_rest:
+            _clear(self.folder)
+        self._claim.release()
+        return True
 
 
 @contextlib.contextmanager
 def grown_folder(
     output: str | Path,
-    mark: Mapping[str, Any],
+    kind: Kind,
+    fingerprint: str,
     *,
     inputs: Iterable[str | Path | None] = (),
     overwrite: bool = False,
@@ -353,7 +341,9 @@ def grown_folder(
     ----------
     output : str or Path
         The folder.
-    mark : mapping
+    kind : Kind
+        Of the output.
+    fingerprint : str
         As for `Partial`, so that an interrupted replacement goes on.
     inputs : iterable of str, Path or None
         What is read; none may be harmed.
@@ -367,7 +357,7 @@ def grown_folder(
     """
     place, given = Path(output), tuple(inputs)
     if overwrite:
-        partial = Partial(place, mark, inputs=given, overwrite=True)
+        partial = Partial(place, kind, fingerprint, inputs=given, overwrite=True)
         if not partial.is_complete:
             with partial:
                 yield partial.content
@@ -375,7 +365,7 @@ def grown_folder(
             return
     refuse_harm(place, given)
     with Claim(place):
-        if is_empty_tree(place) or kind_of(place) == mark["kind"]:
+        if is_empty_tree(place) or kind.fingerprint_of(place) is not None:
             remove_temporaries(place)
         yield place
 
@@ -384,14 +374,29 @@ def _put_in_place(output: Path, folder: Path) -> None:
     """Give the complete content the output's name, and remove all else; may be done again after a kill at any step."""
     content, replaced = folder / CONTENT, folder / REPLACED
     if os.path.lexists(content):
+        there = _listing(output)
+        if there is not None and there != (read_mark(output) or {}).get(COMPLETE):
+            raise OutputExistsError(
+                f"changed after what is to replace it was complete in {folder}, and stays as it is",
+                argument="output",
+                came=output,
+                way_out="move it elsewhere and give the same command again",
+            )
         if os.path.lexists(output) and not (_is_plain_file(content) and _is_plain_file(output)):
-            if not is_empty_tree(output):
-                refuse_existing(output, overwrite=bool((read_mark(output) or {}).get(COMPLETE)))
             _remove(replaced)
             output.rename(replaced)
         os.replace(content, output)
         flush_to_disk(output.parent)
     _clear(folder)
+
+
+def _listing(path: Path) -> list[list[Any]] | None:
+    """Name, size and time of every file of an output that is there; None where there is none."""
+    if not os.path.lexists(path) or is_empty_tree(path):
+        return None
+    names = files_below(path) if path.is_dir() and not path.is_symlink() else ("",)
+    found = [(name, (path / name).lstat()) for name in names]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in found]
 
 
 def _clear(folder: Path) -> None:
@@ -440,21 +445,23 @@ def _refuse_foreign_folder(folder: Path) -> None:
         names = {folder.name}
     if MARK_FILE in names or names <= {LOCK_FILE}:
         return
-    raise OutputExistsError(
-        f"{folder}: is in the way, and nothing that galsmith was making; move it elsewhere, or choose another `output`"
-    )
+    way_out = "move it elsewhere, or choose another `output`"
+    raise OutputExistsError(f"{folder}: is in the way, and nothing that galsmith was making", way_out=way_out)
 
 
-def _taken_lock(file: Path, output: Path) -> int:
+def _taken_lock(file: Path, output: Path, patience_seconds: float) -> int:
     """Open and lock a file that is still there when it is locked, and write who holds it."""
+    until = time.monotonic() + patience_seconds
     for _ in range(ATTEMPTS):
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:  # the one before has just removed the folder
+        except (FileExistsError, FileNotFoundError):  # the one before removes the folder at this moment
+            if os.path.lexists(file.parent) and not file.parent.is_dir():
+                raise
             continue
         try:
-            _lock(descriptor, output)
+            _lock(descriptor, output, until)
             if _is_open_at(descriptor, file):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
@@ -464,21 +471,30 @@ def _taken_lock(file: Path, output: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-    raise OutputExistsError(f"{output}: other processes claim it again and again; choose another `output`")
+    raise OutputExistsError(
+        "other processes claim it again and again",
+        argument="output",
+        came=output,
+        way_out="choose another `output`",
+    )
 
 
-def _lock(descriptor: int, output: Path) -> None:
+def _lock(descriptor: int, output: Path, until: float) -> None:
     """Lock a file, or say who holds it; where the file system has no locks, believe what the file says of a process."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise _busy(output, _read_holder(descriptor)) from error
-    except OSError as error:
-        if error.errno not in WITHOUT_LOCKS:
-            raise
-        holder = _read_holder(descriptor)
-        if holder and not _is_dead(holder):
-            raise _busy(output, holder) from error
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise _busy(output, _read_holder(descriptor)) from error
+            time.sleep(PAUSE_SECONDS)
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
+            holder = _read_holder(descriptor)
+            if holder and not _is_dead(holder):
+                raise _busy(output, holder) from error
+            return None
 
 
 def _is_open_at(descriptor: int, file: Path) -> bool:
@@ -497,7 +513,10 @@ def _busy(output: Path, holder: Mapping[str, Any]) -> OutputExistsError:
         else "another process"
     )
     return OutputExistsError(
-        f"{output}: is being made by {who}; wait until that ends, or choose another `output`"
+        f"is being made by {who}",
+        argument="output",
+        came=output,
+        way_out="wait until that ends, or choose another `output`",
     )
 
 

@@ -1,7 +1,8 @@
 """What is gathered from images besides tables: learned features, and closeness to the training images."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 Missing = dict[str, str]
 """What could not be had, and why."""
+
+
+def asked_extras(features: Sequence[str], training: Place | None, limit: int | None) -> list[Any]:
+    """Say what decides extras, besides the sets that are judged, as plain JSON values."""
+    known = "" if training is None else str(training)
+    if training is not None:
+        with contextlib.suppress(GalsmithError):
+            known = images_at(training, None).content_hash
+    return [list(features), known, limit]
 
 
 def gather_extras(

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.registry import is_image_place, open_source
-from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
@@ -98,35 +97,22 @@ def images_at(place: Place, limit: int | None) -> ImageSet:
 
 
 def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
-    """Make a store of a folder or an array of images, unless an earlier run did; all else stays as it is."""
+    """Make a store of a folder or an array of images, unless an earlier call did; all else stays as it is."""
     if is_store(place) or not is_image_place(place):
         return place
     try:
-        source = open_source(place, progress=work.progress)
-        if work.overwrite or not _is_brought(store, source):
-            write_source(
-                source,
-                store,
-                verb=VERB,
-                seed=0,
-                options=SetOptions(split=ALL_TRAIN, on_bad="skip"),
-                overwrite=work.overwrite,
-                progress=work.progress,
-            )
+        write_source(
+            open_source(place, progress=work.progress),
+            store,
+            verb=VERB,
+            seed=0,
+            options=SetOptions(split=ALL_TRAIN, on_bad="skip"),
+            overwrite=work.overwrite,
+            progress=work.progress,
+        )
     except InputError as error:
         raise InputError(f"{error}{_way_out(place)}") from error
     return store
-
-
-def _is_brought(store: Path, source: Source) -> bool:
-    """Whether an earlier run brought the same files in the same way."""
-    if not is_store(store):
-        return False
-    made = open_store(store).provenance
-    same_files = [parent.content_hash for parent in made.parents] == [
-        item.content_hash for item in source.origin.parents
-    ]
-    return same_files and {**made.settings, "options": None} == {**source.origin.settings, "options": None}
 
 
 def _way_out(place: Path) -> str:

@@ -11,7 +11,8 @@ from astropy.table import QTable
 
 from galsmith.compare import ReportCard, judge_tables
 from galsmith.compare.cuts import Cuts
-from galsmith.compare.judge import named_sets, with_paths
+from galsmith.compare.files import CARD
+from galsmith.compare.judge import LateExtras, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import paper_named
 from galsmith.data.readers.array_files import array_place
@@ -19,7 +20,7 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
-from galsmith.judging.extras import gather_extras
+from galsmith.judging.extras import asked_extras, gather_extras
 from galsmith.judging.generator import Generator, drawn_images
 from galsmith.judging.image_stores import Images, Place, header_of, stored
 from galsmith.judging.measurements import measured_table
@@ -125,7 +126,10 @@ def judge(
             place,
             paper=paper,
             beyond=beyond,
-            extras=gather_extras(against, places, work, features=features, training=trained),
+            extras=LateExtras(
+                asked_extras(features, trained, limit),
+                lambda: gather_extras(against, places, work, features=features, training=trained),
+            ),
             normalization=normalization,
             cuts=cuts,
             seed=seed,
@@ -187,7 +191,7 @@ def _refuse_output(output: Path, sets: Sequence[Any], *, overwrite: bool) -> Non
     """Refuse a card that may not be made; to replace what lies beside it, also where a set itself lies there."""
     given = [item for item in sets if isinstance(item, str | Path)]
     settle(_beside(output))
-    check_output(output, inputs=given, overwrite=overwrite)
+    check_output(output, CARD, inputs=given, overwrite=overwrite)
     if overwrite:
         refuse_harm(_beside(output), given)
 

@@ -1,22 +1,20 @@
 """Measuring chunk by chunk, so that a killed run goes on where it stopped."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies import Galaxies, Galaxy
 from galsmith.errors import InputError
-from galsmith.files import Partial, written_atomically
+from galsmith.files import written_atomically
 from galsmith.measure.galaxies import Method, rows_of
 from galsmith.measure.row import columns_of_rows
-from galsmith.measure.table_formats import READERS, read_table, write_table
 
 # A killed run loses at most a chunk, about a second of work of one core; writing it takes some milliseconds.
 GALAXIES_PER_CHUNK = {"galsmith": 128, "statmorph": 16}
@@ -60,61 +58,23 @@ class Chunk:
         return {**vars(self), "galaxies": None, "sent": self.read()}
 
 
-class PartialTable:
-    """A table in the making, with its finished chunks; leaving its ``with`` block before `finish` keeps them.
+@dataclass(frozen=True)
+class ChunkFiles:
+    """Files of the chunks of a table in the making.
 
-    Parameters
+    Attributes
     ----------
-    output : Path
-        The table to become; the chunks lie in ``<output>.partial``.
-    fingerprint : str
-        Of all that decides the values; chunks of another one are not gone on with.
+    folder : Path
+        Where they lie.
     n_images : int
         How many images are measured.
     chunk_size : int
         Galaxies a chunk.
-    inputs : iterable of str, Path or None
-        What is read; none may be harmed.
-    overwrite : bool
-        Replace a table once the new one is complete, and chunks of another fingerprint.
-
-    Raises
-    ------
-    OutputExistsError
-        If the table is there, another process makes it, or the chunks belong to another measurement.
     """
 
-    def __init__(
-        self,
-        output: Path,
-        fingerprint: str,
-        *,
-        n_images: int,
-        chunk_size: int,
-        inputs: Iterable[str | Path | None] = (),
-        overwrite: bool = False,
-    ) -> None:
-        mark = {"kind": "table", "fingerprint": fingerprint, "n_images": n_images, "chunk_size": chunk_size}
-        self.n_images, self.chunk_size = n_images, chunk_size
-        self._partial = Partial(output, mark, inputs=inputs, overwrite=overwrite)
-        if self._partial.is_complete and output.suffix not in READERS:  # cannot be read back
-            self._partial = Partial(output, mark, overwrite=True)
-        self.folder = self._partial.folder
-
-    def made_before(self) -> QTable | None:
-        """Read the table that an earlier process completed just before it was killed; None where there is none."""
-        return read_table(self._partial.output) if self._partial.is_complete else None
-
-    def finish(self, table: QTable) -> None:
-        """Write the table in its place and remove the chunks."""
-        write_table(self._partial.content, table, suffix=self._partial.output.suffix)
-        self._partial.finish()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._partial.close()
+    folder: Path
+    n_images: int
+    chunk_size: int
 
     def file(self, chunk: int) -> Path:
         """Where a chunk is written."""

@@ -14,11 +14,11 @@ from galsmith.data.galaxies.listing import has_glob
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
-from galsmith.files import check_output
+from galsmith.files import Partial, check_output
 from galsmith.images import ImageSet
 from galsmith.measure.chunks import (
     Chunk,
-    PartialTable,
+    ChunkFiles,
     chunk_size_for,
     joined_columns,
     measure_chunk,
@@ -30,8 +30,8 @@ from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method
 from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
-from galsmith.measure.table import measurement_table
-from galsmith.measure.table_formats import checked_output
+from galsmith.measure.table import TABLE, measurement_table
+from galsmith.measure.table_formats import READERS, checked_output, read_table, write_table
 from galsmith.provenance import Provenance
 from galsmith.settings import near_miss
 
@@ -121,38 +121,37 @@ def measure(
         If the user stopped it; the same call goes on.
     """
     path = checked_output(Path(output))
-    check_output(path, inputs=_paths_of(images), overwrite=overwrite)
+    check_output(path, TABLE, inputs=_paths_of(images), overwrite=overwrite)
     plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
-    inputs = plan.galaxies.origin.inputs
-    partial = PartialTable(
+    size = chunk_size_for(plan.galaxies, plan.method)
+    with Partial(
         path,
+        TABLE,
         plan.provenance.fingerprint(),
-        n_images=plan.count,
-        chunk_size=chunk_size_for(plan.galaxies, plan.method),
-        inputs=inputs,
+        layout={"n_images": plan.count, "chunk_size": size},
+        inputs=plan.galaxies.origin.inputs,
         overwrite=overwrite,
-    )
-    with partial:
-        table = partial.made_before()
-        if table is None:
-            _fill(partial, plan, progress)
-            table = measurement_table(
-                partial.joined(), plan.galaxies, plan.method, provenance=plan.provenance
-            )
-            partial.finish(table)
+    ) as partial:
+        if partial.is_complete:
+            return read_table(path) if path.suffix in READERS else _in_memory(plan, progress)
+        files = ChunkFiles(partial.folder, plan.count, size)
+        _fill(files, plan, progress)
+        table = measurement_table(files.joined(), plan.galaxies, plan.method, provenance=plan.provenance)
+        write_table(partial.content, table, suffix=path.suffix)
+        partial.finish()
     return table
 
 
-def _fill(partial: PartialTable, plan: Plan, progress: ProgressCallback) -> None:
+def _fill(files: ChunkFiles, plan: Plan, progress: ProgressCallback) -> None:
     """Measure the chunks that are left."""
-    chunks = [Chunk(plan.galaxies, start, stop, plan.method, file) for start, stop, file in partial.left()]
-    n_done = partial.n_done()
+    chunks = [Chunk(plan.galaxies, start, stop, plan.method, file) for start, stop, file in files.left()]
+    n_done = files.n_done()
     try:
         for _, n_measured in _run(plan, chunks, measure_into_file, n_done=n_done, progress=progress):
             n_done += n_measured
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"measuring stopped at {n_done} of {plan.count} galaxies; they are kept in {partial.folder}, "
+            f"measuring stopped at {n_done} of {plan.count} galaxies; they are kept in {files.folder}, "
             "and the same command goes on"
         ) from error
 
@@ -192,7 +191,14 @@ def measured(
     InputError
         If there is no image, or one cannot be read.
     """
-    plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
+    return _in_memory(
+        _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit), progress
+    )
+
+
+def _in_memory(plan: Plan, progress: ProgressCallback) -> QTable:
+    """Measure all at once."""
+    workers = plan.workers
     most = -(-plan.count // (CHUNKS_PER_WORKER * workers)) if workers > 1 else plan.count
     size = min(chunk_size_for(plan.galaxies, plan.method), most)
     chunks = [

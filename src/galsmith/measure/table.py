@@ -14,7 +14,7 @@ from galsmith.data.galaxies import Galaxies
 from galsmith.data.store import is_store
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError
-from galsmith.files import settle
+from galsmith.files import Kind, settle
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.galaxies import Method
 from galsmith.measure.properties.property import Property
@@ -26,6 +26,15 @@ from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
 TABLE_VERSION = 2
+
+
+def _made_from(file: Path) -> str | None:
+    """Fingerprint of what decided a table's values; a CSV file has kept nothing that tells."""
+    meta = read_table(file).meta
+    return Provenance.from_dict(meta["provenance"]).fingerprint() if meta.get("kind") == TABLE_KIND else None
+
+
+TABLE = Kind("table", _made_from)
 
 
 def measurement_table(

@@ -48,7 +48,9 @@ def write_table(path: Path, table: QTable, *, suffix: str = "") -> None:
         WRITERS[kind](temporary, table)
     if kind == ".csv":
         logger.warning(
-            "%s: CSV keeps neither units, definitions nor provenance; choose .ecsv for text that does", path
+            "%s: CSV keeps neither units, definitions nor provenance (so that `overwrite` does not know it again); choose "
+            ".ecsv for text that does",
+            path,
         )
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from galsmith.compare import Comparison
 from galsmith.compare.marginal.columns import label_of, words_of
+from galsmith.files import sha256_of_file
 from galsmith.report import labels
 from galsmith.report.calls import IN_PYTHON, Spelling
 from galsmith.report.labels import percent
@@ -24,6 +25,7 @@ from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, row
 from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
 from galsmith.report.words import CITATIONS, GLOSSARY, LIMITS, caption_of, other_reasons, sentence_of
 
+GENERATOR = "galsmith report"  # the page's tag of this name also says from which card it was made
 LABELS = (
     labels.number,
     labels.distance_number,
@@ -76,6 +78,7 @@ def page_html(
             material=material,
             comparison=first,
             title=headline_of(verdicts),
+            generator=f"{GENERATOR} {sha256_of_file(card_path)}",
             verdicts=verdicts,
             warnings=warnings_of(verdicts),
             board=board_of(verdicts),

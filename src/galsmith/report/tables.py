@@ -26,6 +26,7 @@ from galsmith.report.verdict import judged_statistics
 LATEX_SPECIALS = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "\\": ""}
 )
+TABLES = ("distances", "means", "flags", "statistics", "paired_differences")
 ESTIMATES = ("value", "corrected", "uncertainty", "floor", "floor_sigma", "excess", "in_floors", "z")
 
 

@@ -1,18 +1,45 @@
 """Writing a report: the page, its figures for talks and papers, its tables."""
 
+import re
+from itertools import product
 from pathlib import Path
 
-from galsmith.compare import ReportCard
+from galsmith.compare import ReportCard, read_card
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import check_output, sha256_of_file, written_output
+from galsmith.files import Kind, Partial, check_output, sha256_of_file
 from galsmith.report.calls import IN_PYTHON, Spelling
 from galsmith.report.figures import write_figures
+from galsmith.report.figures.painting import FIGURE
 from galsmith.report.material import gather
-from galsmith.report.page import page_html
+from galsmith.report.page import GENERATOR, page_html
 from galsmith.report.panels.drawn import drawn_set, drawn_together
-from galsmith.report.tables import write_tables
+from galsmith.report.tables import TABLES, write_tables
 
 PAGE_FILE = "index.html"
+HEAD_BYTES = 2000  # of a page, in which its first tags lie
+GENERATOR_TAG = re.compile(
+    rf'\s*<!DOCTYPE html>\s*<html[^>]*>\s*<head>\s*(?:<meta [^>]*>\s*)*?<meta name="generator" content="{GENERATOR} (\w+)">'
+)
+
+
+def _made_from(page: Path) -> str | None:
+    """Hash of the card that a page shows, from its tag for that."""
+    with page.open("rb") as stream:
+        found = GENERATOR_TAG.match(stream.read(HEAD_BYTES).decode("utf-8", errors="replace"))
+    return None if found is None else found.group(1)
+
+
+TABLE_FILES = tuple(
+    f"tables/{of_set}{name}{suffix}"
+    for of_set, name, suffix in product(("", "*/"), TABLES, (".ecsv", ".tex"))
+)
+REPORT = Kind(
+    "report",
+    _made_from,
+    PAGE_FILE,
+    (PAGE_FILE, "figures/captions.txt", "figures/*/captions.txt", *TABLE_FILES),
+    {"figures/*.png": FIGURE, "figures/*.pdf": FIGURE},
+)
 
 
 def write_report(
@@ -59,23 +86,31 @@ def write_report(
         If the report cannot be written.
     """
     folder, source = Path(output), Path(comparison)
-    check_output(folder, inputs=[source], overwrite=overwrite)
-    material = gather(source)
-    inputs = [source, *_sources_of(material.card, source.parent)]
-    mark = {"kind": "report", "fingerprint": sha256_of_file(source)}
-    with written_output(folder, mark, inputs=inputs, overwrite=overwrite) as content:
-        content.mkdir()
-        progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
-        together = drawn_together(material)
-        sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
-        progress(ProgressEvent("writing the page", 2, 4, "pieces"))
-        html = page_html(material, source, sets, together, spelling=spelling)
-        (content / PAGE_FILE).write_text(html, encoding="utf-8")
-        progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
-        write_figures(content / "figures", sets, together)
-        write_tables(content / "tables", material.card)
-    progress(ProgressEvent("report", 4, 4, "pieces"))
+    check_output(folder, REPORT, inputs=[source], overwrite=overwrite)
+    inputs = [source, *_sources_of(read_card(source), source.parent)]
+    with Partial(
+        folder, REPORT, sha256_of_file(source), inputs=inputs, overwrite=overwrite, resumes=False
+    ) as partial:
+        if not partial.is_complete:
+            _write(partial.content, source, spelling, progress)
+            partial.finish()
     return folder / PAGE_FILE
+
+
+def _write(folder: Path, source: Path, spelling: Spelling, progress: ProgressCallback) -> None:
+    """Write all of a report."""
+    material = gather(source)
+    folder.mkdir()
+    progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
+    together = drawn_together(material)
+    sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
+    progress(ProgressEvent("writing the page", 2, 4, "pieces"))
+    html = page_html(material, source, sets, together, spelling=spelling)
+    (folder / PAGE_FILE).write_text(html, encoding="utf-8")
+    progress(ProgressEvent("drawing figures", 3, 4, "pieces"))
+    write_figures(folder / "figures", sets, together)
+    write_tables(folder / "tables", material.card)
+    progress(ProgressEvent("report", 4, 4, "pieces"))
 
 
 def _sources_of(card: ReportCard, folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
 from galsmith.errors import InputError
-from galsmith.files import Partial, write_json, written_atomically
+from galsmith.files import Kind, Partial, read_json, write_json, written_atomically
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.images.image_set import completed_catalog
 from galsmith.provenance import hash_json
@@ -25,6 +25,16 @@ CATALOG_FILE = "catalog.ecsv"
 STANDARD_COLUMNS = ("object_id", "seed", "split")
 KEYWORD = re.compile(r"[A-Za-z0-9_.+ -]{1,30}")
 ARCSEC_PER_DEGREE = 3600.0
+FORMAT_NAME = "galsmith cutouts"
+
+
+def _made_from(page: Path) -> str | None:
+    """Fingerprint of what decided a finished folder's galaxies."""
+    said = read_json(page)
+    return str(said["fingerprint"]) if said.get("format") == FORMAT_NAME else None
+
+
+CUTOUTS = Kind("folder of FITS cutouts", _made_from, MARK_FILE, (MARK_FILE, CATALOG_FILE, "galaxy-*.fits"))
 
 
 class CutoutFolder:
@@ -51,12 +61,14 @@ class CutoutFolder:
         self.path = path
         self.header = header
         self.n = n
-        self._mark = {"format": "galsmith cutouts", "fingerprint": header.fingerprint(), "n_images": n}
-        self._partial = Partial(path, {"kind": "folder of FITS cutouts", **self._mark}, overwrite=overwrite)
+        self._mark = {"format": FORMAT_NAME, "fingerprint": header.fingerprint(), "n_images": n}
+        self._partial = Partial(
+            path, CUTOUTS, header.fingerprint(), layout={"n_images": n}, overwrite=overwrite
+        )
 
     @property
     def is_complete(self) -> bool:
-        """Whether all is written; also by an earlier process that was killed before it had ended."""
+        """Whether all is written, now or by an earlier call of the same settings."""
         return self._partial.is_complete
 
     def __enter__(self) -> Self:

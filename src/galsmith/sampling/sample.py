@@ -13,6 +13,7 @@ from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader, StoreWriter
+from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output
@@ -21,7 +22,7 @@ from galsmith.models.devices import usable_device
 from galsmith.models.draws import Pixels
 from galsmith.models.protocols import SamplerChoice
 from galsmith.models.snapshot import find_snapshot
-from galsmith.sampling.fits_cutouts import CutoutFolder
+from galsmith.sampling.fits_cutouts import CUTOUTS, CutoutFolder
 from galsmith.sampling.source import (
     BROUGHT_IN,
     GalaxySource,
@@ -109,7 +110,7 @@ def sample(
         If the disk is full.
     """
     _check(n, kind)
-    check_output(output, inputs=[run], overwrite=overwrite)
+    check_output(output, CUTOUTS if kind == "fits" else STORE, inputs=[run], overwrite=overwrite)
     choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
     folder = find_snapshot(run)
     source = GalaxySource(folder, seed=seed, device=usable_device(device), where=where, choice=choice)

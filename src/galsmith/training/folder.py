@@ -8,10 +8,13 @@ from typing import Any
 import tomli_w
 
 from galsmith.errors import InputError, OutputExistsError
-from galsmith.files import is_empty_tree, refuse_existing, written_atomically
+from galsmith.files import Kind, is_empty_tree, refuse_existing, written_atomically
+from galsmith.models.snapshot import SNAPSHOT
 from galsmith.training.settings import differences
 
 SHOWN_DIFFERENCES = 4
+SETTINGS_FILE = "settings.toml"
+FIRST_LINE = "# Settings of one training run; also a recipe that starts the same run\n"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class RunFolder:
     @property
     def settings_file(self) -> Path:
         """All settings and the data's hash; also a recipe that starts the same run."""
-        return self.path / "settings.toml"
+        return self.path / SETTINGS_FILE
 
     @property
     def log_file(self) -> Path:
@@ -61,11 +64,32 @@ class RunFolder:
         return self.path / "samples" / f"grid-{images_seen:010d}.png"
 
 
+def _made_from(page: Path) -> str | None:
+    """Empty for the settings of a run: `goes_on` tells whether a command is its own."""
+    text = page.read_text(encoding="utf-8")
+    return "" if text.startswith(FIRST_LINE) and {"run", "data"} <= set(tomllib.loads(text)) else None
+
+
+RUN = Kind(
+    "run",
+    _made_from,
+    SETTINGS_FILE,
+    (
+        SETTINGS_FILE,
+        "log.jsonl",
+        "checkpoint/checkpoint.pt",
+        "averages/average-*.safetensors",
+        "samples/grid-*.png",
+        "tensorboard/events.*",
+    ),
+    {"snapshot": SNAPSHOT},
+)
+
+
 def write_run_settings(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> None:
     """Write ``settings.toml``, atomically."""
-    text = "# Settings of one training run; also a recipe that starts the same run\n"
     with written_atomically(folder.settings_file) as temporary:
-        temporary.write_text(text + tomli_w.dumps(tables), encoding="utf-8")
+        temporary.write_text(FIRST_LINE + tomli_w.dumps(tables), encoding="utf-8")
 
 
 def read_run_tables(folder: RunFolder) -> dict[str, dict[str, Any]]:
@@ -101,7 +125,7 @@ def goes_on(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> bool:
     if not folder.path.exists() or is_empty_tree(folder.path):
         return False
     if not folder.settings_file.exists():
-        refuse_existing(folder.path, overwrite=False)
+        refuse_existing(folder.path, RUN, overwrite=False)
     before = read_run_tables(folder)
     found = [*_data_differences(before, tables), *_start_differences(before, tables)]
     found += [*_model_differences(before, tables), *_budget_differences(before, tables)]

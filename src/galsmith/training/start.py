@@ -24,7 +24,7 @@ from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
-from galsmith.training.folder import RunFolder, goes_on, write_run_settings
+from galsmith.training.folder import RUN, RunFolder, goes_on, write_run_settings
 from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
 from galsmith.training.loop import interrupts_noted, run_loop
 from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
@@ -120,11 +120,8 @@ def train(
     place = usable_device(device)
     trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
-    mark = {
-        "kind": "run",
-        "fingerprint": hash_json([asked.to_dict(), image_set.content_hash, str(init_from)]),
-    }
-    with grown_folder(output, mark, inputs=inputs, overwrite=overwrite) as grown:
+    fingerprint = hash_json([asked.to_dict(), image_set.content_hash, str(init_from)])
+    with grown_folder(output, RUN, fingerprint, inputs=inputs, overwrite=overwrite) as grown:
         folder = RunFolder(grown)
         parent = find_parent(init_from, folder)
         settings = with_transform_of(parent, asked)
@@ -214,8 +211,8 @@ def _is_complete(folder: RunFolder, settings: RunSettings, checkpoint: Checkpoin
 
 def _say_finished(folder: RunFolder, settings: RunSettings, progress: ProgressCallback) -> None:
     """Tell that there is nothing to do, and what would make something to do."""
-    logger.info(
-        "%s: is finished (%s); give a larger budget to extend it, or `overwrite` to start anew",
+    logger.warning(
+        "%s: is already there, finished (%s); give a larger budget to extend it, or `overwrite` to start anew",
         folder.path,
         settings.budget.text,
     )

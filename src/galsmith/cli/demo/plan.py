@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from galsmith.errors import OutputExistsError
+
+if TYPE_CHECKING:
+    from galsmith.files import Kind
 
 # Ten minutes on two cores: 4 to train, 4 to measure, the rest for everything else.
 N_TRAINING, N_REFERENCE, N_GENERATED = 2000, 2000, 2000
@@ -16,7 +19,7 @@ N_MEASURED_AT_LEAST = 50
 # The reference has a seed of its own: the model is judged against galaxies that it has never seen.
 TRAINING_SEED, REFERENCE_SEED, MODEL_SEED, SAMPLING_SEED = 1, 2, 3, 4
 SIMULATION_RECIPE, TRAINING_RECIPE = "sersic-demo", "demo"
-PLAN_FILE = "plan.json"
+PLAN_FILE, FORMAT_NAME = "plan.json", "galsmith demo"
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,44 @@ def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
         found = read_json(file)
         if {key: found.get(key) for key in plan} != plan:
             raise OutputExistsError(
-                f"{folder}: holds a demo of another plan ({found.get('minutes')} minutes of training, now {minutes}); "
-                "repeat its own command, choose another `output`, or replace it with `overwrite`"
+                f"holds a demo of another plan ({found.get('minutes')} minutes of training, now {minutes})",
+                argument="output",
+                came=folder,
+                way_out="repeat its own command, choose another `output`, or replace it with `overwrite`",
             )
         return found
     if folder.exists() and not is_empty_tree(folder):
-        raise OutputExistsError(f"{folder}: holds something that is not a demo; choose another `output`")
+        way_out = "choose another `output`"
+        raise OutputExistsError(
+            "holds something that is not a demo", argument="output", came=folder, way_out=way_out
+        )
     write_json(file, plan)
     return plan
+
+
+def demo_kind() -> "Kind":
+    """Say how a demo is known again: by its plan, and by what each room says of what it made there."""
+    from galsmith.compare.files import CARD
+    from galsmith.data.store.layout import STORE
+    from galsmith.files import Kind, read_json
+    from galsmith.measure.table import TABLE
+    from galsmith.report.write import REPORT
+    from galsmith.training.folder import RUN
+
+    stores = dict.fromkeys(("galaxies", "reference", "generated"), STORE)
+    return Kind(
+        "demo",
+        lambda page: "" if read_json(page).get("format") == FORMAT_NAME else None,
+        PLAN_FILE,
+        (PLAN_FILE, "*.partial/*"),
+        {**stores, "run": RUN, "report": REPORT, "*.parquet": TABLE, "comparison.json": CARD},
+    )
 
 
 def first_plan(minutes: float) -> dict[str, Any]:
     """Return what is known before anything is timed."""
     return {
+        "format": FORMAT_NAME,
         "minutes": minutes,
         "n_training": N_TRAINING,
         "n_reference": N_REFERENCE,

@@ -14,6 +14,7 @@ from galsmith.cli.summaries import mean_numbers, mean_sentence
 from galsmith.data.options import SetOptions
 from galsmith.data.store.layout import DESCRIPTION_FILE
 from galsmith.execution import ProgressEvent, available_cores
+from galsmith.provenance import hash_json
 
 if TYPE_CHECKING:
     from galsmith.report.calls import Spelling
@@ -53,8 +54,8 @@ def run_demo(
     """Run the steps that are not done yet and say where the page is."""
     from galsmith.files import grown_folder
 
-    mark = {"kind": "demo", **demo_plan.first_plan(minutes)}
-    with grown_folder(output, mark, overwrite=overwrite) as folder:
+    fingerprint = hash_json(demo_plan.first_plan(minutes))
+    with grown_folder(output, demo_plan.demo_kind(), fingerprint, overwrite=overwrite) as folder:
         plan = demo_plan.plan_for(folder, minutes=minutes)
         demo = Demo(DemoFolder(folder), plan, choose_device(device), shown, spelling, {})
         for number, step in enumerate(STEPS, start=1):

@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.errors import InputError
-from galsmith.files import written_atomically
+from galsmith.files import Kind, read_json, written_atomically
 from galsmith.images import ImageHeader
 from galsmith.provenance import Provenance, hash_json
 
@@ -19,7 +19,6 @@ FORMAT_VERSION = 1
 DESCRIPTION_FILE = "dataset.json"
 CATALOG_FILE = "catalog.parquet"
 IMAGE_FOLDER = "images"
-PARTIAL_KIND = "store"
 PART_COLUMN, ROW_COLUMN = "store_part", "store_row"
 
 
@@ -50,6 +49,19 @@ class StoreHeader:
     def fingerprint(self) -> str:
         """Hash of all that decides the images: an interrupted writer goes on only under the same one."""
         return hash_json([self.images.to_dict(), self.provenance.fingerprint()])
+
+
+def _made_from(page: Path) -> str | None:
+    """Fingerprint of what decided a finished store's images."""
+    description = read_json(page)
+    return (
+        StoreHeader.from_dict(description).fingerprint() if description.get("format") == FORMAT_NAME else None
+    )
+
+
+STORE = Kind(
+    "store", _made_from, DESCRIPTION_FILE, (DESCRIPTION_FILE, CATALOG_FILE, f"{IMAGE_FOLDER}/part-*.h5")
+)
 
 
 @dataclass(frozen=True)

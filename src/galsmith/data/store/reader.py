@@ -17,8 +17,8 @@ from galsmith.data.store.layout import (
     FORMAT_NAME,
     FORMAT_VERSION,
     PART_COLUMN,
-    PARTIAL_KIND,
     ROW_COLUMN,
+    STORE,
     Part,
     StoreHeader,
     read_catalog,
@@ -40,7 +40,7 @@ def is_store(path: str | Path) -> bool:
 def partial_chunks(path: str | Path) -> tuple[int, int] | None:
     """How many chunks of how many are done of a store that is not finished; None where there is no such store."""
     mark = read_mark(path)
-    if mark is None or mark.get("kind") != PARTIAL_KIND:
+    if mark is None or mark.get("kind") != STORE.name:
         return None
     return len(list(partial_folder(path).glob("chunk-*.json"))), mark["n_chunks"]
 

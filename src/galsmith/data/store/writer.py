@@ -18,8 +18,8 @@ from galsmith.data.store.layout import (
     FORMAT_VERSION,
     IMAGE_FOLDER,
     PART_COLUMN,
-    PARTIAL_KIND,
     ROW_COLUMN,
+    STORE,
     Part,
     StoreHeader,
     content_hash,
@@ -32,6 +32,8 @@ from galsmith.files import (
     Partial,
     raise_if_unwritable,
     read_json,
+    read_mark,
+    refuse_existing,
     sha256_of_file,
     write_json,
     written_atomically,
@@ -64,7 +66,7 @@ class StoreWriter:
     Raises
     ------
     OutputExistsError
-        If a finished store, a partial one of other settings or anything else is there, or another process writes it.
+        If a store or a partial one of other settings or anything else is there, or another process writes it.
     """
 
     def __init__(
@@ -79,17 +81,14 @@ class StoreWriter:
         self.path = path
         self.header = header
         self.n_chunks = n_chunks
-        mark = {
-            "kind": PARTIAL_KIND,
-            "fingerprint": header.fingerprint(),
-            "n_chunks": n_chunks,
-            "format_version": FORMAT_VERSION,
-        }
-        self._partial = Partial(path, mark, inputs=inputs, overwrite=overwrite)
+        layout = {"n_chunks": n_chunks, "format_version": FORMAT_VERSION}
+        self._partial = Partial(
+            path, STORE, header.fingerprint(), layout=layout, inputs=inputs, overwrite=overwrite
+        )
 
     @property
     def is_complete(self) -> bool:
-        """Whether the store is finished; also by an earlier process that was killed before it had ended."""
+        """Whether the store is finished, now or by an earlier call of the same settings."""
         return self._partial.is_complete
 
     def open(self) -> ImageSet:
@@ -272,11 +271,11 @@ def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) 
     overwrite : bool
         Replace what is there.
     """
-    header = StoreHeader(images.header, images.provenance)
+    header, place = StoreHeader(images.header, images.provenance), Path(path)
+    if read_mark(place) is None:  # a header does not tell which images of a set these are
+        refuse_existing(place, STORE, overwrite=overwrite)
     n_chunks = max(1, -(-len(images) // IMAGES_PER_CHUNK))
-    writer = StoreWriter(
-        Path(path), header, n_chunks=n_chunks, overwrite=overwrite, inputs=[images.path or None]
-    )
+    writer = StoreWriter(place, header, n_chunks=n_chunks, overwrite=overwrite, inputs=[images.path or None])
     with writer:
         for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):
             if not writer.is_done(chunk):

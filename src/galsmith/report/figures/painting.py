@@ -16,7 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
+from PIL import Image
 
+from galsmith.files import Kind
 from galsmith.report.words import caption_of
 
 # one pixel of a drawing is a hundredth of an inch on paper, so that its texts of 11 to 13 pixels have 8 to 9 points
@@ -30,6 +32,9 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,
 }
+MADE_BY = "galsmith"  # what a figure says of its program, by which it is known again
+PDF_INFO, PDF_WORD = rb"/Info (\d+) 0 R", rb"/%s \(([^)]*)\)"
+SVG_WORDS = "{http://purl.org/dc/elements/1.1/}"
 MARGIN, TITLE_HEIGHT, NOTE_HEIGHT, HEAD_HEIGHT = 10.0, 20.0, 16.0, 26.0
 
 CUSTOM_PROPERTY = "--"  # How the style sheet begins the names of its colors.
@@ -175,11 +180,47 @@ def size_of(markup: str) -> tuple[float, float]:
     return float(width), float(height)
 
 
+def metadata_of(kind: str, made_from: str = "") -> dict[str, Any]:
+    """Say in a figure file what made it, but not the time of day, so that the same gives the same file."""
+    if kind == "png":
+        return {"Software": MADE_BY, "Description": made_from}
+    return {"Creator": MADE_BY, "Keywords": made_from, "CreationDate" if kind == "pdf" else "Date": None}
+
+
+def _made_from(path: Path) -> str | None:
+    """Read from a figure's metadata what it was made from; None where its program is another."""
+    kind = path.suffix.lower()
+    if kind == ".png":
+        with Image.open(path) as picture:
+            program, words = picture.info.get("Software"), picture.info.get("Description", "")
+    elif kind == ".svg":
+        said = ElementTree.parse(path).find("{*}metadata")
+        program = (
+            None if said is None else said.findtext(f".//{SVG_WORDS}creator/{{*}}Agent/{SVG_WORDS}title")
+        )
+        words = "" if said is None else said.findtext(f".//{SVG_WORDS}subject//{{*}}li") or ""
+    else:
+        program, words = _said_by_pdf(path.read_bytes())
+    return str(words) if program == MADE_BY else None
+
+
+def _said_by_pdf(content: bytes) -> tuple[str, str]:
+    """Program and key words of the dictionary of a PDF file to which its last lines lead."""
+    number = re.findall(PDF_INFO, content)[-1]
+    dictionary = content.split(b"\n%s 0 obj\n" % number)[1].partition(b"endobj")[0]
+    found = (re.search(PDF_WORD % key, dictionary) for key in (b"Creator", b"Keywords"))
+    program, words = ("" if match is None else match.group(1).decode() for match in found)
+    return program, words
+
+
+FIGURE = Kind("figure", _made_from)
+
+
 def save(figure: Figure, stem: Path) -> None:
-    """Write a figure without the time of day, so that the same card gives the same files."""
-    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+    """Write a figure as PNG and PDF."""
+    figure.savefig(stem.with_suffix(".png"), metadata=metadata_of("png"))
     figure.set_layout_engine("none")
-    figure.savefig(stem.with_suffix(".pdf"), metadata={"CreationDate": None})
+    figure.savefig(stem.with_suffix(".pdf"), metadata=metadata_of("pdf"))
 
 
 def write_captions(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The figure of one measured galaxy: its radii, maps, half-turn residual, Sérsic fit, profile and numbers."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from galsmith.data.galaxies import Galaxies
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import written_output
+from galsmith.files import Partial
 from galsmith.measure.compiled_engine import load_kernels
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.galaxies import input_of
 from galsmith.measure.measure import method_for
 from galsmith.measure.settings import MeasureSettings
+from galsmith.provenance import hash_json
 from galsmith.report.figures import STYLE
+from galsmith.report.figures.painting import FIGURE, metadata_of
 from galsmith.report.galaxy.numbers import draw_profile, write_numbers
 from galsmith.report.galaxy.panels import (
     draw_half_turn,
@@ -30,12 +33,7 @@ from galsmith.report.galaxy.panels import (
 from galsmith.report.galaxy.view import GalaxyView, view_of
 from galsmith.settings import near_miss
 
-# by which `galsmith.files` knows its own; no time of day, so that the same galaxy gives the same file
-METADATA: dict[str, dict[str, Any]] = {
-    "png": {"Software": "galsmith"},
-    "pdf": {"Creator": "galsmith", "CreationDate": None},
-    "svg": {"Creator": "galsmith", "Date": None},
-}
+FORMATS = ("png", "pdf", "svg")
 NAMES_SHOWN = 5
 WIDTH_INCHES, HEIGHT_INCHES = 15.0, 9.3
 MARGINS = {"left": 0.042, "right": 0.99, "top": 0.92, "bottom": 0.115, "wspace": 0.2, "hspace": 0.56}
@@ -52,6 +50,7 @@ def write_galaxy_figure(
     psf: NDArray[Any] | None = None,
     sigma: NDArray[Any] | None = None,
     title: str = "",
+    overwrite: bool = False,
 ) -> None:
     """Measure one galaxy and draw how.
 
@@ -75,11 +74,15 @@ def write_galaxy_figure(
         Standard deviation of each pixel, in flux units.
     title : str
         Written above.
+    overwrite : bool
+        Replace a figure that galsmith made.
 
     Raises
     ------
     SettingsError
         If the suffix is not one of these.
+    OutputExistsError
+        If another figure, or anything else, is there.
     InputError
         If the image has not two axes, or a map has not its shape.
     OutputError
@@ -88,11 +91,18 @@ def write_galaxy_figure(
     path = Path(output)
     suffix = _suffix_of(path)
     _check_shapes(image, segmentation_map=segmentation_map, mask=mask, sigma=sigma)
-    view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
-    with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
-        figure = galaxy_figure(view, title=title)
-        with written_output(path, {"kind": "figure"}, overwrite=True) as content:
-            figure.savefig(content, format=suffix, metadata=METADATA[suffix])
+    maps = [
+        None if given is None else _hash_of(given) for given in (image, segmentation_map, mask, psf, sigma)
+    ]
+    made_from = hash_json([maps, label, title, settings.model_dump(mode="json")])
+    with Partial(path, FIGURE, made_from, overwrite=overwrite, resumes=False) as partial:
+        if partial.is_complete:
+            return
+        view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
+        with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
+            figure = galaxy_figure(view, title=title)
+            figure.savefig(partial.content, format=suffix, metadata=metadata_of(suffix, made_from))
+        partial.finish()
 
 
 def draw_galaxy(
@@ -102,6 +112,7 @@ def draw_galaxy(
     settings: MeasureSettings,
     index: int | None = None,
     object_id: str | None = None,
+    overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> int:
     """Draw one galaxy of a store or of image files, as `write_galaxy_figure` does.
@@ -118,6 +129,8 @@ def draw_galaxy(
         Which galaxy, from 0; the first where neither this nor `object_id` is given.
     object_id : str, optional
         Which galaxy, by the column of this name.
+    overwrite : bool
+        Replace a figure that galsmith made.
     progress : callable
         Told of the compilation, where it is the first.
 
@@ -156,6 +169,7 @@ def draw_galaxy(
         psf=drawn.psf,
         sigma=drawn.sigma_map,
         title=names[row],
+        overwrite=overwrite,
     )
     return row
 
@@ -176,10 +190,16 @@ def _row_of(names: Sequence[str], index: int | None, object_id: str | None) -> i
     return row
 
 
+def _hash_of(pixels: NDArray[Any]) -> list[Any]:
+    """Type, shape and SHA-256 of the values of an array, as plain JSON values."""
+    values = np.ascontiguousarray(pixels)
+    return [str(values.dtype), values.shape, hashlib.sha256(values.tobytes()).hexdigest()]
+
+
 def _suffix_of(path: Path) -> str:
     """Give the format that a name asks for."""
     suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in METADATA:
+    if suffix not in FORMATS:
         raise SettingsError(argument="figure", came=path, wanted="a name that ends in .png, .pdf or .svg")
     return suffix
 

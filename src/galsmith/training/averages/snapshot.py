@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import check_output, written_output
-from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
-from galsmith.provenance import Parent, Provenance, hash_json
+from galsmith.files import Partial, check_output
+from galsmith.models.snapshot import SNAPSHOT, load_snapshot, read_snapshot_page, save_snapshot
+from galsmith.provenance import Parent, Provenance
 from galsmith.training.averages.folder import Making, average_of_width
 from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder
@@ -59,28 +59,30 @@ def remade_snapshot(
         )
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")
-    check_output(place, inputs=[run], overwrite=overwrite)
-    snapshot = load_snapshot(folder.snapshot_folder)
-    generator, card = snapshot.generator, snapshot.card
-    if ema_width is not None:
-        generator.load_state_dict(dict(load_checkpoint(folder.checkpoint_file).ema))
-        generator, making = average_of_width(folder.averages_folder, generator, width=ema_width)
-        card = _averaged(card, making, ema_width=ema_width)
-    parent = Parent(
-        "snapshot of the run", read_snapshot_page(folder.snapshot_folder)["tensors_sha256"], str(run)
-    )
-    settings = {"ema_width": ema_width, "half": half}
-    mark = {"kind": "snapshot", "fingerprint": hash_json([parent.content_hash, settings])}
-    with written_output(place, mark, inputs=[run], overwrite=overwrite) as content:
+    check_output(place, SNAPSHOT, inputs=[run], overwrite=overwrite)
+    page = read_snapshot_page(folder.snapshot_folder)
+    made_by = _made_of(page, str(run), {"ema_width": ema_width, "half": half})
+    with Partial(
+        place, SNAPSHOT, made_by.fingerprint(), inputs=[run], overwrite=overwrite, resumes=False
+    ) as partial:
+        if partial.is_complete:
+            return place
+        snapshot = load_snapshot(folder.snapshot_folder)
+        generator, card = snapshot.generator, snapshot.card
+        if ema_width is not None:
+            generator.load_state_dict(dict(load_checkpoint(folder.checkpoint_file).ema))
+            generator, making = average_of_width(folder.averages_folder, generator, width=ema_width)
+            card = _averaged(card, making, ema_width=ema_width)
         save_snapshot(
-            content,
+            partial.content,
             generator,
             config=snapshot.config,
             description=snapshot.description,
             transform=snapshot.transform,
-            card=_with_parent(card, parent, settings=settings),
+            card={**card, "provenance": made_by.to_dict()},
             half=half,
         )
+        partial.finish()
     return place
 
 
@@ -92,10 +94,8 @@ def _averaged(card: dict[str, Any], making: Making, *, ema_width: float) -> dict
     return {**card, "training": training}
 
 
-def _with_parent(card: dict[str, Any], parent: Parent, *, settings: dict[str, Any]) -> dict[str, Any]:
-    """Say of a snapshot what it was made of."""
-    made_by = Provenance.from_dict(card["provenance"])
-    provenance = Provenance(
-        verb="snapshot", settings=settings, seed=made_by.seed, parents=(parent, *made_by.parents)
-    )
-    return {**card, "provenance": provenance.to_dict()}
+def _made_of(page: dict[str, Any], run: str, settings: dict[str, Any]) -> Provenance:
+    """Say of a snapshot that is to be made of a run's own what it is made of."""
+    parent = Parent("snapshot of the run", page["tensors_sha256"], run)
+    made_by = Provenance.from_dict(page["card"]["provenance"])
+    return Provenance("snapshot", settings, made_by.seed, (parent, *made_by.parents))

@@ -1,0 +1,202 @@
+"""Each kind of output is known again by what its own room wrote, and nothing else is replaced, whatever words it holds."""
+
+import hashlib
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from small_verbs import make_inputs, verbs
+
+from galsmith.errors import OutputExistsError
+
+KINDS = (
+    "simulate",
+    "ingest folder",
+    "ingest fits",
+    "ingest arrays",
+    "ingest store",
+    "ingest cosmos",
+    "ingest skirt",
+    "ingest field",
+    "train",
+    "snapshot",
+    "sample store",
+    "sample fits",
+    "measure",
+    "measure ecsv",
+    "measure fits",
+    "measure files",
+    "figure png",
+    "figure pdf",
+    "figure svg",
+    "compare",
+    "judge",
+    "features",
+    "report",
+)
+SLOW = ("measure morphology", "measure statmorph", "report figures", "demo")
+FOLDERS = ("simulate", "train", "snapshot", "sample fits", "report")
+OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo) of"
+
+
+def hashes(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else "folder"
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    with pytest.MonkeyPatch.context() as patching:
+        make_inputs(folder, patching.setattr)
+        yield verbs(folder)
+
+
+def check_repeats(name, known, folder, caplog):
+    """Make, repeat, refuse other settings, replace."""
+    file, make = known[name]
+    make(folder / file, 1)
+    made = hashes(folder)
+    make(folder / file, 1)
+    assert hashes(folder) == made
+    assert "is already there" in caplog.text or name in ("features", "demo")
+    with pytest.raises(OutputExistsError, match=OF_OTHER_SETTINGS):
+        make(folder / file, 2)
+    assert hashes(folder) == made
+    make(folder / file, 2, overwrite=True)
+    assert hashes(folder) != made
+    assert not list(folder.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_output_is_there_already_refused_or_replaced(name, known, tmp_path, caplog):
+    check_repeats(name, known, tmp_path, caplog)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_an_output_that_takes_long_is_there_already_refused_or_replaced(name, known, tmp_path, caplog):
+    check_repeats(name, known, tmp_path, caplog)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("foreign", ["notes.txt", "figures/mine.png", "images/mine.h5", "snapshot/mine.pt"])
+def test_one_file_that_does_not_belong_saves_a_folder(name, foreign, known, tmp_path):
+    file, make = known[name]
+    make(tmp_path / file, 1)
+    (tmp_path / file / foreign).parent.mkdir(exist_ok=True)
+    (tmp_path / file / foreign).write_text("galsmith")
+    before = hashes(tmp_path)
+    with pytest.raises(OutputExistsError, match=f"in which {foreign} was not made with it"):
+        make(tmp_path / file, 2, overwrite=True)
+    assert hashes(tmp_path) == before
+
+
+def folder_with(name, text):
+    """A folder with a page of somebody else."""
+
+    def write(place):
+        place.mkdir()
+        (place / name).write_text(text)
+
+    return write
+
+
+def text(words):
+    return lambda place: place.write_text(words)
+
+
+def parquet(place):
+    table = pa.table({"galsmith-measurements": [1.0], "flags": ["kind: galsmith-measurements"]})
+    pq.write_table(table.replace_schema_metadata({"note": "kind: galsmith-measurements"}), place)
+
+
+def fits_table(place):
+    columns = [fits.Column(name="json", format="40A", array=np.array(['{"kind": "galsmith-measurements"}']))]
+    hdu = fits.BinTableHDU.from_columns(columns, name="NOTES")
+    hdu.header["HISTORY"] = "galsmith-measurements"
+    fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(place)
+
+
+def features(place):
+    with h5py.File(place, "w") as file:
+        file.attrs["note"] = "galsmith features"
+        file["features"] = np.zeros((2, 2))
+
+
+def png(place):
+    words = PngInfo()
+    words.add_text("Comment", "galsmith")
+    words.add_text("Software", "galsmith-like")
+    Image.new("L", (4, 4)).save(place, pnginfo=words)
+
+
+def figure(kind):
+    """A figure of matplotlib that says galsmith wherever a user may say it."""
+
+    def write(place):
+        drawn = Figure()
+        drawn.text(0.1, 0.5, "/Creator (galsmith)")
+        said = {"Title": "galsmith", "Creator": "not galsmith", "Keywords": "galsmith"}
+        drawn.savefig(place, format=kind, metadata=said)
+
+    return write
+
+
+CARD = '{"note": "galsmith-comparison", "format": "my-comparison"}'
+PAGE = (
+    "<!DOCTYPE html><html><head><title>galsmith report: x</title></head>"
+    '<meta name="generator" content="galsmith report 1">'
+)
+TWINS = {
+    "simulate": folder_with("dataset.json", '{"format": "mine", "note": "galsmith-store"}'),
+    "sample store": folder_with("dataset.json", '{"format": "galsmith-store"}'),
+    "sample fits": folder_with("sampling.json", '{"note": "galsmith cutouts"}'),
+    "train": folder_with("settings.toml", 'note = "# Settings of one training run"\n'),
+    "snapshot": folder_with("snapshot.json", '{"note": "galsmith snapshot"}'),
+    "report": folder_with("index.html", PAGE),
+    "demo": folder_with("plan.json", '{"n_training": 3, "note": "galsmith demo"}'),
+    "measure": parquet,
+    "measure ecsv": text(
+        "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: a, datatype: int64}\n# meta: {k: galsmith-measurements}\na\n1\n"
+    ),
+    "measure fits": fits_table,
+    "measure csv": text("object_id,mag,flag,flags,message\n1,2,0,,\n"),
+    "figure png": png,
+    "figure pdf": figure("pdf"),
+    "figure svg": figure("svg"),
+    "compare": text(CARD),
+    "judge": text(CARD),
+    "features": features,
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_file_of_somebody_else_stays_whatever_words_it_holds(name, known, tmp_path):
+    file, make = known[name]
+    TWINS[name](tmp_path / file)
+    before = hashes(tmp_path)
+    with pytest.raises(OutputExistsError, match=r"does not say that it is a .* made by galsmith") as refused:
+        make(tmp_path / file, 1, overwrite=True)
+    assert refused.value.exit_code == 2
+    assert hashes(tmp_path) == before
+
+
+def test_a_table_as_csv_does_not_say_what_made_it(known, tmp_path):
+    file, make = known["measure csv"]
+    make(tmp_path / file, 1)
+    before = hashes(tmp_path)
+    for how, message in (({}, "already exists"), ({"overwrite": True}, "does not say that it is a table")):
+        with pytest.raises(OutputExistsError, match=message):
+            make(tmp_path / file, 1, **how)
+    assert hashes(tmp_path) == before
