@@ -11,8 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
+from small_verbs import recipe
 
+from galsmith.cli import main
+from galsmith.data.store import open_store
 from galsmith.files import settle
+from galsmith.measure import read_measurements
 from galsmith.models.snapshot import read_snapshot_page
 
 SERVER = Path(__file__).with_name("verb_server.py")
@@ -270,3 +275,51 @@ def check_overwrites(server, name, tmp_path, undisturbed, *, n):
         settle(output)  # as any reader does
         assert content_of(name, output) in (old, new)
         check_repeated(server, name, output, new, overwrite=True)
+
+
+COMMANDS = {
+    "simulate": "simulate sersic -n 600 --recipe sersic-32 --seed 1",
+    "ingest": "ingest fits {inputs}/cut",
+    "measure": "measure {inputs}/store --sersic none --workers 2",
+    "train": "train {inputs}/recipe.toml --data {inputs}/store --device cpu",
+}
+PROGRAM = "import sys; from galsmith.cli import main; sys.exit(main())"
+REAL_KILLS = 5
+
+
+def content_hash_of(name, output):
+    """The hash that an output itself states, which no version of a package enters, and the names of its files."""
+    if name == "measure":
+        return read_measurements(output).meta["content_hash"]
+    return (
+        weights_of(output) if name == "train" else (open_store(output).content_hash, sorted(hashes(output)))
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_killed_process_of_the_command_line(name, server, tmp_path):
+    (server.inputs / "recipe.toml").write_text(tomli_w.dumps(recipe()))
+    words = [*COMMANDS[name].format(inputs=server.inputs).split(), "--quiet", "-o"]
+
+    def start(output):
+        output.parent.mkdir()
+        return subprocess.Popen([sys.executable, "-c", PROGRAM, *words, str(output)])
+
+    file = "table.parquet" if name == "measure" else "made"
+    started = time.monotonic()
+    assert start(tmp_path / "whole" / file).wait() == 0
+    seconds = time.monotonic() - started
+    content = content_hash_of(name, tmp_path / "whole" / file)
+    for number, share in enumerate(
+        np.linspace(0.3, 1.0, REAL_KILLS)
+    ):  # nothing is written before its imports end
+        output = tmp_path / str(number) / file
+        process = start(output)
+        time.sleep(share * seconds)
+        process.kill()
+        process.wait()
+        output.parent.mkdir(exist_ok=True)
+        assert main([*words, str(output)]) == 0
+        assert_alone(name, output)
+        assert content_hash_of(name, output) == content
