@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
-from galsmith.data.galaxies import Galaxy, Origin
+from galsmith.data.galaxies import Galaxy, GalaxyOrigin
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -165,7 +165,7 @@ class ArrayGalaxies:
         self.catalog = QTable({"image": np.arange(len(self.shapes))})
         if isinstance(images, ImageSet):
             self.catalog["object_id"] = np.asarray(images.catalog["object_id"])
-        self.origin = Origin(
+        self.origin = GalaxyOrigin(
             images.path if isinstance(images, ImageSet) else "images",
             (Parent("measured images", _content_hash(images)),),
             has_maps=maps.labels is not None,

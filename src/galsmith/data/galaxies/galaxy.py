@@ -59,7 +59,7 @@ def missing_galaxy(reason: str, message: str = "") -> Galaxy:
 
 
 @dataclass(frozen=True)
-class Origin:
+class GalaxyOrigin:
     """Where galaxies come from.
 
     Attributes
@@ -111,7 +111,7 @@ class Galaxies(Protocol):
         """Height and width of every image in pixels, [galaxy, 2]."""
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> GalaxyOrigin:
         """Where they come from."""
 
     def __len__(self) -> int:

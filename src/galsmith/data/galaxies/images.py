@@ -1,15 +1,23 @@
-"""One galaxy an image: of a store or set, or read by what `galsmith ingest` reads with: pictures, arrays of a file."""
+"""Galaxies that stay where they lie: in a store or set, in what a reader opens, in FITS images with their maps."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
+from numpy.typing import NDArray
 
-from galsmith.data.galaxies.galaxy import Galaxy, Origin, missing_galaxy
+from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
+from galsmith.data.galaxies.maps import Companions, chosen_label, read_psf
+from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
+from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.source import Source, UnusableImage
-from galsmith.images import ImageSet
+from galsmith.errors import InputError
+from galsmith.images import ImageHeader, ImageSet
 
 UNREADABLE = "unreadable_file"
+BEYOND_IMAGE = "cutout_beyond_image"
 CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
 
 
@@ -26,7 +34,7 @@ class StoreGalaxies:
         self._images = images
         self.header, self.shapes = images.header, images.shapes
         self.catalog = images.catalog[list(CATALOG_COLUMNS)]
-        self.origin = Origin(
+        self.origin = GalaxyOrigin(
             images.path,
             (images.as_parent("measured images"),),
             inputs=(images.path,) if images.path else (),
@@ -58,7 +66,7 @@ class SourceGalaxies:
         self._source = source
         self.header, self.shapes = source.header, source.listing.shapes
         made_by = {**source.origin.settings, "bands": list(source.header.bands)}
-        self.origin = Origin(path, source.origin.parents, made_by, inputs=tuple(inputs))
+        self.origin = GalaxyOrigin(path, source.origin.parents, made_by, inputs=tuple(inputs))
         self.catalog = QTable(
             {
                 "object_id": source.catalog["object_id"],
@@ -77,3 +85,113 @@ class SourceGalaxies:
             missing_galaxy(UNREADABLE, image.message) if isinstance(image, UnusableImage) else Galaxy(image)
             for image in self._source.read(np.asarray(rows, dtype=np.int64))
         ]
+
+
+class FitsGalaxies:
+    """Galaxies of FITS images with their maps: one an image, or many of one image.
+
+    Parameters
+    ----------
+    heads : sequence of FitsHead
+        Of the images.
+    companions : sequence of Companions
+        One an image.
+    header : ImageHeader
+        What is true of all galaxies.
+    catalog : QTable
+        One row a galaxy; gets their width in pixels.
+    origin : GalaxyOrigin
+        The files, and what made galaxies of them.
+    targets : sequence of Target, optional
+        Where the galaxies of the only image are; each image is one galaxy when left out.
+    label : int, optional
+        The galaxy's label in every map of an image of its own; else see `chosen_label`.
+
+    Raises
+    ------
+    InputError
+        If the first point spread function cannot be used.
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[FitsHead],
+        companions: Sequence[Companions],
+        *,
+        header: ImageHeader,
+        catalog: QTable,
+        origin: GalaxyOrigin,
+        targets: Sequence[Target] | None = None,
+        label: int | None = None,
+    ) -> None:
+        self._heads, self._companions, self._targets = tuple(heads), tuple(companions), targets
+        self._label, self.header, self.catalog = label, header, catalog
+        windows = [self._window(row) for row in range(len(catalog))]
+        on_image = [window.clipped(*self._of(row)[0].size) for row, window in enumerate(windows)]
+        self.shapes = np.array([window.shape for window in on_image], dtype=np.int64)
+        self.catalog.add_column(self.shapes[:, 1].astype(np.int32), index=1, name="native_size_pix")
+        self.origin = replace(origin, has_maps=companions[0].label_map is not None)
+        if companions[0].psf is not None:
+            read_psf(companions[0].psf)
+
+    def __len__(self) -> int:
+        """Return how many galaxies there are."""
+        return len(self.catalog)
+
+    def read(self, rows: Sequence[int]) -> list[Galaxy]:
+        """Read some galaxies; one that has no pixels, or whose file is damaged, comes with the reason."""
+        return [self._read_one(int(row)) for row in rows]
+
+    def _of(self, row: int) -> tuple[FitsHead, Companions]:
+        """Give the image that a galaxy is in, and its maps."""
+        number = row if self._targets is None else 0
+        return self._heads[number], self._companions[number]
+
+    def _window(self, row: int) -> Window:
+        """Part of its image that is cut out for a galaxy."""
+        height, width = self._of(row)[0].size
+        return Window(0, height, 0, width) if self._targets is None else self._targets[row].window
+
+    def _read_one(self, row: int) -> Galaxy:
+        """Read one galaxy and what belongs to it."""
+        target, (head, companions) = self._targets and self._targets[row], self._of(row)
+        if target and target.reason:
+            return missing_galaxy(target.reason, target.message)
+        on_image = self._window(row).clipped(*head.size)
+        # A label needs no pixels beyond the image; a position stays in the middle of its cutout.
+        window = on_image if target and target.label else self._window(row)
+        rows, columns = on_image.slices
+        try:
+            pixels = read_part(head, planes=range(head.n_planes), rows=rows, columns=columns)
+            maps = companions.read(rows, columns)
+        except InputError as error:
+            return missing_galaxy(UNREADABLE, str(error))
+        label, trouble = target.label if target else self._label, ""
+        if maps.label_map is None:
+            label = None
+        elif target is None:
+            label, trouble = chosen_label(maps.label_map, self._label)
+        if trouble:
+            place = companions.label_map and companions.label_map.place
+            return missing_galaxy(NO_LABEL, f"`segmap={place}`: {trouble}")
+        return Galaxy(
+            image=_widened(pixels.astype(np.float64), on_image, window, np.nan),
+            label_map=maps.label_map,
+            label=label,
+            mask=None if maps.mask is None else _widened(maps.mask, on_image, window, fill=True),
+            sigma_map=None if maps.sigma_map is None else _widened(maps.sigma_map, on_image, window, np.nan),
+            psf=maps.psf,
+            x_offset_pix=window.x_start,
+            y_offset_pix=window.y_start,
+            noticed=(BEYOND_IMAGE,) if window != on_image else (),
+        )
+
+
+def _widened(part: NDArray[Any], has: Window, wanted: Window, fill: float | bool) -> NDArray[Any]:  # noqa: FBT001
+    """Put a part of an image where it lies in a wider window, the rest filled."""
+    if has == wanted:
+        return np.ascontiguousarray(part)
+    wide = np.full((*part.shape[:-2], *wanted.shape), fill, dtype=part.dtype)
+    y, x = has.y_start - wanted.y_start, has.x_start - wanted.x_start
+    wide[..., y : y + has.shape[0], x : x + has.shape[1]] = part
+    return wide

@@ -1,6 +1,8 @@
 """Reading what is given beside an image: segmentation map, mask, noise image, point spread function."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
 EVERYTHING = slice(None)
+LABELS_NAMED = 6
+PSFS_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,24 @@ class Companions:
     mask: FitsHead | None = None
     sigma_map: FitsHead | None = None
     psf: FitsHead | None = None
+
+    def read(self, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> "Maps":
+        """Read all that there is of a part of the image."""
+        return Maps(
+            None if self.label_map is None else read_label_map(self.label_map, rows=rows, columns=columns),
+            None if self.mask is None else read_mask(self.mask, rows=rows, columns=columns),
+            None if self.sigma_map is None else read_sigma_map(self.sigma_map, rows=rows, columns=columns),
+            None if self.psf is None else read_psf(self.psf),
+        )
+
+
+class Maps(NamedTuple):
+    """What `Companions` read, as `Galaxy` has it."""
+
+    label_map: NDArray[np.int32] | None
+    mask: NDArray[np.bool_] | None
+    sigma_map: NDArray[np.float64] | None
+    psf: NDArray[np.float64] | None
 
 
 def companion_head(place: FitsPlace, image: FitsHead, *, option: str, planes: int = 1) -> FitsHead:
@@ -124,7 +146,7 @@ def read_mask(head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVER
 def read_sigma_map(
     head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.float64]:
-    """Read a noise image or a part of it, [plane, y, x] float64.
+    """Read a noise image or a part of it, [plane, y, x] float64; [y, x] if it has one plane, which serves all bands.
 
     Raises
     ------
@@ -142,9 +164,10 @@ def read_sigma_map(
             argument="sigma",
             came=head.place,
         )
-    return values
+    return values[0] if len(values) == 1 else values
 
 
+@lru_cache(maxsize=PSFS_KEPT)
 def read_psf(head: FitsHead) -> NDArray[np.float64]:
     """Read a point spread function, [y, x] float64, in the file's own normalization.
 
@@ -160,6 +183,30 @@ def read_psf(head: FitsHead) -> NDArray[np.float64]:
             f"has {what}; wanted finite pixels with a positive sum", argument="psf", came=head.place
         )
     return values
+
+
+def chosen_label(label_map: NDArray[np.int32], wanted: int | None) -> tuple[int | None, str]:
+    """Find the galaxy's label in the map of a cutout: the wanted one, the only one, or the one in the middle.
+
+    Returns
+    -------
+    label : int or None
+        None where there is none.
+    trouble : str
+        What is wrong then, and the way out.
+    """
+    labels = np.unique(label_map)
+    labels = labels[labels > 0]
+    named = ", ".join(map(str, labels[:LABELS_NAMED])) + (", ..." if len(labels) > LABELS_NAMED else "")
+    if wanted is not None:
+        found = bool(np.isin(wanted, labels))
+        return (wanted, "") if found else (None, f"has no label {wanted}; it has {named or 'none'}")
+    if len(labels) == 1:
+        return int(labels[0]), ""
+    if len(labels) == 0:
+        return None, "has no label"
+    middle = int(label_map[label_map.shape[0] // 2, label_map.shape[1] // 2])
+    return (middle, "") if middle else (None, f"has no label in the middle; choose of {named} with `labels`")
 
 
 def _pixels(size: tuple[int, int]) -> str:

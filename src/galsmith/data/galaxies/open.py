@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.data.galaxies.big_image import BigImage, Target, targets_of_labels, targets_of_positions
-from galsmith.data.galaxies.cutouts import CutoutFiles, folder_of
-from galsmith.data.galaxies.galaxy import Galaxies, Origin
-from galsmith.data.galaxies.images import SourceGalaxies
+from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
+from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
 from galsmith.data.galaxies.listing import Companion, ListedImages, has_glob, list_images, pair_with
 from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
-from galsmith.data.galaxies.positions import Positions, parse_columns, read_positions
+from galsmith.data.galaxies.positions import parse_columns, read_positions
+from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
 from galsmith.data.readers.array_files import array_place
 from galsmith.data.readers.arrays import ArraySource, BandAxis
 from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head
@@ -116,8 +116,8 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
     header = common_header(heads, bands=request.bands)
     companions = _companions(request, heads)
-    origin = Origin(
-        folder_of(listed.paths),
+    origin = GalaxyOrigin(
+        _folder_of(listed.paths),
         _parents(heads, companions),
         {"bands": list(header.bands)},
         inputs=request.inputs,
@@ -131,15 +131,26 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         raise SettingsError(
             f"several labels for {len(heads)} images; wanted one", argument="labels", came=request.labels
         )
-    galaxies = CutoutFiles(
+    label = None if request.labels is None else request.labels[0]
+    places = [str(head.place) for head in heads]
+    galaxies = FitsGalaxies(
         heads,
         companions,
         header=header,
-        names=listed.stems,
-        label=None if request.labels is None else request.labels[0],
-        origin=origin,
+        catalog=QTable({"object_id": np.array(listed.stems, dtype=str), "file": np.array(places, dtype=str)}),
+        label=label,
+        origin=_made(origin, heads, kind="cutouts", label=label),
     )
-    return _first_one_read(galaxies)
+    first = galaxies.read([0])[0]
+    if first.reason:  # what is wrong with all is said before the run
+        raise InputError(first.message)
+    return galaxies
+
+
+def _made(origin: GalaxyOrigin, heads: Sequence[FitsHead], **settings: Any) -> GalaxyOrigin:
+    """Say what made galaxies of the images."""
+    made_by = {**origin.settings, **settings, "hdu": [heads[0].place.hdu]}
+    return replace(origin, settings=made_by)
 
 
 def _is_one_file(request: FileRequest) -> bool:
@@ -148,22 +159,14 @@ def _is_one_file(request: FileRequest) -> bool:
     return len(request.images) == 1 and not has_glob(name) and not Path(name).is_dir()
 
 
-def _first_one_read(galaxies: CutoutFiles) -> CutoutFiles:
-    """Read the first galaxy, so that what is wrong with all is said before the run."""
-    first = galaxies.read([0])[0]
-    if first.reason:
-        raise InputError(first.message)
-    return galaxies
-
-
 def _of_labels(
     request: FileRequest,
     head: FitsHead,
     companions: Companions,
     *,
     header: ImageHeader,
-    origin: Origin,
-) -> BigImage:
+    origin: GalaxyOrigin,
+) -> FitsGalaxies:
     """Galaxies of one image by the labels of its map."""
     if companions.label_map is None:
         raise InputError(f"{head.place}: has no segmentation map")
@@ -171,8 +174,8 @@ def _of_labels(
     catalog = QTable({"object_id": np.array([str(label) for label in labels], dtype=str)})
     catalog["label"] = labels
     wanted = None if request.labels is None else list(request.labels)
-    made = replace(origin, settings={**origin.settings, "kind": "labels", "labels": wanted})
-    return BigImage(head, companions, header=header, targets=targets, catalog=catalog, origin=made)
+    made = _made(origin, [head], kind="labels", labels=wanted)
+    return FitsGalaxies([head], [companions], header=header, targets=targets, catalog=catalog, origin=made)
 
 
 def _at_positions(
@@ -181,8 +184,8 @@ def _at_positions(
     companions: Sequence[Companions],
     *,
     header: ImageHeader,
-    origin: Origin,
-) -> BigImage:
+    origin: GalaxyOrigin,
+) -> FitsGalaxies:
     """Galaxies of one image by a catalog."""
     if request.catalog is None or len(heads) != 1:
         raise SettingsError(
@@ -197,32 +200,19 @@ def _at_positions(
     positions = read_positions(request.catalog, head, chosen=chosen_columns)
     cutout_pix = DEFAULT_CUTOUT_PIX if request.cutout_pix is None else request.cutout_pix
     if request.cutout_pix is not None and positions.sizes_pix is not None:
-        positions = _without_sizes(positions)
+        positions = replace(positions, sizes_pix=None, columns=replace(positions.columns, size=None))
     targets = targets_of_positions(head, positions, cutout_pix=cutout_pix, label_map=maps.label_map)
     _check_some_on_image(request.catalog, head, targets)
     _check_psf_fits(maps, targets)
-    made_by = {"kind": "positions", "columns": positions.columns.to_dict(), "cutout_pix": cutout_pix}
     made = replace(
-        origin,
+        _made(origin, heads, kind="positions", columns=positions.columns.to_dict(), cutout_pix=cutout_pix),
         parents=(*origin.parents, file_as_parent(request.catalog, "catalog of positions")),
-        settings={**origin.settings, **made_by},
         is_central=maps.label_map is None,
     )
-    catalog = _catalog_of(positions, targets)
-    return BigImage(head, maps, header=header, targets=targets, catalog=catalog, origin=made)
-
-
-def _catalog_of(positions: Positions, targets: Sequence[Target]) -> QTable:
-    """One row a position."""
     catalog = QTable({"object_id": positions.names})
     catalog["label"] = np.array([target.label for target in targets], dtype=np.int64)
     catalog["position_x_pix"], catalog["position_y_pix"] = positions.x_pix, positions.y_pix
-    return catalog
-
-
-def _without_sizes(positions: Positions) -> Positions:
-    """Leave the catalog's sizes for the one that was asked for."""
-    return replace(positions, sizes_pix=None, columns=replace(positions.columns, size=None))
+    return FitsGalaxies(heads, [maps], header=header, targets=targets, catalog=catalog, origin=made)
 
 
 def _check_some_on_image(catalog: Path, head: FitsHead, targets: Sequence[Target]) -> None:
@@ -306,7 +296,7 @@ def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
     files = [place.file for place in places]
     listing = listing_as_parent(files[0].parent, files)
     units = hash_json([listing.content_hash, [place.hdu for place in places]])
-    return Parent(f"{role} (names, sizes, times)", units, folder_of(files))
+    return Parent(f"{role} (names, sizes, times)", units, _folder_of(files))
 
 
 def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> SourceGalaxies:
@@ -314,7 +304,7 @@ def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCall
     _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
     files = dict(zip(listed.stems, listed.paths, strict=True))
     source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    return SourceGalaxies(source, path=folder_of(listed.paths), inputs=request.inputs)
+    return SourceGalaxies(source, path=_folder_of(listed.paths), inputs=request.inputs)
 
 
 def _array(request: FileRequest) -> SourceGalaxies:
@@ -342,3 +332,11 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
         value = getattr(request, name)
         if value is not None:
             raise SettingsError(f"{reason}; leave it out", argument=name, came=value)
+
+
+def _folder_of(paths: Sequence[Path]) -> str:
+    """Where files lie, in words: the file, or the folder they share."""
+    if len(paths) == 1:
+        return str(paths[0])
+    folders = {str(path.parent) for path in paths}
+    return next(iter(folders)) if len(folders) == 1 else f"{len(paths)} files in {len(folders)} folders"

@@ -66,7 +66,7 @@ class FitsPlace:
         return self.path.archive if isinstance(self.path, TarMember) else self.path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitsHead:
     """What is known of an image before its pixels are read.
 

@@ -1,20 +1,16 @@
-"""Many galaxies in one big image: cutouts of labels or of catalog positions, read when they are measured."""
+"""Where the galaxies of a big image are to be cut out: around labels of a map, or around positions of a catalog."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.cutouts import LABELS_NAMED, NO_LABEL, UNREADABLE, sigma_of
-from galsmith.data.galaxies.galaxy import Galaxy, Origin, missing_galaxy
-from galsmith.data.galaxies.maps import Companions, read_label_map, read_mask, read_psf
+from galsmith.data.galaxies.maps import LABELS_NAMED, read_label_map
 from galsmith.data.galaxies.positions import Positions
-from galsmith.data.readers.fits import FitsHead, read_part
+from galsmith.data.readers.fits import FitsHead
 from galsmith.errors import InputError
-from galsmith.images import ImageHeader
 
 STAMP_EXTENT = 2.5
 SMALLEST_STAMP_PIX = 48
@@ -22,7 +18,7 @@ MARGIN_PIX = 2
 ROWS_PER_STRIP = 512
 OFF_IMAGE = "position_off_image"
 NOT_A_POSITION = "position_not_finite"
-BEYOND_IMAGE = "cutout_beyond_image"
+NO_LABEL = "label_missing"
 
 
 class Window(NamedTuple):
@@ -47,6 +43,11 @@ class Window(NamedTuple):
             max(0, self.x_start),
             min(width_pix, self.x_stop),
         )
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns."""
+        return slice(self.y_start, self.y_stop), slice(self.x_start, self.x_stop)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -129,100 +130,17 @@ def window_at(x_pix: float, y_pix: float, size_pix: int) -> Window:
     return Window(y_start, y_start + size_pix, x_start, x_start + size_pix)
 
 
-NO_WINDOW = Window(0, 0, 0, 0)
+NOWHERE = Window(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Target:
     """One galaxy of a big image: where to cut, which label, or why not."""
 
-    window: Window = NO_WINDOW
+    window: Window = NOWHERE
     label: int = 0
     reason: str = ""
     message: str = ""
-
-
-class BigImage:
-    """Galaxies of one image.
-
-    Parameters
-    ----------
-    head : FitsHead
-        The image.
-    companions : Companions
-        Its maps.
-    header : ImageHeader
-        What is true of all cutouts.
-    targets : sequence of Target
-        One a galaxy.
-    catalog : QTable
-        One row a galaxy; gets their width in pixels.
-    origin : Origin
-        The files, and what made the targets.
-    """
-
-    def __init__(
-        self,
-        head: FitsHead,
-        companions: Companions,
-        *,
-        header: ImageHeader,
-        targets: Sequence[Target],
-        catalog: QTable,
-        origin: Origin,
-    ) -> None:
-        self._head, self._companions, self._targets = head, companions, tuple(targets)
-        self.header = header
-        shapes = [target.window.clipped(*head.size).shape for target in targets]
-        self.shapes = np.array(shapes, dtype=np.int64)
-        self.catalog = catalog
-        self.catalog.add_column(self.shapes[:, 1].astype(np.int32), index=1, name="native_size_pix")
-        self.origin = replace(
-            origin,
-            settings={**origin.settings, "hdu": [head.place.hdu]},
-            has_maps=companions.label_map is not None,
-        )
-        self._psf = None if companions.psf is None else read_psf(companions.psf)
-
-    def __len__(self) -> int:
-        """Return how many galaxies there are."""
-        return len(self._targets)
-
-    def read(self, rows: Sequence[int]) -> list[Galaxy]:
-        """Cut out some galaxies; one that has no pixels comes with the reason."""
-        return [self._read_one(self._targets[int(row)]) for row in rows]
-
-    def _read_one(self, target: Target) -> Galaxy:
-        """Cut out one galaxy and what belongs to it."""
-        if target.reason:
-            return missing_galaxy(target.reason, target.message)
-        on_image = target.window.clipped(*self._head.size)
-        # A label needs no pixels beyond the image; a position stays in the middle of its cutout.
-        window = on_image if target.label else target.window
-        rows, columns = slice(on_image.y_start, on_image.y_stop), slice(on_image.x_start, on_image.x_stop)
-        maps = self._companions
-        try:
-            image = read_part(
-                self._head, planes=range(self._head.n_planes), rows=rows, columns=columns
-            ).astype(np.float64)
-            sigma_map = sigma_of(maps, rows=rows, columns=columns)
-            mask = None if maps.mask is None else read_mask(maps.mask, rows=rows, columns=columns)
-            labels = (
-                None if maps.label_map is None else read_label_map(maps.label_map, rows=rows, columns=columns)
-            )
-        except InputError as error:
-            return missing_galaxy(UNREADABLE, str(error))
-        return Galaxy(
-            image=_widened(image, on_image, window, np.nan),
-            label_map=labels,
-            label=None if labels is None else target.label,
-            mask=None if mask is None else _widened(mask, on_image, window, fill=True),
-            sigma_map=None if sigma_map is None else _widened(sigma_map, on_image, window, np.nan),
-            psf=self._psf,
-            x_offset_pix=window.x_start,
-            y_offset_pix=window.y_start,
-            noticed=(BEYOND_IMAGE,) if window != on_image else (),
-        )
 
 
 def targets_of_labels(
@@ -342,13 +260,3 @@ def _boxes_of(head: FitsHead) -> LabelBoxes:
     for first, strip in _strips(head):
         boxes = boxes.joined(label_boxes(strip, first))
     return boxes
-
-
-def _widened(part: NDArray[Any], has: Window, wanted: Window, fill: float | bool) -> NDArray[Any]:  # noqa: FBT001
-    """Put a part of an image where it lies in a wider window, the rest filled."""
-    if has == wanted:
-        return np.ascontiguousarray(part)
-    wide = np.full((*part.shape[:-2], *wanted.shape), fill, dtype=part.dtype)
-    y, x = has.y_start - wanted.y_start, has.x_start - wanted.x_start
-    wide[..., y : y + has.shape[0], x : x + has.shape[1]] = part
-    return wide
