@@ -155,8 +155,11 @@ def test_images_that_cannot_be_read_alone_name_the_way_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--segmap", "seg.fits"), "--segmap seg.fits: works with FITS images, not with arrays"),
-        (("--hdu", "1"), "--hdu 1: works with FITS images, not with arrays"),
+        (
+            ("--segmap", "seg.fits"),
+            "--segmap seg.fits: has no meaning for .h5 .hdf5 .hdf .he5 .npy .npz files",
+        ),
+        (("--hdu", "1"), "--hdu 1: has no meaning for .h5 .hdf5 .hdf .he5 .npy .npz files"),
         (("--band", "gren"), "--band gren: the images have no such band (did you mean 'green'?)"),
         (("--bands", "g,r"), "--bands g,r: names 2 bands, "),
     ],
@@ -170,10 +173,10 @@ def test_options_that_mean_nothing_for_an_array_are_refused(tmp_path, capsys, op
 def test_options_of_arrays_are_refused_for_pictures_and_stores(tmp_path, capsys):
     place, output = save(drawn(0)[:2], tmp_path / "a_png"), str(tmp_path / "t.parquet")
     assert main(["measure", str(place), "-o", output, "--band-axis", "last", "--quiet"]) == 2
-    assert "--band-axis last: is for arrays of images" in capsys.readouterr().err
+    assert "--band-axis last: has no meaning for .jpeg .jpg .png files" in capsys.readouterr().err
     assert main(["ingest", "folder", str(place), "-o", str(tmp_path / "store"), "--quiet"]) == 0
     assert main(["measure", str(tmp_path / "store"), "-o", output, "--flux-unit", "nJy", "--quiet"]) == 2
     assert "--flux-unit nJy: belongs to image files" in capsys.readouterr().err
     array = save(drawn(0)[:2], tmp_path / "set.h5")
     assert main(["measure", str(array), str(array), "-o", output, "--quiet"]) == 1
-    assert "measure each array of images by itself" in capsys.readouterr().err
+    assert "measure each of .h5 .hdf5 .hdf .he5 .npy .npz by itself" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from galsmith.cli.ingest import ingest_command
+from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.readers import registry
 from galsmith.errors import InputError, SettingsError
 
@@ -57,6 +58,10 @@ def test_other_bands_than_the_files_have_are_refused(page, tmp_path):
 
 def test_it_is_recognized_and_a_near_miss_named(page):
     assert type(registry.open_source("galaxies")) is page[1]["NpzSource"]
+    in_files = open_galaxies(FileRequest(("galaxies",)))
+    np.testing.assert_array_equal([galaxy.image for galaxy in in_files.read(range(5))], page[0])
+    with pytest.raises(SettingsError, match=r"`hdu=1`: has no meaning for \.npz files"):
+        open_galaxies(FileRequest(("galaxies",), hdu=1))
     with pytest.raises(
         SettingsError, match=r"kind is 'npy'; there is no such reader \(did you mean 'npz'\?\)"
     ):

@@ -339,7 +339,7 @@ def test_unreadable_images_are_refused_with_their_name(tmp_path):
         (["text.fits"], "text.fits: not a FITS file that can be read"),
         (["table.fits"], r"table.fits: holds no image, only tables in HDU 1 \(CAT\)"),
         (["in/b.fits"], r"b.fits: there is no such file, folder or store \(did you mean 'a.fits'"),
-        (["in/a.fits", "p.png"], r"p.png: a picture among FITS files such as a.fits"),
+        (["in/a.fits", "p.png"], r"p.png: one of the .jpeg .jpg .png files, a.fits is one of the .fits.gz"),
     ):
         with pytest.raises(InputError, match=said):
             opened(*(tmp_path / name for name in images))

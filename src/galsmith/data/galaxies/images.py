@@ -154,7 +154,8 @@ class FitsGalaxies:
 
     def _read_one(self, row: int) -> Galaxy:
         """Read one galaxy and what belongs to it."""
-        target, (head, companions) = self._targets and self._targets[row], self._of(row)
+        target = None if self._targets is None else self._targets[row]
+        head, companions = self._of(row)
         if target and target.reason:
             return missing_galaxy(target.reason, target.message)
         on_image = self._window(row).clipped(*head.size)

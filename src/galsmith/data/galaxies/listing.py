@@ -1,18 +1,16 @@
-"""Which image files a user means: files, a folder, a glob; FITS images or pictures."""
+"""Which image files a user means: files, a folder, a glob, all of one reader; and which maps go with them."""
 
 import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from galsmith.data.readers.fits import FitsPlace, split_hdu
-from galsmith.data.readers.listing import FITS_SUFFIXES, PICTURE_SUFFIXES, list_files, stem_of
+from galsmith.data.readers.listing import FITS_SUFFIXES, list_files, stem_of
+from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
 from galsmith.errors import InputError, argument_text
 from galsmith.settings import near_miss
 
-Kind = Literal["fits", "pictures"]
-ALL_SUFFIXES = (*FITS_SUFFIXES, *PICTURE_SUFFIXES)
 GLOB_CHARACTERS = "*?"
 NAMED_AT_MOST = 3
 
@@ -23,8 +21,8 @@ class ListedImages:
 
     Attributes
     ----------
-    kind : {"fits", "pictures"}
-        How they are read.
+    reader : Reader
+        What reads them.
     paths : tuple of Path
         In the order given; those of a folder or a glob sorted.
     stems : tuple of str
@@ -33,7 +31,7 @@ class ListedImages:
         The HDU that was written in brackets, where one was.
     """
 
-    kind: Kind
+    reader: Reader
     paths: tuple[Path, ...]
     stems: tuple[str, ...]
     hdu: int | str | None = None
@@ -65,8 +63,8 @@ def list_images(images: Sequence[str | Path]) -> ListedImages:
     Parameters
     ----------
     images : sequence of str or Path
-        FITS files, PNG or JPEG files, folders of them, or globs such as ``"field/*_sci.fits"``; a file or glob may
-        name its HDU as ``image.fits[SCI]``.
+        FITS files, pictures, files of another reader, folders of them, or globs such as ``"field/*_sci.fits"``; a file
+        or glob may name its HDU as ``image.fits[SCI]``.
 
     Raises
     ------
@@ -83,22 +81,29 @@ def list_images(images: Sequence[str | Path]) -> ListedImages:
         raise InputError(
             f"{images[0]}: the files name different HDUs; name one for all with `hdu`, or measure them apart"
         )
-    kinds = {_kind_of(path): path for path in reversed(paths)}
-    if len(kinds) > 1:
-        raise InputError(
-            f"{kinds['pictures']}: a picture among FITS files such as {kinds['fits'].name}; measure them apart"
-        )
-    return ListedImages(next(iter(kinds)), tuple(paths), _distinct_stems(paths), next(iter(hdus)))
+    readers = [_reader_of_file(path) for path in paths]
+    for path, reader in zip(paths, readers, strict=True):
+        if reader is not readers[0]:
+            raise InputError(
+                f"{path}: one of the {' '.join(reader.suffixes)} files, {paths[0].name} is one of the "
+                f"{' '.join(readers[0].suffixes)} files; measure them apart"
+            )
+    return ListedImages(readers[0], tuple(paths), _distinct_stems(paths), next(iter(hdus)))
+
+
+def _readers() -> list[Reader]:
+    """Give the readers of files that hold one image each, that of FITS first."""
+    return [reader for reader in readers_of_files() if not reader.is_one_file]
+
+
+def _suffixes() -> tuple[str, ...]:
+    """Suffixes of all files that hold one image each."""
+    return tuple(dict.fromkeys(suffix for reader in _readers() for suffix in reader.suffixes))
 
 
 def _stem(path: Path) -> str:
     """Name of an image file without the suffix of its format; all of it where it is nothing but the suffix."""
-    return stem_of(path.name, ALL_SUFFIXES) or path.name
-
-
-def is_image_file(path: Path) -> bool:
-    """Whether a name is that of a FITS image or a picture."""
-    return path.name.lower().endswith(ALL_SUFFIXES)
+    return stem_of(path.name, _suffixes()) or path.name
 
 
 def matches_of(pattern: str) -> list[Path]:
@@ -134,29 +139,24 @@ def _expanded(name: str) -> list[Path]:
 
 
 def _of_folder(folder: Path) -> list[Path]:
-    """All FITS images of a folder, or all pictures where it has no FITS image."""
-    names = [path.name.lower() for path in folder.iterdir()]
-    has_fits = any(name.endswith(FITS_SUFFIXES) for name in names)
-    has_pictures = any(name.endswith(PICTURE_SUFFIXES) for name in names)
-    suffixes: tuple[str, ...] = PICTURE_SUFFIXES if has_pictures and not has_fits else FITS_SUFFIXES
-    if not (has_fits or has_pictures):
-        suffixes = ALL_SUFFIXES
-    return list(list_files(folder, suffixes).values())
+    """All FITS images of a folder, or all pictures where it has no FITS image, and so on."""
+    reader = reader_of(folder)
+    return list(list_files(folder, _suffixes() if reader is None else reader.suffixes).values())
 
 
 def _checked_suffix(path: Path) -> Path:
     """Refuse a file of another format."""
-    if not is_image_file(path):
+    if not path.name.lower().endswith(_suffixes()):
         raise InputError(
-            f"{path}: wanted a store, or a file that ends in {' '.join(ALL_SUFFIXES)}; "
+            f"{path}: wanted a store, or a file that ends in {' '.join(_suffixes())}; "
             "convert it, or rename it if it is one of these"
         )
     return path
 
 
-def _kind_of(path: Path) -> Kind:
-    """Whether a file is a FITS image or a picture."""
-    return "fits" if path.name.lower().endswith(FITS_SUFFIXES) else "pictures"
+def _reader_of_file(path: Path) -> Reader:
+    """Give the reader of a file that has one of the suffixes."""
+    return next(reader for reader in _readers() if path.name.lower().endswith(reader.suffixes))
 
 
 def _distinct_stems(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -206,7 +206,7 @@ def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, .
             "folder whose files have the "
             "stems of the images, a glob in quotes such as 'maps/*_seg.fits', or [HDU] of the images' own files"
         )
-    if folder.exists() and not is_image_file(folder):
+    if folder.exists() and not folder.name.lower().endswith(FITS_SUFFIXES):
         raise InputError(
             argument=companion.option, came=name, wanted=f"a FITS file ({' '.join(FITS_SUFFIXES)})"
         )

@@ -1,9 +1,9 @@
 """From what a user names to galaxies that can be measured; all that can be checked is checked here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from astropy.table import QTable
@@ -14,12 +14,9 @@ from galsmith.data.galaxies.listing import Companion, ListedImages, has_glob, li
 from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
-from galsmith.data.readers.array_files import array_place
-from galsmith.data.readers.arrays import ArraySource, BandAxis
 from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head
 from galsmith.data.readers.listing import file_as_parent, listing_as_parent
-from galsmith.data.readers.pictures import PictureSource
-from galsmith.data.readers.registry import ArrayOptions
+from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
@@ -27,7 +24,7 @@ from galsmith.provenance import Parent, hash_json
 
 DEFAULT_CUTOUT_PIX = 128
 HEADS_PER_EVENT = 64
-FITS_OPTIONS = ("segmap", "mask", "sigma", "psf", "catalog", "hdu")
+READING_OPTIONS = ("segmap", "mask", "sigma", "psf", "catalog", "hdu", "band_axis", "flux_unit", "bands")
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class FileRequest:
     images: tuple[str, ...]
     hdu: int | str | None = None
     bands: tuple[str, ...] | None = None
-    band_axis: BandAxis | None = None
+    band_axis: Literal["first", "last"] | None = None
     flux_unit: str | None = None
     segmap: str | None = None
     mask: str | None = None
@@ -106,12 +103,15 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     SettingsError
         If options do not go together.
     """
-    if any(array_place(name) is not None for name in request.images):
-        return _array(request)
-    _refuse_array_options(request)
+    one_file = [
+        reader for reader in map(reader_of, request.images) if reader is not None and reader.is_one_file
+    ]
+    if one_file:
+        return _of_reader(request, one_file[0], progress=progress)
     listed = list_images(request.images)
-    if listed.kind == "pictures":
-        return _pictures(request, listed, progress)
+    if listed.reader.name != "fits":
+        return _of_reader(request, listed.reader, listed, progress=progress)
+    _refuse_options(request, ("band_axis", "flux_unit"), "is for arrays of images in HDF5, NPY or NPZ files")
     hdu = listed.hdu if request.hdu is None else request.hdu
     heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
     header = common_header(heads, bands=request.bands)
@@ -299,31 +299,33 @@ def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
     return Parent(f"{role} (names, sizes, times)", units, _folder_of(files))
 
 
-def _pictures(request: FileRequest, listed: ListedImages, progress: ProgressCallback) -> SourceGalaxies:
-    """Pictures of one folder."""
-    _refuse_options(request, FITS_OPTIONS, "works with FITS images, not with pictures")
-    files = dict(zip(listed.stems, listed.paths, strict=True))
-    source = PictureSource(listed.paths[0].parent, files=files, progress=progress)
-    return SourceGalaxies(source, path=_folder_of(listed.paths), inputs=request.inputs)
-
-
-def _array(request: FileRequest) -> SourceGalaxies:
-    """Images in one array of a file."""
-    if len(request.images) != 1:
+def _of_reader(
+    request: FileRequest,
+    reader: Reader,
+    listed: ListedImages | None = None,
+    *,
+    progress: ProgressCallback,
+) -> SourceGalaxies:
+    """Galaxies of any other reader: all of one place, or some files of a folder where it can take some."""
+    place: str | Path = request.images[0]
+    if len(request.images) > 1 and not (listed and reader.takes_files):
         raise InputError(
-            f"{request.images[0]}: one of {len(request.images)} inputs; measure each array of images by itself"
+            f"{place}: one of {len(request.images)} inputs; measure each of {' '.join(reader.suffixes)} by itself"
         )
+    if listed and reader.takes_files:
+        place = listed.paths[0].parent
+    known = {entry.name for entry in fields(reader.options)}
     _refuse_options(
-        request, FITS_OPTIONS, "works with FITS images, not with arrays in HDF5, NPY or NPZ files"
+        request,
+        [name for name in READING_OPTIONS if name not in known],
+        f"has no meaning for {' '.join(reader.suffixes)} files",
     )
-    options = ArrayOptions(request.bands, request.band_axis, flux_unit=request.flux_unit)
-    source = ArraySource(request.images[0], options)
-    return SourceGalaxies(source, path=request.images[0], inputs=request.inputs)
-
-
-def _refuse_array_options(request: FileRequest) -> None:
-    """Refuse what only an array of images needs to be told."""
-    _refuse_options(request, ("band_axis", "flux_unit"), "is for arrays of images in HDF5, NPY or NPZ files")
+    given = {name: getattr(request, name) for name in READING_OPTIONS}
+    options = reader.options(**{name: value for name, value in given.items() if value is not None})
+    files = None if listed is None else dict(zip(listed.stems, listed.paths, strict=True))
+    source = reader.open(place, options, files=files, progress=progress)
+    path = str(place) if listed is None else _folder_of(listed.paths)
+    return SourceGalaxies(source, path=path, inputs=request.inputs)
 
 
 def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> None:

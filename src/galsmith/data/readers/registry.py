@@ -233,6 +233,8 @@ class Reader:
         Whether a place is one file of that suffix, not a folder of them.
     takes_several : bool
         Whether a place may be several files.
+    takes_files : bool
+        Whether `opens` also takes ``files``, a mapping of name to path: only these files of a folder.
     leaves_out_small : bool
         Whether images smaller than a crop are left out (Holzschuh et al. 2022, sec. 3.2), not refused.
     """
@@ -247,13 +249,20 @@ class Reader:
     suffixes: tuple[str, ...] = ()
     is_one_file: bool = False
     takes_several: bool = False
+    takes_files: bool = False
     leaves_out_small: bool = False
 
     def open(
-        self, place: Place, options: Any = None, *, progress: ProgressCallback = ignore_progress
+        self,
+        place: Place,
+        options: Any = None,
+        *,
+        files: Mapping[str, Path] | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> "Source":
         """Open a source; options left out have their defaults, those of another reader are refused."""
-        return _found(self.opens)(place, self.chosen(options), progress=progress)
+        only = {} if files is None or not self.takes_files else {"files": files}
+        return _found(self.opens)(place, self.chosen(options), progress=progress, **only)
 
     def chosen(self, options: Any = None) -> Any:
         """Give the options, or their defaults.
@@ -296,6 +305,7 @@ READERS: dict[str, Reader] = {
             "galsmith.data.readers.pictures:PictureSource",
             "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64",
             suffixes=PICTURE_SUFFIXES,
+            takes_files=True,
         ),
         Reader(
             "fits",
@@ -305,6 +315,7 @@ READERS: dict[str, Reader] = {
             "galsmith.data.readers.fits_cutouts:FitsSource",
             "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128",
             suffixes=FITS_SUFFIXES,
+            takes_files=True,
         ),
         Reader(
             "arrays",
@@ -392,11 +403,22 @@ def find_reader(name: str) -> Reader:
     return known[name]
 
 
+def readers_of_files() -> list[Reader]:
+    """Give the readers that know their files by suffix; cutouts go before the pictures that somebody made of them."""
+    known = [reader for reader in readers().values() if reader.suffixes]
+    return sorted(
+        known, key=lambda reader: (reader.suffixes != FITS_SUFFIXES, reader.suffixes == PICTURE_SUFFIXES)
+    )
+
+
+def reader_of(place: str | Path) -> Reader | None:
+    """Find the reader of a folder, or of an array in a file whether or not there is one; None where no name tells it."""
+    return next((reader for reader in readers_of_files() if reader.recognizes(place)), None)
+
+
 def is_image_place(place: str | Path) -> bool:
     """Whether a name is that of a folder, or of an array in a file, whether or not there is one."""
-    return Path(place).is_dir() or any(
-        reader.is_one_file and reader.recognizes(place) for reader in readers().values()
-    )
+    return Path(place).is_dir() or reader_of(place) is not None
 
 
 def open_source(place: str | Path, *, progress: ProgressCallback = ignore_progress) -> "Source":
@@ -414,17 +436,12 @@ def open_source(place: str | Path, *, progress: ProgressCallback = ignore_progre
     InputError
         If there are no images, or they cannot be used; the message names what.
     """
-    # cutouts go before the pictures that somebody made of them
-    known = sorted(
-        (reader for reader in readers().values() if reader.suffixes),
-        key=lambda reader: reader.suffixes == PICTURE_SUFFIXES,
-    )
+    reader = reader_of(place)
+    if reader is not None:
+        return reader.open(place, progress=progress)
     if not is_image_place(place):
         raise InputError(f"{place}: there is no such folder or file of images")
-    for reader in known:
-        if reader.recognizes(place):
-            return reader.open(place, progress=progress)
-    suffixes = [suffix for reader in known if not reader.is_one_file for suffix in reader.suffixes]
+    suffixes = [suffix for known in readers_of_files() if not known.is_one_file for suffix in known.suffixes]
     raise InputError(
         f"{place}: is no store, and holds no {' '.join(suffixes)} files; give the folder that does"
     )
