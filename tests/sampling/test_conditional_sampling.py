@@ -278,10 +278,10 @@ def test_what_is_too_rare_for_other_families_names_the_rate(
             r"`where=width`: no such column \(did you mean 'width_arcsec'\?\).* flux_r, magnitude_r, stage, width",
         ),
         ({"where": "stage=0.2..0.8"}, r"stage has whole numbers only"),
-        ({"steps": 0}, r"steps is 0; wanted 1 or more"),
-        ({"solver": "heum"}, r"solver is 'heum' \(did you mean 'heun'\?\); wanted 'heun' or 'dpm'"),
-        ({"guidance": -1.0}, r"guidance is -1.0; wanted 0 or more"),
-        ({"guidance": float("nan")}, r"guidance is nan; wanted 0 or more"),
+        ({"steps": 0}, r"`steps=0`: wanted 1 or more"),
+        ({"solver": "heum"}, r"`solver=heum`: wanted heun or dpm \(did you mean 'heun'\?\)"),
+        ({"guidance": -1.0}, r"`guidance=-1.0`: wanted 0 or more"),
+        ({"guidance": float("nan")}, r"`guidance=nan`: wanted 0 or more"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_and_nothing_is_written(

@@ -69,15 +69,22 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-def test_another_format_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2, 99])
+def test_another_format_version_is_refused_with_what_to_do(tmp_path: Path, version: int) -> None:
     path = tmp_path / "checkpoint.pt"
-    torch.save({"format_version": 99}, path)
-    with pytest.raises(InputError, match=r"format version 99, this galsmith reads version 3"):
+    save_checkpoint(path, make(64))
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, "format_version": version}, path)
+    with pytest.raises(
+        InputError,
+        match=rf"format version {version}, this galsmith reads version 3; "
+        "finish the run with the galsmith that made it, or start anew with `overwrite`",
+    ):
         load_checkpoint(path)
 
 
 def test_a_file_with_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    torch.save({"format_version": 1, "trainer": Path("/")}, path)
+    torch.save({"format_version": 3, "trainer": Path("/")}, path)
     with pytest.raises(InputError, match=r"not a readable checkpoint"):
         load_checkpoint(path)

@@ -350,24 +350,6 @@ def test_an_extended_run_goes_on_from_its_best(discs: ImageSet, judge: Judge, tm
     assert card(run)["chosen"]["images_seen_by_run"] == 2 * IMAGES
 
 
-def test_a_checkpoint_from_before_evaluations_goes_on_and_is_judged_at_once(
-    discs: ImageSet, judge: Judge, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    with pytest.raises(InterruptedRunError, match=r"stopped at 240"):
-        train(recipe("last"), discs, run, progress=at(240, press_ctrl_c))
-    file = run / "checkpoint/checkpoint.pt"
-    content = torch.load(file, weights_only=True)
-    content["format_version"] = 1
-    del content["chosen"]
-    for name in ("evaluated_at", "n_evaluations", "evaluation_seconds", "choice"):
-        del content["state"][name]
-    torch.save(content, file)
-    train(recipe(), discs, run, evaluate=judge)
-    assert list(distances(run)) == [240, 320, 400, 480, 560, 640]
-    assert card(run)["images_seen"] == BEST_AT
-
-
 def test_a_diverged_run_keeps_its_best_snapshot(
     discs: ImageSet, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ The weights file carries everything in its header and is replaced in one step, s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,28 +207,49 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise InputError(f"{path}: there is no snapshot; train one with galsmith train, or give another run")
-    try:
-        with safe_open(path, framework="pt") as stream:
-            page = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
-            _check_version(path, page)
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise InputError(
-            f"{path}: not a readable snapshot ({error}); train again or copy it again"
-        ) from error
+    with opened_tensors(path, "snapshot", version=FORMAT_VERSION, way_out="train again or copy it again") as (
+        stream,
+        page,
+    ):
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
     return page, tensors
 
 
-def _check_version(path: Path, page: Mapping[str, Any]) -> None:
-    """Refuse files of others and other format versions."""
-    if page.get("format") != FORMAT_NAME:
-        raise InputError(f"{path}: not a galsmith snapshot; wanted one that galsmith train wrote")
-    version = page.get("format_version")
-    if version != FORMAT_VERSION:
-        raise InputError(
-            f"{path}: has snapshot format version {version}, this galsmith reads version {FORMAT_VERSION}; "
-            "sample with the galsmith that made it, or train again"
-        )
+@contextmanager
+def opened_tensors(
+    path: Path, kind: str, *, version: int, way_out: str
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open a safetensors file of galsmith, with the page in its header.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : str
+        What it has to be, such as ``"snapshot"``.
+    version : int
+        Of its format.
+    way_out : str
+        What to do with one that cannot be read.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, also in the block, or is of another kind or version.
+    """
+    try:
+        with safe_open(path, framework="pt") as stream:
+            page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
+            if page.get("format") != f"galsmith {kind}":
+                raise InputError(f"{path}: not a galsmith {kind}; wanted one that galsmith train wrote")
+            if page.get("format_version") != version:
+                raise InputError(
+                    f"{path}: has {kind} format version {page.get('format_version')}, this galsmith reads version "
+                    f"{version}; use the galsmith that made it, or train again"
+                )
+            yield stream, page
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise InputError(f"{path}: not a readable {kind} ({error}); {way_out}") from error
 
 
 def _stored(value: torch.Tensor, name: str) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Self
@@ -46,8 +46,8 @@ class CutoutFolder:
         The folder.
     header : StoreHeader
         What is true of every image.
-    n : int
-        How many there will be.
+    n, per_chunk : int
+        How many there will be, and how many are written in one go.
     overwrite : bool
         Replace what galsmith made there once this folder is finished, and a partial one of another set.
 
@@ -57,10 +57,10 @@ class CutoutFolder:
         If a finished folder, a partial one of another set or anything else is there, or another process writes it.
     """
 
-    def __init__(self, path: Path, header: StoreHeader, *, n: int, overwrite: bool = False) -> None:
-        self.path = path
-        self.header = header
-        self.n = n
+    def __init__(
+        self, path: Path, header: StoreHeader, *, n: int, per_chunk: int, overwrite: bool = False
+    ) -> None:
+        self.path, self.header, self.n, self._per_chunk = path, header, n, per_chunk
         self._mark = {"format": FORMAT_NAME, "fingerprint": header.fingerprint(), "n_images": n}
         self._partial = Partial(
             path, CUTOUTS, header.fingerprint(), layout={"n_images": n}, overwrite=overwrite
@@ -81,24 +81,26 @@ class CutoutFolder:
         """Name of one galaxy's file."""
         return cutout_file(self._partial.content, index)
 
-    def has_batch(self, number: int, indices: Iterable[int]) -> bool:
-        """Whether all galaxies of a batch and their catalog rows are written."""
-        return self._rows_file(number).exists() and all(self.file(index).exists() for index in indices)
+    def is_done(self, number: int) -> bool:
+        """Whether all galaxies of a chunk and their catalog rows are written."""
+        first = number * self._per_chunk
+        indices = range(first, min(first + self._per_chunk, self.n))
+        has_all = self._rows_file(number).exists() and all(self.file(index).exists() for index in indices)
+        return self.is_complete or has_all
 
-    def write_batch(self, number: int, images: Sequence[Pixels], catalog: QTable, *, first: int) -> None:
-        """Write the galaxies of a batch, a file each, then their catalog rows.
+    def write_chunk(self, number: int, images: Sequence[Pixels], catalog: QTable) -> None:
+        """Write the galaxies of a chunk, a file each, then their catalog rows.
 
         Parameters
         ----------
         number : int
-            Of the batch.
+            Of the chunk.
         images : sequence of ndarray [band, y, x], float32
             Written as plain [y, x] images where there is one band.
         catalog : QTable
             One row an image, with the column ``seed``.
-        first : int
-            Index of the first image in the set.
         """
+        first = number * self._per_chunk
         for position, image in enumerate(images):
             pixels = image[0] if len(self.header.images.bands) == 1 else image
             header = fits_header(
@@ -108,9 +110,10 @@ class CutoutFolder:
                 fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header).writeto(stream)
         _write_rows(self._rows_file(number), catalog)
 
-    def finish(self, n_batches: int) -> ImageSet:
+    def finish(self) -> ImageSet:
         """Join the catalog rows to ``catalog.ecsv``, write what the folder holds and open it."""
-        rows = [QTable.read(self._rows_file(number), format="ascii.ecsv") for number in range(n_batches)]
+        n_chunks = -(-self.n // self._per_chunk)
+        rows = [QTable.read(self._rows_file(number), format="ascii.ecsv") for number in range(n_chunks)]
         catalog = vstack(rows, metadata_conflicts="silent")
         _write_rows(self._partial.content / CATALOG_FILE, catalog)
         provenance = self.header.provenance.to_dict()
@@ -133,7 +136,7 @@ class CutoutFolder:
         )
 
     def _rows_file(self, number: int) -> Path:
-        """Where an unfinished folder keeps the catalog rows of a batch."""
+        """Where an unfinished folder keeps the catalog rows of a chunk."""
         return self._partial.folder / f"rows-{number:06d}.ecsv"
 
 

@@ -3,16 +3,15 @@
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
-from galsmith.data.store import StoreHeader, StoreWriter
+from galsmith.data.store import StoreWriter
 from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -117,8 +116,15 @@ def sample(
     for line in beyond_training(source.asked):
         logger.warning("%s", line)
     header = header_of_drawn(folder, settings=_settings(n, source, choice), seed=seed)
-    fill = _fill_cutouts if kind == "fits" else _fill_store
-    drawn = fill(source, header, Path(output), n=n, overwrite=overwrite, progress=progress)
+    place, batch = Path(output), source.batch_size
+    per_chunk = batch if kind == "fits" else batch * -(-GALAXIES_PER_CHUNK_AT_LEAST // batch)
+    made: CutoutFolder | StoreWriter = (
+        CutoutFolder(place, header, n=n, per_chunk=per_chunk, overwrite=overwrite)
+        if kind == "fits"
+        else StoreWriter(place, header, n_chunks=-(-n // per_chunk), overwrite=overwrite)
+    )
+    with made as writer:
+        drawn = _filled(writer, source, n=n, per_chunk=per_chunk, progress=progress)
     if BROUGHT_IN in drawn.catalog.colnames and (count := int(np.sum(drawn.catalog[BROUGHT_IN]))):
         logger.warning(
             "`where` %s: of %d of %d galaxies no candidate was there; the nearest was taken and its columns set into the "
@@ -144,72 +150,40 @@ def _settings(n: int, source: GalaxySource, choice: SamplerChoice) -> dict[str, 
     }
 
 
-def _fill_store(
-    source: GalaxySource,
-    header: StoreHeader,
-    output: Path,
-    *,
-    n: int,
-    overwrite: bool,
-    progress: ProgressCallback,
+class _Writer(Protocol):
+    """Takes drawn galaxies chunk by chunk; which of them it has already is its own business."""
+
+    @property
+    def is_complete(self) -> bool: ...
+
+    def is_done(self, number: int, /) -> bool: ...
+
+    def write_chunk(self, number: int, images: list[Pixels], catalog: QTable, /) -> object: ...
+
+    def open(self) -> ImageSet: ...
+
+    def finish(self) -> ImageSet: ...
+
+
+def _filled(
+    writer: _Writer, source: GalaxySource, *, n: int, per_chunk: int, progress: ProgressCallback
 ) -> ImageSet:
-    """Draw the chunks that a store lacks."""
-    per_chunk = source.batch_size * -(-GALAXIES_PER_CHUNK_AT_LEAST // source.batch_size)
-    n_chunks = -(-n // per_chunk)
-    with StoreWriter(output, header, n_chunks=n_chunks, overwrite=overwrite) as writer:
-        for chunk in range(n_chunks):
-            first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
-            if not writer.is_done(chunk):
-                parts: list[_Batch] = []
-                for number in range(first // source.batch_size, -(-end // source.batch_size)):
-                    parts.append(_drawn(source, number, n))
-                    drawn = first + sum(len(part.images) for part in parts)
-                    progress(ProgressEvent("sampling", drawn, n, "galaxies"))
-                images = [image for part in parts for image in part.images]
-                catalogs = [part.catalog for part in parts]
-                writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
-            progress(ProgressEvent("sampling", end, n, "galaxies"))
-        return writer.open() if writer.is_complete else writer.finish()
-
-
-def _fill_cutouts(
-    source: GalaxySource,
-    header: StoreHeader,
-    output: Path,
-    *,
-    n: int,
-    overwrite: bool,
-    progress: ProgressCallback,
-) -> ImageSet:
-    """Draw the batches of which a folder lacks a file."""
-    n_batches = -(-n // source.batch_size)
-    with CutoutFolder(output, header, n=n, overwrite=overwrite) as cutouts:
-        if cutouts.is_complete:
-            return cutouts.open()
-        for number in range(n_batches):
-            first, end = number * source.batch_size, min((number + 1) * source.batch_size, n)
-            if not cutouts.has_batch(number, range(first, end)):
-                drawn = _drawn(source, number, n)
-                cutouts.write_batch(number, drawn.images, drawn.catalog, first=first)
-            progress(ProgressEvent("sampling", end, n, "galaxies"))
-        return cutouts.finish(n_batches)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Galaxies of one batch, with their catalog rows."""
-
-    images: list[Pixels]
-    catalog: QTable
-
-
-def _drawn(source: GalaxySource, number: int, n: int) -> _Batch:
-    """Draw a batch, but nothing beyond the last galaxy, and check it."""
-    first = number * source.batch_size
-    drawn = source.batch(number, n - first)
-    indices = np.arange(first, first + len(drawn.images))
-    refuse_non_finite(drawn.images, source.seeds(indices))
-    return _Batch(drawn.images, drawn_catalog(source, indices, drawn.columns))
+    """Draw the chunks that a writer lacks, batch by batch."""
+    for chunk in range(-(-n // per_chunk)):
+        first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
+        if not writer.is_done(chunk):
+            images: list[Pixels] = []
+            catalogs: list[QTable] = []
+            for number in range(first // source.batch_size, -(-end // source.batch_size)):
+                drawn = source.batch(number, n - number * source.batch_size)
+                indices = np.arange(first + len(images), first + len(images) + len(drawn.images))
+                refuse_non_finite(drawn.images, source.seeds(indices))
+                images += drawn.images
+                catalogs.append(drawn_catalog(source, indices, drawn.columns))
+                progress(ProgressEvent("sampling", first + len(images), n, "galaxies"))
+            writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
+        progress(ProgressEvent("sampling", end, n, "galaxies"))
+    return writer.open() if writer.is_complete else writer.finish()
 
 
 def drawn_catalog(
@@ -240,11 +214,9 @@ def _with_unit(values: NDArray[Any], unit: str) -> Any:
 def _check(n: int, kind: str) -> None:
     """Refuse arguments out of range."""
     if n < 1:
-        raise SettingsError(f"n is {n}; wanted 1 or more galaxies")
+        raise SettingsError(argument="n", came=n, wanted="1 or more galaxies")
     if kind not in KINDS:
-        raise SettingsError(
-            f"kind is {kind!r}{near_miss(kind, KINDS)}; wanted {' or '.join(map(repr, KINDS))}"
-        )
+        raise _unknown("kind", kind, KINDS)
 
 
 def _sampler_choice(
@@ -252,11 +224,17 @@ def _sampler_choice(
 ) -> SamplerChoice:
     """Check how to draw."""
     if steps is not None and steps < 1:
-        raise SettingsError(f"steps is {steps}; wanted 1 or more steps of the solver")
+        raise SettingsError(argument="steps", came=steps, wanted="1 or more steps of the solver")
     if solver is not None and solver not in SOLVERS:
-        raise SettingsError(
-            f"solver is {solver!r}{near_miss(solver, SOLVERS)}; wanted {' or '.join(map(repr, SOLVERS))}"
-        )
+        raise _unknown("solver", solver, SOLVERS)
     if guidance is not None and not 0 <= guidance < math.inf:
-        raise SettingsError(f"guidance is {guidance}; wanted 0 or more, where 1 draws what was learned")
+        raise SettingsError(
+            argument="guidance", came=guidance, wanted="0 or more, where 1 draws what was learned"
+        )
     return SamplerChoice(steps, solver, 1.0 if guidance is None else float(guidance))
+
+
+def _unknown(argument: str, came: str, known: tuple[str, ...]) -> SettingsError:
+    """Refuse a word with the near miss."""
+    wanted = f"{' or '.join(known)}{near_miss(came, known)}"
+    return SettingsError(argument=argument, came=came, wanted=wanted)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
@@ -60,6 +61,27 @@ def _permutation(n_images: int, seed: int, pass_number: int) -> NDArray[np.int64
 
 
 Compaction = Callable[[NetworkBatch], NetworkBatch]
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """Which images come in which step.
+
+    Attributes
+    ----------
+    n_images, batch_size : int
+        Of the training set, and of a step.
+    seed : int
+        The run's seed.
+    """
+
+    n_images: int
+    batch_size: int
+    seed: int
+
+    def after(self, images_seen: int) -> NDArray[np.int64]:
+        """Positions of the images that come after `images_seen` others."""
+        return image_order(self.n_images, seed=self.seed, images_seen=images_seen, count=self.batch_size)
 
 
 class Batches(Protocol):
@@ -135,26 +157,21 @@ def make_batches(
     device : torch.device
         Where steps are taken.
     """
+    order = BatchOrder(len(training_set), batch_size, seed)
     first = compacted(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
     bytes_per_image = (first.pixels.nbytes + first.scalars.nbytes) / len(first.pixels)
     if bytes_per_image * len(training_set) <= memory_gb * 1e9:
-        return KeptBatches(training_set, compacted, batch_size=batch_size, seed=seed, device=device)
-    return ReadBatches(training_set, compacted, batch_size=batch_size, seed=seed, device=device)
+        return KeptBatches(training_set, compacted, order, device=device)
+    return ReadBatches(training_set, compacted, order, device=device)
 
 
 class KeptBatches:
     """The whole compacted set in memory: on the device where it fits there, else pinned for it."""
 
     def __init__(
-        self,
-        training_set: TrainingSet,
-        compacted: Compaction,
-        *,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
+        self, training_set: TrainingSet, compacted: Compaction, order: BatchOrder, *, device: torch.device
     ) -> None:
-        self._batch_size, self._seed, self._device = batch_size, seed, device
+        self._order, self._device = order, device
         pixels, scalars = _filled(training_set, compacted, device)
         if device.type == "cuda":
             if _fits_on(device, pixels.nbytes + scalars.nbytes):
@@ -165,9 +182,7 @@ class KeptBatches:
 
     def at(self, images_seen: int) -> NetworkBatch:
         """Give the images that come after `images_seen` others."""
-        count = len(self._set.pixels)
-        chosen = image_order(count, seed=self._seed, images_seen=images_seen, count=self._batch_size)
-        rows = torch.from_numpy(chosen).to(self._set.pixels.device)
+        rows = torch.from_numpy(self._order.after(images_seen)).to(self._set.pixels.device)
         return moved(NetworkBatch(self._set.pixels[rows], self._set.scalars[rows]), self._device)
 
     def close(self) -> None:
@@ -178,23 +193,17 @@ class ReadBatches:
     """Reads each batch by index; a thread reads the next one during a step."""
 
     def __init__(
-        self,
-        training_set: TrainingSet,
-        compacted: Compaction,
-        *,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
+        self, training_set: TrainingSet, compacted: Compaction, order: BatchOrder, *, device: torch.device
     ) -> None:
         self._training_set, self._compacted = training_set, compacted
-        self._batch_size, self._seed, self._device = batch_size, seed, device
+        self._order, self._device = order, device
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="galsmith-reader")
         self._ahead: dict[int, Future[NetworkBatch]] = {}
 
     def at(self, images_seen: int) -> NetworkBatch:
         """Give the images that come after `images_seen` others, and start to read those after them."""
         wanted = self._ahead.pop(images_seen, None) or self._reader.submit(self._read, images_seen)
-        following = images_seen + self._batch_size
+        following = images_seen + self._order.batch_size
         self._ahead = {following: self._reader.submit(self._read, following)}
         return self._compacted(moved(wanted.result(), self._device))
 
@@ -204,9 +213,7 @@ class ReadBatches:
 
     def _read(self, images_seen: int) -> NetworkBatch:
         """Read one batch, in the thread."""
-        count = len(self._training_set)
-        chosen = image_order(count, seed=self._seed, images_seen=images_seen, count=self._batch_size)
-        batch = self._training_set.rows(chosen)
+        batch = self._training_set.rows(self._order.after(images_seen))
         if self._device.type != "cuda":
             return batch
         return NetworkBatch(batch.pixels.pin_memory(), batch.scalars.pin_memory())

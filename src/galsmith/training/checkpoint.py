@@ -1,8 +1,9 @@
 """The checkpoint: everything needed to go on with a run, in one file that is replaced in one step."""
 
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
 FORMAT_VERSION = 3
-# Version 1 knew no evaluations, version 2 no averages of other widths: such a run goes on as one without them.
-READ_VERSIONS = (1, 2, FORMAT_VERSION)
 
 
 @dataclass(frozen=True)
@@ -58,17 +57,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     OutputError
         If the disk is full or the folder cannot be written.
     """
-    content = {
-        "format_version": FORMAT_VERSION,
-        "trainer": dict(checkpoint.trainer),
-        "ema": dict(checkpoint.ema),
-        "transform": dict(checkpoint.transform),
-        "state": asdict(checkpoint.state),
-        "settings_hash": checkpoint.settings_hash,
-        "data_hash": checkpoint.data_hash,
-        "chosen": None if checkpoint.chosen is None else dict(checkpoint.chosen),
-        "other_averages": [dict(average) for average in checkpoint.other_averages],
-    }
+    fields = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
+    content = {"format_version": FORMAT_VERSION, **fields, "state": dataclasses.asdict(checkpoint.state)}
     with written_atomically(path) as temporary, _WatchedWriter(io.FileIO(temporary, "w")) as stream:
         try:
             torch.save(content, stream)
@@ -93,27 +83,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with `overwrite`"
         ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
-    if version not in READ_VERSIONS:
+    if version != FORMAT_VERSION:
         raise InputError(
             f"{path}: has checkpoint format version {version}, this galsmith reads version {FORMAT_VERSION}; "
             "finish the run with the galsmith that made it, or start anew with `overwrite`"
         )
-    return Checkpoint(
-        trainer=content["trainer"],
-        ema=content["ema"],
-        transform=content["transform"],
-        state=_state(content["state"]),
-        settings_hash=content["settings_hash"],
-        data_hash=content["data_hash"],
-        chosen=content.get("chosen"),
-        other_averages=content.get("other_averages", ()),
-    )
-
-
-def _state(plain: Mapping[str, Any]) -> RunState:
-    """Read what `dataclasses.asdict` made of a state."""
-    choice = plain.get("choice")
-    return RunState(**{**plain, "choice": None if choice is None else Choice(**choice)})
+    del content["format_version"]
+    choice = content["state"]["choice"]
+    state = {**content["state"], "choice": None if choice is None else Choice(**choice)}
+    return Checkpoint(**{**content, "state": RunState(**state)})
 
 
 class _WatchedWriter(io.BufferedWriter):

@@ -10,9 +10,8 @@ import tomli_w
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import Kind, is_empty_tree, refuse_existing, written_atomically
 from galsmith.models.snapshot import SNAPSHOT
-from galsmith.training.settings import differences
+from galsmith.training.settings import differences, listed
 
-SHOWN_DIFFERENCES = 4
 SETTINGS_FILE = "settings.toml"
 FIRST_LINE = "# Settings of one training run; also a recipe that starts the same run\n"
 
@@ -130,10 +129,8 @@ def goes_on(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> bool:
     found = [*_data_differences(before, tables), *_start_differences(before, tables)]
     found += [*_model_differences(before, tables), *_budget_differences(before, tables)]
     if found:
-        shown = "; ".join(found[:SHOWN_DIFFERENCES])
-        more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
         raise OutputExistsError(
-            f"{folder.path}: holds a run of other settings: {shown}{more}; choose another `output`, or replace it with "
+            f"{folder.path}: holds a run of other settings: {listed(found)}; choose another `output`, or replace it with "
             "`overwrite`"
         )
     return folder.checkpoint_file.exists()
@@ -150,30 +147,16 @@ def _data_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str
     old, new = before.get("data", {}), now["data"]
     if old.get("content_hash") == new["content_hash"]:
         return []
-    return [
-        f"the data were {_data_text(old)}, now {_data_text(new)}",
-        *(
-            f"{what} were {_words(old[what])}, now {_words(new[what])}"
-            for what in ("bands",)
-            if _changed(what, old, new)
-        ),
-    ]
+    found = [f"the data were {_data_text(old)}, now {_data_text(new)}"]
+    if "bands" in old and old["bands"] != new["bands"]:
+        found.append(f"bands were {', '.join(old['bands'])}, now {', '.join(new['bands'])}")
+    return found
 
 
 def _data_text(data: dict[str, Any]) -> str:
     """Name a set by its path, number of images and hash."""
     count = f"{data['n_images']:,} images, " if "n_images" in data else ""
     return f"{data.get('path') or 'in memory'} ({count}hash {str(data.get('content_hash'))[:12]})"
-
-
-def _changed(what: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether a thing is known of both sets and differs; a run of an earlier version says less of its data."""
-    return what in old and old[what] != new[what]
-
-
-def _words(names: list[str]) -> str:
-    """Names in one line."""
-    return ", ".join(names)
 
 
 def _start_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> list[str]:

@@ -12,12 +12,11 @@ from galsmith.images import ImageSet
 from galsmith.models.snapshot import Snapshot, find_snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import Settings, typed_settings
 from galsmith.training.folder import RunFolder, read_run_tables
-from galsmith.training.settings import RunSettings
+from galsmith.training.settings import RunSettings, differences, listed
 
 logger = logging.getLogger("galsmith")
 
 PATH_KEY, HASH_KEY = "init_from", "init_from_sha256"
-SHOWN_DIFFERENCES = 6
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError
     """Say which settings of the model keep a snapshot's weights from fitting."""
     found = _differences("model", snapshot.config, settings.model)
     return SettingsError(
-        f"the weights of `init_from` do not fit the model of the recipe: {_listed(found) or 'their shapes differ'}; "
+        f"the weights of `init_from` do not fit the model of the recipe: {found or 'their shapes differ'}; "
         "take the settings.toml of the snapshot's own run as the recipe, or change these by `overrides`"
     )
 
@@ -230,13 +229,11 @@ def _say_what_is_taken(
         )
     found = _differences("model", snapshot.config, settings.model)
     if found:
-        logger.warning("%s: its own run had other settings: %s", parent.path, _listed(found))
+        logger.warning("%s: its own run had other settings: %s", parent.path, found)
     found = _differences("transform", settings.transform, asked)
     if found:
         logger.warning(
-            "%s: the pixel transform is the snapshot's, the recipe's is not used: %s",
-            parent.path,
-            _listed(found),
+            "%s: the pixel transform is the snapshot's, the recipe's is not used: %s", parent.path, found
         )
     scale = snapshot.card.get("pixel_scale_arcsec")
     if scale != images.header.pixel_scale_arcsec:
@@ -248,17 +245,6 @@ def _say_what_is_taken(
         )
 
 
-def _differences(table: str, before: Settings, now: Settings) -> list[str]:
+def _differences(table: str, before: Settings, now: Settings) -> str:
     """Name the settings of a table that differ."""
-    old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
-    return [
-        f"{table}.{name} was {old.get(name)!r}, now {new.get(name)!r}"
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    ]
-
-
-def _listed(found: list[str]) -> str:
-    """Join the first few."""
-    more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
-    return "; ".join(found[:SHOWN_DIFFERENCES]) + more
+    return listed(differences(*({table: record.model_dump(mode="json")} for record in (before, now))))

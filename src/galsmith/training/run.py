@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from galsmith.data.transforms import PixelTransform
+from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import GalsmithError
-from galsmith.execution import ProgressCallback
+from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
 from galsmith.models.draws import draw_images, draw_pixels
@@ -20,12 +20,19 @@ from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.averages.folder import started_averages
 from galsmith.training.averages.power_function import PowerFunctionEma
-from galsmith.training.batches import TrainingSet
+from galsmith.training.batches import TrainingSet, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from galsmith.training.folder import RunFolder
 from galsmith.training.grids import write_grid
-from galsmith.training.parent import HASH_KEY, PATH_KEY, explained_misfit, starting_state
+from galsmith.training.parent import (
+    HASH_KEY,
+    PATH_KEY,
+    StartingPoint,
+    explained_misfit,
+    load_parent,
+    starting_state,
+)
 from galsmith.training.settings import FREE_TO_CHANGE, RunSettings
 
 
@@ -99,7 +106,7 @@ class TrainingRun:
                 state=self.state,
                 settings_hash=settings_hash(self.tables),
                 data_hash=self.image_set.content_hash,
-                chosen=None if self.chosen is None else self.chosen.state_dict(),
+                chosen=None if self.chosen is None else dict(self.chosen.state_dict()),
                 other_averages=[average.state_dict() for average in self.averages[1:]],
             ),
         )
@@ -212,30 +219,42 @@ def start_run(
     tables: Mapping[str, Mapping[str, Any]],
     *,
     image_set: ImageSet,
-    training_images: ImageSet,
-    transform: PixelTransform,
     device: torch.device,
     precision: Precision,
     checkpoint: Checkpoint | None,
-    start: Snapshot | None,
+    parent: StartingPoint | None,
+    asked: TransformSettings,
     progress: ProgressCallback,
 ) -> TrainingRun:
-    """Build the trainer, new, from a snapshot's weights or from a checkpoint.
+    """Fit the transform and build the trainer, or take both from a checkpoint or from the snapshot to start from.
 
     Parameters
     ----------
-    transform : PixelTransform
-        Fitted on `training_images`, or the checkpoint's, or the snapshot's.
     checkpoint : Checkpoint or None
         What to go on from.
-    start : Snapshot or None
+    parent : StartingPoint or None
         What to start from.
+    asked : TransformSettings
+        What the recipe says, where the transform may be the snapshot's.
 
     Raises
     ------
+    InputError
+        If the training split cannot be learned from, or `parent` does not fit it.
     SettingsError
-        If the weights of `start` do not fit the model of `settings`.
+        If the weights of `parent` do not fit the model of `settings`.
     """
+    training_images, start = image_set.in_split("train"), None
+    progress(ProgressEvent("preparing", 0, len(training_images), "images"))
+    warn_of_few_images(training_images, settings)
+    if checkpoint is not None:
+        transform = PixelTransform.from_dict(checkpoint.transform)
+    else:
+        transform = fit_pixel_transform(training_images, settings.transform)
+        refuse_equal_images(training_images)
+        if parent is not None:
+            start = load_parent(parent, settings, training_images, asked=asked)
+            transform = start.transform
     training_set = TrainingSet(training_images, transform, progress=progress)
 
     def built(state: Mapping[str, Any] | None) -> Trainer:

@@ -21,6 +21,7 @@ from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe,
 from galsmith.training.budget import Budget
 
 TABLES = ("transform", "model", "training")
+SHOWN_DIFFERENCES = 4
 ALSO_ALLOWED = ("about", "run", "data")
 FREE_TO_CHANGE = {
     "training.minutes",
@@ -103,7 +104,7 @@ class TrainingSettings(Settings):
     @field_validator("posthoc_averages")
     @classmethod
     def _none_for_zero(cls, value: int | None) -> int | None:
-        """Write "no averages" in one way, that of runs from before there were any."""
+        """Write "no averages" in one way."""
         return None if value == 0 else value
 
 
@@ -192,6 +193,12 @@ def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mappi
         for name in sorted({*old, *new} - FREE_TO_CHANGE)
         if old.get(name) != new.get(name)
     ]
+
+
+def listed(found: Sequence[str]) -> str:
+    """Join the first few differences."""
+    more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
+    return "; ".join(found[:SHOWN_DIFFERENCES]) + more
 
 
 def _recipe_named(recipe: str | Path) -> Mapping[str, Any]:

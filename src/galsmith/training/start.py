@@ -6,20 +6,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from galsmith.data.store import open_store
-from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import grown_folder, refuse_harm
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
-from galsmith.models.protocols import Precision
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.provenance import hash_json
 from galsmith.settings import recipe_file
-from galsmith.training.batches import make_batches, refuse_equal_images, warn_of_few_images
+from galsmith.training.batches import make_batches
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
@@ -27,7 +23,7 @@ from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_wit
 from galsmith.training.folder import RUN, RunFolder, goes_on, write_run_settings
 from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
 from galsmith.training.loop import interrupts_noted, run_loop
-from galsmith.training.parent import StartingPoint, find_parent, load_parent, with_transform_of
+from galsmith.training.parent import StartingPoint, find_parent, with_transform_of
 from galsmith.training.run import TrainingRun, kept_choice, kept_width, settings_hash, start_run
 from galsmith.training.settings import RunSettings, read_run_settings
 
@@ -134,7 +130,7 @@ def train(
             _say_unchosen(folder, settings, checkpoint.state)
             return Path(output)
         with memory_explained(folder, settings, is_preparing=True):
-            run = _prepared(
+            run = start_run(
                 folder,
                 settings,
                 tables,
@@ -225,47 +221,6 @@ def _say_unchosen(folder: RunFolder, settings: RunSettings, state: RunState) -> 
     if settings.training.choose_snapshot == "best" and state.choice is None:
         why = "no distance was finite" if state.n_evaluations else "no evaluation was made"
         logger.warning("%s: %s, so that no snapshot was chosen; it is the last", folder.path, why)
-
-
-def _prepared(
-    folder: RunFolder,
-    settings: RunSettings,
-    tables: Mapping[str, Mapping[str, Any]],
-    *,
-    image_set: ImageSet,
-    device: torch.device,
-    precision: Precision,
-    checkpoint: Checkpoint | None,
-    parent: StartingPoint | None,
-    asked: TransformSettings,
-    progress: ProgressCallback,
-) -> TrainingRun:
-    """Fit the transform, build the trainer, or take both from the checkpoint or the snapshot to start from."""
-    training_images = image_set.in_split("train")
-    progress(ProgressEvent("preparing", 0, len(training_images), "images"))
-    warn_of_few_images(training_images, settings)
-    start = None
-    if checkpoint is not None:
-        transform = PixelTransform.from_dict(checkpoint.transform)
-    else:
-        transform = fit_pixel_transform(training_images, settings.transform)
-        refuse_equal_images(training_images)
-        if parent is not None:
-            start = load_parent(parent, settings, training_images, asked=asked)
-            transform = start.transform
-    return start_run(
-        folder,
-        settings,
-        tables,
-        image_set=image_set,
-        training_images=training_images,
-        transform=transform,
-        device=device,
-        precision=precision,
-        checkpoint=checkpoint,
-        start=start,
-        progress=progress,
-    )
 
 
 def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: ProgressCallback) -> None:

@@ -3,22 +3,24 @@
 import copy
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
+from galsmith.models.snapshot import opened_tensors
 from galsmith.training.averages.power_function import PowerFunctionEma, Profile, combination, profile_error
 
 KEPT_WIDTHS = (0.05, 0.10)  # of Karras et al. 2024
 WIDEST = 0.28
-FORMAT_NAME, FORMAT_VERSION = "galsmith averages", 1
+KIND, FORMAT_VERSION = "averages", 1
+WAY_OUT = "remove the file to do without it, or train again"
 PATTERN = "average-*.safetensors"
 
 
@@ -63,7 +65,7 @@ def write_averages(folder: Path, averages: Sequence[PowerFunctionEma], *, images
         for name, value in average.average.named_parameters()
     }
     page = {
-        "format": FORMAT_NAME,
+        "format": f"galsmith {KIND}",
         "format_version": FORMAT_VERSION,
         "images_seen": images_seen,
         "widths": [average.width for average in averages],
@@ -139,31 +141,22 @@ def _fill(
     """Set parameters to the weighted sum of those in the files, summed in float64 one file after the other."""
     sums = {name: torch.zeros(value.shape, dtype=torch.float64) for name, value in network.named_parameters()}
     for file, profile, weight in zip(files, profiles, weights, strict=True):
-        try:
-            with safe_open(file, framework="pt") as stream:
-                for name in sums:
-                    sums[name] += float(weight) * stream.get_tensor(f"{profile.width:g}/{name}").double()
-        except (SafetensorError, OSError, RuntimeError) as error:
-            raise InputError(
-                f"{file}: not readable averages of this network ({str(error).splitlines()[0]}); remove the file to do "
-                "without it, or train again"
-            ) from error
+        with _opened(file) as (stream, _):
+            for name, total in sums.items():
+                kept = stream.get_tensor(f"{profile.width:g}/{name}")
+                if kept.shape != total.shape:
+                    raise InputError(f"{file}: holds averages of another network; {WAY_OUT}")
+                total.add_(float(weight) * kept.double())
     for name, parameter in network.named_parameters():
         parameter.copy_(sums[name])
 
 
 def _read_page(file: Path) -> dict[str, Any]:
     """Read what a file of averages says of itself."""
-    try:
-        with safe_open(file, framework="pt") as stream:
-            page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise InputError(
-            f"{file}: not a readable file of averages ({error}); remove it to do without it, or train again"
-        ) from error
-    if (page.get("format"), page.get("format_version")) != (FORMAT_NAME, FORMAT_VERSION):
-        raise InputError(
-            f"{file}: is {page.get('format', 'no file of averages')!r} of version {page.get('format_version')}; wanted "
-            f"{FORMAT_NAME!r} of version {FORMAT_VERSION}: use the galsmith that made it"
-        )
-    return page
+    with _opened(file) as (_, page):
+        return page
+
+
+def _opened(file: Path) -> AbstractContextManager[tuple[Any, dict[str, Any]]]:
+    """Open a file of averages."""
+    return opened_tensors(file, KIND, version=FORMAT_VERSION, way_out=WAY_OUT)
