@@ -70,7 +70,7 @@ def test_nothing_to_change_is_said(runs, tmp_path, capsys):
     "case",
     [
         ("none", "0.08", 1, "no averages were kept on the way; train with training.posthoc_averages=8"),
-        ("kept", "0.5", 2, "ema_width is 0.5; wanted a share of the training's length between 0 and 0.28"),
+        ("kept", "0.5", 2, "--ema-width 0.5: wanted a share of the training's length between 0 and 0.28"),
         ("galaxies", "0.08", 1, "not a run; give the run folder"),
     ],
 )

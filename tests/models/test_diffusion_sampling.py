@@ -96,7 +96,7 @@ def test_fewer_steps_change_images_but_not_scalars(trained):
 def test_guidance_is_refused_where_it_was_not_trained(build, training_blobs, tiny_configs):
     bare = build("diffusion", NetworkBatch(training_blobs.pixels, training_blobs.scalars[:, :0])).generator
     bare.sampler_choice = SamplerChoice(guidance=2.0)
-    with pytest.raises(SettingsError, match=r"guidance is 2.0: this model has no scalars"):
+    with pytest.raises(SettingsError, match=r"`guidance=2.0`: this model has no scalars .*; leave it at 1"):
         bare.sample([1])
     config = tiny_configs["diffusion"].model_copy(update={"scalar_drop": 0.0})
     never_hidden = build("diffusion", training_blobs, config=config).generator

@@ -60,9 +60,7 @@ def test_the_command_works_at_once(tmp_path, monkeypatch, capsys):
 
 
 def test_an_unknown_model_names_the_near_miss():
-    with pytest.raises(
-        SettingsError, match=r"pretrained model 'sersic_64': not found .did you mean 'sersic-64'"
-    ):
+    with pytest.raises(SettingsError, match=r"`pretrained=sersic_64`: not found .did you mean 'sersic-64'"):
         pretrained_folder("sersic_64")
 
 

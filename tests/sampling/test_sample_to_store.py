@@ -142,7 +142,7 @@ def test_galaxies_that_are_not_finite_are_an_error_and_the_store_stays_partial(
     [
         ({"n": 0}, r"`n=0`: wanted 1 or more"),
         ({"n": 5, "kind": "fit"}, r"`kind=fit`: wanted store or fits \(did you mean 'fits'\?\)"),
-        ({"n": 5, "device": "quantum"}, r"device is 'quantum'"),
+        ({"n": 5, "device": "quantum"}, r"`device=quantum`"),
     ],
 )
 def test_wrong_arguments_are_refused(

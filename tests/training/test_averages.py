@@ -225,7 +225,7 @@ def test_what_cannot_be_made_is_refused(discs: ImageSet, recipe: MakeRecipe, tmp
     made = tmp_path / "made"
     for width in (0.0, 0.3, -1.0):
         with pytest.raises(
-            SettingsError, match=r"ema_width is .*; wanted a share of the training's length between 0"
+            SettingsError, match=r"`ema_width=.*`: wanted a share of the training's length between 0"
         ):
             remade_snapshot(run, made, ema_width=width)
     with pytest.raises(

@@ -330,8 +330,8 @@ def test_data_that_cannot_be_learned_leave_nothing_behind(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"device": "quantum"}, r"device is 'quantum': cannot be used here"),
-        ({"precision": "float8"}, r"precision is 'float8'; wanted 'float32' or 'bfloat16'"),
+        ({"device": "quantum"}, r"`device=quantum`: cannot be used here .*; take `device=cpu`"),
+        ({"precision": "float8"}, r"`precision=float8`: wanted float32 or bfloat16"),
     ],
 )
 def test_unusable_device_and_precision_are_refused(

@@ -25,7 +25,9 @@ def usable_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise SettingsError(f"device is {name!r}: cannot be used here ({reason}); take 'cpu'") from error
+        raise SettingsError(
+            f"cannot be used here ({reason})", argument="device", came=name, way_out="take `device=cpu`"
+        ) from error
     return device
 
 
@@ -40,9 +42,14 @@ def check_precision(precision: str, device: torch.device) -> Precision:
     if precision == "float32":
         return "float32"
     if precision != "bfloat16":
-        raise SettingsError(f"precision is {precision!r}; wanted 'float32' or 'bfloat16'")
+        raise SettingsError(argument="precision", came=precision, wanted="float32 or bfloat16")
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise SettingsError("precision is 'bfloat16': this GPU does not have it; take 'float32'")
+        raise SettingsError(
+            "this GPU does not have it",
+            argument="precision",
+            came=precision,
+            way_out="take `precision=float32`",
+        )
     return "bfloat16"
 
 

@@ -207,17 +207,18 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise InputError(f"{path}: there is no snapshot; train one with galsmith train, or give another run")
-    with opened_tensors(path, "snapshot", version=FORMAT_VERSION, way_out="train again or copy it again") as (
-        stream,
-        page,
-    ):
+    way_out = "train again or copy it again"
+    with opened_tensors(
+        path, "snapshot", written_as=(FORMAT_NAME, FORMAT_VERSION), way_out=way_out
+    ) as opened:
+        stream, page = opened
         tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
     return page, tensors
 
 
 @contextmanager
 def opened_tensors(
-    path: Path, kind: str, *, version: int, way_out: str
+    path: Path, kind: str, *, written_as: tuple[str, int], way_out: str
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Open a safetensors file of galsmith, with the page in its header.
 
@@ -227,8 +228,8 @@ def opened_tensors(
         The file.
     kind : str
         What it has to be, such as ``"snapshot"``.
-    version : int
-        Of its format.
+    written_as : tuple of str, int
+        Its format and the format's version.
     way_out : str
         What to do with one that cannot be read.
 
@@ -240,12 +241,12 @@ def opened_tensors(
     try:
         with safe_open(path, framework="pt") as stream:
             page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
-            if page.get("format") != f"galsmith {kind}":
+            if page.get("format") != written_as[0]:
                 raise InputError(f"{path}: not a galsmith {kind}; wanted one that galsmith train wrote")
-            if page.get("format_version") != version:
+            if page.get("format_version") != written_as[1]:
                 raise InputError(
                     f"{path}: has {kind} format version {page.get('format_version')}, this galsmith reads version "
-                    f"{version}; use the galsmith that made it, or train again"
+                    f"{written_as[1]}; use the galsmith that made it, or train again"
                 )
             yield stream, page
     except (SafetensorError, json.JSONDecodeError, OSError) as error:

@@ -25,7 +25,10 @@ def pretrained_folder(name: str) -> Path:
     names = pretrained_names()
     if name not in names:
         raise SettingsError(
-            f"pretrained model {name!r}: not found{near_miss(name, names)}; those that come with galsmith are "
-            f"{', '.join(names)}; train others with galsmith train"
+            f"not found{near_miss(name, names)}",
+            argument="pretrained",
+            came=name,
+            wanted=f"one that comes with galsmith: {', '.join(names)}",
+            way_out="train others with galsmith train",
         )
     return PRETRAINED_FOLDER / name

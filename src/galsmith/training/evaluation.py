@@ -158,8 +158,10 @@ def refuse_choice_without_judge(training: TrainingSettings, evaluate: Evaluate |
     """Raise `SettingsError` if the best snapshot is wanted and nobody says which it is."""
     if training.choose_snapshot == "best" and evaluate is None:
         raise SettingsError(
-            "training.choose_snapshot is 'best' and there is no judge to choose by; give train a callable, such as "
-            "evaluate=galsmith.compare.HeldOutJudge(data), or set it to 'last'"
+            "there is no judge to choose by",
+            argument="training.choose_snapshot",
+            came="best",
+            way_out="give train a callable, such as evaluate=galsmith.compare.HeldOutJudge(data), or set it to last",
         )
 
 

@@ -229,7 +229,10 @@ def _with_arguments(
     values = dict(training)
     if minutes is not None and images is not None:
         raise SettingsError(
-            f"minutes is {minutes} and images is {images}; wanted one budget: give `minutes` or `images`"
+            f"`images={images}` is another budget",
+            argument="minutes",
+            came=minutes,
+            wanted="one: give `minutes` or `images`",
         )
     if minutes is not None:
         values = {**values, "minutes": minutes, "images": None}

@@ -150,7 +150,7 @@ class CoarsestEncodingLevel(torch.nn.Module):
 
 
 class Encoder(torch.nn.Module):
-    """Images, and scalars as planes, to w: the sum of what each level says of it (Pidhorskyi et al. 2020, sec. 4).
+    """Images, and scalars as planes, to w: the sum of what each level says of it (Pidhorskyi et al. 2020, sec. 5).
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ class Encoder(torch.nn.Module):
                 coarse = leaky(self.enter[level - 1](downsampled(planes)))
                 values, share = torch.lerp(coarse, values, stage.fade), share * stage.fade
             w = w + share
-        summed: torch.Tensor = w + self.coarsest(values)  # Pidhorskyi+20, sec. 4: w sums what all levels say
+        summed: torch.Tensor = w + self.coarsest(values)  # Pidhorskyi+20, sec. 5: w sums what all levels say
         return summed
 
 

@@ -208,12 +208,17 @@ class DiffusionGenerator(torch.nn.Module):
             return
         if not self.description.scalar_names:
             raise SettingsError(
-                f"guidance is {guidance}: this model has no scalars to be guided by; leave it at 1"
+                "this model has no scalars to be guided by",
+                argument="guidance",
+                came=guidance,
+                way_out="leave it at 1",
             )
         if self.config.scalar_drop == 0.0:
             raise SettingsError(
-                f"guidance is {guidance}: this model was trained with model.scalar_drop=0 and cannot draw without "
-                "scalars; leave it at 1, or train with scalar_drop=0.1"
+                "this model was trained with model.scalar_drop=0 and cannot draw without scalars",
+                argument="guidance",
+                came=guidance,
+                way_out="leave it at 1, or train with scalar_drop=0.1",
             )
 
     def _chance(self, seeds: Sequence[int]) -> torch.Tensor:

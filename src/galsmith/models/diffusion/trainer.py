@@ -205,8 +205,11 @@ def _check(config: DiffusionConfig, description: DataDescription) -> None:
     coarsest = first // 2 ** (len(config.channels) - 1)
     if coarsest < 2:
         raise SettingsError(
-            f"model.channels has {len(config.channels)} levels, the first of {first} px: {size} px leave {coarsest} px "
-            "on the last level, wanted 2 or more; take fewer levels, or a smaller model.patch_pix"
+            f"{size} px leave {coarsest} px on the last of {len(config.channels)} levels, the first of {first} px",
+            argument="model.channels",
+            came=config.channels,
+            wanted="2 px or more",
+            way_out="take fewer levels, or a smaller model.patch_pix",
         )
 
 

@@ -101,7 +101,7 @@ def path_lengths(images: torch.Tensor, styles: torch.Tensor, *, chance: torch.Ge
 
 @torch.no_grad()
 def energy_distance(first: torch.Tensor, second: torch.Tensor) -> float:
-    """Energy distance of two batches, unbiased: 2 E|x - y| - E|x - x'| - E|y - y'| (Székely & Rizzo 2013, eq. 6.1).
+    """Energy distance of two batches, unbiased: 2 E|x - y| - E|x - x'| - E|y - y'| (Székely & Rizzo 2013).
 
     Parameters
     ----------

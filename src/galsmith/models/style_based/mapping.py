@@ -40,7 +40,7 @@ class MappingNetwork(torch.nn.Module):
 
 
 class ScalarNetwork(torch.nn.Module):
-    """Predicts a galaxy's scalars from its w (Holzschuh et al. 2022, sec. 3, where the scalar is the native size).
+    """Predicts a galaxy's scalars from its w (Holzschuh et al. 2022, app. A2, where it is the native size).
 
     Parameters
     ----------

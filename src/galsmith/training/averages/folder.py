@@ -19,8 +19,8 @@ from galsmith.training.averages.power_function import PowerFunctionEma, Profile,
 
 KEPT_WIDTHS = (0.05, 0.10)  # of Karras et al. 2024
 WIDEST = 0.28
-KIND, FORMAT_VERSION = "averages", 1
-WAY_OUT = "remove the file to do without it, or train again"
+FORMAT_NAME, FORMAT_VERSION = "galsmith averages", 1
+WAY_OUT = "remove it to do without it, or train again"
 PATTERN = "average-*.safetensors"
 
 
@@ -65,7 +65,7 @@ def write_averages(folder: Path, averages: Sequence[PowerFunctionEma], *, images
         for name, value in average.average.named_parameters()
     }
     page = {
-        "format": f"galsmith {KIND}",
+        "format": FORMAT_NAME,
         "format_version": FORMAT_VERSION,
         "images_seen": images_seen,
         "widths": [average.width for average in averages],
@@ -109,7 +109,9 @@ def average_of_width(
     """
     if not 0.0 < width < WIDEST:
         raise SettingsError(
-            f"ema_width is {width:g}; wanted a share of the training's length between 0 and {WIDEST}, such as 0.05"
+            argument="ema_width",
+            came=f"{width:g}",
+            wanted=f"a share of the training's length between 0 and {WIDEST}, such as 0.05",
         )
     kept = [
         (file, Profile(page["images_seen"], float(one)))
@@ -159,4 +161,4 @@ def _read_page(file: Path) -> dict[str, Any]:
 
 def _opened(file: Path) -> AbstractContextManager[tuple[Any, dict[str, Any]]]:
     """Open a file of averages."""
-    return opened_tensors(file, KIND, version=FORMAT_VERSION, way_out=WAY_OUT)
+    return opened_tensors(file, "file of averages", written_as=(FORMAT_NAME, FORMAT_VERSION), way_out=WAY_OUT)

@@ -62,7 +62,8 @@ class PowerFunctionEma:
 def gamma_from_width(width: float) -> float:
     """Exponent of the power function whose profile has a relative standard deviation of `width`.
 
-    The root of ``width**2 = (gamma + 1) / ((gamma + 2)**2 (gamma + 3))`` (Karras et al. 2024, eq. 126).
+    The root of ``width**2 = (gamma + 1) / ((gamma + 2)**2 (gamma + 3))`` (Karras et al. 2024, eq. 123;
+    as the cubic of eq. 126).
 
     Raises
     ------
