@@ -312,7 +312,7 @@ def test_a_judge_without_a_distance_is_refused_where_a_choice_is_wanted(
 def test_choosing_without_a_judge_is_refused(discs: ImageSet, tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError,
-        match=r"`training.choose_snapshot=best`: there is no judge to choose by; give train .*HeldOutJudge.* last",
+        match=r"`training.choose_snapshot=best`: there is no judge .*; give train .*HeldOutJudge.* last",
     ):
         train(recipe(), discs, tmp_path / "run")
     assert not (tmp_path / "run").exists()

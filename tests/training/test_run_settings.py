@@ -101,7 +101,10 @@ def test_a_run_without_budget_is_refused(tiny_recipe: Callable[..., Any]) -> Non
 
 
 def test_two_budgets_as_arguments_are_refused(tiny_recipe: Callable[..., Any]) -> None:
-    with pytest.raises(SettingsError, match=r"wanted one budget"):
+    with pytest.raises(
+        SettingsError,
+        match=r"`minutes=.*`: `images=.*` is another budget; wanted one: give `minutes` or `images`",
+    ):
         read(tiny_recipe(), minutes=1.0, images=100)
 
 
