@@ -63,7 +63,7 @@ def test_all_but_pca_diffusion_name_the_nearest_side_they_can_take(build, blobs,
 def test_diffusion_refuses_more_levels_than_the_side_has(build, training_blobs):
     config = DiffusionConfig(channels=(8, 8, 8, 8))
     with pytest.raises(
-        SettingsError, match="`model.channels=8,8,8,8`: 16 px leave 1 px on the last of 4 levels"
+        SettingsError, match=r"`model.channels=8,8,8,8`: 16 px leave 1 px on the last of 4 levels"
     ):
         build("diffusion", training_blobs, config=config)
 
