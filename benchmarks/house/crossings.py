@@ -2,7 +2,9 @@
 
     python benchmarks/house/crossings.py ingest fits FOLDER -o STORE
 
-Modules that are only imported do not count: what is counted runs a function.
+Two counts: files of which any code but the module's own body ran (also bodies of classes, and functions called while a
+module was imported, as those that make the fields of a record), and those of which a function was called
+after all was imported.
 """
 
 import sys
@@ -22,24 +24,33 @@ class Crossings:
     Attributes
     ----------
     files : set of str
-        Those of which a function ran.
+        Those of which a function, or the body of a class, ran.
+    called : set of str
+        Those of which a function was called while no module was being imported.
     hops : int
         Calls from a function of one file into a function of another, nearest callers of the package counted.
     """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
+        self.called: set[str] = set()
         self.hops = 0
         self._kept: dict[str, str | None] = {}
+        self._importing = 0
 
     def see(self, frame: FrameType, event: str, _: Any) -> None:
         """Take one event of the interpreter."""
-        if event != "call" or frame.f_code.co_name == "<module>":
+        if frame.f_code.co_name == "<module>":
+            self._importing += {"call": 1, "return": -1}.get(event, 0)
+            return
+        if event != "call":
             return
         here = self._file_of(frame)
         if here is None:
             return
         self.files.add(here)
+        if not self._importing:
+            self.called.add(here)
         caller = frame.f_back
         while caller is not None and self._file_of(caller) is None:
             caller = caller.f_back
@@ -84,6 +95,7 @@ def main() -> None:
     rooms = [name for name in sorted(seen.files) if not name.startswith("cli")]
     print(*sorted(seen.files), sep="\n")
     print(f"{len(seen.files)} files, {len(rooms)} of them below cli; {seen.hops} calls from file to file")
+    print(f"{len(seen.called)} files of which a function was called after imports")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from galsmith.cli.flags import in_flags
 from galsmith.data.galaxies import FileRequest
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.arrays import ArraySource
-from galsmith.data.readers.field.options import FieldOptions
+from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.registry import ArrayOptions, SkirtOptions
 from galsmith.errors import GalsmithError, InputError, OutputError, SettingsError
 from galsmith.files import Kind, refuse_existing

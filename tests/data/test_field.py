@@ -14,10 +14,10 @@ from galsmith.cli import main
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.field.detection import Detections, detect
 from galsmith.data.readers.field.images import find_bands
-from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.source import FieldSource
 from galsmith.data.readers.field.stars import find_shreds, find_stars
+from galsmith.data.readers.options import FieldOptions
 from galsmith.errors import InputError, SettingsError
 
 SIDE = 480

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from galsmith.data.splits import assign_splits, split_counts
+from galsmith.data.readers.to_store import assign_splits, split_counts
 
 
 @pytest.mark.parametrize(

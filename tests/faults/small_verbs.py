@@ -17,7 +17,7 @@ from galsmith.compare import judge_tables
 from galsmith.data import ingest
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.readers import to_store
-from galsmith.data.readers.field.options import FieldOptions
+from galsmith.data.readers.options import FieldOptions
 from galsmith.data.store import open_store
 from galsmith.features import extract, extraction
 from galsmith.judging import judge

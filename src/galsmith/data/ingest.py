@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.field.options import FieldOptions
+from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.registry import (
     ArrayOptions,
     CosmosOptions,
@@ -23,6 +23,15 @@ from galsmith.data.store.layout import STORE
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
+
+
+class Making(TypedDict, total=False):
+    """What all ways into a store have in common, as `ingest` has it."""
+
+    options: SetOptions | None
+    seed: int
+    overwrite: bool
+    progress: ProgressCallback
 
 
 def ingest(
@@ -91,10 +100,7 @@ def folder(
     output: str | Path,
     *,
     labels: str | Path | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from a folder of PNG and JPEG pictures, in ``"display"`` units; other arguments as in `ingest`.
 
@@ -106,7 +112,6 @@ def folder(
     labels : str or Path, optional
         See `FolderOptions`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     return ingest("folder", source, output, reading=FolderOptions(labels), **how)
 
 
@@ -118,10 +123,7 @@ def fits(
     bands: Sequence[str] | None = None,
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from a folder of FITS cutouts, one galaxy a file; other arguments as in `ingest`.
 
@@ -133,7 +135,6 @@ def fits(
     hdu, bands, pixel_scale_arcsec, flux_unit
         See `FitsOptions`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     reading = FitsOptions(hdu, bands, pixel_scale_arcsec, flux_unit)
     return ingest("fits", source, output, reading=reading, **how)
 
@@ -146,10 +147,7 @@ def arrays(
     band_axis: Literal["first", "last"] | None = None,
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from one array of images in an HDF5, NPY or NPZ file; other arguments as in `ingest`.
 
@@ -161,7 +159,6 @@ def arrays(
     bands, band_axis, pixel_scale_arcsec, flux_unit
         See `ArrayOptions`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     reading = ArrayOptions(bands, band_axis, pixel_scale_arcsec, flux_unit)
     return ingest("arrays", source, output, reading=reading, **how)
 
@@ -171,10 +168,7 @@ def store(
     output: str | Path,
     *,
     properties: str | Path | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from another: some of its galaxies, cropped, resized, or with properties in its catalog.
 
@@ -186,7 +180,6 @@ def store(
     properties : str or Path, optional
         See `StoreOptions`; other arguments as in `ingest`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     return ingest("store", source, output, reading=StoreOptions(properties), **how)
 
 
@@ -195,10 +188,7 @@ def cosmos(
     output: str | Path,
     *,
     exclude: ExclusionLevel | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from COSMOS galaxies (HST, F814W, 0.03 arcsec a pixel), in either of the published layouts.
 
@@ -215,7 +205,6 @@ def cosmos(
     exclude : {"none", "bad_stamp", "bad_fits", "marginal"}, optional
         See `CosmosOptions`; not for postage stamps. Other arguments as in `ingest`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     return ingest("cosmos", source, output, reading=CosmosOptions(exclude), **how)
 
 
@@ -224,10 +213,7 @@ def skirt(
     output: str | Path,
     *,
     reading: SkirtOptions | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from SKIRT images of IllustrisTNG galaxies, in the layout ``skirt_images_sdss``.
 
@@ -242,7 +228,6 @@ def skirt(
     reading : SkirtOptions, optional
         Those of the galaxies paper when left out; other arguments as in `ingest`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     return ingest("skirt", source, output, reading=reading, **how)
 
 
@@ -251,10 +236,7 @@ def field(
     output: str | Path,
     *,
     reading: FieldOptions | None = None,
-    options: SetOptions | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    progress: ProgressCallback = ignore_progress,
+    **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store of the galaxies in one or more aligned survey images.
 
@@ -269,5 +251,4 @@ def field(
     reading : FieldOptions, optional
         Bands, zero points, how sources are found, told from stars and cut out; other arguments as in `ingest`.
     """
-    how: dict[str, Any] = {"options": options, "seed": seed, "overwrite": overwrite, "progress": progress}
     return ingest("field", source, output, reading=reading, **how)

@@ -9,8 +9,7 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.data.readers.fits_cutouts import FitsSource, named_by_stem
-from galsmith.data.readers.listing import list_files
-from galsmith.data.readers.tar_files import FilePlace, is_tar, list_tar
+from galsmith.data.readers.listing import FilePlace, is_tar, list_files, list_tar
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
 

@@ -20,9 +20,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from galsmith.data.readers.listing import FITS_SUFFIXES
+from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, TarMember
 from galsmith.data.readers.options import parse_hdu
-from galsmith.data.readers.tar_files import FilePlace, TarMember
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.settings import near_miss

@@ -21,10 +21,9 @@ from galsmith.data.readers.fits import (
     scale_or_given,
 )
 from galsmith.data.readers.labels import add_column
-from galsmith.data.readers.listing import FITS_SUFFIXES, list_files, listing_as_parent
+from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, listing_as_parent
 from galsmith.data.readers.registry import FitsOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
-from galsmith.data.readers.tar_files import FilePlace
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader

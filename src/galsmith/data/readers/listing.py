@@ -1,7 +1,13 @@
-"""Listing a folder's image files, sorted by stem, and the hash by which they are named as a parent."""
+"""Listing the image files of a folder or an archive, which is not unpacked, by stem; and their hash as a parent."""
 
+import gzip
+import io
+import re
+import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeVar
 
 from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
@@ -11,6 +17,9 @@ FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")
+TAR_NAME = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
+GZIP_MAGIC = b"\x1f\x8b"
+TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
 
 
 def array_file(text: str | Path) -> tuple[Path, str | None] | None:
@@ -61,19 +70,10 @@ def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "there is no such folder"
         raise InputError(f"{folder}: {what}; wanted a folder of {' '.join(suffixes)} files")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        stem = _stem(path, suffixes)
-        if stem is None:
-            continue
-        if stem in files:
-            raise InputError(
-                f"{path}: has the stem of {files[stem].name}; an image is named by its stem, so rename or remove one"
-            )
-        files[stem] = path
+    files = _by_stem([path for path in sorted(folder.iterdir()) if path.is_file()], suffixes)
     if not files:
         raise InputError(f"{folder}: holds no {' '.join(suffixes)} files{_hint(folder, suffixes)}")
-    return dict(sorted(files.items()))
+    return files
 
 
 def listing_as_parent(folder: Path, files: Sequence[Path]) -> Parent:
@@ -91,14 +91,127 @@ def file_as_parent(path: Path, role: str) -> Parent:
     return Parent(role, sha256_of_file(path), str(path))
 
 
-def _stem(path: Path, suffixes: Sequence[str]) -> str | None:
-    """Stem of a file that is listed, or None if it is not one of those wanted."""
-    return None if path.name.startswith(".") or not path.is_file() else stem_of(path.name, suffixes)
+@dataclass(frozen=True)
+class TarMember:
+    """One file of an archive that is not compressed as a whole.
+
+    Attributes
+    ----------
+    archive : Path
+        The archive.
+    path : str
+        The file's path in it.
+    offset, size : int
+        Where its bytes begin, and how many there are.
+    """
+
+    archive: Path
+    path: str
+    offset: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Its name without folders."""
+        return PurePosixPath(self.path).name
+
+    def open(self, mode: str, /) -> IO[Any]:
+        """Read its bytes, decompressed where the file is gzipped; an archive that ends before them gives fewer."""
+        if mode != "rb":
+            raise ValueError(f"mode is {mode!r}; a file of an archive can only be read, with 'rb'")
+        with self.archive.open("rb") as stream:
+            stream.seek(self.offset)
+            content = stream.read(self.size)
+        return io.BytesIO(gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
+
+    def __str__(self) -> str:
+        """Write archive and path."""
+        return f"{self.archive}:{self.path}"
+
+
+FilePlace = Path | TarMember
+"""A file that can be opened for reading bytes."""
+File = TypeVar("File", Path, TarMember)
+
+
+def is_tar(path: Path) -> bool:
+    """Whether a path is named like an archive."""
+    return TAR_NAME.search(path.name.lower()) is not None
+
+
+def list_tar(archive: Path, suffixes: Sequence[str]) -> dict[str, TarMember]:
+    """Find the files of an archive that have one of some suffixes, by stem, sorted.
+
+    Parameters
+    ----------
+    archive : Path
+        Not compressed as a whole: its files are opened in any order, and are themselves compressed.
+    suffixes : sequence of str
+        In lower case, longest first; the stem is what stands before.
+
+    Raises
+    ------
+    InputError
+        If there is no such archive, it is compressed, truncated or no archive, it holds no such file, or two
+        have one stem.
+    """
+    if not archive.is_file():
+        raise InputError(f"{archive}: there is no such archive")
+    if not archive.name.lower().endswith(".tar"):
+        raise InputError(
+            f"{archive}: is compressed as a whole, so that its files cannot be read one by one; "
+            f"decompress it to {re.sub(TAR_NAME, '.tar', archive.name)}, or unpack it and give the folder"
+        )
+    try:
+        with tarfile.open(archive, "r:") as opened:
+            infos = opened.getmembers()
+    except TAR_ERRORS as error:
+        raise InputError(
+            f"{archive}: is not a tar archive that can be read to its end ({error}); copy or download it again"
+        ) from error
+    if not _has_end_mark(archive, infos[-1] if infos else None):
+        raise InputError(
+            f"{archive}: ends without the mark that ends an archive, so it is cut off; copy or download it again"
+        )
+    members = [_member(archive, info) for info in infos if info.isfile()]
+    found = _by_stem(members, suffixes)
+    if not found:
+        raise InputError(f"{archive}: holds no {' '.join(suffixes)} files among its {len(members)}")
+    return found
+
+
+def _has_end_mark(archive: Path, last: tarfile.TarInfo | None) -> bool:
+    """Whether a block of zeros follows the last file."""
+    end = 0 if last is None else last.offset_data + (-(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+    with archive.open("rb") as stream:
+        stream.seek(end)
+        return stream.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+
+
+def _member(archive: Path, info: tarfile.TarInfo) -> TarMember:
+    """Remember where a file's bytes are."""
+    return TarMember(archive, info.name, info.offset_data, info.size)
+
+
+def _by_stem(files: Sequence[File], suffixes: Sequence[str]) -> dict[str, File]:
+    """Keep the files of the wanted suffixes that are not hidden, by stem, sorted."""
+    found: dict[str, File] = {}
+    for file in files:
+        stem = None if file.name.startswith(".") else stem_of(file.name, suffixes)
+        if stem is None:
+            continue
+        if stem in found:
+            raise InputError(
+                f"{file}: has the stem of {getattr(found[stem], 'path', found[stem].name)}; an image is named by its "
+                "stem, so rename or remove one"
+            )
+        found[stem] = file
+    return dict(sorted(found.items()))
 
 
 def _hint(folder: Path, suffixes: Sequence[str]) -> str:
     """Where such files may be instead."""
     for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if any(_stem(path, suffixes) for path in inner.iterdir()):
+        if any(path.is_file() and stem_of(path.name, suffixes) for path in inner.iterdir()):
             return f"; its folder {inner.name} does, give that one"
     return ""

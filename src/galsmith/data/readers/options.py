@@ -1,13 +1,15 @@
-"""Options of readers as a user writes them: a field with its help, and bands, HDUs and zero points out of text."""
+"""Options of readers as a user writes them: fields with their help; bands, HDUs and zero points out of text; a field's."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from galsmith.errors import SettingsError
 
 GivenZeroPoints = Mapping[str, float] | Sequence[float]
+AT_LEAST_ONE = ("minimum_area_pix", "minimum_cutout_pix", "maximum_cutout_pix", "sky_box_pix")
+POSITIVE = ("threshold_sigma", "extent_multiple", "pixel_scale_arcsec", "star_r_half_pix")
 
 
 def option(
@@ -101,3 +103,107 @@ def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[st
         if not math.isfinite(value):
             raise SettingsError(argument="zero_points_mag", came=f"{band}={value}", wanted="a magnitude")
     return values
+
+
+@dataclass(frozen=True)
+class FieldOptions:
+    """How galaxies are found in survey images, told from stars and cut out.
+
+    Attributes
+    ----------
+    bands : tuple of str or None
+        Filter names: the stems of a folder's files, or the order of files or planes. None takes what is there.
+    detect_in : str or None
+        Band in which sources are detected; the middle one when None.
+    hdu : int or str or None
+        Which header-data unit holds an image; the first that does when None.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitude of one unit of each file; else its header says it.
+    flux_unit : str or None
+        Keep the files' own numbers, in this unit; None brings all bands to nJy, which needs the zero points.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side; else the world coordinates.
+    faintest_mag : float or None
+        Sources fainter in the detection band are not taken.
+    minimum_snr : float
+        Nor are those of less signal to noise.
+    threshold_sigma : float
+        How far above the sky a pixel belongs to a source, in standard deviations of the sky.
+    minimum_area_pix : int
+        Of connected pixels above the threshold.
+    sky : {"subtract", "keep"}
+        Whether the level of the sky is subtracted from the cutouts; for detecting it always is.
+    sky_box_pix : int
+        Side of the boxes in which it is measured.
+    stars : {"reject", "keep"}
+        Whether stars are left out.
+    star_r_half_pix : float or None
+        Half-light radius of stars; found from the sources when None.
+    extent_multiple : float
+        Half the side of a cutout, in units of a source's own extent.
+    minimum_cutout_pix, maximum_cutout_pix : int
+        Smallest and largest side; sources that want more are left out.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    bands: tuple[str, ...] | None = option(
+        "Names of the bands, such as g,r,i: of a folder's files by name, else in their order.",
+        parse=parse_bands,
+    )
+    detect_in: str | None = option("Band to detect in; the middle one when left out.")
+    zero_points_mag: GivenZeroPoints | None = option(
+        "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none.",
+        flag="zero-points",
+        parse=parse_zero_points,
+    )
+    flux_unit: str | None = option("Keep the files' numbers, in this unit; else bands are brought to nJy.")
+    pixel_scale_arcsec: float | None = option(
+        "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"
+    )
+    hdu: int | str | None = option(
+        "Number or name of the HDU that has the image; the first when left out.", parse=parse_hdu
+    )
+    faintest_mag: float | None = option(
+        "Take no fainter sources than this, in the detection band.", flag="max-mag"
+    )
+    minimum_snr: float = option("Nor any of less signal to noise.", 20.0, flag="min-snr")
+    threshold_sigma: float = option(
+        "Sigmas above the sky from which a pixel belongs to a source.", 1.5, flag="threshold"
+    )
+    minimum_area_pix: int = option("Connected pixels that make a source.", 10, flag="min-area")
+    sky: Literal["subtract", "keep"] = option("What to do with the level of the sky in cutouts.", "subtract")
+    sky_box_pix: int = option(
+        "Side of the boxes in which the sky is measured, in pixels.", 256, flag="sky-box"
+    )
+    stars: Literal["reject", "keep"] = option("What to do with stars.", "reject")
+    star_r_half_pix: float | None = option(
+        "Half-light radius of stars in pixels; found when left out.", flag="star-radius"
+    )
+    extent_multiple: float = option(
+        "Half the side of a cutout, in units of the source's extent.", 2.0, flag="extent"
+    )
+    minimum_cutout_pix: int = option("Smallest side of a cutout, in pixels.", 32, flag="min-cutout")
+    maximum_cutout_pix: int = option(
+        "Largest side; sources that want more are left out.", 256, flag="max-cutout"
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value once."""
+        for name in (*AT_LEAST_ONE, *POSITIVE):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise SettingsError(argument=name, came=value, wanted="a positive number")
+        if self.minimum_snr < 0:
+            raise SettingsError(argument="minimum_snr", came=self.minimum_snr, wanted="0 or more")
+        if self.minimum_cutout_pix > self.maximum_cutout_pix:
+            raise SettingsError(
+                f"is above `maximum_cutout_pix={self.maximum_cutout_pix}`; lower it",
+                argument="minimum_cutout_pix",
+                came=self.minimum_cutout_pix,
+            )
+        if self.bands is not None and len(set(self.bands)) < len(self.bands):
+            raise SettingsError(argument="bands", came=self.bands, wanted="each band once")

@@ -12,9 +12,9 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_file
 from galsmith.data.readers.options import (
+    FieldOptions,
     GivenZeroPoints,
     option,
     parse_bands,

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.source import Source, SourceThatDescribes, SourceWithCompanions, UnusableImage
-from galsmith.data.splits import assign_splits
 from galsmith.data.store import StoreHeader, StoreWriter
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -29,9 +28,11 @@ from galsmith.images import (
     rows_where,
 )
 from galsmith.provenance import Provenance
+from galsmith.seeds import random_stream
 
 Pixels = NDArray[np.float32]
 NAMES_KEPT = 20
+SPLIT_NAMES = ("train", "validation", "test")
 SKIPPED_SUFFIX = ".skipped"
 IMAGES_PER_CHUNK = 256
 BYTES_PER_CHUNK = 2**26
@@ -364,3 +365,33 @@ def _refuse_empty(writer: StoreWriter, plan: Plan, summary: Mapping[str, Any]) -
     writer.discard()
     reasons = ", ".join(f"{count} {reason}" for reason, count in summary["left_out"].items())
     raise InputError(f"{writer.path}: no image is left to store ({reasons}); nothing was written")
+
+
+def assign_splits(count: int, fractions: Sequence[float], *, seed: int) -> NDArray[np.str_]:
+    """Name the split of every image.
+
+    Parameters
+    ----------
+    count : int
+        How many images.
+    fractions : sequence of float
+        Of train, validation and test; they sum to 1.
+    seed : int
+        The user's seed; the same one gives the same split for the same count.
+
+    Returns
+    -------
+    ndarray [galaxy], str
+        ``"train"``, ``"validation"`` or ``"test"``, in a random order with exact counts.
+    """
+    names = np.repeat(np.array(SPLIT_NAMES, dtype="U10"), split_counts(count, fractions))
+    return np.asarray(random_stream(seed, "split").permutation(names), dtype="U10")
+
+
+def split_counts(count: int, fractions: Sequence[float]) -> tuple[int, ...]:
+    """Whole numbers that sum to `count`, as near to the fractions as can be (largest remainder)."""
+    wanted = count * np.asarray(fractions, dtype=np.float64) / float(np.sum(fractions))
+    counts = np.floor(wanted + 1e-9).astype(np.int64)
+    order = np.argsort(-(wanted - counts), kind="stable")
+    counts[order[: count - int(counts.sum())]] += 1
+    return tuple(int(value) for value in counts)

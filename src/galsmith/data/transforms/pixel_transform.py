@@ -1,7 +1,7 @@
 """`PixelTransform`: physical flux per pixel <-> network space, with an exact inverse, saved as plain JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -264,10 +264,10 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         native_size=None,
     )
     if settings.softening is None and settings.kind == "asinh":
-        start = _with(start, softening=_fitted_softening(training_set, start))
+        start = replace(start, softening=_fitted_softening(training_set, start))
     mean, scale, log_flux = _moments(training_set, start)
     sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
-    return _with(
+    return replace(
         start,
         mean=mean,
         scale=scale,
@@ -276,11 +276,6 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         conditions=conditions,
         ranges=tuple(map(ValueRange.fit, np.concatenate([np.exp(log_flux), values, sizes], axis=1).T)),
     )
-
-
-def _with(transform: PixelTransform, **changes: Any) -> PixelTransform:
-    """Copy a transform with some fields changed."""
-    return PixelTransform(**{**transform.__dict__, **changes})
 
 
 def _per_band(values: Sequence[float]) -> NDArray[np.float64]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.data.readers.field.images import Section
-from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap
+from galsmith.data.readers.options import FieldOptions
 from galsmith.errors import SettingsError
 
 Values = NDArray[np.float64]

@@ -12,7 +12,6 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.fits import (
     READ_ERRORS,
     ZERO_POINT_KEYS,
@@ -23,7 +22,7 @@ from galsmith.data.readers.fits import (
     sky_coordinates,
 )
 from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
-from galsmith.data.readers.options import zero_points_by_band
+from galsmith.data.readers.options import FieldOptions, zero_points_by_band
 from galsmith.errors import InputError, SettingsError
 
 Section = Callable[[slice, slice], NDArray[np.float64]]

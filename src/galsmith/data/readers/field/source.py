@@ -23,11 +23,11 @@ from galsmith.data.readers.field.images import (
     refuse_misaligned,
     zero_points_of_field,
 )
-from galsmith.data.readers.field.options import FieldOptions
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
 from galsmith.data.readers.fits import scale_or_given, sky_coordinates
 from galsmith.data.readers.listing import listing_as_parent
+from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress

@@ -1,8 +1,8 @@
 """Real galaxies of GalSim's COSMOS samples as a source: images, PSFs, noise and all tables, read in bounded memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import astropy.units as u
 import numpy as np
@@ -35,6 +35,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
 
 Pixels = NDArray[np.float32]
+Found = TypeVar("Found")
 # What is renamed, or says where a file was rather than what a galaxy is.
 RENAMED = ("IDENT", "RA", "DEC", "BAND", "PIXEL_SCALE", "NOISE_VARIANCE", "NOISE_FILENAME")
 PLACES = ("GAL_FILENAME", "PSF_FILENAME", "GAL_HDU", "PSF_HDU")
@@ -276,39 +277,21 @@ def images_of(path: Path, numbers: NDArray[Any]) -> list[Pixels | UnusableImage]
     list of ndarray [y, x], float32, or UnusableImage
         In the order of `numbers`.
     """
-    read: list[Pixels | UnusableImage] = []
-    try:
-        with opened_fits(path) as units:
-            for number in numbers:
-                read.append(_image_of(path, units, int(number)))
-    except FileNotFoundError:
-        return [_missing(path)] * len(numbers)
-    except READ_ERRORS as error:
-        damaged = UnusableImage("truncated or damaged", f"{path}: is no FITS file that can be read ({error})")
-        return [*read, *[damaged] * (len(numbers) - len(read))]
-    return read
+    return _of_each(path, numbers, _image_of)
 
 
 def _image_of(path: Path, units: Any, number: int) -> Pixels | UnusableImage:
     """Read one HDU."""
     try:
-        data = units[number].data
         with np.errstate(over="ignore"):
-            return np.array(data, dtype=np.float32)
+            return np.array(units[number].data, dtype=np.float32)
     except READ_ERRORS as error:
         return UnusableImage("truncated or damaged", f"{path}[{number}]: is truncated or damaged ({error})")
 
 
 def shapes_of(path: Path, numbers: NDArray[Any]) -> list[tuple[int, int] | UnusableImage]:
     """Read the height and width of several HDUs of one file, in pixels, in the order of `numbers`."""
-    try:
-        with opened_fits(path) as units:
-            return [_shape_of(path, units, int(number)) for number in numbers]
-    except FileNotFoundError:
-        return [_missing(path)] * len(numbers)
-    except READ_ERRORS as error:
-        damaged = UnusableImage("truncated or damaged", f"{path}: is no FITS file that can be read ({error})")
-        return [damaged] * len(numbers)
+    return _of_each(path, numbers, _shape_of)
 
 
 def _shape_of(path: Path, units: Any, number: int) -> tuple[int, int] | UnusableImage:
@@ -322,6 +305,19 @@ def _shape_of(path: Path, units: Any, number: int) -> tuple[int, int] | Unusable
     return int(shape[0]), int(shape[1])
 
 
-def _missing(path: Path) -> UnusableImage:
-    """Say that a file which the catalog names is not there."""
-    return UnusableImage("without an image", f"{path}: the catalog names this file, and it is not there")
+def _of_each(
+    path: Path, numbers: NDArray[Any], read: Callable[[Path, Any, int], Found | UnusableImage]
+) -> list[Found | UnusableImage]:
+    """Read something of several HDUs of one file, or say of each why not."""
+    found: list[Found | UnusableImage] = []
+    try:
+        with opened_fits(path) as units:
+            for number in numbers:
+                found.append(read(path, units, int(number)))
+    except FileNotFoundError:
+        message = f"{path}: the catalog names this file, and it is not there"
+        return [UnusableImage("without an image", message)] * len(numbers)
+    except READ_ERRORS as error:
+        damaged = UnusableImage("truncated or damaged", f"{path}: is no FITS file that can be read ({error})")
+        return [*found, *[damaged] * (len(numbers) - len(found))]
+    return found
