@@ -178,8 +178,8 @@ def test_standardizing_together_does_not_know_the_sets():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda values: values[:, :2], r"reference has shape \(30, 2\); wanted \[galaxy, 3\]"),
-        (lambda values: values[:5], "reference has 5 galaxies; wanted 20 or more"),
+        (lambda values: values[:, :2], r"`reference`: it has shape \(30, 2\); wanted \[galaxy, 3\]"),
+        (lambda values: values[:5], "`reference`: it has 5 galaxies; wanted 20 or more"),
         (
             lambda values: np.where(np.eye(30, 3, -1), np.nan, values),
             "not finite in 3 of 30 galaxies, most in a;",
@@ -188,7 +188,7 @@ def test_standardizing_together_does_not_know_the_sets():
             lambda values: np.where(np.eye(30, 3, -1), np.inf, values),
             "leave these galaxies, or that column, out",
         ),
-        (lambda values: values[:, 0], r"reference has shape \(30,\)"),
+        (lambda values: values[:, 0], r"`reference`: it has shape \(30,\)"),
     ],
 )
 def test_bad_rows_are_refused(spoil, message):

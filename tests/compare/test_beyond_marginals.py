@@ -94,11 +94,11 @@ def test_one_column_has_no_correlation_but_the_rest():
 
 def test_bad_input_is_refused():
     first, second = galaxies(40), galaxies(40, case=1)
-    with pytest.raises(SettingsError, match="replicates is 1; wanted 2 or more"):
+    with pytest.raises(SettingsError, match="`replicates=1`: wanted 2 or more"):
         beyond_marginals(first, second, names(6), replicates=1)
     second[3, 2] = np.nan
     with pytest.raises(
-        InputError, match="generated has values that are not finite in 1 of 40 galaxies, most in col"
+        InputError, match="`generated`: it has values that are not finite in 1 of 40 galaxies, most in col"
     ):
         beyond_marginals(first, second, names(6), **FEW)
 

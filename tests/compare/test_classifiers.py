@@ -298,10 +298,10 @@ def test_progress_is_told():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"folds": 1}, "folds is 1; wanted 2 or more"),
-        ({"splits": 1}, "splits is 1; wanted 2 or more"),
-        ({"confidence": 95}, "confidence is 95; wanted a share"),
-        ({"heads": ["tree"]}, "no classifier 'tree' .did you mean 'trees'"),
+        ({"folds": 1}, "`folds=1`: wanted 2 or more"),
+        ({"splits": 1}, "`splits=1`: wanted 2 or more"),
+        ({"confidence": 95}, "`confidence=95`: wanted a share"),
+        ({"heads": ["tree"]}, "`heads=tree`: there is no such classifier .did you mean 'trees'"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
@@ -310,5 +310,5 @@ def test_bad_settings_are_refused(settings, message):
 
 
 def test_too_few_galaxies_are_refused():
-    with pytest.raises(InputError, match="generated has 19 galaxies; wanted 20 or more"):
+    with pytest.raises(InputError, match="`generated`: it has 19 galaxies; wanted 20 or more"):
         two_sample_classifiers(*gaussians(40, 19, 2), names(2))

@@ -231,7 +231,10 @@ def test_bad_cuts(reference, generated, cuts, message):
     [
         ("reference-zscor", "did you mean 'reference-zscore'"),
         ({"morpholgy": "none"}, "did you mean 'morphology'"),
-        ({"morphology": "robust"}, "of group morphology is 'robust'"),
+        (
+            {"morphology": "robust"},
+            r"`normalization=robust`: there is no such normalization \(of group morphology\)",
+        ),
     ],
 )
 def test_bad_normalization(reference, generated, normalization, message):
@@ -242,9 +245,9 @@ def test_bad_normalization(reference, generated, normalization, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"replicates": 1}, "replicates is 1"),
-        ({"splits": 0}, "splits is 0"),
-        ({"confidence": 95}, "confidence is 95"),
+        ({"replicates": 1}, "`replicates=1`: wanted 2 or more"),
+        ({"splits": 0}, "`splits=0`: wanted 2 or more"),
+        ({"confidence": 95}, "`confidence=95`: wanted a share"),
     ],
 )
 def test_bad_chance(reference, generated, settings, message):

@@ -70,8 +70,8 @@ def test_a_recipe_decides_normalization_binning_and_what_stands_beside(sets):
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ({}, "no set to judge"),
-        (["a/one.parquet", "b/one.parquet"], "more than one is named one"),
+        ({}, "`generated`: there is no generated set to judge"),
+        (["a/one.parquet", "b/one.parquet"], "`generated=one`: 2 of them have this name"),
     ],
 )
 def test_names_must_tell_the_sets_apart(reference, named, message):
@@ -80,5 +80,7 @@ def test_names_must_tell_the_sets_apart(reference, named, message):
 
 
 def test_extras_of_an_unknown_set_are_refused(sets):
-    with pytest.raises(SettingsError, match="no generated set nearr; the sets are near, far"):
+    with pytest.raises(
+        SettingsError, match=r"`extras=nearr`: there is no such generated set; wanted .*: near, far"
+    ):
         judge_tables(*sets, extras={"nearr": None}, beyond=False, **QUICK)

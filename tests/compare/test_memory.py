@@ -295,7 +295,7 @@ def test_held_out_images_of_the_training_set_are_refused(caplog):
     training, held_out = features(300, case=15), features(300, case=16)
     held_out[0] = training[5]
     found = judged(features(60, case=17), training, held_out)
-    assert "held_out: 1 of 300 images are also in the training set" in caplog.text
+    assert "`held_out`: 1 of 300 images are also in the training set" in caplog.text
     assert found.n_held_out == 300
     held_out[:3] = training[:3]
     with pytest.raises(InputError, match="3 of 300 images are also in the training set; wanted images that"):
@@ -311,28 +311,30 @@ def test_turned_held_out_twins_are_refused():
 
 def test_bad_input_is_refused():
     good = features(60, case=18)
-    with pytest.raises(InputError, match="generated has 49 images; wanted 50 or more"):
+    with pytest.raises(InputError, match="`generated`: it has 49 images; wanted 50 or more"):
         judged(good[:49], good, good)
-    with pytest.raises(InputError, match=r"held_out has images of shape \(9,\), training of \(10,\)"):
+    with pytest.raises(InputError, match=r"`held_out`: it has images of shape \(9,\), `training` of \(10,\)"):
         judged(good, good, good[:, :9])
-    with pytest.raises(InputError, match=r"training has shape \(60, 10\); wanted \[galaxy, band, y, x\]"):
+    with pytest.raises(
+        InputError, match=r"`training`: it has shape \(60, 10\); wanted \[galaxy, band, y, x\]"
+    ):
         judged(good, good, good, space="pixels")
     images = galaxies(50, case=11, size=8)
     with pytest.raises(
-        InputError, match=r"generated has images of shape \(2, 8, 8\), training of \(1, 8, 8\)"
+        InputError, match=r"`generated`: it has images of shape \(2, 8, 8\), `training` of \(1, 8, 8\)"
     ):
         memorization(np.repeat(images, 2, axis=1), images, images)
     with pytest.raises(InputError, match=r"wanted \[galaxy, band, y, x\] with square images"):
         memorization(images, images[..., :7], images)
     bad = good.copy()
     bad[[3, 5], 0] = np.nan, np.inf
-    with pytest.raises(InputError, match="generated is not finite in 2 of 60 images"):
+    with pytest.raises(InputError, match="`generated`: it is not finite in 2 of 60 images"):
         judged(bad, good, good)
-    with pytest.raises(SettingsError, match="n_pairs is -1; wanted 0 or more"):
+    with pytest.raises(SettingsError, match="`n_pairs=-1`: wanted 0 or more"):
         judged(good, good, good, n_pairs=-1)
-    with pytest.raises(SettingsError, match="replicates is 1; wanted 2 or more"):
+    with pytest.raises(SettingsError, match="`replicates=1`: wanted 2 or more"):
         judged(good, good, good, replicates=1)
-    with pytest.raises(SettingsError, match="side_pix is 4; wanted 8 or more"):
+    with pytest.raises(SettingsError, match="`side_pix=4`: wanted 8 or more"):
         stretch_of(as_set(images), side_pix=4)
     with pytest.raises(InputError, match=r"1 bands \(r\) for a stretch of 2"):
         pixels_of(as_set(images), stretch=stretch_of(as_set(np.repeat(images, 2, axis=1), ("g", "r"))))

@@ -152,13 +152,13 @@ def test_false_alarms_are_as_many_as_promised():
 
 def test_bad_input_is_refused():
     real, generated = gaussians(40, 40)
-    with pytest.raises(SettingsError, match="k is 0; wanted 1 or more"):
+    with pytest.raises(SettingsError, match="`k=0`: wanted 1 or more"):
         support(real, generated, k=0)
-    with pytest.raises(SettingsError, match="splits is 1; wanted 2 or more"):
+    with pytest.raises(SettingsError, match="`splits=1`: wanted 2 or more"):
         support(real, generated, splits=1)
-    with pytest.raises(InputError, match="generated has 19 galaxies; wanted 20 or more"):
+    with pytest.raises(InputError, match="`generated`: it has 19 galaxies; wanted 20 or more"):
         support(real, generated[:19])
-    with pytest.raises(InputError, match=r"generated has shape \(40, 2\); wanted \[galaxy, 4\]"):
+    with pytest.raises(InputError, match=r"`generated`: it has shape \(40, 2\); wanted \[galaxy, 4\]"):
         support(real, generated[:, :2])
     with pytest.raises(InputError, match="not finite in 1 of 40 galaxies"):
         support(np.where(np.eye(40, 4) * (np.arange(4) == 0), np.nan, real), generated)

@@ -120,9 +120,9 @@ def test_a_name_is_taken_once_and_what_judges_is_known():
     def none(reference, generated):
         return 0.0
 
-    with pytest.raises(SettingsError, match="'energy', which is in JOINT already"):
+    with pytest.raises(SettingsError, match=r"`statistic.name=energy`: JOINT has it already"):
         register_joint(joint_distance("energy", "E", none, definition="None."))
-    with pytest.raises(SettingsError, match="judged_by is 'auc'; wanted 'floors'"):
+    with pytest.raises(SettingsError, match=r"`statistic.judged_by=auc`: wanted 'floors'"):
         register_joint(joint_distance("none", "N", none, definition="None.", judged_by="auc"))
     assert "none" not in JOINT
 

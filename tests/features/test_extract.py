@@ -139,11 +139,11 @@ def test_progress_counts_images(make_galaxies):
     [
         (
             {"extractor": "resnet"},
-            "extractor is 'resnet'; wanted one of efficientnet-lite0, inception-2015-12-05",
+            "`extractor=resnet`: wanted one of efficientnet-lite0, inception-2015-12-05",
         ),
-        ({"batch_size": 0}, "batch_size is 0; wanted 1 or more"),
-        ({"workers": 0}, "workers is 0; wanted 1 or more"),
-        ({"device": "tpu9"}, "device is 'tpu9': cannot be used here .*; take 'cpu'"),
+        ({"batch_size": 0}, "`batch_size=0`: wanted 1 or more"),
+        ({"workers": 0}, "`workers=0`: wanted 1 or more"),
+        ({"device": "tpu9"}, "`device=tpu9`: it cannot be used here .*; take 'cpu'"),
         (
             {"weights": "mine.pth"},
             "`weights=mine.pth`: those of efficientnet-lite0 come with its package; leave it out",

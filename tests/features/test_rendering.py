@@ -70,7 +70,7 @@ def test_the_band_can_be_chosen(image):
     rendering = rendering_of(set_of(image), band="i")
     alone = rendering_of(set_of(image[2:], bands=("i",)))
     assert np.array_equal(render(image, rendering), render(image[2:], alone))
-    with pytest.raises(SettingsError, match=r"band is 'Z'; the set .* has g, r, i"):
+    with pytest.raises(SettingsError, match=r"`band=Z`: wanted one that the set has: g, r, i"):
         rendering_of(set_of(image), band="Z")
 
 
@@ -94,7 +94,7 @@ def test_overshoot_is_clipped_and_16_bits_are_refused():
 def test_rgb_wants_pictures(image):
     with pytest.raises(InputError, match=r"wants color pictures .* came 3 in 'nJy'"):
         rendering_of(set_of(image), "rgb")
-    with pytest.raises(SettingsError, match="rendering is 'viridis'; wanted one of magma, rgb"):
+    with pytest.raises(SettingsError, match="`rendering=viridis`: wanted one of magma, rgb"):
         rendering_of(set_of(image), "viridis")
-    with pytest.raises(SettingsError, match="takes all three, leave band out"):
+    with pytest.raises(SettingsError, match="takes all three; leave it out"):
         rendering_of(set_of(image, flux_unit="display"), "rgb", band="g")

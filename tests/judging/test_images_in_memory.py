@@ -79,10 +79,13 @@ def test_copies_of_training_images_in_memory_are_seen():
 @pytest.mark.parametrize(
     ("how", "message"),
     [
-        ({}, "neither generated nor generator"),
-        ({"generated": np.ones((24, 16, 16)), "generator": np.ones}, "both generated and generator"),
-        ({"generator": np.ones}, "n is None; wanted how many galaxies"),
-        ({"generated": []}, "no set to judge"),
+        ({}, "neither `generated` nor `generator` were given"),
+        (
+            {"generated": np.ones((24, 16, 16)), "generator": np.ones},
+            "both `generated` and `generator` were given",
+        ),
+        ({"generator": np.ones}, "`n`: wanted how many galaxies"),
+        ({"generated": []}, "`generated`: there is no generated set to judge"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(real, how, message):
@@ -91,7 +94,7 @@ def test_arguments_that_do_not_fit_are_refused(real, how, message):
 
 
 def test_images_that_do_not_fit_are_refused(real):
-    with pytest.raises(InputError, match="generator: gave 3 images for 24 seeds; wanted one each"):
+    with pytest.raises(InputError, match="`generator`: it gave 3 images for 24 seeds; wanted one each"):
         judge(real, generator=lambda seeds: noise(1, count=3), n=24, **QUICK)
     with pytest.raises(InputError, match=r"shape \(2, 16, 16\); wanted .* 1 bands"):
         judge(real, np.ones((24, 2, 16, 16)), **QUICK)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from galsmith.cli.options import SHOWN_ALL, Limit, Output, Overwrite, Seed, Shown, Workers, worker_count
 from galsmith.cli.outcome import Outcome
-from galsmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from galsmith.compare.judge import NamedSet
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
 NO_EXTRACTORS: list[str] = []
@@ -84,27 +86,14 @@ def compare(
     return outcome_of_card(card, output)
 
 
-def named_paths(generated: Sequence[str]) -> dict[str, Path]:
-    """Read generated sets written as ``PATH`` or ``NAME=PATH``.
-
-    Raises
-    ------
-    SettingsError
-        If there is none, or two have one name.
-    """
+def named_paths(generated: Sequence[str]) -> "list[NamedSet]":
+    """Read generated sets written as ``PATH`` or ``NAME=PATH``."""
+    from galsmith.compare.judge import NamedSet
     from galsmith.judging.judge import name_of
 
-    named: dict[str, Path] = {}
+    named = []
     for text in generated:
         name, separator, path = text.partition("=")
         is_named = bool(separator) and not Path(text).exists()
-        place = Path(path if is_named else text)
-        name = name if is_named else name_of(place)
-        if name in named:
-            raise SettingsError(
-                f"{text}: another generated set is named {name} too; name them apart: ours={named[name]} theirs={place}"
-            )
-        named[name] = place
-    if not named:
-        raise SettingsError("no generated set: galsmith compare REFERENCE GENERATED [MORE...] -o FILE.json")
+        named.append(NamedSet(name, Path(path)) if is_named else NamedSet(name_of(text), Path(text)))
     return named

@@ -135,15 +135,24 @@ def _checked(name: str, values: ArrayLike, columns: Sequence[str], minimum: int)
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != len(columns) or not len(columns):
         raise InputError(
-            f"{name} has shape {array.shape}; wanted [galaxy, {len(columns)}], one column for each of the names"
+            f"it has shape {array.shape}",
+            argument=name,
+            wanted=f"[galaxy, {len(columns)}], one column for each of the names",
         )
     if len(array) < minimum:
-        raise InputError(f"{name} has {len(array)} galaxies; wanted {minimum} or more: measure more galaxies")
+        raise InputError(
+            f"it has {len(array)} galaxies",
+            argument=name,
+            wanted=f"{minimum} or more",
+            way_out="measure more galaxies",
+        )
     bad = ~np.isfinite(array)
     if bad.any():
         worst = int(bad.sum(axis=0).argmax())
         raise InputError(
-            f"{name} has values that are not finite in {np.count_nonzero(bad.any(axis=1))} of {len(array)} galaxies, "
-            f"most in {columns[worst]}; leave these galaxies, or that column, out"
+            f"it has values that are not finite in {np.count_nonzero(bad.any(axis=1))} of {len(array)} galaxies, most "
+            f"in {columns[worst]}",
+            argument=name,
+            way_out="leave these galaxies, or that column, out",
         )
     return array

@@ -45,7 +45,10 @@ def resolve_cuts(cuts: Cuts | str | None) -> tuple[Cut, ...]:
     if isinstance(cuts, str):
         if cuts not in NAMED_CUTS:
             raise SettingsError(
-                f"cuts {cuts!r}: no such set of cuts{near_miss(cuts, list(NAMED_CUTS))}; known: {', '.join(NAMED_CUTS)}"
+                f"there is no such set of cuts{near_miss(cuts, list(NAMED_CUTS))}",
+                argument="cuts",
+                came=cuts,
+                wanted=f"one of {', '.join(NAMED_CUTS)}",
             )
         cuts = NAMED_CUTS[cuts]
     return tuple(_checked(column, ends) for column, ends in cuts.items())
@@ -61,12 +64,16 @@ def outside(table: QTable, cut: Cut) -> NDArray[np.bool_]:
     """
     if cut.column not in table.colnames:
         raise SettingsError(
-            f"cuts: no column {cut.column!r}{near_miss(cut.column, table.colnames)}; "
-            f"the measurements have {', '.join(table.colnames)}"
+            f"there is no such column{near_miss(cut.column, table.colnames)}",
+            argument="cuts",
+            came=cut.column,
+            wanted=f"one that was measured: {', '.join(table.colnames)}",
         )
     values = np.asarray(getattr(table[cut.column], "value", table[cut.column]))
     if values.dtype.kind not in "iufb":
-        raise SettingsError(f"cuts: column {cut.column!r} holds text; wanted a column of numbers")
+        raise SettingsError(
+            "this column holds text", argument="cuts", came=cut.column, wanted="a column of numbers"
+        )
     # Both are false for NaN: what was not measured is not outside.
     beyond: NDArray[np.bool_] = (values < cut.low) | (values > cut.high)
     return beyond
@@ -81,9 +88,12 @@ def _checked(column: str, ends: tuple[float | None, float | None]) -> Cut:
         )
     except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"cuts: {column} is {ends!r}; wanted (low, high), with None for an open end"
+            f"the range is {ends!r}",
+            argument="cuts",
+            came=column,
+            wanted="(low, high), with None for an open end",
         ) from error
     # Not low > high, which lets NaN pass.
     if not low <= high:
-        raise SettingsError(f"cuts: {column} is {low}..{high}; wanted low <= high")
+        raise SettingsError(f"the range is {low}..{high}", argument="cuts", came=column, wanted="low <= high")
     return Cut(column, low, high)

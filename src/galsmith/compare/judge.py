@@ -4,46 +4,30 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.card import Judgment, ReportCard
-from galsmith.compare.cuts import Cut, Cuts, resolve_cuts
+from galsmith.compare.cuts import Cuts
 from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
-from galsmith.compare.marginal.columns import (
-    MINIMUM_MEASURED,
-    count_flags,
-    declared_as,
-    pair_columns,
-    shared_properties,
-    values_of,
-)
+from galsmith.compare.marginal.columns import count_flags, pair_columns, values_of
 from galsmith.compare.marginal.distances import NamedReplicates, joint_distances, paired_differences
-from galsmith.compare.normalization import Normalization, resolve_normalization
-from galsmith.compare.papers import Paper, paper_named
+from galsmith.compare.normalization import Normalization
+from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.records import (
     BeyondMarginals,
     ClassifierTest,
     Comparison,
-    CutCount,
     FeatureComparison,
     Memorization,
     Side,
 )
 from galsmith.compare.resampling import Chance
-from galsmith.compare.tables import (
-    MeasuredSet,
-    Table,
-    logger,
-    paths_of,
-    read_side,
-    refuse_unlike,
-    without_outliers,
-)
+from galsmith.compare.tables import MeasuredSet, ReadyPair, Table, logger, paths_of, ready_pairs
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -51,8 +35,6 @@ from galsmith.files import Partial, check_output, write_json
 from galsmith.provenance import Parent, Provenance, hash_json
 
 MINIMUM_COMPLETE = 50
-FEW_GALAXIES = 50
-GAUSSIAN_FLOOR = 1.29  # E W1 of standardized Gaussians over sqrt(1/n + 1/m)
 
 
 @dataclass(frozen=True)
@@ -75,6 +57,13 @@ class Extras:
     memorization: tuple[Memorization, ...] = ()
     missing: Mapping[str, str] | None = None
     parents: tuple[Parent, ...] = ()
+
+
+class NamedSet(NamedTuple):
+    """A generated set and what it is called, where a mapping would hide that two have one name."""
+
+    name: str
+    given: Any
 
 
 @dataclass(frozen=True)
@@ -179,34 +168,73 @@ def judge_tables(
         If a table cannot be read, has fewer than 10 galaxies, or two are not alike in bands, scale, unit or
         settings of the measurement.
     """
-    followed = paper_named(paper)
     chance = Chance(seed, replicates, splits, confidence, permutations)
+    choices = choices_of(
+        paper, chance, binning=binning, beyond=beyond, normalization=normalization, cuts=cuts
+    )
     tables = named_sets(generated, name_of=_name_of_table)
     inputs = paths_of(reference, *tables.values())
     if output is not None:
         check_output(output, CARD, inputs=inputs, overwrite=overwrite)
     late = extras if isinstance(extras, LateExtras) else _known(extras or {}, tables)
-    how: dict[str, Any] = {
-        "normalization": followed.normalization if normalization is None else normalization,
-        "cuts": resolve_cuts(followed.cuts if cuts is None else cuts),
-        "binning": followed.binning if binning is None else binning,
-        "groups": followed.groups,
-    }
-    against = read_side(reference, "reference")
-    sides = {name: read_side(table, "generated") for name, table in tables.items()}
+    pairs = ready_pairs(reference, tables, choices)
+    return card_of(pairs, choices, late, output, inputs=inputs, overwrite=overwrite, progress=progress)
 
-    def judged() -> ReportCard:
-        pairs = {
-            name: _compare_pair((against, side), chance=chance, progress=progress, **how)
-            for name, side in sides.items()
-        }
-        return _card(pairs, followed, chance, beyond=beyond, extras=dict(late.gather()), progress=progress)
 
+def card_of(
+    pairs: Mapping[str, ReadyPair],
+    choices: Choices,
+    extras: LateExtras,
+    output: str | Path | None,
+    *,
+    inputs: Sequence[Path],
+    overwrite: bool,
+    progress: ProgressCallback = ignore_progress,
+) -> ReportCard:
+    """Compare pairs that are ready and write the card, unless the same call wrote it before.
+
+    Parameters
+    ----------
+    pairs : mapping of name to ReadyPair
+        Of each generated set.
+    choices : Choices
+        As they were made ready by.
+    extras : LateExtras
+        Features and memorization of generated sets.
+    output, overwrite, progress
+        As `judge_tables` takes them.
+    inputs : sequence of Path
+        What must not be harmed.
+    """
     if output is None:
-        return judged()
-    compared = {name: hash_of_catalog(side.table) for name, side in {"reference": against, **sides}.items()}
-    asked = hash_json([compared, paper, to_plain(how), asdict(chance), beyond, late.asked])
-    return _card_at(Path(output), judged, asked, inputs=inputs, overwrite=overwrite)
+        return _judged(pairs, choices, extras.gather(), progress)
+    place = Path(output)
+    asked = _asked(pairs, choices, extras)
+    with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
+        if making.is_complete:
+            return read_card(place)
+        judged = _judged(pairs, choices, extras.gather(), progress)
+        card = with_paths(judged, lambda path: _seen_from(place.parent, path))
+        write_json(making.content, {**to_json(card), ASKED: asked})
+        making.finish()
+    return card
+
+
+def _asked(pairs: Mapping[str, ReadyPair], choices: Choices, extras: LateExtras) -> str:
+    """Hash all that a card depends on."""
+    tables = {name: pair.sides[1].table for name, pair in pairs.items()}
+    tables["reference"] = next(iter(pairs.values())).sides[0].table
+    how = {
+        "normalization": choices.normalization,
+        "cuts": choices.cuts,
+        "binning": choices.binning,
+        "groups": choices.paper.groups,
+    }
+    compared = {name: hash_of_catalog(table) for name, table in tables.items()}
+    chance = asdict(choices.chance)
+    return hash_json(
+        [compared, choices.paper.name or None, to_plain(how), chance, choices.beyond, extras.asked]
+    )
 
 
 def _known(extras: Mapping[str, Extras], tables: Mapping[str, Table]) -> LateExtras:
@@ -214,26 +242,48 @@ def _known(extras: Mapping[str, Extras], tables: Mapping[str, Table]) -> LateExt
     unknown = sorted(set(extras) - set(tables))
     if unknown:
         raise SettingsError(
-            f"extras: no generated set {', '.join(unknown)}; the sets are {', '.join(tables)}"
+            "there is no such generated set",
+            argument="extras",
+            came=unknown,
+            wanted=f"names of sets that are judged: {', '.join(tables)}",
         )
     return LateExtras(to_plain(extras), lambda: extras)
 
 
-def _card_at(
-    place: Path, judged: Callable[[], ReportCard], asked: str, *, inputs: Sequence[Path], overwrite: bool
+def _judged(
+    pairs: Mapping[str, ReadyPair],
+    choices: Choices,
+    extras: Mapping[str, Extras],
+    progress: ProgressCallback,
 ) -> ReportCard:
-    """Judge and write the card, unless the same call wrote it before."""
-    with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
-        if making.is_complete:
-            return read_card(place)
-        card = with_paths(judged(), lambda path: _seen_from(place.parent, path))
-        write_json(making.content, {**to_json(card), ASKED: asked})
-        making.finish()
-    return card
+    """Put all that is found out about pairs on a card."""
+    paper, chance = choices.paper, choices.chance
+    compared = {name: _compared(pair, choices, progress) for name, pair in pairs.items()}
+    judgments = tuple(
+        _judgment(name, pair, extras.get(name, Extras()), choices, progress)
+        for name, pair in compared.items()
+    )
+    first = judgments[0].comparison
+    settings = {**first.settings, "beyond": choices.beyond, "paper": paper.name}
+    parents = first.provenance.parents[:1] + tuple(
+        item.comparison.provenance.parents[1] for item in judgments
+    )
+    parents += tuple(dict.fromkeys(parent for item in extras.values() for parent in item.parents))
+    return ReportCard(
+        judgments=judgments,
+        # The draws of the reference are the same for all sets, so that their differences scatter less.
+        paired=paired_differences(
+            {name: pair.replicates for name, pair in compared.items()}, confidence=chance.confidence
+        ),
+        paper=paper.name,
+        published=paper.published,
+        settings=settings,
+        provenance=Provenance("compare", settings, chance.seed, parents),
+    )
 
 
 def named_sets(generated: Any, *, name_of: Callable[[Any, int], str]) -> dict[str, Any]:
-    """Give each generated set a name: its own in a mapping, else what `name_of` makes of it and its number.
+    """Give each generated set a name: its own in a mapping or a `NamedSet`, else what `name_of` makes of it.
 
     Raises
     ------
@@ -244,18 +294,27 @@ def named_sets(generated: Any, *, name_of: Callable[[Any, int], str]) -> dict[st
         named = [(str(name), given) for name, given in generated.items()]
     else:
         several = generated if isinstance(generated, list | tuple) else [generated]
-        named = [(name_of(given, number), given) for number, given in enumerate(several, start=1)]
+        named = [
+            (given.name, given.given) if isinstance(given, NamedSet) else (name_of(given, number), given)
+            for number, given in enumerate(several, start=1)
+        ]
     if not named:
-        raise SettingsError("generated: no set to judge; give one or more tables or sets of images")
-    names = [name for name, _ in named]
-    if "reference" in names:
-        raise SettingsError("generated: a set is named reference, as the other side is; give it another name")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
         raise SettingsError(
-            f"generated: {len(names)} sets, but more than one is named {', '.join(twice)}; "
-            "give them names by a mapping"
+            "there is no generated set to judge",
+            argument="generated",
+            wanted="one or more tables or sets of images",
         )
+    names = [name for name, _ in named]
+    for name in dict.fromkeys(names):
+        if name == "reference" or names.count(name) > 1:
+            other = "the reference set has" if name == "reference" else f"{names.count(name)} of them have"
+            raise SettingsError(
+                f"{other} this name",
+                argument="generated",
+                came=name,
+                wanted="a name of its own for each set",
+                way_out="give it one: ours=PATH in a command, {'ours': ...} in Python",
+            )
     return dict(named)
 
 
@@ -264,53 +323,15 @@ def _name_of_table(table: Table, number: int) -> str:
     return f"generated-{number}" if isinstance(table, QTable) else Path(table).stem
 
 
-def _card(
-    pairs: Mapping[str, ComparedPair],
-    paper: Paper,
-    chance: Chance,
-    *,
-    beyond: bool,
-    extras: Mapping[str, Extras],
-    progress: ProgressCallback,
-) -> ReportCard:
-    """Put all together."""
-    judgments = tuple(
-        _judgment(name, pair, extras.get(name, Extras()), chance, beyond=beyond, progress=progress)
-        for name, pair in pairs.items()
-    )
-    first = judgments[0].comparison
-    settings = {**first.settings, "beyond": beyond, "paper": paper.name}
-    parents = first.provenance.parents[:1] + tuple(
-        item.comparison.provenance.parents[1] for item in judgments
-    )
-    parents += tuple(dict.fromkeys(parent for item in extras.values() for parent in item.parents))
-    return ReportCard(
-        judgments=judgments,
-        paired=paired_differences(
-            {name: pair.replicates for name, pair in pairs.items()}, confidence=chance.confidence
-        ),
-        paper=paper.name,
-        published=paper.published,
-        settings=settings,
-        provenance=Provenance("compare", settings, chance.seed, parents),
-    )
-
-
 def _judgment(
-    name: str,
-    pair: ComparedPair,
-    extras: Extras,
-    chance: Chance,
-    *,
-    beyond: bool,
-    progress: ProgressCallback,
+    name: str, pair: ComparedPair, extras: Extras, choices: Choices, progress: ProgressCallback
 ) -> Judgment:
     """Judge one generated set."""
     missing = dict(extras.missing or {})
     found: BeyondMarginals | None = None
-    if beyond:
+    if choices.beyond:
         try:
-            found = _beyond(pair, chance, progress)
+            found = _beyond(pair, choices.chance, progress)
         except InputError as error:
             missing["beyond"] = str(error)
             logger.warning("%s: %s", name, error)
@@ -359,76 +380,44 @@ def _in_table_rows(
     )
 
 
-def _compare_pair(
-    sides: tuple[MeasuredSet, MeasuredSet],
-    *,
-    normalization: Normalization,
-    cuts: tuple[Cut, ...],
-    chance: Chance,
-    binning: str,
-    groups: Mapping[str, str],
-    progress: ProgressCallback,
-) -> ComparedPair:
-    """Compare a reference and a generated set, property by property; `groups` moves properties to other groups."""
-    refuse_unlike(*sides)
-    columns, left_out = shared_properties(sides[0].table, sides[1].table)
-    declared = [entry for name in columns if (entry := declared_as(name, columns, groups))]
-    by_group = resolve_normalization(normalization, list(dict.fromkeys(entry.group for entry in declared)))
-    kept = [without_outliers(side, cuts) for side in sides]
-    tables = kept[0][0], kept[1][0]
-    for side, table in zip(sides, tables, strict=True):
-        _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
+def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> ComparedPair:
+    """Compare a reference and a generated set, property by property."""
+    chance, groups = choices.chance, choices.paper.groups
     joint = joint_distances(
-        pair_columns(*tables, columns, by_group, binning=binning, groups=groups),
-        tables,
+        pair_columns(
+            *pair.tables, list(pair.columns), pair.normalization, binning=choices.binning, groups=groups
+        ),
+        pair.tables,
         chance=chance,
         progress=progress,
     )
     settings = {
-        "normalization": by_group,
-        "binning": binning,
+        "normalization": pair.normalization,
+        "binning": choices.binning,
         "groups": dict(groups),
         "replicates": chance.replicates,
         "splits": chance.splits,
         "permutations": chance.permutations,
         "confidence": chance.confidence,
-        "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in cuts},
+        "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in choices.cuts},
     }
+    parents = tuple(side.as_parent() for side in pair.sides)
     comparison = Comparison(
         distances=joint.distances,
         means=joint.means,
-        reference=_side(sides[0], tables[0]),
-        generated=_side(sides[1], tables[1]),
-        left_out=left_out,
-        cuts=tuple(
-            CutCount(cut.column, cut.low, cut.high, one, other)
-            for cut, one, other in zip(cuts, kept[0][1], kept[1][1], strict=True)
-        ),
+        reference=_side(pair.sides[0], pair.tables[0]),
+        generated=_side(pair.sides[1], pair.tables[1]),
+        left_out=pair.left_out,
+        cuts=pair.cuts,
         settings={**settings, "floor_n": joint.floor_n},
         seed=chance.seed,
-        provenance=Provenance("compare", settings, chance.seed, tuple(side.as_parent() for side in sides)),
+        provenance=Provenance("compare", settings, chance.seed, parents),
     )
     counted = comparison.counted
     named = NamedReplicates(
         tuple(item.name for item in counted), tuple(item.group for item in counted), joint.replicates
     )
-    return ComparedPair(comparison, tables, named)
-
-
-def _check_size(role: str, count: int, *, n_other: int) -> None:
-    """Refuse a side of a few galaxies; warn of one that says little."""
-    if count < MINIMUM_MEASURED:
-        raise InputError(
-            f"the {role} set has {count} galaxies; wanted {MINIMUM_MEASURED} or more: measure more, or cut less"
-        )
-    if count < FEW_GALAXIES:
-        floor = GAUSSIAN_FLOOR * np.sqrt(1 / count + 1 / n_other)
-        logger.warning(
-            "the %s set has only %d galaxies: sampling alone makes distances of about %.2f standard deviations",
-            role,
-            count,
-            floor,
-        )
+    return ComparedPair(comparison, pair.tables, named)
 
 
 def _side(side: MeasuredSet, table: QTable) -> Side:

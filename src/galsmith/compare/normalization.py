@@ -79,9 +79,12 @@ def resolve_normalization(normalization: Normalization, groups: list[str]) -> di
     for group in normalization:
         if group not in declared:
             raise SettingsError(
-                f"normalization: no group {group!r}{near_miss(group, declared)}; the groups are {', '.join(declared)}"
+                f"there is no such group of properties{near_miss(group, declared)}",
+                argument="normalization",
+                came=group,
+                wanted=f"groups out of {', '.join(declared)}",
             )
-    chosen = {group: _known(name, f" of group {group}") for group, name in normalization.items()}
+    chosen = {group: _known(name, f" (of group {group})") for group, name in normalization.items()}
     return {group: chosen.get(group, "reference-zscore") for group in groups}
 
 
@@ -89,7 +92,9 @@ def _known(name: str, where: str) -> str:
     """Check the name of a normalization."""
     if name not in NORMALIZATIONS:
         raise SettingsError(
-            f"normalization{where} is {name!r}{near_miss(str(name), list(NORMALIZATIONS))}; "
-            f"known: {', '.join(NORMALIZATIONS)}"
+            f"there is no such normalization{where}{near_miss(str(name), list(NORMALIZATIONS))}",
+            argument="normalization",
+            came=name,
+            wanted=f"one of {', '.join(NORMALIZATIONS)}",
         )
     return name

@@ -1,4 +1,4 @@
-"""Papers' choices by name: how they measured, cut and normalized, and what they found."""
+"""How sets are compared: the choices of papers by name, with what they found, and those of one comparison."""
 
 import tomllib
 from collections.abc import Mapping
@@ -8,8 +8,9 @@ from importlib import resources
 from typing import Any
 
 from galsmith.compare.card import PublishedColumn
-from galsmith.compare.cuts import Cuts
-from galsmith.compare.normalization import Normalization
+from galsmith.compare.cuts import Cut, Cuts, resolve_cuts
+from galsmith.compare.normalization import Normalization, resolve_normalization
+from galsmith.compare.resampling import Chance
 from galsmith.errors import SettingsError
 from galsmith.settings import near_miss
 
@@ -79,6 +80,7 @@ def _holzschuh2022_paper(data: str, **measure: Any) -> Paper:
     )
 
 
+BINNINGS = ("wavelength", "rings")
 OWN = Paper("", "This package's own choices.")
 PAPERS: dict[str, Paper] = {
     paper.name: paper
@@ -103,9 +105,70 @@ def paper_named(name: str | None) -> Paper:
         return OWN
     if name not in PAPERS:
         raise SettingsError(
-            f"paper {name!r}: unknown{near_miss(name, list(PAPERS))}; known: {', '.join(PAPERS)}"
+            f"its choices are not known{near_miss(name, list(PAPERS))}",
+            argument="paper",
+            came=name,
+            wanted=f"one of {', '.join(PAPERS)}",
         )
     return PAPERS[name]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How sets are compared, checked as far as it can be before one is read; `choices_of` makes it.
+
+    Attributes
+    ----------
+    paper : Paper
+        Whose choices are followed where nothing else was chosen.
+    chance : Chance
+        Seed, draws, confidence.
+    normalization : str or mapping of group to str
+        What differences are divided by.
+    cuts : tuple of Cut
+        Which galaxies are left out.
+    binning : str
+        Which power modes enter the means.
+    beyond : bool
+        Whether all properties together are judged.
+    """
+
+    paper: Paper
+    chance: Chance
+    normalization: Normalization
+    cuts: tuple[Cut, ...]
+    binning: str
+    beyond: bool
+
+
+def choices_of(
+    paper: str | None,
+    chance: Chance,
+    *,
+    binning: str | None = None,
+    beyond: bool = True,
+    normalization: Normalization | None = None,
+    cuts: Cuts | str | None = None,
+) -> Choices:
+    """Check how sets shall be compared; arguments and errors as `judge_tables` has them."""
+    followed = paper_named(paper)
+    chosen = followed.normalization if normalization is None else normalization
+    resolve_normalization(chosen, [])
+    if binning not in (None, *BINNINGS):
+        raise SettingsError(
+            "there is no such binning of power",
+            argument="binning",
+            came=binning,
+            wanted=f"one of {', '.join(BINNINGS)}",
+        )
+    return Choices(
+        followed,
+        chance,
+        chosen,
+        resolve_cuts(followed.cuts if cuts is None else cuts),
+        followed.binning if binning is None else binning,
+        beyond,
+    )
 
 
 @lru_cache(maxsize=1)

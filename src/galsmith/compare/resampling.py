@@ -44,10 +44,12 @@ class Chance:
         """Refuse numbers from which no interval follows."""
         for name, usual in (("replicates", 1000), ("splits", 200), ("permutations", 1000)):
             if getattr(self, name) < 2:
-                raise SettingsError(f"{name} is {getattr(self, name)}; wanted 2 or more ({usual} are usual)")
+                raise SettingsError(
+                    argument=name, came=getattr(self, name), wanted=f"2 or more ({usual} are usual)"
+                )
         if not 0 < self.confidence < 1:
             raise SettingsError(
-                f"confidence is {self.confidence}; wanted a share between 0 and 1, such as 0.95"
+                argument="confidence", came=self.confidence, wanted="a share between 0 and 1, such as 0.95"
             )
 
 

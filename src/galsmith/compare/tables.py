@@ -11,6 +11,10 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.compare.cuts import Cut, outside
+from galsmith.compare.marginal.columns import MINIMUM_MEASURED, declared_as, shared_properties
+from galsmith.compare.normalization import resolve_normalization
+from galsmith.compare.papers import Choices
+from galsmith.compare.records import CutCount
 from galsmith.errors import InputError
 from galsmith.measure import read_measurements
 from galsmith.measure.settings import ALL_BANDS
@@ -24,6 +28,8 @@ ROLES = ("reference", "generated")
 NOT_HOW = ("files", "limit", "quantities", "colors", "computed")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
+FEW_GALAXIES = 50
+GAUSSIAN_FLOOR = 1.29  # E W1 of standardized Gaussians over sqrt(1/n + 1/m)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,34 @@ class MeasuredSet:
         return Parent(self.role, str(self.meta.get("content_hash", "")), self.path)
 
 
+@dataclass(frozen=True)
+class ReadyPair:
+    """A reference and a generated set that can be compared: alike, cut, and measured in the same properties.
+
+    Attributes
+    ----------
+    sides : tuple of MeasuredSet
+        Reference and generated set, as they were read.
+    tables : tuple of QTable
+        The rows that the cuts left.
+    columns : tuple of str
+        Properties that both have.
+    left_out : mapping of str to str
+        Properties that one has, and why they are left out.
+    normalization : mapping of group to str
+        Of each group of these properties.
+    cuts : tuple of CutCount
+        What each cut removed.
+    """
+
+    sides: tuple[MeasuredSet, MeasuredSet]
+    tables: tuple[QTable, QTable]
+    columns: tuple[str, ...]
+    left_out: Mapping[str, str]
+    normalization: Mapping[str, str]
+    cuts: tuple[CutCount, ...]
+
+
 def paths_of(*tables: Table) -> list[Path]:
     """Paths of the tables that are not in memory."""
     return [Path(table) for table in tables if not isinstance(table, QTable)]
@@ -89,6 +123,14 @@ def read_side(table: Table, role: str) -> MeasuredSet:
     return MeasuredSet(role, read_measurements(Path(table)), str(table))
 
 
+def ready_pairs(reference: Table, generated: Mapping[str, Table], choices: Choices) -> dict[str, ReadyPair]:
+    """Read all sides and refuse what cannot be compared, before anything long starts; errors as `judge_tables`."""
+    against = read_side(reference, "reference")
+    return {
+        name: _ready((against, read_side(table, "generated")), choices) for name, table in generated.items()
+    }
+
+
 def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
     """Refuse two sides whose numbers do not mean the same.
 
@@ -100,25 +142,49 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
     """
     for side in (reference, generated):
         _refuse_several_bands(side)
+    for key in refuse_unlike_images(reference.meta, generated.meta):
+        values = reference.meta.get(key), generated.meta.get(key)
+        logger.warning("%s is known of one side only (%s and %s); not compared", key, *values)
+    _refuse_other_settings(reference.provenance.settings, generated.provenance.settings)
+
+
+def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> list[str]:
+    """Refuse images of two kinds, measured or not.
+
+    Parameters
+    ----------
+    reference, generated : mapping
+        What is known of the images: ``"bands"``, ``"flux_unit"``, ``"pixel_scale_arcsec"``, and the ``"band"`` that is
+        measured.
+
+    Returns
+    -------
+    list of str
+        What is known of one side only, and could not be compared.
+
+    Raises
+    ------
+    InputError
+        If bands (where not one and the same is measured), pixel scale or flux unit differ; it says which.
+    """
+    one_sided = []
     for key, what in (
         ("bands", "bands"),
         ("flux_unit", "a flux unit of"),
         ("pixel_scale_arcsec", "a pixel scale of"),
     ):
-        one, other = reference.meta.get(key), generated.meta.get(key)
+        one, other = reference.get(key), generated.get(key)
         if key == "bands" and _is_one_band(reference, generated):
             continue
         # Not known is not unlike: a table may say nothing of its images.
         if one is None or other is None:
-            if one != other:
-                logger.warning("%s is known of one side only (%s and %s); not compared", key, one, other)
-            continue
-        if not _same(one, other):
+            one_sided += [key] if one != other else []
+        elif not _same(one, other):
             raise InputError(
                 f"the reference set has {what} {_shown(one)}, the generated set {_shown(other)}; "
                 "bring both to one form before measuring, such as with galsmith ingest"
             )
-    _refuse_other_settings(reference.provenance.settings, generated.provenance.settings)
+    return one_sided
 
 
 def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, list[int]]:
@@ -127,6 +193,45 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
     # The row of False is for no cuts at all, of which there is no any.
     keep = ~np.any([np.zeros(len(side.table), dtype=bool), *beyond], axis=0)
     return side.table[keep], [int(np.count_nonzero(rows)) for rows in beyond]
+
+
+def _ready(sides: tuple[MeasuredSet, MeasuredSet], choices: Choices) -> ReadyPair:
+    """Refuse two sides that cannot be compared, and take what is compared of them."""
+    refuse_unlike(*sides)
+    columns, left_out = shared_properties(sides[0].table, sides[1].table)
+    declared = [entry for name in columns if (entry := declared_as(name, columns, choices.paper.groups))]
+    groups = list(dict.fromkeys(entry.group for entry in declared))
+    kept = [without_outliers(side, choices.cuts) for side in sides]
+    tables = kept[0][0], kept[1][0]
+    for side, table in zip(sides, tables, strict=True):
+        _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
+    return ReadyPair(
+        sides,
+        tables,
+        tuple(columns),
+        left_out,
+        resolve_normalization(choices.normalization, groups),
+        tuple(
+            CutCount(cut.column, cut.low, cut.high, one, other)
+            for cut, one, other in zip(choices.cuts, kept[0][1], kept[1][1], strict=True)
+        ),
+    )
+
+
+def _check_size(role: str, count: int, *, n_other: int) -> None:
+    """Refuse a side of a few galaxies; warn of one that says little."""
+    if count < MINIMUM_MEASURED:
+        raise InputError(
+            f"the {role} set has {count} galaxies; wanted {MINIMUM_MEASURED} or more: measure more, or cut less"
+        )
+    if count < FEW_GALAXIES:
+        floor = GAUSSIAN_FLOOR * np.sqrt(1 / count + 1 / n_other)
+        logger.warning(
+            "the %s set has only %d galaxies: sampling alone makes distances of about %.2f standard deviations",
+            role,
+            count,
+            floor,
+        )
 
 
 def _refuse_several_bands(side: MeasuredSet) -> None:
@@ -139,10 +244,10 @@ def _refuse_several_bands(side: MeasuredSet) -> None:
         )
 
 
-def _is_one_band(reference: MeasuredSet, generated: MeasuredSet) -> bool:
+def _is_one_band(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> bool:
     """Whether both sides were measured in the same band, so that other bands of one side do no harm."""
-    band = reference.meta.get("band")
-    return band not in (None, ALL_BANDS) and band == generated.meta.get("band")
+    band = reference.get("band")
+    return band not in (None, ALL_BANDS) and band == generated.get("band")
 
 
 def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> None:

@@ -87,7 +87,7 @@ def extract(
     """
     for name, value in (("batch_size", batch_size), ("workers", workers)):
         if value is not None and value < 1:
-            raise SettingsError(f"{name} is {value}; wanted 1 or more")
+            raise SettingsError(argument=name, came=value, wanted="1 or more")
     if len(images) == 0:
         raise InputError(f"{images.path or 'images'}: holds no image; wanted at least one")
     if output is not None:

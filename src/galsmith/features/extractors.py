@@ -133,16 +133,21 @@ def build_extractor(
         If torch or the weights are missing, or the weights are other ones.
     """
     if name not in EXTRACTORS:
-        raise SettingsError(f"extractor is {name!r}; wanted one of {', '.join(EXTRACTORS)}")
+        raise SettingsError(argument="extractor", came=name, wanted=f"one of {', '.join(EXTRACTORS)}")
     try:
         import torch
     except ImportError as error:
         raise InputError(
-            f"extractor {name} needs torch, which is not installed; pip install 'galsmith[features]'"
+            "it needs torch, which is not installed",
+            argument="extractor",
+            came=name,
+            way_out="pip install 'galsmith[features]'",
         ) from error
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise SettingsError(f"device is {device!r}: cannot be used here ({reason}); take 'cpu'") from error
+        raise SettingsError(
+            f"it cannot be used here ({reason})", argument="device", came=device, way_out="take 'cpu'"
+        ) from error
     return EXTRACTORS[name](weights, device=device, download=download)

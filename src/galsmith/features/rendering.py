@@ -64,12 +64,14 @@ def rendering_of(images: ImageSet, kind: str = "magma", *, band: str | None = No
         If ``"rgb"`` is asked of a set that holds no color pictures.
     """
     if kind not in KINDS:
-        raise SettingsError(f"rendering is {kind!r}; wanted one of {', '.join(KINDS)}")
+        raise SettingsError(argument="rendering", came=kind, wanted=f"one of {', '.join(KINDS)}")
     if kind == "rgb":
         return _color_rendering(images, band)
     chosen = _usual_band(images.header.bands) if band is None else band
     if chosen not in images.header.bands:
-        raise SettingsError(f"band is {chosen!r}; the set {images.path} has {', '.join(images.header.bands)}")
+        raise SettingsError(
+            argument="band", came=chosen, wanted=f"one that the set has: {', '.join(images.header.bands)}"
+        )
     return Rendering(kind, chosen, images.header.bands.index(chosen))
 
 
@@ -134,7 +136,9 @@ def _magma() -> Picture:
 def _color_rendering(images: ImageSet, band: str | None) -> Rendering:
     """Check that a set holds color pictures."""
     if band is not None:
-        raise SettingsError(f"band is {band!r}; rendering 'rgb' takes all three, leave band out")
+        raise SettingsError(
+            "rendering 'rgb' takes all three", argument="band", came=band, way_out="leave it out"
+        )
     if images.header.flux_unit != "display" or len(images.header.bands) != 3:
         raise InputError(
             f"{images.path or 'images'}: rendering 'rgb' wants color pictures (three bands in the unit 'display'); "

@@ -1,6 +1,5 @@
 """What is gathered from images besides tables: learned features, and closeness to the training images."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,12 @@ import numpy as np
 
 from galsmith.compare import Chance, Extras, compare_features, memorization, pixels_of, stretch_of
 from galsmith.compare.records import Memorization
-from galsmith.errors import GalsmithError
+from galsmith.errors import GalsmithError, InputError, SettingsError
 from galsmith.images import ImageSet
 from galsmith.judging.image_stores import Place, images_at
 from galsmith.judging.workplace import Workplace
 from galsmith.provenance import Parent
+from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
     from galsmith.features import FeatureSet
@@ -23,11 +23,37 @@ Missing = dict[str, str]
 
 def asked_extras(features: Sequence[str], training: Place | None, limit: int | None) -> list[Any]:
     """Say what decides extras, besides the sets that are judged, as plain JSON values."""
-    known = "" if training is None else str(training)
-    if training is not None:
-        with contextlib.suppress(GalsmithError):
-            known = images_at(training, None).content_hash
+    known = "" if training is None else images_at(training, None).content_hash
     return [list(features), known, limit]
+
+
+def refuse_unknown_networks(features: Sequence[str]) -> None:
+    """Raise `SettingsError` for a name that no network of `galsmith.features.EXTRACTORS` has."""
+    if not features:
+        return
+    from galsmith.features import EXTRACTORS
+
+    for name in features:
+        if name not in EXTRACTORS:
+            raise SettingsError(
+                f"there is no such network{near_miss(name, list(EXTRACTORS))}",
+                argument="features",
+                came=name,
+                wanted=f"one of {', '.join(EXTRACTORS)}",
+            )
+
+
+def training_images(training: Place) -> ImageSet:
+    """Open the images that were trained on; `InputError` if there are none."""
+    images = images_at(training, None).in_split("train")
+    if not len(images):
+        raise InputError(
+            "no image of it is in the split 'train'",
+            argument="training",
+            came=training,
+            wanted="the store that the generator was trained on",
+        )
+    return images
 
 
 def gather_extras(
@@ -102,19 +128,18 @@ def _memorization(
 ) -> tuple[tuple[Memorization, ...], tuple[Parent, ...]]:
     """Compare the distances to the training images, in pixels."""
     if training is None:
-        missing["memorization"] = "the training images are not known; give them as training"
+        missing["memorization"] = "the training images are not known; give them as `training`"
         return (), ()
     try:
-        whole = images_at(training, None)
-        held_out = _held_out(whole, reference, work.limit)
-        in_training = whole.in_split("train")
-        stretch = stretch_of(in_training)
+        trained = training_images(training)
+        held_out = _held_out(images_at(training, None), reference, work.limit)
+        stretch = stretch_of(trained)
         pictures = [
             pixels_of(images, stretch=stretch)
-            for images in (images_at(generated, work.limit), in_training, held_out)
+            for images in (images_at(generated, work.limit), trained, held_out)
         ]
         found = memorization(*pictures, seed=work.seed, progress=work.progress)
-        return (found,), (in_training.as_parent("training images"),)
+        return (found,), (trained.as_parent("training images"),)
     except GalsmithError as error:
         missing["memorization"] = str(error)
         return (), ()

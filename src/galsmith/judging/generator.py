@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.errors import InputError, SettingsError
+from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.images import ImageSet, image_set_from_arrays
 from galsmith.seeds import derive_seed
@@ -18,7 +18,7 @@ SEEDS_AT_ONCE = 64
 
 
 def drawn_images(
-    generator: Generator, *, n: int | None, seed: int, progress: ProgressCallback
+    generator: Generator, *, n: int, seed: int, progress: ProgressCallback
 ) -> ImageSet | list[NDArray[np.float32]]:
     """Draw `n` galaxies, some at a time; galaxy k has the seed that `galsmith.sampling.sample` gives it.
 
@@ -26,8 +26,8 @@ def drawn_images(
     ----------
     generator : callable
         As `Generator` has it.
-    n : int or None
-        How many.
+    n : int
+        How many, 1 or more.
     seed : int
         From which the seeds are derived.
     progress : callable
@@ -40,13 +40,9 @@ def drawn_images(
 
     Raises
     ------
-    SettingsError
-        If `n` is missing or not positive.
     InputError
         If another number of images comes than there are seeds.
     """
-    if n is None or n < 1:
-        raise SettingsError(f"n is {n}; wanted how many galaxies the generator shall draw, such as n=2000")
     seeds = np.array([derive_seed(seed, "sample", index) for index in range(n)], dtype=np.int64)
     images: list[NDArray[np.float32]] = []
     drawn: ImageSet | Sequence[NDArray[Any]] | NDArray[Any] = []
@@ -55,7 +51,9 @@ def drawn_images(
         drawn = generator(some)
         found = drawn.pixels.read(np.arange(len(drawn))) if isinstance(drawn, ImageSet) else list(drawn)
         if len(found) != len(some):
-            raise InputError(f"generator: gave {len(found)} images for {len(some)} seeds; wanted one each")
+            raise InputError(
+                f"it gave {len(found)} images for {len(some)} seeds", argument="generator", wanted="one each"
+            )
         images += [np.asarray(image, dtype=np.float32) for image in found]
         progress(ProgressEvent("drawing", len(images), n, "galaxies"))
     return image_set_from_arrays(images, drawn.header) if isinstance(drawn, ImageSet) else images

@@ -9,21 +9,22 @@ from typing import Any
 
 from astropy.table import QTable
 
-from galsmith.compare import ReportCard, judge_tables
+from galsmith.compare import Chance, ReportCard
 from galsmith.compare.cuts import Cuts
 from galsmith.compare.files import CARD
-from galsmith.compare.judge import LateExtras, named_sets, with_paths
+from galsmith.compare.judge import LateExtras, NamedSet, card_of, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
-from galsmith.compare.papers import paper_named
+from galsmith.compare.papers import choices_of
+from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images
 from galsmith.data.readers.array_files import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
-from galsmith.judging.extras import asked_extras, gather_extras
+from galsmith.judging.extras import asked_extras, gather_extras, refuse_unknown_networks, training_images
 from galsmith.judging.generator import Generator, drawn_images
 from galsmith.judging.image_stores import Images, Place, header_of, stored
-from galsmith.judging.measurements import measured_table
+from galsmith.judging.measurements import known_of_images, measured_table
 from galsmith.judging.workplace import Workplace
 from galsmith.measure import MeasureSettings
 
@@ -57,8 +58,9 @@ def judge(
 ) -> ReportCard:
     """Judge one or several generated sets against a reference: all that ``galsmith compare`` does.
 
-    What is not measured is measured first. Stores, tables and features that are made on the way lie in
-    ``<output stem>.measurements/`` beside the output, and an interrupted call goes on from them.
+    What can be known beforehand is checked first, so that nothing long is done in vain. What is not measured is measured
+    then. Stores, tables and features that are made on the way lie in ``<output stem>.measurements/`` beside the output,
+    and an interrupted call goes on from them.
 
     Parameters
     ----------
@@ -107,44 +109,33 @@ def judge(
         If a set cannot be read or measured, has fewer than 10 galaxies, or is not like the reference in bands,
         scale, unit or settings of the measurement.
     """
-    followed = paper_named(paper)
+    chance = Chance(seed, replicates, splits, confidence, permutations)
+    choices = choices_of(paper, chance, beyond=beyond, normalization=normalization, cuts=cuts)
+    refuse_unknown_networks(features)
     place = None if output is None else Path(output)
-    named = named_sets(_given(generated, generator), name_of=name_of)
+    named = named_sets(_given(generated, generator, n), name_of=name_of)
+    _refuse_names_of_files(named)
     if place is not None:
         _refuse_output(place, (reference, training, *named.values()), overwrite=overwrite)
+    settings = MeasureSettings(**choices.paper.measure) if measure_settings is None else measure_settings
     with _folder_beside(place) as folder:
-        settings = MeasureSettings(**followed.measure) if measure_settings is None else measure_settings
         work = Workplace(folder, settings, seed, workers, limit, overwrite, progress)
         against = stored(reference, "reference", work)
-        places = {name: _stored_like(given, name, against, work, n=n) for name, given in named.items()}
+        places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
+        _refuse_unusable(against, places, trained, work)
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
-        card = judge_tables(
-            reference_table,
-            tables,
-            place,
-            paper=paper,
-            beyond=beyond,
-            extras=LateExtras(
-                asked_extras(features, trained, limit),
-                lambda: gather_extras(against, places, work, features=features, training=trained),
-            ),
-            normalization=normalization,
-            cuts=cuts,
-            seed=seed,
-            replicates=replicates,
-            splits=splits,
-            permutations=permutations,
-            confidence=confidence,
-            overwrite=overwrite,
-            progress=progress,
+        pairs = ready_pairs(reference_table, tables, choices)
+        extras = LateExtras(
+            asked_extras(features, trained, limit),
+            lambda: gather_extras(against, places, work, features=features, training=trained),
         )
-    return (
-        card
-        if place is not None
-        else with_paths(card, lambda path: "" if Path(path).is_relative_to(folder) else path)
-    )
+        inputs = paths_of(reference_table, *tables.values())
+        card = card_of(pairs, choices, extras, place, inputs=inputs, overwrite=overwrite, progress=progress)
+    if place is not None:
+        return card
+    return with_paths(card, lambda path: "" if Path(path).is_relative_to(folder) else path)
 
 
 @dataclass(frozen=True)
@@ -152,19 +143,25 @@ class _Drawing:
     """A set that is yet to be drawn."""
 
     generator: Generator
+    n: int
 
 
-def _given(generated: Any, generator: Generator | None) -> Any:
+def _given(generated: Any, generator: Generator | None, n: int | None) -> Any:
     """Take the sets or the generator, whichever was given."""
     if (generated is None) == (generator is None):
-        which = "neither generated nor generator" if generator is None else "both generated and generator"
+        which = "neither `generated` nor" if generator is None else "both `generated` and"
         raise SettingsError(
-            f"{which}: wanted sets to judge, or a function that draws n galaxies, one of them"
+            f"{which} `generator` were given",
+            wanted="one of them: sets to judge, or a function that draws `n` galaxies",
         )
     if generator is not None:
-        return {DRAWN: _Drawing(generator)}
+        if n is None or n < 1:
+            raise SettingsError(
+                argument="n", came=n, wanted="how many galaxies the generator shall draw, such as n=2000"
+            )
+        return {DRAWN: _Drawing(generator, n)}
     several = isinstance(generated, list | tuple) and not any(
-        isinstance(item, str | Path | QTable | ImageSet) for item in generated
+        isinstance(item, (*KNOWN, NamedSet)) for item in generated
     )
     return {DRAWN: generated} if several and len(generated) else generated
 
@@ -177,12 +174,33 @@ def name_of(images: Images, number: int = 1) -> str:
     return f"{DRAWN}-{number}"
 
 
-def _stored_like(
-    images: Images | _Drawing, name: str, reference: Place, work: Workplace, *, n: int | None = None
-) -> Place:
+def _refuse_names_of_files(named: Mapping[str, Any]) -> None:
+    """Refuse a set whose tables, stores or features would lie elsewhere, or be those of another set."""
+    for name in named:
+        if name in ("", ".", "..", TRAINING) or Path(name).name != name:
+            raise SettingsError(
+                "files beside the card are named after the sets",
+                argument="generated",
+                came=name,
+                wanted=f"names that are file names, and neither reference nor {TRAINING}",
+            )
+
+
+def _refuse_unusable(
+    reference: Place, generated: Mapping[str, Place], training: Place | None, work: Workplace
+) -> None:
+    """Refuse images of other kinds than the reference's, and training images that are not there."""
+    ours = known_of_images(reference, work)
+    for item in generated.values():
+        refuse_unlike_images(ours, known_of_images(item, work))
+    if training is not None:
+        training_images(training)
+
+
+def _stored_like(images: Images | _Drawing, name: str, reference: Place, work: Workplace) -> Place:
     """Give a place of images; those in memory are in the reference's bands, unit and scale."""
     if isinstance(images, _Drawing):
-        images = drawn_images(images.generator, n=n, seed=work.seed, progress=work.progress)
+        images = drawn_images(images.generator, n=images.n, seed=work.seed, progress=work.progress)
     in_arrays = not isinstance(images, KNOWN)
     return stored(images, name, work, header=header_of(reference) if in_arrays else None)
 

@@ -66,8 +66,8 @@ def snapshot_judge(
         return FeatureJudge(Path(data), device=device, progress=progress)
     if n_drawn < MEASURED_AT_LEAST:
         raise SettingsError(
-            f"training.evaluation_galaxies is {n_drawn}; wanted {MEASURED_AT_LEAST} or more to "
-            "choose the best snapshot by (300 are usual)"
+            f"training.evaluation_galaxies is {n_drawn}",
+            wanted=f"{MEASURED_AT_LEAST} or more to choose the best snapshot by (300 are usual)",
         )
     return HeldOutJudge(data, workers=available_cores(), progress=progress)
 

@@ -22,7 +22,7 @@ from galsmith.compare.classifiers.cross_validation import (
 from galsmith.compare.classifiers.heads import HEADS
 from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
 from galsmith.compare.records import ClassifierTest, Estimate, Statistic
-from galsmith.compare.resampling import split_counts
+from galsmith.compare.resampling import Chance, split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
@@ -259,15 +259,17 @@ def _definition(place: int, head: str, setup: Setup) -> str:
 
 def _check_settings(folds: int, splits: int, confidence: float, heads: Sequence[str]) -> None:
     """Refuse settings from which nothing follows."""
+    Chance(confidence=confidence)  # refuses what is no confidence
     for name, number, usual in (("folds", folds, 5), ("splits", splits, 8)):
         if number < 2:
-            raise SettingsError(f"{name} is {number}; wanted 2 or more ({usual} are usual)")
-    if not 0 < confidence < 1:
-        raise SettingsError(f"confidence is {confidence}; wanted a share between 0 and 1, such as 0.95")
+            raise SettingsError(argument=name, came=number, wanted=f"2 or more ({usual} are usual)")
     for head in heads:
         if head not in HEADS:
             raise SettingsError(
-                f"no classifier {head!r}{near_miss(head, list(HEADS))}; known: {', '.join(HEADS)}"
+                f"there is no such classifier{near_miss(head, list(HEADS))}",
+                argument="heads",
+                came=head,
+                wanted=f"some of {', '.join(HEADS)}",
             )
 
 

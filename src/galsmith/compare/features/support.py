@@ -103,7 +103,7 @@ def support(
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
     if k < 1:
-        raise SettingsError(f"k is {k}; wanted 1 or more (5 is usual)")
+        raise SettingsError(argument="k", came=k, wanted="1 or more (5 is usual)")
     names = [str(number) for number in range(np.shape(reference)[-1] if np.ndim(reference) else 0)]
     given = checked_rows(reference, generated, names, minimum=4 * k)
     n_each = min(len(given[0]), len(given[1]), MOST_ROWS)

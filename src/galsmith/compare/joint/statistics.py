@@ -80,12 +80,13 @@ def register_joint(statistic: JointStatistic) -> None:
     """
     if statistic.name in JOINT:
         raise SettingsError(
-            f"statistic.name is {statistic.name!r}, which is in JOINT already; wanted a new name: choose another"
+            "JOINT has it already", argument="statistic.name", came=statistic.name, wanted="a new name"
         )
     if statistic.judged_by not in (IN_FLOORS, NOT_JUDGED):
         raise SettingsError(
-            f"statistic.judged_by is {statistic.judged_by!r}; wanted {IN_FLOORS!r}, or {NOT_JUDGED!r} for a number that "
-            "is shown and not judged"
+            argument="statistic.judged_by",
+            came=statistic.judged_by,
+            wanted=f"{IN_FLOORS!r}, or {NOT_JUDGED!r} for a number that is shown and not judged",
         )
     JOINT[statistic.name] = statistic
 

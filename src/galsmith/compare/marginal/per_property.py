@@ -55,7 +55,7 @@ def register_per_property(distance: PropertyDistance) -> None:
     """
     if distance.name in PER_PROPERTY:
         raise SettingsError(
-            f"distance.name is {distance.name!r}, which is in PER_PROPERTY already; wanted a new name: choose another"
+            "PER_PROPERTY has it already", argument="distance.name", came=distance.name, wanted="a new name"
         )
     PER_PROPERTY[distance.name] = distance
 

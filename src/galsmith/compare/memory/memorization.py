@@ -114,7 +114,7 @@ def memorization(
     """
     chance = Chance(seed, replicates, splits, confidence)
     if n_pairs < 0:
-        raise SettingsError(f"n_pairs is {n_pairs}; wanted 0 or more (12 is usual)")
+        raise SettingsError(argument="n_pairs", came=n_pairs, wanted="0 or more (12 is usual)")
     sets = _checked_sets(generated, training, held_out, space)
     found = nearest_rows(sets["generated"], sets["training"], progress=progress)
     yard = nearest_rows(sets["held_out"], sets["training"], progress=progress)
@@ -172,14 +172,19 @@ def _checked_sets(
     for name, values in given.items():
         is_right = values.ndim == 4 and shape[1:2] == shape[2:] if space == PIXELS else values.ndim == 2
         if not is_right or 0 in values.shape[1:]:
-            raise InputError(f"{name} has shape {values.shape}; wanted {wanted} for the space {space!r}")
+            raise InputError(
+                f"it has shape {values.shape}", argument=name, wanted=f"{wanted} for the space {space!r}"
+            )
         if values.shape[1:] != shape:
             raise InputError(
-                f"{name} has images of shape {values.shape[1:]}, training of {shape}; "
-                "wanted the same bands and pixels, or features of one extractor"
+                f"it has images of shape {values.shape[1:]}, `training` of {shape}",
+                argument=name,
+                wanted="the same bands and pixels, or features of one extractor",
             )
         if len(values) < MINIMUM_IMAGES:
-            raise InputError(f"{name} has {len(values)} images; wanted {MINIMUM_IMAGES} or more")
+            raise InputError(
+                f"it has {len(values)} images", argument=name, wanted=f"{MINIMUM_IMAGES} or more"
+            )
     for name, values in given.items():
         _refuse_not_finite(name, values.reshape(len(values), -1))
     return given
@@ -191,7 +196,9 @@ def _refuse_not_finite(name: str, values: Features) -> None:
     bad = sum(int((~np.isfinite(values[at : at + ROWS_PER_CHECK]).all(axis=1)).sum()) for at in blocks)
     if bad:
         raise InputError(
-            f"{name} is not finite in {bad} of {len(values)} images; leave these out or mend their pixels"
+            f"it is not finite in {bad} of {len(values)} images",
+            argument=name,
+            way_out="leave these out or mend their pixels",
         )
 
 
@@ -203,10 +210,12 @@ def _refuse_overlap(yard: Nearest) -> None:
     if not same:
         return
     count = len(yard.distance)
-    told = f"held_out: {same} of {count} images are also in the training set"
+    told = f"{same} of {count} images are also in the training set"
     if same >= CLOSE_SHARE * count:
-        raise InputError(f"{told}; wanted images that were not trained on: leave these out")
-    logger.warning("%s; with them copies are harder to see: leave these out", told)
+        raise InputError(
+            told, argument="held_out", wanted="images that were not trained on", way_out="leave these out"
+        )
+    logger.warning("`held_out`: %s; with them copies are harder to see: leave these out", told)
 
 
 def _own_distances(training: Features, found: tuple[Nearest, ...], progress: ProgressCallback) -> Floats:

@@ -59,7 +59,7 @@ def stretch_of(images: ImageSet, *, side_pix: int = SIDE_PIX) -> Stretch:
     """
     least = 2 * RIM_PIX + 4
     if side_pix < least:
-        raise SettingsError(f"side_pix is {side_pix}; wanted {least} or more (32 is usual)")
+        raise SettingsError(argument="side_pix", came=side_pix, wanted=f"{least} or more (32 is usual)")
     name = images.path or "training"
     if len(images) == 0:
         raise InputError(f"{name}: holds no image; wanted one or more to find sky and noise")
