@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.style_based.equalized import blurred, downsampled, upsampled
+from galsmith.models.style_based.equalized import downsampled, upsampled
 
 
 @pytest.fixture
@@ -22,6 +23,15 @@ def filtered(image: np.ndarray, taps: list[float]) -> np.ndarray:
         padded = np.pad(image, widths, mode="edge")
         image = np.apply_along_axis(lambda row: np.convolve(row, taps, mode="valid"), axis, padded)
     return image
+
+
+def blurred(values: torch.Tensor) -> torch.Tensor:
+    """Blur by [1, 2, 1] / 4 in y and x, which halving and doubling are made of."""
+    channels = values.shape[1]
+    taps = torch.tensor([0.25, 0.5, 0.25], dtype=values.dtype, device=values.device)
+    kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3).contiguous()
+    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    return functional.conv2d(padded, kernel, groups=channels)
 
 
 def test_the_blur_is_one_two_one(values):

@@ -1,7 +1,7 @@
 """One training run in the making: trainer, average, data and state, and how they are kept on disk."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,9 +129,18 @@ class TrainingRun:
         """Go back to the last checkpoint."""
         checkpoint = load_checkpoint(self.folder.checkpoint_file)
         self.trainer.load_state_dict(checkpoint.trainer)
-        _fill_averages(self.averages, checkpoint)
+        self.go_on_from(checkpoint)
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take averages and state from a checkpoint, of which the trainer is already."""
+        states = (checkpoint.ema, *checkpoint.other_averages)
+        for average, state in zip(self.averages, states, strict=True):
+            average.load_state_dict(state)
         self.state = checkpoint.state
-        self.chosen = _filled(self.ema.average, checkpoint.chosen)
+        self.chosen = None
+        if checkpoint.chosen is not None:
+            self.chosen = copy.deepcopy(self.ema.average).cpu()
+            self.chosen.load_state_dict(dict(checkpoint.chosen))
 
     def choose(
         self, distance: float, generator: torch.nn.Module | None = None, *, ema_width: float | None = None
@@ -277,16 +286,8 @@ def start_run(
         folder, settings, tables, image_set, training_set, device, trainer, ema, kept, RunState()
     )
     if checkpoint is not None:
-        _fill_averages(run.averages, checkpoint)
-        run.state = checkpoint.state
-        run.chosen = _filled(ema.average, checkpoint.chosen)
+        run.go_on_from(checkpoint)
     return run
-
-
-def _fill_averages(averages: Sequence[PowerFunctionEma], checkpoint: Checkpoint) -> None:
-    """Go on with averages as they were."""
-    for average, state in zip(averages, (checkpoint.ema, *checkpoint.other_averages), strict=True):
-        average.load_state_dict(state)
 
 
 def _started_from(
@@ -341,12 +342,3 @@ def settings_hash(tables: Mapping[str, Mapping[str, Any]]) -> str:
 def _is_finite(network: torch.nn.Module) -> bool:
     """Whether all weights are finite."""
     return all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())
-
-
-def _filled(network: torch.nn.Module, weights: Mapping[str, Any] | None) -> torch.nn.Module | None:
-    """Copy a network to the CPU with other weights, where there are any."""
-    if weights is None:
-        return None
-    copied = copy.deepcopy(network).cpu()
-    copied.load_state_dict(dict(weights))
-    return copied

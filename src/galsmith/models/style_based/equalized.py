@@ -63,8 +63,6 @@ class EqualizedConv(torch.nn.Module):
         Side of the kernel, odd.
     gain : float
         At the start, outputs have the variance gain**2 for independent inputs of unit variance, away from the edges.
-    rate_multiplier : float
-        As in `EqualizedLinear`.
     has_bias : bool
         Whether a bias is added, zero at the start.
     chance : torch.Generator
@@ -78,41 +76,25 @@ class EqualizedConv(torch.nn.Module):
         *,
         kernel: int,
         gain: float = 1.0,
-        rate_multiplier: float = 1.0,
         has_bias: bool = True,
         chance: torch.Generator,
     ) -> None:
         super().__init__()
         # the same with the fan-in of a kernel
-        self.weight_scale = gain / (n_in * kernel**2) ** 0.5 * rate_multiplier
-        self.bias_scale = rate_multiplier
-        weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance) / rate_multiplier
+        self.weight_scale = gain / (n_in * kernel**2) ** 0.5
+        weight = torch.randn(n_out, n_in, kernel, kernel, generator=chance)
         self.weight = torch.nn.Parameter(weight.contiguous(memory_format=torch.channels_last))
         self.bias = torch.nn.Parameter(torch.zeros(n_out)) if has_bias else None
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Map [galaxy, n_in, y, x] to [galaxy, n_out, y, x], in the type of `values`."""
         weight = (self.weight * self.weight_scale).to(values.dtype)
-        bias = None if self.bias is None else (self.bias * self.bias_scale).to(values.dtype)
-        if weight.shape[-1] == 1:
-            return convolved_by_one(values, weight, bias)
-        return functional.conv2d(values, weight, bias, padding=weight.shape[-1] // 2)
-
-
-def convolved_by_one(
-    values: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Convolve by a kernel of 1 as a matrix product, which leaves channels last also where one channel goes in.
-
-    Parameters
-    ----------
-    values : Tensor [galaxy, n_in, y, x]
-        Without a copy when its channels are last in memory.
-    weight : Tensor [n_out, n_in, 1, 1]
-        As used.
-    """
-    mapped = functional.linear(values.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias)
-    return mapped.permute(0, 3, 1, 2)
+        bias = None if self.bias is None else self.bias.to(values.dtype)
+        if weight.shape[-1] > 1:
+            return functional.conv2d(values, weight, bias, padding=weight.shape[-1] // 2)
+        # a matrix product leaves channels last in memory, also where one channel goes in
+        mapped = functional.linear(values.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias)
+        return mapped.permute(0, 3, 1, 2)
 
 
 def leaky(values: torch.Tensor) -> torch.Tensor:
@@ -142,12 +124,3 @@ def downsampled(values: torch.Tensor) -> torch.Tensor:
         values, [height, width], small, align_corners=False
     )
     return summed * 0.25  # the transpose sums four pixels
-
-
-def blurred(values: torch.Tensor) -> torch.Tensor:
-    """Blur by [1, 2, 1] / 4 in y and x."""
-    channels = values.shape[1]
-    taps = torch.tensor([0.25, 0.5, 0.25], dtype=values.dtype, device=values.device)
-    kernel = torch.outer(taps, taps).expand(channels, 1, 3, 3).contiguous()
-    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
-    return functional.conv2d(padded, kernel, groups=channels)
