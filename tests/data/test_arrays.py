@@ -8,8 +8,8 @@ import pytest
 
 from galsmith import ingest
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.array_files import ArrayPlace, array_place
 from galsmith.data.readers.arrays import ArraySource, image_axes
+from galsmith.data.readers.listing import ArrayPlace, array_place
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import UnusableImage

@@ -10,7 +10,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.array_files import array_place
+from galsmith.data.readers.listing import array_place
 from galsmith.data.readers.registry import is_image_place, open_source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store

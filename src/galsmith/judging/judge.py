@@ -16,7 +16,7 @@ from galsmith.compare.judge import LateExtras, NamedSet, card_of, named_sets, wi
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import choices_of
 from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images
-from galsmith.data.readers.array_files import array_place
+from galsmith.data.readers.listing import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, check_output, refuse_harm, settle

@@ -18,44 +18,38 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
 
 # The first of these that a catalog has is taken, whatever its case.
-X_NAMES = ("x", "x_pix", "xcentroid", "x_centroid", "xc", "xpos", "center_x_pix", "x_image", "xwin_image")
-Y_NAMES = ("y", "y_pix", "ycentroid", "y_centroid", "yc", "ypos", "center_y_pix", "y_image", "ywin_image")
-RA_NAMES = (
-    "ra",
-    "ra_deg",
-    "raj2000",
-    "ra_j2000",
-    "alpha_j2000",
-    "alphawin_j2000",
-    "ra_icrs",
-    "right_ascension",
-)
-DEC_NAMES = (
-    "dec",
-    "dec_deg",
-    "dej2000",
-    "decj2000",
-    "dec_j2000",
-    "delta_j2000",
-    "deltawin_j2000",
-    "dec_icrs",
-    "de_icrs",
-    "declination",
-)
-ID_NAMES = ("object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label")
-SIZE_NAMES = ("cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size")
+ROLES: Mapping[str, Sequence[str]] = {
+    "x": ["x", "x_pix", "xcentroid", "x_centroid", "xc", "xpos", "center_x_pix", "x_image", "xwin_image"],
+    "y": ["y", "y_pix", "ycentroid", "y_centroid", "yc", "ypos", "center_y_pix", "y_image", "ywin_image"],
+    "ra": [
+        "ra",
+        "ra_deg",
+        "raj2000",
+        "ra_j2000",
+        "alpha_j2000",
+        "alphawin_j2000",
+        "ra_icrs",
+        "right_ascension",
+    ],
+    "dec": [
+        "dec",
+        "dec_deg",
+        "dej2000",
+        "decj2000",
+        "dec_j2000",
+        "delta_j2000",
+        "deltawin_j2000",
+        "dec_icrs",
+        "de_icrs",
+        "declination",
+    ],
+    "id": ["object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label"],
+    "size": ["cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size"],
+}
 TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")
 CATALOG_SUFFIXES = (*TEXT_SUFFIXES, ".ecsv", ".parquet", *FITS_SUFFIXES)
 # SExtractor counts pixels from 1, as FITS does.
 COUNTED_FROM_ONE = ("x_image", "y_image", "xwin_image", "ywin_image")
-ROLES: Mapping[str, Sequence[str]] = {
-    "x": X_NAMES,
-    "y": Y_NAMES,
-    "ra": RA_NAMES,
-    "dec": DEC_NAMES,
-    "id": ID_NAMES,
-    "size": SIZE_NAMES,
-}
 
 
 @dataclass(frozen=True)
@@ -167,7 +161,7 @@ def _first_of(known: Sequence[str], names: Sequence[str]) -> str | None:
 def _misses(names: Sequence[str]) -> str:
     """Name columns that come near to positions."""
     lowered = {name.lower(): name for name in names}
-    for known in (*X_NAMES, *RA_NAMES):
+    for known in (*ROLES["x"], *ROLES["ra"]):
         close = near_miss(known, [name for name in lowered if len(name) > 1 or name in "xy"])
         if close:
             column = lowered[close.split("'")[1]]

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.readers.listing import ARRAY_SUFFIXES, HDF5_SUFFIXES, array_file
+from galsmith.data.readers.listing import ARRAY_SUFFIXES, HDF5_SUFFIXES, ArrayPlace
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 
@@ -29,18 +29,6 @@ MEMBER_SUFFIX = ".npy"
 ARRAYS_NAMED = 8
 # Of chunks that hold small parts of very many images.
 MOST_BYTES_TOGETHER = 2**28
-
-
-@dataclass(frozen=True)
-class ArrayPlace:
-    """A file of arrays, and which of them is meant, as in ``set.h5:/images``; None leaves it open."""
-
-    path: Path
-    dataset: str | None = None
-
-    def __str__(self) -> str:
-        """Write it as a user does."""
-        return str(self.path) if self.dataset is None else f"{self.path}:{self.dataset}"
 
 
 @dataclass(frozen=True)
@@ -73,12 +61,6 @@ class ArrayHead:
     def __str__(self) -> str:
         """Write name, shape and type, for an error that lists arrays."""
         return f"{self.name} {self.shape} {self.dtype}".strip()
-
-
-def array_place(text: str | Path) -> ArrayPlace | None:
-    """Read a name such as ``set.h5``, ``set.h5:/images`` or ``set.npz:images``; None where it names no array file."""
-    found = array_file(text)
-    return None if found is None else ArrayPlace(*found)
 
 
 def arrays_in(path: Path) -> list[ArrayHead]:

@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.array_files import (
     ArrayHead,
-    ArrayPlace,
-    array_place,
     arrays_in,
     choose_array,
     read_rows,
 )
 from galsmith.data.readers.labels import add_column
-from galsmith.data.readers.listing import listing_as_parent
+from galsmith.data.readers.listing import ArrayPlace, array_place, listing_as_parent
 from galsmith.data.readers.pictures import GRAY, RGB
 from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
@@ -22,14 +22,25 @@ GZIP_MAGIC = b"\x1f\x8b"
 TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
 
 
-def array_file(text: str | Path) -> tuple[Path, str | None] | None:
-    """Read ``set.h5``, ``set.h5:/images`` or ``set.npz:images`` as file and array; None where it names no array file."""
+class ArrayPlace(NamedTuple):
+    """A file of arrays, and which of them is meant, as in ``set.h5:/images``; None leaves it open."""
+
+    path: Path
+    dataset: str | None = None
+
+    def __str__(self) -> str:
+        """Write it as a user does."""
+        return str(self.path) if self.dataset is None else f"{self.path}:{self.dataset}"
+
+
+def array_place(text: str | Path) -> ArrayPlace | None:
+    """Read a name such as ``set.h5``, ``set.h5:/images`` or ``set.npz:images``; None where it names no array file."""
     name = str(text)
     if name.lower().endswith(ARRAY_SUFFIXES):
-        return Path(name), None
+        return ArrayPlace(Path(name))
     path, separator, dataset = name.rpartition(":")
     if separator and path.lower().endswith(ARRAY_SUFFIXES) and not Path(name).exists():
-        return Path(path), dataset if dataset else None
+        return ArrayPlace(Path(path), dataset if dataset else None)
     return None
 
 

@@ -12,7 +12,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_file
+from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_place
 from galsmith.data.readers.options import (
     FieldOptions,
     GivenZeroPoints,
@@ -289,7 +289,7 @@ class Reader:
     def recognizes(self, place: str | Path) -> bool:
         """Whether a place is of this format, by names alone; an array file need not be there."""
         if self.is_one_file:
-            return array_file(place) is not None
+            return array_place(place) is not None
         folder = Path(place)
         return folder.is_dir() and any(path.name.lower().endswith(self.suffixes) for path in folder.iterdir())
 

@@ -76,19 +76,9 @@ def read_psfs(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) -> lis
     InputError
         If there is no such store, or it has no PSFs.
     """
-    folder = Path(store)
-    parts, place = read_description(folder)["parts"], read_catalog(folder / CATALOG_FILE)
-    psfs: list[Stamp] = []
-    for row in rows:
-        path = folder / parts[int(place[PART_COLUMN][row])]["file"]
-        with _opened(path) as part:
-            if PSF not in part:
-                raise InputError(
-                    f"{folder}: has no PSFs; galsmith ingest cosmos keeps those of a RealGalaxyCatalog"
-                )
-            position = int(place[ROW_COLUMN][row])
-            height, width = part[PSF_SHAPE][position]
-            psfs.append(np.array(part[PSF][position, :height, :width], dtype=np.float32))
+    psfs = _beside(Path(store), rows)[0]
+    if psfs is None:
+        raise InputError(f"{store}: has no PSFs; galsmith ingest cosmos keeps those of a RealGalaxyCatalog")
     return psfs
 
 
@@ -107,19 +97,8 @@ def read_companions(store: str | Path, rows: Sequence[int] | NDArray[np.int64]) 
     InputError
         If there is no such store.
     """
-    folder = Path(store)
-    parts, place = read_description(folder)["parts"], read_catalog(folder / CATALOG_FILE)
-    correlations: dict[str, Stamp] = {}
-    has_psfs, scale = False, None
-    for number in np.unique(np.asarray(place[PART_COLUMN])[np.asarray(rows, dtype=np.int64)]):
-        with _opened(folder / parts[int(number)]["file"]) as part:
-            if PSF in part:
-                has_psfs, scale = True, part[PSF].attrs.get("image_scale")
-            group: Any = part.get(CORRELATION, {})
-            correlations |= {name: np.array(group[name], dtype=np.float32) for name in group}
-    if not has_psfs:
-        return None
-    return Companions(read_psfs(folder, rows), None if scale is None else float(scale), correlations)
+    psfs, scale, correlations = _beside(Path(store), rows)
+    return None if psfs is None else Companions(psfs, scale, correlations)
 
 
 def read_noise_correlation(store: str | Path, name: str) -> Stamp:
@@ -152,6 +131,32 @@ def read_noise_correlation(store: str | Path, name: str) -> Stamp:
             known.update(group)
     stated = f"it has {', '.join(sorted(known))}" if known else "it has none"
     raise InputError(f"{folder}: has no noise correlation {name!r}; {stated}")
+
+
+def _beside(
+    folder: Path, rows: Sequence[int] | NDArray[np.int64]
+) -> tuple[list[Stamp] | None, float | None, dict[str, Stamp]]:
+    """Read PSFs of images, their pixel scale, and the noise correlations of the parts that hold them."""
+    parts, place = read_description(folder)["parts"], read_catalog(folder / CATALOG_FILE)
+    part_of, row_of = (
+        np.asarray(place[name])[np.asarray(rows, dtype=np.int64)] for name in (PART_COLUMN, ROW_COLUMN)
+    )
+    psfs: dict[int, Stamp] = {}
+    correlations: dict[str, Stamp] = {}
+    scale: float | None = None
+    for number in np.unique(part_of):
+        with _opened(folder / parts[int(number)]["file"]) as part:
+            for position in np.flatnonzero(part_of == number) if PSF in part else ():
+                row = int(row_of[position])
+                height, width = part[PSF_SHAPE][row]
+                psfs[int(position)] = np.array(part[PSF][row, :height, :width], dtype=np.float32)
+                scale = part[PSF].attrs.get("image_scale", scale)
+            group: Any = part.get(CORRELATION, {})
+            correlations |= {name: np.array(group[name], dtype=np.float32) for name in group}
+    if psfs and len(psfs) < len(part_of):
+        raise InputError(f"{folder}: has PSFs of some of these images only; make the store again")
+    ordered = [psfs[position] for position in range(len(part_of))] if len(psfs) == len(part_of) else None
+    return ordered, None if scale is None else float(scale), correlations
 
 
 def _opened(path: Path) -> h5py.File:
