@@ -16,7 +16,7 @@ from galsmith.models.alae.networks import (
     Stage,
     without_style,
 )
-from galsmith.models.alae.trainer import rate_at, reciprocity_loss, shrunk, stage_at
+from galsmith.models.alae.trainer import Round, rate_at, reciprocity_loss, shrunk, stage_at
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 from galsmith.models.style_based.equalized import downsampled, upsampled
@@ -207,18 +207,18 @@ def changed(trainer, update) -> set[str]:
 
 def test_each_of_the_three_updates_changes_its_own_networks(build, training_blobs):
     trainer, chance = build("alae", training_blobs), generator_from_seed(0)
-    losses: dict[str, float] = {}
-    given = {"stage": Stage(2, 1.0), "rate": 1e-2}
+    shared = Round(Stage(2, 1.0), 1e-2, chance, {})
     real = torch.randn(8, 4, 16, 16, generator=chance)
-    assert changed(
-        trainer, lambda: trainer._encode_better(real, chance, losses, has_penalty=True, **given)
-    ) == {"encoder", "discriminator"}
-    assert changed(trainer, lambda: trainer._draw_better(8, chance, losses, **given)) == {
+    assert changed(trainer, lambda: trainer._encode_better(real, shared, has_penalty=True)) == {
+        "encoder",
+        "discriminator",
+    }
+    assert changed(trainer, lambda: trainer._draw_better(8, shared)) == {
         "mapping",
         "synthesis",
         "scalar_network",
     }
-    agreeing = changed(trainer, lambda: trainer._agree_better(8, chance, losses, **given))
+    agreeing = changed(trainer, lambda: trainer._agree_better(8, shared))
     assert agreeing == {"encoder", "synthesis", "scalar_network"}
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -72,6 +73,16 @@ def reciprocity_loss(encoded: torch.Tensor, drawn: torch.Tensor, *, kind: str) -
     return functional.l1_loss(encoded, drawn) if kind == "l1" else functional.mse_loss(encoded, drawn)
 
 
+@dataclass(frozen=True)
+class Round:
+    """What the three updates of one step share: levels in use, learning rate, chance, and the losses that they note."""
+
+    stage: Stage
+    rate: float
+    chance: torch.Generator
+    losses: dict[str, float]
+
+
 class AlaeTrainer:
     """Takes three updates a batch (Pidhorskyi et al. 2020, algorithm 1); see `Trainer` for the methods.
 
@@ -116,13 +127,13 @@ class AlaeTrainer:
         chance = step_chance(progress, device)
         stage = self._stage(progress)
         real = with_scalar_planes(shrunk(self._turned(batch.pixels, chance), stage), batch.scalars)
-        rate = rate_at(stage.side, self._config.learning_rates)
         losses = {"side_pix": float(stage.side)}
+        shared = Round(stage, rate_at(stage.side, self._config.learning_rates), chance, losses)
         has_penalty = progress.images_seen // len(real) % self._config.r1_every == 0
         is_good = (
-            self._encode_better(real, chance, losses, stage=stage, rate=rate, has_penalty=has_penalty)
-            and self._draw_better(len(real), chance, losses, stage=stage, rate=rate)
-            and self._agree_better(len(real), chance, losses, stage=stage, rate=rate)
+            self._encode_better(real, shared, has_penalty=has_penalty)
+            and self._draw_better(len(real), shared)
+            and self._agree_better(len(real), shared)
         )
         if not is_good:
             return {**losses, "loss": math.nan}
@@ -141,20 +152,12 @@ class AlaeTrainer:
         level, fade = self._synthesis.grown.tolist()
         self._reached = Stage(int(level), fade)
 
-    def _encode_better(
-        self,
-        real: torch.Tensor,
-        chance: torch.Generator,
-        losses: dict[str, float],
-        *,
-        stage: Stage,
-        rate: float,
-        has_penalty: bool,
-    ) -> bool:
-        """Update encoder and discriminator; adds their loss, and the distance of the images, to `losses`."""
+    def _encode_better(self, real: torch.Tensor, shared: Round, *, has_penalty: bool) -> bool:
+        """Update encoder and discriminator; notes their loss, and the distance of the images."""
+        stage, losses = shared.stage, shared.losses
         with torch.no_grad():
             # fixed images: this update is not the generator's
-            drawn = self._draw(len(real), chance, stage=stage)
+            drawn = self._draw(len(real), shared.chance, stage=stage)
         shown = real.requires_grad_(has_penalty)
         real_logits = self._logits(shown, stage, dtype=torch.float32 if has_penalty else None)
         # Pidhorskyi+20, algorithm 1, step I
@@ -167,33 +170,19 @@ class AlaeTrainer:
             losses["squared_gradient"] = float(squared.detach())
             # Mescheder+18, eq. 9, taken now and then
             loss = loss + squared * (self._config.r1_weight / 2 * self._config.r1_every)
-        return _updated([self._encoding], loss, [self._encoder, self._discriminator], rate=rate)
+        return _updated([self._encoding], loss, [self._encoder, self._discriminator], rate=shared.rate)
 
-    def _draw_better(
-        self,
-        n_images: int,
-        chance: torch.Generator,
-        losses: dict[str, float],
-        *,
-        stage: Stage,
-        rate: float,
-    ) -> bool:
-        """Update mapping, synthesis and scalar network; adds their loss to `losses`."""
+    def _draw_better(self, n_images: int, shared: Round) -> bool:
+        """Update mapping, synthesis and scalar network; notes their loss."""
         # algorithm 1, step II
-        loss = generator_loss(self._logits(self._draw(n_images, chance, stage=stage), stage))
-        losses["generator_loss"] = float(loss.detach())
-        return _updated([self._generating], loss, [self.generator], rate=rate)
+        drawn = self._draw(n_images, shared.chance, stage=shared.stage)
+        loss = generator_loss(self._logits(drawn, shared.stage))
+        shared.losses["generator_loss"] = float(loss.detach())
+        return _updated([self._generating], loss, [self.generator], rate=shared.rate)
 
-    def _agree_better(
-        self,
-        n_images: int,
-        chance: torch.Generator,
-        losses: dict[str, float],
-        *,
-        stage: Stage,
-        rate: float,
-    ) -> bool:
-        """Update encoder and synthesis so that w comes back from its image; adds the loss to `losses`."""
+    def _agree_better(self, n_images: int, shared: Round) -> bool:
+        """Update encoder and synthesis so that w comes back from its image; notes the loss."""
+        stage, chance = shared.stage, shared.chance
         z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
         with torch.no_grad():
             w = self.generator.mapping(z)  # fixed too: the synthesis and the encoder must agree on it
@@ -202,12 +191,12 @@ class AlaeTrainer:
         encoded = self._encoder(drawn, stage=stage, trunk_dtype=self.generator.trunk_dtype)
         # algorithm 1, step III; Holzschuh+22, eq. 7
         loss = reciprocity_loss(encoded, w, kind=self._config.reciprocity)
-        losses["reciprocity_loss"] = float(loss.detach())
+        shared.losses["reciprocity_loss"] = float(loss.detach())
         return _updated(
             [self._encoding, self._generating],
             loss * self._config.reciprocity_weight,
             [self._encoder, self.generator],
-            rate=rate,
+            rate=shared.rate,
         )
 
     def _logits(self, planes: torch.Tensor, stage: Stage, dtype: torch.dtype | None = None) -> torch.Tensor:
