@@ -93,7 +93,7 @@ def test_files_are_few():
     assert census_of(modules_of()).files <= MOST_FILES
 
 
-@pytest.mark.parametrize("room", ["measure/engine", "models"])
+@pytest.mark.parametrize("room", ["measure/engine", "models", "compare"])
 def test_comments_name_steps_and_equations_but_do_not_retell(room):
     assert 5 <= census_of(modules_of(room)).comments_per_100 <= 8
 

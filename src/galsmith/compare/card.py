@@ -57,6 +57,7 @@ class Judgment:
         missing: Mapping[str, str] | None = None,
     ) -> "Judgment":
         """Judge what was found out about a generated set, as `verdict_of` does."""
+        # Here alone, so that no card has a verdict that its numbers do not give.
         verdict = verdict_of(comparison, beyond, features, memorization)
         return cls(name, comparison, verdict, beyond, features, memorization, dict(missing or {}))
 
@@ -116,6 +117,7 @@ class ReportCard:
 
     def judgment(self, name: str = "") -> Judgment:
         """Find the judgment of a generated set by name, the first without one; `KeyError` lists the names."""
+        # Most cards are of one set, which need not be named.
         for judgment in self.judgments:
             if name in ("", judgment.name):
                 return judgment

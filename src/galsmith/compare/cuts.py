@@ -51,6 +51,7 @@ def resolve_cuts(cuts: Cuts | str | None) -> tuple[Cut, ...]:
                 wanted=f"one of {', '.join(NAMED_CUTS)}",
             )
         cuts = NAMED_CUTS[cuts]
+    # In the order given: a galaxy outside of several cuts counts in each of them.
     return tuple(_checked(column, ends) for column, ends in cuts.items())
 
 

@@ -126,7 +126,7 @@ def estimate_means(replicates: Replicates, groups: list[str], *, confidence: flo
 def permutation_p(values: Floats, rearranged: Floats) -> Floats:
     """Share of rearrangements that give as much as the sets themselves, which count as one of them.
 
-    Phipson & Smyth (2010), eq. 2: (b + 1) / (m + 1), which is never 0 and keeps its promise for any m.
+    Phipson & Smyth (2010): (b + 1) / (m + 1), which is never 0 and keeps its promise for any m.
 
     Parameters
     ----------

@@ -126,6 +126,7 @@ def from_plain(kind: type[Record], value: Any) -> Record:
 
 def _plain_number(value: float) -> float | str | None:
     """Write a number; null for NaN."""
+    # JSON has neither NaN nor infinities (RFC 8259, section 6).
     if math.isfinite(value):
         return value
     return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
@@ -161,6 +162,7 @@ def _built_record(kind: type, value: Any) -> Any:
     if not isinstance(value, Mapping):
         raise TypeError(f"{kind.__name__} is {type(value).__name__}; wanted fields by name")
     hints = _hints(kind)
+    # Silence would lose what a later schema knows.
     unknown = sorted(set(value) - set(hints))
     if unknown:
         raise ValueError(f"{kind.__name__} has unknown fields {', '.join(unknown)}")
@@ -171,6 +173,7 @@ def _built_union(kinds: tuple[Any, ...], value: Any) -> Any:
     """Build an optional value: null, or the other type."""
     if value is None and type(None) in kinds:
         return None
+    # Records have no other unions than of one type and None.
     wanted = [kind for kind in kinds if kind is not type(None)]
     return _built(wanted[0], value)
 

@@ -4,7 +4,6 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.table import QTable
@@ -14,6 +13,7 @@ from galsmith.compare.marginal.columns import declared_as, measured, values_of
 from galsmith.compare.marginal.per_property import floor_distances
 from galsmith.compare.marginal.wasserstein import Floats, pool_values, wasserstein_distance
 from galsmith.compare.normalization import scale_of
+from galsmith.compare.tables import is_same, shown
 from galsmith.data.store import open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -25,9 +25,9 @@ from galsmith.seeds import random_stream
 
 logger = logging.getLogger("galsmith")
 
-MEASURED_AT_LEAST = 20
+MEASURED_AT_LEAST = 20  # W1 of 20 and 20 Gaussian values is 0.4 sigma by chance: 1.29 sqrt(2/20).
 SHARE_AT_LEAST = 0.5
-FLOOR_SPLITS = 100
+FLOOR_SPLITS = 100  # Their mean is then known to about a tenth of their spread.
 ALIKE = ("bands", "flux_unit", "pixel_scale_arcsec")
 
 
@@ -194,9 +194,9 @@ class HeldOutJudge:
         """Raise `InputError` if numbers of the drawn images do not mean the same."""
         for name in ALIKE:
             theirs, ours = getattr(drawn.header, name), getattr(self._images.header, name)
-            if not _is_same(theirs, ours):
+            if not is_same(theirs, ours):
                 raise InputError(
-                    f"the drawn images have {name} {_shown(theirs)}, the held-out images {_shown(ours)}; wanted images of "
+                    f"the drawn images have {name} {shown(theirs)}, the held-out images {shown(ours)}; wanted images of "
                     "one kind: judge by the set that the model was trained on"
                 )
 
@@ -252,15 +252,3 @@ def _held_properties(table: QTable) -> tuple[_Held, ...]:
         if count >= max(MEASURED_AT_LEAST, SHARE_AT_LEAST * len(table)) and scale > 0:
             found.append(_Held(column, declared.group, values / scale, scale))
     return tuple(found)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two facts of a set are alike, numbers to six digits."""
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-6)
-    return bool(one == other)
-
-
-def _shown(value: Any) -> str:
-    """Write a value for an error."""
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

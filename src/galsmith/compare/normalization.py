@@ -23,6 +23,7 @@ def _one(reference: Floats) -> float:
 
 def _standard_deviation(reference: Floats) -> float:
     """Return the standard deviation of the reference set about its mean (dividing by n)."""
+    # By n - 1, a set of 100 would have a unit half a percent larger.
     return float(reference.std())
 
 

@@ -153,6 +153,7 @@ def choices_of(
     """Check how sets shall be compared; arguments and errors as `judge_tables` has them."""
     followed = paper_named(paper)
     chosen = followed.normalization if normalization is None else normalization
+    # Which groups there are is known once tables are read; what a group may be told is known now.
     resolve_normalization(chosen, [])
     if binning not in (None, *BINNINGS):
         raise SettingsError(

@@ -71,16 +71,19 @@ class Estimate:
     @property
     def excess(self) -> float:
         """How far the distance lies above its floor."""
+        # Below 0 about as often as above where nothing differs.
         return self.value - self.floor
 
     @property
     def in_floors(self) -> float:
         """The distance in units of its floor; 1 is what sampling alone makes."""
+        # Nothing to count in where the parts of the reference never differ: NaN, which passes no limit.
         return self.value / self.floor if self.floor > 0 else float("nan")
 
     @property
     def z(self) -> float:
         """The excess in units of the floor's own spread."""
+        # The splits share galaxies, so that their spread understates that of independent sets a little.
         return self.excess / self.floor_sigma if self.floor_sigma > 0 else float("nan")
 
 
@@ -310,6 +313,7 @@ class Comparison:
     @property
     def counted(self) -> tuple[Distance, ...]:
         """The distances that enter the means."""
+        # What could not be compared is no distance of 0: it is left out, and its reason stays on the card.
         return tuple(item for item in self.distances if item.in_means and not item.reason)
 
 

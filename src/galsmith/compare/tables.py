@@ -179,9 +179,9 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
         # Not known is not unlike: a table may say nothing of its images.
         if one is None or other is None:
             one_sided += [key] if one != other else []
-        elif not _same(one, other):
+        elif not is_same(one, other):
             raise InputError(
-                f"the reference set has {what} {_shown(one)}, the generated set {_shown(other)}; "
+                f"the reference set has {what} {shown(one)}, the generated set {shown(other)}; "
                 "bring both to one form before measuring, such as with galsmith ingest"
             )
     return one_sided
@@ -260,20 +260,21 @@ def _refuse_other_settings(reference: Mapping[str, Any], generated: Mapping[str,
             _refuse_other_settings(one, other)
         elif one != other:
             raise InputError(
-                f"the reference set was measured with {key} = {_shown(one)}, the generated set with {_shown(other)}; "
+                f"the reference set was measured with {key} = {shown(one)}, the generated set with {shown(other)}; "
                 "measure both with the same settings"
             )
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two plain values are alike, numbers to six digits."""
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two facts of a set are alike, numbers to six digits."""
     if isinstance(one, float | int) and isinstance(other, float | int):
+        # Pixel scales that came through a WCS differ in their last digits.
         return math.isclose(one, other, rel_tol=1e-6)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return list(one) == list(other)
     return bool(one == other)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Write a value for an error."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

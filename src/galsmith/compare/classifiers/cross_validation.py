@@ -47,7 +47,7 @@ def area_under_curve(scores: Floats, labels: Labels) -> FoldScore:
     """Area under the receiver operating characteristic: the chance that a generated row scores above a real one.
 
     Variance after DeLong et al. (1988); that without difference is the Mann-Whitney test's, with ties
-    (Lehmann 1975, eq. 1.36).
+    (Lehmann 1975).
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def area_under_curve(scores: Floats, labels: Labels) -> FoldScore:
     variance = _mean_variance(above) + _mean_variance(below)
     ties = np.unique(scores, return_counts=True)[1].astype(np.float64)
     count = len(labels)
-    # Lehmann (1975), eq. 1.36, with the null variance of U divided by (n m)^2.
+    # Lehmann (1975): the null variance of U with ties, divided by (n m)^2.
     spread = (count + 1 - (ties**3 - ties).sum() / (count * (count - 1))) / 12
     return FoldScore(float(above.mean()), variance, float(spread / (n_reference * n_generated)))
 
@@ -112,7 +112,7 @@ def mean_of_folds(folds: Sequence[FoldScore]) -> tuple[float, float]:
     """Mean over the folds of a cross-validation, and its standard deviation.
 
     Folds train the classifiers of one another, so that their mean scatters more than independent folds would:
-    by 1/K + 1/(K - 1) in place of 1/K (Nadeau & Bengio 2003, eq. 9), which simulations confirm.
+    by 1/K + 1/(K - 1) in place of 1/K (the corrected variance of Nadeau & Bengio 2003), which simulations confirm.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def mean_of_folds(folds: Sequence[FoldScore]) -> tuple[float, float]:
         K of them, 2 or more.
     """
     count = len(folds)
-    # Nadeau & Bengio (2003), eq. 9, with n_test / n_train = 1 / (K - 1).
+    # Nadeau & Bengio (2003): 1/K + n_test / n_train, with n_test / n_train = 1 / (K - 1).
     variance = np.mean([fold.variance for fold in folds])
     return float(np.mean([fold.value for fold in folds])), float(
         np.sqrt(variance * (1 / count + 1 / (count - 1)))

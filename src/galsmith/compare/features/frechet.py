@@ -38,11 +38,20 @@ def frechet_distance(first: Features, second: Features) -> float:
     InputError
         If the numbers of features differ, or a set has fewer than 2 rows.
     """
+    refuse_other_shapes(first, second)
+    return distance_of_gaussians(gaussian_of(first), gaussian_of(second))
+
+
+def refuse_other_shapes(first: Features, second: Features) -> None:
+    """Raise `InputError` for sets of features that are no tables with the same columns and 2 rows or more."""
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise InputError(
             f"features have shapes {first.shape} and {second.shape}; wanted two tables with the same columns"
         )
-    return distance_of_gaussians(gaussian_of(first), gaussian_of(second))
+    if min(len(first), len(second)) < 2:
+        raise InputError(
+            f"sets of features have {len(first)} and {len(second)} rows; wanted 2 or more of each"
+        )
 
 
 @dataclass(frozen=True)

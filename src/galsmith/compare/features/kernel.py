@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.features.frechet import refuse_other_shapes
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import (
     Chance,
@@ -14,7 +15,6 @@ from galsmith.compare.resampling import (
     split_counts,
     subset,
 )
-from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 
 Features = NDArray[np.floating]
@@ -29,7 +29,7 @@ N_SUBSETS, SUBSET_SIZE = 100, 1000
 def kernel_distance(first: Features, second: Features) -> float:
     """Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, the unbiased estimate of all pairs.
 
-    Bińkowski et al. (2018), eq. 4 (Gretton et al. 2012, lemma 6); of Inception's features it is the KID. It is negative
+    Bińkowski et al. (2018), after Gretton et al. (2012), lemma 6; of Inception's features it is the KID. It is negative
     about as often as positive where nothing differs.
 
     Parameters
@@ -42,14 +42,7 @@ def kernel_distance(first: Features, second: Features) -> float:
     InputError
         If the numbers of features differ, or a set has fewer than 2 rows.
     """
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
-        raise InputError(
-            f"features have shapes {first.shape} and {second.shape}; wanted two tables with the same columns"
-        )
-    if min(len(first), len(second)) < 2:
-        raise InputError(
-            f"sets of features have {len(first)} and {len(second)} rows; pairs want 2 or more of each"
-        )
+    refuse_other_shapes(first, second)
     return float(kernel_distances(first, second, itself(len(first), len(second))[np.newaxis])[0])
 
 

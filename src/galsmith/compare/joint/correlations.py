@@ -11,9 +11,9 @@ from galsmith.compare.estimates import distance_statistic, holm, missing_statist
 from galsmith.compare.records import CorrelationPair, JointFinding
 from galsmith.compare.resampling import (
     Chance,
-    Counts,
     dealt_counts,
     drawn_counts,
+    rows_of_sides,
     size_of_parts,
     split_counts,
 )
@@ -134,22 +134,14 @@ def _rms(difference: Floats) -> float:
     return float(np.sqrt(np.mean(kept**2))) if kept.size else float("nan")
 
 
-def _rows(counts: Counts, sign: int) -> NDArray[np.int64]:
-    """Rows that one side draws, each as often as it is drawn."""
-    return np.repeat(np.arange(len(counts)), np.maximum(sign * counts, 0))
-
-
 def _drawn(
     sides: Sequence[Ranks], seed: int, replicates: int, progress: ProgressCallback
 ) -> Iterator[tuple[Floats, Floats]]:
     """Correlations of both sets drawn anew."""
     sizes = len(sides[0]), len(sides[1])
     for number in range(replicates):
-        counts = drawn_counts(*sizes, seed, number)
-        yield (
-            _upper(spearman(sides[0][_rows(counts[: sizes[0]], 1)])),
-            _upper(spearman(sides[1][_rows(counts[sizes[0] :], -1)])),
-        )
+        first, second = rows_of_sides(drawn_counts(*sizes, seed, number))
+        yield _upper(spearman(sides[0][first])), _upper(spearman(sides[1][second - sizes[0]]))
         if (number + 1) % 50 == 0 or number + 1 == replicates:
             progress(ProgressEvent("correlations, bootstrap", number + 1, replicates, "replicates"))
 
@@ -162,8 +154,8 @@ def _dealt(
     # Ranks within each set first: deals then mix equal margins, and what differs is how columns go together.
     pooled = dense_ranks(np.concatenate([_shares(side) for side in sides]))
     for number in range(permutations):
-        counts = dealt_counts(*sizes, seed, number)
-        first, second = (_upper(spearman(pooled[_rows(counts, sign)])) for sign in (1, -1))
+        rows = rows_of_sides(dealt_counts(*sizes, seed, number))
+        first, second = (_upper(spearman(pooled[side])) for side in rows)
         yield _rms(second - first)
         if (number + 1) % 50 == 0 or number + 1 == permutations:
             progress(ProgressEvent("correlations, permutations", number + 1, permutations, "permutations"))
@@ -176,13 +168,14 @@ def _shares(ranks: Ranks) -> Floats:
 
 def _floors(reference: Ranks, n_each: int, seed: int, splits: int) -> Floats:
     """Differences between two parts of the reference set."""
-    counts = (split_counts(len(reference), n_each, seed, number) for number in range(splits))
-    parts = ([_upper(spearman(reference[_rows(split, sign)])) for sign in (1, -1)] for split in counts)
+    rows = (rows_of_sides(split_counts(len(reference), n_each, seed, number)) for number in range(splits))
+    parts = ([_upper(spearman(reference[side])) for side in sides] for sides in rows)
     return np.array([_rms(second - first) for first, second in parts])
 
 
 def _scale(n_reference: int, n_generated: int) -> float:
     """Bring the floor to the comparison's size: correlations scatter as 1 / sqrt(n)."""
+    # A difference goes as sqrt(1/n + 1/m), which is sqrt(2 / n_each) between the parts.
     n_each = size_of_parts(n_reference, n_generated)
     return float(np.sqrt((1 / n_reference + 1 / n_generated) * n_each / 2))
 

@@ -92,8 +92,8 @@ def squared_energies(
     """Squared energy distances between many resampled pairs of sets.
 
     With signed weights w, which sum to 1 on one side and to -1 on the other, it is the sum of
-    ``-w_i w_j |x_i - x_j|`` over all pairs (Székely & Rizzo 2013, eq. 6.1), so that all draws are one product of
-    matrices with each block of distances, none of which is kept.
+    ``-w_i w_j |x_i - x_j|`` over all pairs (the two-sample statistic of Székely & Rizzo 2013), so that all draws are one
+    product of matrices with each block of distances, none of which is kept.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def squared_energies(
             there = slice(other, other + ROWS_AT_ONCE)
             between = cdist(points[here], points[there]) @ weights[there]
             # Blocks off the diagonal stand for their mirror images too.
-            # -w_i w_j |x_i - x_j|, the sign of eq. 6.1.
+            # -w_i w_j |x_i - x_j|: pairs within a set count negative, pairs of both sets twice positive.
             total -= (1.0 if other == start else 2.0) * np.einsum("rd,rd->d", weights[here], between)
         progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "galaxies"))
     return np.maximum(total, 0.0)  # Never negative in exact numbers (Székely & Rizzo 2013).

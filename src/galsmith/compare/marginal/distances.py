@@ -1,7 +1,7 @@
 """The distances of all properties at once, with joint bootstrap and floor, and their means."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -28,7 +28,7 @@ from galsmith.compare.marginal.per_property import (
     floor_distances,
     permutation_distances,
 )
-from galsmith.compare.records import Distance, Estimate, Mean, PairedDifference, Statistic
+from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
 from galsmith.compare.resampling import DEALS_PER_TEST, Chance, itself
 from galsmith.execution import ProgressCallback
 
@@ -75,16 +75,6 @@ def joint_distances(
     found = {name: _resampled(kind, usable, tables, chance, progress) for name, kind in PER_PROPERTY.items()}
     first = found.pop(WASSERSTEIN.name)  # Means, Holm's correction and verdict rest on W1 alone.
     p_holm = _corrected(usable, first.p_values)
-    numbers = {
-        pair.name: _Numbers(
-            estimate(first.replicates, place, confidence=chance.confidence),
-            float(first.floor.scale[place]),
-            float(first.p_values[place]),
-            float(p_holm[place]),
-            {name: _statistic(name, other, pair, place, chance) for name, other in found.items()},
-        )
-        for place, pair in enumerate(usable)
-    }
     # Means are of joint replicates, since properties of one draw vary together.
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
     means = estimate_means(
@@ -92,7 +82,21 @@ def joint_distances(
         [usable[place].declared.group for place in counted],
         confidence=chance.confidence,
     )
-    distances = tuple(_record(pair, tables, numbers.get(pair.name, NOTHING)) for pair in pairs)
+    records = [_record(pair, tables) for pair in pairs]
+    places = {pair.name: place for place, pair in enumerate(usable)}
+    distances = tuple(
+        record
+        if (place := places.get(record.name)) is None
+        else replace(
+            record,
+            estimate=estimate(first.replicates, place, confidence=chance.confidence),
+            floor_scale=float(first.floor.scale[place]),
+            p_value=float(first.p_values[place]),
+            p_holm=float(p_holm[place]),
+            beside={name: _statistic(name, one, usable[place], place, chance) for name, one in found.items()},
+        )
+        for record in records
+    )
     return JointDistances(distances, means, first.floor.n_each, first.replicates.columns(counted))
 
 
@@ -103,20 +107,6 @@ class _Resampled:
     replicates: Replicates
     floor: FloorReplicates
     p_values: Floats
-
-
-@dataclass(frozen=True)
-class _Numbers:
-    """What was found of one property."""
-
-    estimate: Estimate
-    floor_scale: float
-    p_value: float
-    p_holm: float
-    beside: dict[str, Statistic]
-
-
-NOTHING = _Numbers(NOT_ESTIMATED, NAN, NAN, NAN, {})
 
 
 def _resampled(
@@ -177,8 +167,8 @@ def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chanc
     )
 
 
-def _record(pair: ColumnPair, tables: tuple[QTable, QTable], numbers: _Numbers) -> Distance:
-    """Make the record of one property."""
+def _record(pair: ColumnPair, tables: tuple[QTable, QTable]) -> Distance:
+    """Make the record of one property, without the numbers of its distance."""
     declared = pair.declared
     core, tail_share = pair.core_and_tail_share()
     return Distance(
@@ -188,12 +178,12 @@ def _record(pair: ColumnPair, tables: tuple[QTable, QTable], numbers: _Numbers) 
         unit=declared.unit,
         group=declared.group,
         definition=declared.definition,
-        estimate=numbers.estimate,
+        estimate=NOT_ESTIMATED,
         in_means=pair.in_means,
         metric="linear" if pair.period is None else "circular",
         normalization=pair.normalization,
         scale=pair.scale,
-        floor_scale=numbers.floor_scale,
+        floor_scale=NAN,
         n_reference=pair.sizes[0],
         n_generated=pair.sizes[1],
         lost_reference=losses_of(tables[0], pair.lost_rows[0]),
@@ -202,10 +192,7 @@ def _record(pair: ColumnPair, tables: tuple[QTable, QTable], numbers: _Numbers) 
         generated=summary_of(pair.generated),
         core=core,
         tail_share=tail_share,
-        p_value=numbers.p_value,
-        p_holm=numbers.p_holm,
         reason=pair.reason,
-        beside=numbers.beside,
     )
 
 

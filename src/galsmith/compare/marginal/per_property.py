@@ -39,7 +39,7 @@ class PropertyDistance:
 
 
 WASSERSTEIN = PropertyDistance(
-    "wasserstein", "W1", joint_replicates, "Integral of |F1(x) - F2(x)| over x (Ramdas et al. 2017, eq. 2)."
+    "wasserstein", "W1", joint_replicates, "Integral of |F1(x) - F2(x)| over x (Ramdas et al. 2017)."
 )
 # The first is the distance of the means and the verdict; those after it stand beside it in each `Distance`.
 PER_PROPERTY: dict[str, PropertyDistance] = {WASSERSTEIN.name: WASSERSTEIN}

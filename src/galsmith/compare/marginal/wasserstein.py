@@ -42,7 +42,7 @@ def wasserstein_distance(
     first_weights: ArrayLike | None = None,
     second_weights: ArrayLike | None = None,
 ) -> float:
-    """Wasserstein-1 distance, the integral of ``|F1(x) - F2(x)|`` over x (Ramdas et al. 2017, eq. 2).
+    """Wasserstein-1 distance, the integral of ``|F1(x) - F2(x)|`` over x (Ramdas et al. 2017).
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def circular_wasserstein_distance(
     """Wasserstein-1 distance between angles: the least over all points where the circle can be cut.
 
     It is the integral of ``|F1 - F2 - c|`` over one period, with c the median of ``F1 - F2``
-    (Werman et al. 1986; Delon et al. 2010, section 5).
+    (Werman et al. 1986; Delon et al. 2010).
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def _checked(name: str, values: ArrayLike, weights: ArrayLike | None) -> tuple[F
 def _circular_integral(running: Floats, gaps: Floats) -> float:
     """Integral of ``|running - c|`` with c the weighted median of `running`."""
     ascending = np.argsort(running)
-    # Delon et al. (2010), section 5: the median of F1 - F2 over the circle, weighted by the gaps.
+    # Delon et al. (2010): the median of F1 - F2 over the circle, weighted by the gaps.
     half = 0.5 * gaps.sum()
     covered = 0.0
     median = 0.0
