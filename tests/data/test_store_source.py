@@ -147,7 +147,7 @@ def test_tables_that_cannot_be_joined_are_named_and_nothing_is_written(galaxies,
         assert not (tmp_path / "out").exists()
 
     refused(None, "none.parquet", r"none.parquet: there is no such table; make one with galsmith measure")
-    refused(None, "none.xlsx", r"none.xlsx: wanted a table that ends in .parquet, .ecsv, .fits, .csv")
+    refused(None, "none.xlsx", r"none.xlsx: wanted a table that ends in .parquet, .ecsv, .csv, .txt")
     refused(QTable({"r": [1.0]}), "a.csv", r"a.csv: has no column object_id, by which rows are joined")
     refused(
         QTable({"object_id": ["x"]}), "b.csv", r"b.csv: none of its object_id, such as 'x', is in the store"

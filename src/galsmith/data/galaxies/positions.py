@@ -8,12 +8,11 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.io import fits
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import FitsHead, sky_coordinates
-from galsmith.data.readers.listing import FITS_SUFFIXES
+from galsmith.data.readers.labels import read_table
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss
 
@@ -46,8 +45,6 @@ ROLES: Mapping[str, Sequence[str]] = {
     "id": ["object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label"],
     "size": ["cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size"],
 }
-TEXT_SUFFIXES = (".csv", ".txt", ".dat", ".cat", ".tsv")
-CATALOG_SUFFIXES = (*TEXT_SUFFIXES, ".ecsv", ".parquet", *FITS_SUFFIXES)
 # SExtractor counts pixels from 1, as FITS does.
 COUNTED_FROM_ONE = ("x_image", "y_image", "xwin_image", "ywin_image")
 
@@ -215,7 +212,7 @@ def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> 
         If the catalog cannot be read, is empty, lacks columns, holds text where numbers are wanted, names two
         galaxies alike, or the image has no world coordinates for a catalog of sky positions.
     """
-    table = _read_table(path)
+    table = read_table(path, Table, way_out="give one row a galaxy, with its position")
     if len(table) == 0:
         raise InputError(f"{path}: holds no rows; wanted one row a galaxy")
     columns = find_columns(str(path), table.colnames, chosen)
@@ -228,38 +225,6 @@ def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> 
         )
     sizes = None if columns.size is None else _numbers(path, table, columns.size)
     return Positions(_names(path, table, columns.name), x, y, sizes, columns)
-
-
-def _read_table(path: Path) -> Table:
-    """Read a catalog by its suffix; text that is not comma-separated is recognized."""
-    lowered = path.name.lower()
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such catalog")
-    if not lowered.endswith(CATALOG_SUFFIXES):
-        raise InputError(f"{path}: wanted a catalog that ends in {' '.join(CATALOG_SUFFIXES)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if lowered.endswith(FITS_SUFFIXES):
-                return Table.read(path, format="fits", hdu=_first_table(path))
-            if lowered.endswith((".ecsv", ".parquet")):
-                return Table.read(path, format="ascii.ecsv" if lowered.endswith(".ecsv") else "parquet")
-            return Table.read(path, format="ascii.csv" if lowered.endswith(".csv") else "ascii")
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{path}: cannot be read as a table ({' '.join(str(error).split())[:200]})"
-        ) from error
-
-
-def _first_table(path: Path) -> int:
-    """Find the first HDU that holds a table."""
-    with fits.open(path, memmap=False) as units:
-        for number, unit in enumerate(units):
-            if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and unit.name != "METADATA":
-                return number
-    raise InputError(f"{path}: holds no table, wanted a catalog of positions (images are given before it)")
 
 
 def _numbers(path: Path, table: Table, name: str) -> NDArray[np.float64]:

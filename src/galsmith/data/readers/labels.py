@@ -1,20 +1,31 @@
-"""Tables of labels joined to images by stem, and catalog columns from loose values: numbers where all are numbers."""
+"""Tables that others wrote: of labels, joined to images by stem; and columns from loose values, numbers where all are."""
 
 import csv
 import logging
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from astropy.table import QTable
+from astropy.io import fits
+from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
+from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError
 
+Columns = TypeVar("Columns", bound=Table)
 LIKELY_STEM_COLUMNS = ("object_id", "asset_id", "stem", "file", "filename", "name", "id")
+FORMATS = {
+    ".parquet": "parquet",
+    ".ecsv": "ascii.ecsv",
+    ".csv": "ascii.csv",
+    **dict.fromkeys((".txt", ".dat", ".cat", ".tsv"), "ascii"),
+    **dict.fromkeys(FITS_SUFFIXES, "fits"),
+}
 logger = logging.getLogger(__name__)
 RESERVED_NAMES = (
     "object_id",
@@ -182,6 +193,49 @@ def _checked(path: Path, names: Sequence[str], rows: Sequence[tuple[int, list[st
         twice = next(name for name in names if list(names).count(name) > 1)
         raise InputError(f"{path}: two columns are named {twice!r}; rename one")
     return LabelTable(path, tuple(names), tuple(tuple(row) for _, row in rows))
+
+
+def read_table(path: Path, kind: type[Columns], *, way_out: str) -> Columns:
+    """Read a table by its suffix: Parquet, ECSV, CSV, text of other separators, the first table of a FITS file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : type
+        `Table` or `QTable`, whose columns of a unit are quantities.
+    way_out : str
+        What to do where there is no such table.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, of another format, or cannot be read.
+    """
+    suffix = next((known for known in FORMATS if path.name.lower().endswith(known)), None)
+    if suffix is None:
+        raise InputError(f"{path}: wanted a table that ends in {', '.join(FORMATS)}")
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such table; {way_out}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            unit = {"hdu": _first_table(path)} if FORMATS[suffix] == "fits" else {}
+            return kind.read(path, format=FORMATS[suffix], **unit)
+    except InputError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as a table ({words})") from error
+
+
+def _first_table(path: Path) -> int:
+    """Find the first HDU that holds a table, besides that of a table's own metadata."""
+    with fits.open(path, memmap=False) as units:
+        for number, unit in enumerate(units):
+            if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and unit.name != "METADATA":
+                return number
+    raise InputError(f"{path}: holds no table; wanted one with a row a galaxy")
 
 
 def add_column(table: QTable, name: str, values: Sequence[Any]) -> None:

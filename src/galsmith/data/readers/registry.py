@@ -125,8 +125,8 @@ class StoreOptions:
     Attributes
     ----------
     properties : Path or None
-        A table with a column ``object_id`` (Parquet, ECSV, FITS, CSV), such as `galsmith measure` writes; its other columns
-        go to the catalog, with their units, and NaN where a galaxy has no row.
+        A table with a column ``object_id`` (Parquet, ECSV, FITS, text), such as `galsmith measure` writes; its other
+        columns go to the catalog, with their units, and NaN where a galaxy has no row.
     """
 
     properties: str | Path | None = option(

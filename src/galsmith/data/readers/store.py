@@ -1,7 +1,6 @@
 """A store as a source: some of its galaxies, cropped or resized, with measured properties joined to its catalog."""
 
 import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from astropy.table import MaskedColumn, QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.labels import RESERVED_NAMES
+from galsmith.data.readers.labels import RESERVED_NAMES, read_table
 from galsmith.data.readers.listing import file_as_parent
 from galsmith.data.readers.registry import StoreOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
@@ -20,7 +19,6 @@ from galsmith.execution import ProgressCallback, ignore_progress
 
 Pixels = NDArray[np.float32]
 NAME_COLUMN = "object_id"
-FORMATS = {".parquet": "parquet", ".ecsv": "ascii.ecsv", ".fits": "fits", ".csv": "ascii.csv"}
 logger = logging.getLogger(__name__)
 
 
@@ -98,7 +96,12 @@ def join_properties(catalog: QTable, path: Path) -> dict[str, int]:
     InputError
         If the table cannot be read, has no ``object_id``, has one twice, or shares none with the catalog.
     """
-    table = _read(path)
+    table = read_table(path, QTable, way_out="make one with galsmith measure")
+    if NAME_COLUMN not in table.colnames:
+        raise InputError(
+            f"{path}: has no column object_id, by which rows are joined to galaxies; it has "
+            f"{', '.join(table.colnames[:12])}"
+        )
     names = [str(name) for name in table[NAME_COLUMN]]
     row_of = {name: row for row, name in enumerate(names)}
     if len(row_of) < len(names):
@@ -125,27 +128,6 @@ def join_properties(catalog: QTable, path: Path) -> dict[str, int]:
             *notes.values(),
         )
     return notes
-
-
-def _read(path: Path) -> QTable:
-    """Read a table of any of the known formats."""
-    if path.suffix not in FORMATS:
-        raise InputError(f"{path}: wanted a table that ends in {', '.join(FORMATS)}")
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such table; make one with galsmith measure")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = QTable.read(path, format=FORMATS[path.suffix])
-    except Exception as error:
-        words = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as a table ({words}); make it again") from error
-    if NAME_COLUMN not in table.colnames:
-        raise InputError(
-            f"{path}: has no column object_id, by which rows are joined to galaxies; it has "
-            f"{', '.join(table.colnames[:12])}"
-        )
-    return table
 
 
 def _in_order(column: Any, rows: NDArray[np.int64]) -> Any:
