@@ -19,7 +19,7 @@ from scipy.stats import wasserstein_distance
 
 from galsmith.compare import judge_tables
 from galsmith.compare import wasserstein_distance as own_distance
-from galsmith.compare.marginal.per_property import bootstrap_distances
+from galsmith.compare.marginal.per_property import BOOTSTRAP, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.measure import PROPERTIES
 
@@ -57,7 +57,9 @@ def replicates() -> None:
     columns = [pool_values(one, other) for one, other in zip(reference, generated, strict=True)]
 
     def ours(n: int) -> None:
-        bootstrap_distances(columns, n_reference=N_REFERENCE, n_generated=N_GENERATED, replicates=n, seed=0)
+        redrawn_distances(
+            columns, BOOTSTRAP, n_reference=N_REFERENCE, n_generated=N_GENERATED, draws=n, seed=0
+        )
 
     ours(2)
     base = cpu_seconds(lambda: ours(64), 3) / 64

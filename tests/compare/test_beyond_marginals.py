@@ -10,7 +10,7 @@ from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.energy import energy_statistic
 from galsmith.compare.joint.sliced import sliced_wasserstein
 from galsmith.compare.joint.statistics import beyond_marginals
-from galsmith.compare.marginal.per_property import permutation_distances
+from galsmith.compare.marginal.per_property import PERMUTATION, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values, wasserstein_distance
 from galsmith.compare.records import BeyondMarginals
 from galsmith.compare.resampling import Chance
@@ -37,8 +37,8 @@ def p_of_columns(first, second):
     """P value of the mean distance of all columns, each on its own."""
     pooled = [pool_values(one, other) for one, other in zip(first.T, second.T, strict=True)]
     value = np.mean([wasserstein_distance(*pair) for pair in zip(first.T, second.T, strict=True)])
-    dealt = permutation_distances(
-        pooled, n_reference=len(first), n_generated=len(second), permutations=199, seed=0
+    dealt = redrawn_distances(
+        pooled, PERMUTATION, n_reference=len(first), n_generated=len(second), draws=199, seed=0
     ).mean(axis=1)
     return float(permutation_p(np.array([value]), dealt[:, None])[0])
 

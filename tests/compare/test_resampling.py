@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import wasserstein_distance as scipy_wasserstein
 
-from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances
+from galsmith.compare.marginal.per_property import BOOTSTRAP, floor_distances, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values
 from galsmith.execution import ProgressEvent
 from galsmith.seeds import random_stream
@@ -65,16 +65,16 @@ def test_bootstrap_depends_on_seed_and_replicate_alone():
     first, second = gaussian_sets(50, 40)
     columns = [pool_values(first[0], second[0])]
     common = {"n_reference": 50, "n_generated": 40, "seed": 4}
-    few, many = (bootstrap_distances(columns, replicates=count, **common) for count in (10, 100))
+    few, many = (redrawn_distances(columns, BOOTSTRAP, draws=count, **common) for count in (10, 100))
     assert np.array_equal(few, many[:10])
-    other = bootstrap_distances(columns, replicates=10, **{**common, "seed": 5})
+    other = redrawn_distances(columns, BOOTSTRAP, draws=10, **{**common, "seed": 5})
     assert not np.allclose(few, other)
 
 
 def test_bootstrap_draws_the_same_galaxies_for_all_properties():
     first, second = gaussian_sets(200, 150)
     columns = [pool_values(first[0], second[0]), pool_values(-3 * first[0], -3 * second[0])]
-    drawn = bootstrap_distances(columns, n_reference=200, n_generated=150, replicates=30, seed=1)
+    drawn = redrawn_distances(columns, BOOTSTRAP, n_reference=200, n_generated=150, draws=30, seed=1)
     assert drawn[:, 1] == pytest.approx(3 * drawn[:, 0], rel=1e-12)
 
 
@@ -83,7 +83,7 @@ def test_bootstrap_spread_is_that_of_fresh_samples():
     n, m = 400, 300
     first, second = gaussian_sets(n, m, case=3, properties=30)
     columns = [pool_values(one, two + 5) for one, two in zip(first, second, strict=True)]
-    drawn = bootstrap_distances(columns, n_reference=n, n_generated=m, replicates=200, seed=1)
+    drawn = redrawn_distances(columns, BOOTSTRAP, n_reference=n, n_generated=m, draws=200, seed=1)
     assert drawn.std(axis=0).mean() == pytest.approx(np.sqrt(1 / n + 1 / m), rel=0.05)
 
 
@@ -91,7 +91,7 @@ def test_progress_is_told():
     events: list[ProgressEvent] = []
     first, second = gaussian_sets(20, 20)
     columns = [pool_values(first[0], second[0])]
-    bootstrap_distances(
-        columns, n_reference=20, n_generated=20, replicates=100, seed=0, progress=events.append
+    redrawn_distances(
+        columns, BOOTSTRAP, n_reference=20, n_generated=20, draws=100, seed=0, progress=events.append
     )
     assert [(event.done, event.total) for event in events] == [(64, 100), (100, 100)]

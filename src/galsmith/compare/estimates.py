@@ -1,5 +1,6 @@
 """From replicates to what is reported: value, bias-corrected interval, floor, p value, and Holm's correction of many."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,6 +227,45 @@ def share_estimate(value: float, *, drawn: Floats, floor: Floats, confidence: fl
         floor=float(floor.mean()),
         floor_sigma=float(floor.std()),
     )
+
+
+def share_statistics(
+    definitions: Mapping[str, str],
+    values: Floats,
+    *,
+    drawn: Floats,
+    floors: Floats,
+    p_values: Sequence[float] | Floats,
+    confidence: float,
+    sizes: tuple[int, int],
+) -> dict[str, Statistic]:
+    """Summarize several shares of the same galaxies, by name.
+
+    Parameters
+    ----------
+    definitions : mapping of name to str
+        In the order of the other arguments.
+    values, p_values : sequence of float [share]
+        The shares, and how likely each is if nothing differs.
+    drawn, floors : ndarray [draw, share], float64
+        As `share_estimate` takes them.
+    confidence : float
+        Of the intervals.
+    sizes : tuple of int
+        Galaxies of the reference and the generated set.
+    """
+    return {
+        name: Statistic(
+            name,
+            definition,
+            share_estimate(
+                float(values[place]), drawn=drawn[:, place], floor=floors[:, place], confidence=confidence
+            ),
+            float(p_values[place]),
+            *sizes,
+        )
+        for place, (name, definition) in enumerate(definitions.items())
+    }
 
 
 def missing_statistic(name: str, definition: str, sizes: tuple[int, int]) -> Statistic:

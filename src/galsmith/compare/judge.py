@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.table import QTable
-from numpy.typing import NDArray
 
 from galsmith.compare.card import Judgment, ReportCard
+from galsmith.compare.classifiers.two_sample import in_rows
 from galsmith.compare.cuts import Cuts
 from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
@@ -20,7 +20,6 @@ from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.records import (
     BeyondMarginals,
-    ClassifierTest,
     Comparison,
     FeatureComparison,
     Memorization,
@@ -366,20 +365,7 @@ def _beyond(pair: ComparedPair, chance: Chance, progress: ProgressCallback) -> B
         confidence=chance.confidence,
         progress=progress,
     )
-    return replace(
-        found, classifiers=tuple(_in_table_rows(test, rows[0], rows[1]) for test in found.classifiers)
-    )
-
-
-def _in_table_rows(
-    test: ClassifierTest, reference: NDArray[np.int64], generated: NDArray[np.int64]
-) -> ClassifierTest:
-    """Name the rows that are told most surely by their place in the compared tables."""
-    return replace(
-        test,
-        told_reference=tuple(int(reference[row]) for row in test.told_reference),
-        told_generated=tuple(int(generated[row]) for row in test.told_generated),
-    )
+    return replace(found, classifiers=tuple(in_rows(test, rows[0], rows[1]) for test in found.classifiers))
 
 
 def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> ComparedPair:

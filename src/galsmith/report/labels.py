@@ -54,16 +54,19 @@ def number(value: float, digits: int = 3) -> str:
 
 def distance_number(value: float) -> str:
     """Write a distance with three decimals, so that a column of them can be read down; huge ones shorter."""
-    if abs(value) >= LARGEST_PLAIN:
-        return number(value)
-    return f"{value:.3f}".replace("-", "−") if math.isfinite(value) else "–"
+    return _with_decimals(value, 3)
 
 
 def floors_text(value: float) -> str:
     """Write a count of floors, or of standard deviations, with one decimal; huge ones shorter."""
+    return _with_decimals(value, 1)
+
+
+def _with_decimals(value: float, decimals: int) -> str:
+    """Write a number with so many decimals; a huge one with three digits."""
     if abs(value) >= LARGEST_PLAIN:
         return number(value)
-    return f"{value:.1f}".replace("-", "−") if math.isfinite(value) else "–"
+    return f"{value:.{decimals}f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
 def file_name(text: str) -> str:

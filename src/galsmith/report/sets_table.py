@@ -1,9 +1,21 @@
 """Generated sets side by side: their distances and means, what a paper found, and which of two is nearer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from galsmith.compare import Comparison, Distance, Estimate, PairedDifference, PublishedColumn, ReportCard
+from galsmith.compare import (
+    Comparison,
+    Distance,
+    Estimate,
+    Mean,
+    PairedDifference,
+    PublishedColumn,
+    ReportCard,
+)
 from galsmith.compare.verdict import RULE, distance_status
+
+Named = TypeVar("Named", Mean, Distance)
 
 
 @dataclass(frozen=True)
@@ -64,16 +76,11 @@ def sets_table(card: ReportCard) -> SetsTable:
     published = tuple(column for column in card.published if not column.sigmas)
     means = list(dict.fromkeys(mean.name for item in comparisons for mean in item.means))
     ours: dict[str, list[Estimate | None]] = {
-        name: [
-            next((mean.estimate for mean in item.means if mean.name == name), None) for item in comparisons
-        ]
-        for name in means
+        name: [_estimate_named(name, item.means) for item in comparisons] for name in means
     }
     if published:
         for name in _counted_names(comparisons):
-            ours[name] = [
-                next((one.estimate for one in item.counted if one.name == name), None) for item in comparisons
-            ]
+            ours[name] = [_estimate_named(name, item.counted) for item in comparisons]
         for label in dict.fromkeys(one.label for item in card.judgments for one in item.features):
             ours[label] = [
                 next((one.frechet.estimate for one in item.features if one.label == label), None)
@@ -132,6 +139,17 @@ def difference_text(item: PairedDifference) -> str:
     return f"{item.first if item.value < 0 else item.second} is nearer"
 
 
+def _named(name: str, items: Iterable[Named]) -> Named | None:
+    """Find a mean or a distance by its name."""
+    return next((item for item in items if item.name == name), None)
+
+
+def _estimate_named(name: str, items: Iterable[Named]) -> Estimate | None:
+    """Find the estimate of a mean or a distance by its name."""
+    found = _named(name, items)
+    return None if found is None else found.estimate
+
+
 def _counted_names(comparisons: list[Comparison]) -> list[str]:
     """Names of the properties that enter the means of any set."""
     return list(dict.fromkeys(item.name for one in comparisons for item in one.counted))
@@ -142,7 +160,7 @@ def _property_rows(comparisons: list[Comparison]) -> list[PropertyRow]:
     longest = max((one.value for item in comparisons for one in item.counted), default=0.0)
     rows = []
     for name in _counted_names(comparisons):
-        found = [next((one for one in item.counted if one.name == name), None) for item in comparisons]
+        found = [_named(name, item.counted) for item in comparisons]
         first = next(one for one in found if one is not None)
         cells = [None if one is None else _property_cell(one, longest) for one in found]
         rows.append(PropertyRow(first, cells))
@@ -164,9 +182,7 @@ def _mean_and_sigma(column: PublishedColumn, name: str) -> tuple[float, float] |
 
 def _our_values(card: ReportCard, name: str) -> list[tuple[float, float] | None]:
     """Means and standard deviations of the reference and of every generated set."""
-    found = [
-        next((one for one in item.comparison.counted if one.name == name), None) for item in card.judgments
-    ]
+    found = [_named(name, item.comparison.counted) for item in card.judgments]
     first = next(one for one in found if one is not None)
     return [
         (first.reference.mean, first.reference.sigma),

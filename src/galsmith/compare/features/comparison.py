@@ -1,12 +1,12 @@
 """Two sets in the features of one network: Fréchet and kernel distance with floors, support, classifiers."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.compare.classifiers.two_sample import two_sample_classifiers
+from galsmith.compare.classifiers.two_sample import in_rows, two_sample_classifiers
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.features.frechet import frechet_statistic
 from galsmith.compare.features.kernel import kernel_statistic
@@ -169,12 +169,4 @@ def _classifiers(
         confidence=chance.confidence,
         progress=progress,
     )
-    return tuple(
-        replace(
-            test,
-            # Rows of the chosen, as rows of the set.
-            told_reference=tuple(int(rows[0][row]) for row in test.told_reference),
-            told_generated=tuple(int(rows[1][row]) for row in test.told_generated),
-        )
-        for test in tests
-    )
+    return tuple(in_rows(test, *rows) for test in tests)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows
-from galsmith.compare.estimates import permutation_p, share_estimate
-from galsmith.compare.records import Statistic, Support
+from galsmith.compare.estimates import permutation_p, share_statistics
+from galsmith.compare.records import Support
 from galsmith.compare.resampling import Chance, Counts, dealt_counts, split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -131,22 +131,15 @@ def _support(
     # Two-sided: precision may be too high as well as too low, and its mean without difference is not 1/2.
     center = dealt.mean(axis=0)
     p_values = permutation_p(np.abs(values - center), np.abs(dealt - center))
-    found = {
-        name: Statistic(
-            name,
-            (DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS),
-            share_estimate(
-                float(values[place]),
-                drawn=drawn[:, place],
-                floor=floors[:, place],
-                confidence=chance.confidence,
-            ),
-            float(p_values[place]),
-            n_each,
-            n_each,
-        )
-        for place, name in enumerate(judged)
-    }
+    found = share_statistics(
+        {name: (DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS) for name in judged},
+        values,
+        drawn=drawn,
+        floors=floors,
+        p_values=p_values,
+        confidence=chance.confidence,
+        sizes=(n_each, n_each),
+    )
     return Support(**found)
 
 

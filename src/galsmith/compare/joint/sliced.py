@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.estimates import distance_statistic
-from galsmith.compare.marginal.per_property import bootstrap_distances, floor_distances, permutation_distances
+from galsmith.compare.marginal.per_property import BOOTSTRAP, PERMUTATION, floor_distances, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values, replicate_distances
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import Chance, itself
@@ -54,8 +54,8 @@ def sliced_wasserstein(
 
     once = itself(*sizes)[np.newaxis]
     value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
-    drawn = bootstrap_distances(pooled, **both, replicates=chance.replicates, progress=told)
-    dealt = permutation_distances(pooled, **both, permutations=chance.permutations, progress=told)
+    drawn = redrawn_distances(pooled, BOOTSTRAP, **both, draws=chance.replicates, progress=told)
+    dealt = redrawn_distances(pooled, PERMUTATION, **both, draws=chance.permutations, progress=told)
     floor = floor_distances(
         alone, np.tile(sizes, (len(axes), 1)), **both, splits=chance.splits, progress=told
     )

@@ -20,13 +20,14 @@ from galsmith.compare.estimates import (
 )
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
 from galsmith.compare.marginal.per_property import (
+    BOOTSTRAP,
     PER_PROPERTY,
+    PERMUTATION,
     WASSERSTEIN,
     FloorReplicates,
     PropertyDistance,
-    bootstrap_distances,
     floor_distances,
-    permutation_distances,
+    redrawn_distances,
 )
 from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
 from galsmith.compare.resampling import DEALS_PER_TEST, Chance, itself
@@ -123,7 +124,9 @@ def _resampled(
         "seed": chance.seed,
     }
     pooled = [pair.pooled() for pair in usable]
-    drawn = bootstrap_distances(pooled, **sizes, kind=kind, replicates=chance.replicates, progress=progress)
+    drawn = redrawn_distances(
+        pooled, BOOTSTRAP, **sizes, kind=kind, draws=chance.replicates, progress=progress
+    )
     floor = floor_distances(
         [pair.pooled_reference() for pair in usable],
         # Two columns also where no property can be compared.
@@ -143,7 +146,7 @@ def _resampled(
     most = max(sum(in_means), len(in_means) - sum(in_means))
     # Enough deals that the smallest p value times the number of tests can fall below 5 %.
     deals = max(chance.permutations, DEALS_PER_TEST * most)
-    dealt = permutation_distances(pooled, **sizes, kind=kind, permutations=deals, progress=progress)
+    dealt = redrawn_distances(pooled, PERMUTATION, **sizes, kind=kind, draws=deals, progress=progress)
     return _Resampled(Replicates(values, drawn, floor.distances), floor, permutation_p(values, dealt))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,17 +81,31 @@ class FloorReplicates:
     n_each: int
 
 
-def bootstrap_distances(
+class Redrawing(NamedTuple):
+    """One way to draw both sets anew: what progress calls it and its draws, and what gives the counts of one."""
+
+    stage: str
+    unit: str
+    counts: Callable[[int, int, int, int], Counts]
+
+
+# With replacement, each set from itself; and all rows dealt into two sets of the same sizes.
+BOOTSTRAP = Redrawing("bootstrap", "replicates", drawn_counts)
+PERMUTATION = Redrawing("permutations", "permutations", dealt_counts)
+
+
+def redrawn_distances(
     columns: Sequence[PooledValues],
+    redrawing: Redrawing,
     *,
     n_reference: int,
     n_generated: int,
-    replicates: int,
+    draws: int,
     seed: int,
     kind: PropertyDistance = WASSERSTEIN,
     progress: ProgressCallback = ignore_progress,
 ) -> Floats:
-    """Distances of every property when both sets are drawn anew, with replacement, from themselves.
+    """Distances of every property when both sets are drawn anew.
 
     One draw of galaxies serves all properties, so that means over properties get honest intervals.
 
@@ -98,62 +113,30 @@ def bootstrap_distances(
     ----------
     columns : sequence of PooledValues
         One a property; rows 0 to `n_reference` - 1 are the reference set's, the generated set's follow.
+    redrawing : Redrawing
+        `BOOTSTRAP`, or `PERMUTATION` for the test that nothing differs.
     n_reference, n_generated : int
         Rows of each set, measured or not.
-    replicates : int
-        How many draws.
+    draws : int
+        How many.
     seed : int
-        Replicate k depends on (seed, k) alone.
+        Draw k depends on (seed, k) alone.
     kind : PropertyDistance
         Which distance.
     progress : callable, optional
-        Told after each block of replicates.
+        Told after each block of draws.
 
     Returns
     -------
-    ndarray [replicate, property], float64
+    ndarray [draw, property], float64
         NaN where a draw has no measured row on one side.
     """
-
-    def draw(replicate: int) -> Counts:
-        return drawn_counts(n_reference, n_generated, seed, replicate)
-
-    return _repeated(columns, draw, replicates, ("bootstrap", "replicates"), progress, kind=kind)
-
-
-def permutation_distances(
-    columns: Sequence[PooledValues],
-    *,
-    n_reference: int,
-    n_generated: int,
-    permutations: int,
-    seed: int,
-    kind: PropertyDistance = WASSERSTEIN,
-    progress: ProgressCallback = ignore_progress,
-) -> Floats:
-    """Distances of every property when the galaxies of both sets are dealt anew into two sets of the same sizes.
-
-    One deal serves all properties.
-
-    Parameters
-    ----------
-    columns, n_reference, n_generated, kind, progress
-        As `bootstrap_distances` takes them.
-    permutations : int
-        How many deals.
-    seed : int
-        Deal k depends on (seed, k) alone.
-
-    Returns
-    -------
-    ndarray [permutation, property], float64
-        NaN where a deal has no measured row on one side.
-    """
-
-    def deal(number: int) -> Counts:
-        return dealt_counts(n_reference, n_generated, seed, number)
-
-    return _repeated(columns, deal, permutations, ("permutations", "permutations"), progress, kind=kind)
+    result = np.empty((draws, len(columns)))
+    for block in _blocks(draws):
+        counts = np.stack([redrawing.counts(n_reference, n_generated, seed, number) for number in block])
+        result[block.start : block.stop] = kind.replicates(columns, counts)[0]
+        progress(ProgressEvent(redrawing.stage, block.stop, draws, redrawing.unit))
+    return result
 
 
 def floor_distances(
@@ -186,7 +169,7 @@ def floor_distances(
     seed : int
         Split k depends on (seed, k) alone.
     kind, progress
-        As `bootstrap_distances` takes them.
+        As `redrawn_distances` takes them.
     """
     n_each = size_of_parts(n_reference, n_generated)
     # What the distances of two equal sets of these sizes scale with (del Barrio et al. 1999).
@@ -204,24 +187,6 @@ def floor_distances(
         progress(ProgressEvent("floor", block.stop, splits, "splits"))
     # One number to state, though every split had its own.
     return FloorReplicates(distances, scales.mean(axis=0), n_each)
-
-
-def _repeated(
-    columns: Sequence[PooledValues],
-    draw: Callable[[int], Counts],
-    total: int,
-    told: tuple[str, str],
-    progress: ProgressCallback,
-    *,
-    kind: PropertyDistance,
-) -> Floats:
-    """Distances [draw, property] of `total` draws, a block at a time; `told` is the stage and the unit of progress."""
-    result = np.empty((total, len(columns)))
-    for block in _blocks(total):
-        counts = np.stack([draw(number) for number in block])
-        result[block.start : block.stop] = kind.replicates(columns, counts)[0]
-        progress(ProgressEvent(told[0], block.stop, total, told[1]))
-    return result
 
 
 def _blocks(total: int) -> Iterator[range]:

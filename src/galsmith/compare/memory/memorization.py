@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from galsmith.compare.estimates import share_estimate
+from galsmith.compare.estimates import share_statistics
 from galsmith.compare.memory.nearest import Nearest, nearest_rows
 from galsmith.compare.records import ClosestPair, Memorization, Statistic
 from galsmith.compare.resampling import Chance
@@ -236,23 +236,15 @@ def _statistics(generated: _Yard, held_out: _Yard, n_training: int, chance: Chan
     floors = _floors(held_out, chance)
     rank = _rank(m)
     told = {"rank": "nearest" if rank == 1 else f"{rank}th", "held_out": m, "expected": rank / (m + 1)}
-    p_values = _p_values(generated, held_out, values)
-    found = {
-        name: Statistic(
-            name,
-            DEFINITIONS[name].format(**told),
-            share_estimate(
-                float(values[place]),
-                drawn=drawn[:, place],
-                floor=floors[:, place],
-                confidence=chance.confidence,
-            ),
-            p_values[place],
-            m,
-            n,
-        )
-        for place, name in enumerate(DEFINITIONS)
-    }
+    found = share_statistics(
+        {name: definition.format(**told) for name, definition in DEFINITIONS.items()},
+        values,
+        drawn=drawn,
+        floors=floors,
+        p_values=_p_values(generated, held_out, values),
+        confidence=chance.confidence,
+        sizes=(m, n),
+    )
     return {**found, "AuthPct": replace(found["AuthPct"], n_reference=n_training)}
 
 

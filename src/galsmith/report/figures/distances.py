@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from galsmith.compare import Comparison
 from galsmith.report.figures.painting import color_of
-from galsmith.report.panels.distances import Part, board_of, dots_of
+from galsmith.report.panels.distances import Part, Row, board_of, dots_of
 from galsmith.report.panels.giveaways import ClassifierPanel
 from galsmith.report.verdict import VerdictWords
 
@@ -25,15 +25,7 @@ def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
     figure, axes = _tracks(parts, width=7.2, row_inches=BOARD_INCHES)
     for axis, part in zip(axes, parts, strict=True):
         for place, row in enumerate(part.rows):
-            axis.axhspan(
-                -place - 0.5,
-                -place + 0.5,
-                row.expected_low / 100,
-                row.expected_high / 100,
-                color=color_of("zone"),
-                lw=0,
-                zorder=0,
-            )
+            _shade(axis, place, row, half_height=0.5, color=color_of("zone"))
             axis.annotate(
                 row.text, (1.01, -place), xycoords=("axes fraction", "data"), va="center", fontsize=8
             )
@@ -51,18 +43,16 @@ def dot_figure(comparison: Comparison) -> Figure:
     figure, axes = _tracks(parts, width=6.4, row_inches=DOTS_INCHES)
     for axis, part in zip(axes, parts, strict=True):
         for place, row in enumerate(part.rows):
-            axis.axhspan(
-                -place - 0.35,
-                -place + 0.35,
-                row.expected_low / 100,
-                row.expected_high / 100,
-                color=color_of("floor"),
-                lw=0,
-                zorder=0,
-            )
+            _shade(axis, place, row, half_height=0.35, color=color_of("floor"))
         axis.set_yticks(-np.arange(len(part.rows)), [row.title for row in part.rows])
     axes[-1].set_xlabel("$W_1$ in units of its floor")
     return figure
+
+
+def _shade(axis: Axes, place: int, row: Row, *, half_height: float, color: str) -> None:
+    """Shade where the distance of a row is expected to lie if nothing differs."""
+    low, high = row.expected_low / 100, row.expected_high / 100
+    axis.axhspan(-place - half_height, -place + half_height, low, high, color=color, lw=0, zorder=0)
 
 
 def giveaway_figure(panels: list[ClassifierPanel]) -> Figure:
