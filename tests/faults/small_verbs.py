@@ -23,6 +23,7 @@ from galsmith.features import extract, extraction
 from galsmith.judging import judge
 from galsmith.measure import MeasureSettings, chunks, measure
 from galsmith.report import write, write_report
+from galsmith.report.calls import IN_PYTHON
 from galsmith.report.galaxy.figure import write_galaxy_figure
 from galsmith.sampling import sample
 from galsmith.training import remade_snapshot, train
@@ -106,7 +107,9 @@ def make_inputs(folder, patch=setattr):
 
 def _demo(out, variant, *, overwrite=False):
     minutes = 0.005 * variant
-    return steps.run_demo(out, minutes=minutes, device="cpu", overwrite=overwrite, shown=Shown(quiet=True))
+    return steps.run_demo(
+        out, minutes=minutes, spelling=IN_PYTHON, device="cpu", overwrite=overwrite, shown=Shown(quiet=True)
+    )
 
 
 def _report(card, out, *, with_figures, **how):

@@ -1,5 +1,6 @@
 """Whatever kills a verb, the same command then ends with the undisturbed output and nothing beside it."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from galsmith.files import settle
 from galsmith.measure import read_measurements
 from galsmith.models.snapshot import read_snapshot_page
 
+SECONDS_TO_DIE = 20
 SERVER = Path(__file__).with_name("verb_server.py")
 
 
@@ -46,6 +48,15 @@ def weights_of(run):
 def names_of(report):
     """File names of a report."""
     return sorted(hashes(report))
+
+
+def workers_of(child):
+    """Processes of the group of one that has ended."""
+    fields = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields.append(file.read_text().rpartition(")")[2].split())
+    return [state for state, _, group, *_ in fields if int(group) == child and state != "Z"]
 
 
 class Server:
@@ -78,6 +89,18 @@ class Server:
     def end(self, child):
         """Wait for a child; its exit code."""
         return self._ask(wait=child)
+
+    def kill(self, name, output, *, moment=None, **how):
+        """Run a verb that dies, or is killed at a moment unless it has ended; its workers die too."""
+        child = self.start(name, output, **how)
+        if moment is not None:
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+        assert self.end(child) in ((-signal.SIGKILL,) if moment is None else (-signal.SIGKILL, 0))
+        until = time.monotonic() + SECONDS_TO_DIE
+        while workers := workers_of(child):
+            assert time.monotonic() < until, f"{name}: workers {workers} live on"
+            time.sleep(0.02)
 
     def run(self, name, output, **how):
         """Run a verb; its exit code."""
@@ -196,7 +219,7 @@ def check_kills(server, name, tmp_path, reference, n):
     content, changes, _ = reference
     for number in spread(changes, n):
         output = place_of(name, tmp_path / str(number), server)
-        assert server.run(name, output, die_at=number) == -signal.SIGKILL
+        server.kill(name, output, die_at=number)
         check_repeated(server, name, output, content)
 
 
@@ -217,10 +240,7 @@ def test_killed_at_random_moments(name, server, undisturbed, tmp_path):
     content, _, seconds = undisturbed(name)
     for number, moment in enumerate(np.random.default_rng(7).uniform(0, seconds, size=RANDOM_KILLS)):
         output = place_of(name, tmp_path / str(number), server)
-        child = server.start(name, output)
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
-        assert server.end(child) in (-signal.SIGKILL, 0)
+        server.kill(name, output, moment=moment)
         check_repeated(server, name, output, content)
 
 
@@ -271,7 +291,7 @@ def check_overwrites(server, name, tmp_path, undisturbed, *, n):
     for number in spread(changes, n):
         output = place_of(name, tmp_path / str(number), server)
         assert server.run(name, output, variant=2) == 0
-        assert server.run(name, output, die_at=number, overwrite=True) == -signal.SIGKILL
+        server.kill(name, output, die_at=number, overwrite=True)
         settle(output)  # as any reader does
         assert content_of(name, output) in (old, new)
         check_repeated(server, name, output, new, overwrite=True)

@@ -63,6 +63,7 @@ def started(asked, known):
         return child
     code = FAULTY
     try:
+        os.setpgid(0, 0)  # by which its workers are known
         os.dup2(2, 1)
         if asked.get("below"):
             Watch(asked["below"], asked.get("die_at", 0))
