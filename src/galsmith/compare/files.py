@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from galsmith.compare.card import ReportCard
 from galsmith.compare.records import Comparison
 from galsmith.errors import InputError
-from galsmith.files import Kind, Partial, read_json, settle, write_json
+from galsmith.files import Kind, Partial, read_json, said_in_json, settle, write_json
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith-comparison"
@@ -20,13 +20,7 @@ ASKED = "asked"  # fingerprint of what was judged and how, by which the same cal
 Record = TypeVar("Record")
 
 
-def _made_from(file: Path) -> str | None:
-    """Fingerprint of what a card was asked to judge."""
-    said = read_json(file)
-    return str(said.get(ASKED, "")) if said.get("format") == FORMAT_NAME else None
-
-
-CARD = Kind("comparison", _made_from)
+CARD = Kind("comparison", said_in_json(FORMAT_NAME, lambda card: str(card.get(ASKED, ""))))
 
 
 def write_card(card: ReportCard, path: str | Path) -> None:

@@ -10,7 +10,7 @@ from galsmith.files.atomic import (
     written_atomically,
 )
 from galsmith.files.harm import refuse_harm
-from galsmith.files.ownership import Kind, is_empty_tree, refuse_existing
+from galsmith.files.ownership import Kind, is_empty_tree, refuse_existing, said_in_json
 from galsmith.files.partial import (
     Claim,
     Partial,
@@ -36,6 +36,7 @@ __all__ = [
     "refuse_existing",
     "refuse_harm",
     "remove_temporaries",
+    "said_in_json",
     "settle",
     "sha256_of_file",
     "write_json",

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from galsmith.errors import GalsmithError, OutputExistsError
-from galsmith.files.atomic import TEMPORARY_SUFFIX
+from galsmith.files.atomic import TEMPORARY_SUFFIX, read_json
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,18 @@ class Kind:
             for pattern, part in self.parts.items()
             for place in places
         )
+
+
+def said_in_json(
+    format_name: str, fingerprint: Callable[[dict[str, Any]], str]
+) -> Callable[[Path], str | None]:
+    """Give a `Kind.made_from` of JSON files that name their format; `fingerprint` is given their content."""
+
+    def made_from(file: Path) -> str | None:
+        said = read_json(file)
+        return fingerprint(said) if said.get("format") == format_name else None
+
+    return made_from
 
 
 def is_empty_tree(path: Path) -> bool:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import Kind, read_json, settle, write_json, written_atomically
+from galsmith.files import Kind, said_in_json, settle, write_json, written_atomically
 from galsmith.models.families import listed_families, model_settings
 from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
@@ -31,17 +31,12 @@ FORMAT_NAME = "galsmith snapshot"
 FORMAT_VERSION = 1
 
 
-def _made_from(page: Path) -> str | None:
-    """Fingerprint of what decided a snapshot's weights."""
-    said = read_json(page)
-    return (
-        Provenance.from_dict(said["card"]["provenance"]).fingerprint()
-        if said.get("format") == FORMAT_NAME
-        else None
-    )
-
-
-SNAPSHOT = Kind("snapshot", _made_from, PAGE_FILE, (PAGE_FILE, WEIGHTS_FILE))
+SNAPSHOT = Kind(
+    "snapshot",
+    said_in_json(FORMAT_NAME, lambda page: Provenance.from_dict(page["card"]["provenance"]).fingerprint()),
+    PAGE_FILE,
+    (PAGE_FILE, WEIGHTS_FILE),
+)
 
 
 @dataclass(frozen=True)

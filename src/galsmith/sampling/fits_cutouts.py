@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
 from galsmith.errors import InputError
-from galsmith.files import Kind, Partial, read_json, write_json, written_atomically
+from galsmith.files import Kind, Partial, said_in_json, write_json, written_atomically
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.images.image_set import completed_catalog
 from galsmith.provenance import hash_json
@@ -27,14 +27,12 @@ KEYWORD = re.compile(r"[A-Za-z0-9_.+ -]{1,30}")
 ARCSEC_PER_DEGREE = 3600.0
 FORMAT_NAME = "galsmith cutouts"
 
-
-def _made_from(page: Path) -> str | None:
-    """Fingerprint of what decided a finished folder's galaxies."""
-    said = read_json(page)
-    return str(said["fingerprint"]) if said.get("format") == FORMAT_NAME else None
-
-
-CUTOUTS = Kind("folder of FITS cutouts", _made_from, MARK_FILE, (MARK_FILE, CATALOG_FILE, "galaxy-*.fits"))
+CUTOUTS = Kind(
+    "folder of FITS cutouts",
+    said_in_json(FORMAT_NAME, lambda page: str(page["fingerprint"])),
+    MARK_FILE,
+    (MARK_FILE, CATALOG_FILE, "galaxy-*.fits"),
+)
 
 
 class CutoutFolder:

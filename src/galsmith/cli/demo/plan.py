@@ -1,6 +1,5 @@
 """The demo's plan: how many galaxies, how long each step, and where everything lies."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,64 +19,11 @@ N_MEASURED_AT_LEAST = 50
 TRAINING_SEED, REFERENCE_SEED, MODEL_SEED, SAMPLING_SEED = 1, 2, 3, 4
 SIMULATION_RECIPE, TRAINING_RECIPE = "sersic-demo", "demo"
 PLAN_FILE, FORMAT_NAME = "plan.json", "galsmith demo"
-
-
-@dataclass(frozen=True)
-class DemoFolder:
-    """Where the demo keeps what it makes.
-
-    Attributes
-    ----------
-    path : Path
-        The folder of all.
-    """
-
-    path: Path
-
-    @property
-    def training_set(self) -> Path:
-        """Store of the galaxies to learn from."""
-        return self.path / "galaxies"
-
-    @property
-    def reference_set(self) -> Path:
-        """Store of the galaxies to judge by."""
-        return self.path / "reference"
-
-    @property
-    def generated_set(self) -> Path:
-        """Store of the drawn galaxies."""
-        return self.path / "generated"
-
-    @property
-    def run(self) -> Path:
-        """Run folder of the model."""
-        return self.path / "run"
-
-    @property
-    def timing(self) -> Path:
-        """Measurements of the few galaxies that tell how long one takes."""
-        return self.path / "timing.parquet"
-
-    @property
-    def reference_table(self) -> Path:
-        """Measurements of the reference set."""
-        return self.path / "reference.parquet"
-
-    @property
-    def generated_table(self) -> Path:
-        """Measurements of the generated set."""
-        return self.path / "generated.parquet"
-
-    @property
-    def comparison(self) -> Path:
-        """The comparison of the two."""
-        return self.path / "comparison.json"
-
-    @property
-    def report(self) -> Path:
-        """Folder of the page."""
-        return self.path / "report"
+# What lies in the folder of a demo: stores to learn from, to judge by, and drawn; the run; measurements of the few
+# galaxies that tell how long one takes, and of both sets; the card; the page.
+TRAINING_SET, REFERENCE_SET, GENERATED_SET, RUN_FOLDER = "galaxies", "reference", "generated", "run"
+TIMING, REFERENCE_TABLE, GENERATED_TABLE = "timing.parquet", "reference.parquet", "generated.parquet"
+CARD_FILE, REPORT_FOLDER = "comparison.json", "report"
 
 
 def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
@@ -120,18 +66,18 @@ def demo_kind() -> "Kind":
     """Say how a demo is known again: by its plan, and by what each room says of what it made there."""
     from galsmith.compare.files import CARD
     from galsmith.data.store.layout import STORE
-    from galsmith.files import Kind, read_json
+    from galsmith.files import Kind, said_in_json
     from galsmith.measure.table import TABLE
     from galsmith.report.write import REPORT
     from galsmith.training.folder import RUN
 
-    stores = dict.fromkeys(("galaxies", "reference", "generated"), STORE)
+    stores = dict.fromkeys((TRAINING_SET, REFERENCE_SET, GENERATED_SET), STORE)
     return Kind(
         "demo",
-        lambda page: "" if read_json(page).get("format") == FORMAT_NAME else None,
+        said_in_json(FORMAT_NAME, lambda page: ""),
         PLAN_FILE,
         (PLAN_FILE, "*.partial/*"),
-        {**stores, "run": RUN, "report": REPORT, "*.parquet": TABLE, "comparison.json": CARD},
+        {**stores, RUN_FOLDER: RUN, REPORT_FOLDER: REPORT, "*.parquet": TABLE, CARD_FILE: CARD},
     )
 
 

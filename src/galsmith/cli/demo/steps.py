@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galsmith.cli.demo import plan as demo_plan
-from galsmith.cli.demo.plan import DemoFolder
+from galsmith.cli.demo.plan import (
+    CARD_FILE,
+    GENERATED_SET,
+    GENERATED_TABLE,
+    REFERENCE_SET,
+    REFERENCE_TABLE,
+    REPORT_FOLDER,
+    RUN_FOLDER,
+    TIMING,
+    TRAINING_SET,
+)
 from galsmith.cli.device import choose_device, choose_precision
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, duration_text
@@ -26,7 +36,7 @@ class Demo:
 
     Attributes
     ----------
-    folder : DemoFolder
+    folder : Path
         Where everything lies.
     plan : dict
         As written in the folder.
@@ -40,7 +50,7 @@ class Demo:
         Key numbers of the steps, for the last line.
     """
 
-    folder: DemoFolder
+    folder: Path
     plan: dict[str, Any]
     device: str
     shown: Shown
@@ -57,7 +67,7 @@ def run_demo(
     fingerprint = hash_json(demo_plan.first_plan(minutes))
     with grown_folder(output, demo_plan.demo_kind(), fingerprint, overwrite=overwrite) as folder:
         plan = demo_plan.plan_for(folder, minutes=minutes)
-        demo = Demo(DemoFolder(folder), plan, choose_device(device), shown, spelling, {})
+        demo = Demo(folder, plan, choose_device(device), shown, spelling, {})
         for number, step in enumerate(STEPS, start=1):
             started = time.monotonic()
             line = step(demo)
@@ -69,21 +79,21 @@ def run_demo(
     return Outcome(
         verb="demo",
         summary="open this page in any browser",
-        output=DemoFolder(output).report / "index.html",
+        output=output / REPORT_FOLDER / "index.html",
         numbers={"n_measured": plan["n_measured"], **demo.numbers},
     )
 
 
 def simulate_training_set(demo: Demo) -> str:
     """Simulate the galaxies to learn from."""
-    folder = demo.folder.training_set
+    folder = demo.folder / TRAINING_SET
     _simulated(demo, folder, n=demo_plan.N_TRAINING, seed=demo_plan.TRAINING_SEED)
     return f"{demo_plan.N_TRAINING:,} galaxies to learn from: {folder}"
 
 
 def simulate_reference_set(demo: Demo) -> str:
     """Simulate the galaxies to judge by."""
-    folder = demo.folder.reference_set
+    folder = demo.folder / REFERENCE_SET
     _simulated(demo, folder, n=demo_plan.N_REFERENCE, seed=demo_plan.REFERENCE_SEED)
     return f"{demo_plan.N_REFERENCE:,} galaxies to judge by, which the model never sees: {folder}"
 
@@ -96,26 +106,26 @@ def train_model(demo: Demo) -> str:
     with demo.shown.progress() as progress:
         train(
             recipe,
-            demo.folder.training_set,
-            demo.folder.run,
+            demo.folder / TRAINING_SET,
+            demo.folder / RUN_FOLDER,
             minutes=minutes,
             seed=demo_plan.MODEL_SEED,
             device=demo.device,
             precision=choose_precision("auto", device=demo.device),
             progress=progress,
         )
-    return f"a model trained for {minutes:g} minutes on {demo.device}: {demo.folder.run}"
+    return f"a model trained for {minutes:g} minutes on {demo.device}: {demo.folder / RUN_FOLDER}"
 
 
 def draw_galaxies(demo: Demo) -> str:
     """Draw new galaxies."""
     from galsmith.sampling import sample
 
-    output = demo.folder.generated_set
+    output = demo.folder / GENERATED_SET
     if not (output / DESCRIPTION_FILE).exists():
         with demo.shown.progress() as progress:
             sample(
-                demo.folder.run,
+                demo.folder / RUN_FOLDER,
                 output,
                 n=demo_plan.N_GENERATED,
                 seed=demo_plan.SAMPLING_SEED,
@@ -131,11 +141,12 @@ def measure_both_sets(demo: Demo) -> str:
     if "n_measured" not in demo.plan:
         rate = _measuring_rate(demo, workers=workers)
         demo.plan["n_measured"] = demo_plan.number_to_measure(rate)
-        demo_plan.remember(folder.path, demo.plan)
+        demo_plan.remember(folder, demo.plan)
     count = demo.plan["n_measured"]
-    _measured(demo, folder.reference_set, folder.reference_table, limit=count)
-    _measured(demo, folder.generated_set, folder.generated_table, limit=count)
-    return f"{count} galaxies of each set measured on {workers} cores: {folder.reference_table} {folder.generated_table}"
+    tables = folder / REFERENCE_TABLE, folder / GENERATED_TABLE
+    for store, table in zip((REFERENCE_SET, GENERATED_SET), tables, strict=True):
+        _measured(demo, folder / store, table, limit=count)
+    return f"{count} galaxies of each set measured on {workers} cores: {tables[0]} {tables[1]}"
 
 
 def compare_sets(demo: Demo) -> str:
@@ -144,29 +155,32 @@ def compare_sets(demo: Demo) -> str:
     from galsmith.judging import judge
 
     folder = demo.folder
-    if not folder.comparison.exists():
+    if not (folder / CARD_FILE).exists():
         with demo.shown.progress() as progress:
             judge(
-                folder.reference_table,
-                {"generated": folder.generated_table},
-                folder.comparison,
-                training=folder.training_set,
+                folder / REFERENCE_TABLE,
+                {"generated": folder / GENERATED_TABLE},
+                folder / CARD_FILE,
+                training=folder / TRAINING_SET,
                 progress=progress,
             )
-    comparison = read_comparison(folder.comparison)
+    comparison = read_comparison(folder / CARD_FILE)
     demo.numbers.update(mean_numbers(comparison))
-    return f"{mean_sentence(comparison)}: {folder.comparison}"
+    return f"{mean_sentence(comparison)}: {folder / CARD_FILE}"
 
 
 def write_page(demo: Demo) -> str:
     """Write the page."""
     from galsmith.report import write_report
 
-    page = demo.folder.report / "index.html"
+    page = demo.folder / REPORT_FOLDER / "index.html"
     if not page.exists():
         with demo.shown.progress() as progress:
             write_report(
-                demo.folder.comparison, demo.folder.report, spelling=demo.spelling, progress=progress
+                demo.folder / CARD_FILE,
+                demo.folder / REPORT_FOLDER,
+                spelling=demo.spelling,
+                progress=progress,
             )
     return f"a page with pictures, histograms and the table: {page}"
 
@@ -216,8 +230,8 @@ def _measuring_rate(demo: Demo, *, workers: int) -> float:
     count = demo_plan.N_TIMED_PER_WORKER * workers
     watch = _Stopwatch(n_warming_up=count // 2)
     measure(
-        demo.folder.reference_set,
-        demo.folder.timing,
+        demo.folder / REFERENCE_SET,
+        demo.folder / TIMING,
         workers=workers,
         limit=count,
         overwrite=True,

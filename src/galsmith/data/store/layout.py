@@ -10,7 +10,7 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.errors import InputError
-from galsmith.files import Kind, read_json, written_atomically
+from galsmith.files import Kind, said_in_json, written_atomically
 from galsmith.images import ImageHeader
 from galsmith.provenance import Provenance, hash_json
 
@@ -51,16 +51,11 @@ class StoreHeader:
         return hash_json([self.images.to_dict(), self.provenance.fingerprint()])
 
 
-def _made_from(page: Path) -> str | None:
-    """Fingerprint of what decided a finished store's images."""
-    description = read_json(page)
-    return (
-        StoreHeader.from_dict(description).fingerprint() if description.get("format") == FORMAT_NAME else None
-    )
-
-
 STORE = Kind(
-    "store", _made_from, DESCRIPTION_FILE, (DESCRIPTION_FILE, CATALOG_FILE, f"{IMAGE_FOLDER}/part-*.h5")
+    "store",
+    said_in_json(FORMAT_NAME, lambda page: StoreHeader.from_dict(page).fingerprint()),
+    DESCRIPTION_FILE,
+    (DESCRIPTION_FILE, CATALOG_FILE, f"{IMAGE_FOLDER}/part-*.h5"),
 )
 
 
