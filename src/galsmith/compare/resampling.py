@@ -1,5 +1,6 @@
 """Drawing two sets anew: how often each row comes, 1 or more on the one side, -1 or less on the other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
@@ -110,6 +111,11 @@ def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> 
     counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
     counts[shuffled[:n_reference]] = 1  # Without replacement: every row is dealt to one side.
     return counts
+
+
+def stacked(draw: Callable[[int], Counts], count: int) -> Counts:
+    """Stack counts [draw, row] of draws 0 to `count` - 1."""
+    return np.stack([draw(number) for number in range(count)])
 
 
 def rows_of_sides(counts: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

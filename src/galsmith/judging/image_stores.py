@@ -127,7 +127,8 @@ def _set_of(images: Arrays, name: str, header: ImageHeader | None) -> ImageSet:
     if not len(images) or np.ndim(images[0]) not in (2, 3):
         came = f"{len(images)} images" if not len(images) else f"images of shape {np.shape(images[0])}"
         raise InputError(
-            f"{name}: {came} in memory; wanted [galaxy, y, x], [galaxy, band, y, x] or a list of such images"
+            f"{name}: {came} in memory",
+            wanted="[galaxy, y, x], [galaxy, band, y, x] or a list of such images",
         )
     n_bands = 1 if np.ndim(images[0]) == 2 else len(np.asarray(images[0]))
     unknown = ImageHeader(tuple(f"band{number}" for number in range(n_bands)), "unknown")

@@ -13,6 +13,7 @@ from galsmith.compare.resampling import (
     itself,
     size_of_parts,
     split_counts,
+    stacked,
     subset,
 )
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -169,17 +170,14 @@ def _draws(sizes: tuple[int, int], n_each: int, subset_size: int, chance: Chance
     """Choose rows for the value, the interval, the floor, the test and the subsets, [draw, row] each."""
     seed = chance.seed
     n_drawn, n_floor = min(chance.replicates, MOST_REPLICATES), min(chance.splits, MOST_SPLITS)
-    # No row of the generated set is in the floor.
-    nothing = np.zeros((n_floor, sizes[1]), dtype=np.int16)
-    parts = np.stack([split_counts(sizes[0], n_each, seed, split) for split in range(n_floor)])
+    parts = stacked(lambda split: split_counts(sizes[0], n_each, seed, split), n_floor)
     return (
         itself(*sizes)[np.newaxis],
-        np.stack([half_sample(*sizes, seed, number) for number in range(n_drawn)]),
-        np.hstack([parts, nothing]),
-        np.stack(
-            [dealt_counts(*sizes, seed, number) for number in range(min(chance.permutations, MOST_DEALS))]
-        ),
-        np.stack([subset(*sizes, subset_size, seed, number) for number in range(N_SUBSETS)]),
+        stacked(lambda number: half_sample(*sizes, seed, number), n_drawn),
+        # No row of the generated set is in the floor.
+        np.pad(parts, ((0, 0), (0, sizes[1]))),
+        stacked(lambda number: dealt_counts(*sizes, seed, number), min(chance.permutations, MOST_DEALS)),
+        stacked(lambda number: subset(*sizes, subset_size, seed, number), N_SUBSETS),
     )
 
 

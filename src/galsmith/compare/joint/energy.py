@@ -17,6 +17,7 @@ from galsmith.compare.resampling import (
     itself,
     size_of_parts,
     split_counts,
+    stacked,
 )
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
@@ -128,9 +129,9 @@ def _all_counts(
     sizes: tuple[int, int], n_each: int, seed: int, chance: Chance
 ) -> tuple[Counts, Counts, Counts]:
     """Draws of the bootstrap, the floor and the test."""
-    drawn = np.stack([drawn_counts(*sizes, seed, number) for number in range(chance.replicates)])
-    parts = np.stack([split_counts(sizes[0], n_each, seed, number) for number in range(chance.splits)])
-    dealt = np.stack([dealt_counts(*sizes, seed, number) for number in range(chance.permutations)])
+    drawn = stacked(lambda number: drawn_counts(*sizes, seed, number), chance.replicates)
+    parts = stacked(lambda number: split_counts(sizes[0], n_each, seed, number), chance.splits)
+    dealt = stacked(lambda number: dealt_counts(*sizes, seed, number), chance.permutations)
     # No row of the generated set is in the floor.
     return drawn, np.pad(parts, ((0, 0), (0, sizes[1]))), dealt
 
