@@ -63,6 +63,8 @@ $(STAMP): requirements/lock.txt pyproject.toml
 	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/lock.txt
 	@echo "env: installing galsmith"
 	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@echo "env: compiling the measurement engine for this processor"
+	@$(BIN)/python -c "from galsmith.measure.compiled_engine import load_kernels; load_kernels(lambda event: None)"
 	@touch $@
 	@echo "env: ready in $(VENV)"
 

@@ -21,7 +21,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     from galsmith.measure.engine import kernels
 
-    kernels.compile_in_processes(kernels.missing_kernels(), processes=kernels.usable_cores())
+    missing = kernels.missing_kernels()
+    kernels.compile_in_processes(missing, processes=kernels.usable_cores(), tell=lambda done: None)
 
 
 @pytest.fixture(scope="session")

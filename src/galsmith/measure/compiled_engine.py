@@ -19,8 +19,9 @@ from galsmith.measure.settings import MeasureSettings, chosen_segmentation, chos
 LOGGER = logging.getLogger("galsmith")
 
 ORACLE = "statmorph 0.7.2, photutils 3.0.0"
-COMPILING = "compiling the engine for the first time: %s, kept for later runs"
-ABOUT_A_MINUTE_FROM = 2  # processes
+COMPILING = (
+    "compiling the engine for the first time on this machine: about half a minute, kept for later runs"
+)
 PSF_REACH_SIGMA = 4.0
 SIGMA_PER_FWHM = 1 / (2 * math.sqrt(2 * math.log(2)))
 
@@ -36,19 +37,21 @@ def load_kernels(progress: ProgressCallback) -> None:
     Parameters
     ----------
     progress : callable
-        Told that the engine is loaded.
+        Told that the engine is loaded, or how many of its functions are compiled.
     """
     if _is_loaded():
         return
     progress(ProgressEvent("loading the engine", 0, None, "galaxies"))
     missing, processes = kernels.missing_kernels(), kernels.usable_cores()
+
+    def tell(done: int) -> None:
+        progress(ProgressEvent("compiling the engine", done, None, "functions"))
+
     if missing:
-        LOGGER.warning(
-            COMPILING, "about a minute" if processes >= ABOUT_A_MINUTE_FROM else "about two minutes"
-        )
+        LOGGER.warning(COMPILING)
     if len(missing) > 1 and processes > 1 and sys.executable:
-        kernels.compile_in_processes(missing, processes=processes)
-    kernels.compile_kernels(list(kernels.KERNELS))
+        kernels.compile_in_processes(missing, processes=processes, tell=tell)
+    kernels.compile_kernels(list(kernels.KERNELS), tell=tell)
 
 
 def _is_loaded() -> bool:

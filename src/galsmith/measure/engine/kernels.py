@@ -1,9 +1,10 @@
 """The kernels that Python calls, with the types they are called with: kept from an earlier run, or compiled now.
 
-Compiling takes two minutes of one core, so several processes share it: they write into the cache that numba keeps, and
+Compiling takes half a minute of one core, so several processes share it: they write into the cache that numba keeps, and
 this process reads from there. Where a process could not, this one compiles what is missing.
 """
 
+import gc
 import json
 import logging
 import os
@@ -11,10 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba.core import event
 
 from galsmith.measure.engine.compiled.freshness import place_of_kept_code
 from galsmith.measure.engine.flags import N_FLAGS
@@ -39,6 +43,7 @@ from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 LOGGER = logging.getLogger("galsmith")
 MOST_PROCESSES = 4
+SECONDS_BETWEEN_LOOKS = 0.3
 _type_of: Callable[[Any], Any] = numba.typeof
 
 _PIXELS, _PARAMETERS = np.zeros((1, 1)), np.zeros(7)
@@ -66,30 +71,61 @@ class Kernel(NamedTuple):
 KERNELS: dict[str, Kernel] = {
     kernel.function.__name__: kernel
     for kernel in (
-        Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 25),
-        Kernel(fit_to_minimum, (_DATA, _PARAMETERS, _FLAT, 1e-10, 1), 21),
-        Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 14),
-        Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 12),
-        Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 10),
-        Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, *_RESULTS), 7),
-        Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 5),
-        Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 5),
-        Kernel(survey_map, (_PIXELS, 1.5, 5), 5),
-        Kernel(find_sky, (_STAMP, True, *_RESULTS), 4),
-        Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 1),
-        Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 1),
-        Kernel(make_conventional, (_PARAMETERS,), 1),
-        Kernel(count_used, (_PIXELS,), 1),
-        Kernel(finite_sum, (_PIXELS,), 1),
+        Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 9),
+        Kernel(fit_to_minimum, (_DATA, _PARAMETERS, _FLAT, 1e-10, 1), 6),
+        Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 4.3),
+        Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 1.4),
+        Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 1.8),
+        Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, *_RESULTS), 1.6),
+        Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 0.8),
+        Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 1),
+        Kernel(survey_map, (_PIXELS, 1.5, 5), 1.2),
+        Kernel(find_sky, (_STAMP, True, *_RESULTS), 1),
+        Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 0.4),
+        Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 0.2),
+        Kernel(make_conventional, (_PARAMETERS,), 0.1),
+        Kernel(count_used, (_PIXELS,), 0.1),
+        Kernel(finite_sum, (_PIXELS,), 0.1),
     )
 }
 
 
-def compile_kernels(names: list[str]) -> None:
-    """Load kernels from the cache, or compile them into it where it has none."""
-    for name in names:
-        function, arguments, _ = KERNELS[name]
-        function.compile(tuple(_type_of(argument) for argument in arguments))
+class _FunctionCount(event.Listener):
+    """Counts the functions that numba has compiled."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell, self._done = tell, 0
+
+    def on_start(self, event: Any) -> None:
+        """Wait for its end."""
+
+    def on_end(self, event: Any) -> None:
+        """Tell that one more is done."""
+        del event
+        self._done += 1
+        self._tell(self._done)
+
+
+def compile_kernels(names: list[str], *, tell: Callable[[int], None]) -> None:
+    """Load kernels from the cache, or compile them into it where it has none.
+
+    Parameters
+    ----------
+    names : list of str
+        From `KERNELS`.
+    tell : callable
+        Told how many functions were compiled so far, several times a second while there are any.
+    """
+    is_collecting = gc.isenabled()
+    gc.disable()  # the compiler makes much that stays: looking through it takes a seventh of the time
+    try:
+        with event.install_listener("numba:compile", _FunctionCount(tell)):
+            for name in names:
+                function, arguments, _ = KERNELS[name]
+                function.compile(tuple(_type_of(argument) for argument in arguments))
+    finally:
+        if is_collecting:
+            gc.enable()
 
 
 def missing_kernels() -> list[str]:
@@ -97,29 +133,57 @@ def missing_kernels() -> list[str]:
     return [name for name, kernel in KERNELS.items() if not _is_kept(kernel.function)]
 
 
-def compile_in_processes(names: list[str], *, processes: int) -> None:
-    """Compile kernels into the cache, several at a time.
+def compile_in_processes(names: list[str], *, processes: int, tell: Callable[[int], None]) -> None:
+    """Compile kernels into the cache, several at a time, one share of them in this process.
 
     Parameters
     ----------
     names : list of str
-        From `KERNELS`, those that compile longest first.
+        From `KERNELS`, those that compile longest first; none is nothing to do.
     processes : int
         How many at a time. One that fails is told in the log; what it leaves out is compiled when it is needed.
+    tell : callable
+        Told how many functions all of them have compiled, several times a second.
     """
-    running = [_begun(share) for share in shares_of(names, processes)]
+    shares = shares_of(names, processes)
+    elsewhere: SimpleQueue[str] = SimpleQueue()
+    running = [_begun(share) for share in shares[1:]]
+    listeners = [Thread(target=_listen, args=(process, elsewhere), daemon=True) for process in running]
+    done_here = 0
+
+    def tell_all(done: int) -> None:
+        nonlocal done_here
+        done_here = done
+        tell(done + elsewhere.qsize())
+
     try:
-        for process in running:
-            _, errors = process.communicate()
-            if process.returncode != 0:
-                last_line = (errors.strip().splitlines() or ["no message"])[-1]
-                LOGGER.warning(
-                    "a process that compiles the engine failed (%s); going on without it", last_line
-                )
+        for listener in listeners:
+            listener.start()
+        if shares:
+            compile_kernels(shares[0], tell=tell_all)
+        for process, listener in zip(running, listeners, strict=True):
+            while listener.is_alive():
+                listener.join(SECONDS_BETWEEN_LOOKS)
+                tell_all(done_here)
+            _warn_of_failure(process)
     finally:
         for process in running:
             process.kill()
             process.wait()
+
+
+def _listen(process: subprocess.Popen[str], told: SimpleQueue[str]) -> None:
+    """Take in a line for each function that a process has compiled."""
+    for line in process.stdout or ():
+        told.put(line)
+
+
+def _warn_of_failure(process: subprocess.Popen[str]) -> None:
+    """Say in the log why a process failed, if it did."""
+    _, errors = process.communicate()
+    if process.returncode != 0:
+        last_line = (errors.strip().splitlines() or ["no message"])[-1]
+        LOGGER.warning("a process that compiles the engine failed (%s); going on without it", last_line)
 
 
 def shares_of(names: list[str], count: int) -> list[list[str]]:
@@ -143,7 +207,10 @@ def usable_cores() -> int:
 
 def _begun(names: list[str]) -> subprocess.Popen[str]:
     """Begin to compile in a process of its own."""
-    code = f"from {__name__} import compile_kernels; compile_kernels({json.dumps(names)})"
+    code = (
+        f"from {__name__} import compile_kernels; "
+        f"compile_kernels({json.dumps(names)}, tell=lambda done: print(done, flush=True))"
+    )
     environment = dict(os.environ)
     chosen_cache = vars(numba.config).get("CACHE_DIR")
     if chosen_cache:
@@ -152,7 +219,7 @@ def _begun(names: list[str]) -> subprocess.Popen[str]:
         [sys.executable, "-c", code],
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -1,13 +1,22 @@
-"""How the engine's functions are compiled: cached on disk, without the interpreter's lock, no error on 1 / 0.
+"""How the engine's functions are compiled: cached on disk, without the interpreter's lock, no error on 1 / 0."""
 
-Nobody takes their addresses, so wrappers for calls from C, which take as long to compile, are left out.
-"""
+from collections.abc import Callable
+from typing import Any
 
-from functools import partial
+from galsmith.measure.engine.compiled.parts import Kernel
 
-import numba
 
-_kernel = partial(numba.njit, cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True)
+def _kernel(**options: Any) -> Callable[[Callable[..., Any]], Kernel]:
+    chosen = {
+        "nopython": True,
+        "boundscheck": None,
+        "nogil": True,
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        **options,
+    }
+    return lambda function: Kernel(function, chosen)
+
 
 compiled = _kernel()
 """Decorator of every kernel: IEEE arithmetic in the order written."""
