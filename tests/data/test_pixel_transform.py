@@ -112,13 +112,16 @@ def test_a_constant_set_is_refused(kind, factor_flux):
         fit_pixel_transform(flat, settings)
 
 
-def test_images_without_flux_are_refused_only_where_flux_is_factored_out():
+def test_a_flux_that_the_fitted_logarithm_cannot_take_is_refused_only_where_flux_is_factored_out():
     images = [galaxies(count=1, bands=1, seed=k)[0] for k in range(4)]
-    images[2] = images[2] - images[2].mean() - 1
     training = image_set_from_arrays(images, ImageHeader(("r",), "nJy"))
+    images[2] = images[2] - images[2].mean() - 1
+    transform = fit_pixel_transform(training, TransformSettings())
     with pytest.raises(InputError, match=r"image 2 has a summed flux of -.* set transform.factor_flux=false"):
-        fit_pixel_transform(training, TransformSettings())
-    assert fit_pixel_transform(training, TransformSettings(factor_flux=False)).flux.mean == ()
+        transform.forward(images)
+    plain = fit_pixel_transform(training, TransformSettings(factor_flux=False))
+    assert plain.flux.mean == ()
+    assert np.isfinite(plain.forward(images).pixels).all()
 
 
 def test_odd_shapes_and_mixed_sizes_name_the_way_out():

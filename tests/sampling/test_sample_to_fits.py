@@ -5,13 +5,19 @@ import numpy as np
 import pytest
 from astropy import units
 from astropy.io import fits
+from astropy.table import QTable
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 
 from galsmith import ingest
+from galsmith.data.store import StoreHeader
 from galsmith.errors import OutputExistsError
+from galsmith.images import ImageHeader
+from galsmith.images.header import UNKNOWN_UNIT, unnamed_bands
 from galsmith.models.pca_diffusion.networks import PcaGenerator
+from galsmith.provenance import Parent, Provenance
 from galsmith.sampling import sample
+from galsmith.sampling.fits_cutouts import fits_header
 from galsmith.sampling.source import DrawnGalaxies, GalaxySource
 from galsmith.seeds import derive_seed
 
@@ -48,6 +54,25 @@ def test_planes_of_several_bands_are_named(varied_run: Path, tmp_path: Path) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert WCS(header).celestial.naxis == 2
+
+
+def cards_of(images: ImageHeader) -> fits.Header:
+    """Header of the first drawn galaxy of a training set with this header."""
+    made = Provenance(verb="sample", settings={}, seed=0, parents=(Parent("snapshot", "0" * 64, "run"),))
+    return fits_header(StoreHeader(images, made), index=0, row=QTable({"seed": [7]})[0], size_pix=16)
+
+
+@pytest.mark.parametrize("bands", [("g",), ("g", "r")])
+def test_a_header_invents_neither_unit_nor_filter(bands: tuple[str, ...]) -> None:
+    invented = {"BUNIT", "FILTER", "BAND1", "CTYPE3"}
+    cards = cards_of(
+        ImageHeader(unnamed_bands(len(bands)), UNKNOWN_UNIT, 0.2, zero_points_mag={"band0": 25.0})
+    )
+    assert not invented & set(cards)
+    assert cards["PIXSCALE"] == 0.2
+    assert cards["MAGZP" if len(bands) == 1 else "MAGZP1"] == 25.0
+    stated = cards_of(ImageHeader(bands, "nJy", 0.2))
+    assert invented & set(stated) == ({"BUNIT", "FILTER"} if len(bands) == 1 else invented - {"FILTER"})
 
 
 def test_ingest_reads_the_cutouts_back(pca_run: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+UNKNOWN_UNIT = "unknown"  # of images whose source states none
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -44,6 +46,16 @@ class ImageHeader:
     def __post_init__(self) -> None:
         """Take names in any sequence; a text is not one."""
         object.__setattr__(self, "bands", _names(self.bands))
+
+    @property
+    def names_bands(self) -> bool:
+        """Whether the bands have names of their own, and not those that `unnamed_bands` gives."""
+        return self.bands != unnamed_bands(len(self.bands))
+
+    @property
+    def states_unit(self) -> bool:
+        """Whether the unit of a pixel's value is known."""
+        return self.flux_unit != UNKNOWN_UNIT
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as stores and the cards of snapshots have them."""
@@ -92,6 +104,11 @@ class ImageHeader:
                 f"({', '.join(self.bands)}), or [y, x] for one"
             )
         return array
+
+
+def unnamed_bands(count: int) -> tuple[str, ...]:
+    """Stand-ins for the names of bands that no source states: ``band0`` and so on."""
+    return tuple(f"band{number}" for number in range(count))
 
 
 def _names(bands: Any) -> tuple[str, ...]:

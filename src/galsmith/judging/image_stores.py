@@ -16,6 +16,7 @@ from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
+from galsmith.images.header import UNKNOWN_UNIT, unnamed_bands
 from galsmith.judging.workplace import Workplace
 from galsmith.measure import read_measurements
 from galsmith.provenance import Provenance
@@ -70,7 +71,7 @@ def header_of(place: Place) -> ImageHeader:
     if isinstance(place, Path) and is_store(place):
         return open_store(place).header
     meta = (place if isinstance(place, QTable) else read_measurements(place)).meta
-    return ImageHeader.from_dict({**meta, "bands": meta.get("bands", ("band0",))})
+    return ImageHeader.from_dict({**meta, "bands": meta.get("bands", unnamed_bands(1))})
 
 
 def images_at(place: Place, limit: int | None) -> ImageSet:
@@ -131,7 +132,7 @@ def _set_of(images: Arrays, name: str, header: ImageHeader | None) -> ImageSet:
             wanted="[galaxy, y, x], [galaxy, band, y, x] or a list of such images",
         )
     n_bands = 1 if np.ndim(images[0]) == 2 else len(np.asarray(images[0]))
-    unknown = ImageHeader(tuple(f"band{number}" for number in range(n_bands)), "unknown")
+    unknown = ImageHeader(unnamed_bands(n_bands), UNKNOWN_UNIT)
     try:
         return image_set_from_arrays(list(images), unknown if header is None else header)
     except ValueError as error:

@@ -179,7 +179,7 @@ def cutout_file(folder: Path, index: int) -> Path:
 
 
 def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> fits.Header:
-    """Header of one drawn galaxy.
+    """Header of one drawn galaxy; what the model's training set did not state, unit and filters too, is left out.
 
     Parameters
     ----------
@@ -195,10 +195,12 @@ def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> 
     images = header.images
     cards = fits.Header()
     cards["OBJECT"] = (f"{index:08d}", "generated galaxy, position in its set")
-    cards["BUNIT"] = (images.flux_unit, "unit of a pixel's value")
+    if images.states_unit:
+        cards["BUNIT"] = (images.flux_unit, "unit of a pixel's value")
     _add_bands(cards, images)
     if images.pixel_scale_arcsec is not None:
-        _add_scale(cards, images.pixel_scale_arcsec, size_pix, has_planes=len(images.bands) > 1)
+        has_named_planes = images.names_bands and len(images.bands) > 1
+        _add_scale(cards, images.pixel_scale_arcsec, size_pix, has_named_planes=has_named_planes)
     if images.physical_pixel_kpc is not None:
         cards["PIXKPC"] = (images.physical_pixel_kpc, "[kpc] length of a pixel side")
     if isinstance(images.psf.get("psf_fwhm_pix"), int | float):
@@ -234,17 +236,19 @@ def _write_rows(path: Path, catalog: QTable) -> None:
 
 def _add_bands(cards: fits.Header, header: ImageHeader) -> None:
     """Add filter names and zero points: FILTER for one band, BAND1 and so on for the planes of more."""
-    if len(header.bands) == 1:
+    if header.names_bands and len(header.bands) == 1:
         cards["FILTER"] = (header.bands[0], "filter")
     for position, band in enumerate(header.bands, start=1):
         number = "" if len(header.bands) == 1 else str(position)
-        if number:
+        if header.names_bands and number:
             cards[f"BAND{number}"] = (band, f"filter of plane {number}")
         if band in header.zero_points_mag:
             cards[f"MAGZP{number}"] = (header.zero_points_mag[band], "[mag] AB magnitude of one BUNIT")
 
 
-def _add_scale(cards: fits.Header, pixel_scale_arcsec: float, size_pix: int, *, has_planes: bool) -> None:
+def _add_scale(
+    cards: fits.Header, pixel_scale_arcsec: float, size_pix: int, *, has_named_planes: bool
+) -> None:
     """Add the pixel scale, and a tangent plane whose place on the sky is for the user to set."""
     degrees = pixel_scale_arcsec / ARCSEC_PER_DEGREE
     center = float(size_pix // 2 + 1)
@@ -255,5 +259,5 @@ def _add_scale(cards: fits.Header, pixel_scale_arcsec: float, size_pix: int, *, 
         cards[f"CRPIX{axis}"] = center
         cards[f"CRVAL{axis}"] = (0.0, "not a real position: set your own")
         cards[f"CDELT{axis}"] = step
-    if has_planes:
+    if has_named_planes:
         cards["CTYPE3"] = ("BAND", "planes are bands: see BAND1 and so on")

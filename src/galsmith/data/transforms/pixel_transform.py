@@ -1,5 +1,6 @@
 """`PixelTransform`: physical flux per pixel <-> network space, with an exact inverse, saved as plain JSON."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -10,8 +11,15 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from galsmith.data.transforms.conditions import condition_values, fit_conditions
-from galsmith.data.transforms.scalars import (
+from galsmith.data.transforms.fluxes import (
     FLUX_FLOOR,
+    IMAGES_PER_CHUNK,
+    border_sigma,
+    fit_flux_softening,
+    fluxes_of_log,
+    log_of_fluxes,
+)
+from galsmith.data.transforms.scalars import (
     ColumnEncoding,
     SizeEncoding,
     Standardization,
@@ -22,8 +30,9 @@ from galsmith.errors import InputError
 from galsmith.images import ImageSet, resize_linear
 from galsmith.settings import Settings
 
+logger = logging.getLogger("galsmith")
+
 Pixels = NDArray[np.float32]
-IMAGES_PER_CHUNK = 256
 NETWORK_SIGMA = 0.5
 
 
@@ -38,8 +47,8 @@ class TransformSettings(Settings):
         Where asinh turns from linear to logarithmic, in units of the mean surface brightness of an image when
         flux is factored out, else in `flux_unit`; None chooses it from the training set.
     factor_flux : bool
-        Model log flux per band as a scalar of its own and renormalize every drawn image to it; needs images
-        whose summed flux is positive.
+        Model log flux per band as a scalar of its own and renormalize every drawn image to it; an asinh magnitude in
+        bands where fluxes are below their noise.
     size_pix : int or None
         Side of the network's images; None takes the set's own size, which must then be one.
     conditions : tuple of str or None
@@ -102,6 +111,8 @@ class PixelTransform:
         Columns of the catalog whose scalars come after the fluxes.
     ranges : tuple of ValueRange
         Training values of every scalar (flux, column, native size in pixels); empty in transforms of earlier versions.
+    flux_softening : tuple of float
+        Of `log_of_fluxes`, one a band; empty where all bands have the logarithm of flux.
     """
 
     kind: str
@@ -114,6 +125,12 @@ class PixelTransform:
     native_size: SizeEncoding | None
     conditions: tuple[ColumnEncoding, ...] = ()
     ranges: tuple[ValueRange, ...] = ()
+    flux_softening: tuple[float, ...] = ()
+
+    @property
+    def softening_of_flux(self) -> NDArray[np.float64]:
+        """Softening of each band's flux, [band]; 0 for the logarithm."""
+        return np.array(self.flux_softening or (0.0,) * len(self.mean))
 
     @property
     def scalar_names(self) -> tuple[str, ...]:
@@ -147,7 +164,7 @@ class PixelTransform:
         Raises
         ------
         InputError
-            If a band's summed flux is not positive while flux is factored out.
+            If a band's summed flux is not positive while its logarithm is factored out.
         ValueError
             If `conditions` is not [galaxy, condition].
         """
@@ -158,7 +175,7 @@ class PixelTransform:
                 "image and condition"
             )
         resized = [self._resized(image) for image in images]
-        surface, log_flux = _surface_brightness(resized, images, factor_flux=self.factor_flux)
+        surface, log_flux = self._surface_brightness(resized, images)
         stretched = self._stretch(surface)
         pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
         columns = [self.flux.forward(log_flux)] if self.factor_flux else []
@@ -177,12 +194,16 @@ class PixelTransform:
         images = [self._restored(image, size) for image, size in zip(surface, sizes, strict=True)]
         if not self.factor_flux:
             return [image.astype(np.float32) for image in images]
-        fluxes = np.exp(self.flux.inverse(arrays.scalars[:, : len(self.mean)].astype(np.float64)))
-        return [_with_flux(image, flux) for image, flux in zip(images, fluxes, strict=True)]
+        log_flux = self.flux.inverse(arrays.scalars[:, : len(self.mean)].astype(np.float64))
+        fluxes, softening = fluxes_of_log(log_flux, self.softening_of_flux), self.softening_of_flux
+        return [_with_flux(image, flux, softening) for image, flux in zip(images, fluxes, strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+        """Return plain JSON values; what earlier versions did not have is left out where it is not needed."""
+        values = asdict(self)
+        if not self.flux_softening:
+            del values["flux_softening"]
+        return values
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "PixelTransform":
@@ -199,7 +220,37 @@ class PixelTransform:
             native_size=None if size is None else SizeEncoding.from_dict(size),
             conditions=tuple(map(ColumnEncoding.from_dict, value.get("conditions", ()))),
             ranges=tuple(map(ValueRange.from_dict, value.get("ranges", ()))),
+            flux_softening=tuple(value.get("flux_softening", ())),
         )
+
+    def _surface_brightness(
+        self, resized: Sequence[Pixels], images: Sequence[Pixels]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pixels to stretch, [galaxy, band, y, x], and log flux [galaxy, band] of the native images."""
+        stack = np.stack(resized).astype(np.float64)
+        finite = np.isfinite(stack).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise InputError(
+                f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with `on_bad=skip`, or leave such "
+                "images out with `where`"
+            )
+        if not self.factor_flux:
+            return stack, np.empty((len(images), 0))
+        fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
+        softening = self.softening_of_flux
+        is_lost = (fluxes <= FLUX_FLOOR) & (softening == 0)
+        if is_lost.any():
+            position, band = np.argwhere(is_lost)[0]
+            raise InputError(
+                f"image {position} has a summed flux of {fluxes[position, band]:.3g} in band {band}, whose logarithm the "
+                "transform takes, as all fluxes that it was fitted on are above their noise: leave such images out with "
+                "`where`, set transform.factor_flux=false, or train without `init_from`"
+            )
+        n_native = np.array([[image[0].size] for image in images])
+        n_pixels = stack.shape[-2] * stack.shape[-1]
+        totals = stack.sum(axis=(-2, -1), keepdims=True)
+        spread = (softening * n_pixels / n_native)[..., np.newaxis, np.newaxis]
+        return stack / _amplitude(totals, spread) * n_pixels, log_of_fluxes(fluxes, softening)
 
     def _resized(self, image: Pixels) -> Pixels:
         """Bring one image to the network's size."""
@@ -245,8 +296,8 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     Raises
     ------
     InputError
-        If images are not square, sizes differ without ``size_pix``, fluxes are not positive while flux is
-        factored out, all pixels are equal, or a condition is not a column of differing finite numbers.
+        If images are not square, sizes differ without ``size_pix``, pixels are not finite, all pixels are equal, or a
+        condition is not a column of differing finite numbers.
     """
     size_pix, sizes_differ = _network_size(training_set, settings)
     names = settings.conditions or ()
@@ -262,10 +313,12 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         scale=(1.0,) * n_bands,
         flux=Standardization((), ()),
         native_size=None,
+        flux_softening=_flux_softening(training_set) if settings.factor_flux else (),
     )
     if settings.softening is None and settings.kind == "asinh":
         start = replace(start, softening=_fitted_softening(training_set, start))
     mean, scale, log_flux = _moments(training_set, start)
+    fluxes = fluxes_of_log(log_flux, start.softening_of_flux) if settings.factor_flux else log_flux
     sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
     return replace(
         start,
@@ -274,7 +327,7 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
         native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
         conditions=conditions,
-        ranges=tuple(map(ValueRange.fit, np.concatenate([np.exp(log_flux), values, sizes], axis=1).T)),
+        ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
     )
 
 
@@ -305,36 +358,49 @@ def _network_size(training_set: ImageSet, settings: TransformSettings) -> tuple[
     return size_pix, bool(len(sizes) > 1 or sizes[0] != size_pix)
 
 
-def _surface_brightness(
-    resized: Sequence[Pixels], images: Sequence[Pixels], *, factor_flux: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels to stretch, [galaxy, band, y, x], and log flux [galaxy, band] of the native images."""
-    stack = np.stack(resized).astype(np.float64)
-    finite = np.isfinite(stack).all(axis=(1, 2, 3))
-    if not finite.all():
-        raise InputError(
-            f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with `on_bad=skip`, or leave such images "
-            "out with `where`"
-        )
-    if not factor_flux:
-        return stack, np.empty((len(images), 0))
-    fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
-    if np.any(fluxes <= FLUX_FLOOR):
-        position, band = np.argwhere(fluxes <= FLUX_FLOOR)[0]
-        raise InputError(
-            f"image {position} has a summed flux of {fluxes[position, band]:.3g} in band {band}; factoring flux out "
-            "needs positive ones: set transform.factor_flux=false, or leave such images out with `where`"
-        )
-    totals = stack.sum(axis=(-2, -1), keepdims=True)
-    return stack / totals * (stack.shape[-2] * stack.shape[-1]), np.log(fluxes)
+def _flux_softening(training_set: ImageSet) -> tuple[float, ...]:
+    """Softening of the fluxes, and a word on the bands that need one; empty where none does."""
+    softening, faint = fit_flux_softening(training_set)
+    named = [
+        f"{count:,} in band {band!r}"
+        for band, count in zip(training_set.header.bands, faint, strict=True)
+        if count
+    ]
+    if not named:
+        return ()
+    logger.warning(
+        "the summed flux of some of %s training galaxies is below its noise (%s): there flux is learned as an asinh "
+        "magnitude, in all other bands as its logarithm",
+        f"{len(training_set):,}",
+        ", ".join(named),
+    )
+    return softening
 
 
-def _with_flux(image: NDArray[np.float64], flux: NDArray[np.float64]) -> Pixels:
-    """Scale each band of a drawn image to its drawn flux; a band without light stays as it is."""
-    totals = image.sum(axis=(-2, -1))
-    usable = np.abs(totals) > 1e-6 * np.abs(image).sum(axis=(-2, -1)).clip(min=FLUX_FLOOR)
+def _amplitude(fluxes: NDArray[np.float64], softening: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positive factor of an image's shape: the flux itself, and the noise where it is below."""
+    return np.hypot(fluxes, 2 * softening)
+
+
+def _with_flux(
+    surface: NDArray[np.float64], flux: NDArray[np.float64], softening: NDArray[np.float64]
+) -> Pixels:
+    """Scale each band [y, x] of a drawn shape to its drawn flux; a band without light stays as it is.
+
+    Where flux is soft, a sum near zero is no factor of an image: it is scaled as far as it is above the noise, and what
+    is left of the difference, a small share of the noise of a pixel, is added to all pixels alike.
+    """
+    totals = surface.sum(axis=(-2, -1))
+    usable = np.abs(totals) > 1e-6 * np.abs(surface).sum(axis=(-2, -1)).clip(min=FLUX_FLOOR)
     scale = np.where(usable, flux / np.where(usable, totals, 1.0), 1.0)
-    result: Pixels = (image * scale[:, np.newaxis, np.newaxis]).astype(np.float32)
+    n_pixels, is_soft = surface[0].size, softening > 0
+    drawn = _amplitude(flux, softening) / n_pixels
+    ratio = _amplitude(flux, softening) / np.where(is_soft, _amplitude(totals * drawn, softening), 1.0)
+    scale = np.where(is_soft, drawn * ratio, scale)
+    rest = np.where(is_soft, (flux - totals * scale) / n_pixels, 0.0)
+    result: Pixels = (surface * scale[:, np.newaxis, np.newaxis] + rest[:, np.newaxis, np.newaxis]).astype(
+        np.float32
+    )
     return result
 
 
@@ -346,12 +412,8 @@ def _fitted_softening(training_set: ImageSet, transform: PixelTransform) -> tupl
     count = min(len(training_set), 2048)
     chosen = np.linspace(0, len(training_set) - 1, count).astype(np.int64)
     images = training_set.pixels.read(chosen)
-    surface, _ = _surface_brightness(
-        [transform._resized(image) for image in images], images, factor_flux=transform.factor_flux
-    )
-    border = np.concatenate([surface[:, :, 0, :], surface[:, :, -1, :]], axis=-1)
-    second = border[..., :-2] - 2 * border[..., 1:-1] + border[..., 2:]
-    sky_sigma = 1.4826 * np.median(np.abs(second), axis=(0, 2)) / np.sqrt(6.0)
+    surface, _ = transform._surface_brightness([transform._resized(image) for image in images], images)
+    sky_sigma = border_sigma(surface)
     faint = np.quantile(np.abs(surface), 0.1, axis=(0, 2, 3))
     typical = np.abs(surface).mean(axis=(0, 2, 3)).clip(min=FLUX_FLOOR)
     softening = np.maximum(3 * sky_sigma, np.maximum(faint, 1e-3 * typical))
@@ -366,7 +428,7 @@ def _moments(
     log_fluxes = []
     for _, images in training_set.chunks(IMAGES_PER_CHUNK):
         resized = [transform._resized(image) for image in images]
-        surface, log_flux = _surface_brightness(resized, images, factor_flux=transform.factor_flux)
+        surface, log_flux = transform._surface_brightness(resized, images)
         stretched = transform._stretch(surface)
         count += stretched.shape[0] * stretched.shape[2] * stretched.shape[3]
         total += stretched.sum(axis=(0, 2, 3))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.transforms.fluxes import FluxEncoding
 from galsmith.data.transforms.pixel_transform import PixelTransform
 from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX, ColumnEncoding, ValueRange
 from galsmith.images import ImageHeader
@@ -19,7 +20,7 @@ class ScalarColumn:
 
     Attributes
     ----------
-    encoding : ColumnEncoding
+    encoding : ColumnEncoding or FluxEncoding
         Its name, unit, and its values <-> the scalar.
     position : int
         Of the scalar; columns that share one are two ways to say the same.
@@ -29,7 +30,7 @@ class ScalarColumn:
         Whether it was a column of the training set's catalog, and comes back as one.
     """
 
-    encoding: ColumnEncoding
+    encoding: ColumnEncoding | FluxEncoding
     position: int
     trained: ValueRange | None
     is_condition: bool = False
@@ -75,24 +76,43 @@ def _flux_columns(transform: PixelTransform, header: ImageHeader) -> list[Scalar
         return []
     columns = []
     for position, band in enumerate(header.bands):
-        mean, scale = transform.flux.mean[position], transform.flux.scale[position]
         trained = _trained(transform, position)
-        flux = ColumnEncoding(
-            name=f"flux_{band}", unit=header.flux_unit, is_log=True, is_whole=False, mean=mean, scale=scale
-        )
-        columns.append(ScalarColumn(flux, position, trained))
+        columns.append(ScalarColumn(_flux_encoding(transform, header, position), position, trained))
         if band in header.zero_points_mag:
             zero_point = header.zero_points_mag[band]
-            magnitude = ColumnEncoding(
-                name=f"magnitude_{band}",
-                unit="mag",
-                is_log=False,
-                is_whole=False,
-                mean=zero_point + MAGNITUDES_PER_LOG * mean,
-                scale=MAGNITUDES_PER_LOG * scale,
-            )
+            magnitude = _magnitude_encoding(transform, band, position, zero_point)
             columns.append(ScalarColumn(magnitude, position, _as_magnitudes(trained, zero_point)))
     return columns
+
+
+def _flux_encoding(
+    transform: PixelTransform, header: ImageHeader, position: int
+) -> ColumnEncoding | FluxEncoding:
+    """Choose how the summed flux of one band is encoded."""
+    name, unit = f"flux_{header.bands[position]}", header.flux_unit
+    mean, scale = transform.flux.mean[position], transform.flux.scale[position]
+    softening = float(transform.softening_of_flux[position])
+    if softening > 0:
+        return FluxEncoding(name, unit, mean, scale, softening)
+    return ColumnEncoding(name, unit, is_log=True, is_whole=False, mean=mean, scale=scale)
+
+
+def _magnitude_encoding(
+    transform: PixelTransform, band: str, position: int, zero_point_mag: float
+) -> ColumnEncoding | FluxEncoding:
+    """Choose how the AB magnitude of one band is encoded."""
+    name, mean, scale = f"magnitude_{band}", transform.flux.mean[position], transform.flux.scale[position]
+    softening = float(transform.softening_of_flux[position])
+    if softening > 0:
+        return FluxEncoding(name, "mag", mean, scale, softening, zero_point_mag)
+    return ColumnEncoding(
+        name,
+        "mag",
+        is_log=False,
+        is_whole=False,
+        mean=zero_point_mag + MAGNITUDES_PER_LOG * mean,
+        scale=MAGNITUDES_PER_LOG * scale,
+    )
 
 
 def _size_columns(transform: PixelTransform) -> dict[str, ScalarColumn]:
@@ -121,8 +141,10 @@ def _trained(transform: PixelTransform, position: int) -> ValueRange | None:
 
 
 def _as_magnitudes(fluxes: ValueRange | None, zero_point_mag: float) -> ValueRange | None:
-    """Range of magnitudes of a range of fluxes: the brightest has the least."""
+    """Range of magnitudes of a range of fluxes: the brightest has the least, and none is infinite."""
     if fluxes is None:
         return None
     faint_last = (fluxes.maximum, fluxes.high, fluxes.low, fluxes.minimum)
-    return ValueRange(*(zero_point_mag - 2.5 * math.log10(flux) for flux in faint_last))
+    return ValueRange(
+        *(zero_point_mag - 2.5 * math.log10(flux) if flux > 0 else math.inf for flux in faint_last)
+    )

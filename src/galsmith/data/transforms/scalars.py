@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FLUX_FLOOR = 1e-30
 SMALLEST_SIZE_PIX, LARGEST_SIZE_PIX = 2, 2516
 Values = NDArray[np.float64]
 SHARE_OUTSIDE = 0.001
