@@ -53,9 +53,11 @@ def train(
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
     from galsmith.cli.device import choose_device, choose_precision
+    from galsmith.files import refuse_remote_input
     from galsmith.training import read_run_settings
     from galsmith.training import train as train_model
 
+    refuse_remote_input(recipe)
     chosen = choose_device(device)
     changed = overrides if choose is None else [*overrides, f"training.choose_snapshot={choose}"]
     wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}

@@ -20,6 +20,7 @@ from galsmith.files.partial import (
     read_mark,
     settle,
 )
+from galsmith.files.remote import refuse_remote_input
 
 __all__ = [
     "TEMPORARY_SUFFIX",
@@ -35,6 +36,7 @@ __all__ = [
     "read_mark",
     "refuse_existing",
     "refuse_harm",
+    "refuse_remote_input",
     "remove_temporaries",
     "said_in_json",
     "settle",

@@ -10,6 +10,7 @@ from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_s
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
+from galsmith.files import refuse_remote_input
 from galsmith.settings import near_miss, recipe_names
 
 TABLE_SUFFIXES = (".parquet", ".ecsv", ".fits")
@@ -52,6 +53,7 @@ def describe(thing: str) -> Description:
     InputError
         If it is none of these, or damaged.
     """
+    refuse_remote_input(thing)
     path = Path(thing)
     for kind in KINDS.values():
         if kind.matches(path):

@@ -57,9 +57,9 @@ def remade_snapshot(
         raise SettingsError(
             "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or both"
         )
+    check_output(place, SNAPSHOT, inputs=[run], overwrite=overwrite)
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")
-    check_output(place, SNAPSHOT, inputs=[run], overwrite=overwrite)
     page = read_snapshot_page(folder.snapshot_folder)
     made_by = _made_of(page, str(run), {"ema_width": ema_width, "half": half})
     with Partial(
