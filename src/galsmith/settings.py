@@ -90,8 +90,13 @@ def typed_settings(kind: type[SettingsType], values: Mapping[str, Any], *, sourc
 
 def near_miss(word: str, known: Sequence[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the closest known word, or nothing."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = near_words(word, known)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def near_words(word: str, known: Sequence[str]) -> list[str]:
+    """Return the closest known word, or none."""
+    return difflib.get_close_matches(word, known, n=1, cutoff=0.5)
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:

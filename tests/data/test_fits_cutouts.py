@@ -204,7 +204,7 @@ def test_mixed_files_name_both(tmp_path, write_cutout, random_stamp, keywords, m
 def test_mixed_numbers_of_bands_name_both(tmp_path, write_cutout, random_stamp):
     write_cutout("a.fits", random_stamp(6, 6))
     folder = write_cutout("b.fits", random_stamp(3, 6, 6))
-    with pytest.raises(InputError, match=r"b\.fits: number of bands is 3, in a\.fits it is 1"):
+    with pytest.raises(InputError, match=r"b\.fits: the number of bands is 3, in a\.fits it is 1"):
         ingest.fits(folder, tmp_path / "set")
 
 

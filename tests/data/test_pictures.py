@@ -4,11 +4,12 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from galsmith import ingest
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.png16 import SIGNATURE
+from galsmith.data.readers.registry import open_source
 from galsmith.errors import InputError, OutputExistsError
 
 
@@ -174,9 +175,49 @@ def test_empty_and_missing_folders_are_named(tmp_path, write_picture):
         ingest.folder(tmp_path / "empty", tmp_path / "set")
     with pytest.raises(InputError, match="none: there is no such folder"):
         ingest.folder(tmp_path / "none", tmp_path / "set")
-    write_picture("a.png", gray())
-    with pytest.raises(InputError, match=r"holds no .* files; its folder pictures does, give that one"):
-        ingest.folder(tmp_path, tmp_path.parent / f"{tmp_path.name}-set")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_pictures_are_turned_as_their_exif_says(tmp_path, write_picture, orientation, suffix):
+    shown = np.zeros((24, 16), dtype=np.uint8)
+    shown[:8, :8], shown[:8, 8:] = 200, 100
+    turns = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: np.transpose,
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).T,
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[274] = orientation
+    folder = write_picture(f"a.{suffix}", np.ascontiguousarray(turns[orientation](shown)), exif=exif)
+    with Image.open(folder / f"a.{suffix}") as picture:
+        oracle = np.asarray(ImageOps.exif_transpose(picture))
+    np.testing.assert_allclose(oracle, shown, atol=3)
+    images = ingest.folder(folder, tmp_path / "set")
+    np.testing.assert_array_equal(images[0][0], oracle[::-1])
+
+
+def test_folders_in_a_folder_and_globs_are_read(tmp_path, write_picture, random_stamp):
+    for number in range(4):
+        folder = write_picture(f"{number}.png", random_stamp(8, 8, seed=number).astype(np.uint8))
+    for number in range(4):
+        inner = tmp_path / "outer" / str(number // 2)
+        inner.mkdir(parents=True, exist_ok=True)
+        (inner / f"{number}.png").write_bytes((folder / f"{number}.png").read_bytes())
+    flat = ingest.folder(folder, tmp_path / "flat")
+    for place, name in ((tmp_path / "outer", "nested"), (tmp_path / "outer" / "*" / "*.png", "glob")):
+        images = ingest.folder(place, tmp_path / name)
+        assert list(images.catalog["object_id"]) == list(flat.catalog["object_id"])
+        assert all(np.array_equal(one, other) for one, other in zip(images.pixels, flat.pixels, strict=True))
+        assert open_source(place).origin.settings["kind"] == "pictures"
+    (tmp_path / "outer" / "1" / "3.png").rename(tmp_path / "outer" / "1" / "0.png")
+    images = ingest.folder(tmp_path / "outer", tmp_path / "alike")
+    assert list(images.catalog["object_id"]) == ["0/0", "0/1", "1/0", "1/2"]
 
 
 def test_constant_pictures_are_refused_or_skipped(tmp_path, write_picture):

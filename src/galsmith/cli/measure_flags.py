@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from galsmith.data.readers.options import parse_bands, parse_hdu
+from galsmith.data.readers.options import parse_bands, parse_hdu, parse_zero_points
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -109,19 +109,27 @@ class FileFlags:
     hdu: Annotated[
         str | None,
         Parameter(
-            group=FILES, help="Number or name of the images' HDU; the first with an image when left out."
+            group=FILES,
+            help="HDU of the images: number, name, or SCI,2; the first with an image when left out.",
         ),
     ] = None
     bands: Annotated[
         str | None, Parameter(group=FILES, help="Names of the planes of a cube, such as g,r,i.")
     ] = None
+    plane: Annotated[int | None, Parameter(group=FILES, help="The only plane of a cube to take, from 0.")] = (
+        None
+    )
     band_axis: Annotated[
         Literal["first", "last"] | None,
         Parameter(group=ARRAYS, help="Where an image's band axis is; the shorter one when left out."),
     ] = None
     flux_unit: Annotated[
         str | None,
-        Parameter(group=ARRAYS, help="Unit of a pixel's value; display for pictures, whose sky is not 0."),
+        Parameter(group=FILES, help="Unit of a pixel's value; display for pictures, whose sky is not 0."),
+    ] = None
+    zero_points: Annotated[
+        str | None,
+        Parameter(group=FILES, help="AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1."),
     ] = None
     segmap: Annotated[
         str | None, Parameter(group=FILES, help="MAP of labels: 0 is sky, every source has a number.")
@@ -162,6 +170,8 @@ class FileFlags:
             bands=None if self.bands is None else parse_bands(self.bands),
             band_axis=self.band_axis,
             flux_unit=self.flux_unit,
+            plane=self.plane,
+            zero_points_mag=None if self.zero_points is None else parse_zero_points(self.zero_points),
             segmap=self.segmap,
             mask=self.mask,
             sigma=self.sigma,

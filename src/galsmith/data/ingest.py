@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.options import FieldOptions
+from galsmith.data.readers.options import FieldOptions, GivenZeroPoints, Hdu
 from galsmith.data.readers.registry import (
     ArrayOptions,
     CosmosOptions,
@@ -119,10 +119,12 @@ def fits(
     source: str | Path,
     output: str | Path,
     *,
-    hdu: int | str | None = None,
+    hdu: Hdu | None = None,
     bands: Sequence[str] | None = None,
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,
+    plane: int | None = None,
+    zero_points_mag: GivenZeroPoints | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from a folder of FITS cutouts, one galaxy a file; other arguments as in `ingest`.
@@ -130,12 +132,13 @@ def fits(
     Parameters
     ----------
     source : str or Path
-        ``.fits``, ``.fit`` and ``.fits.gz`` files, [y, x] or [band, y, x], taken in the order of their stems,
-        which become ``object_id``; keywords with one value go to the catalog.
-    hdu, bands, pixel_scale_arcsec, flux_unit
+        ``.fits``, ``.fit``, ``.fits.gz`` and ``.fits.fz`` files of a folder, of folders in it where it has none, or of a
+        glob, [y, x] or [band, y, x], taken in the order of their stems, which become ``object_id``; keywords with one
+        value go to the catalog.
+    hdu, bands, pixel_scale_arcsec, flux_unit, plane, zero_points_mag
         See `FitsOptions`.
     """
-    reading = FitsOptions(hdu, bands, pixel_scale_arcsec, flux_unit)
+    reading = FitsOptions(hdu, bands, pixel_scale_arcsec, flux_unit, plane, zero_points_mag)
     return ingest("fits", source, output, reading=reading, **how)
 
 
@@ -147,6 +150,7 @@ def arrays(
     band_axis: Literal["first", "last"] | None = None,
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,
+    zero_points_mag: GivenZeroPoints | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from one array of images in an HDF5, NPY or NPZ file; other arguments as in `ingest`.
@@ -156,10 +160,10 @@ def arrays(
     source : str or Path
         The file, or one array of it as ``set.h5:/images``, [galaxy, y, x], [galaxy, band, y, x] or
         [galaxy, y, x, band]; arrays beside it with one value an image go to the catalog.
-    bands, band_axis, pixel_scale_arcsec, flux_unit
+    bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag
         See `ArrayOptions`.
     """
-    reading = ArrayOptions(bands, band_axis, pixel_scale_arcsec, flux_unit)
+    reading = ArrayOptions(bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag)
     return ingest("arrays", source, output, reading=reading, **how)
 
 

@@ -2,7 +2,7 @@
 
 from galsmith.images.header import ImageHeader
 from galsmith.images.image_set import ImageSet, PixelSequence, image_set_from_arrays
-from galsmith.images.resample import crop_center, resize_conserving_flux, resize_linear
+from galsmith.images.resample import crop_center, resize_conserving_flux, resize_keeping_level, resize_linear
 from galsmith.images.where import Condition, parse_where, rows_where
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "image_set_from_arrays",
     "parse_where",
     "resize_conserving_flux",
+    "resize_keeping_level",
     "resize_linear",
     "rows_where",
 ]

@@ -1,11 +1,14 @@
 """`ImageHeader`: what is true of every image of a set: bands, unit, size of a pixel, zero points, PSF."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from galsmith.images.units import is_per_area
 
 UNKNOWN_UNIT = "unknown"  # of images whose source states none
 
@@ -74,11 +77,21 @@ class ImageHeader:
         return cls(**{name: value[name] for name in cls.__dataclass_fields__ if name in value})
 
     def enlarged(self, factor: float | None) -> "ImageHeader":
-        """Give the header of images whose pixels have `factor` times this side; None where it differs by image."""
+        """Give the header of images whose pixels have `factor` times this side; None where it differs by image.
+
+        A pixel that is larger on the sky has more flux of the same surface brightness, so zero points of that follow.
+        """
+        zero_points = self.zero_points_mag
+        if factor != 1 and is_per_area(self.flux_unit):
+            brighter = None if factor is None else 5 * math.log10(factor)
+            zero_points = (
+                {} if brighter is None else {band: value - brighter for band, value in zero_points.items()}
+            )
         return replace(
             self,
             pixel_scale_arcsec=_times(self.pixel_scale_arcsec, factor),
             physical_pixel_kpc=_times(self.physical_pixel_kpc, factor),
+            zero_points_mag=zero_points,
         )
 
     def checked_image(self, image: ArrayLike, name: str) -> NDArray[np.float32]:

@@ -67,6 +67,20 @@ def resize_conserving_flux(image: Pixels, size_pix: int) -> Pixels:
     return result
 
 
+def resize_keeping_level(image: Pixels, size_pix: int) -> Pixels:
+    """Resample to a square by the mean over pixel areas, which keeps a surface brightness.
+
+    Parameters
+    ----------
+    image : ndarray [band, y, x], float32
+        Flux per solid angle or per beam; any height and width.
+    size_pix : int
+        Side of the result.
+    """
+    height, width = image.shape[-2:]
+    return resize_conserving_flux(image, size_pix) * np.float32(size_pix**2 / (height * width))
+
+
 @lru_cache(maxsize=64)
 def _triangle_weights(n_in: int, n_out: int) -> NDArray[np.float64]:
     """Weights [n_out, n_in] of linear interpolation between pixel centers; each row sums to 1."""

@@ -85,12 +85,17 @@ def input_of(galaxy: Galaxy, band: int) -> GalaxyInput:
     def of_band(array: NDArray[Any] | None) -> NDArray[Any] | None:
         return array if array is None or array.ndim == 2 else array[band]
 
+    image, sigma_map, mask = galaxy.image[band], of_band(galaxy.sigma_map), of_band(galaxy.mask)
+    # what is undefined is as what the caller masks: it is no sky, either
+    for values in (image, sigma_map):
+        if values is not None and values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+            mask = ~finite if mask is None else mask | ~finite
     return GalaxyInput(
-        galaxy.image[band],
+        image,
         labels=of_band(galaxy.label_map),
         label=galaxy.label,
-        mask=of_band(galaxy.mask),
-        sigma_map=of_band(galaxy.sigma_map),
+        mask=mask,
+        sigma_map=sigma_map,
         psf=galaxy.psf,
     )
 

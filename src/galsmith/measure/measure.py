@@ -10,7 +10,7 @@ from typing import TypeVar
 from astropy.table import QTable
 
 from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_galaxies
-from galsmith.data.galaxies.listing import has_glob
+from galsmith.data.readers.listing import has_glob
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks

@@ -1,17 +1,16 @@
 """Which image files a user means: files, a folder, a glob, all of one reader; and which maps go with them."""
 
-import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from galsmith.data.readers.fits import FitsPlace, split_hdu
-from galsmith.data.readers.listing import FITS_SUFFIXES, list_files, stem_of
+from galsmith.data.readers.listing import FITS_SUFFIXES, has_glob, list_files, matches_of, stem_of
+from galsmith.data.readers.options import Hdu
 from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
 from galsmith.errors import InputError, argument_text
 from galsmith.settings import near_miss
 
-GLOB_CHARACTERS = "*?"
 NAMED_AT_MOST = 3
 
 
@@ -34,7 +33,7 @@ class ListedImages:
     reader: Reader
     paths: tuple[Path, ...]
     stems: tuple[str, ...]
-    hdu: int | str | None = None
+    hdu: Hdu | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def list_images(images: Sequence[str | Path]) -> ListedImages:
         If a file or folder is missing or holds nothing of the kind, kinds are mixed, or two files share a stem.
     """
     paths: list[Path] = []
-    hdus: dict[int | str | None, None] = {}
+    hdus: dict[Hdu | None, None] = {}
     for text in images:
         name, hdu = split_hdu(str(text))
         hdus[hdu] = None
@@ -104,26 +103,6 @@ def _suffixes() -> tuple[str, ...]:
 def _stem(path: Path) -> str:
     """Name of an image file without the suffix of its format; all of it where it is nothing but the suffix."""
     return stem_of(path.name, _suffixes()) or path.name
-
-
-def matches_of(pattern: str) -> list[Path]:
-    """Files that a glob matches, sorted.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
-    files = [path for path in found if path.is_file()]
-    if not files:
-        raise InputError(f"{pattern}: matches no file; check the folder and the pattern")
-    return files
-
-
-def has_glob(text: str) -> bool:
-    """Whether a name is a pattern and no file of that name is there."""
-    return any(character in text for character in GLOB_CHARACTERS) and not Path(text).exists()
 
 
 def _expanded(name: str) -> list[Path]:
@@ -225,7 +204,7 @@ def _by_star(pattern: str) -> dict[str, Path]:
 
 
 def _paired(
-    companion: Companion, files: Mapping[str, Path], paths: Sequence[Path], hdu: int | str | None
+    companion: Companion, files: Mapping[str, Path], paths: Sequence[Path], hdu: Hdu | None
 ) -> tuple[FitsPlace, ...]:
     """Find the file of each image by its name."""
     stems = [_stem(path) for path in paths]

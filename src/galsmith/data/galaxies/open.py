@@ -10,12 +10,13 @@ from astropy.table import QTable
 
 from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
 from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
-from galsmith.data.galaxies.listing import Companion, ListedImages, has_glob, list_images, pair_with
+from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
 from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
 from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head
-from galsmith.data.readers.listing import file_as_parent, listing_as_parent
+from galsmith.data.readers.listing import file_as_parent, has_glob, listing_as_parent
+from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -24,7 +25,19 @@ from galsmith.provenance import Parent, hash_json
 
 DEFAULT_CUTOUT_PIX = 128
 HEADS_PER_EVENT = 64
-READING_OPTIONS = ("segmap", "mask", "sigma", "psf", "catalog", "hdu", "band_axis", "flux_unit", "bands")
+READING_OPTIONS = (
+    "segmap",
+    "mask",
+    "sigma",
+    "psf",
+    "catalog",
+    "hdu",
+    "plane",
+    "band_axis",
+    "flux_unit",
+    "zero_points_mag",
+    "bands",
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +48,18 @@ class FileRequest:
     ----------
     images : tuple of str
         Files, folders or globs.
-    hdu : int, str or None
+    hdu : int, str, (str, int) or None
         The HDU of the images; None takes the first that holds an image.
+    plane : int or None
+        The only plane of a cube to take, from 0.
     bands : tuple of str or None
         Names of the planes.
     band_axis : {"first", "last"} or None
         Where the band axis lies in an array of images.
     flux_unit : str or None
-        Unit of an array's values.
+        Unit of a pixel's value, before that of the headers.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitudes of one flux unit, before those of the headers.
     segmap, mask, sigma, psf : str or None
         As `galsmith.data.galaxies.listing` reads them.
     labels : tuple of int or None
@@ -56,10 +73,12 @@ class FileRequest:
     """
 
     images: tuple[str, ...]
-    hdu: int | str | None = None
+    hdu: Hdu | None = None
+    plane: int | None = None
     bands: tuple[str, ...] | None = None
     band_axis: Literal["first", "last"] | None = None
     flux_unit: str | None = None
+    zero_points_mag: GivenZeroPoints | None = None
     segmap: str | None = None
     mask: str | None = None
     sigma: str | None = None
@@ -111,10 +130,12 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     listed = list_images(request.images)
     if listed.reader.name != "fits":
         return _of_reader(request, listed.reader, listed, progress=progress)
-    _refuse_options(request, ("band_axis", "flux_unit"), "is for arrays of images in HDF5, NPY or NPZ files")
+    _refuse_options(request, ("band_axis",), "is for arrays of images in HDF5, NPY or NPZ files")
     hdu = listed.hdu if request.hdu is None else request.hdu
-    heads = _read_heads([FitsPlace(path, hdu) for path in listed.paths], progress)
-    header = common_header(heads, bands=request.bands)
+    heads = _read_heads([FitsPlace(path, hdu, request.plane) for path in listed.paths], progress)
+    header = with_zero_points(
+        common_header(heads, bands=request.bands, flux_unit=request.flux_unit), request.zero_points_mag
+    )
     companions = _companions(request, heads)
     origin = GalaxyOrigin(
         _folder_of(listed.paths),

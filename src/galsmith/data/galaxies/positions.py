@@ -8,13 +8,14 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
+from astropy.coordinates import Angle
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import FitsHead, sky_coordinates
 from galsmith.data.readers.labels import read_table
 from galsmith.errors import InputError, SettingsError
-from galsmith.settings import near_miss
+from galsmith.settings import near_miss, near_words
 
 # The first of these that a catalog has is taken, whatever its case.
 ROLES: Mapping[str, Sequence[str]] = {
@@ -159,10 +160,9 @@ def _misses(names: Sequence[str]) -> str:
     """Name columns that come near to positions."""
     lowered = {name.lower(): name for name in names}
     for known in (*ROLES["x"], *ROLES["ra"]):
-        close = near_miss(known, [name for name in lowered if len(name) > 1 or name in "xy"])
+        close = near_words(known, [name for name in lowered if len(name) > 1 or name in "xy"])
         if close:
-            column = lowered[close.split("'")[1]]
-            return f" (did you mean {column!r}?)"
+            return f" (did you mean {lowered[close[0]]!r}?)"
     return ""
 
 
@@ -217,8 +217,8 @@ def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> 
         raise InputError(f"{path}: holds no rows; wanted one row a galaxy")
     columns = find_columns(str(path), table.colnames, chosen)
     if columns.on_sky:
-        angles = [_degrees(path, table, name) for name in (columns.first, columns.second)]
-        x, y = _to_pixels(path, head, *angles)
+        ra = _degrees(path, table, columns.first, is_right_ascension=True)
+        x, y = _to_pixels(path, head, ra, _degrees(path, table, columns.second, is_right_ascension=False))
     else:
         x, y = (
             _numbers(path, table, name) - columns.counted_from for name in (columns.first, columns.second)
@@ -239,13 +239,34 @@ def _numbers(path: Path, table: Table, name: str) -> NDArray[np.float64]:
     return np.asarray(np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan), dtype=np.float64)
 
 
-def _degrees(path: Path, table: Table, name: str) -> NDArray[np.float64]:
-    """Angles of a column in degrees, whatever its unit; without one they are degrees."""
-    unit = table[name].unit
+def _degrees(path: Path, table: Table, name: str, *, is_right_ascension: bool) -> NDArray[np.float64]:
+    """Angles of a column in degrees, whatever its unit; without one degrees, or sexagesimal where they are text."""
+    column = table[name]
+    if np.asarray(column).dtype.kind in "SUO":
+        return _sexagesimal(path, column, name, is_right_ascension=is_right_ascension)
     factor = 1.0
-    if unit is not None and u.Unit(unit).is_equivalent(u.deg):
-        factor = float(u.Unit(unit).to(u.deg))
+    if column.unit is not None and u.Unit(column.unit).is_equivalent(u.deg):
+        factor = float(u.Unit(column.unit).to(u.deg))
     return _numbers(path, table, name) * factor
+
+
+def _sexagesimal(path: Path, column: Any, name: str, *, is_right_ascension: bool) -> NDArray[np.float64]:
+    """Read angles such as ``10:00:00.7``, right ascensions in hours where they have parts, ``10h00m00.7s`` or ``150.0``."""
+    found = np.full(len(column), np.nan)
+    for row, value in enumerate(column):
+        text = "" if np.ma.is_masked(value) else _text(value)
+        if not text or text.lower() in ("nan", "--"):
+            continue
+        has_parts = any(separator in text.strip() for separator in (":", " ", "h"))
+        unit = u.hourangle if is_right_ascension and has_parts and "d" not in text.lower() else u.deg
+        try:
+            found[row] = Angle(text, unit=None if "h" in text or "d" in text else unit).to_value(u.deg)
+        except (ValueError, TypeError, u.UnitsError) as error:
+            raise InputError(
+                f"{path}: column {name!r} holds {text!r}, wanted degrees or an angle such as 10:00:00.7; "
+                "name another with `columns`"
+            ) from error
+    return found
 
 
 def _to_pixels(
@@ -265,10 +286,11 @@ def _to_pixels(
 
 
 def _names(path: Path, table: Table | QTable, column: str | None) -> NDArray[np.str_]:
-    """Take identifiers as text; the row's number where the catalog has none."""
+    """Take identifiers as text; the row's number where the catalog, or a row of it, has none."""
     if column is None:
         return np.array([f"{row:08d}" for row in range(len(table))], dtype=str)
-    names = np.array([_text(value) for value in table[column]], dtype=str)
+    texts = ["" if np.ma.is_masked(value) else _text(value) for value in table[column]]
+    names = np.array([text or f"{row:08d}" for row, text in enumerate(texts)], dtype=str)
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) < len(names):
         raise InputError(

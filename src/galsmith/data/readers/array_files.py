@@ -25,6 +25,8 @@ READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
 )
+SCALING = {"scale_factor": 1.0, "add_offset": 0.0}
+UNDEFINED = ("_FillValue", "missing_value")
 MEMBER_SUFFIX = ".npy"
 ARRAYS_NAMED = 8
 # Of chunks that hold small parts of very many images.
@@ -57,6 +59,11 @@ class ArrayHead:
     rows_per_chunk: int = 1
     is_text: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether its attributes say that values stand for others, or for nothing."""
+        return not self.is_text and any(key in self.attributes for key in (*SCALING, *UNDEFINED))
 
     def __str__(self) -> str:
         """Write name, shape and type, for an error that lists arrays."""
@@ -98,7 +105,8 @@ def read_rows(path: Path, head: ArrayHead, start: int, stop: int) -> NDArray[Any
         if _is_hdf5(path):
             with h5py.File(path, "r") as file:
                 dataset = file[head.name]
-                return np.asarray((dataset.asstr() if head.is_text else dataset)[start:stop])
+                values = np.asarray((dataset.asstr() if head.is_text else dataset)[start:stop])
+                return values if head.is_text else _unscaled(values, head)
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as members:
                 return np.asarray(members[head.name][start:stop])
@@ -145,6 +153,29 @@ def choose_array(place: ArrayPlace, heads: list[ArrayHead], image_like: list[Arr
     raise InputError(
         f"{place}: no dataset of 3 or 4 axes of numbers could be images; it holds {_listed(heads)}"
     )
+
+
+def _unscaled(values: NDArray[Any], head: ArrayHead) -> NDArray[Any]:
+    """Give the numbers that a file's values stand for, by the conventions of netCDF and CF, float64 where there are any.
+
+    scale_factor and add_offset make them; _FillValue and missing_value, in the file's own numbers, are NaN.
+    """
+    if not head.is_scaled or values.dtype.kind not in "iuf":
+        return values
+    undefined = np.zeros(values.shape, dtype=bool)
+    for key in UNDEFINED:
+        fills = np.atleast_1d(head.attributes.get(key, ()))
+        undefined |= np.isin(values, fills.astype(values.dtype) if fills.dtype.kind in "iuf" else ())
+    factor, offset = (_one_number(head.attributes.get(key), default) for key, default in SCALING.items())
+    if factor == 1 and offset == 0 and not undefined.any() and values.dtype.kind == "f":
+        return values
+    return np.where(undefined, np.nan, values.astype(np.float64) * factor + offset)
+
+
+def _one_number(value: Any, default: float) -> float:
+    """Read an attribute that may be a number or an array of one."""
+    array = np.asarray(default if value is None else value)
+    return float(array.item()) if array.size == 1 and array.dtype.kind in "iuf" else default
 
 
 def _is_hdf5(path: Path) -> bool:

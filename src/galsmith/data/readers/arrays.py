@@ -235,7 +235,7 @@ def _bands(head: ArrayHead, n_bands: int, given: Sequence[str] | None, name: str
 
 def _is_picture(head: ArrayHead, n_bands: int) -> bool:
     """Whether images look like those of PNG files."""
-    return head.dtype == np.uint8 and n_bands in (len(GRAY), len(RGB))
+    return head.dtype == np.uint8 and not head.is_scaled and n_bands in (len(GRAY), len(RGB))
 
 
 def _unit(head: ArrayHead, n_bands: int) -> str:

@@ -4,60 +4,67 @@ All rules of how a FITS file is understood stand here, for cutouts, survey image
 """
 
 import contextlib
+import logging
 import math
 import re
 import threading
 import warnings
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from galsmith.data.readers.fits_header import (
+    COORDINATES,
+    LAYOUT,
+    Header,
+    band_names_of,
+    coordinates_of,
+    derived_zero_point,
+    keywords_of,
+    pixel_scale_of,
+    unit_text_of,
+    zero_points_of,
+)
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, TarMember
-from galsmith.data.readers.options import parse_hdu
+from galsmith.data.readers.options import Hdu, hdu_text, parse_hdu
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
+from galsmith.images.units import is_same_unit
 from galsmith.settings import near_miss
 
-Header = Mapping[str, Any]
 Part = Callable[[int, slice, slice], NDArray[Any]]
 Fact = TypeVar("Fact")
-ARCSEC_PER_UNIT = {"deg": 3600.0, "degree": 3600.0, "arcmin": 60.0, "arcsec": 1.0, "rad": 206264.80624709636}
-LAYOUT = re.compile(
-    r"SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|CHECKSUM|DATASUM"
-    r"|EXTNAME|EXTVER|EXTLEVEL|INHERIT|COMMENT|HISTORY|CONTINUE|END|LONGSTRN|"
-    r"|(?!(ZERO|ZEROPNT|ZPT|ZP|ZPHOT|ZSPEC|ZBEST|ZMAG)$)Z[A-Z]+\d*"
-)
-COORDINATES = re.compile(
-    r"WCSAXES|WCSNAME|CTYPE\d+|CUNIT\d+|CRPIX\d+|CDELT\d+|CROTA\d+|CD\d+_\d+|PC\d+_\d+|PV\d+_\d+|LONPOLE|LATPOLE"
-)
 SCALED = ("BSCALE", "BZERO", "BLANK")
-ZERO_POINT_KEYS = ("MAGZP", "MAGZERO", "MAGZPT", "PHOTZP", "ZEROPNT", "ZPT", "ZP")
-READ_ERRORS = (OSError, EOFError, ValueError, TypeError, IndexError, KeyError, zlib.error)
-IMAGE_AXES = (2, 3)
+READ_ERRORS = (Exception,)  # what astropy raises at damaged files has many types, some of them private
+MOST_AXES = 3
+# The surveys of most narrow bands have twelve.
+MOST_UNNAMED_BANDS = 12
 FITS_BLOCK = 2880
 PACKED_IMAGES_KEPT = 4
 SCALE_TOLERANCE = 1e-3
+NAMED_AT_MOST = 3
 _READING = threading.Lock()  # decompressing is not for several threads at once
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FitsPlace:
-    """A file and which of its HDUs is meant; None is the first that holds an image."""
+    """A file and which of its HDUs is meant, None for the first that holds an image; and which plane of a cube, or all."""
 
     path: FilePlace
-    hdu: int | str | None = None
+    hdu: Hdu | None = None
+    plane: int | None = None
 
     def __str__(self) -> str:
-        """Write it as the user does: ``seg.fits[SEG]``."""
-        return str(self.path) if self.hdu is None else f"{self.path}[{self.hdu}]"
+        """Write it as the user does: ``seg.fits[SEG]``, ``m.fits[SCI,2]``."""
+        return str(self.path) if self.hdu is None else f"{self.path}[{hdu_text(self.hdu)}]"
 
     @property
     def file(self) -> Path:
@@ -74,7 +81,9 @@ class FitsHead:
     place : FitsPlace
         With the position of the HDU found.
     shape : tuple of int
-        (y, x) or (plane, y, x).
+        (y, x) or (plane, y, x), without axes of length 1.
+    dropped : tuple of int
+        Which axes of the file's array are these.
     keywords : mapping
         Keywords with one value: those of the HDU, and of the file's first HDU what it does not state itself.
     bands : tuple of str or None
@@ -93,6 +102,7 @@ class FitsHead:
 
     place: FitsPlace
     shape: tuple[int, ...]
+    dropped: tuple[int, ...]
     keywords: Header
     bands: tuple[str, ...] | None
     flux_unit: str | None
@@ -111,6 +121,19 @@ class FitsHead:
         """How many images lie on one another."""
         return self.shape[0] if len(self.shape) == 3 else 1
 
+    def index_of(self, plane: int, rows: slice, columns: slice) -> tuple[int | slice, ...]:
+        """Say where rows and columns of a plane lie in the file's own array."""
+        chosen = self.place.plane
+        is_cube = chosen is not None or len(self.shape) == MOST_AXES
+        wanted: list[int | slice] = [
+            *([plane if chosen is None else chosen] if is_cube else []),
+            rows,
+            columns,
+        ]
+        for axis in self.dropped:
+            wanted.insert(axis, 0)
+        return tuple(wanted)
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[Part]:
         """Give a function that reads rows and columns of a plane and no more, [y, x], in the file's own type."""
@@ -119,13 +142,17 @@ class FitsHead:
             section = units[self.place.hdu].section
 
             def part(plane: int, rows: slice, columns: slice) -> NDArray[Any]:
-                place = (rows, columns) if len(self.shape) == 2 else (plane, rows, columns)
-                return _native(section[place], self.keywords)
+                values = section[self.index_of(plane, rows, columns)]
+                sides = [
+                    len(range(side)[chosen]) for side, chosen in zip(self.size, (rows, columns), strict=True)
+                ]
+                # an index between slices leaves its axis in some kinds of section
+                return _native(values.reshape(sides), self.keywords)
 
             yield part
 
 
-def split_hdu(text: str) -> tuple[str, int | str | None]:
+def split_hdu(text: str) -> tuple[str, Hdu | None]:
     """Split ``seg.fits[SEG]`` into the name and the HDU; a file whose own name has brackets is left alone."""
     found = re.fullmatch(r"(.*)\[([^\[\]]+)\]", text)
     if found is None or Path(text).exists():
@@ -161,29 +188,63 @@ def head_of(place: FitsPlace) -> FitsHead:
     with opened_fits(place.path) as units:
         number = _number_of(units, place)
         unit, info = units[number], units[number].fileinfo() or {}
-        own, first = _keywords(unit.header), _keywords(units[0].header) if number else {}
+        own = keywords_of(unit.header, place.path)
+        first = keywords_of(units[0].header, place.path) if number else {}
         has_coordinates = any(COORDINATES.fullmatch(key) for key in own)
         passed_on = {
             key: value
             for key, value in first.items()
             if not (LAYOUT.fullmatch(key) or (has_coordinates and COORDINATES.fullmatch(key)))
         }
-        headers, n_planes = (own, {**passed_on, **own}), unit.shape[0] if len(unit.shape) == 3 else 1
+        shape, dropped = _without_short_axes(tuple(unit.shape))
+        shape = _plane_of(shape, place)
         is_packed = bool(getattr(info.get("file"), "compression", None))
         return FitsHead(
-            place=FitsPlace(place.path, number),
-            shape=tuple(unit.shape),
-            keywords=headers[-1],
-            bands=_first_stated(lambda header: band_names_of(header, n_planes), headers),
-            flux_unit=_first_stated(_unit_of, headers),
-            pixel_scale_arcsec=_first_stated(pixel_scale_of, headers),
-            zero_points_mag=_first_stated(lambda header: zero_points_of(header, n_planes), headers),
+            place=FitsPlace(place.path, number, place.plane),
+            shape=shape,
+            dropped=dropped,
+            **_facts((own, {**passed_on, **own}), shape[0] if len(shape) == MOST_AXES else 1),
             has_coordinates=has_coordinates,
             # the last block may lack its padding
             n_bytes=0
             if is_packed
             else info.get("datLoc", 0) + max(0, info.get("datSpan", 0) - FITS_BLOCK + 1),
         )
+
+
+def _facts(headers: tuple[Header, Header], n_planes: int) -> dict[str, Any]:
+    """Give what the HDU's own header states, else that of the file's first HDU."""
+    scale = _first_stated(pixel_scale_of, headers)
+    zero_points = _first_stated(lambda header: zero_points_of(header, n_planes), headers)
+    derived = derived_zero_point(headers[-1], scale)
+    return {
+        "keywords": headers[-1],
+        "bands": _first_stated(lambda header: band_names_of(header, n_planes), headers),
+        "flux_unit": _first_stated(unit_text_of, headers),
+        "pixel_scale_arcsec": scale,
+        "zero_points_mag": (derived,) * n_planes
+        if zero_points is None and derived is not None
+        else zero_points,
+    }
+
+
+def _without_short_axes(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Drop axes of length 1, such as frequency and polarization of radio images, and say which; two always stay."""
+    kept = [axis for axis, size in enumerate(shape) if size != 1]
+    if len(kept) < 2:
+        kept = list(range(len(shape)))[-2:]
+    dropped = tuple(axis for axis in range(len(shape)) if axis not in kept)
+    return tuple(shape[axis] for axis in kept), dropped
+
+
+def _plane_of(shape: tuple[int, ...], place: FitsPlace) -> tuple[int, ...]:
+    """Give the shape of the wanted plane of a cube."""
+    if place.plane is None:
+        return shape
+    if len(shape) < MOST_AXES or not 0 <= place.plane < shape[0]:
+        has = f"has {shape[0]} planes, counted from 0" if len(shape) == MOST_AXES else "is no cube"
+        raise InputError(f"{place.path} {has}", argument="plane", came=place.plane)
+    return shape[1:]
 
 
 def read_head(place: FitsPlace) -> FitsHead:
@@ -230,7 +291,8 @@ def read_part(
         with _READING:
             if not head.n_bytes:
                 whole = _whole(head.place)
-                return _native(np.atleast_3d(whole.T).T[list(planes), rows, columns], head.keywords)
+                parts = [whole[head.index_of(plane, rows, columns)] for plane in planes]
+                return np.stack([_native(values, head.keywords) for values in parts])
             with head.opened() as part:
                 return np.stack([part(plane, rows, columns) for plane in planes])
     except MemoryError:
@@ -271,10 +333,18 @@ def common_header(
         If there are more or fewer names than planes.
     """
     default = ImageHeader(("band0",), "unknown") if otherwise is None else otherwise
+    faults = [
+        *_differing(heads, lambda head: head.n_planes, "the number of bands"),
+        *([] if bands is not None else _differing(heads, lambda head: head.bands, "FILTER", way_out="bands")),
+        *([] if flux_unit is not None else _differing_units(heads)),
+    ]
+    if faults:
+        ways = "".join(
+            f", or give `{name}`" for name in dict.fromkeys(fault.way_out for fault in faults) if name
+        )
+        raise InputError(f"{'; '.join(fault.text for fault in faults)}; take such images apart{ways}")
     names = _common_names(heads, bands, default.bands)
-    if flux_unit is None:
-        stated_unit = _agreed(heads, lambda head: head.flux_unit, "BUNIT", "flux_unit")
-        flux_unit = default.flux_unit if stated_unit is None else stated_unit
+    units = [head.flux_unit for head in heads if head.flux_unit is not None]
     scales = [head.pixel_scale_arcsec for head in heads]
     first = scales[0] if scales else None
     agree = first is not None and all(
@@ -284,7 +354,7 @@ def common_header(
     zero_points = next(iter(stated)) if len(stated) == 1 else None
     return ImageHeader(
         names,
-        flux_unit,
+        flux_unit if flux_unit is not None else units[0] if units else default.flux_unit,
         first if agree else default.pixel_scale_arcsec,
         zero_points_mag={
             **{band: value for band, value in default.zero_points_mag.items() if band in names},
@@ -315,74 +385,8 @@ def scale_or_given(head: FitsHead, given_arcsec: float | None) -> float | None:
 
 def sky_coordinates(head: FitsHead) -> WCS | None:
     """Read the world coordinates of an image, or of its file's first HDU; None where there are none of the sky."""
-    with opened_fits(head.place.path) as units, np.errstate(all="ignore"):
-        try:
-            coordinates = WCS(units[head.place.hdu if head.has_coordinates else 0].header).celestial
-        except (ValueError, TypeError, AttributeError):
-            return None
-    return coordinates if coordinates.has_celestial else None
-
-
-def pixel_scale_of(header: Header) -> float | None:
-    """Angle per pixel side from the world coordinates of a header, or else from its keyword PIXSCALE.
-
-    Parameters
-    ----------
-    header : mapping
-        With a CD matrix, a PC matrix and CDELT, or CDELT alone (Greisen & Calabretta 2002); PIXSCALE, the
-        custom of many pipelines, is in arcsec.
-
-    Returns
-    -------
-    float or None
-        Square root of a pixel's area, in arcsec; None where the header does not tell.
-    """
-    from_coordinates = _scale_of_coordinates(header)
-    if from_coordinates is not None:
-        return from_coordinates
-    stated = _number(header, "PIXSCALE", math.nan)
-    return stated if math.isfinite(stated) and stated > 0 else None
-
-
-def band_names_of(header: Header, n_bands: int) -> tuple[str, ...] | None:
-    """Filter names: FILTER of a single band, BAND1 and so on of more; None where one is not stated."""
-    keys = ["FILTER"] if n_bands == 1 else [f"BAND{number}" for number in range(1, n_bands + 1)]
-    names = [header.get(key) for key in keys]
-    stated = tuple(name.strip() for name in names if isinstance(name, str) and name.strip())
-    return stated if len(stated) == n_bands else None
-
-
-def zero_points_of(header: Header, n_bands: int) -> tuple[float, ...] | None:
-    """AB magnitudes of one flux unit: MAGZP1 and so on of several bands, else MAGZP of all; None where not stated.
-
-    The first of `ZERO_POINT_KEYS` that states them is taken.
-    """
-    numbered = [f"{{}}{number}" for number in range(1, n_bands + 1)]
-    for forms in ([numbered] if n_bands > 1 else []) + [["{}"] * n_bands]:
-        for key in ZERO_POINT_KEYS:
-            values = tuple(_number(header, form.format(key), math.nan) for form in forms)
-            if all(math.isfinite(value) for value in values):
-                return values
-    return None
-
-
-def kept_keywords(header: Header) -> dict[str, Any]:
-    """Keywords that describe the object, not the file: no structure, no world coordinates, no unit."""
-    return {
-        key: value
-        for key, value in header.items()
-        if not (key == "BUNIT" or LAYOUT.fullmatch(key) or COORDINATES.fullmatch(key))
-    }
-
-
-def _keywords(header: fits.Header) -> dict[str, Any]:
-    """Keywords with one value, card by card: a card that cannot be read is left out."""
-    found: dict[str, Any] = {}
-    for card in header.cards:
-        with contextlib.suppress(fits.VerifyError, ValueError):
-            if isinstance(card.value, str | int | float | bool):
-                found.setdefault(card.keyword, card.value)
-    return found
+    found = coordinates_of(head.keywords)
+    return found if found is not None and found.has_celestial else None
 
 
 def _first_stated(rule: Callable[[Header], Fact | None], headers: Sequence[Header]) -> Fact | None:
@@ -390,83 +394,76 @@ def _first_stated(rule: Callable[[Header], Fact | None], headers: Sequence[Heade
     return next((fact for fact in map(rule, headers) if fact is not None), None)
 
 
-def _unit_of(header: Header) -> str | None:
-    """Read BUNIT."""
-    unit = header.get("BUNIT")
-    return unit.strip() if isinstance(unit, str) and unit.strip() else None
-
-
-def _scale_of_coordinates(header: Header) -> float | None:
-    """Angle per pixel side from world coordinates, in arcsec; None where there are none."""
-    if "CD1_1" in header or "CD2_2" in header:
-        area = _determinant(header, "CD", diagonal=0.0)
-    elif "CDELT1" in header and "CDELT2" in header:
-        area = _number(header, "CDELT1", 0.0) * _number(header, "CDELT2", 0.0)
-        area *= _determinant(header, "PC", diagonal=1.0)
-    else:
-        return None
-    factor = ARCSEC_PER_UNIT.get(str(header.get("CUNIT1", "deg")).strip().lower())
-    if factor is None or not math.isfinite(area) or area == 0:
-        return None
-    scale = math.sqrt(abs(area)) * factor
-    return None if _is_default(header, scale) else scale
-
-
-def _determinant(header: Header, name: str, *, diagonal: float) -> float:
-    """Compute the determinant of a 2 x 2 matrix of keywords, with the standard's values for missing ones."""
-    a, d = _number(header, f"{name}1_1", diagonal), _number(header, f"{name}2_2", diagonal)
-    b, c = _number(header, f"{name}1_2", 0.0), _number(header, f"{name}2_1", 0.0)
-    return a * d - b * c
-
-
-def _number(header: Header, key: str, default: float) -> float:
-    """Value of a keyword as a number; NaN where it is not one."""
-    value = header.get(key, default)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-
-
-def _is_default(header: Header, scale_arcsec: float) -> bool:
-    """Whether a scale is only CDELT = 1 without coordinates, which says nothing."""
-    return "CTYPE1" not in header and "CUNIT1" not in header and math.isclose(scale_arcsec, 3600.0)
-
-
 def _number_of(units: fits.HDUList, place: FitsPlace) -> int:
     """Find the wanted HDU; the first with an image where none is named."""
     if place.hdu is None:
-        found = next((number for number, unit in enumerate(units) if _has_image(unit)), None)
-        if found is None:
+        found = [number for number, unit in enumerate(units) if _has_image(unit)]
+        if not found:
             raise InputError(f"{place.path}: {_units_in(units)}; wanted an image, [y, x] or [band, y, x]")
-        return found
+        name = units[found[0]].name
+        alike = [number for number in found if name and units[number].name == name]
+        if len(alike) > 1:
+            _tell_alike(name, len(alike), str(place.path))
+        return found[0]
     try:
         number = place.hdu if isinstance(place.hdu, int) else units.index_of(place.hdu)
         unit = units[number]
     except (KeyError, IndexError) as error:
         names = [other.name for other in units if other.name]
-        miss = near_miss(str(place.hdu).upper(), names) if isinstance(place.hdu, str) else ""
-        raise InputError(f"{place.path}: has no HDU {place.hdu}{miss}; {_way_out(units)}") from error
+        wanted = place.hdu[0] if isinstance(place.hdu, tuple) else place.hdu
+        miss = (
+            near_miss(wanted.upper(), names)
+            if isinstance(wanted, str) and wanted.upper() not in names
+            else ""
+        )
+        raise InputError(
+            f"{place.path}: has no HDU {hdu_text(place.hdu)}{miss}; {_way_out(units)}"
+        ) from error
     if not _has_image(unit):
         axes = f"an array of {len(unit.shape)} axes" if unit.is_image and unit.shape else "no image"
         raise InputError(
-            f"{place.path}: HDU {place.hdu} holds {axes}, wanted [y, x] or [band, y, x]; {_way_out(units)}"
+            f"{place.path}: HDU {hdu_text(place.hdu)} holds {axes}, wanted [y, x] or [band, y, x]; {_way_out(units)}"
         )
     return int(number)
 
 
+@lru_cache(maxsize=1024)
+def _tell_alike(name: str, count: int, path: str) -> None:
+    """Say which of several images of one name is taken."""
+    logger.warning(
+        "%s: %d images are named %s; the first is taken: choose with `hdu=%s,2` or %s[%s,2]",
+        path,
+        count,
+        name,
+        name,
+        path,
+        name,
+    )
+
+
 def _has_image(unit: Any) -> bool:
-    """Whether an HDU holds pixels in two or three axes."""
-    return bool(unit.is_image) and len(unit.shape) in IMAGE_AXES
+    """Whether an HDU holds pixels in two or three axes, those of length 1 not counted."""
+    if not unit.is_image or len(unit.shape) < 2 or 0 in unit.shape:
+        return False
+    return len(_without_short_axes(tuple(unit.shape))[0]) <= MOST_AXES
 
 
 def _way_out(units: fits.HDUList) -> str:
     """Name the HDUs that hold images, and how to choose one."""
+    names = [unit.name for unit in units]
     found = [
-        f"{number} ({unit.name})" if unit.name else str(number)
+        f"{number} ({_own_name(unit, names)})" if unit.name else str(number)
         for number, unit in enumerate(units)
         if _has_image(unit)
     ]
     if not found:
         return "the file holds no image"
     return f"images are in {', '.join(found)}: choose with `hdu`, or FILE[HDU] for a map"
+
+
+def _own_name(unit: Any, names: Sequence[str]) -> str:
+    """Name an HDU, with its version where several share the name."""
+    return f"{unit.name},{unit.ver}" if names.count(unit.name) > 1 else str(unit.name)
 
 
 def _units_in(units: fits.HDUList) -> str:
@@ -484,7 +481,7 @@ def _common_names(
     """Names of the bands that all images have."""
     if not heads:
         return default if given is None else tuple(given)
-    n_planes = _agreed(heads, lambda head: head.n_planes, "number of bands", "") or 1
+    n_planes = heads[0].n_planes
     if given is not None:
         if len(given) != n_planes:
             raise SettingsError(
@@ -493,28 +490,76 @@ def _common_names(
                 came=given,
             )
         return tuple(given)
-    stated = _agreed(heads, lambda head: head.bands, "FILTER", "bands")
-    if stated is not None:
-        return stated
-    return default if len(default) == n_planes else tuple(f"band{number}" for number in range(n_planes))
+    stated = [head.bands for head in heads if head.bands is not None]
+    if stated:
+        silent = [head for head in heads if head.bands is None]
+        if silent:
+            logger.warning(
+                "%s%s: no FILTER is stated; taken as %s, as the others state",
+                silent[0].place.path,
+                f" and {len(silent) - 1} more" if len(silent) > 1 else "",
+                ",".join(stated[0]),
+            )
+        return stated[0]
+    if len(default) == n_planes:
+        return default
+    if n_planes > MOST_UNNAMED_BANDS:
+        raise InputError(
+            f"{heads[0].place}: a cube of {n_planes} planes that its header does not name; are they bands? Name them with "
+            "`bands`, take one with `plane` (from 0), or another image of the file with `hdu`"
+        )
+    return tuple(f"band{number}" for number in range(n_planes))
 
 
-def _agreed(
-    heads: Sequence[FitsHead], fact: Callable[[FitsHead], Fact | None], word: str, argument: str
-) -> Fact | None:
-    """Give what all images state; refuse images that differ."""
-    for head in heads:
-        if fact(head) != fact(heads[0]):
-            here, there = (
-                "not stated" if value is None else ",".join(value) if isinstance(value, tuple) else value
-                for value in (fact(head), fact(heads[0]))
-            )
-            way_out = f", or give `{argument}`" if argument else ""
-            raise InputError(
-                f"{head.place.path}: {word} is {here}, in {heads[0].place.path.name} it is {there}; take such images "
-                f"apart{way_out}"
-            )
-    return fact(heads[0]) if heads else None
+class _Fault(NamedTuple):
+    """Images that differ from the others, in words, and the argument that helps."""
+
+    text: str
+    way_out: str
+
+
+def _differing(
+    heads: Sequence[FitsHead], fact: Callable[[FitsHead], Any], word: str, *, way_out: str = ""
+) -> list[_Fault]:
+    """Name images that state something else than the first that states it."""
+    first = next((head for head in heads if fact(head) is not None), None)
+    if first is None:
+        return []
+    odd = [head for head in heads if fact(head) not in (None, fact(first))]
+    return _told(odd, first, fact, word=word, way_out=way_out)
+
+
+def _differing_units(heads: Sequence[FitsHead]) -> list[_Fault]:
+    """Name images in another unit than the first, or in none where others have one."""
+    if not heads:
+        return []
+    first = heads[0]
+    odd = [head for head in heads if not _is_same(head.flux_unit, first.flux_unit)]
+    return _told(odd, first, lambda head: head.flux_unit, word="BUNIT", way_out="flux_unit")
+
+
+def _is_same(one: str | None, other: str | None) -> bool:
+    """Whether two units are the same, or none is stated."""
+    return one == other or (one is not None and other is not None and is_same_unit(one, other))
+
+
+def _told(
+    odd: Sequence[FitsHead], first: FitsHead, fact: Callable[[FitsHead], Any], *, word: str, way_out: str
+) -> list[_Fault]:
+    """Say in one piece which images differ in one thing."""
+    if not odd:
+        return []
+
+    def shown(head: FitsHead) -> str:
+        value = fact(head)
+        return "not stated" if value is None else ",".join(value) if isinstance(value, tuple) else str(value)
+
+    named = ", ".join(
+        f"{head.place.path if place == 0 else head.place.path.name}: {word} is {shown(head)}"
+        for place, head in enumerate(odd[:NAMED_AT_MOST])
+    )
+    more = f" and {len(odd) - NAMED_AT_MOST} more" if len(odd) > NAMED_AT_MOST else ""
+    return [_Fault(f"{named}{more}, in {first.place.path.name} it is {shown(first)}", way_out)]
 
 
 @lru_cache(maxsize=PACKED_IMAGES_KEPT)

@@ -16,12 +16,13 @@ from galsmith.data.readers.fits import (
     FitsPlace,
     common_header,
     head_of,
-    kept_keywords,
     read_part,
     scale_or_given,
 )
+from galsmith.data.readers.fits_header import kept_keywords
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, listing_as_parent
+from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.registry import FitsOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.errors import InputError
@@ -74,14 +75,16 @@ class FitsSource:
     ) -> None:
         folder = Path(folder)
         listed: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
-        places = [FitsPlace(path, options.hdu) for path in listed.values()]
+        places = [FitsPlace(path, options.hdu, options.plane) for path in listed.values()]
         self._heads, faults = read_heads(
             places, head_of, errors=READ_ERRORS, kind="FITS file", progress=progress
         )
         good = [head for head in self._heads if head]
         common = common_header(good, bands=options.bands, flux_unit=options.flux_unit, otherwise=otherwise)
         scale = _common_scale(good, options.pixel_scale_arcsec)
-        self.header = common if scale is None else replace(common, pixel_scale_arcsec=scale)
+        self.header = with_zero_points(
+            common if scale is None else replace(common, pixel_scale_arcsec=scale), options.zero_points_mag
+        )
         shapes = np.array([head.size if head else (0, 0) for head in self._heads], dtype=np.int64)
         self.listing = Listing(list(map(str, listed.values())), shapes, faults)
         found = good[0].place.hdu if good else 0
@@ -91,6 +94,8 @@ class FitsSource:
             "bands": list(self.header.bands),
             "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
             "flux_unit": self.header.flux_unit,
+            **({} if options.plane is None else {"plane": options.plane}),
+            **({} if options.zero_points_mag is None else {"zero_points_mag": self.header.zero_points_mag}),
         }
         on_disk = list(dict.fromkeys(place.file for place in places))
         self.origin = Origin(settings, (listing_as_parent(folder, on_disk),))

@@ -1,5 +1,6 @@
 """Tables that others wrote: of labels, joined to images by stem; and columns from loose values, numbers where all are."""
 
+import codecs
 import csv
 import logging
 import re
@@ -37,6 +38,8 @@ RESERVED_NAMES = (
     "store_row",
 )
 LARGEST_EXACT_FLOAT = 2**53
+# galsmith's own, and the image header that SExtractor puts before each FITS_LDAC catalog.
+NOT_CATALOGS = ("METADATA", "LDAC_IMHEAD")
 WORDS_FOR_MISSING = ("", "nan", "na", "n/a", "null", "none", "--")
 
 
@@ -220,8 +223,11 @@ def read_table(path: Path, kind: type[Columns], *, way_out: str) -> Columns:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            unit = {"hdu": _first_table(path)} if FORMATS[suffix] == "fits" else {}
-            return kind.read(path, format=FORMATS[suffix], **unit)
+            if FORMATS[suffix] == "fits":
+                return kind.read(path, format="fits", hdu=_first_table(path))
+            if FORMATS[suffix] == "parquet":
+                return kind.read(path, format="parquet")
+            return _of_text(path, kind, FORMATS[suffix])
     except InputError:
         raise
     except Exception as error:
@@ -229,11 +235,37 @@ def read_table(path: Path, kind: type[Columns], *, way_out: str) -> Columns:
         raise InputError(f"{path}: cannot be read as a table ({words})") from error
 
 
+def _of_text(path: Path, kind: type[Columns], form: str) -> Columns:
+    """Read a table of text; commas of a CSV may be semicolons or tabs."""
+    lines = text_lines(path)
+    if form != "ascii.csv":
+        return kind.read(lines, format=form)
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    return kind.read(lines, format=form, delimiter=_separator(first) or ",", comment="#")
+
+
+def text_lines(path: Path) -> list[str]:
+    """Lines of a text in UTF-8 or UTF-16, with or without a mark of its byte order, or else in Latin letters.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").splitlines()
+    try:
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace").splitlines()
+
+
 def _first_table(path: Path) -> int:
-    """Find the first HDU that holds a table, besides that of a table's own metadata."""
+    """Find the first HDU that holds a table, besides those of a table's own metadata or of an image's header."""
     with fits.open(path, memmap=False) as units:
         for number, unit in enumerate(units):
-            if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and unit.name != "METADATA":
+            if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and unit.name not in NOT_CATALOGS:
                 return number
     raise InputError(f"{path}: holds no table; wanted one with a row a galaxy")
 

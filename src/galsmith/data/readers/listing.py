@@ -1,10 +1,11 @@
 """Listing the image files of a folder or an archive, which is not unpacked, by stem; and their hash as a parent."""
 
+import glob
 import gzip
 import io
 import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, TypeVar
@@ -17,6 +18,7 @@ FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")
+GLOB_CHARACTERS = "*?"
 TAR_NAME = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
 GZIP_MAGIC = b"\x1f\x8b"
 TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
@@ -63,28 +65,77 @@ def stem_of(name: str, suffixes: Sequence[str]) -> str | None:
     return None if suffix is None else name[: -len(suffix)]
 
 
-def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Find the files of a folder that have one of some suffixes, by stem, sorted.
+def list_files(place: Path, suffixes: Sequence[str], *, nested: bool = True) -> dict[str, Path]:
+    """Find the files of a folder or glob that have one of some suffixes, by stem, sorted.
 
     Parameters
     ----------
-    folder : Path
-        Only its own files are taken, not those of folders in it.
+    place : Path
+        A folder, whose own files are taken, or where it has none those of all folders in it; or a glob; or one file.
     suffixes : sequence of str
         In lower case, longest first, such as ``(".fits.gz", ".fits")``.
+    nested : bool
+        Whether folders in it are looked into.
 
     Raises
     ------
     InputError
-        If there is no such folder, it holds no such file, or two files share a stem.
+        If there is no such folder, it holds no such file, or two files share a stem and the name of their folder.
     """
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "there is no such folder"
-        raise InputError(f"{folder}: {what}; wanted a folder of {' '.join(suffixes)} files")
-    files = _by_stem([path for path in sorted(folder.iterdir()) if path.is_file()], suffixes)
+    if has_glob(str(place)):
+        files = _of_folders(matches_of(str(place)), suffixes)
+        if not files:
+            raise InputError(f"{place}: matches no {' '.join(suffixes)} files")
+        return files
+    if place.is_file() and stem_of(place.name, suffixes):
+        return _by_stem([place], suffixes)
+    if not place.is_dir():
+        what = "is a file" if place.exists() else "there is no such folder"
+        raise InputError(f"{place}: {what}; wanted a folder of {' '.join(suffixes)} files")
+    files = _by_stem([path for path in sorted(place.iterdir()) if path.is_file()], suffixes)
+    files = files if files or not nested else _of_folders(_inner_files(place), suffixes)
     if not files:
-        raise InputError(f"{folder}: holds no {' '.join(suffixes)} files{_hint(folder, suffixes)}")
+        raise InputError(f"{place}: holds no {' '.join(suffixes)} files{_hint(place, suffixes)}")
     return files
+
+
+def has_files(place: Path, suffixes: Sequence[str], *, nested: bool) -> bool:
+    """Whether a folder has a file of some suffixes, or a folder in it does; or whether a glob matches one."""
+    if has_glob(str(place)):
+        candidates: Iterable[Path] = map(Path, glob.iglob(str(place), recursive=True))  # noqa: PTH207
+    elif not place.is_dir():
+        return False
+    else:
+        candidates = _inner_files(place) if nested else place.iterdir()
+    return any(path.name.lower().endswith(tuple(suffixes)) for path in candidates)
+
+
+def has_glob(text: str) -> bool:
+    """Whether a name is a pattern and no file of that name is there."""
+    return any(character in text for character in GLOB_CHARACTERS) and not Path(text).exists()
+
+
+def matches_of(pattern: str) -> list[Path]:
+    """Files that a glob matches, sorted.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise InputError(f"{pattern}: matches no file; check the folder and the pattern")
+    return files
+
+
+def _inner_files(folder: Path) -> list[Path]:
+    """Files of a folder and of all folders in it, but for hidden ones."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [
+        path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
 
 
 def listing_as_parent(folder: Path, files: Sequence[Path]) -> Parent:
@@ -217,6 +268,23 @@ def _by_stem(files: Sequence[File], suffixes: Sequence[str]) -> dict[str, File]:
                 "stem, so rename or remove one"
             )
         found[stem] = file
+    return dict(sorted(found.items()))
+
+
+def _of_folders(files: Sequence[Path], suffixes: Sequence[str]) -> dict[str, Path]:
+    """Keep the files of the wanted suffixes, by stem, or where stems repeat by folder and stem."""
+    stems = [stem_of(file.name, suffixes) for file in files if not file.name.startswith(".")]
+    stems = [stem for stem in stems if stem is not None]
+    if len(set(stems)) == len(stems):
+        return _by_stem(files, suffixes)
+    found: dict[str, Path] = {}
+    for folder in dict.fromkeys(file.parent for file in files):
+        inner = _by_stem([file for file in files if file.parent == folder], suffixes)
+        for stem, file in inner.items():
+            name = f"{folder.name}/{stem}"
+            if name in found:
+                raise InputError(f"{file}: has the name of {found[name]}; rename or leave out one")
+            found[name] = file
     return dict(sorted(found.items()))
 
 

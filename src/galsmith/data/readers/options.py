@@ -2,12 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from galsmith.errors import SettingsError
 
+if TYPE_CHECKING:
+    from galsmith.images import ImageHeader
+
+Hdu = int | str | tuple[str, int]
+"""An HDU's number, its name (EXTNAME), or name and version (EXTVER)."""
 GivenZeroPoints = Mapping[str, float] | Sequence[float]
+HDU_HELP = "HDU that has the image: number, name, or name and version as SCI,2; the first when left out."
+ZERO_POINTS_HELP = "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none."
+PLANE_HELP = "The only plane of a cube to take, from 0."
 AT_LEAST_ONE = ("minimum_area_pix", "minimum_cutout_pix", "maximum_cutout_pix", "sky_box_pix")
 POSITIVE = ("threshold_sigma", "extent_multiple", "pixel_scale_arcsec", "star_r_half_pix")
 
@@ -43,9 +51,17 @@ def parse_bands(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))
 
 
-def parse_hdu(text: str) -> int | str:
-    """Read an HDU's number or name."""
+def parse_hdu(text: str) -> Hdu:
+    """Read an HDU's number, its name, or name and version as ``SCI,2``."""
+    name, separator, version = text.strip().rpartition(",")
+    if separator and version.strip().isdecimal():
+        return name.strip(), int(version)
     return int(text) if text.strip().isdecimal() else text.strip()
+
+
+def hdu_text(hdu: Hdu) -> str:
+    """Write an HDU as it is read."""
+    return ",".join(map(str, hdu)) if isinstance(hdu, tuple) else str(hdu)
 
 
 def parse_zero_points(text: str) -> dict[str, float] | tuple[float, ...]:
@@ -105,6 +121,14 @@ def zero_points_by_band(given: GivenZeroPoints, bands: Sequence[str]) -> dict[st
     return values
 
 
+def with_zero_points(header: "ImageHeader", given: GivenZeroPoints | None) -> "ImageHeader":
+    """Put the zero points that a user gave before those of the files."""
+    if given is None:
+        return header
+    found = {**header.zero_points_mag, **zero_points_by_band(given, header.bands)}
+    return replace(header, zero_points_mag=found)
+
+
 @dataclass(frozen=True)
 class FieldOptions:
     """How galaxies are found in survey images, told from stars and cut out.
@@ -115,8 +139,10 @@ class FieldOptions:
         Filter names: the stems of a folder's files, or the order of files or planes. None takes what is there.
     detect_in : str or None
         Band in which sources are detected; the middle one when None.
-    hdu : int or str or None
+    hdu : int, str, (str, int) or None
         Which header-data unit holds an image; the first that does when None.
+    plane : int or None
+        Which plane of a cube is the only band, from 0.
     zero_points_mag : mapping of band to float, or sequence of float, or None
         AB magnitude of one unit of each file; else its header says it.
     flux_unit : str or None
@@ -156,17 +182,14 @@ class FieldOptions:
     )
     detect_in: str | None = option("Band to detect in; the middle one when left out.")
     zero_points_mag: GivenZeroPoints | None = option(
-        "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none.",
-        flag="zero-points",
-        parse=parse_zero_points,
+        ZERO_POINTS_HELP, flag="zero-points", parse=parse_zero_points
     )
     flux_unit: str | None = option("Keep the files' numbers, in this unit; else bands are brought to nJy.")
     pixel_scale_arcsec: float | None = option(
         "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"
     )
-    hdu: int | str | None = option(
-        "Number or name of the HDU that has the image; the first when left out.", parse=parse_hdu
-    )
+    hdu: Hdu | None = option(HDU_HELP, parse=parse_hdu)
+    plane: int | None = option(PLANE_HELP)
     faintest_mag: float | None = option(
         "Take no fainter sources than this, in the detection band.", flag="max-mag"
     )

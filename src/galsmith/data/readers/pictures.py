@@ -24,19 +24,26 @@ Pixels = NDArray[np.float32]
 GRAY, RGB = ("gray",), ("red", "green", "blue")
 PNG_COLORS = {0: GRAY, 2: RGB, 3: RGB, 4: GRAY, 6: RGB}
 JPEG_MODES = {"L": GRAY, "RGB": RGB}
+# EXIF 2.32, tag 274: those above 4 exchange rows and columns first; then rows and columns run backwards where -1.
+ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)
+TURNS = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 HEAD_ERRORS = (OSError, ValueError, KeyError, SyntaxError, struct.error)
 READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError)
 
 
 @dataclass(frozen=True)
 class PictureHead:
-    """What the first bytes of a picture say."""
+    """What the first bytes of a picture say; height and width are those of the picture as it is shown.
+
+    The orientation is that of EXIF: 1 to 8, which of the eight turns and flips a program that shows it makes.
+    """
 
     height_pix: int
     width_pix: int
     bands: tuple[str, ...]
     bits: int
     is_png: bool
+    orientation: int = 1
 
     @property
     def kind(self) -> str:
@@ -110,6 +117,7 @@ class PictureSource:
             values = read_png16(path) if head.is_png and head.bits == 16 else _decoded(path)
         except READ_ERRORS as error:
             return UnusableImage(DAMAGED, f"{path}: the picture is truncated or damaged ({error})")
+        values = _upright(values, head.orientation)
         if values.shape[-1] in (2, 4):
             if np.any(values[..., -1] != values[..., -1].max()) or values[..., -1].max() != 2**head.bits - 1:
                 return UnusableImage("transparent", f"{path}: has transparent pixels; flatten the picture")
@@ -134,11 +142,31 @@ def _read_head(path: Path) -> PictureHead:
         start = stream.read(26)
     if start.startswith(SIGNATURE):
         width, height, depth, color = struct.unpack(">IIBB", start[16:26])
-        return PictureHead(height, width, PNG_COLORS[color], 16 if depth == 16 else 8, is_png=True)
+        bands, bits, orientation = PNG_COLORS[color], 16 if depth == 16 else 8, _png_orientation(path)
+    else:
+        with Image.open(path) as picture:
+            if picture.format != "JPEG" or picture.mode not in JPEG_MODES:
+                raise ValueError(f"{picture.format} of mode {picture.mode}; wanted gray or RGB, PNG or JPEG")
+            width, height, bands, bits = picture.width, picture.height, JPEG_MODES[picture.mode], 8
+            orientation = picture.getexif().get(ORIENTATION, 1)
+    if orientation in SIDEWAYS:
+        height, width = width, height
+    return PictureHead(height, width, bands, bits, start.startswith(SIGNATURE), orientation)
+
+
+def _png_orientation(path: Path) -> int:
+    """Read the orientation that a PNG states before its pixels, where it does."""
     with Image.open(path) as picture:
-        if picture.format != "JPEG" or picture.mode not in JPEG_MODES:
-            raise ValueError(f"{picture.format} of mode {picture.mode}; wanted gray or RGB, PNG or JPEG")
-        return PictureHead(picture.height, picture.width, JPEG_MODES[picture.mode], 8, is_png=False)
+        exif = picture.info.get("exif")
+        return int(picture.getexif().get(ORIENTATION, 1)) if exif else 1
+
+
+def _upright(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn a picture [y, x, channel] as EXIF says that it is to be shown; numbers without meaning leave it."""
+    if orientation in SIDEWAYS:
+        values = np.swapaxes(values, 0, 1)
+    rows, columns = TURNS.get(orientation, (1, 1))
+    return values[::rows, ::columns]
 
 
 def _common_kind(paths: Sequence[Path], heads: Sequence[PictureHead | None]) -> tuple[str, ...]:

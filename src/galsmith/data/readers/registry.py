@@ -12,10 +12,20 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from galsmith.data.readers.listing import ARRAY_SUFFIXES, FITS_SUFFIXES, PICTURE_SUFFIXES, array_place
+from galsmith.data.readers.listing import (
+    ARRAY_SUFFIXES,
+    FITS_SUFFIXES,
+    PICTURE_SUFFIXES,
+    array_place,
+    has_files,
+)
 from galsmith.data.readers.options import (
+    HDU_HELP,
+    PLANE_HELP,
+    ZERO_POINTS_HELP,
     FieldOptions,
     GivenZeroPoints,
+    Hdu,
     option,
     parse_bands,
     parse_hdu,
@@ -55,14 +65,19 @@ class FitsOptions:
 
     Attributes
     ----------
-    hdu : int, str or None
-        Which header-data unit holds the image; the first that does when None.
+    hdu : int, str, (str, int) or None
+        Which header-data unit holds the image, by number, name, or name and version as ``("SCI", 2)``; the first that
+        does when None.
     bands : sequence of str or None
         Filter names; else the keyword FILTER, or BAND1 and so on.
     pixel_scale_arcsec : float or None
         Angle per pixel side; else from the world coordinates.
     flux_unit : str or None
         Unit of a pixel's value; else the keyword BUNIT, else ``"unknown"``.
+    plane : int or None
+        The only plane of a cube to take, from 0.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitude of one unit; else the headers say it.
 
     Raises
     ------
@@ -70,14 +85,16 @@ class FitsOptions:
         If the pixel scale is not positive.
     """
 
-    hdu: int | str | None = option(
-        "Number or name of the HDU that has the image; the first when left out.", parse=parse_hdu
-    )
+    hdu: Hdu | None = option(HDU_HELP, parse=parse_hdu)
     bands: Sequence[str] | None = option("Names of the bands, such as g,r,i.", parse=parse_bands)
     pixel_scale_arcsec: float | None = option(
         "Arcsec per pixel, where the header has no WCS.", flag="pixel-scale"
     )
     flux_unit: str | None = option("Unit of a pixel's value, where the header has none.")
+    plane: int | None = option(PLANE_HELP)
+    zero_points_mag: GivenZeroPoints | None = option(
+        ZERO_POINTS_HELP, flag="zero-points", parse=parse_zero_points
+    )
 
     def __post_init__(self) -> None:
         """Check the pixel scale."""
@@ -99,6 +116,8 @@ class ArrayOptions:
     flux_unit : str or None
         Unit of a pixel's value; else the attribute ``flux_unit``, ``BUNIT``, ``unit`` or ``units``, else ``"display"`` for
         8 bits and ``"unknown"`` for others.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitude of one unit.
 
     Raises
     ------
@@ -112,6 +131,9 @@ class ArrayOptions:
     )
     pixel_scale_arcsec: float | None = option("Arcsec per pixel.", flag="pixel-scale")
     flux_unit: str | None = option("Unit of a pixel's value, such as nJy; display for pictures.")
+    zero_points_mag: GivenZeroPoints | None = option(
+        ZERO_POINTS_HELP, flag="zero-points", parse=parse_zero_points
+    )
 
     def __post_init__(self) -> None:
         """Check the pixel scale."""
@@ -286,12 +308,11 @@ class Reader:
         found = [getattr(self.chosen(options), name) for name in named]
         return [*places, *(path for path in found if path is not None)]
 
-    def recognizes(self, place: str | Path) -> bool:
-        """Whether a place is of this format, by names alone; an array file need not be there."""
+    def recognizes(self, place: str | Path, *, nested: bool = False) -> bool:
+        """Whether a place is of this format, by names alone, or those of folders in it; an array file need not be there."""
         if self.is_one_file:
             return array_place(place) is not None
-        folder = Path(place)
-        return folder.is_dir() and any(path.name.lower().endswith(self.suffixes) for path in folder.iterdir())
+        return has_files(Path(place), self.suffixes, nested=nested)
 
 
 READERS: dict[str, Reader] = {
@@ -300,7 +321,7 @@ READERS: dict[str, Reader] = {
         Reader(
             "folder",
             "Read a folder of PNG or JPEG pictures (8 or 16 bit, gray or RGB) into a store.",
-            "Folder of PNG or JPEG files.",
+            "Folder of PNG or JPEG files, or of folders of them; or a glob in quotes.",
             FolderOptions,
             "galsmith.data.readers.pictures:PictureSource",
             "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64",
@@ -310,7 +331,7 @@ READERS: dict[str, Reader] = {
         Reader(
             "fits",
             "Read a folder of FITS cutouts, 2-D or [band, y, x], into a store; header keywords go into the catalog.",
-            "Folder of .fits or .fits.gz cutouts.",
+            "Folder of .fits, .fits.gz or .fits.fz cutouts, or of folders of them; or a glob in quotes.",
             FitsOptions,
             "galsmith.data.readers.fits_cutouts:FitsSource",
             "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128",
@@ -413,7 +434,13 @@ def readers_of_files() -> list[Reader]:
 
 def reader_of(place: str | Path) -> Reader | None:
     """Find the reader of a folder, or of an array in a file whether or not there is one; None where no name tells it."""
-    return next((reader for reader in readers_of_files() if reader.recognizes(place)), None)
+    for nested in (False, True):
+        found = next(
+            (reader for reader in readers_of_files() if reader.recognizes(place, nested=nested)), None
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def is_image_place(place: str | Path) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.source import Source, SourceThatDescribes, SourceWithCompanions, UnusableImage
 from galsmith.data.store import StoreHeader, StoreWriter
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import write_json
 from galsmith.images import (
@@ -24,9 +24,11 @@ from galsmith.images import (
     crop_center,
     parse_where,
     resize_conserving_flux,
+    resize_keeping_level,
     resize_linear,
     rows_where,
 )
+from galsmith.images.units import is_magnitude, is_per_area
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
 
@@ -151,6 +153,13 @@ def _kept_rows(
 def _check_shapes(source: Source, rows: NDArray[np.int64], options: SetOptions) -> None:
     """Refuse a crop larger than an image and a resize that would distort one."""
     shapes = source.listing.shapes[rows]
+    if options.resize_pix is not None and is_magnitude(source.header.flux_unit):
+        raise SettingsError(
+            f"images in {source.header.flux_unit} cannot be resampled, as magnitudes do not add up; bring them to fluxes, "
+            "or leave it out",
+            argument="resize_pix",
+            came=options.resize_pix,
+        )
     if options.crop_pix is not None:
         small = np.flatnonzero(shapes.min(axis=1) < options.crop_pix)
         if len(small):
@@ -339,7 +348,9 @@ def _shaped(image: Pixels, flux_unit: str, options: SetOptions) -> Pixels:
     cropped = np.ascontiguousarray(_cropped(image, options))
     if options.resize_pix is None or cropped.shape[-2:] == (options.resize_pix, options.resize_pix):
         return cropped
-    resize = resize_linear if flux_unit == "display" else resize_conserving_flux
+    if flux_unit == "display":
+        return resize_linear(cropped, options.resize_pix)
+    resize = resize_keeping_level if is_per_area(flux_unit) else resize_conserving_flux
     return resize(cropped, options.resize_pix)
 
 

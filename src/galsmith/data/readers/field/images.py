@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import (
     READ_ERRORS,
-    ZERO_POINT_KEYS,
     FitsHead,
     FitsPlace,
     common_header,
     read_head,
     sky_coordinates,
 )
+from galsmith.data.readers.fits_header import ZERO_POINT_KEYS
 from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
-from galsmith.data.readers.options import FieldOptions, zero_points_by_band
+from galsmith.data.readers.options import FieldOptions, Hdu, zero_points_by_band
 from galsmith.errors import InputError, SettingsError
 
 Section = Callable[[slice, slice], NDArray[np.float64]]
@@ -72,7 +72,7 @@ class BandImage:
 
 
 def find_bands(
-    places: Sequence[Path], bands: Sequence[str] | None, hdu: int | str | None
+    places: Sequence[Path], bands: Sequence[str] | None, hdu: Hdu | None, plane: int | None = None
 ) -> dict[str, BandImage]:
     """Find the image of every band.
 
@@ -84,6 +84,8 @@ def find_bands(
         Filter names, see `FieldOptions`.
     hdu : int or str or None
         Which unit holds the image; the first that does when None.
+    plane : int or None
+        Which plane of a cube is the only band.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def find_bands(
         If the number of bands is not that of the files or planes.
     """
     if len(places) == 1 and not places[0].is_dir():
-        found = _of_one_file(places[0], bands, hdu)
+        found = _of_one_file(places[0], bands, FitsPlace(places[0], hdu, plane))
     elif len(places) == 1:
         found = {band: _image(path, hdu) for band, path in _of_folder(places[0], bands).items()}
     else:
@@ -110,7 +112,7 @@ def find_bands(
 
 def _of_folder(folder: Path, bands: Sequence[str] | None) -> dict[str, Path]:
     """Find the file of every band by its name: the whole stem, or one word of it."""
-    files = list_files(folder, FITS_SUFFIXES)
+    files = list_files(folder, FITS_SUFFIXES, nested=False)
     if bands is None:
         return files
     found: dict[str, Path] = {}
@@ -127,9 +129,7 @@ def _of_folder(folder: Path, bands: Sequence[str] | None) -> dict[str, Path]:
     return found
 
 
-def _of_files(
-    places: Sequence[Path], bands: Sequence[str] | None, hdu: int | str | None
-) -> dict[str, BandImage]:
+def _of_files(places: Sequence[Path], bands: Sequence[str] | None, hdu: Hdu | None) -> dict[str, BandImage]:
     """Take files in the order of the bands, or name them by their keyword FILTER or their stems."""
     images = [_image(path, hdu) for path in places]
     names = list(bands or [])
@@ -144,19 +144,25 @@ def _of_files(
     return dict(zip(names, images, strict=True))
 
 
-def _of_one_file(path: Path, bands: Sequence[str] | None, hdu: int | str | None) -> dict[str, BandImage]:
+def _of_one_file(path: Path, bands: Sequence[str] | None, place: FitsPlace) -> dict[str, BandImage]:
     """Take one image, or the planes of a cube."""
-    head = _image(path, hdu, cube=True).head
+    _refuse_missing(path)
+    head = read_head(place)
     names = common_header([head], bands=bands).bands
     return {name: BandImage(head, plane) for plane, name in enumerate(names)}
 
 
-def _image(path: Path, hdu: int | str | None, *, cube: bool = False) -> BandImage:
-    """Read the head of one file."""
+def _refuse_missing(path: Path) -> None:
+    """Refuse a file that is not there."""
     if not path.is_file():
         raise InputError(f"{path}: there is no such file; give a folder or FITS files, one a band")
+
+
+def _image(path: Path, hdu: Hdu | None) -> BandImage:
+    """Read the head of one file."""
+    _refuse_missing(path)
     head = read_head(FitsPlace(path, hdu))
-    if len(head.shape) == 3 and not cube:
+    if head.n_planes > 1:
         raise InputError(f"{path}: is a cube of {head.n_planes} planes; give it alone, or one image a band")
     return BandImage(head)
 

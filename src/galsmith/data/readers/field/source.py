@@ -69,7 +69,9 @@ class FieldSource:
     ) -> None:
         self._options = options
         listed = [places] if isinstance(places, str | Path) else places
-        self._images = find_bands([Path(place) for place in listed], options.bands, options.hdu)
+        self._images = find_bands(
+            [Path(place) for place in listed], options.bands, options.hdu, options.plane
+        )
         bands = tuple(self._images)
         self._detect_in = _band_to_detect_in(bands, options.detect_in)
         refuse_misaligned(self._images, self._detect_in)

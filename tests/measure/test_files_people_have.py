@@ -1,0 +1,314 @@
+"""Files as people have them, a kind a test: each measures as the same galaxy in a plain file does."""
+
+import gzip
+import logging
+
+import h5py
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from galsmith import ingest
+from galsmith.data.galaxies import FileRequest, open_galaxies
+from galsmith.data.options import SetOptions
+from galsmith.data.readers.field.images import find_bands
+from galsmith.errors import InputError, SettingsError
+from galsmith.measure import MeasureSettings, measured, morphology
+from galsmith.seeds import random_stream
+
+QUICK = MeasureSettings(quantities=("morphology",), sersic="none")
+COORDINATES = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0}
+COORDINATES |= {"CRPIX1": 48.5, "CRPIX2": 48.5}
+STEP = 0.2 / 3600
+COMPARED = ("flux", "r_half_pix", "asymmetry", "gini", "sky_sigma", "concentration")
+
+
+@pytest.fixture(scope="module")
+def galaxy(sersic):
+    """One galaxy of 96 px with noise of 0.05, and the labels of its pixels."""
+    image = sersic(96, r_eff=6.0, n=1.5, q=0.7, angle=0.5, flux=5000.0)
+    image += random_stream(3, "tests.files_people_have").normal(0, 0.05, image.shape)
+    y, x = np.mgrid[:96, :96]
+    return image, (np.hypot(x - 47.5, y - 47.5) < 30).astype(np.int16)
+
+
+def write(path, *units):
+    """Write HDUs, or one of an array."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = [fits.PrimaryHDU(unit) if isinstance(unit, np.ndarray) else unit for unit in units]
+    fits.HDUList(made).writeto(path, overwrite=True)
+    return path
+
+
+def image_of(pixels, cards=None, *, kind=fits.PrimaryHDU, name=None):
+    unit = kind(pixels)
+    unit.header.update(cards or {})
+    if name:
+        unit.name = name
+    return unit
+
+
+def rows(*images, **options):
+    return measured(open_galaxies(FileRequest(tuple(map(str, images)), **options)), settings=QUICK)
+
+
+def number(row, name):
+    return float(getattr(row[name], "value", row[name]))
+
+
+def same(row, other, *, tolerance=1e-9):
+    for name in COMPARED:
+        assert number(row, name) == pytest.approx(number(other, name), rel=tolerance, abs=tolerance), name
+
+
+def scaled(values, kind, name=None):
+    """Store values as integers with a scale, or as the unsigned convention has them."""
+    if kind == "u2":
+        return fits.PrimaryHDU(values.astype(np.uint16))
+    unit = fits.PrimaryHDU(values.astype(np.float64))
+    step = 2.0 ** (-8 if kind == "int16" else -20)
+    unit.scale(kind, bscale=step, bzero=0.0)
+    return unit
+
+
+@pytest.mark.parametrize("kind", ["int16", "int32"])
+def test_scaled_integers_measure_as_floats_do_with_maps_of_all_kinds(tmp_path, galaxy, kind):
+    image, labels = galaxy
+    plain = morphology(
+        image, labels=labels, masks=labels < 0, sigma_maps=np.full_like(image, 0.5), sersic="none"
+    )
+    places = {
+        "segmap": write(tmp_path / "seg.fits", scaled(labels, "u2")),
+        "mask": write(tmp_path / "mask.fits", scaled(labels * 0, "u2")),
+        "sigma": write(tmp_path / "rms.fits", scaled(np.full_like(image, 0.5), kind)),
+    }
+    (row,) = rows(
+        write(tmp_path / "g.fits", scaled(image, kind)), **{name: str(path) for name, path in places.items()}
+    )
+    same(row, plain[0], tolerance=1e-2)
+
+
+def test_an_odd_card_is_left_out_with_one_note_in_every_reader(tmp_path, galaxy, caplog):
+    image, _ = galaxy
+    cards = {"FILTER": "r", "BUNIT": "nJy", "PIXSCALE": 0.2, "SEEING": 1.25}
+    for name in "ab":
+        path = write(tmp_path / "in" / f"{name}.fits", image_of(image, cards))
+        content = path.read_bytes()
+        card = content[content.index(b"SEEING") :][:80]
+        path.write_bytes(content.replace(card, b"SEEING  =                  NaN".ljust(80)))
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    for row in rows(tmp_path / "in"):
+        same(row, morphology(image, sersic="none")[0])
+    images = ingest.fits(tmp_path / "in", tmp_path / "store", options=SetOptions(on_bad="error"))
+    assert (images.header.bands, images.header.pixel_scale_arcsec) == (("r",), 0.2)
+    assert find_bands([path], None, None)["r"].head.flux_unit == "nJy"
+    notes = [record.getMessage() for record in caplog.records if "SEEING" in record.getMessage()]
+    assert len(notes) == 1
+
+
+def test_gzipped_files_of_plain_names_are_read_whatever_they_hold(tmp_path, galaxy):
+    image, labels = galaxy
+    places = [write(tmp_path / f"{name}.fits", array) for name, array in zip("gs", galaxy, strict=True)]
+    for path in places:
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    (row,) = rows(places[0], segmap=str(places[1]))
+    same(row, morphology(image, labels=labels, sersic="none")[0])
+
+
+@pytest.mark.parametrize("undefined", ["frame", "third", "row", "sigma"])
+def test_undefined_pixels_are_as_those_that_the_caller_masks(tmp_path, galaxy, undefined):
+    image = galaxy[0].copy()
+    where = np.zeros(image.shape, dtype=bool)
+    if undefined in ("frame", "sigma"):
+        where[:6], where[-6:], where[:, :6], where[:, -6:] = True, True, True, True
+    elif undefined == "third":
+        where[:, :32] = True
+    else:
+        where[0] = True
+    sigma = np.full_like(image, 0.05)
+    wanted = morphology(image, masks=where, sigma_maps=sigma, sersic="none")[0]
+    if undefined == "sigma":
+        sigma[where] = np.inf
+    else:
+        image[where] = np.nan
+    path = write(tmp_path / "g.fits", image)
+    (row,) = rows(path, sigma=str(write(tmp_path / "rms.fits", sigma)))
+    same(row, wanted)
+    assert 0.03 < number(row, "sky_sigma") < 0.07
+    assert "not_finite_pixels" in row["flags"]
+    assert "not_finite_pixels" not in wanted["flags"]
+    same(morphology(image, sigma_maps=sigma, sersic="none")[0], wanted)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("MJy/sr", 1), ("Jy/beam", 1), ("MJY/SR", 1), ("nJy", 4), ("e-/s", 4)]
+)
+def test_resizing_keeps_the_level_of_surface_brightness_and_the_sum_of_fluxes(tmp_path, unit, factor):
+    level = 2.05 + random_stream(1, "tests.level").normal(0, 0.05, (96, 96))
+    path = write(tmp_path / "in" / "g.fits", image_of(level, {"BUNIT": unit, "PIXSCALE": 0.2}))
+    images = ingest.fits(path.parent, tmp_path / "store", options=SetOptions(resize_pix=48))
+    assert images[0].mean() == pytest.approx(2.05 * factor, rel=1e-3)
+    assert images.header.pixel_scale_arcsec == pytest.approx(0.4)
+    before = open_galaxies(FileRequest((str(path),))).header.zero_points_mag
+    after = images.header.zero_points_mag
+    for band, zero_point in before.items():  # the magnitude of the whole image stays
+        sums = [-2.5 * np.log10(pixels.sum()) for pixels in (level, images[0])]
+        assert after[band] + sums[1] == pytest.approx(zero_point + sums[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("unit", ["mag", "mag/arcsec2", "MAG / ARCSEC^2", "mag(AB)"])
+def test_magnitudes_are_not_resized(tmp_path, galaxy, unit):
+    path = write(tmp_path / "in" / "g.fits", image_of(galaxy[0], {"BUNIT": unit}))
+    with pytest.raises(SettingsError, match="cannot be resampled, as magnitudes do not add up"):
+        ingest.fits(path.parent, tmp_path / "store", options=SetOptions(resize_pix=48))
+
+
+@pytest.mark.parametrize("fill", [None, "_FillValue", "missing_value"])
+def test_attributes_that_scale_an_array_are_applied(tmp_path, galaxy, fill):
+    image = np.round(galaxy[0] * 1000) / 1000
+    where = np.zeros(image.shape, dtype=bool)
+    where[:4] = fill is not None
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        stored = np.where(where, -32768, np.round((image - 5) / 0.001)).astype(np.int32)
+        images = file.create_dataset("images", data=stored[np.newaxis])
+        images.attrs.update({"scale_factor": 0.001, "add_offset": np.array([5.0])})
+        if fill:
+            images.attrs[fill] = np.int32(-32768)
+    (row,) = rows(f"{tmp_path / 'set.h5'}:/images")
+    same(row, morphology(image, masks=where, sersic="none")[0], tolerance=1e-5)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"CD1_2": STEP, "CD2_1": STEP},
+        {"PC1_1": -STEP, "PC2_2": STEP},
+        {"CDELT1": -STEP, "CDELT2": STEP, "CUNIT1": "degrees", "CUNIT2": "degrees"},
+        {"CDELT1": -STEP, "CDELT2": STEP, "CUNIT1": "DEG", "CUNIT2": "DEG"},
+        {"CDELT1": -STEP, "CDELT2": STEP, "CROTA2": 30.0},
+        {"PC001001": -STEP, "PC002002": STEP},
+        {"CDELT1": -0.2, "CDELT2": 0.2, "CUNIT1": "arcsec", "CUNIT2": "arcsec"},
+    ],
+)
+def test_all_ways_to_write_world_coordinates_give_the_scale(tmp_path, galaxy, cards):
+    path = write(tmp_path / "in" / "g.fits", image_of(galaxy[0], {**COORDINATES, **cards}))
+    assert open_galaxies(FileRequest((str(path),))).header.pixel_scale_arcsec == pytest.approx(0.2)
+    assert ingest.fits(path.parent, tmp_path / "s").header.pixel_scale_arcsec == pytest.approx(0.2)
+
+
+def _ldac(path):
+    header = fits.Column("Field Header Card", "160A", array=["SIMPLE"])
+    columns = [
+        fits.Column(name, "D", array=values)
+        for name, values in (("X_IMAGE", [41.0, 147]), ("Y_IMAGE", [51.0, 142]))
+    ]
+    columns.append(fits.Column("VIGNET", "25E", dim="(5,5)", array=np.zeros((2, 5, 5))))
+    numbers = fits.Column("NUMBER", "J", array=[1, 2])
+    units = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([header], name="LDAC_IMHEAD")]
+    units.append(fits.BinTableHDU.from_columns([numbers, *columns], name="LDAC_OBJECTS"))
+    fits.HDUList(units).writeto(path)
+
+
+CATALOGS = {
+    "bom.csv": ("\ufeffx,y,id\n40,50,a\n146,141,b\n".encode(), ["a", "b"]),
+    "utf16.csv": ("x,y,id\n40,50,a\n146,141,b\n".encode("utf-16"), ["a", "b"]),
+    "latin.csv": ("x,y,id,\xb5\n40,50,a,1\n146,141,b,2\n".encode("latin-1"), ["a", "b"]),
+    "semicolon.csv": (b"id;x;y\na;40;50\nb;146;141\n", ["a", "b"]),
+    "tabs.csv": (b"id\tx\ty\na\t40\t50\nb\t146\t141\n", ["a", "b"]),
+    "bom.ecsv": (None, ["a", "b"]),
+    "missing_id.csv": (b"ID,X,Y\n7,40,50\n,146,141\n", ["7", "00000001"]),
+    "missing_name.csv": (b"ID,X,Y\na,40,50\n,146,141\n", ["a", "00000001"]),
+    "hms.csv": (b"id,ra,dec\na,10:00:00.7404,+1:59:50.900\nb,9:59:59.3263,+2:00:09.100\n", ["a", "b"]),
+    "letters.csv": (b"id,ra,dec\na,10h00m00.7404s,+1d59m50.9s\nb,9h59m59.3263s,+2d00m09.1s\n", ["a", "b"]),
+    "ldac.fits": (None, ["1", "2"]),
+}
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_catalogs_of_other_programs_are_read(tmp_path, name):
+    cards = {**COORDINATES, "CRPIX1": 96.5, "CRPIX2": 96.5, "CD1_1": -STEP, "CD2_2": STEP}
+    field = write(tmp_path / "field.fits", image_of(np.zeros((192, 192)), cards))
+    content, wanted = CATALOGS[name]
+    path = tmp_path / name
+    if name == "ldac.fits":
+        _ldac(path)
+    elif content is None:
+        Table({"x": [40.0, 146], "y": [50.0, 141], "id": ["a", "b"]}).write(path, format="ascii.ecsv")
+        path.write_bytes("\ufeff".encode() + path.read_bytes())
+    else:
+        path.write_bytes(content)
+    catalog = open_galaxies(FileRequest((str(field),), catalog=path)).catalog
+    assert list(catalog["object_id"]) == wanted
+    np.testing.assert_allclose(catalog["position_x_pix"], [40, 146], atol=0.02)
+    np.testing.assert_allclose(catalog["position_y_pix"], [50, 141], atol=0.02)
+
+
+def test_a_word_that_is_no_angle_is_named(tmp_path):
+    cards = {**COORDINATES, "CD1_1": -STEP, "CD2_2": STEP}
+    field = write(tmp_path / "field.fits", image_of(np.zeros((96, 96)), cards))
+    (tmp_path / "c.csv").write_text("ra,dec\nnorth,2.0\n")
+    request = FileRequest((str(field),), catalog=tmp_path / "c.csv")
+    with pytest.raises(
+        InputError, match=r"column 'ra' holds 'north', wanted degrees or an angle such as 10:00:00.7"
+    ):
+        open_galaxies(request)
+
+
+def test_several_images_of_one_name_are_told_apart(tmp_path, galaxy, caplog):
+    units = [fits.PrimaryHDU()]
+    for version in (1, 2):
+        for name in ("SCI", "ERR"):
+            pixels = galaxy[0] * version if name == "SCI" else np.full_like(galaxy[0], 0.05)
+            unit = image_of(pixels, kind=fits.ImageHDU, name=name)
+            unit.ver = version
+            units.append(unit)
+    path = write(tmp_path / "in" / "m.fits", *units)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    once, twice = rows(path)[0], rows(f"{path}[SCI,2]")[0]
+    assert number(twice, "flux") == pytest.approx(2 * number(once, "flux"), rel=1e-9)
+    assert sum("2 images are named SCI; the first is taken" in text for text in caplog.messages) == 1
+    np.testing.assert_array_equal(rows(path, hdu=("SCI", 2), sigma="[ERR,2]")["flux"], twice["flux"])
+    images = ingest.fits(path.parent, tmp_path / "s", hdu=("SCI", 2))
+    np.testing.assert_allclose(images[0][0], 2 * galaxy[0], rtol=1e-6)
+    assert find_bands([path], ("r",), ("SCI", 2))["r"].head.place.hdu == 3
+    with pytest.raises(
+        InputError, match=r"has no HDU SCI,3; images are in 1 \(SCI,1\), 2 \(ERR,1\), 3 \(SCI,2\)"
+    ):
+        rows(f"{path}[SCI,3]")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 96, 96), (1, 96, 96), (96, 96, 1), (1, 96, 1, 96)])
+def test_axes_of_length_one_are_dropped(tmp_path, galaxy, shape):
+    path = write(tmp_path / "in" / "g.fits", galaxy[0].reshape(shape))
+    packed = write(tmp_path / "packed.fits", galaxy[0].reshape(shape))
+    packed.write_bytes(gzip.compress(packed.read_bytes()))
+    for place in (path, packed):
+        same(rows(place)[0], morphology(galaxy[0], sersic="none")[0])
+    assert ingest.fits(path.parent, tmp_path / "s")[0].shape == (1, 96, 96)
+    np.testing.assert_array_equal(
+        rows(path, segmap=str(write(tmp_path / "seg.fits", galaxy[1].reshape(shape))))["flux"],
+        morphology(galaxy[0], labels=galaxy[1], sersic="none")["flux"],
+    )
+
+
+def test_a_plane_of_a_cube_can_be_chosen_and_many_unnamed_ones_are_asked_about(tmp_path, galaxy):
+    cube = np.stack([galaxy[0] * (1 + plane) for plane in range(46)]).astype(np.float32)
+    path = write(tmp_path / "in" / "cube.fits", cube)
+    message = r"cube\.fits.*: a cube of 46 planes that its header does not name; .*`bands`.*`plane`.*`hdu`"
+    with pytest.raises(InputError, match=message):
+        ingest.fits(path.parent, tmp_path / "s")
+    with pytest.raises(InputError, match=message):
+        rows(path)
+    with pytest.raises(InputError, match=message):
+        find_bands([path], None, None)
+    np.testing.assert_array_equal(ingest.fits(path.parent, tmp_path / "s", plane=3)[0][0], cube[3])
+    assert number(rows(path, plane=3)[0], "flux") == pytest.approx(
+        4 * number(rows(path, plane=0)[0], "flux"), rel=1e-5
+    )
+    assert find_bands([path], None, None, 3)["band0"].shape == (96, 96)
+    assert (
+        len(ingest.fits(path.parent, tmp_path / "t", bands=[f"b{k}" for k in range(46)]).header.bands) == 46
+    )
+    with pytest.raises(InputError, match=r"`plane=46`: .*has 46 planes, counted from 0"):
+        rows(path, plane=46)
