@@ -324,7 +324,7 @@ def test_features_see_what_they_are_shown(pictures):
                 *(rendering, name, item.label, item.frechet.value, item.frechet.floor),
                 *(item.kernel.value, item.kernel.floor, item.kernel.p_value),
                 ", ".join(
-                    f"{key} {getattr(item, key).value:.2f}"
+                    f"{key} {getattr(item.support, key).value:.2f}"
                     for key in ("precision", "recall", "density", "coverage")
                 ),
             )
