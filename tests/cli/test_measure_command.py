@@ -1,6 +1,8 @@
 """``galsmith measure`` on image files: options, faults, outcome."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -146,3 +148,25 @@ def test_a_figure_of_one_galaxy(cutouts, tmp_path, capsys, source):
     both = ["--figure", tmp_path / "g.png", "--overwrite", "-o", tmp_path / "t.parquet", "--sersic", "none"]
     code, out, err = run(capsys, given, *words, *both)
     assert [line.split()[0] for line in out.splitlines()] == ["drew", "measure:"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["measure", "nofile.fits", "-o", "t.parquet"],
+            "nofile.fits: there is no such file, folder or store",
+        ),
+        (["measure", "nofile.fits"], "nothing to write"),
+        (["measure", "nofile.fits", "--nonsense"], "Unknown option: --nonsense"),
+    ],
+)
+def test_what_needs_no_reading_is_refused_before_anything_that_reads_is_imported(tmp_path, words, said):
+    program = f"import sys; from galsmith.cli import main; main({words}); print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert said in ended.stderr
+    imported = set(ended.stdout.split())
+    assert "cyclopts" in imported
+    assert imported.isdisjoint({"astropy.table", "numba", "pyarrow", "scipy", "torch"})

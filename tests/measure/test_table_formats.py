@@ -47,7 +47,7 @@ def test_csv_has_the_values_and_says_what_it_lost(tmp_path, table, caplog):
     back = Table.read(tmp_path / "t.csv", format="ascii.csv")
     assert back.colnames == table.colnames
     assert back["gini"][0] == table["gini"][0]
-    assert "CSV keeps neither units, definitions nor provenance; choose .ecsv" in caplog.text
+    assert "CSV keeps neither units, definitions nor provenance (so that `overwrite` does" in caplog.text
     with pytest.raises(InputError, match=r"CSV has lost its units and metadata: write it again as \.ecsv"):
         read_table(tmp_path / "t.csv")
 

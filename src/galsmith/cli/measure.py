@@ -18,6 +18,7 @@ from galsmith.cli.options import (
     worker_count,
 )
 from galsmith.cli.outcome import Outcome
+from galsmith.data.readers.listing import array_place, check_existence, has_glob
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def measure(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
+    figure.check(output)
+    _check_existence(images)
     from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output
     from galsmith.measure import measure as measure_into
     from galsmith.measure.table import TABLE
     from galsmith.measure.table_formats import checked_output
 
-    figure.check(output)
     if output is not None:
         checked_output(output)
     inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
@@ -84,6 +86,14 @@ def measure(
             }
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output))
     return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))
+
+
+def _check_existence(images: list[str]) -> None:
+    """Refuse a file or store that is not there before anything is imported that can read it; not parts of one."""
+    for image in images:
+        is_plain = not (has_glob(image) or "[" in image or "://" in image or array_place(image))
+        if is_plain:
+            check_existence(Path(image))
 
 
 def _drawn(

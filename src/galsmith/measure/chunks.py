@@ -138,7 +138,7 @@ def chunk_size_for(galaxies: Galaxies, method: Method) -> int:
 def _read_chunk(file: Path) -> Any:
     """Read one chunk; `InputError` names a damaged one."""
     try:
-        return pq.read_table(file)
+        return pq.ParquetFile(file).read()  # read_table would import pandas
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(
             f"{file}: cannot be read ({error}); remove it and run the same command again"

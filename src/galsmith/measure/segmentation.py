@@ -4,9 +4,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.stats import SigmaClip
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from galsmith.measure.engine.segmentation.methods import PAPER_METHOD, SURVEY_METHOD
 from galsmith.measure.settings import MeasureSettings, chosen_segmentation
@@ -50,6 +48,8 @@ def clipped_background(stamp: NDArray[np.float64]) -> Background:
     Background
         NaN where no pixel is finite.
     """
+    from astropy.stats import SigmaClip
+
     if not np.isfinite(stamp).any():
         return Background(np.nan, np.nan)
     with warnings.catch_warnings():
@@ -93,6 +93,8 @@ def largest_source(
     ndarray [y, x], bool, or None
         None where there is no source. Of two equal areas the first in raster order is taken.
     """
+    from scipy import ndimage
+
     with np.errstate(invalid="ignore"):
         above = stamp > threshold
     labels, count = ndimage.label(above, structure=EIGHT_CONNECTED)
@@ -109,6 +111,8 @@ def smoothed_outline(source: NDArray[np.bool_], *, size_pix: int) -> NDArray[np.
 
     The box of even size is off-center by half a pixel, as in the authors' evaluation.
     """
+    from scipy import ndimage
+
     return np.asarray(ndimage.uniform_filter(source.astype(np.float64), size=size_pix) > 0.5)
 
 

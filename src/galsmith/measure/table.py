@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,15 @@ def _check_kind(file: Path, table: QTable) -> None:
 def _column_unit(entry: Property, flux_unit: str) -> u.UnitBase | None:
     """Astropy unit of a column; None for numbers, dex and flux units that astropy does not know."""
     if entry.unit == "flux":
-        unit = u.Unit(flux_unit, parse_strict="silent")
-        return None if isinstance(unit, u.UnrecognizedUnit) or unit == u.dimensionless_unscaled else unit
+        return _flux_unit(flux_unit)
     return u.Unit(entry.unit) if entry.unit in ("pix", "rad", "mag") else None
+
+
+@cache
+def _flux_unit(text: str) -> u.UnitBase | None:
+    """Astropy unit of a flux; None where astropy does not know it, which takes it long to find."""
+    unit = u.Unit(text, parse_strict="silent")
+    return None if isinstance(unit, u.UnrecognizedUnit) or unit == u.dimensionless_unscaled else unit
 
 
 def _described(column: str, flux_unit: str) -> dict[str, Any]:

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from galsmith.data.readers.fits import FitsPlace, split_hdu
-from galsmith.data.readers.listing import FITS_SUFFIXES, has_glob, list_files, matches_of, stem_of
+from galsmith.data.readers.listing import (
+    FITS_SUFFIXES,
+    check_existence,
+    has_glob,
+    list_files,
+    matches_of,
+    stem_of,
+)
 from galsmith.data.readers.options import Hdu
 from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
 from galsmith.errors import InputError, argument_text
-from galsmith.settings import near_miss
 
 NAMED_AT_MOST = 3
 
@@ -112,8 +118,7 @@ def _expanded(name: str) -> list[Path]:
     path = Path(name)
     if path.is_dir():
         return _of_folder(path)
-    if not path.exists():
-        raise InputError(f"{name}: there is no such file, folder or store{_similar(path)}")
+    check_existence(path)
     return [_checked_suffix(path)]
 
 
@@ -151,13 +156,6 @@ def _distinct_stems(paths: Sequence[Path]) -> tuple[str, ...]:
             )
         seen[stem] = path
     return tuple(stems)
-
-
-def _similar(path: Path) -> str:
-    """Name the neighbor that was probably meant."""
-    return (
-        near_miss(path.name, [other.name for other in path.parent.iterdir()]) if path.parent.is_dir() else ""
-    )
 
 
 def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, ...]:

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from galsmith.data.readers.fits_header import (
@@ -38,6 +37,9 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.images.units import is_same_unit
 from galsmith.settings import near_miss
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 Part = Callable[[int, slice, slice], NDArray[Any]]
 Fact = TypeVar("Fact")
@@ -383,7 +385,7 @@ def scale_or_given(head: FitsHead, given_arcsec: float | None) -> float | None:
     return given_arcsec
 
 
-def sky_coordinates(head: FitsHead) -> WCS | None:
+def sky_coordinates(head: FitsHead) -> "WCS | None":
     """Read the world coordinates of an image, or of its file's first HDU; None where there are none of the sky."""
     found = coordinates_of(head.keywords)
     return found if found is not None and found.has_celestial else None

@@ -7,14 +7,16 @@ import re
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS
 
 from galsmith.images.units import unit_of, zero_point_of_unit
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 Header = Mapping[str, Any]
 LAYOUT = re.compile(
@@ -57,11 +59,13 @@ def _tell_odd(keyword: str, folder: str) -> None:
     logger.warning("%s: the header card %s of a file cannot be read and is left out", folder, keyword)
 
 
-def coordinates_of(header: Header) -> WCS | None:
+def coordinates_of(header: Header) -> "WCS | None":
     """Read world coordinates by astropy, [x, y] of the sky where there are such axes; None where there are none.
 
     Distortions in tables of their own are left out; polynomials are not.
     """
+    from astropy.wcs import WCS
+
     cards = fits.Header()
     for key, value in header.items():
         if COORDINATES.fullmatch(key) or PLACES.fullmatch(key):

@@ -13,15 +13,23 @@ from typing import IO, Any, NamedTuple, TypeVar
 from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
 from galsmith.provenance import Parent, hash_json
+from galsmith.settings import near_miss
 
 FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")
-GLOB_CHARACTERS = "*?"
 TAR_NAME = re.compile(r"\.(tar|tar\.gz|tgz|tar\.bz2|tar\.xz)$")
+GLOB_CHARACTERS = "*?"
 GZIP_MAGIC = b"\x1f\x8b"
 TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
+
+
+def check_existence(path: Path) -> None:
+    """Raise `InputError` where nothing is at a path; it names the neighbor that was probably meant."""
+    if not path.exists():
+        neighbors = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"{path}: there is no such file, folder or store{near_miss(path.name, neighbors)}")
 
 
 class ArrayPlace(NamedTuple):
