@@ -22,7 +22,7 @@ from galsmith.data.store import open_store
 from galsmith.features import extract, extraction
 from galsmith.judging import judge
 from galsmith.measure import MeasureSettings, chunks, measure
-from galsmith.report import write, write_report
+from galsmith.report import look, write, write_report
 from galsmith.report.calls import IN_PYTHON
 from galsmith.report.galaxy.figure import write_galaxy_figure
 from galsmith.sampling import sample
@@ -192,6 +192,7 @@ def verbs(folder):
         "figure png": ("galaxy.png", _figure),
         "figure pdf": ("galaxy.pdf", _figure),
         "figure svg": ("galaxy.svg", _figure),
+        "look": ("sheet.png", lambda out, variant, **how: look(stores[variant], out, n=4, **how)),
         "compare": (
             "card.json",
             lambda out, variant, **how: judge_tables(

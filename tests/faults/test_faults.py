@@ -158,6 +158,7 @@ NAMES = (
     "measure morphology",
     "measure statmorph",
     "figure png",
+    "look",
     "compare",
     "judge",
     "features",

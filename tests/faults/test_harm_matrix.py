@@ -50,6 +50,8 @@ COMMANDS = [
     "compare a.parquet NAME=b.parquet -o b.parquet --overwrite",
     "compare a.parquet b.parquet --training P/s -o P/s/card.json",
     "compare P/s b.parquet -o P/s/card.json",
+    "look P/s -o P/s/sheet.png",
+    "look cut/one.fits -o cut/one.fits/sheet.png",
     "report card.json -o card.json --overwrite",
     "report card.json -o . --overwrite",
     "demo -o thesis --overwrite",

@@ -12,6 +12,7 @@ from galsmith.cli import (
     demo,
     info,
     ingest,
+    look,
     measure,
     report,
     sample,
@@ -68,6 +69,7 @@ VERBS = (
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
     Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),
     Verb("compare", compare.compare, compare.EXAMPLE, resumes=True),
+    Verb("look", look.look, look.EXAMPLE),
     Verb("report", report.report, report.EXAMPLE),
     Verb("info", info.info, info.EXAMPLE),
 )

@@ -1,5 +1,6 @@
-"""What people read and look at: one self-contained page, figures and tables, from stored results only."""
+"""What people read and look at: one self-contained page, figures, tables and contact sheets, from stored results only."""
 
+from galsmith.report.sheets.look import look
 from galsmith.report.write import write_report
 
-__all__ = ["write_report"]
+__all__ = ["look", "write_report"]

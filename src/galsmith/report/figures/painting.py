@@ -18,6 +18,7 @@ from matplotlib.patches import Circle, Patch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from PIL import Image
 
+from galsmith.errors import SettingsError
 from galsmith.files import Kind
 from galsmith.report.words import caption_of
 
@@ -32,6 +33,7 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,
 }
+FORMATS = ("png", "pdf", "svg")
 MADE_BY = "galsmith"  # what a figure says of its program, by which it is known again
 PDF_INFO, PDF_WORD = rb"/Info (\d+) 0 R", rb"/%s \(([^)]*)\)"
 SVG_WORDS = "{http://purl.org/dc/elements/1.1/}"
@@ -214,6 +216,20 @@ def _said_by_pdf(content: bytes) -> tuple[str, str]:
 
 
 FIGURE = Kind("figure", _made_from)
+
+
+def figure_format(path: Path, argument: str) -> str:
+    """Give the format that a figure's name asks for: ``"png"``, ``"pdf"`` or ``"svg"``.
+
+    Raises
+    ------
+    SettingsError
+        If it ends in something else; `argument` is what names the figure.
+    """
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise SettingsError(argument=argument, came=path, wanted="a name that ends in .png, .pdf or .svg")
+    return suffix
 
 
 def save(figure: Figure, stem: Path) -> None:

@@ -21,7 +21,7 @@ from galsmith.measure.measure import method_for
 from galsmith.measure.settings import MeasureSettings
 from galsmith.provenance import hash_json
 from galsmith.report.figures import STYLE
-from galsmith.report.figures.painting import FIGURE, metadata_of
+from galsmith.report.figures.painting import FIGURE, figure_format, metadata_of
 from galsmith.report.galaxy.numbers import draw_profile, write_numbers
 from galsmith.report.galaxy.panels import (
     draw_half_turn,
@@ -33,7 +33,6 @@ from galsmith.report.galaxy.panels import (
 from galsmith.report.galaxy.view import GalaxyView, view_of
 from galsmith.settings import near_miss
 
-FORMATS = ("png", "pdf", "svg")
 NAMES_SHOWN = 5
 WIDTH_INCHES, HEIGHT_INCHES = 15.0, 9.3
 MARGINS = {"left": 0.042, "right": 0.99, "top": 0.92, "bottom": 0.115, "wspace": 0.2, "hspace": 0.56}
@@ -89,7 +88,7 @@ def write_galaxy_figure(
         If the file cannot be written.
     """
     path = Path(output)
-    suffix = _suffix_of(path)
+    suffix = figure_format(path, "figure")
     _check_shapes(image, segmentation_map=segmentation_map, mask=mask, sigma=sigma)
     maps = [
         None if given is None else _hash_of(given) for given in (image, segmentation_map, mask, psf, sigma)
@@ -148,7 +147,7 @@ def draw_galaxy(
     OutputError
         If the file cannot be written.
     """
-    _suffix_of(Path(output))
+    figure_format(Path(output), "figure")
     method = method_for(galaxies, settings)
     names = [str(name) for name in galaxies.catalog["object_id"]]
     row = _row_of(names, index, object_id)
@@ -194,14 +193,6 @@ def _hash_of(pixels: NDArray[Any]) -> list[Any]:
     """Type, shape and SHA-256 of the values of an array, as plain JSON values."""
     values = np.ascontiguousarray(pixels)
     return [str(values.dtype), values.shape, hashlib.sha256(values.tobytes()).hexdigest()]
-
-
-def _suffix_of(path: Path) -> str:
-    """Give the format that a name asks for."""
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise SettingsError(argument="figure", came=path, wanted="a name that ends in .png, .pdf or .svg")
-    return suffix
 
 
 def _check_shapes(image: NDArray[Any], **maps: NDArray[Any] | None) -> None:

@@ -108,7 +108,7 @@ def common_stretch(images: list[Floats], *, flux_unit: str, reference_peak: floa
     noise = 1.4826 * float(np.median(np.abs(values - sky)))
     peak = float(np.median([np.nanmax(image) for image in images]))
     span = max(peak - sky, 1e-12 * max(abs(sky), 1.0))
-    softening = float(np.clip(2 * noise, 1e-3 * span, 0.05 * span))
+    softening = float(np.clip(2 * noise, 1e-3 * span, 0.25 * span))
     return Stretch(sky - 0.5 * softening, softening, sky + span, is_display=False)
 
 
