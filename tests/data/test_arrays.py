@@ -181,7 +181,7 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, name, kind):
         ArraySource(tmp_path / name)
     with pytest.raises(InputError, match=r"none\.h5: there is no such file"):
         ArraySource(tmp_path / "none.h5")
-    with pytest.raises(InputError, match=r"x\.txt: wanted an HDF5, NPY or NPZ file"):
+    with pytest.raises(InputError, match=r"x\.txt: wanted an HDF5, NPY, NPZ or FITS file"):
         ArraySource(tmp_path / "x.txt")
 
 

@@ -11,6 +11,7 @@ from galsmith import ingest
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.readers.field.images import find_bands
 from galsmith.data.readers.fits import FitsPlace, read_head, read_part
+from galsmith.data.readers.registry import open_source
 
 KEYWORDS = {"FILTER": "F200W", "BUNIT": "nJy", "PIXSCALE": 0.2, "MAGZERO": 28.1}
 
@@ -110,3 +111,26 @@ def test_one_card_that_cannot_be_read_costs_nothing_else(tmp_path, random_stamp)
     images = ingest.fits(path.parent, tmp_path / "store")
     assert images.header.pixel_scale_arcsec == 0.2
     assert "SEEING" not in images.catalog.colnames
+
+
+def test_packed_files_and_files_of_several_images_make_the_same_set_as_plain_ones(tmp_path, random_stamp):
+    cards = {"BUNIT": "nJy", "FILTER": "r", "PIXSCALE": 0.2}
+    for name in "ab":
+        pixels = random_stamp(32, 32, seed=ord(name))
+        write(tmp_path / "plain" / f"{name}.fits", pixels, cards)
+        science = fits.ImageHDU(pixels, name="SCI")
+        packed = fits.CompImageHDU(pixels, compression_type="GZIP_2", quantize_level=0.0)
+        others = [fits.ImageHDU(np.ones_like(pixels), name=kind) for kind in ("ERR", "DQ")]
+        for folder, suffix, units in (
+            ("several", ".fits", [science, *others]),
+            ("packed", ".fits.fz", [packed]),
+        ):
+            units[0].header.update(cards)
+            (tmp_path / folder).mkdir(exist_ok=True)
+            fits.HDUList([fits.PrimaryHDU(), *units]).writeto(tmp_path / folder / f"{name}{suffix}")
+    sources = [open_source(tmp_path / folder) for folder in ("plain", "several", "packed")]
+    first, *others = [list(source.read(np.arange(2))) for source in sources]
+    for source, images in zip(sources[1:], others, strict=True):
+        np.testing.assert_array_equal(images, first)
+        assert source.header == sources[0].header
+        assert list(source.catalog["object_id"]) == ["a", "b"]

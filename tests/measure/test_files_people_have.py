@@ -14,7 +14,7 @@ from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.field.images import find_bands
 from galsmith.errors import InputError, SettingsError
-from galsmith.measure import MeasureSettings, measured, morphology
+from galsmith.measure import MeasureSettings, measure, measured, morphology
 from galsmith.seeds import random_stream
 
 QUICK = MeasureSettings(quantities=("morphology",), sersic="none")
@@ -312,3 +312,143 @@ def test_a_plane_of_a_cube_can_be_chosen_and_many_unnamed_ones_are_asked_about(t
     )
     with pytest.raises(InputError, match=r"`plane=46`: .*has 46 planes, counted from 0"):
         rows(path, plane=46)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5"])
+def test_maps_in_arrays_of_files_measure_as_those_in_fits_files(tmp_path, galaxy, suffix):
+    image, labels = galaxy
+    sigma, mask = np.full_like(image, 0.05), np.zeros(image.shape, dtype=bool)
+    mask[40:43, 40:43] = True
+    psf = np.exp(-0.5 * (np.hypot(*np.mgrid[-5:6, -5:6]) / 1.5) ** 2)
+    maps = {"segmap": labels, "mask": mask, "sigma": sigma, "psf": psf}
+    for name in "ab":
+        write(tmp_path / "in" / f"{name}.fits", image)
+    one = {name: str(_saved(tmp_path / f"one_{name}{suffix}", array)) for name, array in maps.items()}
+    several = {name: np.stack([array, array]) for name, array in maps.items() if name != "psf"}
+    several = {name: str(_saved(tmp_path / f"all_{name}{suffix}", array)) for name, array in several.items()}
+    for name, array in maps.items():
+        for stem in "ab":
+            _saved(tmp_path / name / f"{stem}{suffix}", array)
+    in_folders = {name: str(tmp_path / name) for name in maps}
+    wanted = morphology(image, labels=labels, masks=mask, sigma_maps=sigma, psf=psf, sersic="none")[0]
+    same(rows(tmp_path / "in" / "a.fits", **one)[0], wanted)
+    for options in (several | {"psf": one["psf"]}, in_folders):
+        for row in rows(tmp_path / "in", **options):
+            same(row, wanted)
+    images = _saved(tmp_path / f"images{suffix}", np.stack([image, image]))
+    for row in rows(images, **several, psf=one["psf"]):
+        same(row, wanted, tolerance=1e-6)  # arrays are read as float32
+    with pytest.raises(
+        InputError, match=r"`mask=.*one_mask.*: 1 arrays could be meant of .*wanted one map an image"
+    ):
+        rows(images, mask=one["mask"])
+    small = _saved(tmp_path / f"small{suffix}", mask[:50])
+    with pytest.raises(
+        InputError, match=r"`mask=.*small.*: has 96 x 50 pixels, its image a\.fits has 96 x 96"
+    ):
+        rows(tmp_path / "in" / "a.fits", mask=str(small))
+
+
+def _saved(path, array):
+    """Save an array by the name's ending."""
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, array)
+    elif path.suffix == ".npz":
+        np.savez(path, values=array)
+    else:
+        with h5py.File(path, "w") as file:
+            file["values"] = array
+    return path
+
+
+def test_planes_of_fits_files_are_galaxies_one_file_a_band(tmp_path, galaxy):
+    stacks = {
+        band: np.stack([galaxy[0] * k for k in (1, 2, 3)]).astype(np.float32) * scale
+        for band, scale in (("g", 1), ("r", 2))
+    }
+    cards = {"BUNIT": "nJy", "PIXSCALE": 0.2}
+    paths = [
+        write(tmp_path / f"{band}.fits", image_of(stack, {**cards, "FILTER": band.upper()}))
+        for band, stack in stacks.items()
+    ]
+    images = ingest.arrays(paths, tmp_path / "store")
+    assert (images.header.bands, images.header.flux_unit, images.header.pixel_scale_arcsec) == (
+        ("G", "R"),
+        "nJy",
+        0.2,
+    )
+    assert dict(images.header.zero_points_mag) == {"G": pytest.approx(31.4), "R": pytest.approx(31.4)}
+    for row, image in enumerate(images.pixels):
+        np.testing.assert_array_equal(image, np.stack([stack[row] for stack in stacks.values()]))
+    named = ingest.arrays(paths[0], tmp_path / "one", bands=("i",), zero_points_mag={"i": 25.0})
+    assert (named.header.bands, dict(named.header.zero_points_mag)) == (("i",), {"i": 25.0})
+    arrays = [_saved(tmp_path / f"{band}.npy", stack) for band, stack in stacks.items()]
+    np.testing.assert_array_equal(ingest.arrays(arrays, tmp_path / "npy")[2], images[2])
+    short = write(tmp_path / "short.fits", stacks["g"][:2])
+    with pytest.raises(
+        InputError, match=r"short\.fits: has \(2, 96, 96\), .*wanted one band a file, of the same galaxies"
+    ):
+        ingest.arrays([paths[0], short], tmp_path / "no")
+    other = write(tmp_path / "other.fits", image_of(stacks["g"], {"BUNIT": "mJy"}))
+    with pytest.raises(InputError, match=r"other\.fits: is in mJy, .*g\.fits in nJy"):
+        ingest.arrays([paths[0], other], tmp_path / "no")
+
+
+@pytest.mark.parametrize("name", ["M\u00fcller", "\u661f\u7cfb", "\u03c3"])
+def test_a_name_that_a_format_cannot_hold_is_said_before_the_run(tmp_path, galaxy, name):
+    write(tmp_path / "in" / f"{name}.fits", galaxy[0])
+    galaxies = open_galaxies(FileRequest((str(tmp_path / "in"),)))
+    with pytest.raises(
+        SettingsError, match=f"FITS tables hold ASCII text alone, and object_id '{name}' is none; choose"
+    ):
+        measure(galaxies, tmp_path / "t.fits", settings=QUICK)
+    assert not list(tmp_path.glob("t.fits*"))
+    for suffix in (".parquet", ".ecsv"):
+        assert list(measure(galaxies, tmp_path / f"t{suffix}", settings=QUICK)["object_id"]) == [name]
+
+
+def test_units_are_compared_as_units_and_faults_are_told_all_at_once(tmp_path, galaxy, caplog):
+    for stem, unit in zip("abcd", ("ELECTRONS/S", "electron / s", "e-/s", "electron s-1"), strict=True):
+        cards = {"BUNIT": unit} | ({} if stem == "c" else {"FILTER": "F814W"})
+        write(tmp_path / "in" / f"{stem}.fits", image_of(galaxy[0], cards))
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    header = open_galaxies(FileRequest((str(tmp_path / "in"),))).header
+    assert (header.bands, header.flux_unit) == (("F814W",), "ELECTRONS/S")
+    assert any("c.fits: no FILTER is stated; taken as F814W" in text for text in caplog.messages)
+    assert len(ingest.fits(tmp_path / "in", tmp_path / "store")) == 4
+    write(tmp_path / "in" / "b.fits", image_of(galaxy[0], {"BUNIT": "nJy", "FILTER": "F814W"}))
+    write(tmp_path / "in" / "d.fits", image_of(galaxy[0], {"BUNIT": "nJy", "FILTER": "F606W"}))
+    message = (
+        r"d\.fits: FILTER is F606W, in a\.fits it is F814W; .*b\.fits: BUNIT is nJy, d\.fits: BUNIT is nJy, "
+        r"in a\.fits it is ELECTRONS/S; take such images apart, or give `bands`, or give `flux_unit`"
+    )
+    with pytest.raises(InputError, match=message):
+        open_galaxies(FileRequest((str(tmp_path / "in"),)))
+    given = open_galaxies(
+        FileRequest((str(tmp_path / "in"),), bands=("i",), flux_unit="nJy", zero_points_mag=(31.4,))
+    )
+    assert dict(given.header.zero_points_mag) == {"i": 31.4}
+
+
+def test_a_field_without_map_or_catalog_says_how_many_sources_it_has(tmp_path, galaxy, caplog):
+    field = np.zeros((192, 192))
+    field[:96, :96] += galaxy[0]
+    field[96:, 96:] += galaxy[0]
+    field += random_stream(5, "tests.field").normal(0, 0.05, field.shape)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    assert len(rows(write(tmp_path / "field.fits", field))) == 1
+    assert "field.fits: 2 sources stand out of the sky, of which one is measured" in " ".join(caplog.messages)
+    caplog.clear()
+    rows(write(tmp_path / "one.fits", galaxy[0]))
+    assert not caplog.messages
+
+
+def test_zeros_that_stand_for_nothing_observed_are_flagged(galaxy):
+    image = np.zeros((128, 128))
+    image[:, 40:] = np.pad(galaxy[0], ((16, 16), (0, 0)), mode="reflect")[:, 8:]
+    flagged, plain = morphology(image, sersic="none")[0], morphology(galaxy[0], sersic="none")[0]
+    assert number(flagged, "sky_sigma") == 0
+    assert {"sky_without_scatter", "zero_border"} <= set(flagged["flags"].split(","))
+    assert flagged["flag"] >= 1
+    assert not {"sky_without_scatter", "zero_border"} & set(plain["flags"].split(","))

@@ -94,10 +94,11 @@ class MethodFlags:
         named["colors"] = None if self.colors is None else parse_colors(self.colors)
         values = {key: value for key, value in named.items() if value is not None}
         chosen = apply_overrides({}, overrides)
-        for key in values:
+        for key, value in values.items():
             if key in chosen:
                 option = key.replace("_", "-")
                 raise SettingsError(f"--set {key}={chosen[key]}: --{option} says it too; give one of them")
+            typed_settings(MeasureSettings, {key: value}, source=f"--{key.replace('_', '-')}")
         return typed_settings(MeasureSettings, {**chosen, **values}, source="--set")
 
 

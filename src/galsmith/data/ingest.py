@@ -143,7 +143,7 @@ def fits(
 
 
 def arrays(
-    source: str | Path,
+    source: Place,
     output: str | Path,
     *,
     bands: Sequence[str] | None = None,
@@ -153,13 +153,13 @@ def arrays(
     zero_points_mag: GivenZeroPoints | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
-    """Make a store from one array of images in an HDF5, NPY or NPZ file; other arguments as in `ingest`.
+    """Make a store from one array of images in an HDF5, NPY, NPZ or FITS file; other arguments as in `ingest`.
 
     Parameters
     ----------
-    source : str or Path
+    source : str, Path or sequence of them
         The file, or one array of it as ``set.h5:/images``, [galaxy, y, x], [galaxy, band, y, x] or
-        [galaxy, y, x, band]; arrays beside it with one value an image go to the catalog.
+        [galaxy, y, x, band]; arrays beside it with one value an image go to the catalog. Several files have one band each.
     bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag
         See `ArrayOptions`.
     """

@@ -170,6 +170,17 @@ NO_VALUE = Flag(
     0,
     "the value could not be given: by statmorph, or by the computation of a property that has one of its own",
 )
+FLAT_SKY = Flag(
+    "sky_without_scatter",
+    1,
+    "the sky has no scatter at all: its box lies where nothing was observed, whose pixels want a mask, or the image has no "
+    "noise",
+)
+ZERO_BORDER = Flag(
+    "zero_border",
+    0,
+    "a whole side of the image is exactly zero, as where nothing was observed; mask it, or make it NaN",
+)
 COMPUTATION_ERROR = Flag("computation_error", 0, "a property's own computation failed; `message` says how")
 ENGINE_ERROR = Flag("engine_error", CATASTROPHIC, "statmorph failed; `message` says how")
 _OTHERS = (
@@ -177,6 +188,8 @@ _OTHERS = (
     NO_FLUX,
     NO_APERTURE,
     NO_VALUE,
+    FLAT_SKY,
+    ZERO_BORDER,
     COMPUTATION_ERROR,
     ENGINE_ERROR,
     *(

@@ -14,7 +14,7 @@ from galsmith.images import ImageHeader
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
-from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, NO_POWER, NO_VALUE
+from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
 from galsmith.measure.power.spectrum import Binning, log_power
 from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
@@ -114,6 +114,7 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
     if "morphology" in settings.quantities:
         measure = MORPHOLOGY_ENGINES[method.engine]
         result = measure(inputs[band], settings)
+        _notice_empty(result, inputs[band])
         if method.computed:
             _compute_properties(result, inputs[band], band, method)
         add_fluxes(result, list(inputs.values()), settings, list(inputs), measure=measure)
@@ -121,6 +122,16 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
         for name, galaxy in inputs.items():
             _add_power(result, galaxy.image, suffix=f"_{name}" if len(inputs) > 1 else "")
     return result
+
+
+def _notice_empty(result: Measured, galaxy: GalaxyInput) -> None:
+    """Notice zeros that stand for nothing observed: a sky without scatter, a side without light or noise."""
+    if result.values.get("sky_sigma") == 0:
+        result.flags.append(FLAT_SKY.name)
+        result.flag = max(result.flag, FLAT_SKY.gravity)
+    image = galaxy.image
+    if any(side.size and not side.any() for side in (image[0], image[-1], image[:, 0], image[:, -1])):
+        result.flags.append(ZERO_BORDER.name)
 
 
 def _compute_properties(result: Measured, galaxy: GalaxyInput, band: str, method: Method) -> None:

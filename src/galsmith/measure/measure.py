@@ -31,7 +31,7 @@ from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import TABLE, measurement_table
-from galsmith.measure.table_formats import READERS, checked_output, read_table, write_table
+from galsmith.measure.table_formats import READERS, check_texts, checked_output, read_table, write_table
 from galsmith.provenance import Provenance
 from galsmith.settings import near_miss
 
@@ -123,6 +123,7 @@ def measure(
     path = checked_output(Path(output))
     check_output(path, TABLE, inputs=_paths_of(images), overwrite=overwrite)
     plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
+    check_texts(path, plan.galaxies.catalog, plan.galaxies.header.bands)
     size = chunk_size_for(plan.galaxies, plan.method)
     with Partial(
         path,

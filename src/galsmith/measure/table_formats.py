@@ -3,7 +3,7 @@
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import astropy.units as u
@@ -36,6 +36,27 @@ def checked_output(path: Path) -> Path:
             f"output {path}: wanted a name that ends in {', '.join(WRITERS)}{near_miss(path.suffix, list(WRITERS))}"
         )
     return path
+
+
+def check_texts(path: Path, catalog: QTable, bands: Sequence[str]) -> None:
+    """Refuse names that the format of an output cannot hold: text of FITS tables is ASCII (FITS standard 4.0, 7.2).
+
+    Raises
+    ------
+    SettingsError
+        It names the galaxy or the band, and the formats that can.
+    """
+    if path.suffix != ".fits":
+        return
+    columns = [name for name in catalog.colnames if np.asarray(catalog[name]).dtype.kind in "UO"]
+    texts = [("band", band) for band in bands]
+    texts += [(name, str(value)) for name in columns for value in catalog[name]]
+    for name, text in texts:
+        if not text.isascii():
+            raise SettingsError(
+                f"output {path}: FITS tables hold ASCII text alone, and {name} {text!r} is none; choose .parquet or .ecsv, "
+                "or rename it"
+            )
 
 
 def write_table(path: Path, table: QTable, *, suffix: str = "") -> None:

@@ -1,5 +1,6 @@
 """Galaxies that stay where they lie: in a store or set, in what a reader opens, in FITS images with their maps."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet
+from galsmith.provenance import Parent
 
 UNREADABLE = "unreadable_file"
 BEYOND_IMAGE = "cutout_beyond_image"
@@ -64,6 +66,8 @@ class SourceGalaxies:
 
     def __init__(self, source: Source, *, path: str, inputs: Sequence[str]) -> None:
         self._source = source
+        self._companions: Sequence[Companions] | None = None
+        self._label: int | None = None
         self.header, self.shapes = source.header, source.listing.shapes
         made_by = {**source.origin.settings, "bands": list(source.header.bands)}
         self.origin = GalaxyOrigin(path, source.origin.parents, made_by, inputs=tuple(inputs))
@@ -79,12 +83,41 @@ class SourceGalaxies:
         """Return how many galaxies there are."""
         return len(self.catalog)
 
+    def with_maps(
+        self, companions: Sequence[Companions], *, label: int | None, parents: Sequence[Parent]
+    ) -> "SourceGalaxies":
+        """Give the same galaxies with their maps, one an image, and the label that each has in its map, if one is named."""
+        found = copy.copy(self)
+        found._companions, found._label = companions, label
+        found.origin = replace(
+            self.origin,
+            parents=(*self.origin.parents, *parents),
+            settings={**self.origin.settings, **({} if label is None else {"label": label})},
+            has_maps=bool(companions) and companions[0].label_map is not None,
+        )
+        return found
+
     def read(self, rows: Sequence[int]) -> list[Galaxy]:
         """Read some galaxies; one whose image is damaged comes without pixels and with the reason."""
-        return [
-            missing_galaxy(UNREADABLE, image.message) if isinstance(image, UnusableImage) else Galaxy(image)
-            for image in self._source.read(np.asarray(rows, dtype=np.int64))
-        ]
+        images = self._source.read(np.asarray(rows, dtype=np.int64))
+        return [self._galaxy(int(row), image) for row, image in zip(rows, images, strict=True)]
+
+    def _galaxy(self, row: int, image: Any) -> Galaxy:
+        """Put an image and its maps together."""
+        if isinstance(image, UnusableImage):
+            return missing_galaxy(UNREADABLE, image.message)
+        if self._companions is None:
+            return Galaxy(image)
+        companions = self._companions[row]
+        try:
+            maps = companions.read()
+        except InputError as error:
+            return missing_galaxy(UNREADABLE, str(error))
+        label, trouble = (None, "") if maps.label_map is None else chosen_label(maps.label_map, self._label)
+        if trouble:
+            place = companions.label_map and companions.label_map.place
+            return missing_galaxy(NO_LABEL, f"`segmap={place}`: {trouble}")
+        return Galaxy(image, label=label, **maps._asdict())
 
 
 class FitsGalaxies:

@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from galsmith.data.galaxies.maps import MapPlace
+from galsmith.data.readers.array_files import arrays_in
 from galsmith.data.readers.fits import FitsPlace, split_hdu
 from galsmith.data.readers.listing import (
+    ARRAY_SUFFIXES,
     FITS_SUFFIXES,
+    ArrayPlace,
+    array_place,
     check_existence,
     has_glob,
     list_files,
@@ -17,6 +22,7 @@ from galsmith.data.readers.options import Hdu
 from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
 from galsmith.errors import InputError, argument_text
 
+MAP_SUFFIXES = (*FITS_SUFFIXES, *ARRAY_SUFFIXES)
 NAMED_AT_MOST = 3
 
 
@@ -158,25 +164,49 @@ def _distinct_stems(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(stems)
 
 
-def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, ...]:
+def pair_with(
+    companion: Companion, paths: Sequence[Path], *, one_file_holds_all: bool = False
+) -> tuple[MapPlace, ...]:
     """Give each image its companion.
 
     In a folder the companion has the image's stem. In a glob what the star stands for begins the image's stem,
-    and what follows it there is the same for all images: ``*_seg.fits`` goes with ``*_sci.fits``.
+    and what follows it there is the same for all images: ``*_seg.fits`` goes with ``*_sci.fits``. An array of a file
+    holds one an image, in their order, where there are several.
+
+    Parameters
+    ----------
+    companion : Companion
+        What the user gave.
+    paths : sequence of Path
+        The file of each image.
+    one_file_holds_all : bool
+        Whether the images lie in one file, so that none has a name of its own.
 
     Raises
     ------
     InputError
         If there is none for some image, or one file is given for several images.
     """
+    array = array_place(companion.text)
+    if array is not None and array.path.is_file():
+        several = (len(paths) > 1 or one_file_holds_all) and not (
+            companion.one_for_all and _is_one_map(array)
+        )
+        return tuple(MapPlace(array, row if several else None) for row in range(len(paths)))
     name, hdu = split_hdu(companion.text)
+    if one_file_holds_all and not (companion.one_for_all and Path(name).is_file()):
+        raise InputError(
+            argument=companion.option,
+            came=companion.text,
+            wanted="an array of a file that holds one an image, [galaxy, y, x], as the images lie in one file",
+        )
     if not name:
-        return tuple(FitsPlace(path, hdu) for path in paths)
+        return tuple(MapPlace(FitsPlace(path, hdu)) for path in paths)
     if has_glob(name):
         return _paired(companion, _by_star(name), paths, hdu)
     folder = Path(name)
     if folder.is_dir():
-        return _paired(companion, list_files(folder, FITS_SUFFIXES), paths, hdu)
+        return _paired(companion, list_files(folder, MAP_SUFFIXES), paths, hdu)
     if len(paths) > 1 and not companion.one_for_all:
         raise InputError(
             f"{argument_text(companion.option, companion.text)}: one file for {len(paths)} images; give a "
@@ -185,9 +215,23 @@ def pair_with(companion: Companion, paths: Sequence[Path]) -> tuple[FitsPlace, .
         )
     if folder.exists() and not folder.name.lower().endswith(FITS_SUFFIXES):
         raise InputError(
-            argument=companion.option, came=name, wanted=f"a FITS file ({' '.join(FITS_SUFFIXES)})"
+            argument=companion.option, came=name, wanted=f"a file that ends in {' '.join(MAP_SUFFIXES)}"
         )
-    return (FitsPlace(folder, hdu),) * len(paths)
+    return (MapPlace(FitsPlace(folder, hdu)),) * len(paths)
+
+
+def _is_one_map(array: ArrayPlace) -> bool:
+    """Whether a file of arrays holds one map of [y, x] that serves all images."""
+    heads = arrays_in(array.path)
+    named = [
+        head for head in heads if array.dataset is None or head.name.strip("/") == array.dataset.strip("/")
+    ]
+    return len(named) == 1 and len(named[0].shape or ()) == 2
+
+
+def _place_of(path: Path, hdu: Hdu | None) -> MapPlace:
+    """Tell a file of arrays from a FITS file."""
+    return MapPlace(ArrayPlace(path) if path.name.lower().endswith(ARRAY_SUFFIXES) else FitsPlace(path, hdu))
 
 
 def _by_star(pattern: str) -> dict[str, Path]:
@@ -203,11 +247,11 @@ def _by_star(pattern: str) -> dict[str, Path]:
 
 def _paired(
     companion: Companion, files: Mapping[str, Path], paths: Sequence[Path], hdu: Hdu | None
-) -> tuple[FitsPlace, ...]:
+) -> tuple[MapPlace, ...]:
     """Find the file of each image by its name."""
     stems = [_stem(path) for path in paths]
     tail = _common_tail(stems, files)
-    found: list[FitsPlace] = []
+    found: list[MapPlace] = []
     for path, stem in zip(paths, stems, strict=True):
         key = stem[: len(stem) - len(tail)]
         if key not in files:
@@ -215,7 +259,7 @@ def _paired(
                 f"{path}: has no file in {argument_text(companion.option, companion.text)}; wanted one named as {key!r}, "
                 f"there are {_some(list(files))}"
             )
-        found.append(FitsPlace(files[key], hdu))
+        found.append(_place_of(files[key], hdu))
     return tuple(found)
 
 

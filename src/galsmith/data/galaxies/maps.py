@@ -1,13 +1,16 @@
 """Reading what is given beside an image: segmentation map, mask, noise image, point spread function."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.data.readers.array_files import ArrayHead, arrays_in, listed_arrays, read_rows
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
+from galsmith.data.readers.listing import ArrayPlace
 from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
@@ -17,21 +20,81 @@ PSFS_KEPT = 4
 
 
 @dataclass(frozen=True)
+class MapPlace:
+    """A map in a FITS file or in an array of a file, and the image whose it is where an array holds one an image."""
+
+    place: FitsPlace | ArrayPlace
+    row: int | None = None
+
+    def __str__(self) -> str:
+        """Write it as the user does."""
+        return str(self.place)
+
+
+class MapOwner(NamedTuple):
+    """What an image asks of its maps."""
+
+    name: str
+    size: tuple[int, int]
+    n_planes: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayMap:
+    """Head of a map that is an array of a file, [y, x] or [plane, y, x], or that of one image where `row` says which."""
+
+    place: ArrayPlace
+    head: ArrayHead
+    row: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of its axes, without that of the images."""
+        shape = self.head.shape if self.head.shape is not None else ()
+        return shape if self.row is None else shape[1:]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def n_planes(self) -> int:
+        """How many maps lie on one another."""
+        return self.shape[0] if len(self.shape) > 2 else 1
+
+    def part(self, planes: Sequence[int], rows: slice, columns: slice) -> NDArray[Any]:
+        """Read a part, [plane, y, x]."""
+        if self.row is not None:
+            values = read_rows(self.place.path, self.head, self.row, self.row + 1)[0]
+        elif len(self.shape) > 2:
+            values = read_rows(self.place.path, self.head, 0, self.shape[0])
+        else:
+            first, last, _ = rows.indices(self.shape[0])
+            values, rows = read_rows(self.place.path, self.head, first, last), EVERYTHING
+        cube = values if values.ndim > 2 else values[np.newaxis]
+        return np.asarray(cube[list(planes), rows, columns])
+
+
+MapHead = FitsHead | ArrayMap
+
+
+@dataclass(frozen=True)
 class Companions:
     """Heads of the files that belong to one image; None where none was given.
 
     Attributes
     ----------
-    label_map, mask, sigma_map : FitsHead or None
+    label_map, mask, sigma_map : FitsHead, ArrayMap or None
         Of the image's height and width.
-    psf : FitsHead or None
+    psf : FitsHead, ArrayMap or None
         Smaller than the image.
     """
 
-    label_map: FitsHead | None = None
-    mask: FitsHead | None = None
-    sigma_map: FitsHead | None = None
-    psf: FitsHead | None = None
+    label_map: MapHead | None = None
+    mask: MapHead | None = None
+    sigma_map: MapHead | None = None
+    psf: MapHead | None = None
 
     def read(self, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> "Maps":
         """Read all that there is of a part of the image."""
@@ -52,14 +115,41 @@ class Maps(NamedTuple):
     psf: NDArray[np.float64] | None
 
 
-def companion_head(place: FitsPlace, image: FitsHead, *, option: str, planes: int = 1) -> FitsHead:
+def map_head(place: MapPlace, *, option: str) -> MapHead:
+    """Read the head of a map in a FITS file, or in an array of an HDF5, NPY or NPZ file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or a file of arrays does not tell which is meant.
+    """
+    if isinstance(place.place, FitsPlace):
+        return read_head(place.place)
+    path, dataset = place.place
+    heads = [
+        head for head in arrays_in(path) if head.dtype.kind in "biuf" and head.shape and len(head.shape) > 1
+    ]
+    found = [head for head in heads if dataset is None or head.name.strip("/") == dataset.strip("/")]
+    least = 2 if place.row is None else 3
+    if len(found) != 1 or len(found[0].shape or ()) < least:
+        raise InputError(
+            f"{argument_text(option, str(place))}: {len(found)} arrays could be meant of {listed_arrays(heads)}; "
+            f"wanted one {'[y, x]' if place.row is None else 'map an image, [galaxy, y, x]'}, named as FILE:NAME where "
+            "there are several"
+        )
+    if place.row is not None and place.row >= (found[0].shape or (0,))[0]:
+        raise InputError(f"{argument_text(option, str(place))}: has {found[0]}, fewer than there are images")
+    return ArrayMap(place.place, found[0], place.row)
+
+
+def companion_head(place: MapPlace, image: MapOwner, *, option: str, planes: int = 1) -> MapHead:
     """Read the head of a map and check that it has the image's height and width.
 
     Parameters
     ----------
-    place : FitsPlace
+    place : MapPlace
         The map.
-    image : FitsHead
+    image : MapOwner
         The image it belongs to.
     option : str
         What the user gave it as, for messages.
@@ -71,20 +161,20 @@ def companion_head(place: FitsPlace, image: FitsHead, *, option: str, planes: in
     InputError
         If it cannot be read or has another shape.
     """
-    head = read_head(place)
+    head = map_head(place, option=option)
     if head.size != image.size:
         raise InputError(
-            f"{argument_text(option, place)}: has {_pixels(head.size)} pixels, its image {image.place.path.name} has "
+            f"{argument_text(option, str(place))}: has {_pixels(head.size)} pixels, its image {image.name} has "
             f"{_pixels(image.size)} (width x height); wanted a map of the same pixels"
         )
     if head.n_planes not in (1, planes):
         raise InputError(
-            f"{argument_text(option, place)}: a cube of {head.n_planes} planes; wanted one map of [y, x] pixels"
+            f"{argument_text(option, str(place))}: a cube of {head.n_planes} planes; wanted one map of [y, x] pixels"
         )
     return head
 
 
-def psf_head(place: FitsPlace, image: FitsHead) -> FitsHead:
+def psf_head(place: MapPlace, image: MapOwner) -> MapHead:
     """Read the head of a point spread function and check that it is smaller than the image.
 
     Raises
@@ -92,23 +182,34 @@ def psf_head(place: FitsPlace, image: FitsHead) -> FitsHead:
     InputError
         If it cannot be read, is a cube, or is larger than the image.
     """
-    head = read_head(place)
+    head = map_head(place, option="psf")
     if head.n_planes != 1:
         raise InputError(
-            f"a cube of {head.n_planes} planes; wanted one image of [y, x] pixels", argument="psf", came=place
+            f"a cube of {head.n_planes} planes; wanted one image of [y, x] pixels",
+            argument="psf",
+            came=str(place),
         )
     if head.size[0] > image.size[0] or head.size[1] > image.size[1]:
         raise InputError(
-            f"{_pixels(head.size)} pixels are more than the image {image.place.path.name} has "
+            f"{_pixels(head.size)} pixels are more than the image {image.name} has "
             f"({_pixels(image.size)}, width x height); cut the PSF to its core",
             argument="psf",
-            came=place,
+            came=str(place),
         )
     return head
 
 
+def _part_of(
+    head: MapHead, *, planes: Sequence[int] = (0,), rows: slice = EVERYTHING, columns: slice = EVERYTHING
+) -> NDArray[Any]:
+    """Read a part of a map, [plane, y, x]."""
+    if isinstance(head, ArrayMap):
+        return head.part(planes, rows, columns)
+    return read_part(head, planes=planes, rows=rows, columns=columns)
+
+
 def read_label_map(
-    head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+    head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.int32]:
     """Read a segmentation map or a part of it, [y, x] int32.
 
@@ -117,7 +218,7 @@ def read_label_map(
     InputError
         If labels are negative, no whole numbers, or beyond 32 bits.
     """
-    values = read_part(head, rows=rows, columns=columns)[0]
+    values = _part_of(head, rows=rows, columns=columns)[0]
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.round(values))
         if not whole.all():
@@ -125,7 +226,7 @@ def read_label_map(
                 f"holds {values[~whole][0]:g}, wanted whole numbers: 0 is sky, "
                 "each galaxy has a label of its own; is it the right HDU?",
                 argument="segmap",
-                came=head.place,
+                came=str(head.place),
             )
     if values.size and (values.min() < 0 or values.max() > LARGEST_LABEL):
         worst = values.min() if values.min() < 0 else values.max()
@@ -133,18 +234,18 @@ def read_label_map(
             f"holds the label {worst:g}, wanted 0 for sky and labels of 1 to {LARGEST_LABEL}; "
             "mark what is not to be used with `mask` instead",
             argument="segmap",
-            came=head.place,
+            came=str(head.place),
         )
     return np.ascontiguousarray(values, dtype=np.int32)
 
 
-def read_mask(head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
+def read_mask(head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
     """Read a mask or a part of it, [y, x] bool: true where the file is not 0."""
-    return np.asarray(read_part(head, rows=rows, columns=columns)[0] != 0)
+    return np.asarray(_part_of(head, rows=rows, columns=columns)[0] != 0)
 
 
 def read_sigma_map(
-    head: FitsHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+    head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.float64]:
     """Read a noise image or a part of it, [plane, y, x] float64; [y, x] if it has one plane, which serves all bands.
 
@@ -154,7 +255,7 @@ def read_sigma_map(
         If a value is negative: it is then no standard deviation.
     """
     planes = tuple(range(head.n_planes))
-    values = read_part(head, planes=planes, rows=rows, columns=columns).astype(np.float64)
+    values = _part_of(head, planes=planes, rows=rows, columns=columns).astype(np.float64)
     with np.errstate(invalid="ignore"):
         negative = values < 0
     if negative.any():
@@ -162,13 +263,13 @@ def read_sigma_map(
             f"holds {values[negative][0]:g}; wanted the standard deviation of every pixel "
             "(not a variance or inverse variance), 0 or more",
             argument="sigma",
-            came=head.place,
+            came=str(head.place),
         )
     return values[0] if len(values) == 1 else values
 
 
 @lru_cache(maxsize=PSFS_KEPT)
-def read_psf(head: FitsHead) -> NDArray[np.float64]:
+def read_psf(head: MapHead) -> NDArray[np.float64]:
     """Read a point spread function, [y, x] float64, in the file's own normalization.
 
     Raises
@@ -176,11 +277,11 @@ def read_psf(head: FitsHead) -> NDArray[np.float64]:
     InputError
         If it has pixels that are not finite or its sum is not positive.
     """
-    values = read_part(head)[0].astype(np.float64)
+    values = _part_of(head)[0].astype(np.float64)
     if not np.isfinite(values).all() or values.sum() <= 0:
         what = "pixels that are not finite" if not np.isfinite(values).all() else f"the sum {values.sum():g}"
         raise InputError(
-            f"has {what}; wanted finite pixels with a positive sum", argument="psf", came=head.place
+            f"has {what}; wanted finite pixels with a positive sum", argument="psf", came=str(head.place)
         )
     return values
 

@@ -1,5 +1,6 @@
 """From what a user names to galaxies that can be measured; all that can be checked is checked here."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -7,15 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 from astropy.table import QTable
+from scipy import ndimage
 
 from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
 from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
 from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
-from galsmith.data.galaxies.maps import Companions, companion_head, psf_head
+from galsmith.data.galaxies.maps import Companions, MapHead, MapOwner, MapPlace, companion_head, psf_head
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
-from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head
-from galsmith.data.readers.listing import file_as_parent, has_glob, listing_as_parent
+from galsmith.data.readers.field.sky import measure_sky
+from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head, read_part
+from galsmith.data.readers.listing import ArrayPlace, file_as_parent, has_glob, listing_as_parent
 from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.errors import InputError, SettingsError
@@ -24,12 +27,13 @@ from galsmith.images import ImageHeader
 from galsmith.provenance import Parent, hash_json
 
 DEFAULT_CUTOUT_PIX = 128
+# What is counted as a source where nobody says which are galaxies.
+COUNTED_ABOVE_SIGMA, COUNTED_FROM_PIX, MOST_PIXELS_COUNTED = 5.0, 10, 2**26
 HEADS_PER_EVENT = 64
+logger = logging.getLogger(__name__)
+MAPS = ("segmap", "mask", "sigma", "psf")
 READING_OPTIONS = (
-    "segmap",
-    "mask",
-    "sigma",
-    "psf",
+    *MAPS,
     "catalog",
     "hdu",
     "plane",
@@ -165,7 +169,31 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     first = galaxies.read([0])[0]
     if first.reason:  # what is wrong with all is said before the run
         raise InputError(first.message)
+    if _is_one_file(request) and request.segmap is None:
+        _tell_sources(heads[0])
     return galaxies
+
+
+def _tell_sources(head: FitsHead) -> None:
+    """Say how many sources an image has of which one is measured."""
+    if head.size[0] * head.size[1] > MOST_PIXELS_COUNTED:
+        logger.warning(
+            "%s: a large image, of which one galaxy is measured; give `segmap` or `catalog`", head.place
+        )
+        return
+    pixels = read_part(head)[0].astype(np.float64)
+    sky = measure_sky(lambda y, x: pixels[y, x], head.size, box_pix=max(head.size), tell=lambda *_: None)
+    everything = slice(0, head.size[0]), slice(0, head.size[1])
+    with np.errstate(invalid="ignore"):
+        bright = pixels > sky.level(*everything) + COUNTED_ABOVE_SIGMA * sky.sigma(*everything)
+    labels, _ = ndimage.label(bright, structure=np.ones((3, 3)))
+    count = int((np.bincount(labels.ravel())[1:] >= COUNTED_FROM_PIX).sum()) if sky.has_data else 0
+    if count > 1:
+        logger.warning(
+            "%s: %d sources stand out of the sky, of which one is measured; give `segmap` or `catalog` for all of them",
+            head.place.path,
+            count,
+        )
 
 
 def _made(origin: GalaxyOrigin, heads: Sequence[FitsHead], **settings: Any) -> GalaxyOrigin:
@@ -255,7 +283,7 @@ def _check_psf_fits(companions: Companions, targets: Sequence[Target]) -> None:
             f"{companions.psf.size[1]} x {companions.psf.size[0]} pixels are more than a "
             f"cutout of {smallest} has; cut the PSF to its core, or take a larger `cutout_pix`",
             argument="psf",
-            came=companions.psf.place,
+            came=str(companions.psf.place),
         )
 
 
@@ -271,9 +299,22 @@ def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list
 
 def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> list[Companions]:
     """Heads of what belongs to every image, checked against it."""
-    paths = [head.place.file for head in heads]
+    owners = [MapOwner(head.place.file.name, head.size, head.n_planes) for head in heads]
+    return _companions_of_images(request, owners, [head.place.file for head in heads])
+
+
+def _companions_of_images(
+    request: FileRequest,
+    owners: Sequence[MapOwner],
+    paths: Sequence[Path],
+    *,
+    one_file_holds_all: bool = False,
+) -> list[Companions]:
+    """Heads of what belongs to every image, checked against its size."""
     places = {
-        option: pair_with(Companion(option, text, one_for_all=option == "psf"), paths)
+        option: pair_with(
+            Companion(option, text, one_for_all=option == "psf"), paths, one_file_holds_all=one_file_holds_all
+        )
         for option, text in (
             ("segmap", request.segmap),
             ("mask", request.mask),
@@ -282,13 +323,13 @@ def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> list[Compani
         )
         if text is not None
     }
-    return [_companions_of(head, row, places) for row, head in enumerate(heads)]
+    return [_companions_of(owner, row, places) for row, owner in enumerate(owners)]
 
 
-def _companions_of(head: FitsHead, row: int, places: dict[str, tuple[FitsPlace, ...]]) -> Companions:
+def _companions_of(head: MapOwner, row: int, places: dict[str, tuple[MapPlace, ...]]) -> Companions:
     """Heads of what belongs to one image."""
 
-    def map_head(option: str, planes: int = 1) -> FitsHead | None:
+    def map_head(option: str, planes: int = 1) -> MapHead | None:
         if option not in places:
             return None
         return companion_head(places[option][row], head, option=option, planes=planes)
@@ -303,20 +344,26 @@ def _companions_of(head: FitsHead, row: int, places: dict[str, tuple[FitsPlace, 
 
 def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
     """Name all files by their names, sizes and times."""
-    parents = [_listing("images", [head.place for head in heads])]
+    return (_listing("images", [head.place for head in heads]), *_parents_of_maps(companions))
+
+
+def _parents_of_maps(companions: Sequence[Companions]) -> list[Parent]:
+    """Name the files of maps."""
+    parents = []
     for role in ("label_map", "mask", "sigma_map", "psf"):
         found = [getattr(maps, role) for maps in companions]
         places = [head.place for head in found if head is not None]
         if places:
             parents.append(_listing(role, places))
-    return tuple(parents)
+    return parents
 
 
-def _listing(role: str, places: Sequence[FitsPlace]) -> Parent:
-    """Name some files as one parent, with the HDUs that are read."""
-    files = [place.file for place in places]
+def _listing(role: str, places: Sequence[FitsPlace | ArrayPlace]) -> Parent:
+    """Name some files as one parent, with the HDUs or arrays that are read."""
+    files = [place.file if isinstance(place, FitsPlace) else place.path for place in places]
     listing = listing_as_parent(files[0].parent, files)
-    units = hash_json([listing.content_hash, [place.hdu for place in places]])
+    parts = [place.hdu if isinstance(place, FitsPlace) else place.dataset for place in places]
+    units = hash_json([listing.content_hash, parts])
     return Parent(f"{role} (names, sizes, times)", units, _folder_of(files))
 
 
@@ -338,15 +385,29 @@ def _of_reader(
     known = {entry.name for entry in fields(reader.options)}
     _refuse_options(
         request,
-        [name for name in READING_OPTIONS if name not in known],
+        [name for name in READING_OPTIONS if name not in (*known, *MAPS)],
         f"has no meaning for {' '.join(reader.suffixes)} files",
     )
-    given = {name: getattr(request, name) for name in READING_OPTIONS}
+    given = {name: getattr(request, name) for name in READING_OPTIONS if name in known}
     options = reader.options(**{name: value for name, value in given.items() if value is not None})
     files = None if listed is None else dict(zip(listed.stems, listed.paths, strict=True))
     source = reader.open(place, options, files=files, progress=progress)
     path = str(place) if listed is None else _folder_of(listed.paths)
-    return SourceGalaxies(source, path=path, inputs=request.inputs)
+    galaxies = SourceGalaxies(source, path=path, inputs=request.inputs)
+    if all(getattr(request, name) is None for name in MAPS):
+        return galaxies
+    n_bands = len(source.header.bands)
+    owners = [
+        MapOwner(Path(name).name, (int(height), int(width)), n_bands)
+        for name, (height, width) in zip(source.listing.names, source.listing.shapes, strict=True)
+    ]
+    paths = [Path(name) for name in source.listing.names]
+    companions = _companions_of_images(request, owners, paths, one_file_holds_all=reader.is_one_file)
+    return galaxies.with_maps(
+        companions,
+        label=None if request.labels is None else request.labels[0],
+        parents=_parents_of_maps(companions),
+    )
 
 
 def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> None:

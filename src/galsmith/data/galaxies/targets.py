@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.maps import LABELS_NAMED, read_label_map
+from galsmith.data.galaxies.maps import LABELS_NAMED, MapHead, read_label_map
 from galsmith.data.galaxies.positions import Positions
 from galsmith.data.readers.fits import FitsHead
 from galsmith.errors import InputError
@@ -144,13 +144,13 @@ class Target:
 
 
 def targets_of_labels(
-    head: FitsHead, *, wanted: Sequence[int] | None
+    head: MapHead, *, wanted: Sequence[int] | None
 ) -> tuple[NDArray[np.int64], list[Target]]:
     """Find the labels of a segmentation map and where each is to be cut out.
 
     Parameters
     ----------
-    head : FitsHead
+    head : FitsHead or ArrayMap
         The map; it is read by strips.
     wanted : sequence of int or None
         Some labels, or all.
@@ -163,7 +163,9 @@ def targets_of_labels(
     found = _boxes_of(head)
     if len(found.labels) == 0:
         raise InputError(
-            "has no label, every pixel is 0; there is nothing to measure", argument="segmap", came=head.place
+            "has no label, every pixel is 0; there is nothing to measure",
+            argument="segmap",
+            came=str(head.place),
         )
     labels = found.labels if wanted is None else np.asarray(list(wanted), dtype=np.int64)
     missing = labels[~np.isin(labels, found.labels)]
@@ -171,14 +173,14 @@ def targets_of_labels(
         named = ", ".join(map(str, found.labels[:LABELS_NAMED]))
         more = ", ..." if len(found.labels) > LABELS_NAMED else ""
         raise InputError(
-            f"has no label {missing[0]}; it has {named}{more}", argument="segmap", came=head.place
+            f"has no label {missing[0]}; it has {named}{more}", argument="segmap", came=str(head.place)
         )
     boxes = found.boxes[np.searchsorted(found.labels, labels)]
     return labels, [Target(window_of_box(box), int(label)) for label, box in zip(labels, boxes, strict=True)]
 
 
 def targets_of_positions(
-    head: FitsHead, positions: Positions, *, cutout_pix: int, label_map: FitsHead | None
+    head: FitsHead, positions: Positions, *, cutout_pix: int, label_map: MapHead | None
 ) -> list[Target]:
     """Say for every position where to cut, or why not.
 
@@ -190,7 +192,7 @@ def targets_of_positions(
         In its pixels.
     cutout_pix : int
         Side of the cutouts where the catalog has none.
-    label_map : FitsHead or None
+    label_map : FitsHead, ArrayMap or None
         A segmentation map; the label under each position is then measured.
     """
     sizes = positions.sizes_pix
@@ -239,7 +241,7 @@ def _target_of_label(pixel: tuple[int, int], label: int, boxes: LabelBoxes) -> T
     return Target(window_of_box(boxes.boxes[np.searchsorted(boxes.labels, label)]), label)
 
 
-def _labels_at(head: FitsHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
+def _labels_at(head: MapHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
     """Labels under some pixels of a map, read by strips."""
     found: dict[tuple[int, int], int] = {}
     for first, strip in _strips(head):
@@ -248,13 +250,13 @@ def _labels_at(head: FitsHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[
     return found
 
 
-def _strips(head: FitsHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
+def _strips(head: MapHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
     """Read a map some rows at a time, with the first row's number."""
     for first in range(0, head.size[0], ROWS_PER_STRIP):
         yield first, read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
 
 
-def _boxes_of(head: FitsHead) -> LabelBoxes:
+def _boxes_of(head: MapHead) -> LabelBoxes:
     """Bounding boxes of all labels of a map, read by strips."""
     boxes = LabelBoxes.empty()
     for first, strip in _strips(head):

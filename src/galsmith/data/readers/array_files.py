@@ -136,22 +136,22 @@ def choose_array(place: ArrayPlace, heads: list[ArrayHead], image_like: list[Arr
         named = [head for head in heads if head.name.strip("/") == place.dataset.strip("/")]
         if not named:
             near = near_miss(place.dataset.strip("/"), [head.name.strip("/") for head in heads])
-            raise InputError(f"{place}: has no such dataset{near}; it holds {_listed(heads)}")
+            raise InputError(f"{place}: has no such dataset{near}; it holds {listed_arrays(heads)}")
         if named[0] not in image_like:
             raise InputError(
                 f"{place}: holds {named[0]}, wanted numbers [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]; "
-                f"the file holds {_listed(heads)}"
+                f"the file holds {listed_arrays(heads)}"
             )
         return named[0]
     if len(image_like) == 1:
         return image_like[0]
     if image_like:
         raise InputError(
-            f"{place}: {len(image_like)} datasets could be images: {_listed(image_like)}; "
+            f"{place}: {len(image_like)} datasets could be images: {listed_arrays(image_like)}; "
             f"choose one as {place.path}:{image_like[0].name}"
         )
     raise InputError(
-        f"{place}: no dataset of 3 or 4 axes of numbers could be images; it holds {_listed(heads)}"
+        f"{place}: no dataset of 3 or 4 axes of numbers could be images; it holds {listed_arrays(heads)}"
     )
 
 
@@ -238,8 +238,8 @@ def _npy_head(path: Path) -> ArrayHead:
     return ArrayHead("", array.shape, array.dtype)
 
 
-def _listed(heads: list[ArrayHead]) -> str:
-    """Write arrays for an error, the first of them."""
+def listed_arrays(heads: list[ArrayHead]) -> str:
+    """Write arrays for an error, the first of them, with names, shapes and types."""
     shown = ", ".join(map(str, heads[:ARRAYS_NAMED])) if heads else "nothing"
     return f"{shown}, and {len(heads) - ARRAYS_NAMED} more" if len(heads) > ARRAYS_NAMED else shown
 

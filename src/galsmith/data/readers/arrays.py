@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +16,17 @@ from galsmith.data.readers.array_files import (
     choose_array,
     read_rows,
 )
+from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part, split_hdu
 from galsmith.data.readers.labels import add_column
-from galsmith.data.readers.listing import ArrayPlace, array_place, listing_as_parent
+from galsmith.data.readers.listing import FITS_SUFFIXES, ArrayPlace, array_place, listing_as_parent
+from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.pictures import GRAY, RGB
 from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
+from galsmith.images.units import is_same_unit
 
 Pixels = NDArray[np.float32]
 # Threads that measure read blocks side by side; all blocks held together are 64 MB, unless one chunk is more.
@@ -114,6 +117,69 @@ def image_axes(shape: Sequence[int], *, band_axis: BandAxis | None, name: str) -
     return ImageAxes(band_axis, *((second, third, last) if band_axis == "first" else (last, second, third)))
 
 
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One file's array of images: all bands of them, or one.
+
+    Attributes
+    ----------
+    name : str
+        File and array, for messages.
+    path : Path
+        The file.
+    head : ArrayHead
+        Of the array.
+    axes : ImageAxes
+        Their meaning.
+    fits : FitsHead or None
+        Where it is an image of a FITS file, whose planes are galaxies.
+    """
+
+    name: str
+    path: Path
+    head: ArrayHead
+    axes: ImageAxes
+    fits: FitsHead | None = None
+
+    @property
+    def n_images(self) -> int:
+        """How many galaxies it has."""
+        return self.head.shape[0] if self.head.shape else 0
+
+    def rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Read some galaxies, as the file has them."""
+        if self.fits is not None:
+            return read_part(self.fits, planes=range(start, stop))
+        return read_rows(self.path, self.head, start, stop)
+
+
+def _layer_of(source: str | Path, band_axis: BandAxis | None) -> tuple[Layer, list[ArrayHead]]:
+    """Find the array that a file holds, and what lies beside it."""
+    name, hdu = split_hdu(str(source))
+    if name.lower().endswith(FITS_SUFFIXES):
+        found = read_head(FitsPlace(Path(name), hdu))
+        shape = found.shape if len(found.shape) == 3 else (1, *found.shape)
+        attributes = {
+            "BUNIT": found.flux_unit or "",
+            "pixel_scale_arcsec": found.pixel_scale_arcsec or np.nan,
+        }
+        head = ArrayHead("", shape, np.dtype(np.float32), attributes=attributes)
+        return Layer(
+            str(source), Path(name), head, image_axes(shape, band_axis=band_axis, name=name), found
+        ), []
+    place = array_place(source)
+    if place is None:
+        raise InputError(
+            f"{source}: wanted an HDF5, NPY, NPZ or FITS file, or one array of it as set.h5:/images"
+        )
+    heads = arrays_in(place.path)
+    image_like = [head for head in heads if is_image_like(head.shape, head.dtype.kind)]
+    head = choose_array(place, heads, image_like)
+    shown = str(ArrayPlace(place.path, head.name if head.name else None))
+    axes = image_axes(head.shape or (), band_axis=band_axis, name=shown)
+    return Layer(shown, place.path, head, axes), heads
+
+
 class ArraySource:
     """All images of one array; other arrays beside it with a value an image become columns of the catalog.
 
@@ -123,8 +189,9 @@ class ArraySource:
 
     Parameters
     ----------
-    source : str or Path
-        A file, or one of its arrays as ``set.h5:/images``; the only one that may hold images where left out.
+    source : str or Path, or sequence of them
+        A file, or one of its arrays as ``set.h5:/images``; the only one that may hold images where left out. The planes of
+        a FITS image are galaxies. Several files have one band each, of the same galaxies.
     options : ArrayOptions
         Bands, their axis (see `image_axes` for when it is left out), pixel scale and unit.
     progress : callable
@@ -133,49 +200,48 @@ class ArraySource:
     Raises
     ------
     InputError
-        If the file cannot be read, or does not tell which array and axis is meant; the message lists the arrays.
+        If the file cannot be read, or does not tell which array and axis is meant; the message lists the arrays. If
+        several files differ in their images' number, size or unit.
     SettingsError
         If `bands`, `band_axis` or `pixel_scale_arcsec` do not fit.
     """
 
     def __init__(
         self,
-        source: str | Path,
+        source: str | Path | Sequence[str | Path],
         options: ArrayOptions = ArrayOptions(),
         *,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
         del progress  # heads are few
-        place = array_place(source)
-        if place is None:
-            raise InputError(
-                f"{source}: wanted an HDF5, NPY or NPZ file, or one array of it as set.h5:/images"
-            )
-        heads = arrays_in(place.path)
-        image_like = [head for head in heads if is_image_like(head.shape, head.dtype.kind)]
-        self._path, self._head = place.path, choose_array(place, heads, image_like)
-        self._name = str(ArrayPlace(place.path, self._head.name if self._head.name else None))
-        shape = self._head.shape if self._head.shape is not None else ()
-        self._axes = image_axes(shape, band_axis=options.band_axis, name=self._name)
-        self._rows_per_block = _rows_per_block(self._head, shape)
-        self._blocks: dict[int, NDArray[Any]] = {}
-        self.header = ImageHeader(
-            _bands(self._head, self._axes.n_bands, options.bands, self._name),
-            _unit(self._head, self._axes.n_bands) if options.flux_unit is None else options.flux_unit,
-            _scale(self._head) if options.pixel_scale_arcsec is None else options.pixel_scale_arcsec,
+        sources = [source] if isinstance(source, str | Path) else list(source)
+        found = [_layer_of(one, options.band_axis) for one in sources]
+        self._layers = [layer for layer, _ in found]
+        first, heads = found[0]
+        _refuse_unlike(self._layers)
+        self._rows_per_block = _rows_per_block(first.head, first.head.shape or ())
+        self._blocks: dict[int, list[NDArray[Any]]] = {}
+        header = ImageHeader(
+            _bands(self._layers, options.bands),
+            _unit(first.head, first.axes.n_bands) if options.flux_unit is None else options.flux_unit,
+            _scale(first.head) if options.pixel_scale_arcsec is None else options.pixel_scale_arcsec,
         )
+        header = replace(header, zero_points_mag=_zero_points(self._layers, header.bands))
+        self.header = with_zero_points(header, options.zero_points_mag)
         settings = {
             "kind": "array",
-            "dataset": self._head.name,
-            "band_axis": self._axes.band_axis,
+            "dataset": first.head.name if len(found) == 1 else [layer.head.name for layer in self._layers],
+            "band_axis": first.axes.band_axis,
             "bands": list(self.header.bands),
             "pixel_scale_arcsec": self.header.pixel_scale_arcsec,
             "flux_unit": self.header.flux_unit,
+            **({} if options.zero_points_mag is None else {"zero_points_mag": self.header.zero_points_mag}),
         }
-        self.origin = Origin(settings, (listing_as_parent(place.path.parent, [place.path]),))
-        self.catalog = _catalog(place.path, heads, self._head)
-        shapes = np.tile(np.array([[self._axes.height_pix, self._axes.width_pix]]), (shape[0], 1))
-        self.listing = Listing([f"{self._name}[{row}]" for row in range(shape[0])], shapes)
+        paths = [layer.path for layer in self._layers]
+        self.origin = Origin(settings, (listing_as_parent(paths[0].parent, paths),))
+        self.catalog = _catalog(first.path, heads, first.head)
+        shapes = np.tile(np.array([[first.axes.height_pix, first.axes.width_pix]]), (first.n_images, 1))
+        self.listing = Listing([f"{first.name}[{row}]" for row in range(first.n_images)], shapes)
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in the header's unit per pixel."""
@@ -189,22 +255,42 @@ class ArraySource:
         """Take one image out of its block."""
         number, place = divmod(row, self._rows_per_block)
         try:
-            block = self._block(number)
+            blocks = self._block(number)
         except InputError as error:
             return UnusableImage(DAMAGED, f"{self.listing.names[row]}: {error}")
-        return self._axes.to_image(block[place])
+        images = [
+            layer.axes.to_image(block[place]) for layer, block in zip(self._layers, blocks, strict=True)
+        ]
+        return images[0] if len(images) == 1 else np.concatenate(images)
 
-    def _block(self, number: int) -> NDArray[Any]:
-        """Read a block, or find it among the last ones."""
+    def _block(self, number: int) -> list[NDArray[Any]]:
+        """Read a block of every file, or find it among the last ones."""
         with READING:
             found = self._blocks.get(number)
             if found is None:
                 start = number * self._rows_per_block
                 stop = min(start + self._rows_per_block, len(self.catalog))
-                found = read_rows(self._path, self._head, start, stop)
+                found = [layer.rows(start, stop) for layer in self._layers]
                 latest = list(self._blocks.items())[1 - BLOCKS_KEPT :]
                 self._blocks = {**dict(latest), number: found}
         return found
+
+
+def _refuse_unlike(layers: Sequence[Layer]) -> None:
+    """Refuse files of several bands, or of other images or another unit than the first."""
+    first = layers[0]
+    for layer in layers[1:]:
+        same = (layer.n_images, layer.axes) == (first.n_images, first.axes)
+        if not same or layer.axes.n_bands != 1:
+            raise InputError(
+                f"{layer.name}: has {layer.head.shape}, {first.name} has {first.head.shape}; wanted one band a file, "
+                "of the same galaxies, [galaxy, y, x]"
+            )
+        units = _unit(layer.head, 1), _unit(first.head, 1)
+        if not is_same_unit(*units):
+            raise InputError(
+                f"{layer.name}: is in {units[0]}, {first.name} in {units[1]}; bring them to one unit"
+            )
 
 
 def _rows_per_block(head: ArrayHead, shape: tuple[int, ...]) -> int:
@@ -214,23 +300,48 @@ def _rows_per_block(head: ArrayHead, shape: tuple[int, ...]) -> int:
     return head.rows_per_chunk * max(1, chunks)
 
 
-def _bands(head: ArrayHead, n_bands: int, given: Sequence[str] | None, name: str) -> tuple[str, ...]:
-    """Names of the bands: the user's, the file's, those of pictures, or numbers."""
+def _bands(layers: Sequence[Layer], given: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the bands: the user's, the file's, those of pictures, or numbers; of several files their names."""
+    head, n_bands = layers[0].head, sum(layer.axes.n_bands for layer in layers)
     if given is not None:
         if len(given) != n_bands:
             raise SettingsError(
-                f"names {len(given)} bands, {name} has {n_bands}; "
-                "mend the names, or say where the bands are with `band_axis`",
+                f"names {len(given)} bands, {layers[0].name} has {n_bands}; "
+                "mend the names, or say where the bands are with `band_axis`"
+                if len(layers) == 1
+                else f"names {len(given)} bands, there are {n_bands} files",
                 argument="bands",
                 came=given,
             )
         return tuple(given)
+    if len(layers) > 1 or layers[0].fits is not None:
+        stated = [_text(layer.fits.keywords.get("FILTER", "")) if layer.fits else "" for layer in layers]
+        names = [
+            name or layer.path.name.partition(".")[0] for name, layer in zip(stated, layers, strict=True)
+        ]
+        distinct = len(layers) == 1 or len(set(names)) == len(names)
+        return tuple(names) if distinct and (len(layers) > 1 or stated[0]) else _numbered(n_bands)
     stated = [_text(value) for value in np.atleast_1d(head.attributes.get("bands", ()))]
     if len(stated) == n_bands and len(set(stated)) == n_bands:
         return tuple(stated)
     if _is_picture(head, n_bands):
         return GRAY if n_bands == 1 else RGB
+    return _numbered(n_bands)
+
+
+def _numbered(n_bands: int) -> tuple[str, ...]:
+    """Names of bands of which nobody knows any."""
     return tuple(f"band{number}" for number in range(n_bands))
+
+
+def _zero_points(layers: Sequence[Layer], bands: Sequence[str]) -> dict[str, float]:
+    """AB magnitudes of one unit, where FITS headers state one of all planes."""
+    found = {}
+    for band, layer in zip(bands, layers, strict=False):
+        stated = layer.fits.zero_points_mag if layer.fits else None
+        if stated is not None and len(set(stated)) == 1:
+            found[band] = stated[0]
+    return found
 
 
 def _is_picture(head: ArrayHead, n_bands: int) -> bool:

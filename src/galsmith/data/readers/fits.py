@@ -405,7 +405,7 @@ def _number_of(units: fits.HDUList, place: FitsPlace) -> int:
         name = units[found[0]].name
         alike = [number for number in found if name and units[number].name == name]
         if len(alike) > 1:
-            _tell_alike(name, len(alike), str(place.path))
+            _tell_alike(name, len(alike), str(place.file.parent))
         return found[0]
     try:
         number = place.hdu if isinstance(place.hdu, int) else units.index_of(place.hdu)
@@ -430,15 +430,14 @@ def _number_of(units: fits.HDUList, place: FitsPlace) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _tell_alike(name: str, count: int, path: str) -> None:
-    """Say which of several images of one name is taken."""
+def _tell_alike(name: str, count: int, folder: str) -> None:
+    """Say which of several images of one name is taken, once a folder."""
     logger.warning(
-        "%s: %d images are named %s; the first is taken: choose with `hdu=%s,2` or %s[%s,2]",
-        path,
+        "%s: %d images are named %s; the first is taken: choose with `hdu=%s,2`, or as FILE[%s,2]",
+        folder,
         count,
         name,
         name,
-        path,
         name,
     )
 

@@ -341,12 +341,13 @@ READERS: dict[str, Reader] = {
         Reader(
             "arrays",
             "Read an array of images, [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band], into a store.",
-            "HDF5, NPY or NPZ file; one of its arrays as set.h5:/images.",
+            "HDF5, NPY, NPZ or FITS file; one of its arrays as set.h5:/images; or several, one a band.",
             ArrayOptions,
             "galsmith.data.readers.arrays:ArraySource",
             "galsmith ingest arrays set.h5:/images -o galaxies --bands g,r,i",
             suffixes=ARRAY_SUFFIXES,
             is_one_file=True,
+            takes_several=True,
         ),
         Reader(
             "store",
