@@ -30,6 +30,31 @@ POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
 
 
 @dataclass(frozen=True)
+class Cutout:
+    """Where an image was cut from.
+
+    Attributes
+    ----------
+    x_offset_pix, y_offset_pix : int
+        Its first column and row in the whole image.
+    noticed : tuple of str
+        Names of flags of the cutting.
+    """
+
+    x_offset_pix: int = 0
+    y_offset_pix: int = 0
+    noticed: tuple[str, ...] = ()
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the whole image has other coordinates."""
+        return bool(self.x_offset_pix or self.y_offset_pix)
+
+
+WHOLE_IMAGE = Cutout()
+
+
+@dataclass(frozen=True)
 class Method:
     """How galaxies of one kind are measured; may be sent to another process.
 
@@ -76,7 +101,12 @@ def rows_of(galaxy: Galaxy, method: Method) -> list[Measured]:
     """
     if galaxy.reason:
         return [_not_measured(galaxy, method) for _ in method.bands]
-    return [_with_notes(row, galaxy) for row in _measured_bands(galaxy, method)]
+    return [noted(row, cutout_of(galaxy)) for row in _measured_bands(galaxy, method)]
+
+
+def cutout_of(galaxy: Galaxy) -> Cutout:
+    """Say where a galaxy was cut from."""
+    return Cutout(galaxy.x_offset_pix, galaxy.y_offset_pix, galaxy.noticed)
 
 
 def input_of(galaxy: Galaxy, band: int) -> GalaxyInput:
@@ -203,12 +233,12 @@ def _not_measured(galaxy: Galaxy, method: Method) -> Measured:
     )
 
 
-def _with_notes(measured: Measured, galaxy: Galaxy) -> Measured:
+def noted(measured: Measured, cutout: Cutout) -> Measured:
     """Bring positions to the whole image, and add what was noticed when the galaxy was cut out."""
-    offsets = {"x": galaxy.x_offset_pix, "y": galaxy.y_offset_pix}
+    offsets = {"x": cutout.x_offset_pix, "y": cutout.y_offset_pix}
     for name in measured.values if any(offsets.values()) else ():
         found = POSITION_COLUMN.search(name)
         if found:
             measured.values[name] += offsets[found[1]]
-    measured.flags.extend(galaxy.noticed)
+    measured.flags.extend(cutout.noticed)
     return measured

@@ -169,8 +169,7 @@ def shared_properties(reference: QTable, generated: QTable) -> tuple[list[str], 
     InputError
         If there is none in common, or one has different units on the two sides.
     """
-    ours = [name for name in reference.colnames if property_of_column(name) is not None]
-    theirs = [name for name in generated.colnames if property_of_column(name) is not None]
+    ours, theirs = _compared_columns(reference), _compared_columns(generated)
     shared = sorted((name for name in ours if name in theirs), key=_declared_place)
     if not shared:
         raise InputError(
@@ -186,6 +185,12 @@ def shared_properties(reference: QTable, generated: QTable) -> tuple[list[str], 
             )
     left_out = {name: "only in the reference set" for name in ours if name not in theirs}
     return shared, left_out | {name: "only in the generated set" for name in theirs if name not in ours}
+
+
+def _compared_columns(table: QTable) -> list[str]:
+    """Columns of properties by which sets are compared."""
+    declared = {name: property_of_column(name) for name in table.colnames}
+    return [name for name, entry in declared.items() if entry is not None and entry.is_compared]
 
 
 def pair_columns(

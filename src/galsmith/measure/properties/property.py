@@ -61,6 +61,8 @@ class Property:
         Whether it is an angle that repeats; see `period`.
     headline : bool
         Whether it counts in the headline distance (Holzschuh et al. 2022, section 4.1).
+    is_compared : bool
+        Whether sets are compared by it; not so an uncertainty, which tells of the noise and not of the galaxy.
     period : float or None
         The period of a circular quantity, in its unit.
     compute : callable or None
@@ -78,6 +80,7 @@ class Property:
     definition: str
     is_circular: bool = False
     headline: bool = False
+    is_compared: bool = True
     period: float | None = None
     compute: Callable[[MeasuredStamp], float] | None = None
     statmorph: str | None = None

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Partial
 from galsmith.measure.compiled_engine import load_kernels
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.galaxies import input_of
+from galsmith.measure.galaxies import WHOLE_IMAGE, Cutout, cutout_of, input_of
 from galsmith.measure.measure import method_for
 from galsmith.measure.settings import MeasureSettings
 from galsmith.provenance import hash_json
@@ -48,6 +49,7 @@ def write_galaxy_figure(
     mask: NDArray[np.bool_] | None = None,
     psf: NDArray[Any] | None = None,
     sigma: NDArray[Any] | None = None,
+    cutout: Cutout = WHOLE_IMAGE,
     title: str = "",
     overwrite: bool = False,
 ) -> None:
@@ -71,6 +73,8 @@ def write_galaxy_figure(
         Point spread function of the Sérsic fit, in place of that of the settings.
     sigma : ndarray [y, x], optional
         Standard deviation of each pixel, in flux units.
+    cutout : Cutout
+        Where the image was cut from, if it is part of a larger one; its coordinates are then told.
     title : str
         Written above.
     overwrite : bool
@@ -93,11 +97,11 @@ def write_galaxy_figure(
     maps = [
         None if given is None else _hash_of(given) for given in (image, segmentation_map, mask, psf, sigma)
     ]
-    made_from = hash_json([maps, label, title, settings.model_dump(mode="json")])
+    made_from = hash_json([maps, label, title, asdict(cutout), settings.model_dump(mode="json")])
     with Partial(path, FIGURE, made_from, overwrite=overwrite, resumes=False) as partial:
         if partial.is_complete:
             return
-        view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings)
+        view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings, cutout)
         with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
             figure = galaxy_figure(view, title=title)
             figure.savefig(partial.content, format=suffix, metadata=metadata_of(suffix, made_from))
@@ -167,6 +171,7 @@ def draw_galaxy(
         mask=drawn.mask,
         psf=drawn.psf,
         sigma=drawn.sigma_map,
+        cutout=cutout_of(galaxy),
         title=names[row],
         overwrite=overwrite,
     )

@@ -53,8 +53,8 @@ def _extent(view: GalaxyView) -> tuple[float, float, float, float]:
     return (view.x_min - 0.5, view.x_min + n_x - 0.5, view.y_min - 0.5, view.y_min + n_y - 0.5)
 
 
-def _frame(axis: Axes, title: str) -> None:
-    """Name an image panel and its axes."""
+def _frame(axis: Axes, title: str, view: GalaxyView) -> None:
+    """Name an image panel and its axes; of a cutout, coordinates are those of the image it was cut from."""
     _title(axis, title)
     axis.tick_params(direction="out", length=3, labelsize=8, colors=MUTED)
     for edge in axis.spines.values():
@@ -62,8 +62,9 @@ def _frame(axis: Axes, title: str) -> None:
         edge.set_color("#a5aebd")
     axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axis.set_xlabel("x (pixels)", fontsize=8.5, color=MUTED)
-    axis.set_ylabel("y (pixels)", fontsize=8.5, color=MUTED)
+    of_what = "pixels of the whole image" if view.cutout.is_part else "pixels"
+    axis.set_xlabel(f"x ({of_what})", fontsize=8.5, color=MUTED)
+    axis.set_ylabel(f"y ({of_what})", fontsize=8.5, color=MUTED)
 
 
 def leave_blank(axis: Axes, title: str, reason: str) -> None:
@@ -95,7 +96,7 @@ def _stretched(pixels: Floats, view: GalaxyView) -> Floats:
 def _show(axis: Axes, pixels: Floats, view: GalaxyView, title: str) -> None:
     """Draw flux in gray."""
     axis.imshow(_stretched(pixels, view), cmap="gray", vmin=0, vmax=1, origin="lower", extent=_extent(view))
-    _frame(axis, title)
+    _frame(axis, title, view)
 
 
 def _veil(axis: Axes, view: GalaxyView, color: tuple[float, float, float, float]) -> None:
@@ -274,7 +275,7 @@ def _residual(axis: Axes, view: GalaxyView, residual: Floats, title: str) -> Non
         origin="lower",
         extent=_extent(view),
     )
-    _frame(axis, title)
+    _frame(axis, title, view)
     _veil(axis, view, LIGHT_VEIL)
     scale = ScalarMappable(Normalize(-reach, reach), cmap=RESIDUAL_COLORS)
     place = axis.inset_axes((0.0, -0.21, 1.0, 0.035))

@@ -7,15 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from galsmith.measure.compiled_engine import above_sky, options_of
+from galsmith.measure.compiled_engine import above_sky, measure_morphology, options_of
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.batch import (
-    GalaxyInput,
-    Options,
-    chosen_label,
-    find_galaxy,
-    measure_galaxy_input,
-)
+from galsmith.measure.engine.batch import GalaxyInput, Options, chosen_label, find_galaxy
 from galsmith.measure.engine.galaxy import (
     cut_galaxy,
     ellipses_about_centroid,
@@ -31,6 +25,7 @@ from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import FOUND
 from galsmith.measure.engine.sersic.special_functions import half_light_scale
 from galsmith.measure.flags import BAD
+from galsmith.measure.galaxies import WHOLE_IMAGE, Cutout, noted
 from galsmith.measure.row import Measured
 from galsmith.measure.settings import MeasureSettings
 
@@ -84,6 +79,8 @@ class GalaxyView:
         Sérsic fit with the point spread function, at pixel centers.
     model_name : str
         Of one component or two.
+    cutout : Cutout
+        Whether the image was cut from a larger one, whose coordinates are then told.
     """
 
     pixels: Floats
@@ -95,10 +92,11 @@ class GalaxyView:
     turned: Floats | None = None
     model: Floats | None = None
     model_name: str = "Sérsic model"
+    cutout: Cutout = WHOLE_IMAGE
 
 
-def view_of(galaxy: GalaxyInput, settings: MeasureSettings) -> GalaxyView:
-    """Measure one galaxy and keep what a figure shows.
+def view_of(galaxy: GalaxyInput, settings: MeasureSettings, cutout: Cutout = WHOLE_IMAGE) -> GalaxyView:
+    """Measure one galaxy as tables are measured, and keep what a figure shows.
 
     Parameters
     ----------
@@ -106,17 +104,19 @@ def view_of(galaxy: GalaxyInput, settings: MeasureSettings) -> GalaxyView:
         Image and what goes with it; as for the engine.
     settings : MeasureSettings
         How to measure it.
+    cutout : Cutout
+        Where the image was cut from.
     """
     options = options_of(settings)
+    measured = noted(measure_morphology(galaxy, settings), cutout)
     image = np.ascontiguousarray(above_sky(galaxy.image, settings))
     mask = np.zeros(image.shape, dtype=bool) if galaxy.mask is None else np.ascontiguousarray(galaxy.mask)
     given = replace(galaxy, image=image, mask=mask)
     labels, label, failure = _labels(image, mask, galaxy, options)
     if failure != FOUND:
-        measured = measure_galaxy_input(given, options)  # says why there is no galaxy
-        return GalaxyView(image, 0, 0, mask | ~np.isfinite(image), measured, {})
-    given = replace(given, labels=labels, label=label)
-    return _measured_view(given, options, maps_from=(labels, label, mask))
+        corner = cutout.x_offset_pix, cutout.y_offset_pix
+        return GalaxyView(image, *corner, mask | ~np.isfinite(image), measured, {}, cutout=cutout)
+    return _view_of_maps(replace(given, label=label), labels, options, measured=measured, cutout=cutout)
 
 
 def _labels(
@@ -130,12 +130,16 @@ def _labels(
     return labels, 1, failure
 
 
-def _measured_view(
-    given: GalaxyInput, options: Options, *, maps_from: tuple[NDArray[np.int32], int, Map]
+def _view_of_maps(
+    given: GalaxyInput,
+    labels: NDArray[np.int32],
+    options: Options,
+    *,
+    measured: Measured,
+    cutout: Cutout,
 ) -> GalaxyView:
-    """Measure, and repeat the engine's steps for the maps that it does not keep."""
-    measured = measure_galaxy_input(given, options)
-    labels, label, mask = maps_from
+    """Repeat the engine's steps for the maps that it does not keep."""
+    label, mask = given.label, given.mask
     row, noticed = np.full(N_COLUMNS, np.nan), np.zeros(flags.N_FLAGS, dtype=np.uint8)
     sigma_map = np.empty((0, 0)) if given.sigma_map is None else np.asarray(given.sigma_map, dtype=np.float64)
     stamp = cut_galaxy(given.image, labels, label, mask, np.ascontiguousarray(sigma_map), row, noticed)
@@ -143,8 +147,9 @@ def _measured_view(
         stamp.y_min : stamp.y_min + stamp.raw.shape[0], stamp.x_min : stamp.x_min + stamp.raw.shape[1]
     ]
     maps = {"segmentation": labels[frame] == label}
+    corner = stamp.x_min + cutout.x_offset_pix, stamp.y_min + cutout.y_offset_pix
     if is_hopeless(noticed):
-        return GalaxyView(stamp.raw, stamp.x_min, stamp.y_min, stamp.mask, measured, maps)
+        return GalaxyView(stamp.raw, *corner, stamp.mask, measured, maps, cutout=cutout)
     sky = find_sky(stamp, options.sky == "annulus", row, noticed)
     place = find_place(stamp, sky, row, noticed)
     a_petro = tell_radii(stamp, sky, place, row, noticed).r_petro_ellip
@@ -153,9 +158,9 @@ def _measured_view(
     maps["MID"] = mid_map(stamp, inside, noticed)
     maps["shape"] = shape_map(stamp, sky, place.x, place.y, a_petro, noticed)
     psf = options.psf if given.psf is None else np.asarray(given.psf, dtype=np.float64)
-    model, name = _model(measured, stamp.pixels.shape, (stamp.x_min, stamp.y_min), psf)
+    model, name = _model(measured, stamp.pixels.shape, corner, psf)
     turned = half_turned(stamp.pixels, place.x, place.y)
-    return GalaxyView(stamp.raw, stamp.x_min, stamp.y_min, stamp.mask, measured, maps, turned, model, name)
+    return GalaxyView(stamp.raw, *corner, stamp.mask, measured, maps, turned, model, name, cutout)
 
 
 def half_turned(pixels: Floats, x: float, y: float) -> Floats:
