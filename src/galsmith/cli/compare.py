@@ -56,6 +56,10 @@ def compare(
         Path | None,
         Parameter(help="Images that the generator was trained on: also look for memorized ones."),
     ] = None,
+    bands: Annotated[
+        str | None,
+        Parameter(help="Names of the bands of files that do not say them, such as g,r,i of set.npz."),
+    ] = None,
     seed: Seed = 0,
     workers: Workers = None,
     limit: Limit = None,
@@ -64,6 +68,7 @@ def compare(
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
     from galsmith.cli.summaries import outcome_of_card
+    from galsmith.data.readers.options import parse_bands
     from galsmith.judging import judge
 
     with shown.progress() as progress:
@@ -77,6 +82,7 @@ def compare(
             beyond=beyond,
             normalization=normalization,
             cuts=cuts,
+            bands=None if bands is None else parse_bands(bands),
             seed=seed,
             workers=worker_count(workers),
             limit=limit,

@@ -1,7 +1,7 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card, so that all of it can be judged."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.listing import array_place
-from galsmith.data.readers.registry import is_image_place, open_source
+from galsmith.data.readers.registry import is_image_place, open_source, reader_of
+from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
@@ -60,7 +61,7 @@ def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | 
         return images
     if isinstance(images, str | Path):
         return _stored_files(Path(images), work.folder / f"{name}.store", work)
-    whole = images if isinstance(images, ImageSet) else _set_of(images, name, header)
+    whole = images if isinstance(images, ImageSet) else _set_of(images, name, header, work.bands)
     if whole.path and is_store(whole.path) and open_store(whole.path).content_hash == whole.content_hash:
         return Path(whole.path)
     return _stored_set(whole, work.folder / f"{name}.store", work)
@@ -103,7 +104,7 @@ def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
         return place
     try:
         write_source(
-            open_source(place, progress=work.progress),
+            _opened(place, work),
             store,
             verb=VERB,
             seed=0,
@@ -116,6 +117,24 @@ def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
     return store
 
 
+def takes_bands(images: Any) -> bool:
+    """Whether the bands of images can be named: those of arrays, and of files that do not say them in another way."""
+    if isinstance(images, QTable | ImageSet):
+        return False
+    if not isinstance(images, str | Path):
+        return True
+    reader = None if is_store(images) else reader_of(images)
+    return reader is not None and "bands" in {option.name for option in fields(reader.options)}
+
+
+def _opened(place: Path, work: Workplace) -> Source:
+    """Open files, with the names of their bands where these are given."""
+    reader = reader_of(place)
+    if reader is None or work.bands is None or not takes_bands(place):
+        return open_source(place, progress=work.progress)
+    return reader.open(place, reader.options(bands=work.bands), progress=work.progress)
+
+
 def _way_out(place: Path) -> str:
     """Name the command that can be told more, where there is anything to tell it about."""
     array = array_place(place)
@@ -123,7 +142,7 @@ def _way_out(place: Path) -> str:
     return " (galsmith ingest has options for it, and its store can be compared)" if there.exists() else ""
 
 
-def _set_of(images: Arrays, name: str, header: ImageHeader | None) -> ImageSet:
+def _set_of(images: Arrays, name: str, header: ImageHeader | None, bands: tuple[str, ...] | None) -> ImageSet:
     """Make a set of arrays; its header is the reference's where there is one."""
     if not len(images) or np.ndim(images[0]) not in (2, 3):
         came = f"{len(images)} images" if not len(images) else f"images of shape {np.shape(images[0])}"
@@ -132,11 +151,12 @@ def _set_of(images: Arrays, name: str, header: ImageHeader | None) -> ImageSet:
             wanted="[galaxy, y, x], [galaxy, band, y, x] or a list of such images",
         )
     n_bands = 1 if np.ndim(images[0]) == 2 else len(np.asarray(images[0]))
-    unknown = ImageHeader(unnamed_bands(n_bands), UNKNOWN_UNIT)
+    unknown = ImageHeader(bands or unnamed_bands(n_bands), UNKNOWN_UNIT)
     try:
         return image_set_from_arrays(list(images), unknown if header is None else header)
     except ValueError as error:
-        raise InputError(f"{name}: {error}, as the reference set has") from error
+        like = "" if header is None else ", as the reference set has"
+        raise InputError(f"{name}: {error}{like}") from error
 
 
 def _stored_set(images: ImageSet, store: Path, work: Workplace) -> Path:

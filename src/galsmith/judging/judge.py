@@ -23,7 +23,7 @@ from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.extras import asked_extras, gather_extras, refuse_unknown_networks, training_images
 from galsmith.judging.generator import Generator, drawn_images
-from galsmith.judging.image_stores import Images, Place, header_of, stored
+from galsmith.judging.image_stores import Images, Place, header_of, stored, takes_bands
 from galsmith.judging.measurements import known_of_images, measured_table
 from galsmith.judging.workplace import Workplace
 from galsmith.measure import MeasureSettings
@@ -52,6 +52,7 @@ def judge(
     confidence: float = 0.95,
     workers: int = 1,
     limit: int | None = None,
+    bands: Sequence[str] | None = None,
     measure_settings: MeasureSettings | None = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
@@ -90,6 +91,9 @@ def judge(
         As `galsmith.compare.judge_tables` takes them.
     seed : int
         Fixes all chance, also the seeds that a generator is given.
+    bands : sequence of str, optional
+        Names of the bands of images in files and arrays that do not say them, such as NPY and NPZ; stores and tables have
+        their own.
     workers, limit, measure_settings
         As `galsmith.measure.measure` takes them; the paper's settings where not given.
     overwrite : bool
@@ -115,11 +119,19 @@ def judge(
     place = None if output is None else Path(output)
     named = named_sets(_given(generated, generator, n), name_of=name_of)
     _refuse_names_of_files(named)
+    if bands is not None and not any(map(takes_bands, (reference, *named.values()))):
+        raise SettingsError(
+            "no set is of files or arrays whose bands can be named; stores and tables have their own",
+            argument="bands",
+            came=list(bands),
+            way_out="leave it out",
+        )
     if place is not None:
         _refuse_output(place, (reference, training, *named.values()), overwrite=overwrite)
     settings = MeasureSettings(**choices.paper.measure) if measure_settings is None else measure_settings
     with _folder_beside(place) as folder:
-        work = Workplace(folder, settings, seed, workers, limit, overwrite, progress)
+        band_names = None if bands is None else tuple(bands)
+        work = Workplace(folder, settings, seed, workers, limit, overwrite, progress, band_names)
         against = stored(reference, "reference", work)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)

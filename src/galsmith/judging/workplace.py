@@ -27,6 +27,8 @@ class Workplace:
         Replace what was made of other images or settings.
     progress : callable
         Told of each step.
+    bands : tuple of str or None
+        Names of the bands of images in files and arrays.
     """
 
     folder: Path
@@ -36,3 +38,4 @@ class Workplace:
     limit: int | None
     overwrite: bool
     progress: ProgressCallback
+    bands: tuple[str, ...] | None = None
