@@ -1,7 +1,9 @@
 """Files as people have them, a kind a test: each measures as the same galaxy in a plain file does."""
 
+import bz2
 import gzip
 import logging
+import lzma
 
 import h5py
 import numpy as np
@@ -142,7 +144,7 @@ def test_undefined_pixels_are_as_those_that_the_caller_masks(tmp_path, galaxy, u
 
 
 @pytest.mark.parametrize(
-    ("unit", "factor"), [("MJy/sr", 1), ("Jy/beam", 1), ("MJY/SR", 1), ("nJy", 4), ("e-/s", 4)]
+    ("unit", "factor"), [("MJy/sr", 1), ("Jy/beam", 1), ("MJY/SR", 1), ("K", 1), ("nJy", 4), ("e-/s", 4)]
 )
 def test_resizing_keeps_the_level_of_surface_brightness_and_the_sum_of_fluxes(tmp_path, unit, factor):
     level = 2.05 + random_stream(1, "tests.level").normal(0, 0.05, (96, 96))
@@ -452,3 +454,34 @@ def test_zeros_that_stand_for_nothing_observed_are_flagged(galaxy):
     assert {"sky_without_scatter", "zero_border"} <= set(flagged["flags"].split(","))
     assert flagged["flag"] >= 1
     assert not {"sky_without_scatter", "zero_border"} & set(plain["flags"].split(","))
+
+
+def test_undefined_labels_are_masked(tmp_path, galaxy):
+    image, labels = galaxy
+    undefined = np.zeros(labels.shape, dtype=bool)
+    undefined[:20, :20], undefined[60:64, 40:60] = True, True
+    unit = fits.PrimaryHDU(np.where(undefined, -32768, labels).astype(np.int16))
+    unit.header["BLANK"] = -32768
+    path, seg = write(tmp_path / "g.fits", image), write(tmp_path / "seg.fits", unit)
+    wanted = morphology(image, labels=np.where(undefined, 0, labels), masks=undefined, sersic="none")[0]
+    same(rows(path, segmap=str(seg))[0], wanted)
+    assert len(rows(path, segmap=str(seg), labels=(1,))) == 1
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress, gzip.compress])
+def test_all_compressions_are_told_by_the_first_bytes(tmp_path, galaxy, pack):
+    path = write(tmp_path / "in" / "g.fits", galaxy[0])
+    path.write_bytes(pack(path.read_bytes()))
+    same(rows(path)[0], morphology(galaxy[0], sersic="none")[0])
+    np.testing.assert_allclose(ingest.fits(path.parent, tmp_path / "s")[0][0], galaxy[0], rtol=1e-6)
+    with find_bands([path], None, None)["band0"].opened() as section:
+        np.testing.assert_array_equal(section(slice(3, 9), slice(4, 8)), galaxy[0][3:9, 4:8])
+
+
+def test_a_store_can_be_given_zero_points(tmp_path, galaxy):
+    path = write(tmp_path / "in" / "g.fits", image_of(galaxy[0], {"FILTER": "r", "BUNIT": "adu"}))
+    store = ingest.fits(path.parent, tmp_path / "s", zero_points_mag=(25.0,))
+    assert dict(store.header.zero_points_mag) == {"r": 25.0}
+    assert dict(
+        ingest.store(tmp_path / "s", tmp_path / "t", zero_points_mag={"r": 26.0}).header.zero_points_mag
+    ) == {"r": 26.0}

@@ -172,6 +172,7 @@ def store(
     output: str | Path,
     *,
     properties: str | Path | None = None,
+    zero_points_mag: GivenZeroPoints | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from another: some of its galaxies, cropped, resized, or with properties in its catalog.
@@ -181,10 +182,10 @@ def store(
     source : str or Path
         The store; units, zero points and point spread functions stay as they are, and splits where `options` has the
         default one.
-    properties : str or Path, optional
+    properties, zero_points_mag
         See `StoreOptions`; other arguments as in `ingest`.
     """
-    return ingest("store", source, output, reading=StoreOptions(properties), **how)
+    return ingest("store", source, output, reading=StoreOptions(properties, zero_points_mag), **how)
 
 
 def cosmos(

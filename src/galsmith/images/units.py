@@ -61,11 +61,11 @@ def is_same_unit(one: str, other: str) -> bool:
 
 
 def is_per_area(text: str) -> bool:
-    """Whether values are per solid angle or per beam, so that a larger pixel has the same value."""
+    """Whether values are per solid angle or per beam, or a brightness temperature, so that a larger pixel has the same."""
     unit = unit_of(text)
     if unit is None:
         return PER_AREA.search(text) is not None
-    return _area_power(unit) < 0
+    return _area_power(unit) < 0 or unit.is_equivalent(u.K)
 
 
 def is_magnitude(text: str) -> bool:

@@ -14,6 +14,7 @@ from galsmith.data.readers.listing import ArrayPlace
 from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
+UNDEFINED_LABEL = -1
 EVERYTHING = slice(None)
 LABELS_NAMED = 6
 PSFS_KEPT = 4
@@ -98,9 +99,17 @@ class Companions:
 
     def read(self, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> "Maps":
         """Read all that there is of a part of the image."""
+        labels = mask = None
+        if self.mask is not None:
+            mask = read_mask(self.mask, rows=rows, columns=columns)
+        if self.label_map is not None:
+            labels = read_label_map(self.label_map, rows=rows, columns=columns)
+            undefined = labels == UNDEFINED_LABEL
+            if undefined.any():
+                labels, mask = np.where(undefined, 0, labels), undefined if mask is None else mask | undefined
         return Maps(
-            None if self.label_map is None else read_label_map(self.label_map, rows=rows, columns=columns),
-            None if self.mask is None else read_mask(self.mask, rows=rows, columns=columns),
+            labels,
+            mask,
             None if self.sigma_map is None else read_sigma_map(self.sigma_map, rows=rows, columns=columns),
             None if self.psf is None else read_psf(self.psf),
         )
@@ -211,7 +220,7 @@ def _part_of(
 def read_label_map(
     head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
 ) -> NDArray[np.int32]:
-    """Read a segmentation map or a part of it, [y, x] int32.
+    """Read a segmentation map or a part of it, [y, x] int32; `UNDEFINED_LABEL` where BLANK says that there is none.
 
     Raises
     ------
@@ -219,6 +228,8 @@ def read_label_map(
         If labels are negative, no whole numbers, or beyond 32 bits.
     """
     values = _part_of(head, rows=rows, columns=columns)[0]
+    undefined = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
+    values = np.where(undefined, 0, values) if undefined.any() else values
     if values.dtype.kind == "f":
         whole = np.isfinite(values) & (values == np.round(values))
         if not whole.all():
@@ -236,7 +247,9 @@ def read_label_map(
             argument="segmap",
             came=str(head.place),
         )
-    return np.ascontiguousarray(values, dtype=np.int32)
+    labels = np.ascontiguousarray(values, dtype=np.int32)
+    labels[undefined] = UNDEFINED_LABEL
+    return labels
 
 
 def read_mask(head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:

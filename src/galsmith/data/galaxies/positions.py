@@ -290,6 +290,7 @@ def _names(path: Path, table: Table | QTable, column: str | None) -> NDArray[np.
     if column is None:
         return np.array([f"{row:08d}" for row in range(len(table))], dtype=str)
     texts = ["" if np.ma.is_masked(value) else _text(value) for value in table[column]]
+    texts = ["" if text.lower() in ("nan", "--") else text for text in texts]
     names = np.array([text or f"{row:08d}" for row, text in enumerate(texts)], dtype=str)
     unique, counts = np.unique(names, return_counts=True)
     if len(unique) < len(names):

@@ -253,7 +253,8 @@ def _labels_at(head: MapHead, pixels: Sequence[tuple[int, int]]) -> dict[tuple[i
 def _strips(head: MapHead) -> Iterator[tuple[int, NDArray[np.int32]]]:
     """Read a map some rows at a time, with the first row's number."""
     for first in range(0, head.size[0], ROWS_PER_STRIP):
-        yield first, read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
+        strip = read_label_map(head, rows=slice(first, min(first + ROWS_PER_STRIP, head.size[0])))
+        yield first, np.maximum(strip, 0)
 
 
 def _boxes_of(head: MapHead) -> LabelBoxes:

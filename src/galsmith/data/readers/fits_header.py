@@ -31,6 +31,8 @@ COORDINATES = re.compile(
 NUMBERS_OF_COORDINATES = re.compile(r"(CRPIX|CRVAL|CDELT|CD|PC)[\d_]+")
 PLACES = re.compile(r"CRVAL\d+|RADESYS|EQUINOX|EPOCH")
 ZERO_POINT_KEYS = ("MAGZP", "MAGZERO", "MAGZPT", "PHOTZP", "ABMAGZP", "ZEROPNT", "ZPT", "ZP")
+# Customs of pipelines, in arcsec; the last is of drizzled images.
+PIXEL_SCALE_KEYS = ("PIXSCALE", "PIXSCAL1", "SECPIX", "SECPIX1", "PIXELSCL", "D001SCAL")
 BANDS_SEPARATED = re.compile(r"[\s,;/|]+")
 NARROW_PUPIL = re.compile(r"F\d+[WMN]\d?")  # of NIRCam, behind a wider filter
 DECAM = re.compile(r"(\w+) DECam\b.*")
@@ -88,12 +90,12 @@ def coordinates_of(header: Header) -> "WCS | None":
 
 
 def pixel_scale_of(header: Header) -> float | None:
-    """Angle per pixel side from the world coordinates of a header, or else from its keyword PIXSCALE.
+    """Angle per pixel side from the world coordinates of a header, or else from its keyword PIXSCALE or the like.
 
     Parameters
     ----------
     header : mapping
-        With world coordinates as astropy reads them; PIXSCALE, the custom of many pipelines, is in arcsec.
+        With world coordinates as astropy reads them; `PIXEL_SCALE_KEYS`, customs of pipelines, are in arcsec.
 
     Returns
     -------
@@ -103,8 +105,8 @@ def pixel_scale_of(header: Header) -> float | None:
     from_coordinates = _scale_of_coordinates(header)
     if from_coordinates is not None:
         return from_coordinates
-    stated = number_of(header, "PIXSCALE")
-    return stated if math.isfinite(stated) and stated > 0 else None
+    stated = [number_of(header, key) for key in PIXEL_SCALE_KEYS]
+    return next((value for value in stated if math.isfinite(value) and value > 0), None)
 
 
 def _scale_of_coordinates(header: Header) -> float | None:

@@ -15,7 +15,7 @@ from galsmith.files import sha256_of_file
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
-FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits", ".fit", ".fts")
+FITS_SUFFIXES = (".fits.gz", ".fit.gz", ".fits.fz", ".fits.bz2", ".fits.xz", ".fits", ".fit", ".fts")
 PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf", ".he5")
 ARRAY_SUFFIXES = (*HDF5_SUFFIXES, ".npy", ".npz")

@@ -149,10 +149,15 @@ class StoreOptions:
     properties : Path or None
         A table with a column ``object_id`` (Parquet, ECSV, FITS, text), such as `galsmith measure` writes; its other
         columns go to the catalog, with their units, and NaN where a galaxy has no row.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitude of one unit, in place of the store's.
     """
 
     properties: str | Path | None = option(
         "Table with the column object_id, such as galsmith measure writes, to join to the catalog.", kind=Path
+    )
+    zero_points_mag: GivenZeroPoints | None = option(
+        "AB magnitude of 1 unit, in place of the store's.", flag="zero-points", parse=parse_zero_points
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.labels import RESERVED_NAMES, read_table
 from galsmith.data.readers.listing import file_as_parent
+from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.registry import StoreOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions, open_store, read_companions
@@ -51,7 +52,7 @@ class StoreSource:
         properties = options.properties
         self._images = open_store(store)
         images = self._images
-        self.header = images.header
+        self.header = with_zero_points(images.header, options.zero_points_mag)
         self.catalog = images.catalog.copy()
         self.catalog.meta.clear()
         names = [f"{images.path}: {name}" for name in self.catalog[NAME_COLUMN]]
@@ -61,7 +62,9 @@ class StoreSource:
             table = Path(properties)
             notes["properties"] = join_properties(self.catalog, table)
             parents.append(file_as_parent(table, "properties"))
-        settings = {"kind": "store", "properties": properties is not None}
+        settings: dict[str, Any] = {"kind": "store", "properties": properties is not None}
+        if options.zero_points_mag is not None:
+            settings["zero_points_mag"] = dict(self.header.zero_points_mag)
         self.origin = Origin(settings, tuple(parents), notes, stage="copying")
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
