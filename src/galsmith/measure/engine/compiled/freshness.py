@@ -72,7 +72,7 @@ def place_of_kept_code(folder: Path = FOLDER) -> Path:
         vars(numba.config)["CACHE_DIR"] = tempfile.mkdtemp(prefix="galsmith-kernels-")
         LOGGER.warning(
             "compiled code cannot be kept beside %s nor in the user's cache; set NUMBA_CACHE_DIR to a folder that can "
-            "be written to, or it is compiled in every run, about a minute",
+            "be written to, or it is compiled in every run, about half a minute",
             FOLDER,
         )
         return _place_of(folder)

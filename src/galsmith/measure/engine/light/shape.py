@@ -178,7 +178,7 @@ def shape_map(
     else:  # no box, but all of the background
         # the mode of Bertin & Arnouts (1996) plus one sigma, from the annulus mode's own statistics
         threshold = 2.5 * sky.median - 1.5 * sky.mean + sky.sigma
-    smooth = uniform_filter(stamp.pixels, int(BOXCAR_PIX))  # a plain 3 would be compiled once more
+    smooth = uniform_filter(stamp.pixels, BOXCAR_PIX)
     above, _ = at_least(smooth, threshold)
     y_peak, x_peak = brightest_pixel(smooth)
     if not above[y_peak, x_peak]:

@@ -56,7 +56,7 @@ def gini_map(
     if not 0.0 < r_petro_ellip < np.inf:
         noticed[flags.GINI_MAP_EMPTY] = 1
         return np.zeros(stamp.pixels.shape, dtype=np.bool_)
-    is_mirrored = bool(0)  # a plain False would be compiled once more
+    is_mirrored = False
     smooth = gaussian_filter(stamp.pixels, SMOOTHING_PER_R_PETRO * r_petro_ellip, is_mirrored)
     # surface brightness at the Petrosian radius, where the galaxy is cut (Lotz et al. 2004, section 3.1)
     threshold = _annulus_mean(smooth, geometry, r_petro_ellip)
