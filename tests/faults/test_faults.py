@@ -176,7 +176,9 @@ LONG = {
 }  # seconds each: fewer kills, spread as wide
 EXISTS = 2  # exit code of a refusal
 # put in their places as those of the same room are: fewer kills while they replace others
-ALIKE = dict.fromkeys(("ingest field", "measure fits", "measure files", "measure morphology", "judge"), 15)
+ALIKE = dict.fromkeys(
+    ("look", "ingest field", "measure fits", "measure files", "measure morphology", "judge"), 15
+)
 BESIDE = {"judge": {"card.measurements"}}  # what a verb keeps beside its output
 
 
