@@ -74,6 +74,12 @@ class MethodFlags:
         Parameter(help="Colors of several bands, such as g-i,g-r, or none; the usual ones when left out."),
     ] = None
     gain: Annotated[float | None, Parameter(help="Electrons per flux unit (1 when left out).")] = None
+    uncertainties: Annotated[
+        int | None,
+        Parameter(
+            help="Measure each galaxy so often again with other noise, for sigmas (20 to 32; else none)."
+        ),
+    ] = None
     engine: Annotated[
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
     ] = "galsmith"
@@ -91,6 +97,7 @@ class MethodFlags:
 
         named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
         named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
+        named["uncertainties"] = self.uncertainties
         named["colors"] = None if self.colors is None else parse_colors(self.colors)
         values = {key: value for key, value in named.items() if value is not None}
         chosen = apply_overrides({}, overrides)

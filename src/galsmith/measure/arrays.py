@@ -39,6 +39,7 @@ def morphology(
     sky: str | None = None,
     sersic: str = "optimum",
     double_sersic: bool = False,
+    uncertainties: int = 0,
     bands: Sequence[str] | None = None,
     workers: int = 1,
     progress: ProgressCallback = ignore_progress,
@@ -74,6 +75,8 @@ def morphology(
         The Sérsic fit at its minimum, as statmorph stops, or not at all.
     double_sersic : bool
         Fit two Sérsic laws of one center too.
+    uncertainties : int
+        Measure every galaxy so often again with other noise, for a column ``<name>_sigma`` of each quantity; 0 for none.
     bands : sequence of str, optional
         Names of the band axis; of an image set or store, the bands to measure.
     workers : int
@@ -102,6 +105,7 @@ def morphology(
             "sky": sky,
             "sersic": sersic,
             "double_sersic": double_sersic,
+            "uncertainties": uncertainties,
             "gain": gain,
             "colors": (),  # a row has one band
         },

@@ -22,16 +22,24 @@ class Flag:
         0 told only, 1 suspect, 2 bad, 4 nothing was measured.
     meaning : str
         In words.
+    way_out : str
+        What is to be done with the image, and which argument or setting changes it, in backticks; empty where nothing.
     """
 
     name: str
     gravity: int
     meaning: str
+    way_out: str = ""
 
     def of(self, part: str) -> str:
         """Name the flag of one band, column or binning."""
         return f"{self.name.partition('<')[0]}{part}"
 
+
+_SKY = "take the sky off first, or let `subtract_background=true` take off the level of the border"
+_LARGER = "cut a larger image around the galaxy"
+_NEIGHBORS = "neighbors or clumps draw the light away: ignore them with `mask`, or give a map with `segmap`"
+_MASK = "look at `mask`: pixels that are not 0 in it are ignored"
 
 # Noticed by the compiled kernels, which know a flag by its place: add one at the end of its group, and its name in
 # `galsmith.measure.engine.flags`.
@@ -45,60 +53,96 @@ MORPHOLOGY_FLAGS = (
         "no_source",
         4,
         "nothing above the threshold (such as an image that is all zero, all equal or faint noise), or an empty map",
+        "lower the threshold, `threshold_sigma=1`, or give a map with `segmap`",
     ),
     Flag(
         "source_below_smoothing",
         4,
         "a source was found but is smaller than the filter that smooths its outline",
+        "smooth less, `smoothing_pix=3`, or take `segmentation=survey`, which does not smooth",
     ),
-    Flag("all_masked", 4, "the mask, bad pixels or pixels that are not finite leave nothing of the galaxy"),
-    Flag("nonpositive_flux", 4, "the galaxy's pixels add up to zero or less"),
-    Flag("stamp_too_small", 4, "the stamp is less than 2 px wide"),
-    Flag("source_at_edge", 0, "the galaxy's segment touches the edge of the image"),
+    Flag(
+        "all_masked",
+        4,
+        "the mask, bad pixels or pixels that are not finite leave nothing of the galaxy",
+        _MASK,
+    ),
+    Flag("nonpositive_flux", 4, "the galaxy's pixels add up to zero or less", _SKY),
+    Flag("stamp_too_small", 4, "the stamp is less than 2 px wide", _LARGER),
+    Flag(
+        "source_at_edge",
+        0,
+        "the galaxy's segment touches the edge of the image",
+        f"{_LARGER}; where another source is meant, `segmentation=survey` takes the central one",
+    ),
     Flag(
         "centroid_out_of_range",
         2,
         "negative pixels push the centroid off the stamp; the stamp's middle is taken",
+        _SKY,
     ),
-    Flag("centroid_masked", 2, "the centroid lies on a masked pixel"),
-    Flag("nonpositive_second_moment", 2, "negative pixels make a second moment negative"),
+    Flag("centroid_masked", 2, "the centroid lies on a masked pixel", _MASK),
+    Flag("nonpositive_second_moment", 2, "negative pixels make a second moment negative", _SKY),
     Flag(
         "no_sky_box",
         2,
         "not even a square of 2 px is empty (or fewer than 64 px are background); nothing is taken off for the sky",
+        f"`sky=annulus` takes the sky from all of the background; or {_LARGER}",
     ),
-    Flag("not_background_subtracted", 2, "the sky's mean is farther from zero than its standard deviation"),
+    Flag(
+        "not_background_subtracted",
+        2,
+        "the sky's mean is farther from zero than its standard deviation",
+        _SKY,
+    ),
     Flag("petrosian_zero_flux", 2, "the mean flux within a trial radius is zero"),
     Flag(
-        "petrosian_below_annulus", 2, "the brightness falls to 0.2 of the mean within a pixel; 1 px is taken"
+        "petrosian_below_annulus",
+        2,
+        "the brightness falls to 0.2 of the mean within a pixel; 1 px is taken",
+        "a star or a hot pixel looks so: ignore it with `mask`",
     ),
     Flag(
         "petrosian_beyond_stamp",
         2,
         "the brightness does not fall to 0.2 of the mean on the stamp; an elliptical radius beyond it is NaN",
+        f"{_LARGER}; or {_SKY}",
     ),
-    Flag("center_left_stamp", 1, "the search for the center tried to leave the stamp"),
+    Flag("center_left_stamp", 1, "the search for the center tried to leave the stamp", _NEIGHBORS),
     Flag("center_zero_flux", 1, "the search for the center met an aperture without light"),
     Flag(
         "center_drifted",
         1,
         "the center moved over a quarter of a Petrosian radius from the centroid; searched again from the brightest pixel",
+        _NEIGHBORS,
     ),
-    Flag("center_is_centroid", 2, "the center drifted from the brightest pixel too; the centroid is taken"),
-    Flag("center_masked", 2, "the center lies on a masked pixel"),
-    Flag("total_flux_zero", 2, "an aperture whose light is to be divided has none"),
+    Flag(
+        "center_is_centroid",
+        2,
+        "the center drifted from the brightest pixel too; the centroid is taken",
+        _NEIGHBORS,
+    ),
+    Flag("center_masked", 2, "the center lies on a masked pixel", _MASK),
+    Flag("total_flux_zero", 2, "an aperture whose light is to be divided has none", _SKY),
     Flag(
         "total_flux_negative",
         2,
         "an aperture whose light is to be divided has less than none; the absolute value is taken",
+        _SKY,
     ),
-    Flag("light_radius_undefined", 2, "no radius holds the wanted part of the light"),
-    Flag("gini_map_empty", 2, "no pixel is above the brightness at the Petrosian radius"),
-    Flag("gini_map_full", 2, "every pixel is above the brightness at the Petrosian radius"),
+    Flag("light_radius_undefined", 2, "no radius holds the wanted part of the light", _SKY),
+    Flag("gini_map_empty", 2, "no pixel is above the brightness at the Petrosian radius", _SKY),
+    Flag(
+        "gini_map_full",
+        2,
+        "every pixel is above the brightness at the Petrosian radius",
+        f"{_LARGER}; or {_SKY}",
+    ),
     Flag(
         "gini_map_disjoint",
         1,
         "several regions are above the brightness at the Petrosian radius; the one with the brightest pixel is taken",
+        _NEIGHBORS,
     ),
     Flag("gini_undefined", 2, "too few pixels or no light for the Gini coefficient"),
     Flag("m20_undefined", 2, "too few pixels or no light for M20"),
@@ -115,17 +159,28 @@ MORPHOLOGY_FLAGS = (
     Flag(
         "deviation_undefined", 2, "too few pixels or no light for the distance of the peak from the centroid"
     ),
-    Flag("maps_differ", 1, "Gini map and MID map share under a quarter of the larger"),
+    Flag("maps_differ", 1, "Gini map and MID map share under a quarter of the larger", _NEIGHBORS),
     Flag("maps_empty", 2, "neither the Gini map nor the MID map has a pixel"),
     Flag(
         "shape_map_from_sky_box",
         0,
         "too few pixels about the galaxy; the sky box sets the threshold of the outline",
+        _LARGER,
     ),
-    Flag("shape_map_undefined", 2, "there is no sky for the threshold of the outline; the segment is taken"),
+    Flag(
+        "shape_map_undefined",
+        2,
+        "there is no sky for the threshold of the outline; the segment is taken",
+        _LARGER,
+    ),
     Flag("shape_peak_added", 2, "the brightest pixel was below the threshold of the outline; it was added"),
     Flag("r_max_zero", 2, "the outline is one pixel"),
-    Flag("label_missing", 4, "the map lacks the label, or has several and none at the center"),
+    Flag(
+        "label_missing",
+        4,
+        "the map lacks the label, or has several and none at the center",
+        "name a label of the map with `labels`",
+    ),
     Flag(
         "value_undefined",
         2,
@@ -181,6 +236,12 @@ ZERO_BORDER = Flag(
     0,
     "a whole side of the image is exactly zero, as where nothing was observed; mask it, or make it NaN",
 )
+UNCERTAINTY_UNDEFINED = Flag(
+    "uncertainty_undefined",
+    0,
+    "too few of the repetitions gave some quantity, or nothing says how noisy the pixels are: its uncertainty is NaN",
+    "give the noise of every pixel with `sigma`, or more sky",
+)
 COMPUTATION_ERROR = Flag("computation_error", 0, "a property's own computation failed; `message` says how")
 ENGINE_ERROR = Flag("engine_error", CATASTROPHIC, "statmorph failed; `message` says how")
 _OTHERS = (
@@ -201,11 +262,29 @@ _OTHERS = (
         )
         for gravity, name in GRAVITY_NAMES.items()
     ),
-    Flag("unreadable_file", CATASTROPHIC, "the file was damaged after its header had been read"),
-    Flag("position_off_image", CATASTROPHIC, "the catalog's position is not on the image"),
-    Flag("position_not_finite", CATASTROPHIC, "the catalog has no position or no size of a cutout there"),
     Flag(
-        "cutout_beyond_image", 0, "the cutout reaches over the edge of the image; pixels beyond it are masked"
+        "unreadable_file",
+        CATASTROPHIC,
+        "the file was damaged after its header had been read",
+        "fetch or write the file again",
+    ),
+    Flag(
+        "position_off_image",
+        CATASTROPHIC,
+        "the catalog's position is not on the image",
+        "say with `columns` which columns are positions, and count pixels from 0",
+    ),
+    Flag(
+        "position_not_finite",
+        CATASTROPHIC,
+        "the catalog has no position or no size of a cutout there",
+        "say with `columns` which columns are positions, or leave the row out",
+    ),
+    Flag(
+        "cutout_beyond_image",
+        0,
+        "the cutout reaches over the edge of the image; pixels beyond it are masked",
+        "cut out less with `cutout_pix`",
     ),
 )
 
@@ -224,5 +303,8 @@ def flag_named(name: str) -> Flag | None:
 
 def flags_markdown() -> str:
     """Render the table as Markdown, for ``docs/properties.md``."""
-    rows = [f"| `{flag.name}` | {flag.gravity} | {flag.meaning} |" for flag in FLAGS.values()]
-    return "\n".join(["| name in `flags` | gravity | meaning |", "|---|---|---|", *rows])
+    rows = [
+        f"| `{flag.name}` | {flag.gravity} | {flag.meaning} | {flag.way_out or '–'} |"
+        for flag in FLAGS.values()
+    ]
+    return "\n".join(["| name in `flags` | gravity | meaning | way out |", "|---|---|---|---|", *rows])

@@ -20,6 +20,7 @@ from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
 from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.statmorph import engine as statmorph_engine
+from galsmith.measure.uncertainties import add_uncertainties
 
 BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {
@@ -148,6 +149,8 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
         if method.computed:
             _compute_properties(result, inputs[band], band, method)
         add_fluxes(result, list(inputs.values()), settings, list(inputs), measure=measure)
+        if settings.uncertainties:
+            add_uncertainties(result, inputs, band, settings)
     if "power" in settings.quantities:
         for name, galaxy in inputs.items():
             _add_power(result, galaxy.image, suffix=f"_{name}" if len(inputs) > 1 else "")

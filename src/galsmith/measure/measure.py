@@ -263,6 +263,8 @@ def _planned(
         "limit": limit,
         **settings_of_colors(method.settings, galaxies.header),
     }
+    if not method.settings.uncertainties:
+        del recorded["uncertainties"]  # what was measured without them was made by the same
     if galaxies.origin.settings:
         recorded["files"] = dict(galaxies.origin.settings)
     if method.computed:
@@ -315,6 +317,11 @@ def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
         return {}
     if engine == "galsmith":
         return engine_versions()
+    if settings.uncertainties:
+        raise SettingsError(
+            f"setting 'uncertainties' is {settings.uncertainties}: engine 'statmorph' has none; set it to 0, or take "
+            "engine 'galsmith'"
+        )
     if chosen_sky(settings) != "box":
         raise SettingsError(
             "setting 'sky' is 'annulus' (as segmentation 'survey' has it): engine 'statmorph' knows 'box' only; "

@@ -13,6 +13,7 @@ from galsmith.measure.properties.registry import PROPERTIES
 from galsmith.settings import Settings, near_miss
 
 ALL_BANDS = "all"
+FEWEST_REPETITIONS = 8  # of fewer a standard deviation is off by a quarter and more
 
 Quantities = Literal["morphology", "power"]
 Segmentation = Literal["paper", "survey"]
@@ -53,6 +54,9 @@ class MeasureSettings(Settings):
         did, which measures every band.
     gain : float
         Electrons per flux unit; weighs the Sérsic fits and the signal to noise.
+    uncertainties : int
+        How often each galaxy is measured again with other noise, which gives every quantity but those of fits a
+        column ``<name>_sigma``; 0 leaves these out, 20 to 32 are good.
     psf_fwhm_pix : float or None
         Width of a Gaussian point spread function that the Sérsic fits take into account.
     subtract_background : bool or None
@@ -76,11 +80,23 @@ class MeasureSettings(Settings):
     colors: tuple[str, ...] | None = None
     color_apertures: ColorApertures = "shared"
     gain: float = Field(default=1.0, gt=0)
+    uncertainties: int = Field(default=0, ge=0)
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     subtract_background: bool | None = None
     threshold_sigma: float = Field(default=1.5, gt=0)
     minimum_pixels: int = Field(default=5, ge=1)
     smoothing_pix: int = Field(default=10, ge=1)
+
+    @model_validator(mode="after")
+    def _uncertainties_need_morphology_and_some_repetitions(self) -> Self:
+        """Refuse a scatter of few numbers, and that of nothing."""
+        if 0 < self.uncertainties < FEWEST_REPETITIONS:
+            raise ValueError(
+                f"uncertainties is {self.uncertainties}; wanted {FEWEST_REPETITIONS} or more repetitions, or 0 for none"
+            )
+        if self.uncertainties and "morphology" not in self.quantities:
+            raise ValueError("uncertainties are of the quantity 'morphology'; add it to quantities")
+        return self
 
     @model_validator(mode="after")
     def _double_fit_needs_a_single_one(self) -> Self:

@@ -4,6 +4,13 @@ from galsmith.errors import SettingsError
 from galsmith.measure.properties.colors import BAND_PROPERTIES, band_property
 from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
 from galsmith.measure.properties.property import Property
+from galsmith.measure.properties.uncertainty import (
+    NOT_LINEAR,
+    is_resampled_group,
+    quantity_of_uncertainty,
+    uncertainty_column,
+    uncertainty_of,
+)
 from galsmith.settings import near_miss
 
 N_POWER_MODES = 15
@@ -92,7 +99,7 @@ def property_of_column(column: str) -> Property | None:
     ----------
     column : str
         A property's name, that of a power mode with its band, such as ``"power_wavelength_03_g"``, the flux of
-        a band, ``"flux_g"``, or a color, ``"color_gi_mag"``.
+        a band, ``"flux_g"``, a color, ``"color_gi_mag"``, or the uncertainty of one of these, ``"gini_sigma"``.
 
     Returns
     -------
@@ -102,9 +109,24 @@ def property_of_column(column: str) -> Property | None:
     found = _property_named(column)
     if found is not None:
         return found
+    quantity = quantity_of_uncertainty(column)
+    of_what = None if quantity is None else _property_named(quantity) or band_property(quantity)
+    if of_what is not None:
+        return uncertainty_of(of_what, column)
     if not column.startswith("power_"):
         return band_property(column)
     return _property_named("_".join(column.split("_")[:3]))
+
+
+def is_resampled(column: str) -> bool:
+    """Whether a column gets an uncertainty by measuring again: not fits, power and own computations."""
+    entry = property_of_column(column)
+    return (
+        entry is not None
+        and entry.compute is None
+        and is_resampled_group(entry.group)
+        and not column.startswith(("sersic_", "stamp_"))
+    )
 
 
 def _property_named(name: str) -> Property | None:
@@ -125,7 +147,21 @@ def properties_markdown() -> str:
         ]
         lines += [_markdown_row(entry) for entry in declared if entry.group == group]
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_uncertainty_rows(), ""])
+
+
+def _uncertainty_rows() -> list[str]:
+    """Render the uncertainties that measuring again gives."""
+    said = [(entry.name, NOT_LINEAR.get(entry.name, "")) for entry in PROPERTIES if is_resampled(entry.name)]
+    return [
+        "## uncertainties",
+        "",
+        "| column | of | approximate, since it is |",
+        "|---|---|---|",
+        *(f"| `{uncertainty_column(name)}` | `{name}` | {mark} |" for name, mark in said),
+        "| `flux_<band>_sigma` | `flux_<band>` |  |",
+        "| `color_<bands>_sigma_mag` | `color_<bands>_mag` |  |",
+    ]
 
 
 def _markdown_row(entry: Property) -> str:
