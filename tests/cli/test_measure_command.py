@@ -170,3 +170,30 @@ def test_what_needs_no_reading_is_refused_before_anything_that_reads_is_imported
     imported = set(ended.stdout.split())
     assert "cyclopts" in imported
     assert imported.isdisjoint({"astropy.table", "numba", "pyarrow", "scipy", "torch"})
+
+
+def test_a_flag_that_counts_says_which_option_changes_it(tmp_path, capsys):
+    """A sky that was not taken off: the summary and the figure name the option, and the option mends it."""
+    y, x = np.mgrid[:64, :64]
+    noise = random_stream(10, "tests.measure_command").normal(0, 0.3, (64, 64))
+    image = 40.0 + 100 * np.exp(-np.hypot(x - 31.5, y - 31.5) / 4) + noise
+    fits.PrimaryHDU(image.astype(np.float32)).writeto(tmp_path / "a.fits")
+    words = [tmp_path / "a.fits", "--sersic", "none", "-o"]
+    code, out, err = run(capsys, *words, tmp_path / "t.parquet")
+    assert code == 0, err
+    assert "not_background_subtracted (1): the sky's mean is farther" in out
+    assert "--set subtract_background=true" in out
+    code, out, err = run(capsys, *words, tmp_path / "u.parquet", "--set", "subtract_background=true")
+    assert code == 0, err
+    assert "not_background_subtracted" not in out
+
+
+def test_every_way_out_names_options_that_there_are():
+    from galsmith.cli.flags import ARGUMENT, in_flags
+    from galsmith.measure import FLAGS
+
+    ways = [flag.way_out for flag in FLAGS.values() if flag.way_out]
+    assert len(ways) > 25
+    for way in ways:
+        assert "`" not in in_flags(way, "measure"), way
+        assert in_flags(way, "measure").count("--") == len(ARGUMENT.findall(way)), way

@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -39,7 +40,8 @@ def run(tokens: Sequence[str]) -> int:
         if not shown.debug:
             warnings.simplefilter("ignore")
         # What nobody types, `galsmith.cli.options.Spelled`, comes from here.
-        given = {name: shell_spelling() for name in untyped}
+        in_words = partial(in_flags, verb=verb.name)
+        given = {name: in_words if name == "spelled" else shell_spelling() for name in untyped}
         return _call(verb, lambda: command(*bound.args, **bound.kwargs, **given), shown)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 UNITS = ("_arcsec", "_kpc", "_mag", "_pix", "_sigma")
 YES, NO = "True", "False"
+# settings of a measurement that have no flag of their own
+SET_ALONE = frozenset({"threshold_sigma", "smoothing_pix", "subtract_background"})
 
 
 def in_flags(message: str, verb: str = "") -> str:
@@ -33,6 +35,8 @@ def in_flags(message: str, verb: str = "") -> str:
     def in_words(match: re.Match[str]) -> str:
         name, value = match.group(1), match.group(2)
         names = next((flags[key] for key in _keys(name) if key in flags), None)
+        if names is None and name in SET_ALONE and value is not None:
+            return f"--set {name}={value}"
         if names is None:
             return match.group(0) if value is None else f"{name} {value}"
         if value == NO:

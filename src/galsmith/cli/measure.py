@@ -1,5 +1,6 @@
 """``galsmith measure IMAGES``: a row of properties for every galaxy of a store, or of anybody's image files."""
 
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from galsmith.cli.options import (
     Overwrite,
     Sets,
     Shown,
+    Spelled,
     Workers,
     worker_count,
 )
@@ -51,6 +53,7 @@ def measure(
     overrides: Sets = NO_SETTINGS,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
+    spelled: Spelled,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     figure.check(output)
@@ -76,7 +79,7 @@ def measure(
         outcomes = []
         how: dict[str, Any] = {"overwrite": overwrite, "progress": progress}
         if figure.figure is not None:
-            outcomes.append(_drawn(galaxies, figure, figure.figure, chosen, **how))
+            outcomes.append(_drawn(galaxies, figure, figure.figure, chosen, spelled=spelled, **how))
         if output is not None:
             how |= {
                 "limit": limit,
@@ -84,8 +87,9 @@ def measure(
                 "settings": chosen,
                 "workers": worker_count(workers),
             }
-            outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output))
-    return replace(outcomes[-1], details=tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1]))
+            outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output, spelled))
+    drawn = tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1])
+    return replace(outcomes[-1], details=(*drawn, *outcomes[-1].details))
 
 
 def _check_existence(images: list[str]) -> None:
@@ -102,6 +106,7 @@ def _drawn(
     place: Path,
     settings: "MeasureSettings",
     *,
+    spelled: Callable[[str], str],
     overwrite: bool,
     progress: "ProgressCallback",
 ) -> Outcome:
@@ -114,6 +119,7 @@ def _drawn(
         settings=settings,
         index=wanted.index,
         object_id=wanted.object_id,
+        spelled=spelled,
         overwrite=overwrite,
         progress=progress,
     )

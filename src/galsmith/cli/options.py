@@ -27,7 +27,8 @@ Sets = Annotated[
 ]
 Workers = Annotated[int | None, Parameter(help="Local processes; all cores when left out.")]
 Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
-Spelled = Annotated[Any, Parameter(parse=False)]  # A `Spelling`, from `galsmith.cli.command`.
+# From `galsmith.cli.command`: a `Spelling`, or of a parameter `spelled` a function of a text alone.
+Spelled = Annotated[Any, Parameter(parse=False)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="auto takes the GPU where there is one.")]
 
 

@@ -1,6 +1,6 @@
 """What the command line says of what it made: stores, tables and comparisons."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from galsmith.images import ImageSet
 
 HEADLINE = "headline"
+FLAGS_EXPLAINED = 3
 
 
 def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
@@ -44,8 +45,8 @@ def bands_text(images: "ImageSet") -> str:
     return ("band " if len(images.header.bands) == 1 else "bands ") + " ".join(images.header.bands)
 
 
-def outcome_of_table(table: "QTable", output: Path) -> Outcome:
-    """Say how many galaxies were measured, and which flags they got."""
+def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str] = str) -> Outcome:
+    """Say how many galaxies were measured, which flags they got, and what can be done about those that count."""
     from galsmith.measure.table import numbers_of
 
     numbers = numbers_of(table)
@@ -57,6 +58,19 @@ def outcome_of_table(table: "QTable", output: Path) -> Outcome:
         output=output,
         content_hash=str(table.meta.get("content_hash", "")),
         numbers=numbers,
+        details=_ways_out(numbers["flags"], spelled),
+    )
+
+
+def _ways_out(counts: Mapping[str, int], spelled: Callable[[str], str]) -> tuple[str, ...]:
+    """Say of the most frequent flags that count what is wrong with the images, and which option changes it."""
+    from galsmith.measure.flags import SUSPECT, flag_named
+
+    found = [(flag_named(name), count) for name, count in counts.items()]
+    graves = [(flag, count) for flag, count in found if flag and flag.way_out and flag.gravity >= SUSPECT]
+    return tuple(
+        f"{flag.name} ({count:,}): {flag.meaning}. To do: {spelled(flag.way_out)}"
+        for flag, count in graves[:FLAGS_EXPLAINED]
     )
 
 

@@ -1,7 +1,7 @@
 """The figure of one measured galaxy: its radii, maps, half-turn residual, Sérsic fit, profile and numbers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from galsmith.measure.settings import MeasureSettings
 from galsmith.provenance import hash_json
 from galsmith.report.figures import STYLE
 from galsmith.report.figures.painting import FIGURE, figure_format, metadata_of
-from galsmith.report.galaxy.numbers import draw_profile, write_numbers
+from galsmith.report.galaxy.numbers import draw_profile, way_out_of, write_numbers
 from galsmith.report.galaxy.panels import (
     draw_half_turn,
     draw_maps,
@@ -51,6 +51,7 @@ def write_galaxy_figure(
     sigma: NDArray[Any] | None = None,
     cutout: Cutout = WHOLE_IMAGE,
     title: str = "",
+    spelled: Callable[[str], str] = str,
     overwrite: bool = False,
 ) -> None:
     """Measure one galaxy and draw how.
@@ -77,6 +78,8 @@ def write_galaxy_figure(
         Where the image was cut from, if it is part of a larger one; its coordinates are then told.
     title : str
         Written above.
+    spelled : callable
+        Spells the way out of a flag, whose arguments are in backticks, as the reader gives them.
     overwrite : bool
         Replace a figure that galsmith made.
 
@@ -103,7 +106,7 @@ def write_galaxy_figure(
             return
         view = view_of(GalaxyInput(image, segmentation_map, label, mask, sigma, psf), settings, cutout)
         with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
-            figure = galaxy_figure(view, title=title)
+            figure = galaxy_figure(view, title=title, spelled=spelled)
             figure.savefig(partial.content, format=suffix, metadata=metadata_of(suffix, made_from))
         partial.finish()
 
@@ -115,6 +118,7 @@ def draw_galaxy(
     settings: MeasureSettings,
     index: int | None = None,
     object_id: str | None = None,
+    spelled: Callable[[str], str] = str,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> int:
@@ -132,6 +136,8 @@ def draw_galaxy(
         Which galaxy, from 0; the first where neither this nor `object_id` is given.
     object_id : str, optional
         Which galaxy, by the column of this name.
+    spelled : callable
+        As `write_galaxy_figure` has it.
     overwrite : bool
         Replace a figure that galsmith made.
     progress : callable
@@ -173,6 +179,7 @@ def draw_galaxy(
         sigma=drawn.sigma_map,
         cutout=cutout_of(galaxy),
         title=names[row],
+        spelled=spelled,
         overwrite=overwrite,
     )
     return row
@@ -211,7 +218,7 @@ def _check_shapes(image: NDArray[Any], **maps: NDArray[Any] | None) -> None:
             )
 
 
-def galaxy_figure(view: GalaxyView, *, title: str = "") -> Figure:
+def galaxy_figure(view: GalaxyView, *, title: str = "", spelled: Callable[[str], str] = str) -> Figure:
     """Draw one galaxy: six panels and a column of numbers.
 
     Parameters
@@ -220,6 +227,8 @@ def galaxy_figure(view: GalaxyView, *, title: str = "") -> Figure:
         What to show; a panel without material says so.
     title : str
         Written above.
+    spelled : callable
+        Spells the way out of the gravest flag, which is written above.
     """
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES))
     grid = figure.add_gridspec(2, 4, width_ratios=[1, 1, 1, 1.02], **MARGINS)
@@ -227,6 +236,9 @@ def galaxy_figure(view: GalaxyView, *, title: str = "") -> Figure:
     for place, draw in enumerate(panels):
         draw(figure.add_subplot(grid[divmod(place, 3)]), view)
     write_numbers(figure.add_subplot(grid[:, 3]), view)
+    said = way_out_of(view.measured.flags)
+    if said:
+        figure.text(MARGINS["right"], 0.985, spelled(said), ha="right", va="top", fontsize=8.5)
     if title:
         figure.suptitle(title, x=MARGINS["left"], y=0.985, ha="left", fontsize=13, fontweight="bold")
     return figure

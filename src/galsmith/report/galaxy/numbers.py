@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -128,6 +129,15 @@ def _flag_lines(view: GalaxyView) -> list[tuple[str, str, str]]:
                 )
             )
     return lines
+
+
+def way_out_of(names: Iterable[str]) -> str:
+    """Say what can be done about the gravest of some flags; nothing where there is no way out."""
+    known = [flag for flag in map(flag_named, names) if flag is not None and flag.way_out and flag.gravity]
+    if not known:
+        return ""
+    gravest = max(known, key=lambda flag: flag.gravity)
+    return f"{gravest.name.replace('_', ' ')}: {gravest.way_out}"
 
 
 def _symbol(name: str) -> str:
