@@ -113,6 +113,19 @@ def test_a_registered_family_trains_draws_resumes_and_is_judged(
     assert [judgment.name for judgment in card.judgments] == ["40"]
 
 
+def test_a_network_that_is_already_written_trains_and_is_drawn(
+    module: Path, galaxies: Path, tmp_path: Path
+) -> None:
+    code = next(block for block in blocks("python") if block.startswith('"""my_vae.py'))
+    (module / "my_vae.py").write_text(code, encoding="utf-8")
+    register_family(importlib.import_module("my_vae").FAMILY, when_to_choose="for tests")
+    run = train("my_vae", galaxies, tmp_path / "run", images=4000, overrides=["training.batch_size=16"])
+    drawn = sample(run, tmp_path / "drawn", n=60, seed=4).stacked()
+    assert drawn.shape == (60, 1, 16, 16)
+    fluxes = drawn.sum(axis=(1, 2, 3))  # the scalar carries it: training galaxies have 20 to 80
+    assert 30 < np.median(fluxes) < 70
+
+
 def test_an_installed_family_is_listed_without_being_loaded_and_works_from_the_command_line(
     module: Path, galaxies: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from galsmith.data.transforms import NetworkArrays, PixelTransform
+from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
+from galsmith.models.devices import is_out_of_memory
+from galsmith.models.family import torch_seeded
+from galsmith.models.layers.chance import refuse_other_shapes
+from galsmith.models.protocols import DataDescription
 
 Pixels = NDArray[np.float32]
 SPLIT = "generated"
@@ -22,6 +27,24 @@ def draw_arrays(
     with torch.no_grad():
         drawn = generator.sample(list(seeds), None if scalars is None else torch.from_numpy(scalars))
     return NetworkArrays(drawn.pixels.float().cpu().numpy(), drawn.scalars.float().cpu().numpy())
+
+
+def refuse_misdrawn(generator: Any, description: DataDescription, *, family: str) -> None:
+    """Draw one galaxy, so that a generator of others that draws something else is refused before it is trained.
+
+    Raises
+    ------
+    SettingsError
+        With the name of the family, and which shape came and was wanted.
+    """
+    with torch.no_grad(), torch_seeded(0):
+        try:
+            refuse_other_shapes(generator.sample([0], None), 1, description)
+        except Exception as error:  # others' code may fail in any way
+            if is_out_of_memory(error):
+                raise
+            said = error if isinstance(error, SettingsError) else f"{type(error).__name__}: {error}"
+            raise SettingsError(f"family {family!r}: cannot draw a galaxy: {said}") from error
 
 
 def physical_images(arrays: NetworkArrays, transform: PixelTransform) -> list[Pixels]:

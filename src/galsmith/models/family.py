@@ -16,6 +16,7 @@ from galsmith.settings import Settings
 
 SIDES_PIX = (16, 32, 64, 128, 256)
 
+OF_A_GENERATOR = ("galaxies_per_call", "sample")  # the members of `Generator`
 State = Mapping[str, torch.Tensor]
 """Tensors by their name in a generator's ``state_dict()``."""
 
@@ -191,7 +192,7 @@ class Family:
         chance = generator_from_seed(derive_seed(seed, "train.initial_weights"))
         blueprint = Blueprint(config, description, chance, fitted, device, precision)
         with torch_seeded(derive_seed(seed, "train.torch_weights")):
-            generator = self.network(blueprint)
+            generator = self._built(blueprint)
         # what is fitted is a part of the state only
         unknown = generator.load_state_dict(fitted, strict=state is not None).unexpected_keys
         if unknown:
@@ -208,6 +209,17 @@ class Family:
         """Build a generator and fill it with what its ``state_dict()`` gave."""
         self.check(config, description)
         with torch_seeded(0):
-            generator = self.network(Blueprint(config, description, generator_from_seed(0), state))
+            generator = self._built(Blueprint(config, description, generator_from_seed(0), state))
         generator.load_state_dict(state)
         return generator
+
+    def _built(self, blueprint: Blueprint) -> torch.nn.Module:
+        """Build the network, and refuse one that is no `Generator`."""
+        network = self.network(blueprint)
+        lacking = [name for name in OF_A_GENERATOR if not hasattr(network, name)]
+        if lacking:
+            raise SettingsError(
+                f"family {self.name!r}: its network {type(network).__name__} has no {' and no '.join(lacking)}; wanted "
+                "galaxies_per_call (int, galaxies drawn at once) and sample(seeds, conditions=None), which draws"
+            )
+        return network

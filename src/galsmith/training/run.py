@@ -12,7 +12,7 @@ from galsmith.errors import GalsmithError
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.images import ImageSet
 from galsmith.models.devices import is_out_of_memory
-from galsmith.models.draws import draw_images, draw_pixels
+from galsmith.models.draws import draw_images, draw_pixels, refuse_misdrawn
 from galsmith.models.families import HOUSE, listed_families
 from galsmith.models.protocols import DataDescription, Precision, Trainer
 from galsmith.models.snapshot import Snapshot, save_snapshot
@@ -251,7 +251,7 @@ def start_run(
     InputError
         If the training split cannot be learned from, or `parent` does not fit it.
     SettingsError
-        If the weights of `parent` do not fit the model of `settings`.
+        If the weights of `parent` do not fit the model of `settings`, or a family of others cannot draw.
     """
     training_images, start = image_set.in_split("train"), None
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
@@ -281,6 +281,9 @@ def start_run(
     if start is not None:
         trainer = _started_from(start, trainer.state_dict(), built, settings)
     ema = PowerFunctionEma(trainer.generator, width=settings.training.ema_width)
+    family = settings.family.name
+    if listed_families()[family].given_by != HOUSE:
+        refuse_misdrawn(ema.average, describe(training_set), family=family)
     kept = started_averages(ema, trainer.generator) if settings.training.posthoc_averages else ()
     run = TrainingRun(
         folder, settings, tables, image_set, training_set, device, trainer, ema, kept, RunState()

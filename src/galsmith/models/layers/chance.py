@@ -40,6 +40,29 @@ def filled_normal(
     return torch.cat([chance, chance[:1].expand(per_call - len(seeds), -1)]).to(device)
 
 
+def refuse_other_shapes(drawn: NetworkBatch, n: int, description: DataDescription) -> None:
+    """Refuse what was drawn for `n` galaxies if it is not shaped as the training set.
+
+    Raises
+    ------
+    SettingsError
+        With the shape that came and the one that was wanted.
+    """
+    side = description.size_pix
+    for name, wanted in (
+        ("pixels", [n, len(description.bands), side, side]),
+        ("scalars", [n, len(description.scalar_names)]),
+    ):
+        came = getattr(drawn, name, None)
+        if not isinstance(came, torch.Tensor):
+            raise SettingsError(
+                f"drawn {name} are a {type(came).__name__} in a {type(drawn).__name__}; wanted a NetworkBatch of "
+                "two tensors"
+            )
+        if list(came.shape) != wanted:
+            raise SettingsError(f"drawn {name} are {list(came.shape)}; wanted {wanted}")
+
+
 def drawn_in_calls(
     draw: Callable[[torch.Tensor], NetworkBatch],
     seeds: Sequence[int],
@@ -65,6 +88,11 @@ def drawn_in_calls(
         Of the training set; says the shapes.
     device : torch.device
         Of the network.
+
+    Raises
+    ------
+    SettingsError
+        If `draw` gives other shapes than the description says.
     """
     side = description.size_pix
     pixels = [torch.empty((0, len(description.bands), side, side), device=device)]
@@ -72,6 +100,7 @@ def drawn_in_calls(
     for start in range(0, len(seeds), per_call):
         some = seeds[start : start + per_call]
         drawn = draw(filled_normal(some, n_numbers, per_call=per_call, device=device))
+        refuse_other_shapes(drawn, per_call, description)
         pixels.append(drawn.pixels[: len(some)])
         scalars.append(drawn.scalars[: len(some)])
     return NetworkBatch(torch.cat(pixels), torch.cat(scalars))

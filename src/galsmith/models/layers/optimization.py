@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from galsmith.errors import SettingsError
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
@@ -143,9 +144,14 @@ class DescentTrainer:
         return self._compact(batch)
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
-        """Take one step on what `compacted` gave."""
+        """Take one step on what `compacted` gave; `SettingsError` if the loss is not one number."""
         self.generator.train()
         loss = self._loss(batch, step_chance(progress, batch.pixels.device))
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            came = f"tensor {list(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            raise SettingsError(
+                f"the loss of {type(self.generator).__name__} is a {came}; wanted a tensor of one number, as mean() is"
+            )
         rate = self._rate(progress)
         return {
             "loss": guarded_step(self._optimizer, loss, rate=rate, largest_gradient=self._largest_gradient)
