@@ -106,4 +106,4 @@ def test_flags_are_those_of_the_verb_and_what_is_no_flag_stays():
     assert in_flags("set `beyond=False` or `overwrite=True`", "compare") == "set --no-beyond or --overwrite"
     assert in_flags("give `labels`", "measure") == "give --label"
     assert in_flags("give `labels`", "ingest folder") == "give --labels"
-    assert in_flags("give `nothing_of_ours`", "measure") == "give `nothing_of_ours`"
+    assert in_flags("give `nothing_of_ours`", "measure") == "give nothing_of_ours"

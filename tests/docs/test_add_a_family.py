@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from galsmith.cli import main
+from galsmith.cli.describe import describe
 from galsmith.data.store.writer import write_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
 from galsmith.execution import ProgressEvent
@@ -119,6 +120,11 @@ def test_a_network_that_is_already_written_trains_and_is_drawn(
     code = next(block for block in blocks("python") if block.startswith('"""my_vae.py'))
     (module / "my_vae.py").write_text(code, encoding="utf-8")
     register_family(importlib.import_module("my_vae").FAMILY, when_to_choose="for tests")
+    assert describe("my_vae").kind == "recipe"
+    with pytest.raises(SettingsError, match=r"recipe 'my_vea': not found \(did you mean 'my_vae'\?\)"):
+        train("my_vea", galaxies, tmp_path / "run", images=32)
+    with pytest.raises(InputError, match=r"did you mean 'my_vae'\?\); the recipes are .*my_vae"):
+        describe("my_vea")
     run = train("my_vae", galaxies, tmp_path / "run", images=4000, overrides=["training.batch_size=16"])
     drawn = sample(run, tmp_path / "drawn", n=60, seed=4).stacked()
     assert drawn.shape == (60, 1, 16, 16)

@@ -93,10 +93,48 @@ def test_arguments_that_do_not_fit_are_refused(real, how, message):
         judge(real, **how, **QUICK)
 
 
+def test_a_function_in_place_of_a_set_is_told_where_it_goes(real):
+    with pytest.raises(SettingsError, match=r"`generated`: is a function; give it as `generator`.* `n`"):
+        judge(real, lambda seeds: noise(1), n=24, **QUICK)
+
+
+def test_a_set_of_which_nothing_can_be_measured_is_refused(real):
+    with pytest.raises(
+        InputError, match=r"none of 24 images of the generated set could be measured \(flags: not_fin"
+    ):
+        judge(real, generator=lambda seeds: np.full((len(seeds), 16, 16), np.nan), n=24, **QUICK)
+    some = noise(2)
+    some[:5] = np.nan
+    assert distances(real, some).headline.value > 0
+
+
+def test_tensors_with_a_gradient_are_images(real):
+    torch = pytest.importorskip("torch")
+    as_array = noise(2)
+    told = repr(distances(real, generator=lambda seeds: as_array[: len(seeds)], n=24).distances)
+    trained = torch.from_numpy(as_array).requires_grad_()
+    assert repr(distances(real, generator=lambda seeds: trained[: len(seeds)], n=24).distances) == told
+
+
+def test_another_size_than_that_of_the_reference_is_told(real, caplog):
+    distances(real, noise(2))
+    assert "px, the reference" not in caplog.text
+    distances(real, np.pad(noise(2), ((0, 0), (4, 4), (4, 4)), mode="wrap"))
+    assert "generated-1: has images of 24x24 px, the reference of 16x16" in caplog.text
+
+
+def test_a_path_with_nothing_there_names_its_neighbor(real, tmp_path):
+    write_store(tmp_path / "generated", image_set_from_arrays(noise(2), HEADER))
+    with pytest.raises(
+        InputError, match=r"generate: .*did you mean 'generated'.*wanted a store, a folder of images"
+    ):
+        judge(real, tmp_path / "generate", **QUICK)
+
+
 def test_images_that_do_not_fit_are_refused(real):
     with pytest.raises(InputError, match="`generator`: it gave 3 images for 24 seeds; wanted one each"):
         judge(real, generator=lambda seeds: noise(1, count=3), n=24, **QUICK)
-    with pytest.raises(InputError, match=r"shape \(2, 16, 16\); wanted .* 1 bands"):
+    with pytest.raises(InputError, match=r"shape \(2, 16, 16\); wanted .* 1 band \("):
         judge(real, np.ones((24, 2, 16, 16)), **QUICK)
     with pytest.raises(InputError, match=r"images of shape \(\) in memory; wanted \[galaxy, y, x\]"):
         judge(real, np.ones(24), **QUICK)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from galsmith.compare import read_card, read_comparison
 from galsmith.compare.marginal.columns import label_of
+from galsmith.measure import PROPERTIES
 from galsmith.report.labels import distance_number, floors_text, number, percent, symbol_html
 from galsmith.report.panels.axes import Axis, band_path, line_path, step_path
 from galsmith.report.panels.corner import inner_ticks
@@ -30,12 +31,20 @@ from galsmith.seeds import random_stream
         (r"$\theta$", "<i>θ</i>"),
         (r"$\log_{10} P_{3}$", "<i>log<sub>10</sub> P<sub>3</sub></i>"),
         (r"$(1 - b/a)_\mathrm{Sersic}$", "<i>(1 − b/a)<sub>Sersic</sub></i>"),
+        (r"$\bar{x}$", "<i>x\u0304</i>"),
+        (r"$A_\mathrm{rms}^2$", "<i>A<sub>rms</sub><sup>2</sup></i>"),
+        (r"$\chi^2_{\nu,\mathrm{double}}$", "<i>χ<sup>2</sup><sub>ν,double</sub></i>"),
         ("$F(G, M_{20})$", "<i>F(G, M<sub>20</sub>)</i>"),
         ("<b>&$", "<i>&lt;b&gt;&amp;</i>"),
     ],
 )
 def test_symbols_become_html(symbol, html):
     assert str(symbol_html(symbol)) == html
+
+
+@pytest.mark.parametrize("entry", PROPERTIES, ids=lambda entry: entry.name)
+def test_no_symbol_of_a_property_shows_how_it_is_written(entry):
+    assert not re.search(r"[\\^_{}]|bar|chi|nu|mathrm", str(symbol_html(entry.symbol)))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ SET_ALONE = frozenset({"threshold_sigma", "smoothing_pix", "subtract_background"
 
 
 def in_flags(message: str, verb: str = "") -> str:
-    """Write the arguments that a message names as flags; those that no verb has stay as they are.
+    """Write the arguments that a message names as flags; those that no verb has lose their backticks.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def in_flags(message: str, verb: str = "") -> str:
         if names is None and name in SET_ALONE and value is not None:
             return f"--set {name}={value}"
         if names is None:
-            return match.group(0) if value is None else f"{name} {value}"
+            return name if value is None else f"{name} {value}"
         if value == NO:
             return _negative(names)
         return names[0] if value in (None, YES) else f"{names[0]} {value}"

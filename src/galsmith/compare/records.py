@@ -303,7 +303,8 @@ class Comparison:
         for mean in self.means:
             if mean.name == name:
                 return mean
-        raise KeyError(f"no mean {name!r}; there are {', '.join(item.name for item in self.means)}")
+        known = ", ".join(item.name for item in self.means)
+        raise KeyError(f"no mean {name!r}; {f'there are {known}' if known else 'nothing was compared'}")
 
     @property
     def headline(self) -> Mean:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +11,13 @@ import numpy as np
 from astropy.table import QTable
 
 from galsmith.compare.cuts import Cut, outside
-from galsmith.compare.marginal.columns import MINIMUM_MEASURED, declared_as, shared_properties
+from galsmith.compare.marginal.columns import (
+    MINIMUM_MEASURED,
+    count_flags,
+    declared_as,
+    shared_properties,
+    values_of,
+)
 from galsmith.compare.normalization import resolve_normalization
 from galsmith.compare.papers import Choices
 from galsmith.compare.records import CutCount
@@ -185,6 +191,22 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
                 "bring both to one form before measuring, such as with galsmith ingest"
             )
     return one_sided
+
+
+def refuse_unmeasured(side: MeasuredSet, columns: Sequence[str]) -> None:
+    """Refuse images of which none could be measured, such as images of NaN.
+
+    Raises
+    ------
+    InputError
+        With the flags that they got.
+    """
+    if len(side.table) and not any(np.isfinite(values_of(side.table, name)).any() for name in columns):
+        flags = ", ".join(f"{name} {count}" for name, count in count_flags(side.table).items())
+        raise InputError(
+            f"none of {len(side.table)} images of the {side.role} set could be measured (flags: {flags or 'none'}); look "
+            "at its pixels: are they finite, and is there a galaxy?"
+        )
 
 
 def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, list[int]]:

@@ -112,8 +112,9 @@ class ImageHeader:
         array = np.asarray(image, dtype=np.float32)
         array = array[np.newaxis] if array.ndim == 2 else array
         if array.ndim != 3 or len(array) != len(self.bands):
+            ending = "" if len(self.bands) == 1 else "s"
             raise ValueError(
-                f"{name} has shape {np.shape(image)}; wanted [band, y, x] with {len(self.bands)} bands "
+                f"{name} has shape {np.shape(image)}; wanted [band, y, x] with {len(self.bands)} band{ending} "
                 f"({', '.join(self.bands)}), or [y, x] for one"
             )
         return array

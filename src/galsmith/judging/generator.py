@@ -12,7 +12,10 @@ from galsmith.images import ImageSet, image_set_from_arrays
 from galsmith.seeds import derive_seed
 
 Generator: TypeAlias = Callable[[NDArray[np.int64]], ImageSet | Sequence[NDArray[Any]] | NDArray[Any]]
-"""Given seeds, int64 [galaxy], draws images: [galaxy, band, y, x], a list of [band, y, x], or an `ImageSet`."""
+"""Given seeds, int64 [galaxy], draws images: [galaxy, band, y, x], a list of [band, y, x], or an `ImageSet`.
+
+Arrays may be torch's tensors, with a gradient and on any device.
+"""
 
 SEEDS_AT_ONCE = 64
 
@@ -54,6 +57,11 @@ def drawn_images(
             raise InputError(
                 f"it gave {len(found)} images for {len(some)} seeds", argument="generator", wanted="one each"
             )
-        images += [np.asarray(image, dtype=np.float32) for image in found]
+        images += [_array_of(image) for image in found]
         progress(ProgressEvent("drawing", len(images), n, "galaxies"))
     return image_set_from_arrays(images, drawn.header) if isinstance(drawn, ImageSet) else images
+
+
+def _array_of(image: Any) -> NDArray[np.float32]:
+    """Take an image as an array; torch's tensors may have a gradient and lie on another device."""
+    return np.asarray(image.detach().cpu() if hasattr(image, "detach") else image, dtype=np.float32)

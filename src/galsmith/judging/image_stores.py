@@ -1,5 +1,6 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card, so that all of it can be judged."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,12 +11,13 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.listing import array_place
+from galsmith.data.readers.listing import array_place, check_existence
 from galsmith.data.readers.registry import is_image_place, open_source, reader_of
 from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
+from galsmith.files import settle
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.images.header import UNKNOWN_UNIT, unnamed_bands
 from galsmith.judging.workplace import Workplace
@@ -28,6 +30,8 @@ Images: TypeAlias = str | Path | QTable | ImageSet | Arrays
 """A table, its file, a store, a folder or an array file of images, or images in memory."""
 Place: TypeAlias = Path | QTable
 """A store, a table's file, or a table in memory."""
+
+logger = logging.getLogger("galsmith")
 
 VERB = "compare"
 IN_MEMORY = "arrays in memory"
@@ -60,6 +64,9 @@ def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | 
     if isinstance(images, QTable):
         return images
     if isinstance(images, str | Path):
+        settle(images)
+        if not is_image_place(images):
+            check_existence(Path(images), wanted="a store, a folder of images, an array file or a table")
         return _stored_files(Path(images), work.folder / f"{name}.store", work)
     whole = images if isinstance(images, ImageSet) else _set_of(images, name, header, work.bands)
     if whole.path and is_store(whole.path) and open_store(whole.path).content_hash == whole.content_hash:
@@ -73,6 +80,21 @@ def header_of(place: Place) -> ImageHeader:
         return open_store(place).header
     meta = (place if isinstance(place, QTable) else read_measurements(place)).meta
     return ImageHeader.from_dict({**meta, "bands": meta.get("bands", unnamed_bands(1))})
+
+
+def warn_of_other_size(reference: Place, generated: Place, name: str) -> None:
+    """Tell where all images of a generated set have one size, and all of the reference another."""
+    ranges = [
+        open_store(place).shape_range
+        for place in (reference, generated)
+        if isinstance(place, Path) and is_store(place)
+    ]
+    if len(ranges) == 2 and ranges[0] != ranges[1] and all(low == high for low, high in ranges):
+        (height, width), (others, wide) = ranges[1][0], ranges[0][0]
+        logger.warning(
+            "%s: has images of %dx%d px, the reference of %dx%d: what is cut off, and the noise around, differ too",
+            *(name, height, width, others, wide),
+        )
 
 
 def images_at(place: Place, limit: int | None) -> ImageSet:

@@ -15,7 +15,7 @@ from galsmith.compare.files import CARD
 from galsmith.compare.judge import LateExtras, NamedSet, card_of, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import choices_of
-from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images
+from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images, refuse_unmeasured
 from galsmith.data.readers.listing import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -23,7 +23,7 @@ from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.extras import asked_extras, gather_extras, refuse_unknown_networks, training_images
 from galsmith.judging.generator import Generator, drawn_images
-from galsmith.judging.image_stores import Images, Place, header_of, stored, takes_bands
+from galsmith.judging.image_stores import Images, Place, header_of, stored, takes_bands, warn_of_other_size
 from galsmith.judging.measurements import known_of_images, measured_table
 from galsmith.judging.workplace import Workplace
 from galsmith.measure import MeasureSettings
@@ -139,6 +139,9 @@ def judge(
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
         pairs = ready_pairs(reference_table, tables, choices)
+        for name, pair in pairs.items():
+            if tables[name] is not places[name]:  # measured here
+                refuse_unmeasured(pair.sides[1], pair.columns)
         extras = LateExtras(
             asked_extras(features, trained, limit),
             lambda: gather_extras(against, places, work, features=features, training=trained),
@@ -165,6 +168,10 @@ def _given(generated: Any, generator: Generator | None, n: int | None) -> Any:
         raise SettingsError(
             f"{which} `generator` were given",
             wanted="one of them: sets to judge, or a function that draws `n` galaxies",
+        )
+    if callable(generated):
+        raise SettingsError(
+            "is a function; give it as `generator`, with how many it shall draw as `n`", argument="generated"
         )
     if generator is not None:
         if n is None or n < 1:
@@ -203,8 +210,9 @@ def _refuse_unusable(
 ) -> None:
     """Refuse images of other kinds than the reference's, and training images that are not there."""
     ours = known_of_images(reference, work)
-    for item in generated.values():
+    for name, item in generated.items():
         refuse_unlike_images(ours, known_of_images(item, work))
+        warn_of_other_size(reference, item, name)
     if training is not None:
         training_images(training)
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galsmith.errors import SettingsError
-from galsmith.settings import Settings, near_miss, read_recipe, recipe_names, typed_settings
+from galsmith.settings import Settings, near_miss, read_recipe, recipe_file, recipe_names, typed_settings
 
 if TYPE_CHECKING:
     from galsmith.models.family import Family
@@ -130,6 +131,29 @@ def recipes_by_family() -> dict[str, list[str]]:
             shipped[family].append(name)
     owned = {name for name in listed if listed[name].given_by != HOUSE or not shipped[name]}
     return {name: [name] * (name in owned) + recipes for name, recipes in shipped.items()}
+
+
+def recipe_named(recipe: str | Path) -> Mapping[str, Any]:
+    """Read a recipe; a family of others, or one without a shipped recipe, is its own, by its name.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such recipe (the near miss is named), or its family cannot be loaded.
+    """
+    name, listing = str(recipe), listed_families().get(str(recipe))
+    is_shipped = name in recipe_names() and (listing is None or listing.given_by == HOUSE)
+    if is_shipped or recipe_file(recipe) is not None:
+        return read_recipe(recipe)
+    by_family = recipes_by_family()
+    if name not in by_family.get(name, ()):
+        known = [recipe for recipes in by_family.values() for recipe in recipes]
+        raise SettingsError(
+            f"recipe {name!r}: not found{near_miss(name, known)}; those that train a model are {', '.join(known)}, "
+            "or give the path of a .toml file"
+        )
+    family = family_named(name, source=f"recipe {name!r}")
+    return {**family.recipe, "model": {"family": name}}
 
 
 def model_settings(values: Mapping[str, Any], *, source: str) -> tuple["Family", Settings]:

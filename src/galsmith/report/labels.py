@@ -11,7 +11,16 @@ from galsmith.measure.properties.colors import pair_of_column
 
 STATUS_WORDS = {"pass": "passes", "borderline": "borderline", "fail": "fails"}
 LARGEST_PLAIN = 1000.0
-LETTERS = {r"\theta": "θ", r"\mu": "μ", r"\sigma": "σ", r"\log": "log", r"\Delta": "Δ"}
+LETTERS = {
+    r"\chi": "χ",
+    r"\nu": "ν",
+    r"\theta": "θ",
+    r"\mu": "μ",
+    r"\sigma": "σ",
+    r"\log": "log",
+    r"\Delta": "Δ",
+}
+SUPERSCRIPT = re.compile(r"\^(\w)")
 SUBSCRIPT = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")
 
 
@@ -27,8 +36,10 @@ def symbol_html(symbol: str) -> Markup:
     text = str(escape(symbol.strip("$"))).replace(" - ", " − ")
     for name, letter in LETTERS.items():
         text = text.replace(name, letter)
+    text = re.sub(r"\\bar\{(\w)\}", "\\1\u0304", text)  # a combining macron
     text = re.sub(r"\\(?:mathrm|mathit)\{([^{}]*)\}", r"\1", re.sub(r"_\\mathrm\{([^{}]*)\}", r"_{\1}", text))
     text = SUBSCRIPT.sub(lambda found: f"<sub>{found.group(1) or found.group(2)}</sub>", text)
+    text = SUPERSCRIPT.sub(r"<sup>\1</sup>", text)
     return Markup("<i>{}</i>").format(Markup(re.sub(r"[{}\\]", "", text)))
 
 

@@ -177,8 +177,9 @@ def _beyond_sentences(checks: tuple[Check, ...]) -> list[str]:
         if check.scale == COPIES:
             share = share_text(check.worst.value)
             space = check.title.removeprefix("Copies, looked for in ")
+            lead = "No sign of copies: " if check.status == PASS else ""
             found.append(
-                f"{share} of its images are nearer to a training image, in {space}, than all but 1 % of the held-out "
+                f"{lead}{share} of its images are nearer to a training image, in {space}, than all but 1 % of the held-out "
                 "images are."
             )
     return found

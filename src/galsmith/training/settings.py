@@ -9,15 +9,9 @@ from pydantic import Field, field_validator
 
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
-from galsmith.models.families import (
-    HOUSE,
-    family_named,
-    listed_families,
-    model_settings,
-    recipes_by_family,
-)
+from galsmith.models.families import model_settings, recipe_named
 from galsmith.models.family import Family
-from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, recipe_names, typed_settings
+from galsmith.settings import Settings, apply_overrides, near_miss, typed_settings
 from galsmith.training.budget import Budget
 
 TABLES = ("transform", "model", "training")
@@ -157,7 +151,7 @@ def read_run_settings(
         or two.
     """
     source = "recipe" if isinstance(recipe, Mapping) else f"recipe {str(recipe)!r}"
-    plain = recipe if isinstance(recipe, Mapping) else _recipe_named(recipe)
+    plain = recipe if isinstance(recipe, Mapping) else recipe_named(recipe)
     values = apply_overrides(plain, overrides)
     _refuse_unknown_tables(values, source)
     training = _with_arguments(values.get("training", {}), minutes=minutes, images=images, seed=seed)
@@ -199,17 +193,6 @@ def listed(found: Sequence[str]) -> str:
     """Join the first few differences."""
     more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
     return "; ".join(found[:SHOWN_DIFFERENCES]) + more
-
-
-def _recipe_named(recipe: str | Path) -> Mapping[str, Any]:
-    """Read a recipe; a family of others, or one without a shipped recipe, is its own, by its name."""
-    name = str(recipe)
-    listing = listed_families().get(name)
-    is_shipped = name in recipe_names() and (listing is None or listing.given_by == HOUSE)
-    if is_shipped or name not in recipes_by_family().get(name, ()):
-        return read_recipe(recipe)
-    family = family_named(name, source=f"recipe {name!r}")
-    return {**family.recipe, "model": {"family": name}}
 
 
 def _refuse_unknown_tables(values: Mapping[str, Any], source: str) -> None:

@@ -11,6 +11,7 @@ from galsmith.cli.describe.stores import describe_cutouts, describe_partial_stor
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
 from galsmith.files import refuse_remote_input
+from galsmith.models.families import recipes_by_family
 from galsmith.settings import near_miss, recipe_names
 
 TABLE_SUFFIXES = (".parquet", ".ecsv", ".fits")
@@ -41,7 +42,7 @@ KINDS = {
     "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
     "measurements": Kind(lambda path: path.is_file() and path.suffix in TABLE_SUFFIXES, describe_table),
     "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),
-    "recipe": Kind(lambda path: str(path) in recipe_names() or _is_toml(path), describe_recipe),
+    "recipe": Kind(lambda path: str(path) in _recipes() or _is_toml(path), describe_recipe),
 }
 
 
@@ -60,12 +61,17 @@ def describe(thing: str) -> Description:
             return kind.describe(path)
     if not path.exists():
         raise InputError(
-            f"{thing}: there is no such file or folder, nor a recipe of that name{near_miss(thing, recipe_names())}; "
-            f"the shipped recipes are {', '.join(recipe_names())}"
+            f"{thing}: there is no such file or folder, nor a recipe of that name{near_miss(thing, _recipes())}; "
+            f"the recipes are {', '.join(_recipes())}"
         )
     raise InputError(
         f"{thing}: nothing that galsmith made; wanted a {', '.join(list(KINDS)[:-1])} or a recipe's name"
     )
+
+
+def _recipes() -> list[str]:
+    """Names of the shipped recipes, and of families that are their own."""
+    return sorted({*recipe_names(), *(name for names in recipes_by_family().values() for name in names)})
 
 
 def _is_toml(path: Path) -> bool:

@@ -11,16 +11,20 @@ from galsmith.data.transforms import PixelTransform, scalar_columns
 from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.images import ImageHeader
+from galsmith.models.families import model_settings, recipe_named
 from galsmith.provenance import Provenance
-from galsmith.settings import read_recipe
 
 PAGE_FILE, FORMAT_NAME = "snapshot.json", "galsmith snapshot"
 SHOWN_ELSEWHERE = ("provenance", "recipe")  # the provenance states the same settings
 
 
 def describe_recipe(path: Path) -> Description:
-    """Describe a recipe: its settings as they stand in the file."""
-    return Description("recipe", list(flat_settings(read_recipe(path))))
+    """Describe a recipe: its settings as they stand in the file, or those of the family that it names."""
+    recipe = recipe_named(path)
+    if recipe.get("model", {}).keys() == {"family"}:
+        settings = model_settings(recipe["model"], source=f"recipe {path}")[1]
+        recipe = {**recipe, "model": settings.model_dump(mode="json")}
+    return Description("recipe", list(flat_settings(recipe)))
 
 
 def describe_run(path: Path) -> Description:

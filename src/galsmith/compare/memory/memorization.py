@@ -38,7 +38,7 @@ DEFINITIONS = {
         "the whole space (Meehan et al. 2020); far below 0 for copies, p is of no nearer (normal, one-sided)."
     ),
     "share closer": (
-        "Share of generated images nearer to the training set than the {rank} nearest of {held_out} held-out ones, "
+        "Share of generated images nearer to the training set than the {rank} of {held_out} held-out ones, "
         "{expected:.2%} where nothing differs; p is of no larger a share (beta-binomial, one-sided)."
     ),
 }
@@ -235,7 +235,11 @@ def _statistics(generated: _Yard, held_out: _Yard, n_training: int, chance: Chan
     drawn = _bootstrap(generated, held_out, chance)
     floors = _floors(held_out, chance)
     rank = _rank(m)
-    told = {"rank": "nearest" if rank == 1 else f"{rank}th", "held_out": m, "expected": rank / (m + 1)}
+    told = {
+        "rank": "nearest" if rank == 1 else f"{rank}th nearest",
+        "held_out": m,
+        "expected": rank / (m + 1),
+    }
     found = share_statistics(
         {name: definition.format(**told) for name, definition in DEFINITIONS.items()},
         values,

@@ -25,11 +25,12 @@ GZIP_MAGIC = b"\x1f\x8b"
 TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
 
 
-def check_existence(path: Path) -> None:
-    """Raise `InputError` where nothing is at a path; it names the neighbor that was probably meant."""
+def check_existence(path: Path, *, wanted: str = "") -> None:
+    """Raise `InputError` where nothing is at a path; it names the neighbor that was probably meant, and what is wanted."""
     if not path.exists():
         neighbors = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: there is no such file, folder or store{near_miss(path.name, neighbors)}")
+        problem = f"{path}: there is no such file, folder or store{near_miss(path.name, neighbors)}"
+        raise InputError(problem, wanted=wanted)
 
 
 class ArrayPlace(NamedTuple):
