@@ -12,7 +12,6 @@ from types import ModuleType
 _ROOMS = {
     "simulate": "galsmith.data.simulate",
     "ingest": "galsmith.data.ingest",
-    "store": "galsmith.data.store",
     "images": "galsmith.images",
     "training": "galsmith.training",
     "sampling": "galsmith.sampling",

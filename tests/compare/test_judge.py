@@ -28,7 +28,10 @@ def test_several_sets_are_judged_by_name_and_paired(sets, tmp_path):
     assert (headline.first, headline.second) == ("near", "far")
     assert headline.value == pytest.approx(near.value - far.value)
     assert headline.interval[1] < 0
-    assert repr(read_card(path)) == repr(card)
+    assert repr(vars(read_card(path))) == repr(vars(card))
+    assert repr(card).startswith("ReportCard(near: ")
+    assert "; far: " in repr(card)
+    assert len(repr(card)) < 400
 
 
 def test_what_all_properties_tell_is_judged_on_complete_rows(sets):

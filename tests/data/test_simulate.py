@@ -219,3 +219,19 @@ def test_memory_stays_bounded(tmp_path):
     ).stdout
     # Nothing grows with the number of images but the catalog: about 200 bytes a row.
     assert int(out.split()[-1]) * 1024 < 0.8e9
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (
+            "vae-64",
+            r"`recipe=vae-64`: trains a model; wanted priors: sersic, sersic-32, sersic-64, sersic-demo, or",
+        ),
+        ("sersik", r"`recipe=sersik`: not found \(did you mean 'sersic'\?\); wanted priors: sersic, "),
+    ],
+)
+def test_what_is_no_prior_is_refused_with_the_priors(recipe, message, tmp_path):
+    with pytest.raises(SettingsError, match=message):
+        simulate.sersic(tmp_path / "set", n=3, recipe=recipe)
+    assert simulate.prior_names() == ["sersic", "sersic-32", "sersic-64", "sersic-demo"]

@@ -94,3 +94,8 @@ def test_the_hash_follows_pixels_bands_and_unit():
 def test_a_set_names_itself_as_parent():
     parent = small_set().as_parent("reference")
     assert (parent.role, parent.content_hash) == ("reference", small_set().content_hash)
+
+
+def test_a_set_is_printed_in_one_line():
+    images = image_set_from_arrays(np.ones((3, 2, 8, 9)), ImageHeader(("g", "r"), "nJy"))
+    assert repr(images) == "ImageSet(3 galaxies, 8x9 px, bands g r, in nJy)"

@@ -12,7 +12,14 @@ from PIL import Image
 from galsmith.compare import read_card, read_comparison
 from galsmith.compare.marginal.columns import label_of
 from galsmith.measure import PROPERTIES
-from galsmith.report.labels import distance_number, floors_text, number, percent, symbol_html
+from galsmith.report.labels import (
+    distance_number,
+    floors_text,
+    number,
+    percent,
+    symbol_html,
+    with_whole_flags,
+)
 from galsmith.report.panels.axes import Axis, band_path, line_path, step_path
 from galsmith.report.panels.corner import inner_ticks
 from galsmith.report.panels.distances import dots_of
@@ -40,6 +47,12 @@ from galsmith.seeds import random_stream
 )
 def test_symbols_become_html(symbol, html):
     assert str(symbol_html(symbol)) == html
+
+
+def test_flags_are_not_broken_and_text_is_escaped():
+    assert str(with_whole_flags("use --no-beyond & <a>")) == (
+        'use <span class="flag">--no-beyond</span> &amp; &lt;a&gt;'
+    )
 
 
 @pytest.mark.parametrize("entry", PROPERTIES, ids=lambda entry: entry.name)

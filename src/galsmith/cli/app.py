@@ -63,7 +63,13 @@ VERBS = (
         Verb(f"ingest {name}", ingest.ingest_command(reader), reader.example, resumes=True)
         for name, reader in readers().items()
     ),
-    Verb("simulate sersic", simulate.simulate_sersic, simulate.SERSIC_EXAMPLE, resumes=True),
+    Verb(
+        "simulate sersic",
+        simulate.simulate_sersic,
+        simulate.SERSIC_EXAMPLE,
+        resumes=True,
+        explains=simulate.priors_text,
+    ),
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

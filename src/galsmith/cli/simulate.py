@@ -47,3 +47,10 @@ def simulate_sersic(
             progress=progress,
         )
     return outcome_of_store("simulate sersic", images, output)
+
+
+def priors_text() -> str:
+    """Name the shipped priors."""
+    from galsmith.data.simulate import prior_names
+
+    return f"Shipped priors: {', '.join(prior_names())}."

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from galsmith.compare import Comparison, Judgment, ReportCard
     from galsmith.images import ImageSet
 
-HEADLINE = "headline"
 FLAGS_EXPLAINED = 3
 
 
@@ -20,7 +19,7 @@ def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
     """Say how many images a verb put where."""
     return Outcome(
         verb=verb,
-        summary=f"{len(images):,} galaxies, {sizes_text(images)}, {bands_text(images)}",
+        summary=f"{len(images):,} galaxies, {images.sizes_text}, {images.bands_text}",
         output=output,
         content_hash=images.content_hash,
         numbers=numbers_of_store(images),
@@ -30,19 +29,6 @@ def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
 def numbers_of_store(images: "ImageSet") -> dict[str, Any]:
     """Give the key numbers of a store."""
     return {"n_images": len(images), "bands": list(images.header.bands), "splits": images.n_by_split}
-
-
-def sizes_text(images: "ImageSet") -> str:
-    """Height and width of the images, or their range, in pixels."""
-    if not len(images):
-        return "no pixels"
-    smallest, largest = (f"{height}x{width}" for height, width in images.shape_range)
-    return f"{smallest} px" if smallest == largest else f"{smallest} to {largest} px"
-
-
-def bands_text(images: "ImageSet") -> str:
-    """Names of the bands."""
-    return ("band " if len(images.header.bands) == 1 else "bands ") + " ".join(images.header.bands)
 
 
 def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str] = str) -> Outcome:
@@ -78,15 +64,13 @@ def outcome_of_card(card: "ReportCard", output: Path) -> Outcome:
     """Say verdict and headline distance of every generated set; names come first where there are several."""
     from galsmith.files import sha256_of_file
 
-    said = [f"{item.verdict.status}; {mean_sentence(item.comparison)}" for item in card.judgments]
     numbers: dict[str, Any] = {}
     names = [""]
     if len(card.judgments) > 1:
         names = [f"{item.name}_" for item in card.judgments]
-        said = [f"{item.name}: {text}" for item, text in zip(card.judgments, said, strict=True)]
     for name, judgment in zip(names, card.judgments, strict=True):
         numbers |= {f"{name}{key}": value for key, value in _numbers_of_judgment(judgment).items()}
-    return Outcome("compare", "; ".join(said), output, sha256_of_file(output), numbers)
+    return Outcome("compare", card.summary, output, sha256_of_file(output), numbers)
 
 
 def mean_numbers(comparison: "Comparison") -> Mapping[str, float | int | None]:
@@ -100,17 +84,6 @@ def mean_numbers(comparison: "Comparison") -> Mapping[str, float | int | None]:
         numbers[f"mean_w1_{key}"] = _plain(mean.value)
         numbers[f"floor_{key}"] = _plain(mean.floor)
     return numbers
-
-
-def mean_sentence(comparison: "Comparison") -> str:
-    """Say the headline distance, the one at the top of a report, beside what sampling alone makes."""
-    mean = next((item for item in comparison.means if item.name == HEADLINE), None)
-    if mean is None or not mean.n_properties:
-        return "no property could be compared"
-    return (
-        f"W1 {mean.value:.3f} standard deviations of the reference on average over {mean.n_properties} properties, "
-        f"{mean.in_floors:.1f} times the {mean.floor:.3f} that sampling alone makes"
-    )
 
 
 def _numbers_of_judgment(judgment: "Judgment") -> dict[str, Any]:

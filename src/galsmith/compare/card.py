@@ -88,7 +88,7 @@ class PublishedColumn:
     sigmas: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReportCard:
     """What ``comparison.json`` holds.
 
@@ -114,6 +114,19 @@ class ReportCard:
     published: tuple[PublishedColumn, ...]
     settings: Mapping[str, Any]
     provenance: Provenance
+
+    def __repr__(self) -> str:
+        """Say the summary: all numbers would fill pages."""
+        return f"ReportCard({self.summary})"
+
+    @property
+    def summary(self) -> str:
+        """Verdict and headline distance of every generated set in one line; names come first where there are several."""
+        names = [f"{item.name}: " if len(self.judgments) > 1 else "" for item in self.judgments]
+        return "; ".join(
+            f"{name}{item.verdict.status}; {item.comparison.headline_text}"
+            for name, item in zip(names, self.judgments, strict=True)
+        )
 
     def judgment(self, name: str = "") -> Judgment:
         """Find the judgment of a generated set by name, the first without one; `KeyError` lists the names."""

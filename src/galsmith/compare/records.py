@@ -312,6 +312,17 @@ class Comparison:
         return self.mean("headline")
 
     @property
+    def headline_text(self) -> str:
+        """The headline distance, the one at the top of a report, in words beside what sampling alone makes."""
+        mean = next((item for item in self.means if item.name == "headline"), None)
+        if mean is None or not mean.n_properties:
+            return "no property could be compared"
+        return (
+            f"W1 {mean.value:.3f} standard deviations of the reference on average over {mean.n_properties} properties, "
+            f"{mean.in_floors:.1f} times the {mean.floor:.3f} that sampling alone makes"
+        )
+
+    @property
     def counted(self) -> tuple[Distance, ...]:
         """The distances that enter the means."""
         # What could not be compared is no distance of 0: it is left out, and its reason stays on the card.

@@ -32,7 +32,7 @@ class PixelSequence(Protocol):
         """Read several images, in the order of `indices`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageSet:
     """Many galaxy images of one kind.
 
@@ -66,6 +66,11 @@ class ImageSet:
                 f"catalog has {len(self.catalog)} rows for {len(self.pixels)} images; wanted one each"
             )
 
+    def __repr__(self) -> str:
+        """Say how many images there are, and of what kind; pixels and catalog would fill pages."""
+        unit = f"in {self.header.flux_unit}"
+        return f"ImageSet({len(self):,} galaxies, {self.sizes_text}, {self.bands_text}, {unit})"
+
     def __len__(self) -> int:
         """Return how many images there are."""
         return len(self.pixels)
@@ -85,6 +90,19 @@ class ImageSet:
         shapes = self.shapes if len(self) else np.zeros((1, 2), dtype=np.int64)
         (low_y, low_x), (high_y, high_x) = shapes.min(axis=0), shapes.max(axis=0)
         return (int(low_y), int(low_x)), (int(high_y), int(high_x))
+
+    @property
+    def sizes_text(self) -> str:
+        """Height and width of the images, or their range, in pixels, in words."""
+        if not len(self):
+            return "no pixels"
+        smallest, largest = (f"{height}x{width}" for height, width in self.shape_range)
+        return f"{smallest} px" if smallest == largest else f"{smallest} to {largest} px"
+
+    @property
+    def bands_text(self) -> str:
+        """Names of the bands in words."""
+        return ("band " if len(self.header.bands) == 1 else "bands ") + " ".join(self.header.bands)
 
     @property
     def n_by_split(self) -> dict[str, int]:

@@ -43,6 +43,11 @@ def symbol_html(symbol: str) -> Markup:
     return Markup("<i>{}</i>").format(Markup(re.sub(r"[{}\\]", "", text)))
 
 
+def with_whole_flags(text: str) -> Markup:
+    """Write a sentence whose flags, such as ``--features``, no line end breaks."""
+    return Markup(re.sub(r"(--[a-z][a-z-]*)", r'<span class="flag">\1</span>', str(escape(text))))
+
+
 def symbol_beside_label(distance: Distance) -> Markup:
     """Write a property's symbol as HTML; nothing for a color, whose words are its symbol already."""
     return Markup("") if pair_of_column(distance.column) else symbol_html(distance.symbol)

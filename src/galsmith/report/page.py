@@ -1,6 +1,6 @@
 """The page itself: what the template is given."""
 
-from functools import cache, partial
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,7 @@ def _environment(spelling: Spelling = IN_PYTHON) -> Environment:
     )
     environment.globals.update({function.__name__: function for function in LABELS})
     environment.globals.update(
-        sentence_of=partial(sentence_of, spelling=spelling),
+        sentence_of=lambda *what: labels.with_whole_flags(sentence_of(*what, spelling=spelling)),
         reasons=reasons_text,
         difference_text=difference_text,
         size=_frame(histograms),

@@ -20,7 +20,7 @@ from galsmith.cli.demo.plan import (
 from galsmith.cli.device import choose_device, choose_precision
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, duration_text
-from galsmith.cli.summaries import mean_numbers, mean_sentence
+from galsmith.cli.summaries import mean_numbers
 from galsmith.data.options import SetOptions
 from galsmith.data.store.layout import DESCRIPTION_FILE
 from galsmith.execution import ProgressEvent, available_cores
@@ -166,7 +166,7 @@ def compare_sets(demo: Demo) -> str:
             )
     comparison = read_comparison(folder / CARD_FILE)
     demo.numbers.update(mean_numbers(comparison))
-    return f"{mean_sentence(comparison)}: {folder / CARD_FILE}"
+    return f"{comparison.headline_text}: {folder / CARD_FILE}"
 
 
 def write_page(demo: Demo) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from galsmith.cli.describe.record import Description, counts_text, provenance_rows
-from galsmith.cli.summaries import bands_text, numbers_of_store, sizes_text
+from galsmith.cli.summaries import numbers_of_store
 from galsmith.data.store import open_store, partial_chunks, read_description
 from galsmith.files import read_json
 from galsmith.images import ImageSet
@@ -16,7 +16,7 @@ def describe_store(path: Path) -> Description:
     page = read_description(path)
     numbers = numbers_of_store(images)
     rows = [
-        ("images", f"{len(images):,}, {sizes_text(images)}, {bands_text(images)}"),
+        ("images", f"{len(images):,}, {images.sizes_text}, {images.bands_text}"),
         ("splits", counts_text(numbers["splits"])),
         ("unit", images.header.flux_unit),
         ("scale", _scale_text(images)),
