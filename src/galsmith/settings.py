@@ -27,6 +27,11 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
 
 
+def prior_names() -> list[str]:
+    """Names of the shipped recipes that say priors of galaxies, not how to train a model."""
+    return [name for name in recipe_names() if "model" not in read_recipe(name)]
+
+
 def recipe_file(recipe: str | Path | Mapping[str, Any]) -> Path | None:
     """Return the file that a recipe is read from; None for values, and for a name, whatever lies under that name."""
     return Path(recipe) if not isinstance(recipe, Mapping) and Path(recipe).suffix == ".toml" else None

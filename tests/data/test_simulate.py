@@ -12,7 +12,7 @@ from galsmith.data.options import SetOptions
 from galsmith.data.sersic import draw_parameters
 from galsmith.data.store import open_store, verify_store
 from galsmith.errors import OutputExistsError, SettingsError
-from galsmith.settings import read_recipe
+from galsmith.settings import prior_names, read_recipe
 
 
 def values(column):
@@ -234,4 +234,4 @@ def test_memory_stays_bounded(tmp_path):
 def test_what_is_no_prior_is_refused_with_the_priors(recipe, message, tmp_path):
     with pytest.raises(SettingsError, match=message):
         simulate.sersic(tmp_path / "set", n=3, recipe=recipe)
-    assert simulate.prior_names() == ["sersic", "sersic-32", "sersic-64", "sersic-demo"]
+    assert prior_names() == ["sersic", "sersic-32", "sersic-64", "sersic-demo"]

@@ -51,6 +51,6 @@ def simulate_sersic(
 
 def priors_text() -> str:
     """Name the shipped priors."""
-    from galsmith.data.simulate import prior_names
+    from galsmith.settings import prior_names
 
     return f"Shipped priors: {', '.join(prior_names())}."

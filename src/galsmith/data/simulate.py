@@ -15,16 +15,12 @@ from galsmith.images import ImageSet
 from galsmith.settings import (
     apply_overrides,
     near_miss,
+    prior_names,
     read_recipe,
     recipe_file,
     recipe_names,
     typed_settings,
 )
-
-
-def prior_names() -> list[str]:
-    """Names of the shipped recipes that say priors of galaxies, not how to train a model."""
-    return [name for name in recipe_names() if "model" not in read_recipe(name)]
 
 
 def sersic(

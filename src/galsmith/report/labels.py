@@ -44,7 +44,7 @@ def symbol_html(symbol: str) -> Markup:
 
 
 def with_whole_flags(text: str) -> Markup:
-    """Write a sentence whose flags, such as ``--features``, no line end breaks."""
+    """Write a sentence whose flags no line end breaks."""
     return Markup(re.sub(r"(--[a-z][a-z-]*)", r'<span class="flag">\1</span>', str(escape(text))))
 
 
