@@ -167,6 +167,8 @@ def test_nothing_measured_at_all_is_stated_not_raised(make_table):
     comparison = compare(*sets, **QUICK)
     assert comparison.means == ()
     assert comparison.distance("gini").lost_generated.count == 60
+    with pytest.raises(KeyError, match="no mean 'headline'; nothing was compared"):
+        comparison.mean("headline")
 
 
 def test_property_of_one_side_is_listed(reference, generated):
