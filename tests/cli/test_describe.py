@@ -129,5 +129,5 @@ def test_a_store_without_its_catalog_is_damaged(store, tmp_path):
 def test_a_damaged_partial_mark_is_named(tmp_path):
     (tmp_path / "set.partial").mkdir()
     (tmp_path / "set.partial" / "settings.json").write_text("{")
-    with pytest.raises(InputError, match="not a JSON file"):
+    with pytest.raises(InputError, match=r"settings.json: damaged"):
         describe(str(tmp_path / "set"))

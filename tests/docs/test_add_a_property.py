@@ -127,7 +127,7 @@ def test_what_cannot_be_found_is_nan_with_a_flag_and_stops_nothing(cutouts, as_b
     flags = [set(text.split(",")) for text in table["flags"]]
     assert {"no_never", "no_own", "computation_error"} <= flags[0]
     assert table["message"][0] == "own: ZeroDivisionError: nothing to divide by"
-    assert flags[1] == {"no_source"}  # not called where nothing was measured
+    assert flags[1] == {"no_source", "zero_border"}  # not called where nothing was measured
     assert np.isfinite(table["gini"][0])
 
 

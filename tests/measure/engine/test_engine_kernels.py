@@ -1,5 +1,6 @@
 """Kernels are compiled once, for the types with which Python calls them, by several processes where there are several."""
 
+import os
 import subprocess
 import sys
 
@@ -132,11 +133,20 @@ def test_a_process_that_fails_is_told(caplog, monkeypatch):
 
 
 @pytest.mark.slow
-def test_processes_fill_an_empty_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kernels.numba.config, "CACHE_DIR", str(tmp_path))
-    told = []
-    kernels.compile_in_processes(["noise_map", "count_used"], processes=2, tell=told.append)
+def test_processes_fill_an_empty_cache(tmp_path):
+    # where a process keeps code is settled when it imports
+    script = (
+        "from galsmith.measure.engine import kernels; "
+        "kernels.compile_in_processes(['noise_map', 'count_used'], processes=2, tell=print)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told = [int(line) for line in ended.stdout.split()]
     assert told == sorted(told)
     assert told[-1] >= 2
     names = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
