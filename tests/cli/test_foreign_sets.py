@@ -155,10 +155,6 @@ def test_images_that_cannot_be_read_alone_name_the_way_out(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (
-            ("--segmap", "seg.fits"),
-            "--segmap seg.fits: has no meaning for .h5 .hdf5 .hdf .he5 .npy .npz files",
-        ),
         (("--hdu", "1"), "--hdu 1: has no meaning for .h5 .hdf5 .hdf .he5 .npy .npz files"),
         (("--band", "gren"), "--band gren: the images have no such band (did you mean 'green'?)"),
         (("--bands", "g,r"), "--bands g,r: names 2 bands, "),
@@ -167,6 +163,14 @@ def test_images_that_cannot_be_read_alone_name_the_way_out(tmp_path, capsys):
 def test_options_that_mean_nothing_for_an_array_are_refused(tmp_path, capsys, options, said):
     place = save(drawn(0)[:2], tmp_path / "set.h5")
     assert main(["measure", str(place), "-o", str(tmp_path / "t.parquet"), *options, "--quiet"]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_maps_of_images_in_one_file_lie_in_one_file(tmp_path, capsys):
+    place = save(drawn(0)[:2], tmp_path / "set.h5")
+    output = str(tmp_path / "t.parquet")
+    assert main(["measure", str(place), "-o", output, "--segmap", "seg.fits", "--quiet"]) == 1
+    said = "--segmap seg.fits: wanted an array of a file that holds one an image, [galaxy, y, x]"
     assert said in capsys.readouterr().err
 
 

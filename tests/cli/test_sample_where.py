@@ -46,7 +46,7 @@ def test_several_questions_are_asked_at_once(run, tmp_path, capsys):
     [
         (["--where", "widht_pix=3..6"], "did you mean 'width_pix'?"),
         (["--where", "width_pix=6..3"], "wanted the lower number first"),
-        (["--steps", "0"], "steps is 0"),
+        (["--steps", "0"], "--steps 0: wanted 1 or more"),
         (["--solver", "hoin"], "Choose from"),
     ],
 )

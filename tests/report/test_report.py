@@ -69,10 +69,11 @@ def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
         assert f"{item.floor:.3f}" in words
     assert "only 40 galaxies" in words
     assert "4 (10.0 %)" in words  # the flags
-    assert "galsmith simulate sersic -n 40 --seed 3 -o source" in words
-    assert "galsmith sample run/snapshot -n 40 --seed 5 -o drawn" in words
-    assert "galsmith measure source -o source.parquet" in words
-    assert "galsmith compare source.parquet drawn.parquet --no-beyond --seed 0 -o comparison.json" in words
+    assert "data.simulate.sersic(n=40, seed=3, output='source')" in words
+    assert "sampling.sample('run/snapshot', n=40, seed=5, output='drawn')" in words
+    assert "measure.measure('source', output='source.parquet')" in words
+    called = "judging.judge('source.parquet', {'drawn': 'drawn.parquet'}, beyond=False, seed=0, output='comparison.json')"
+    assert called in words
 
 
 def test_figures_and_tables_lie_beside_the_page(one_page, one_band):

@@ -22,6 +22,7 @@ from galsmith.cli.options import (
 from galsmith.cli.outcome import Outcome
 from galsmith.data.readers.listing import array_place, check_existence, has_glob
 from galsmith.errors import SettingsError
+from galsmith.files.remote import refuse_remote_input, refuse_remote_output
 
 if TYPE_CHECKING:
     from galsmith.data.galaxies import Galaxies
@@ -57,7 +58,8 @@ def measure(
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     figure.check(output)
-    _check_existence(images)
+    inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
+    _check_places(images, inputs, [output, figure.figure])
     from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output
     from galsmith.measure import measure as measure_into
@@ -66,8 +68,6 @@ def measure(
 
     if output is not None:
         checked_output(output)
-    inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
-    if output is not None:
         check_output(output, TABLE, inputs=inputs, overwrite=overwrite)
     if figure.figure is not None:
         from galsmith.report.figures.painting import FIGURE
@@ -92,10 +92,15 @@ def measure(
     return replace(outcomes[-1], details=(*drawn, *outcomes[-1].details))
 
 
-def _check_existence(images: list[str]) -> None:
-    """Refuse a file or store that is not there before anything is imported that can read it; not parts of one."""
+def _check_places(images: list[str], inputs: list[str], outputs: list[Path | None]) -> None:
+    """Refuse addresses, and a file or store that is not there, before anything is imported that can read it."""
+    for output in outputs:
+        if output is not None:
+            refuse_remote_output(output)
+    for given in inputs:
+        refuse_remote_input(given)
     for image in images:
-        is_plain = not (has_glob(image) or "[" in image or "://" in image or array_place(image))
+        is_plain = not (has_glob(image) or "[" in image or array_place(image))  # not parts of one
         if is_plain:
             check_existence(Path(image))
 
