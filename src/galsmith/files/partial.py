@@ -43,15 +43,12 @@ logger = logging.getLogger("galsmith")
 
 PARTIAL_SUFFIX = ".partial"
 MARK_FILE, LOCK_FILE, CONTENT, REPLACED = "settings.json", "lock", "content", "replaced"
-COMPLETE = (
-    "complete"  # of a mark: what the content may replace, as `_listing` has it; absent while it is being made
-)
+# of a mark: what the content may replace, as `_listing` has it; absent while it is being made
+COMPLETE = "complete"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 ATTEMPTS = 1000  # to open a lock that its holder is just removing
-PATIENCE_SECONDS, PAUSE_SECONDS = (
-    0.5,
-    0.02,
-)  # whoever only looks, or settles, holds a lock for some milliseconds
+# whoever only looks, or settles, holds a lock for some milliseconds
+PATIENCE_SECONDS, PAUSE_SECONDS = 0.5, 0.02
 
 _held: set[int] = set()
 
@@ -132,9 +129,8 @@ def settle(output: str | Path) -> None:
     if not folder.exists() or (mark is not None and COMPLETE not in mark):
         return
     with contextlib.suppress(GalsmithError, OSError), Claim(output, patience_seconds=0.0):
-        if COMPLETE in (
-            read_mark(output) or {}
-        ):  # still: what was read before the claim may be of another process
+        # still: what was read before the claim may be of another process
+        if COMPLETE in (read_mark(output) or {}):
             _put_in_place(Path(output), folder)
 
 
