@@ -22,7 +22,7 @@ from galsmith.measure.engine.light.shape import centroid, moments_about, r_max, 
 from galsmith.measure.engine.light.statistics import gini, gini_map, m20, noise_map, smoothness, sn_per_pixel
 from galsmith.measure.engine.mid.statistics import measure_mid
 from galsmith.measure.engine.segmentation.methods import paper_map
-from galsmith.measure.engine.sersic.fit import OPTIMUM, Start, fit_sersic
+from galsmith.measure.engine.sersic.fit import INTEGRATED, Start, fit_sersic
 from galsmith.measure.engine.sky import sky_box
 from galsmith.measure.engine.stamp import cut_stamp
 
@@ -81,7 +81,7 @@ def stage_seconds(image: BenchImage) -> dict[str, float]:
     timed("multimode, I, D", measure_mid, stamp, inside, noticed)
     concentration = 5 * np.log10(radii[2] / radii[0])
     start = Start(*center, a_half, concentration, shape)
-    timed("Sérsic fit", fit_sersic, stamp, noise, start, NOTHING, OPTIMUM, noticed)
+    timed("Sérsic fit", fit_sersic, stamp, noise, start, NOTHING, INTEGRATED, noticed)
     return stages.seconds
 
 

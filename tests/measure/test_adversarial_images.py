@@ -110,7 +110,7 @@ def _recipe(k):
     return Options(
         Segmenting(("paper", "survey")[k % 2]),
         sky=("box", "annulus")[k // 2 % 2],
-        sersic=("optimum", "parity", "optimum", "none")[k // 4 % 4],
+        sersic=("integrated", "parity", "integrated", "none")[k // 4 % 4],
         double_sersic=k % 37 == 0,
         gain=(1.0, 1e-12, 1e12)[k % 3],
     )

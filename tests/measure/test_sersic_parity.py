@@ -1,7 +1,6 @@
-"""The engine's Sérsic fits against statmorph's frozen ones: through its own steps, and at the minimum.
+"""The engine's Sérsic fits against statmorph's frozen ones: through its own steps, and integrated.
 
-Left out, listed and counted: fits that statmorph itself does not repeat when the last bit of the pixels changes,
-and, for the best fit, those where statmorph stops visibly above the minimum, and one at a cusp.
+Left out, listed and counted: fits that statmorph itself does not repeat when the last bit of the pixels changes.
 """
 
 import warnings
@@ -16,7 +15,7 @@ from galsmith.measure.engine.batch import measure_galaxy_input
 from galsmith.measure.engine.segmentation.methods import paper_map
 from galsmith.seeds import random_stream
 
-PARITY, OPTIMUM = 1e-6, 1e-3  # as `names.difference` takes them
+PARITY = 1e-6  # as `names.difference` takes it
 FIRST = 40  # galaxies of each set whose fit the fast tests take through statmorph's steps
 # Mostly the orientation of a round galaxy.
 UNREPEATABLE = {
@@ -33,22 +32,15 @@ REPEATABLE = {
 }
 # Of 19 fits of two laws; in the others the last bit of the pixels moves statmorph by 1e-6 to 0.4.
 REPEATABLE_DOUBLE = {f"f814w_disk{number}" for number in (0, 10, 100, 103, 104, 106)}
-# The law's value at a pixel's center has a cusp: where a center comes within 1e-3 px of one, chi-squared is not smooth
-# and hangs on how near (statmorph 6e-5 px, ours 8e-4 px, of the same cusp).
-AT_A_CUSP = {"2023-185": 2e-6}
-# Where statmorph stops by more than CHI2_GAIN in chi-squared above ours: in another minimum, or short of it.
-CHI2_GAIN = 1e-3
-STOPPED_SHORT = {
-    "noisy_sersic": {"2023-037"},
-    "hst": {"f814w_disk6", "f814w_disk93"},
-    "profit": {"KiDS-G265911", "KiDS-G266033"},
-    "efigi": {"PGC0025143"},
-}
+# The integrated law's chi-squared may be so much above that of the law at pixel centers.
+CHI2_APART = 0.01
+# Galaxies with a nucleus of their own, behind a point spread: the law at pixel centers has one too, by its error.
+FAR_FROM_ANY_LAW = {"KiDS-G265911": 0.03, "KiDS-G266033": 0.1}
 
 
 @pytest.fixture
 def best_pairs(oracle_set, oracle_data):
-    return pairs_of(oracle_set, oracle_data, sersic="optimum")
+    return pairs_of(oracle_set, oracle_data, sersic="integrated")
 
 
 def test_fits_with_statmorphs_steps_end_where_statmorphs_do(oracle_set, oracle_data):
@@ -102,23 +94,21 @@ def _asked_again(statmorph, galaxy, draw):
         return statmorph.SourceMorphology(image, labels, 1, gain=galaxy.gain)
 
 
-def test_the_best_fit_is_never_worse_than_statmorphs(best_pairs):
-    worse = [
-        (pair.galaxy.name, pair.ours.values["sersic_chi2_dof"] / pair.frozen["sersic_chi2_dof"] - 1)
+def test_the_integrated_fit_describes_images_as_well_as_statmorphs(best_pairs):
+    # of images that no law fits, one law may by chance be nearer than the other
+    apart = {
+        pair.galaxy.name: pair.ours.values["sersic_chi2_dof"] / pair.frozen["sersic_chi2_dof"] - 1
         for pair in best_pairs
         if pair.has_fit
-        and not pair.ours.values["sersic_chi2_dof"]
-        <= pair.frozen["sersic_chi2_dof"] * (1 + AT_A_CUSP.get(pair.galaxy.name, 1e-9))
-    ]
-    assert worse == []
+    }
+    assert np.median(list(apart.values())) < 1e-4
+    worse = {name for name, share in apart.items() if share > CHI2_APART}
+    assert worse <= FAR_FROM_ANY_LAW.keys()
+    assert all(apart[name] < FAR_FROM_ANY_LAW[name] for name in worse)
 
 
-def test_the_best_fit_is_nearly_statmorphs(oracle_set, best_pairs):
-    short = {pair.galaxy.name for pair in best_pairs if pair.has_fit and pair.chi2_gain > CHI2_GAIN}
-    assert short == STOPPED_SHORT.get(oracle_set, set())
-    rest = [pair for pair in best_pairs if pair.galaxy.name not in short | AT_A_CUSP.keys()]
-    assert failures(rest, names.SERSIC, greatest=OPTIMUM) == []
-    assert _wrong_flags(rest) == []
+def test_no_integrated_fit_of_a_galaxy_is_left_unconverged(best_pairs):
+    assert [pair.galaxy.name for pair in best_pairs if "sersic_not_converged" in pair.ours.flags] == []
 
 
 def _double_pairs(oracle_set, oracle_data):

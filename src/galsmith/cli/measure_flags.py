@@ -62,8 +62,8 @@ class MethodFlags:
         ),
     ] = None
     sersic: Annotated[
-        Literal["optimum", "parity", "none"] | None,
-        Parameter(help="Sérsic fit to its minimum (default), to where statmorph stops, or none."),
+        Literal["integrated", "parity", "none"] | None,
+        Parameter(help="Sérsic fit of laws integrated over pixels (default), as statmorph fits, or none."),
     ] = None
     double_sersic: Annotated[
         bool, Parameter(help="Fit two Sérsic laws of one center too.", show_default=False)
@@ -73,7 +73,9 @@ class MethodFlags:
         str | None,
         Parameter(help="Colors of several bands, such as g-i,g-r, or none; the usual ones when left out."),
     ] = None
-    gain: Annotated[float | None, Parameter(help="Electrons per flux unit (1 when left out).")] = None
+    gain: Annotated[float | None, Parameter(help="Electrons per flux unit; the header's when left out.")] = (
+        None
+    )
     uncertainties: Annotated[
         int | None,
         Parameter(
@@ -154,6 +156,9 @@ class FileFlags:
     sigma: Annotated[
         str | None, Parameter(group=FILES, help="MAP of the standard deviation of every pixel.")
     ] = None
+    ivar: Annotated[
+        str | None, Parameter(group=FILES, help="MAP of the inverse variance of every pixel, instead.")
+    ] = None
     psf: Annotated[
         str | None, Parameter(group=FILES, help="Point spread function of all images, or a MAP of theirs.")
     ] = None
@@ -183,6 +188,7 @@ class FileFlags:
             segmap=self.segmap,
             mask=self.mask,
             sigma=self.sigma,
+            ivar=self.ivar,
             psf=self.psf,
             labels=None if self.labels is None else parse_labels(self.labels),
             catalog=self.catalog,

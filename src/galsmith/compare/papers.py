@@ -72,7 +72,8 @@ def _holzschuh2022_paper(data: str, **measure: Any) -> Paper:
     return Paper(
         name,
         f"{_HOLZSCHUH2022}: the {data} set.",
-        measure={"segmentation": "paper", **measure},
+        # the paper's statmorph takes the law at pixel centers
+        measure={"segmentation": "paper", "sersic": "parity", **measure},
         normalization=_HOLZSCHUH2022_NORMALIZATION,
         binning="rings",
         groups=_HOLZSCHUH2022_GROUPS,

@@ -11,6 +11,7 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.data.galaxies import Galaxy, GalaxyOrigin
+from galsmith.data.galaxies.maps import sigma_of_inverse_variance
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -34,10 +35,12 @@ def morphology(
     segmentation: str = "paper",
     masks: ArrayLike | Sequence[ArrayLike] | None = None,
     sigma_maps: ArrayLike | Sequence[ArrayLike] | None = None,
+    ivar_maps: ArrayLike | Sequence[ArrayLike] | None = None,
     psf: ArrayLike | Sequence[ArrayLike] | None = None,
-    gain: float = 1.0,
+    psf_kind: str = "effective",
+    gain: float | None = None,
     sky: str | None = None,
-    sersic: str = "optimum",
+    sersic: str = "integrated",
     double_sersic: bool = False,
     uncertainties: int = 0,
     bands: Sequence[str] | None = None,
@@ -63,16 +66,20 @@ def morphology(
         bool, True where a pixel is to be ignored; of the images' form.
     sigma_maps : array_like or sequence of array_like, optional
         Standard deviation of each pixel in flux units, of the images' form; used in place of `gain`.
+    ivar_maps : array_like or sequence of array_like, optional
+        Inverse variance of each pixel instead; pixels of 0 or less are masked.
     psf : array_like or sequence of array_like, optional
         Point spread function that the Sérsic fits take into account, ``[y, x]``, its center at the central
         pixel; one for all, or one an image.
-    gain : float
-        Electrons per flux unit.
+    psf_kind : {"effective", "optical"}
+        Whether the pixel is in it, as in an image of a star, or not; see `MeasureSettings`.
+    gain : float, optional
+        Electrons per flux unit; without it and without `sigma_maps` the sky alone weighs the pixels.
     sky : {"box", "annulus"}, optional
         The sky from statmorph's first empty square, or from all of the background; by default the box, but all
         of the background with the survey's segmentation.
-    sersic : {"optimum", "parity", "none"}
-        The Sérsic fit at its minimum, as statmorph stops, or not at all.
+    sersic : {"integrated", "parity", "none"}
+        The Sérsic fit: of the law integrated over pixels, as statmorph takes it and stops, or none.
     double_sersic : bool
         Fit two Sérsic laws of one center too.
     uncertainties : int
@@ -106,11 +113,16 @@ def morphology(
             "sersic": sersic,
             "double_sersic": double_sersic,
             "uncertainties": uncertainties,
+            "psf_kind": psf_kind,
             "gain": gain,
             "colors": (),  # a row has one band
         },
         source="morphology",
     )
+    if ivar_maps is not None:
+        if sigma_maps is not None:
+            raise SettingsError("ivar_maps and sigma_maps say the same; give one of them")
+        sigma_maps = _sigma_maps_of(ivar_maps)
     given = given_arrays(
         images, bands, labels=labels, label=label, masks=masks, sigma_maps=sigma_maps, psf=psf
     )
@@ -118,6 +130,13 @@ def morphology(
     return measured(
         given, workers=workers, settings=settings.model_copy(update={"band": band}), progress=progress
     )
+
+
+def _sigma_maps_of(ivar_maps: Any) -> Any:
+    """Turn inverse variances of any form to standard deviations."""
+    if isinstance(ivar_maps, list | tuple):
+        return [sigma_of_inverse_variance(_plain_array(one)) for one in ivar_maps]
+    return sigma_of_inverse_variance(_plain_array(ivar_maps))
 
 
 @dataclass(frozen=True)

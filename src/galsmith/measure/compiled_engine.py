@@ -72,6 +72,7 @@ def options_of(settings: MeasureSettings) -> Options:
         sersic=settings.sersic,
         double_sersic=settings.double_sersic,
         gain=settings.gain,
+        psf_kind=settings.psf_kind,
         psf=None if settings.psf_fwhm_pix is None else gaussian_psf(settings.psf_fwhm_pix),
     )
 

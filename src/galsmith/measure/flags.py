@@ -186,6 +186,29 @@ MORPHOLOGY_FLAGS = (
         2,
         "a quantity came out infinite or undefined though nothing else was noticed, as with fluxes near 1e308",
     ),
+    Flag(
+        "noise_from_sky_alone",
+        0,
+        "neither a map of sigmas nor the gain is known: the sky's scatter weighs all pixels; give `gain` or a map",
+    ),
+    Flag(
+        "noise_unknown",
+        1,
+        "nothing is known of the noise, as the sky has no scatter either: all pixels weigh alike, and signal to noise, "
+        "chi-squared and uncertainties mean nothing; give `gain` or a map of sigmas",
+    ),
+    Flag("sigma_map_negative", 1, "the map of sigmas has negative values, whose pixels are masked"),
+    Flag(
+        "sigma_map_disagrees",
+        2,
+        "the map of sigmas differs from the scatter of the sky by more than a factor of ten: another unit, a variance, "
+        "or a sky that is none",
+    ),
+    Flag(
+        "sigma_map_is_inverse_variance",
+        2,
+        "the map of sigmas holds inverse variances, as the scatter of the sky tells; give it as such (`ivar`)",
+    ),
 )
 SERSIC_FLAGS = (
     Flag(
@@ -196,12 +219,30 @@ SERSIC_FLAGS = (
     Flag("sersic_nonpositive_amplitude", 2, "the light at the half-light radius is zero or less"),
     Flag("sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
     Flag("sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
-    Flag("sersic_at_bound", 1, "the index stands at its bound, 0.01"),
+    Flag(
+        "sersic_at_bound",
+        1,
+        "the index stands at its bound, 0.1 or 12 (0.01 with statmorph's steps), or radius or ellipticity at theirs: "
+        "the pixels do not tell",
+    ),
+    Flag(
+        "sersic_unphysical",
+        2,
+        "the law found is no galaxy's: an index above 8, or an effective radius larger than the side of the stamp",
+    ),
+    Flag(
+        "sersic_uncertainty_undefined",
+        0,
+        "the uncertainty of a parameter is not known: it stands at a bound, or the pixels do not tell it, as the "
+        "orientation of a round law",
+    ),
 )
 DOUBLE_SERSIC_FLAGS = (
     Flag("double_sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
     Flag("double_sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
-    Flag("double_sersic_at_bound", 1, "an index stands at its bound, 0.01"),
+    Flag(
+        "double_sersic_at_bound", 1, "an index stands at its bound, 0.1 or 12 (0.01 with statmorph's steps)"
+    ),
 )
 
 # Noticed by Python.

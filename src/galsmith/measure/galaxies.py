@@ -15,6 +15,7 @@ from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
+from galsmith.measure.noise import gain_of_unit
 from galsmith.measure.power.spectrum import Binning, log_power
 from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
@@ -110,7 +111,7 @@ def cutout_of(galaxy: Galaxy) -> Cutout:
     return Cutout(galaxy.x_offset_pix, galaxy.y_offset_pix, galaxy.noticed)
 
 
-def input_of(galaxy: Galaxy, band: int) -> GalaxyInput:
+def input_of(galaxy: Galaxy, band: int, flux_unit: str) -> GalaxyInput:
     """Give what the engines read of one band, by its place."""
 
     def of_band(array: NDArray[Any] | None) -> NDArray[Any] | None:
@@ -128,12 +129,14 @@ def input_of(galaxy: Galaxy, band: int) -> GalaxyInput:
         mask=mask,
         sigma_map=sigma_map,
         psf=galaxy.psf,
+        gain=gain_of_unit(flux_unit) if galaxy.gain is None else galaxy.gain,
     )
 
 
 def _measured_bands(galaxy: Galaxy, method: Method) -> list[Measured]:
     """Measure all that the settings name."""
-    inputs = {name: input_of(galaxy, place) for place, name in enumerate(method.header.bands)}
+    unit = method.header.flux_unit
+    inputs = {name: input_of(galaxy, place, unit) for place, name in enumerate(method.header.bands)}
     if method.settings.band == ALL_BANDS:
         return [_measured({name: one}, name, method) for name, one in inputs.items()]
     return [_measured(inputs, str(method.settings.band), method)]

@@ -18,7 +18,8 @@ FEWEST_REPETITIONS = 8  # of fewer a standard deviation is off by a quarter and 
 Quantities = Literal["morphology", "power"]
 Segmentation = Literal["paper", "survey"]
 Sky = Literal["box", "annulus"]
-SersicFitting = Literal["optimum", "parity", "none"]
+SersicFitting = Literal["integrated", "parity", "none"]
+PsfKind = Literal["effective", "optical"]
 ColorApertures = Literal["shared", "each"]
 
 
@@ -40,9 +41,10 @@ class MeasureSettings(Settings):
         Where the sky's mean, noise and asymmetry come from: ``"box"`` the first empty square, as statmorph
         does, ``"annulus"`` all of the background, which does not change when an image is turned. None takes
         the box with the paper's segmentation, all of the background with the survey's.
-    sersic : {"optimum", "parity", "none"}
-        The Sérsic fit: ``"optimum"`` goes to the minimum, ``"parity"`` stops where statmorph stops,
-        ``"none"`` leaves it out.
+    sersic : {"integrated", "parity", "none"}
+        The Sérsic fit: ``"integrated"`` integrates the law over pixels, goes to the minimum and tells uncertainties;
+        ``"parity"`` takes the law at pixel centers, as statmorph does, which is off by up to a factor where a
+        law is steep, and stops where statmorph stops; ``"none"`` leaves it out.
     double_sersic : bool
         Whether two Sérsic laws of one center are fitted too, which begins where one law ends.
     colors : tuple of str or None
@@ -52,13 +54,18 @@ class MeasureSettings(Settings):
         Where fluxes of colors are summed: ``"shared"`` within 2 Petrosian radii of the measured band about its
         center, the same pixels in all bands; ``"each"`` within those of each band, as Holzschuh et al. (2022)
         did, which measures every band.
-    gain : float
-        Electrons per flux unit; weighs the Sérsic fits and the signal to noise.
+    gain : float or None
+        Electrons per flux unit; weighs the Sérsic fits and the signal to noise where there is no map of sigmas. None
+        takes that of the image's header or unit, or else weighs by the sky alone.
     uncertainties : int
         How often each galaxy is measured again with other noise, which gives every quantity but those of fits a
         column ``<name>_sigma``; 0 leaves these out, 20 to 32 are good.
     psf_fwhm_pix : float or None
         Width of a Gaussian point spread function that the Sérsic fits take into account.
+    psf_kind : {"effective", "optical"}
+        What point spread functions hold: ``"effective"`` the pixel too, as an image of a star does, so that a law is
+        convolved with it and not integrated over pixels once more; ``"optical"`` values of the function itself at
+        pixel centers. Fits with statmorph's steps take either as it is.
     subtract_background : bool or None
         Whether the median of a stamp's border is taken off before its morphology is measured. None does so
         for pictures (flux unit ``"display"``), whose sky is not zero, and for nothing else: on EFIGI's
@@ -75,13 +82,14 @@ class MeasureSettings(Settings):
     band: str | None = None
     segmentation: Segmentation | None = None
     sky: Sky | None = None
-    sersic: SersicFitting = "optimum"
+    sersic: SersicFitting = "integrated"
     double_sersic: bool = False
     colors: tuple[str, ...] | None = None
     color_apertures: ColorApertures = "shared"
-    gain: float = Field(default=1.0, gt=0)
+    gain: float | None = Field(default=None, gt=0)
     uncertainties: int = Field(default=0, ge=0)
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
+    psf_kind: PsfKind = "effective"
     subtract_background: bool | None = None
     threshold_sigma: float = Field(default=1.5, gt=0)
     minimum_pixels: int = Field(default=5, ge=1)
@@ -103,7 +111,7 @@ class MeasureSettings(Settings):
         """Refuse two laws without one."""
         if self.double_sersic and self.sersic == "none":
             raise ValueError(
-                "double_sersic begins where the fit of one law ends; set sersic to 'optimum' or 'parity'"
+                "double_sersic begins where the fit of one law ends; set sersic to 'integrated' or 'parity'"
             )
         return self
 

@@ -2,6 +2,7 @@
 
 import math
 
+import integrated_laws as laws
 import numpy as np
 import pytest
 from astropy.modeling.models import Sersic2D
@@ -9,13 +10,13 @@ from astropy.stats import akaike_info_criterion_lsq, bayesian_info_criterion_lsq
 from scipy.signal import fftconvolve
 
 from galsmith.measure.engine import flags
-from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY, Start, fit_sersic, information_criteria
+from galsmith.measure.engine.sersic.fit import INTEGRATED, PARITY, Start, fit_sersic, information_criteria
 from galsmith.measure.engine.stamp import Moments
 from galsmith.seeds import random_stream
 
 NO_PSF = np.zeros((0, 0))
 SIZE = 64
-MODES = pytest.mark.parametrize("mode", [PARITY, OPTIMUM], ids=["parity", "optimum"])
+MODES = pytest.mark.parametrize("mode", [PARITY, INTEGRATED], ids=["parity", "integrated"])
 SHAPE = ("amplitude", "r_eff", "sersic_index", "x", "y", "ellipticity", "orientation_rad")
 # x, y, r_half_ellip, concentration, moments: where the fits below start
 START = Start(31.0, 33.0, 6.0, 3.2, Moments(0.3, 1.4, 0.5))
@@ -33,9 +34,16 @@ def _truth(n):
     }
 
 
-def _drawn(truth):
+def _drawn(truth, mode=INTEGRATED):
+    if mode == INTEGRATED:
+        return laws.integrated((SIZE, SIZE), _law(truth))
     columns, rows = np.meshgrid(np.arange(float(SIZE)), np.arange(float(SIZE)))
     return Sersic2D(*(truth[name] for name in SHAPE))(columns, rows)
+
+
+def _law(truth):
+    names = ("x", "y", "amplitude", "r_eff", "sersic_index", "ellipticity", "orientation_rad")
+    return np.array([truth[name] for name in names])
 
 
 def _noisy(k, sigma=0.3):
@@ -57,33 +65,36 @@ def _fitted(cut, noticed, image, mode, *, start=START, noise=None, psf=NO_PSF):
 @pytest.mark.parametrize("n", [0.5, 1.0, 2.5, 4.0, 6.0])
 def test_known_law_is_found_again(cut, noticed, n, mode):
     # the bad-pixel rule of the stamp would take the peak of a steep law for a cosmic ray
-    image = _drawn(_truth(n))
+    image = _drawn(_truth(n), mode)
     stamp = cut(np.zeros((SIZE, SIZE)), np.ones((SIZE, SIZE), dtype=np.int32))
     stamp = stamp._replace(pixels=image)
-    fit = fit_sersic(stamp, np.ones((SIZE, SIZE)), START, NO_PSF, mode, noticed())
+    # integrals are as exact as the noise asks for
+    noise = np.full((SIZE, SIZE), 1.0 if mode == PARITY else 0.03)
+    fit = fit_sersic(stamp, noise, START, NO_PSF, mode, noticed())
     for name, value in _truth(n).items():
         # statmorph's own tolerance of the parameters is 1e-5
-        assert getattr(fit, name) == pytest.approx(value, rel=1e-5 if mode == PARITY else 1e-6), name
-    assert fit.chi2_dof < 1e-9
+        assert getattr(fit, name) == pytest.approx(value, rel=1e-5 if mode == PARITY else 1e-3), name
+    # the integrals' own errors: 1 % of the noise in the root mean square
+    assert fit.chi2_dof < (1e-9 if mode == PARITY else 1e-4)
 
 
 @pytest.mark.parametrize("k", range(4))
-def test_optimum_is_below_parity_and_near_it(cut, noticed, k):
+def test_minimum_lies_below_statmorphs_steps_and_takes_fewer(cut, noticed, k):
     image = _noisy(k)
     parity, _ = _fitted(cut, noticed, image, PARITY, noise=np.full(image.shape, 0.3))
-    optimum, told = _fitted(cut, noticed, image, OPTIMUM, noise=np.full(image.shape, 0.3))
+    integrated, told = _fitted(cut, noticed, image, INTEGRATED, noise=np.full(image.shape, 0.3))
     assert not told
-    assert optimum.chi2_dof <= parity.chi2_dof * (1 + 1e-9)
-    assert np.allclose(optimum[:7], parity[:7], rtol=1e-3)
-    assert optimum.n_evaluations < parity.n_evaluations / 2
+    # the image is integrated, as the law of the one fit is and that of the other is not
+    assert integrated.chi2_dof <= parity.chi2_dof * (1 + 1e-6)
+    assert integrated.n_evaluations < parity.n_evaluations / 2
 
 
 def test_chi2_tells_a_law_from_a_ring(cut, noticed):
     sigma = np.full((SIZE, SIZE), 0.3)
-    law, _ = _fitted(cut, noticed, _noisy(0), OPTIMUM, noise=sigma)
+    law, _ = _fitted(cut, noticed, _noisy(0), INTEGRATED, noise=sigma)
     assert law.chi2_dof == pytest.approx(1, abs=0.06)  # 2 sigma of 4,000 pixels is 0.045
     ring, _ = _fitted(
-        cut, noticed, _shape_of_radius(lambda r: np.exp(-((r - 15) ** 2) / 8)), OPTIMUM, noise=sigma
+        cut, noticed, _shape_of_radius(lambda r: np.exp(-((r - 15) ** 2) / 8)), INTEGRATED, noise=sigma
     )
     assert ring.chi2_dof > 5
 
@@ -94,10 +105,10 @@ def _shape_of_radius(profile):
 
 
 def test_index_at_its_bound_is_flagged(cut, noticed):
-    fit, told = _fitted(cut, noticed, _shape_of_radius(lambda r: 1.0 * (r < 15)), OPTIMUM)
+    fit, told = _fitted(cut, noticed, _shape_of_radius(lambda r: 1.0 * (r < 15)), INTEGRATED)
     assert "sersic_at_bound" in told
-    assert fit.sersic_index == 0.01
-    _, told = _fitted(cut, noticed, _shape_of_radius(lambda r: np.exp(-r / 6)), OPTIMUM)
+    assert fit.sersic_index == 0.1
+    _, told = _fitted(cut, noticed, _shape_of_radius(lambda r: np.exp(-r / 6)), INTEGRATED)
     assert not told
 
 
@@ -122,21 +133,20 @@ def test_shape_does_not_depend_on_the_flux_unit(cut, noticed, mode, factor):
 
 
 def test_mirror_image_has_the_mirrored_law(cut, noticed):
-    one, _ = _fitted(cut, noticed, _noisy(2), OPTIMUM)
+    one, _ = _fitted(cut, noticed, _noisy(2), INTEGRATED)
     start = START._replace(x=SIZE - 1 - START.x, moments=Moments(0.3, 1.4, -0.5))
-    other, _ = _fitted(cut, noticed, np.ascontiguousarray(_noisy(2)[:, ::-1]), OPTIMUM, start=start)
+    other, _ = _fitted(cut, noticed, np.ascontiguousarray(_noisy(2)[:, ::-1]), INTEGRATED, start=start)
     assert other.x == pytest.approx(SIZE - 1 - one.x, abs=1e-4)
     assert other.orientation_rad == pytest.approx(-one.orientation_rad, abs=1e-5)
     assert other.r_eff == pytest.approx(one.r_eff, rel=1e-5)
 
 
-@MODES
 @pytest.mark.parametrize("size", [(3, 3), (25, 25), (90, 80)])
-def test_law_behind_a_point_spread_is_found_again(cut, noticed, mode, size):
+def test_law_behind_a_point_spread_is_found_again_with_statmorphs_steps(cut, noticed, size):
     y, x = (np.arange(side) - (side - 1) // 2 for side in size)
     psf = np.exp(-(x[None, :] ** 2 + 1.3 * y[:, None] ** 2) / 8) + 1e-4
-    image = fftconvolve(_drawn(_truth(2.0)), psf / psf.sum(), mode="same")
-    fit, told = _fitted(cut, noticed, image, mode, psf=psf)
+    image = fftconvolve(_drawn(_truth(2.0), PARITY), psf / psf.sum(), mode="same")
+    fit, told = _fitted(cut, noticed, image, PARITY, psf=psf)
     assert not told
     for name, value in _truth(2.0).items():
         assert getattr(fit, name) == pytest.approx(value, rel=1e-6), name

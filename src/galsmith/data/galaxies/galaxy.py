@@ -30,6 +30,8 @@ class Galaxy:
         Standard deviation of every pixel, in flux.
     psf : ndarray [y, x], float64, or None
         Point spread function.
+    gain : float or None
+        Electrons per flux unit where the image's header tells it.
     x_offset_pix, y_offset_pix : int
         The first column and row of `image` in the image it was cut from.
     reason : str
@@ -46,6 +48,7 @@ class Galaxy:
     mask: NDArray[np.bool_] | None = None
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[np.float64] | None = None
+    gain: float | None = None
     x_offset_pix: int = 0
     y_offset_pix: int = 0
     reason: str = ""

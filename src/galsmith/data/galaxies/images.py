@@ -13,6 +13,7 @@ from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
 from galsmith.data.galaxies.maps import Companions, chosen_label, read_psf
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
+from galsmith.data.readers.fits_header import gain_of
 from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet
@@ -215,6 +216,7 @@ class FitsGalaxies:
             mask=None if maps.mask is None else _widened(maps.mask, on_image, window, fill=True),
             sigma_map=None if maps.sigma_map is None else _widened(maps.sigma_map, on_image, window, np.nan),
             psf=maps.psf,
+            gain=gain_of(head.keywords),
             x_offset_pix=window.x_start,
             y_offset_pix=window.y_start,
             noticed=(BEYOND_IMAGE,) if window != on_image else (),

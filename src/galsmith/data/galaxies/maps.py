@@ -88,6 +88,8 @@ class Companions:
     ----------
     label_map, mask, sigma_map : FitsHead, ArrayMap or None
         Of the image's height and width.
+    ivar_map : FitsHead, ArrayMap or None
+        Inverse variances, in the place of `sigma_map`.
     psf : FitsHead, ArrayMap or None
         Smaller than the image.
     """
@@ -95,6 +97,7 @@ class Companions:
     label_map: MapHead | None = None
     mask: MapHead | None = None
     sigma_map: MapHead | None = None
+    ivar_map: MapHead | None = None
     psf: MapHead | None = None
 
     def read(self, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> "Maps":
@@ -110,9 +113,17 @@ class Companions:
         return Maps(
             labels,
             mask,
-            None if self.sigma_map is None else read_sigma_map(self.sigma_map, rows=rows, columns=columns),
+            self._sigma_map(rows, columns),
             None if self.psf is None else read_psf(self.psf),
         )
+
+    def _sigma_map(self, rows: slice, columns: slice) -> NDArray[np.float64] | None:
+        """Read standard deviations, or inverse variances as such."""
+        if self.ivar_map is not None:
+            planes = tuple(range(self.ivar_map.n_planes))
+            values = _part_of(self.ivar_map, planes=planes, rows=rows, columns=columns)
+            return sigma_of_inverse_variance(values[0] if len(values) == 1 else values)
+        return None if self.sigma_map is None else read_sigma_map(self.sigma_map, rows=rows, columns=columns)
 
 
 class Maps(NamedTuple):
@@ -279,6 +290,14 @@ def read_sigma_map(
             came=str(head.place),
         )
     return values[0] if len(values) == 1 else values
+
+
+def sigma_of_inverse_variance(inverse_variance: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Turn to standard deviations [..., y, x] float64; infinite, so that the pixel is masked, where nothing was seen."""
+    values = np.asarray(inverse_variance, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        is_observed = values > 0
+    return np.where(is_observed, 1.0 / np.sqrt(np.where(is_observed, values, 1.0)), np.inf)
 
 
 @lru_cache(maxsize=PSFS_KEPT)

@@ -31,7 +31,7 @@ DEFAULT_CUTOUT_PIX = 128
 COUNTED_ABOVE_SIGMA, COUNTED_FROM_PIX, MOST_PIXELS_COUNTED = 5.0, 10, 2**26
 HEADS_PER_EVENT = 64
 logger = logging.getLogger(__name__)
-MAPS = ("segmap", "mask", "sigma", "psf")
+MAPS = ("segmap", "mask", "sigma", "ivar", "psf")
 READING_OPTIONS = (
     *MAPS,
     "catalog",
@@ -64,7 +64,7 @@ class FileRequest:
         Unit of a pixel's value, before that of the headers.
     zero_points_mag : mapping of band to float, or sequence of float, or None
         AB magnitudes of one flux unit, before those of the headers.
-    segmap, mask, sigma, psf : str or None
+    segmap, mask, sigma, ivar, psf : str or None
         As `galsmith.data.galaxies.listing` reads them.
     labels : tuple of int or None
         Which labels of the segmentation map.
@@ -86,6 +86,7 @@ class FileRequest:
     segmap: str | None = None
     mask: str | None = None
     sigma: str | None = None
+    ivar: str | None = None
     psf: str | None = None
     labels: tuple[int, ...] | None = None
     catalog: Path | None = None
@@ -102,6 +103,8 @@ class FileRequest:
                     raise SettingsError(
                         "means something only with `catalog`; give one", argument=name, came=value
                     )
+        if self.ivar is not None and self.sigma is not None:
+            raise SettingsError("says what `sigma` says; give one of them", argument="ivar", came=self.ivar)
         if self.labels is not None and self.segmap is None:
             raise SettingsError(
                 "means something only with `segmap`; give one", argument="labels", came=self.labels
@@ -112,7 +115,7 @@ class FileRequest:
     @property
     def inputs(self) -> tuple[str, ...]:
         """All that is read, as the user wrote it."""
-        beside = (self.segmap, self.mask, self.sigma, self.psf, self.catalog)
+        beside = (self.segmap, self.mask, self.sigma, self.ivar, self.psf, self.catalog)
         return (*self.images, *(str(given) for given in beside if given is not None))
 
 
@@ -319,6 +322,7 @@ def _companions_of_images(
             ("segmap", request.segmap),
             ("mask", request.mask),
             ("sigma", request.sigma),
+            ("ivar", request.ivar),
             ("psf", request.psf),
         )
         if text is not None
@@ -338,6 +342,7 @@ def _companions_of(head: MapOwner, row: int, places: dict[str, tuple[MapPlace, .
         label_map=map_head("segmap"),
         mask=map_head("mask"),
         sigma_map=map_head("sigma", head.n_planes),
+        ivar_map=map_head("ivar", head.n_planes),
         psf=psf_head(places["psf"][row], head) if "psf" in places else None,
     )
 
@@ -350,7 +355,7 @@ def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tup
 def _parents_of_maps(companions: Sequence[Companions]) -> list[Parent]:
     """Name the files of maps."""
     parents = []
-    for role in ("label_map", "mask", "sigma_map", "psf"):
+    for role in ("label_map", "mask", "sigma_map", "ivar_map", "psf"):
         found = [getattr(maps, role) for maps in companions]
         places = [head.place for head in found if head is not None]
         if places:

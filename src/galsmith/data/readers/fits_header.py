@@ -253,6 +253,24 @@ def _is_rate(stated: str | None) -> bool | None:
     return any(base == u.s and power == -1 for base, power in zip(unit.bases, unit.powers, strict=True))
 
 
+def gain_of(header: Header) -> float | None:
+    """Electrons per flux unit: from GAIN where BUNIT counts units of the detector, from EXPTIME where it is a rate.
+
+    None where the unit is another, such as nJy, or a keyword is missing.
+    """
+    stated = unit_text_of(header)
+    unit = None if stated is None else unit_of(stated)
+    powers = dict(zip(unit.bases, unit.powers, strict=True)) if isinstance(unit, u.UnitBase) else {}
+    gain = 1.0
+    if powers.pop(u.s, 0) == -1:
+        gain *= number_of(header, "EXPTIME")
+    if powers in ({u.ct: 1}, {u.adu: 1}, {u.DN: 1}):
+        gain *= number_of(header, "GAIN")
+    elif powers not in ({u.electron: 1}, {u.photon: 1}):
+        return None
+    return gain if 0 < gain < math.inf else None
+
+
 def kept_keywords(header: Header) -> dict[str, Any]:
     """Keywords that describe the object, not the file: no structure, no world coordinates, no unit."""
     return {

@@ -1,6 +1,7 @@
 """Galaxies to measurements: the kernels' face towards Python, for one galaxy or for many on threads."""
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,16 +16,18 @@ from galsmith.measure.engine import flags
 from galsmith.measure.engine.galaxy import NO_FIT, Choices, finite_sum, measure_galaxy
 from galsmith.measure.engine.row import N_COLUMNS, PLACE, columns_of
 from galsmith.measure.engine.segmentation.methods import FOUND, paper_map, survey_map
-from galsmith.measure.engine.sersic.fit import OPTIMUM, PARITY
+from galsmith.measure.engine.sersic.fit import INTEGRATED, PARITY
+from galsmith.measure.engine.sersic.point_spread import effective_psf
 from galsmith.measure.flags import CATASTROPHIC
+from galsmith.measure.noise import disagreement, without_negative
 from galsmith.measure.row import Measured
 
-SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "optimum": OPTIMUM}
+SERSIC_MODES = {"none": NO_FIT, "parity": PARITY, "integrated": INTEGRATED}
 TASKS_AHEAD_PER_WORKER = 4
 
 _PLACE_OF: dict[str, int] = PLACE._asdict()
 _NO_PIXELS = np.empty((0, 0))
-_BEFORE_FITS = np.array([_PLACE_OF[name] for name in columns_of(sersic=False, double_sersic=False)])
+_BEFORE_FITS = np.array([_PLACE_OF[name] for name in columns_of(sersic="none", double_sersic=False)])
 _NO_MASK = np.empty((0, 0), dtype=np.bool_)
 
 
@@ -60,22 +63,25 @@ class Options:
         How they are found.
     sky : {"box", "annulus"}
         From the first empty square, or from all of the background.
-    sersic : {"optimum", "parity", "none"}
+    sersic : {"integrated", "parity", "none"}
         The Sérsic fit.
     double_sersic : bool
         Whether two Sérsic laws are fitted too.
-    gain : float
-        Electrons per flux unit.
+    gain : float or None
+        Electrons per flux unit; None takes that of each galaxy.
     psf : ndarray [y, x], float64, or None
         Point spread function that the fits take into account.
+    psf_kind : {"effective", "optical"}
+        Whether the pixel is in it (`effective_psf`); not asked by fits with statmorph's steps.
     """
 
     segmenting: Segmenting
     sky: str = "box"
-    sersic: str = "optimum"
+    sersic: str = "integrated"
     double_sersic: bool = False
-    gain: float = 1.0
+    gain: float | None = None
     psf: NDArray[np.float64] | None = None
+    psf_kind: str = "effective"
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class GalaxyInput:
         Standard deviation of each pixel, in flux units.
     psf : ndarray [y, x] or None
         Used in place of that of the options.
+    gain : float or None
+        Electrons per flux unit, where the options do not say it; None where it is not known.
     level : float
         Of the sky, taken off the image before anything but the sum of its frame is measured.
     """
@@ -106,6 +114,7 @@ class GalaxyInput:
     mask: NDArray[np.bool_] | None = None
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[Any] | None = None
+    gain: float | None = None
     level: float = 0.0
 
 
@@ -121,22 +130,25 @@ def measure_galaxy_input(galaxy: GalaxyInput, options: Options) -> Measured:
         noticed[failure] = 1
         noticed[flags.NOT_FINITE_PIXELS] = not np.isfinite(image).all()
     else:
+        gain = galaxy.gain if options.gain is None else options.gain
+        sigma_map = _sigma_map(galaxy, noticed)
         measure_galaxy(
             image,
             labels,
             label=label,
             caller_mask=mask,
-            sigma_map=_pixels(galaxy.sigma_map),
+            sigma_map=sigma_map,
             choices=Choices(
                 sky_is_all_background=options.sky == "annulus",
                 sersic_mode=SERSIC_MODES[options.sersic],
                 is_double=options.double_sersic,
-                gain=float(options.gain),
-                psf=_pixels(options.psf if galaxy.psf is None else galaxy.psf),
+                gain=math.inf if gain is None else float(gain),
+                psf=_psf(galaxy, options),
             ),
             row=row,
             noticed=noticed,
         )
+        _notice_noise(sigma_map, gain, row[PLACE.sky_sigma], noticed)
     row[PLACE.flux_frame] = finite_sum(frame)
     return _measured(row, noticed, options)
 
@@ -239,9 +251,37 @@ def _found(
     return found, 1, failure
 
 
+def _sigma_map(galaxy: GalaxyInput, noticed: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Give the map of sigmas, negative ones undefined."""
+    if galaxy.sigma_map is None:
+        return _NO_PIXELS
+    sigma_map, has_negative = without_negative(galaxy.sigma_map)
+    noticed[flags.SIGMA_NEGATIVE] = has_negative
+    return _pixels(sigma_map)
+
+
+def _psf(galaxy: GalaxyInput, options: Options) -> NDArray[np.float64]:
+    """Give the point spread function as the fit takes it."""
+    psf = _pixels(options.psf if galaxy.psf is None else galaxy.psf)
+    is_optical = options.psf_kind == "optical" and options.sersic == "integrated"
+    return effective_psf(psf) if is_optical and psf.size else psf
+
+
+def _notice_noise(
+    sigma_map: NDArray[np.float64], gain: float | None, sky_sigma: float, noticed: NDArray[np.uint8]
+) -> None:
+    """Flag noise that is not known, or a map of it that is not to be believed."""
+    if sigma_map.size:
+        disagrees, is_inverse = disagreement(sigma_map, sky_sigma)
+        noticed[flags.SIGMA_IS_INVERSE_VARIANCE] = is_inverse
+        noticed[flags.SIGMA_DISAGREES] = disagrees and not is_inverse
+    elif gain is None:
+        noticed[flags.NOISE_FROM_SKY_ALONE if sky_sigma > 0 else flags.NOISE_UNKNOWN] = 1
+
+
 def _measured(row: NDArray[np.float64], noticed: NDArray[np.uint8], options: Options) -> Measured:
     """Bring a row and what was noticed to names; a value without a number has a flag."""
-    columns = columns_of(sersic=options.sersic != "none", double_sersic=options.double_sersic)
+    columns = columns_of(sersic=options.sersic, double_sersic=options.double_sersic)
     # an infinity, too, is a quantity that could not be measured
     is_lost = ~np.isfinite(row)
     row[is_lost] = np.nan

@@ -43,7 +43,7 @@ from galsmith.measure.engine.row import PLACE, tell_double_sersic, tell_sersic
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
 from galsmith.measure.engine.sersic.fit import Start, fit_sersic
 from galsmith.measure.engine.sky import sky_background, sky_box
-from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp, cut_symmetric_stamp
 from galsmith.measure.flags import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
@@ -58,13 +58,14 @@ class Choices:
     Attributes
     ----------
     sky_is_all_background : bool
-        Whether the sky comes from all of the background, not from statmorph's box.
+        Whether the sky comes from all of the background, not from statmorph's box, and stamp, center and boxcar are
+        such that they turn and flip with the image.
     sersic_mode : int
         `NO_FIT`, or as `fit_sersic` takes it.
     is_double : bool
         Whether two Sérsic laws are fitted too.
     gain : float
-        Electrons per flux unit, where there is no sigma map.
+        Electrons per flux unit, where there is no sigma map; infinite where it is not known.
     psf : ndarray [y, x], float64
         Point spread function; 0x0 for none.
     """
@@ -157,11 +158,15 @@ def cut_galaxy(
     label: int,
     caller_mask: NDArray[np.bool_],
     sigma_map: NDArray[np.float64],
+    is_symmetric: bool,  # noqa: FBT001 - kernels take arguments by position
     row: NDArray[np.float64],
     noticed: NDArray[np.uint8],
 ) -> Stamp:
     """First step: the stamp, where it lies, and the galaxy's centroid in it."""
-    stamp = cut_stamp(image, labels, label, caller_mask, sigma_map, noticed)
+    if is_symmetric:
+        stamp = cut_symmetric_stamp(image, labels, label, caller_mask, sigma_map, noticed)
+    else:
+        stamp = cut_stamp(image, labels, label, caller_mask, sigma_map, noticed)
     x, y = centroid(stamp, noticed)
     n_y, n_x = stamp.pixels.shape
     row[PLACE.centroid_x_pix], row[PLACE.centroid_y_pix] = x, y
@@ -376,7 +381,8 @@ def measure_galaxy(
     noticed : ndarray [flag], uint8
         What is noticed is set to 1.
     """
-    stamp = cut_galaxy(image, labels, label, caller_mask, sigma_map, row, noticed)
+    is_repeatable = choices.sky_is_all_background
+    stamp = cut_galaxy(image, labels, label, caller_mask, sigma_map, is_repeatable, row, noticed)
     if is_hopeless(noticed):
         row[:] = math.nan
         return

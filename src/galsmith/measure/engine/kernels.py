@@ -36,9 +36,15 @@ from galsmith.measure.engine.light.statistics import noise_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import paper_map, survey_map
 from galsmith.measure.engine.sersic.fit import Start, make_conventional, sersic_start
-from galsmith.measure.engine.sersic.optimum import fit_to_minimum
+from galsmith.measure.engine.sersic.optimum import bounds_of, fit_integrated
 from galsmith.measure.engine.sersic.point_spread import PointSpread
-from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic.residuals import (
+    SersicData,
+    count_used,
+    sersic_data,
+    with_light_from_beyond,
+)
+from galsmith.measure.engine.sersic.special_functions import half_light_scale, half_light_slope
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 LOGGER = logging.getLogger("galsmith")
@@ -72,11 +78,11 @@ KERNELS: dict[str, Kernel] = {
     kernel.function.__name__: kernel
     for kernel in (
         Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 9),
-        Kernel(fit_to_minimum, (_DATA, _PARAMETERS, _FLAT, 1e-10, 1), 6),
+        Kernel(fit_integrated, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, _PIXELS), 8),
         Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 4.3),
         Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 1.4),
         Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 1.8),
-        Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, *_RESULTS), 1.6),
+        Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, True, *_RESULTS), 1.6),
         Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 0.8),
         Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 1),
         Kernel(survey_map, (_PIXELS, 1.5, 5), 1.2),
@@ -84,6 +90,10 @@ KERNELS: dict[str, Kernel] = {
         Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 0.4),
         Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 0.2),
         Kernel(make_conventional, (_PARAMETERS,), 0.1),
+        Kernel(with_light_from_beyond, (_DATA,), 0.5),
+        Kernel(bounds_of, ((1, 1), 7), 0.1),
+        Kernel(half_light_scale, (1.0,), 0.1),
+        Kernel(half_light_slope, (1.0,), 0.1),
         Kernel(count_used, (_PIXELS,), 0.1),
         Kernel(finite_sum, (_PIXELS,), 0.1),
     )

@@ -20,24 +20,29 @@ N_COLUMNS = len(ENGINE_COLUMNS)
 
 # Kernels read ``PLACE.gini``: numba sees a named tuple of constants, and a misspelled name does not compile.
 PLACE: Any = namedtuple("Place", ENGINE_COLUMNS)(*range(N_COLUMNS))
+# as `uncertainty.KNOWN` orders them
+_UNCERTAINTIES = [entry.name for entry in KERNEL_PROPERTIES if entry.group == "sersic_uncertainty"]
+_SIGMAS = [ENGINE_COLUMNS.index(name) for name in _UNCERTAINTIES if "_sigma" in name]
+_CORRELATIONS = [ENGINE_COLUMNS.index(name) for name in _UNCERTAINTIES if name.endswith("_correlation")]
+_PAIRS = np.triu_indices(5, 1)
 
 
 @cache
-def columns_of(*, sersic: bool, double_sersic: bool) -> tuple[str, ...]:
+def columns_of(*, sersic: str, double_sersic: bool) -> tuple[str, ...]:
     """Columns that a measurement has: those of fits that were not asked for are left out.
 
     Parameters
     ----------
-    sersic : bool
-        Whether one Sérsic law is fitted.
+    sersic : {"integrated", "parity", "none"}
+        How one Sérsic law is fitted; statmorph's steps tell no uncertainties.
     double_sersic : bool
         Whether two Sérsic laws of one center are fitted.
     """
-    without = set()
-    if not sersic:
-        without |= {entry.name for entry in KERNEL_PROPERTIES if entry.group == "sersic"} | {"sersic_index"}
-    if not double_sersic:
-        without |= {entry.name for entry in KERNEL_PROPERTIES if entry.group == "double_sersic"}
+    groups = {"sersic": sersic != "none", "sersic_uncertainty": sersic == "integrated"}
+    groups["double_sersic"] = double_sersic
+    without = {entry.name for entry in KERNEL_PROPERTIES if not groups.get(entry.group, True)}
+    if sersic == "none":
+        without.add("sersic_index")
     return tuple(name for name in ENGINE_COLUMNS if name not in without)
 
 
@@ -49,6 +54,13 @@ def tell_sersic(fit: SersicFit, stamp: Stamp, row: NDArray[np.float64]) -> None:
     row[PLACE.sersic_x_pix], row[PLACE.sersic_y_pix] = fit.x + stamp.x_min, fit.y + stamp.y_min
     row[PLACE.sersic_chi2_dof] = fit.chi2_dof
     row[PLACE.sersic_aic], row[PLACE.sersic_bic] = fit.aic, fit.bic
+    row[PLACE.sersic_flux] = fit.flux
+    variances = np.diag(fit.covariance)
+    # rounding may leave a variance of zero below it
+    sigmas = np.sqrt(np.where(variances >= 0.0, variances, np.nan))
+    row[_SIGMAS] = sigmas
+    with np.errstate(invalid="ignore", divide="ignore"):
+        row[_CORRELATIONS] = (fit.covariance / np.outer(sigmas, sigmas))[_PAIRS]
 
 
 def tell_double_sersic(fit: DoubleSersicFit, stamp: Stamp, row: NDArray[np.float64]) -> None:

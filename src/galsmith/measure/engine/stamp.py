@@ -91,6 +91,12 @@ class SkyBox(NamedTuple):
     asymmetry: float
 
 
+@compiled
+def is_all_background(sky: SkyBox) -> bool:
+    """Whether the sky comes from all of the background, with which nothing may hang on how the image lies."""
+    return sky.is_known and sky.side_pix == 0
+
+
 class Moments(NamedTuple):
     """Shape of the light from second moments about a point (Bertin & Arnouts 1996).
 
@@ -142,6 +148,21 @@ def stamp_box(box: tuple[int, int, int, int], height: int, width: int) -> tuple[
         min(width, x_middle + half),
         max(0, y_middle - half),
         min(height, y_middle + half),
+    )
+
+
+@compiled
+def symmetric_stamp_box(box: tuple[int, int, int, int], height: int, width: int) -> tuple[int, int, int, int]:
+    """Widen a bounding box alike on both sides, so that it turns and flips with the image; else as `stamp_box`."""
+    x_first, x_last, y_first, y_last = box
+    n_x, n_y = x_last + 1 - x_first, y_last + 1 - y_first
+    half = max(max(n_x, n_y) * CUTOUT_EXTENT / 2.0, float(SMALLEST_HALF_SIDE_PIX))
+    more_x, more_y = max(0, math.ceil(half - 0.5 * n_x)), max(0, math.ceil(half - 0.5 * n_y))
+    return (
+        max(0, x_first - more_x),
+        min(width, x_last + 1 + more_x),
+        max(0, y_first - more_y),
+        min(height, y_last + 1 + more_y),
     )
 
 
@@ -359,6 +380,8 @@ def cut_stamp(
 ) -> Stamp:
     """Cut one galaxy out of an image, as statmorph 0.7.2 does, and prepare what the later steps read.
 
+    `cut_symmetric_stamp` takes the same.
+
     Parameters
     ----------
     image : ndarray [y, x], float64
@@ -380,14 +403,42 @@ def cut_stamp(
     Stamp
         Of 0x0 pixels where the label is missing.
     """
-    height, width = image.shape
     box = bounding_box(labels, label)
-    cut = (0, 0, 0, 0)
+    cut = stamp_box(box, image.shape[0], image.shape[1]) if box[0] >= 0 else (0, 0, 0, 0)
+    return _stamp_within(image, labels, label, caller_mask, sigma_map, box, cut, noticed)
+
+
+@compiled
+def cut_symmetric_stamp(
+    image: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    label: int,
+    caller_mask: NDArray[np.bool_],
+    sigma_map: NDArray[np.float64],
+    noticed: NDArray[np.uint8],
+) -> Stamp:
+    """Cut one galaxy out such that a turned or flipped image gives the stamp turned or flipped."""
+    box = bounding_box(labels, label)
+    cut = symmetric_stamp_box(box, image.shape[0], image.shape[1]) if box[0] >= 0 else (0, 0, 0, 0)
+    return _stamp_within(image, labels, label, caller_mask, sigma_map, box, cut, noticed)
+
+
+@compiled
+def _stamp_within(
+    image: NDArray[np.float64],
+    labels: NDArray[np.int32],
+    label: int,
+    caller_mask: NDArray[np.bool_],
+    sigma_map: NDArray[np.float64],
+    box: tuple[int, int, int, int],
+    cut: tuple[int, int, int, int],
+    noticed: NDArray[np.uint8],
+) -> Stamp:
+    """Prepare the stamp of a label whose bounding box is `box`; its corners are those of `cut`."""
     if box[0] < 0:
         noticed[flags.LABEL_MISSING] = 1
     else:
-        cut = stamp_box(box, height, width)
-        _notice_box(box, cut, (height, width), noticed)
+        _notice_box(box, cut, image.shape, noticed)
     x_start, x_stop, y_start, y_stop = cut
     raw = image[y_start:y_stop, x_start:x_stop].copy()
     labels_there = labels[y_start:y_stop, x_start:x_stop]

@@ -3,7 +3,12 @@
 import math
 
 from galsmith.measure.properties.property import Property
-from galsmith.measure.properties.sersic import DOUBLE_SERSIC_PROPERTIES, SERSIC_INDEX, SERSIC_PROPERTIES
+from galsmith.measure.properties.sersic import (
+    DOUBLE_SERSIC_PROPERTIES,
+    SERSIC_INDEX,
+    SERSIC_PROPERTIES,
+    SERSIC_UNCERTAINTIES,
+)
 
 _LOTZ = "Lotz et al. 2004"
 _RODRIGUEZ = "Rodriguez-Gomez et al. 2019"
@@ -382,6 +387,7 @@ KERNEL_PROPERTIES = (
     *PLACES,
     *PHOTOMETRY,
     *SERSIC_PROPERTIES,
+    *SERSIC_UNCERTAINTIES,
     *DOUBLE_SERSIC_PROPERTIES,
     *SKY,
 )

@@ -1,6 +1,7 @@
 """The declared quantities of the fitted Sérsic laws: one law, and two laws of one center."""
 
 import math
+from itertools import combinations
 
 from galsmith.measure.properties.property import Property
 
@@ -94,6 +95,59 @@ SERSIC_PROPERTIES: tuple[Property, ...] = (
         f"Bayesian information criterion {_SERSIC} (Schwarz 1978)",
         statmorph="sersic_bic",
     ),
+)
+
+_UNCERTAIN = {
+    "flux": ("F", "flux", "total flux"),
+    "r_eff": (r"r_\mathrm{eff}", "pix", "effective semi-major axis"),
+    "index": ("n", "", "index"),
+    "ellipticity": (r"\epsilon", "", "ellipticity, and so of b/a,"),
+    "orientation": (r"\theta", "rad", "angle of the major axis"),
+    "x": ("x", "pix", "column of the center"),
+    "y": ("y", "pix", "row of the center"),
+}
+_TOLD = "from the curvature of chi-squared at its minimum and the noise that weighed the pixels"
+
+
+def _sigma(name: str) -> Property:
+    """Declare the standard deviation of one parameter."""
+    symbol, unit, words = _UNCERTAIN[name]
+    suffix = f"_{unit}" if unit in ("pix", "rad") else ""
+    return Property(
+        f"sersic_{name}_sigma{suffix}",
+        rf"$\sigma({symbol})$",
+        unit,
+        "sersic_uncertainty",
+        f"Standard deviation of the {words} {_SERSIC}, {_TOLD}",
+        is_compared=False,
+    )
+
+
+def _correlation(one: str, other: str) -> Property:
+    """Declare the correlation of two parameters."""
+    symbols = f"{_UNCERTAIN[one][0]}, {_UNCERTAIN[other][0]}"
+    return Property(
+        f"sersic_{one}_{other}_correlation",
+        rf"$\rho({symbols})$",
+        "",
+        "sersic_uncertainty",
+        f"Correlation of {one} and {other} {_SERSIC}: their covariance over both standard deviations",
+        is_compared=False,
+    )
+
+
+# The covariance of the first five is told whole: flux, r_eff, index, ellipticity, orientation.
+SERSIC_UNCERTAINTIES: tuple[Property, ...] = (
+    Property(
+        "sersic_flux",
+        r"$F_\mathrm{Sersic}$",
+        "flux",
+        "sersic_uncertainty",
+        f"Flux out to infinity {_SERSIC}",
+        is_compared=False,
+    ),
+    *(_sigma(name) for name in _UNCERTAIN),
+    *(_correlation(one, other) for one, other in combinations(list(_UNCERTAIN)[:5], 2)),
 )
 
 

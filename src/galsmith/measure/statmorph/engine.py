@@ -64,8 +64,9 @@ def measure_morphology(galaxy: GalaxyInput, settings: MeasureSettings) -> Measur
     """
     image = np.asarray(galaxy.image, dtype=np.float64)
     finite = np.isfinite(image)
-    columns = columns_of(sersic=settings.sersic != "none", double_sersic=settings.double_sersic)
-    fits = {"flag_sersic": settings.sersic != "none", "flag_double_sersic": settings.double_sersic}
+    has_fit = settings.sersic != "none"
+    columns = columns_of(sersic="parity" if has_fit else "none", double_sersic=settings.double_sersic)
+    fits = {"flag_sersic": has_fit, "flag_double_sersic": settings.double_sersic}
     result = Measured(
         values=dict.fromkeys(columns, np.nan),
         fit_flags={name: CATASTROPHIC for name, is_wanted in fits.items() if is_wanted},
@@ -96,13 +97,14 @@ def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettin
         return
     from galsmith.measure.statmorph.lean import LeanSourceMorphology
 
+    gain = galaxy.gain if settings.gain is None else settings.gain
     source = LeanSourceMorphology(
         image,
         segmentation_map,
         label,
         mask=galaxy.mask,
         weightmap=galaxy.sigma_map,
-        gain=settings.gain,
+        gain=math.inf if gain is None else gain,
         psf=_psf(galaxy, settings),
         include_doublesersic=settings.double_sersic,
     )

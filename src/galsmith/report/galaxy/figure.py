@@ -167,7 +167,7 @@ def draw_galaxy(
             f"galaxy {names[row]} cannot be drawn: {galaxy.message}", argument="figure", came=output
         )
     load_kernels(progress)
-    drawn = input_of(galaxy, method.header.bands.index(method.bands[0]))
+    drawn = input_of(galaxy, method.header.bands.index(method.bands[0]), method.header.flux_unit)
     write_galaxy_figure(
         drawn.image,
         output,

@@ -142,7 +142,16 @@ def _view_of_maps(
     label, mask = given.label, given.mask
     row, noticed = np.full(N_COLUMNS, np.nan), np.zeros(flags.N_FLAGS, dtype=np.uint8)
     sigma_map = np.empty((0, 0)) if given.sigma_map is None else np.asarray(given.sigma_map, dtype=np.float64)
-    stamp = cut_galaxy(given.image, labels, label, mask, np.ascontiguousarray(sigma_map), row, noticed)
+    stamp = cut_galaxy(
+        given.image,
+        labels,
+        label,
+        mask,
+        np.ascontiguousarray(sigma_map),
+        options.sky == "annulus",
+        row,
+        noticed,
+    )
     frame = np.s_[
         stamp.y_min : stamp.y_min + stamp.raw.shape[0], stamp.x_min : stamp.x_min + stamp.raw.shape[1]
     ]

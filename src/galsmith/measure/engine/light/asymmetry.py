@@ -28,8 +28,17 @@ from galsmith.measure.engine.light.rotation import (
     least_if_positive,
     turned_sums,
 )
-from galsmith.measure.engine.numerics.searches import BEST, TRIAL, VALUE, X, Y, next_trial, simplex_about
-from galsmith.measure.engine.stamp import SkyBox, Stamp, turned_in_border
+from galsmith.measure.engine.numerics.searches import (
+    BEST,
+    TRIAL,
+    VALUE,
+    X,
+    Y,
+    next_trial,
+    simplex_about,
+    simplex_reaching,
+)
+from galsmith.measure.engine.stamp import SkyBox, Stamp, is_all_background, turned_in_border
 
 # petro_extent_cas and petro_fraction_cas of statmorph; xtol of its fmin, and fmin's default ftol
 ASYMMETRY_EXTENT = 1.5  # radius of the aperture, in Petrosian radii about the centroid
@@ -37,6 +46,10 @@ LARGEST_DRIFT = 0.25  # of the center from where its search began, in the same u
 AWAY = 100.0  # value that keeps the search on the stamp and on light
 CENTER_TOLERANCE_PIX = 1e-6
 ASYMMETRY_TOLERANCE = 1e-4
+# of the four searches where nothing may hang on how the image lies
+FIRST_STEP_PER_RADIUS = 0.1
+ROUGH_TOLERANCE_PIX = 0.02
+ROUGH_TOLERANCE = 1e-3
 
 
 @compiled
@@ -66,7 +79,8 @@ def asymmetry_center(
     Returns
     -------
     tuple of float
-        x and y in the stamp, pixels: from a search that begins at the centroid; if that drifts too far, at
+        x and y in the stamp, pixels: from a search (four, the lowest of which is gone on with, where the sky is all of
+        the background) that begins at the centroid; if that drifts too far, at
         the brightest pixel; if that drifts too, the centroid.
     """
     # once for all 125 or so turns of a search
@@ -75,14 +89,11 @@ def asymmetry_center(
     x, y, is_found = x_start, y_start, False
     # statmorph's _asymmetry_center: the centroid, then the brightest pixel, then the centroid itself
     for attempt, start in enumerate(((x_start, y_start), (float(stamp.x_peak), float(stamp.y_peak)))):
-        search = simplex_about(start[0], start[1])
-        while next_trial(search, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE):
-            trial = search[TRIAL, X], search[TRIAL, Y]
-            sums = _sums_about(
-                stamp, Ellipse(trial[0], trial[1], radius, radius, 0.0), ABSOLUTE, least, noticed
-            )
-            value = _less_sky(sums, sky)
-            search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
+        if is_all_background(sky):
+            search = _lowest_of_four(stamp, sky, start, radius, least, noticed)
+        else:
+            search = simplex_about(start[0], start[1])
+        _descend(stamp, sky, search, radius, least, CENTER_TOLERANCE_PIX, ASYMMETRY_TOLERANCE, noticed)
         x, y = search[BEST, X], search[BEST, Y]
         dx, dy = x - start[0], y - start[1]
         # a NaN distance is not found
@@ -96,6 +107,46 @@ def asymmetry_center(
     if not _is_on(stamp, x, y) or stamp.pixels[int(y), int(x)] == 0.0:
         noticed[CENTER_MASKED] = 1
     return x, y
+
+
+@compiled
+def _descend(
+    stamp: Stamp,
+    sky: SkyBox,
+    search: NDArray[np.float64],
+    radius: float,
+    least: float,
+    tolerance_pix: float,
+    tolerance: float,
+    noticed: NDArray[np.uint8],
+) -> None:
+    """Go on with a search for the least asymmetry until it ends."""
+    while next_trial(search, tolerance_pix, tolerance):
+        trial = search[TRIAL, X], search[TRIAL, Y]
+        sums = _sums_about(stamp, Ellipse(trial[0], trial[1], radius, radius, 0.0), ABSOLUTE, least, noticed)
+        value = _less_sky(sums, sky)
+        search[TRIAL, VALUE] = AWAY if np.isnan(value) else value
+
+
+@compiled
+def _lowest_of_four(
+    stamp: Stamp,
+    sky: SkyBox,
+    start: tuple[float, float],
+    radius: float,
+    least: float,
+    noticed: NDArray[np.uint8],
+) -> NDArray[np.float64]:
+    """Search roughly from triangles in all four directions, which turn and flip with the image; the lowest search."""
+    step = FIRST_STEP_PER_RADIUS * radius
+    best = simplex_reaching(start[0], start[1], step, step)
+    for direction in range(4):
+        x_step, y_step = step if direction % 2 == 0 else -step, step if direction < 2 else -step
+        search = simplex_reaching(start[0], start[1], x_step, y_step)
+        _descend(stamp, sky, search, radius, least, ROUGH_TOLERANCE_PIX, ROUGH_TOLERANCE, noticed)
+        if direction == 0 or search[BEST, VALUE] < best[BEST, VALUE]:
+            best = search
+    return best
 
 
 @compiled

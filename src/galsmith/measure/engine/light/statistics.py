@@ -1,5 +1,7 @@
 """How the light of a galaxy is spread: Gini, M20, signal-to-noise, smoothness (Lotz et al. 2004)."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ from galsmith.measure.engine.numerics.filters import gaussian_filter, uniform_fi
 from galsmith.measure.engine.numerics.ordering import sorted_values
 from galsmith.measure.engine.segmentation.regions import at_least, brightest_pixel, region_with
 from galsmith.measure.engine.sky import values_of_box
-from galsmith.measure.engine.stamp import SkyBox, Stamp
+from galsmith.measure.engine.stamp import SkyBox, Stamp, is_all_background
 
 # statmorph's petro_fraction_gini; Lotz et al. (2004) smooth by a fifth of the Petrosian radius too
 SMOOTHING_PER_R_PETRO = 0.2
@@ -238,7 +240,7 @@ def noise_map(stamp: Stamp, gain: float, sky: SkyBox, sigma_map: NDArray[np.floa
     stamp : Stamp
         The galaxy.
     gain : float
-        Flux unit to electrons; not read where a map is given.
+        Flux unit to electrons, infinite where it is not known; not read where a map is given.
     sky : SkyBox
         Its sigma counts where it is known.
     sigma_map : ndarray [y, x], float64
@@ -253,6 +255,9 @@ def noise_map(stamp: Stamp, gain: float, sky: SkyBox, sigma_map: NDArray[np.floa
     noise = np.zeros((n_y, n_x))
     is_given = sigma_map.size > 0
     sky_variance = sky.sigma**2 if sky.is_known else 0.0
+    # nothing is known: all pixels weigh alike
+    if not is_given and not sky_variance > 0.0 and gain == math.inf:
+        sky_variance = 1.0
     for y in range(n_y):
         for x in range(n_x):
             if stamp.mask[y, x]:
@@ -308,7 +313,8 @@ def smoothness(
 ) -> float:
     """Light in clumps smaller than a quarter of the Petrosian radius (Lotz et al. 2004, equation 11).
 
-    What stands out of a boxcar of int(0.25 r_petro) pixels, between 0.25 and 1.5 r_petro, less the same of the
+    What stands out of a boxcar of int(0.25 r_petro) pixels (the next odd number where all of the background is the
+    sky), between 0.25 and 1.5 r_petro, less the same of the
     sky. A boxcar of 0 or 1 pixel leaves nothing to stand out: the value is 0, as in statmorph.
 
     Parameters
@@ -335,6 +341,9 @@ def smoothness(
     r_in, r_out = CLUMP_PER_R_PETRO * r_petro, APERTURE_PER_R_PETRO * r_petro
     # cut, not rounded: the boxcar of 0.7.2
     boxcar_pix = int(CLUMP_PER_R_PETRO * r_petro)
+    if is_all_background(sky) and boxcar_pix % 2 == 0 and boxcar_pix > 0:
+        # an even one is off-center
+        boxcar_pix += 1
     clumps = _clumps(stamp.pixels, boxcar_pix)
     clump_sums = row_prefix_sums(clumps)
     flux = _disc_sum(stamp.pixels, stamp.row_sums, x, y, r_out) - _disc_sum(
@@ -348,7 +357,7 @@ def smoothness(
     area = np.pi * (r_out**2 - r_in**2)
     if sky.is_known and sky.side_pix > 0:
         clump_flux -= area * _box_clumps(stamp.pixels, sky, boxcar_pix)
-    elif sky.is_known:
+    elif is_all_background(sky):
         reach_pix = r_out + boxcar_pix
         clump_flux -= area * _distant_clumps(clumps, stamp.occupied, stamp.mask, (x, y), reach_pix)
     return clump_flux / flux

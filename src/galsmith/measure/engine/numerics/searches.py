@@ -183,6 +183,14 @@ def simplex_about(x: float, y: float) -> NDArray[np.float64]:
 
 
 @compiled
+def simplex_reaching(x: float, y: float, x_step: float, y_step: float) -> NDArray[np.float64]:
+    """Begin a search at a point, whose first triangle reaches so far in x and in y; else as `simplex_about`."""
+    search = simplex_about(x, y)
+    search[SECOND, X], search[WORST, Y] = x + x_step, y + y_step
+    return search
+
+
+@compiled
 def next_trial(search: NDArray[np.float64], tolerance: float, value_tolerance: float) -> bool:
     """Go one step on.
 

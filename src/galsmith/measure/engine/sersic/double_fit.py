@@ -13,18 +13,18 @@ from galsmith.measure.engine.flags import (
     DOUBLE_SERSIC_NOT_ENOUGH_PIXELS,
 )
 from galsmith.measure.engine.sersic.fit import (
-    OPTIMUM,
+    INTEGRATED,
     PARITY,
-    TOLERANCE,
     Outcome,
     SersicFit,
     Start,
+    fit_data,
     fit_parameters,
     information_criteria,
     make_conventional,
 )
 from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARAMETERS
-from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic.residuals import SersicData, count_used
 from galsmith.measure.engine.stamp import Stamp
 
 # statmorph's doublesersic_rsep_over_rhalf; acc and maxiter of its two rough fits
@@ -82,8 +82,8 @@ def fit_double_sersic(
     """Fit two Sérsic laws with one center to the pixels of a stamp.
 
     The two start from fits of one law within and beyond twice the half-light radius, its center held. Two laws have
-    several minima: OPTIMUM takes the lower of two, the one that exact derivatives lead to from there and the one
-    below statmorph's own answer.
+    several minima: INTEGRATED takes the lower of two, the one that exact derivatives lead to from there and the one
+    that they lead to from statmorph's own answer.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def fit_double_sersic(
     DoubleSersicFit
         All NaN where there are too few pixels, no fit of one law, or the model overflows.
     """
-    data = sersic_data(stamp.pixels, noise, psf)
+    data = fit_data(stamp, noise, psf, mode)
     n_used = count_used(data.weights)
     if n_used <= _N_PARAMETERS:
         noticed[DOUBLE_SERSIC_NOT_ENOUGH_PIXELS] = 1
@@ -107,7 +107,7 @@ def fit_double_sersic(
     # statmorph's _doublesersic_initial_guess: one law within, one beyond, both about the single fit's center
     inside = _inner_weights(data.weights, start)
     parameters, outcome = _fit_from_start(data, inside, single, mode)
-    if mode == OPTIMUM:
+    if mode == INTEGRATED:
         parameters, outcome = _lower_of(parameters, outcome, *_fit_below_parity(data, inside, single))
     if not outcome.has_converged:
         noticed[DOUBLE_SERSIC_NOT_CONVERGED] = 1
@@ -139,11 +139,12 @@ def _fit_from_start(
             free=shape,
             mode=mode,
             tolerance=_ROUGH_TOLERANCE,
+            gain_tolerance=_ROUGH_TOLERANCE,
             most_evaluations=_MOST_ROUGH_EVALUATIONS,
         )
         parameters += law[CENTER_PARAMETERS:].tolist()
     both = np.array(parameters)
-    return both, fit_parameters(data, both, free=_EVERY, mode=mode, tolerance=TOLERANCE)
+    return both, fit_parameters(data, both, free=_EVERY, mode=mode)
 
 
 def _fit_below_parity(
@@ -151,7 +152,7 @@ def _fit_below_parity(
 ) -> tuple[NDArray[np.float64], Outcome]:
     """Go on from statmorph's answer to the minimum below it."""
     parameters, before = _fit_from_start(data, inside, single, PARITY)
-    after = fit_parameters(data, parameters, free=_EVERY, mode=OPTIMUM, tolerance=TOLERANCE)
+    after = fit_parameters(data, parameters, free=_EVERY, mode=INTEGRATED)
     return parameters, after._replace(n_evaluations=before.n_evaluations + after.n_evaluations)
 
 

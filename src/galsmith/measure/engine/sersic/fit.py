@@ -1,4 +1,4 @@
-"""The fit of one Sérsic law to a stamp, as statmorph 0.7.2 starts, weighs and flags it."""
+"""The fit of one Sérsic law to a stamp: integrated over pixels, to the minimum; or with statmorph 0.7.2's steps."""
 
 import math
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from galsmith.measure.engine.flags import (
     SERSIC_NOT_CONVERGED,
     SERSIC_NOT_ENOUGH_PIXELS,
     SERSIC_RADIUS_BELOW_ANNULUS,
+    SERSIC_UNCERTAINTY_UNDEFINED,
+    SERSIC_UNPHYSICAL,
 )
 from galsmith.measure.engine.light.apertures import Ellipse, ellipse_sum_and_area
 from galsmith.measure.engine.sersic.law import (
@@ -24,18 +26,33 @@ from galsmith.measure.engine.sersic.law import (
     ORIENTATION,
     R_EFF,
 )
-from galsmith.measure.engine.sersic.optimum import fit_to_minimum
+from galsmith.measure.engine.sersic.optimum import bounds_of, fit_integrated
 from galsmith.measure.engine.sersic.parity import fit_as_minpack
-from galsmith.measure.engine.sersic.residuals import SersicData, count_used, sersic_data
+from galsmith.measure.engine.sersic.residuals import (
+    SersicData,
+    count_used,
+    sersic_data,
+    with_light_from_beyond,
+)
+from galsmith.measure.engine.sersic.uncertainty import KNOWN, covariance_of, total_flux
 from galsmith.measure.engine.stamp import Moments, Stamp
 
-PARITY, OPTIMUM = 0, 1
+PARITY, INTEGRATED = 0, 1
 _ANNULUS_WIDTH_PIX = 1.0
 _LEAST_FIRST_INDEX, _GREATEST_FIRST_INDEX = 1.0, 3.5
 # acc and maxiter of statmorph's call of LevMarLSQFitter
 TOLERANCE, MOST_EVALUATIONS = 1e-5, 500
+# of chi^2, which is flat at its minimum: of 10,000 pixels a parameter is then right to 1 % of its uncertainty
+GAIN_TOLERANCE = 1e-8
 # MINPACK's info: 1 to 4 converged, 5 to 8 not
 _GREATEST_CONVERGED = 4
+# a fit that ends far from the noise is begun again from laws of these indices, to this share of chi^2
+_FAR_CHI2_DOF = 4.0
+_OTHER_INDICES = (1.0, 4.0)
+_OTHER_TOLERANCE = 1e-3
+_WORTH_GAINING = 1e-6
+# no galaxy is steeper
+_GREATEST_INDEX = 8.0
 # astropy corrects the criterion for smaller samples
 _SAMPLES_PER_PARAMETER = 40.0
 
@@ -61,6 +78,11 @@ class SersicFit(NamedTuple):
         Sum of the squared, weighted residuals per degree of freedom; Akaike's and the Bayesian criterion.
     n_evaluations : int
         How often the model was computed.
+    flux : float
+        Out to infinity.
+    covariance : ndarray [7, 7], float64
+        Of `uncertainty.KNOWN`, from the noise of the pixels; NaN where it is not known, as of fits with statmorph's
+        steps.
     """
 
     amplitude: float
@@ -74,9 +96,12 @@ class SersicFit(NamedTuple):
     aic: float
     bic: float
     n_evaluations: int
+    flux: float
+    covariance: NDArray[np.float64]
 
 
-UNDEFINED_FIT = SersicFit._make([math.nan] * 10 + [0])
+_NOT_KNOWN = np.full((len(KNOWN), len(KNOWN)), math.nan)
+UNDEFINED_FIT = SersicFit._make([*[math.nan] * 10, 0, math.nan, _NOT_KNOWN])
 
 
 class Start(NamedTuple):
@@ -102,11 +127,24 @@ class Start(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a fit ended: whether it converged, the evaluations of the model, the sum of squared residuals."""
+    """How a fit ended.
+
+    Attributes
+    ----------
+    has_converged : bool
+        Whether it found a minimum.
+    n_evaluations : int
+        Of the model.
+    chi2 : float
+        Sum of squared residuals.
+    matrix : ndarray [parameter, parameter], float64
+        J^T J there, J the weighted derivatives, its upper triangle; NaN of fits with statmorph's steps.
+    """
 
     has_converged: bool
     n_evaluations: int
     chi2: float
+    matrix: NDArray[np.float64]
 
 
 def fit_sersic(
@@ -117,7 +155,7 @@ def fit_sersic(
     mode: int,
     noticed: NDArray[np.uint8],
 ) -> SersicFit:
-    """Fit a Sérsic law, evaluated at pixel centers, to the pixels of a stamp.
+    """Fit a Sérsic law to the pixels of a stamp.
 
     Parameters
     ----------
@@ -130,8 +168,9 @@ def fit_sersic(
     psf : ndarray [y, x], float64
         Point spread that the law is convolved with, 0 by 0 for none.
     mode : int
-        PARITY: statmorph's own steps. OPTIMUM: the minimum of chi^2 that the same start leads down to, with
-        exact derivatives and to 1e-10 of chi^2.
+        PARITY: statmorph's own steps, the law taken at pixel centers. INTEGRATED: the law integrated over pixels
+        (behind a point spread, whose image has that in it, convolved with it), at the minimum of chi^2 within
+        bounds; begun again from other laws where it ends far from the noise.
     noticed : ndarray [flag], uint8
         The Sérsic flags are set in it.
 
@@ -141,20 +180,83 @@ def fit_sersic(
         All NaN where there are too few pixels, no start, or the model overflows.
     """
     parameters = sersic_start(stamp, start, noticed)
-    data = sersic_data(stamp.pixels, noise, psf)
+    data = fit_data(stamp, noise, psf, mode)
     n_used = count_used(data.weights)
     if n_used <= parameters.size:
         noticed[SERSIC_NOT_ENOUGH_PIXELS] = 1
         return UNDEFINED_FIT
-    free = np.arange(parameters.size)
-    outcome = fit_parameters(data, parameters, free=free, mode=mode, tolerance=TOLERANCE)
-    if not outcome.has_converged:
-        noticed[SERSIC_NOT_CONVERGED] = 1
-    if make_conventional(parameters):
+    if mode == INTEGRATED:
+        parameters, outcome = _best_fit(data, parameters, n_used)
+    else:
+        outcome = fit_parameters(data, parameters, free=np.arange(parameters.size), mode=mode)
+    is_held = _at_bounds(data, parameters, mode)
+    if make_conventional(parameters) or is_held.any():
         noticed[SERSIC_AT_BOUND] = 1
-    if not (math.isfinite(outcome.chi2) and np.isfinite(parameters).all()):
+    is_defined = math.isfinite(outcome.chi2) and bool(np.isfinite(parameters).all())
+    if not (is_defined and outcome.has_converged):
         noticed[SERSIC_NOT_CONVERGED] = 1
+    if not is_defined:
         return UNDEFINED_FIT
+    fit = _told(parameters, outcome, n_used)
+    return (
+        fit if mode == PARITY else _with_covariance(fit, data, outcome.matrix, parameters, is_held, noticed)
+    )
+
+
+def _with_covariance(
+    fit: SersicFit,
+    data: SersicData,
+    matrix: NDArray[np.float64],
+    parameters: NDArray[np.float64],
+    is_held: NDArray[np.bool_],
+    noticed: NDArray[np.uint8],
+) -> SersicFit:
+    """Tell how well the fit is known, and flag one that is not, or that no galaxy has."""
+    if fit.sersic_index > _GREATEST_INDEX or fit.r_eff > max(data.pixels.shape):
+        noticed[SERSIC_UNPHYSICAL] = 1
+    covariance = covariance_of(matrix, parameters, is_held)
+    if np.isnan(covariance).any():
+        noticed[SERSIC_UNCERTAINTY_UNDEFINED] = 1
+    return fit._replace(covariance=covariance)
+
+
+def fit_data(stamp: Stamp, noise: NDArray[np.float64], psf: NDArray[np.float64], mode: int) -> SersicData:
+    """Prepare what is fitted; the arguments are those of `fit_sersic`."""
+    data = sersic_data(stamp.pixels, noise, psf)
+    # statmorph's model is dark beyond the edges of the stamp
+    return with_light_from_beyond(data) if mode == INTEGRATED and psf.size > 0 else data
+
+
+def _best_fit(
+    data: SersicData, start: NDArray[np.float64], n_used: int
+) -> tuple[NDArray[np.float64], Outcome]:
+    """Fit from the start, and from other laws where that ends at a bound, nowhere, or far from the noise."""
+    free = np.arange(start.size)
+    best = start.copy()
+    outcome = fit_parameters(data, best, free=free, mode=INTEGRATED)
+    is_far = outcome.chi2 > _FAR_CHI2_DOF * (n_used - start.size)
+    if not (is_far or not outcome.has_converged or _at_bounds(data, best, INTEGRATED).any()):
+        return best, outcome
+    for index in _OTHER_INDICES:
+        other = start.copy()
+        other[CENTER_PARAMETERS + INDEX] = index
+        trial = fit_parameters(data, other, free=free, mode=INTEGRATED, gain_tolerance=_OTHER_TOLERANCE)
+        if trial.chi2 < outcome.chi2 * (1.0 - _WORTH_GAINING) or not math.isfinite(outcome.chi2):
+            trial = fit_parameters(data, other, free=free, mode=INTEGRATED)
+            best, outcome = other, trial._replace(n_evaluations=trial.n_evaluations + outcome.n_evaluations)
+    return best, outcome
+
+
+def _at_bounds(data: SersicData, parameters: NDArray[np.float64], mode: int) -> NDArray[np.bool_]:
+    """Which parameters stand at a bound; none of fits with statmorph's steps, whose only one is that of the index."""
+    if mode == PARITY:
+        return np.zeros(parameters.size, dtype=np.bool_)
+    bounds = bounds_of(data.pixels.shape, parameters.size)
+    return (parameters <= bounds.low) | (parameters >= bounds.high)
+
+
+def _told(parameters: NDArray[np.float64], outcome: Outcome, n_used: int) -> SersicFit:
+    """Bring the result of a fit to its names."""
     center_x, center_y, *law = parameters.tolist()
     amplitude, r_eff, index, ellipticity, angle = law
     criteria = information_criteria(outcome.chi2, parameters.size, n_used)
@@ -170,6 +272,8 @@ def fit_sersic(
         chi2_dof,
         *criteria,
         outcome.n_evaluations,
+        total_flux(amplitude, r_eff, index, ellipticity),
+        _NOT_KNOWN,
     )
 
 
@@ -207,7 +311,8 @@ def fit_parameters(
     *,
     free: NDArray[np.int64],
     mode: int,
-    tolerance: float,
+    tolerance: float = TOLERANCE,
+    gain_tolerance: float = GAIN_TOLERANCE,
     most_evaluations: int = MOST_EVALUATIONS,
 ) -> Outcome:
     """Fit some parameters of one or two laws.
@@ -221,20 +326,25 @@ def fit_parameters(
     free : ndarray [n], int64
         Which of them are fitted.
     mode : int
-        PARITY or OPTIMUM.
+        PARITY or INTEGRATED.
     tolerance : float
-        Of the parameters; that of chi^2, which is flat at its minimum, is its square.
+        Of the parameters, with statmorph's steps.
+    gain_tolerance : float
+        Of chi^2, to the minimum.
     most_evaluations : int
         Bound of the work.
     """
-    if mode == PARITY:
-        status, evaluations, chi2 = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
+    matrix = np.full((parameters.size, parameters.size), math.nan)
+    if mode == INTEGRATED:
+        status, evaluations, chi2 = fit_integrated(
+            data, parameters, free, gain_tolerance, most_evaluations, matrix
+        )
     else:
-        status, evaluations, chi2 = fit_to_minimum(data, parameters, free, tolerance**2, most_evaluations)
-    # lmdif itself knows no bounds: astropy clips inside the model, and here the result
-    indices = parameters[CENTER_PARAMETERS + INDEX :: COMPONENT_PARAMETERS]
-    np.maximum(indices, LOWEST_INDEX, out=indices)
-    return Outcome(1 <= status <= _GREATEST_CONVERGED, evaluations, chi2)
+        status, evaluations, chi2 = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)
+        # lmdif itself knows no bounds: astropy clips inside the model, and here the result
+        indices = parameters[CENTER_PARAMETERS + INDEX :: COMPONENT_PARAMETERS]
+        np.maximum(indices, LOWEST_INDEX, out=indices)
+    return Outcome(1 <= status <= _GREATEST_CONVERGED, evaluations, chi2, matrix)
 
 
 @compiled

@@ -179,7 +179,7 @@ def fill_places(model: SersicModel, first_row: int, width: int, room: Room) -> N
 
 
 @compiled_fused
-def _fill_law(part: Component, room: Room) -> None:
+def fill_law(part: Component, room: Room) -> None:
     """Law of unit amplitude, the logarithm and the power that it is made of."""
     cosine_major, cosine_minor = part.cosine / part.semi_major, part.cosine / part.semi_minor
     sine_major, sine_minor = part.sine / part.semi_major, part.sine / part.semi_minor
@@ -238,10 +238,10 @@ def fill_model(model: SersicModel, image: NDArray[np.float64]) -> None:
             room = make_room(light.size)
         fill_places(model, first, width, room)
         _clear(light)
-        _fill_law(model.first, room)
+        fill_law(model.first, room)
         _add_light(model.first, room.law, light)
         if model.n_components > 1:
-            _fill_law(model.second, room)
+            fill_law(model.second, room)
             _add_light(model.second, room.law, light)
 
 
@@ -269,7 +269,7 @@ def fill_model_and_derivatives(
         part = model.first if k == 0 else model.second
         base = CENTER_PARAMETERS + COMPONENT_PARAMETERS * k
         own = derivatives[base : base + COMPONENT_PARAMETERS]
-        _fill_law(part, room)
+        fill_law(part, room)
         _add_light(part, room.law, light)
         _fill_profile_derivatives(part, room, own)
         _fill_pull(part, room, own[R_EFF])
@@ -279,7 +279,7 @@ def fill_model_and_derivatives(
 
 @compiled_fused
 def _fill_profile_derivatives(part: Component, room: Room, derivatives: NDArray[np.float64]) -> None:
-    """Differentiate by amplitude, radius and index; the room as `_fill_law` left it."""
+    """Differentiate by amplitude, radius and index; the room as `fill_law` left it."""
     law, log_square, power = room.law, room.log_square, room.power
     by_amplitude, by_radius, by_index = derivatives[AMPLITUDE], derivatives[R_EFF], derivatives[INDEX]
     for i in range(law.size):

@@ -1,4 +1,4 @@
-"""The Sérsic fit to its true minimum: MINPACK's trust radius (1980) with exact derivatives and normal equations."""
+"""The fit of integrated Sérsic laws to the minimum: MINPACK's trust radius (1980), normal equations, bounds."""
 
 import math
 from typing import NamedTuple
@@ -16,19 +16,35 @@ from galsmith.measure.engine.numerics.minpack import (
     euclidean_norm,
     product,
 )
-from galsmith.measure.engine.sersic.law import CENTER_PARAMETERS, COMPONENT_PARAMETERS, INDEX, LOWEST_INDEX
-from galsmith.measure.engine.sersic.residuals import SersicData, fill_normal_equations
+from galsmith.measure.engine.sersic.law import (
+    CENTER_PARAMETERS,
+    COMPONENT_PARAMETERS,
+    ELLIPTICITY,
+    INDEX,
+    R_EFF,
+)
+from galsmith.measure.engine.sersic.pixels import LEAST_ERROR, ROUGH_ERROR
+from galsmith.measure.engine.sersic.residuals import (
+    IntegratedData,
+    SersicData,
+    fill_normal_equations,
+    integrated_data,
+)
 
 CONVERGED, OUT_OF_EVALUATIONS, NOT_FINITE = 1, 5, -1
 # a radius of this share of the scaled parameters is rounding
 _LEAST_RADIUS = 1e-14
-# with no more to be gained than this share of chi^2, the curvature counts
-_NEAR = 1e-4
+# a first fit, after which the pixels to be integrated are chosen anew, ends at this gain
+_ROUGH = 1e-3
 # this share of the squared, weighted pixels is rounding
 _ROUNDING = 1e-28
 # pivots below this share of their column are rounding
 _LEAST_PIVOT = 1e-14
 _TINY = 1e-300
+# beyond these an image tells nothing of a law: a disc with a sharp edge, a needle, a law wider than four images
+LOWEST_INDEX, HIGHEST_INDEX = 0.1, 12.0
+LOWEST_R_EFF_PIX, HIGHEST_R_EFF = 0.05, 4.0
+HIGHEST_ELLIPTICITY = 0.98
 
 
 class _Point(NamedTuple):
@@ -37,7 +53,13 @@ class _Point(NamedTuple):
     parameters: NDArray[np.float64]
     matrix: NDArray[np.float64]
     gradient: NDArray[np.float64]
-    curvature: NDArray[np.float64]
+
+
+class Bounds(NamedTuple):
+    """What the parameters are held between, [parameter] each."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
 
 
 class _Step(NamedTuple):
@@ -50,14 +72,30 @@ class _Step(NamedTuple):
 
 
 @compiled
-def fit_to_minimum(
+def bounds_of(shape: tuple[int, int], n_parameters: int) -> Bounds:
+    """Bounds of a fit to an image of some height and width, beyond which pixels tell nothing."""
+    low, high = np.full(n_parameters, -math.inf), np.full(n_parameters, math.inf)
+    side = float(max(shape))
+    for base in range(CENTER_PARAMETERS, n_parameters, COMPONENT_PARAMETERS):
+        low[base + INDEX], high[base + INDEX] = LOWEST_INDEX, HIGHEST_INDEX
+        low[base + R_EFF], high[base + R_EFF] = LOWEST_R_EFF_PIX, HIGHEST_R_EFF * side
+        low[base + ELLIPTICITY], high[base + ELLIPTICITY] = (
+            -HIGHEST_ELLIPTICITY / (1.0 - HIGHEST_ELLIPTICITY),
+            HIGHEST_ELLIPTICITY,
+        )
+    return Bounds(low, high)
+
+
+@compiled
+def fit_integrated(
     data: SersicData,
     parameters: NDArray[np.float64],
     free: NDArray[np.int64],
     tolerance: float,
     most_evaluations: int,
+    matrix: NDArray[np.float64],
 ) -> tuple[int, int, float]:
-    """Fit some parameters of a Sérsic model.
+    """Fit some parameters of integrated Sérsic laws.
 
     Parameters
     ----------
@@ -71,6 +109,8 @@ def fit_to_minimum(
         The fit ends when no more than this share of chi^2 can be gained.
     most_evaluations : int
         Bound of the work.
+    matrix : ndarray [parameter, parameter], float64
+        Is overwritten by J^T J at the result, its upper triangle only.
 
     Returns
     -------
@@ -81,20 +121,45 @@ def fit_to_minimum(
     chi2 : float
         Sum of the squared residuals.
     """
+    bounds = bounds_of(data.pixels.shape, parameters.size)
+    for k in range(parameters.size):
+        parameters[k] = min(max(parameters[k], bounds.low[k]), bounds.high[k])
+    rough = integrated_data(data, parameters, ROUGH_ERROR)
+    status, first, chi2 = _fit(
+        rough, parameters, free, bounds, max(_ROUGH, tolerance), most_evaluations, matrix
+    )
+    if status == NOT_FINITE:
+        return status, first, chi2
+    left = most_evaluations - first
+    exact = integrated_data(data, parameters, LEAST_ERROR)
+    status, second, chi2 = _fit(exact, parameters, free, bounds, tolerance, left, matrix)
+    return status, first + second, chi2
+
+
+@compiled
+def _fit(
+    data: IntegratedData,
+    parameters: NDArray[np.float64],
+    free: NDArray[np.int64],
+    bounds: Bounds,
+    tolerance: float,
+    most_evaluations: int,
+    matrix: NDArray[np.float64],
+) -> tuple[int, int, float]:
+    """Fit with the same pixels integrated all along; arguments and results are those of `fit_integrated`."""
     here, there = _empty_point(parameters), _empty_point(parameters)
-    chi2 = fill_normal_equations(data, here.parameters, here.matrix, here.gradient, here.curvature)
+    chi2 = fill_normal_equations(data, here.parameters, here.matrix, here.gradient)
+    matrix[:] = here.matrix
     if not math.isfinite(chi2):
         return NOT_FINITE, 1, chi2
     # a noise-free law is fitted to rounding: no share of chi^2 can then be gained
     floor = _ROUNDING * _weighted_signal(data)
     scale = np.zeros(free.size)
-    radius, damping, gain = FIRST_RADIUS * _widen_scale(here, free, scale), 0.0, math.inf
+    radius, damping = FIRST_RADIUS * _widen_scale(here, free, scale), 0.0
     steps = 0
     for evaluation in range(2, most_evaluations + 1):
-        step = _fill_trial(here, free, scale, radius, damping, gain / chi2, there.parameters)
-        trial_chi2 = fill_normal_equations(
-            data, there.parameters, there.matrix, there.gradient, there.curvature
-        )
+        step = _fill_trial(here, free, bounds, scale, radius, damping, there.parameters)
+        trial_chi2 = fill_normal_equations(data, there.parameters, there.matrix, there.gradient)
         # lmdif: the first step bounds the radius
         radius, damping = adjusted_radius(
             min(radius, step.length) if steps == 0 else radius,
@@ -103,15 +168,15 @@ def fit_to_minimum(
             _success(chi2, trial_chi2, step),
             math.sqrt(trial_chi2 / chi2),
         )
-        gain = step.gain
         # no more was promised, by a full step or by one that did not lower chi^2
-        is_flat = gain <= tolerance * chi2 and (step.damping == 0.0 or not trial_chi2 < chi2)
+        is_flat = step.gain <= tolerance * chi2 and (step.damping == 0.0 or not trial_chi2 < chi2)
         if trial_chi2 < chi2:
             steps += 1
             chi2 = trial_chi2
             here, there = there, here
             for k in range(parameters.size):
                 parameters[k] = here.parameters[k]
+            matrix[:] = here.matrix
         size = _widen_scale(here, free, scale)
         if is_flat or chi2 <= floor or radius <= _LEAST_RADIUS * size:
             return CONVERGED, evaluation, chi2
@@ -122,13 +187,15 @@ def fit_to_minimum(
 def _empty_point(parameters: NDArray[np.float64]) -> _Point:
     """Make room for one set of parameters, which begins as the one given."""
     n = parameters.size
-    return _Point(parameters.copy(), np.empty((n, n)), np.empty(n), np.empty(3))
+    return _Point(parameters.copy(), np.empty((n, n)), np.empty(n))
 
 
 @compiled
-def _weighted_signal(data: SersicData) -> float:
+def _weighted_signal(data: IntegratedData) -> float:
     """Sum of the squared, weighted pixels."""
     total = 0.0
+    for i in range(data.fine.pixels.size):
+        total += (data.fine.weights[i] * data.fine.pixels[i]) ** 2
     for y in range(data.pixels.shape[0]):
         for x in range(data.pixels.shape[1]):
             total += (data.weights[y, x] * data.pixels[y, x]) ** 2
@@ -161,24 +228,21 @@ def _success(chi2: float, trial_chi2: float, step: _Step) -> Success:
 def _fill_trial(
     point: _Point,
     free: NDArray[np.int64],
+    bounds: Bounds,
     scale: NDArray[np.float64],
     radius: float,
     damping: float,
-    last_gain: float,
     trial: NDArray[np.float64],
 ) -> _Step:
-    """Choose the parameters to be tried next.
-
-    The curvature is used near the minimum, as the share of chi^2 last gained tells, and where it is sane.
-    """
+    """Choose the parameters to be tried next."""
     n = free.size
+    held = _held(point, bounds)
     triangle = np.zeros((n, n))
-    if not (last_gain <= _NEAR and _fill_triangle(point, free, 1.0, triangle)):
-        _fill_triangle(point, free, 0.0, triangle)
+    _fill_triangle(point, free, held, triangle)
     turned, step = np.empty(n), np.empty(n)
     for k in range(n):
         # forward substitution: R^T (Q^T r) = J^T r
-        turned[k] = 0.0 if _is_held(point, free[k]) else point.gradient[free[k]]
+        turned[k] = 0.0 if held[free[k]] else point.gradient[free[k]]
         for j in range(k):
             turned[k] -= triangle[j, k] * turned[j]
         turned[k] /= triangle[k, k]
@@ -189,54 +253,37 @@ def _fill_trial(
         trial[k] = point.parameters[k]
     for k in range(n):
         along += step[k] * point.gradient[free[k]]
-        trial[free[k]] += step[k]
-        # projected on the bound
-        if _is_index(free[k]):
-            trial[free[k]] = max(trial[free[k]], LOWEST_INDEX)
+        # projected on the bounds
+        trial[free[k]] = min(max(trial[free[k]] + step[k], bounds.low[free[k]]), bounds.high[free[k]])
     # gain = |J p|^2 + 2 damping |D p|^2, with (J^T J + damping D^2) p = J^T r
     return _Step(damping, length, along + damping * length * length, -along)
 
 
 @compiled
 def _fill_triangle(
-    point: _Point, free: NDArray[np.int64], curvature_share: float, triangle: NDArray[np.float64]
-) -> bool:
-    """Cholesky's factor of the second derivatives of half of chi^2, pivots held above rounding; whether they were."""
-    is_positive = True
+    point: _Point, free: NDArray[np.int64], held: NDArray[np.bool_], triangle: NDArray[np.float64]
+) -> None:
+    """Cholesky's factor of J^T J, pivots held above rounding, held parameters cut out."""
     for k in range(free.size):
         for j in range(k, free.size):
-            total = _element(point, min(free[k], free[j]), max(free[k], free[j]), curvature_share)
+            row, column = min(free[k], free[j]), max(free[k], free[j])
+            total = 0.0 if (held[row] or held[column]) and row != column else point.matrix[row, column]
             for i in range(k):
                 total -= triangle[i, k] * triangle[i, j]
             if j > k:
                 triangle[k, j] = total / triangle[k, k]
                 continue
             least = _LEAST_PIVOT * point.matrix[free[k], free[k]]
-            is_positive = is_positive and total > least
             # a pivot of rounding is held up, as a singular matrix has no Cholesky factor
             triangle[k, k] = math.sqrt(max(total, least, _TINY))
-    return is_positive
 
 
 @compiled
-def _element(point: _Point, row: int, column: int, curvature_share: float) -> float:
-    """Element of the second derivatives of half of chi^2, row <= column; those of a held index are cut out."""
-    if _is_held(point, row) or _is_held(point, column):
-        return point.matrix[row, row] if row == column else 0.0
-    if column < CENTER_PARAMETERS:
-        return point.matrix[row, column] + curvature_share * point.curvature[row + column]
-    return point.matrix[row, column]
-
-
-@compiled
-def _is_index(parameter: int) -> bool:
-    """Whether a parameter is a Sérsic index."""
-    return parameter >= CENTER_PARAMETERS and (parameter - CENTER_PARAMETERS) % COMPONENT_PARAMETERS == INDEX
-
-
-@compiled
-def _is_held(point: _Point, parameter: int) -> bool:
-    """Whether a Sérsic index stands at its bound and is pushed beyond."""
-    if not _is_index(parameter):
-        return False
-    return point.parameters[parameter] <= LOWEST_INDEX and point.gradient[parameter] <= 0.0
+def _held(point: _Point, bounds: Bounds) -> NDArray[np.bool_]:
+    """Whether each parameter stands at a bound and is pushed beyond."""
+    held = np.zeros(point.parameters.size, dtype=np.bool_)
+    for k in range(held.size):
+        is_low = point.parameters[k] <= bounds.low[k] and point.gradient[k] <= 0.0
+        is_high = point.parameters[k] >= bounds.high[k] and point.gradient[k] >= 0.0
+        held[k] = is_low or is_high
+    return held

@@ -1,15 +1,13 @@
 """What a Sérsic model is fitted to, its residuals, and the normal equations made of these and the derivatives."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
+from galsmith.measure.engine.sersic.core import replace_core
 from galsmith.measure.engine.sersic.law import (
-    CUSP_PIX,
-    Component,
     SersicModel,
     fill_model,
     fill_model_and_derivatives,
@@ -19,7 +17,11 @@ from galsmith.measure.engine.sersic.law import (
     sersic_model,
     sersic_model_with_slopes,
 )
+from galsmith.measure.engine.sersic.pixels import FinePixels, fill_integrals, fine_pixels
 from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, convolve_two, point_spread
+
+# pixels of which the point spread sees less than this share are not fitted
+_LEAST_SHARE = 0.2
 
 
 class SersicData(NamedTuple):
@@ -110,23 +112,75 @@ def count_used(weights: NDArray[np.float64]) -> int:
     return count
 
 
-# further than any pixel
-_FAR = 1e6
+class IntegratedData(NamedTuple):
+    """Pixels to be fitted by laws that are integrated over them.
+
+    Attributes
+    ----------
+    pixels, weights : ndarray [y, x], float64
+        Flux, and one over its noise, 0 where a pixel is fine.
+    spread : PointSpread
+        Of the model's light, which no pixel is fine behind, or an empty one.
+    fine : FinePixels
+        Those that are integrated.
+    """
+
+    pixels: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    spread: PointSpread
+    fine: FinePixels
+
+
+@compiled
+def integrated_data(
+    data: SersicData, parameters: NDArray[np.float64], greatest_error: float
+) -> IntegratedData:
+    """Prepare what is fitted, for models near the parameters given, pixels right to a share of their noise."""
+    weights = data.weights.copy()
+    if data.spread.pixels.size > 0:
+        fine = FinePixels(
+            np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), 0, 0, 1, 1, 1
+        )
+        return IntegratedData(data.pixels, weights, data.spread, fine)
+    fine = fine_pixels(sersic_model(parameters), data.pixels, data.weights, greatest_error)
+    for place in fine.places:
+        if place >= 0:
+            weights[place // fine.width, place % fine.width] = 0.0
+    return IntegratedData(data.pixels, weights, data.spread, fine)
+
+
+@compiled
+def with_light_from_beyond(data: SersicData) -> SersicData:
+    """Let the light that the point spread brings from beyond the edges be like that within.
+
+    The model behind the point spread is dark there. Pixels are divided, and weights multiplied, by the share of the
+    point spread that lies on the image.
+    """
+    share = np.ones(data.pixels.shape)
+    convolve(share, data.spread)
+    pixels, weights = data.pixels.copy(), data.weights.copy()
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            if weights[y, x] != 0.0 and share[y, x] > _LEAST_SHARE:
+                pixels[y, x] /= share[y, x]
+                weights[y, x] *= share[y, x]
+            else:
+                weights[y, x] = 0.0
+    return SersicData(pixels, weights, data.spread)
 
 
 @compiled
 def fill_normal_equations(
-    data: SersicData,
+    data: IntegratedData,
     parameters: NDArray[np.float64],
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
-    curvature: NDArray[np.float64],
 ) -> float:
     """Sum of squared residuals, and its quadratic approximation.
 
     Parameters
     ----------
-    data : SersicData
+    data : IntegratedData
         What is fitted.
     parameters : ndarray [parameter], float64
         As `law` orders them.
@@ -134,9 +188,6 @@ def fill_normal_equations(
         Is overwritten by J^T J, J the weighted derivatives; its upper triangle only.
     gradient : ndarray [parameter], float64
         Is overwritten by J^T r, r the weighted pixels minus model.
-    curvature : ndarray [3], float64
-        Is overwritten by what J^T J leaves out for the center, by x twice, by x and y, by y twice: the residuals
-        times the second derivatives near it, where the law is steep.
 
     Returns
     -------
@@ -148,26 +199,22 @@ def fill_normal_equations(
         gradient[k] = 0.0
         for j in range(n):
             matrix[k, j] = 0.0
-    for k in range(curvature.size):
-        curvature[k] = 0.0
+    model = sersic_model_with_slopes(parameters)
     if data.spread.pixels.size > 0:
-        return _of_blurred_model(data, parameters, matrix, gradient, curvature)
-    return _of_sharp_model(data, parameters, matrix, gradient, curvature)
+        return _of_blurred_model(data, model, matrix, gradient)
+    return _of_sharp_model(data, model, matrix, gradient)
 
 
 @compiled
 def _of_sharp_model(
-    data: SersicData,
-    parameters: NDArray[np.float64],
+    data: IntegratedData,
+    model: SersicModel,
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
-    curvature: NDArray[np.float64],
 ) -> float:
-    """Add up block after block, without a point spread; what is written to begins as 0."""
-    n = parameters.size
+    """Add up block after block, without a point spread, then the fine pixels; what is written to begins as 0."""
+    n = gradient.size
     height, width = data.pixels.shape
-    model = sersic_model_with_slopes(parameters)
-    x_nearest, y_nearest = _nearest_pixel(model)
     rows = rows_of_block(width)
     size = rows * width
     room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
@@ -182,26 +229,22 @@ def _of_sharp_model(
         total += _accumulate(
             pixels.reshape(size), weights.reshape(size), light, derivatives, matrix, gradient
         )
-        # only the 3 x 3 pixels about the center, where a steep law's second derivatives are large
-        for y in range(max(first, y_nearest - 1), min(first + pixels.shape[0], y_nearest + 2)):
-            for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
-                pull = light[(y - first) * width + x] * weights[y - first, x]
-                _add_curvature(model, y, x, pull, curvature)
-    return total
+    fine = data.fine
+    values = np.empty((n + 1, fine.places.size))
+    fill_integrals(model, fine, values)
+    return total + _accumulate(fine.pixels, fine.weights, values[n], values[:n], matrix, gradient)
 
 
 @compiled
 def _of_blurred_model(
-    data: SersicData,
-    parameters: NDArray[np.float64],
+    data: IntegratedData,
+    model: SersicModel,
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
-    curvature: NDArray[np.float64],
 ) -> float:
     """Do the same with a point spread, which takes the whole images at once."""
-    n = parameters.size
+    n = gradient.size
     height, width = data.pixels.shape
-    model = sersic_model_with_slopes(parameters)
     images = _blurred_images(data, model, n)
     flat = images.reshape((n + 1, height * width))
     pixels, weights = data.pixels.reshape(data.pixels.size), data.weights.reshape(data.pixels.size)
@@ -218,16 +261,11 @@ def _of_blurred_model(
             matrix,
             gradient,
         )
-    x_nearest, y_nearest = _nearest_pixel(model)
-    for y in range(max(0, y_nearest - 1), min(height, y_nearest + 2)):
-        for x in range(max(0, x_nearest - 1), min(width, x_nearest + 2)):
-            pull = _gathered(images[n], data.weights, data.spread, y, x)
-            _add_curvature(model, y, x, pull, curvature)
     return total
 
 
 @compiled
-def _blurred_images(data: SersicData, model: SersicModel, n: int) -> NDArray[np.float64]:
+def _blurred_images(data: IntegratedData, model: SersicModel, n: int) -> NDArray[np.float64]:
     """Convolve the derivatives, images 0 to n - 1, and the model, image n; two at a time."""
     height, width = data.pixels.shape
     images = np.empty((n + 1, height, width))
@@ -243,32 +281,13 @@ def _blurred_images(data: SersicData, model: SersicModel, n: int) -> NDArray[np.
         for k in range(n):
             for i in range(stop - start):
                 flat[k, start + i] = derivatives[k, i]
+    replace_core(model, images)
     # 7 or 12 derivatives and the model: pairs share a transform
     for k in range(0, n, 2):
         convolve_two(images[k], images[k + 1], data.spread)
     if n % 2 == 0:
         convolve(images[n], data.spread)
     return images
-
-
-@compiled
-def _gathered(
-    residuals: NDArray[np.float64], weights: NDArray[np.float64], spread: PointSpread, y: int, x: int
-) -> float:
-    """Sum the weighted residuals of the pixels that light of one pixel is spread to."""
-    total = 0.0
-    for j in range(spread.pixels.shape[0]):
-        for i in range(spread.pixels.shape[1]):
-            to_y, to_x = y + j - spread.y_center, x + i - spread.x_center
-            if 0 <= to_y < residuals.shape[0] and 0 <= to_x < residuals.shape[1]:
-                total += spread.pixels[j, i] * weights[to_y, to_x] * residuals[to_y, to_x]
-    return total
-
-
-@compiled
-def _nearest_pixel(model: SersicModel) -> tuple[int, int]:
-    """Column and row of the pixel nearest to the center, which may lie outside the image."""
-    return round(min(max(model.first.x, -_FAR), _FAR)), round(min(max(model.first.y, -_FAR), _FAR))
 
 
 @compiled
@@ -335,43 +354,3 @@ def _four_dots(
         with_c += left[x] * c[x]
         with_d += left[x] * d[x]
     return with_a, with_b, with_c, with_d
-
-
-@compiled
-def _add_curvature(model: SersicModel, y: int, x: int, pull: float, curvature: NDArray[np.float64]) -> None:
-    """Subtract a pixel's second derivatives by the center, times the weighted residuals that pull at it."""
-    dx, dy = x - model.first.x, y - model.first.y
-    for k in range(model.n_components):
-        xx, xy, yy = _center_curvature(model.first if k == 0 else model.second, dx, dy)
-        curvature[0] -= pull * xx
-        curvature[1] -= pull * xy
-        curvature[2] -= pull * yy
-
-
-@compiled
-def _center_curvature(part: Component, dx: float, dy: float) -> tuple[float, float, float]:
-    """Second derivatives of a law by its center, (dx, dy) from there: by x twice, by x and y, by y twice."""
-    major_scale = 2.0 / (part.semi_major * part.semi_major)
-    minor_scale = 2.0 / (part.semi_minor * part.semi_minor)
-    along = dx * part.cosine + dy * part.sine
-    across = dy * part.cosine - dx * part.sine
-    square = 0.5 * (along * along * major_scale + across * across * minor_scale)
-    square += CUSP_PIX * CUSP_PIX / (part.semi_major * part.semi_major)
-    exponent = 0.5 / part.sersic_index
-    power = square**exponent
-    light = part.amplitude * math.exp(-part.scale * (power - 1.0))
-    # dI / d(squared radius), then d^2 I of it
-    first = -part.scale * exponent * light * power / square
-    second = first * (exponent - 1.0 - part.scale * exponent * power) / square
-    # d(squared radius) / dx_0 and / dy_0
-    by_x = across * minor_scale * part.sine - along * major_scale * part.cosine
-    by_y = -across * minor_scale * part.cosine - along * major_scale * part.sine
-    xx = part.cosine * part.cosine * major_scale + part.sine * part.sine * minor_scale
-    yy = part.sine * part.sine * major_scale + part.cosine * part.cosine * minor_scale
-    xy = part.sine * part.cosine * (major_scale - minor_scale)
-    return (
-        # chain rule
-        second * by_x * by_x + first * xx,
-        second * by_x * by_y + first * xy,
-        second * by_y * by_y + first * yy,
-    )
