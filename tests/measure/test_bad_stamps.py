@@ -111,7 +111,13 @@ def test_an_error_of_the_engine_is_a_row_of_nan_with_its_text(monkeypatch, sersi
     assert measured.flag == 4
     assert measured.flags == ["engine_error"]
     assert measured.message == "AssertionError: Root not found within range."
-    assert np.isnan([measured.values[name] for name in MORPHOLOGY_COLUMNS if name != "flux_frame"]).all()
+    assert np.isnan(
+        [
+            measured.values[name]
+            for name in columns_of(sersic="parity", double_sersic=False)
+            if name != "flux_frame"
+        ]
+    ).all()
 
 
 def test_power_of_nothing_is_nan_and_named(bad_stamps):
