@@ -142,7 +142,7 @@ def pixel_sigma(
     image : ndarray [y, x], float64
         Above the sky.
     settings : MeasureSettings
-        With the gain.
+        With the gain, before that of the galaxy; where neither is known the sky's noise is all.
     sky_sigma : float or None
         Standard deviation of the sky; None finds it, clipped.
     """
@@ -152,8 +152,9 @@ def pixel_sigma(
     sky = clipped_background(image).sigma if sky_sigma is None else sky_sigma
     if not math.isfinite(sky):
         return None
+    gain = galaxy.gain if settings.gain is None else settings.gain
     light = np.where(np.isfinite(image), np.abs(image), 0.0)
-    return np.sqrt(light / settings.gain + sky**2)
+    return np.sqrt((0.0 if gain is None else light / gain) + np.full_like(light, sky) ** 2)
 
 
 def calmed(image: Floats, sigma: Floats) -> Floats:
