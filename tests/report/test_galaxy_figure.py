@@ -17,7 +17,14 @@ from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.report.figures import STYLE
 from galsmith.report.galaxy.figure import galaxy_figure, write_galaxy_figure
 from galsmith.report.galaxy.numbers import digits, spread
-from galsmith.report.galaxy.view import SersicLaw, annular_means, half_turned, sersic_image, view_of
+from galsmith.report.galaxy.view import (
+    SersicLaw,
+    annular_means,
+    half_turned,
+    integrated_image,
+    sersic_image,
+    view_of,
+)
 from galsmith.seeds import random_stream
 
 SETTINGS = MeasureSettings(gain=1e6)
@@ -99,7 +106,7 @@ def test_two_components_are_drawn_where_they_were_asked_for_and_fit():
         SersicLaw(39.3, 42.0, 2.0, 2.0, 1.5, 0.1, 0.6),
         SersicLaw(39.3, 42.0, 0.1, 12.0, 1.0, 0.4, 0.6),
     )
-    clean = sum(sersic_image((80, 84), (0, 0), law) for law in (bulge, disk))
+    clean = sum(integrated_image((80, 84), (0, 0), law) for law in (bulge, disk))
     image = clean + 0.005 * random_stream(3, "double").normal(size=clean.shape)
     one, two = (
         view_of(GalaxyInput(image), SETTINGS.model_copy(update={"double_sersic": is_double}))

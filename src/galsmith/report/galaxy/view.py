@@ -31,6 +31,8 @@ from galsmith.measure.settings import MeasureSettings
 
 Floats = NDArray[np.float64]
 Map = NDArray[np.bool_]
+# points along a pixel's side, and pixels about the cusp that have more: its mean is then known to some 1e-4
+SAMPLES, SAMPLES_AT_CUSP, CUSP_PIX = 5, 101, 2
 
 
 class SersicLaw(NamedTuple):
@@ -167,7 +169,7 @@ def _view_of_maps(
     maps["MID"] = mid_map(stamp, inside, noticed)
     maps["shape"] = shape_map(stamp, sky, place.x, place.y, a_petro, noticed)
     psf = options.psf if given.psf is None else np.asarray(given.psf, dtype=np.float64)
-    model, name = _model(measured, stamp.pixels.shape, corner, psf)
+    model, name = _model(measured, stamp.pixels.shape, corner, psf, is_at_centers=options.sersic == "parity")
     turned = half_turned(stamp.pixels, place.x, place.y)
     return GalaxyView(stamp.raw, *corner, stamp.mask, measured, maps, turned, model, name, cutout)
 
@@ -181,9 +183,14 @@ def half_turned(pixels: Floats, x: float, y: float) -> Floats:
 
 
 def _model(
-    measured: Measured, shape: tuple[int, ...], corner: tuple[int, int], psf: Floats | None
+    measured: Measured,
+    shape: tuple[int, ...],
+    corner: tuple[int, int],
+    psf: Floats | None,
+    *,
+    is_at_centers: bool,
 ) -> tuple[Floats | None, str]:
-    """Draw the fit, that of two components where there is a good one."""
+    """Draw the fit, that of two components where there is a good one, as the fit took the law."""
     double = [f"double_sersic_{{}}_{number}" for number in (1, 2)]
     for prefix, components, name in (
         ("double_sersic", double, "double Sérsic model"),
@@ -193,7 +200,8 @@ def _model(
             continue
         laws = [_law(measured.values, prefix, component) for component in components]
         if all(np.isfinite(parameter) for law in laws for parameter in law):
-            model = sum((sersic_image(shape, corner, law) for law in laws), np.zeros(shape))
+            draw = sersic_image if is_at_centers else integrated_image
+            model = sum((draw(shape, corner, law) for law in laws), np.zeros(shape))
             return model if psf is None else _convolved(model, psf), name
     return None, "Sérsic model"
 
@@ -237,6 +245,28 @@ def sersic_image(shape: tuple[int, ...], corner: tuple[int, int], law: SersicLaw
     return np.asarray(
         law.amplitude * np.exp(-half_light_scale(law.sersic_index) * (radius ** (1 / law.sersic_index) - 1))
     )
+
+
+def integrated_image(shape: tuple[int, ...], corner: tuple[int, int], law: SersicLaw) -> Floats:
+    """Draw Sérsic's law as the mean of each pixel, sampled finely about the cusp; arguments as of `sersic_image`."""
+    model = _mean_of_samples(shape, corner, law, SAMPLES)
+    row, column = round(law.y) - corner[1] - CUSP_PIX, round(law.x) - corner[0] - CUSP_PIX
+    rows = slice(max(0, row), max(0, row + 2 * CUSP_PIX + 1))
+    columns = slice(max(0, column), max(0, column + 2 * CUSP_PIX + 1))
+    middle = model[rows, columns]
+    place = (corner[0] + columns.start, corner[1] + rows.start)
+    middle[:] = _mean_of_samples(middle.shape, place, law, SAMPLES_AT_CUSP)
+    return model
+
+
+def _mean_of_samples(shape: tuple[int, ...], corner: tuple[int, int], law: SersicLaw, samples: int) -> Floats:
+    """Average the law over a grid of points in every pixel."""
+    model = np.zeros(shape)
+    steps = (np.arange(samples) + 0.5) / samples - 0.5
+    for down in steps:
+        for right in steps:
+            model += sersic_image(shape, corner, law._replace(x=law.x - right, y=law.y - down))
+    return model / samples**2
 
 
 def _convolved(model: Floats, psf: Floats) -> Floats:
