@@ -13,7 +13,7 @@ from galsmith.data.galaxies import Galaxy
 from galsmith.images import ImageHeader
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
-from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
+from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
 from galsmith.measure.noise import gain_of_unit
 from galsmith.measure.power.spectrum import Binning, log_power
@@ -21,7 +21,7 @@ from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
 from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.statmorph import engine as statmorph_engine
-from galsmith.measure.uncertainties import add_uncertainties
+from galsmith.measure.uncertainties import add_uncertainties, map_of
 
 BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {
@@ -193,13 +193,7 @@ def _stamp_of(result: Measured, galaxy: GalaxyInput, band: str, method: Method) 
     """Give what a computation may know of a galaxy; the galaxy's pixels are found as the engines find them."""
     image = compiled_engine.above_sky(galaxy.image, method.settings)
     image = np.where(np.isfinite(image), image, np.nan)
-    searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
-    if galaxy.labels is None:
-        options = compiled_engine.options_of(method.settings)
-        labels, label = find_galaxy(searched, options.segmenting)[0], 1
-    else:
-        labels = np.asarray(galaxy.labels, dtype=np.int32)
-        label = chosen_label(labels, galaxy.label)[0]
+    labels, label = map_of(replace(galaxy, image=image), method.settings)
     return MeasuredStamp(
         image=image,
         segmentation_map=labels == label,

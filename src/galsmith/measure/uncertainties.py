@@ -99,7 +99,7 @@ def _measured_again(
     noisy = {name: one for name, one in ready.items() if one is not None}
     if set(noisy) != used:
         return []
-    labels, label = _map_of(noisy[band].galaxy, settings)
+    labels, label = map_of(noisy[band].galaxy, settings)
     plain = settings.model_copy(
         update={"sersic": "none", "double_sersic": False, "subtract_background": False}
     )
@@ -181,8 +181,8 @@ def calmed(image: Floats, sigma: Floats) -> Floats:
     return np.where(is_finite, mean + share * (pixels - mean), image)
 
 
-def _map_of(galaxy: GalaxyInput, settings: MeasureSettings) -> tuple[NDArray[np.int32], int]:
-    """Give the map in which the galaxy was measured."""
+def map_of(galaxy: GalaxyInput, settings: MeasureSettings) -> tuple[NDArray[np.int32], int]:
+    """Give the map in which a galaxy is measured, its own or the one that is found above its sky, and its label in it."""
     if galaxy.labels is not None:
         labels = np.ascontiguousarray(galaxy.labels, dtype=np.int32)
         return labels, chosen_label(labels, galaxy.label)[0]
