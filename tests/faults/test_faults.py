@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
-from small_verbs import recipe
+from small_verbs import hashes, recipe
 
 from galsmith.cli import main
 from galsmith.data.store import open_store
@@ -24,16 +24,6 @@ from galsmith.models.snapshot import read_snapshot_page
 
 SECONDS_TO_DIE = 20
 SERVER = Path(__file__).with_name("verb_server.py")
-
-
-def hashes(folder):
-    """All files and folders below one, with the hash of each file."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 def hash_of(output):

@@ -1,10 +1,9 @@
 """No verb harms what it reads, whatever it is told to overwrite; the command line and Python alike."""
 
-import hashlib
-
 import numpy as np
 import pytest
 from astropy.io import fits
+from small_verbs import hashes
 
 from galsmith import simulate
 from galsmith.cli import main
@@ -63,15 +62,6 @@ NAMES_OF_RECIPES = [
     "simulate sersic -n 4 --recipe sersic-64 -o sersic-64/set",
     "train demo --images 64 --data P/s -o demo/run",
 ]
-
-
-def hashes(folder):
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 @pytest.fixture(scope="module")

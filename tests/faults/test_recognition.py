@@ -1,7 +1,5 @@
 """Each kind of output is known again by what its own room wrote, and nothing else is replaced, whatever words it holds."""
 
-import hashlib
-
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -11,7 +9,7 @@ from astropy.io import fits
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from small_verbs import make_inputs, verbs
+from small_verbs import hashes, make_inputs, verbs
 
 from galsmith.errors import OutputExistsError
 
@@ -44,15 +42,6 @@ KINDS = (
 SLOW = ("measure morphology", "measure statmorph", "report figures", "demo")
 FOLDERS = ("simulate", "train", "snapshot", "sample fits", "report")
 OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo) of"
-
-
-def hashes(folder):
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 @pytest.fixture(scope="module")
