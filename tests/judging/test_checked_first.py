@@ -53,6 +53,7 @@ def store(tmp_path):
         ({"normalization": "zscore"}, SettingsError, "`normalization=zscore`"),
         ({"paper": "holzschuh2022"}, SettingsError, "`paper=holzschuh2022`"),
         ({"features": ["efficientnet-lite1"]}, SettingsError, "did you mean 'efficientnet-lite0'"),
+        ({"features": ["fid"]}, SettingsError, r"`features=fid`: .*inception gives FID and KID"),
         ({"training": "nowhere"}, InputError, "nowhere"),
         ({"measure_settings": MeasureSettings(band="z")}, SettingsError, "`band=z`"),
     ],
@@ -61,6 +62,58 @@ def store(tmp_path):
 def test_arguments_are_checked_before_anything_is_measured(store, how, kind, message):
     with pytest.raises(kind, match=message):
         judge(store, {"ours": noise(2)}, **{"measure_settings": POWER, **how})
+
+
+@pytest.mark.usefixtures("nothing_long")
+def test_missing_weights_are_told_with_url_size_hash_and_place_before_anything_is_measured(
+    store, tmp_path, monkeypatch
+):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("GALSMITH_INCEPTION", str(tmp_path / "none.pth"))
+    with pytest.raises(InputError, match=r"none\.pth: .*95,628,359 bytes and sha256 6726825d.*from https://"):
+        judge(store, {"ours": noise(2)}, features=["inception-2015-12-05"], measure_settings=POWER)
+    with pytest.raises(pytest.fail.Exception, match="something long was started"):
+        judge(store, {"ours": noise(2)}, features=["efficientnet-lite0"], measure_settings=POWER)
+
+
+@pytest.mark.usefixtures("nothing_long")
+def test_features_of_tables_whose_images_are_gone_are_refused(store, tmp_path):
+    pytest.importorskip("torch")
+    tables = [measured(noise(case), settings=POWER) for case in (1, 2)]
+    with pytest.raises(
+        InputError, match=r"`features=efficientnet-lite0`: features are of images, .* no store"
+    ):
+        judge(tables[0], {"ours": tables[1]}, features=["efficientnet-lite0"])
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"limit": 20}, "`limit=20`: all sets are tables"),
+        ({"bands": ["g"]}, "`bands=g`: no set is of files"),
+        (
+            {"measure_settings": MeasureSettings(segmentation="survey")},
+            "`segmentation=survey`: all sets are tables, measured before with segmentation = paper",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("nothing_long")
+def test_what_has_no_effect_on_tables_is_refused(store, how, message):
+    tables = [measured(noise(case), settings=POWER) for case in (1, 2)]
+    with pytest.raises(SettingsError, match=message):
+        judge(tables[0], {"ours": tables[1]}, **how)
+    if "bands" not in how:  # where one set is measured here, it has
+        with pytest.raises(pytest.fail.Exception, match="something long was started"):
+            judge(store, {"ours": tables[1]}, **how)
+
+
+def test_tables_that_were_measured_in_another_way_than_the_paper_are_told(caplog):
+    tables = [measured(noise(case), settings=POWER) for case in (1, 2)]
+    judge_tables(*tables, paper="holzschuh2022-cosmos", beyond=False, replicates=20, splits=20)
+    assert "holzschuh2022-cosmos measured with gain = 1.0, these tables were with None" in caplog.text
+    caplog.clear()
+    judge_tables(*tables, beyond=False, replicates=20, splits=20)
+    assert "these tables were with" not in caplog.text
 
 
 @pytest.mark.parametrize(

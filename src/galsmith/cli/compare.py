@@ -6,11 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import SHOWN_ALL, Limit, Output, Overwrite, Seed, Shown, Workers, worker_count
+from galsmith.cli.measure_flags import MethodFlags
+from galsmith.cli.options import (
+    NO_SETTINGS,
+    SHOWN_ALL,
+    Limit,
+    Output,
+    Overwrite,
+    Seed,
+    Sets,
+    Shown,
+    Workers,
+    worker_count,
+)
 from galsmith.cli.outcome import Outcome
 
 if TYPE_CHECKING:
     from galsmith.compare.judge import NamedSet
+    from galsmith.measure import MeasureSettings
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
 NO_EXTRACTORS: list[str] = []
@@ -60,6 +73,13 @@ def compare(
         str | None,
         Parameter(help="Names of the bands of files that do not say them, such as g,r,i of set.npz."),
     ] = None,
+    segmentation: Annotated[
+        Literal["paper", "survey"] | None,
+        Parameter(
+            help="Images: measure the largest source (paper, the default) or the central one (survey, for cutouts)."
+        ),
+    ] = None,
+    overrides: Sets = NO_SETTINGS,
     seed: Seed = 0,
     workers: Workers = None,
     limit: Limit = None,
@@ -83,6 +103,7 @@ def compare(
             normalization=normalization,
             cuts=cuts,
             bands=None if bands is None else parse_bands(bands),
+            measure_settings=_measure_settings(segmentation, overrides),
             seed=seed,
             workers=worker_count(workers),
             limit=limit,
@@ -90,6 +111,15 @@ def compare(
             progress=progress,
         )
     return outcome_of_card(card, output)
+
+
+def _measure_settings(
+    segmentation: Literal["paper", "survey"] | None, overrides: list[str]
+) -> "MeasureSettings | None":
+    """Say how images are measured; None where nothing was chosen."""
+    if segmentation is None and not overrides:
+        return None
+    return MethodFlags(segmentation=segmentation).to_settings(overrides)
 
 
 def named_paths(generated: Sequence[str]) -> "list[NamedSet]":

@@ -19,9 +19,9 @@ from galsmith.compare.marginal.columns import (
     values_of,
 )
 from galsmith.compare.normalization import resolve_normalization
-from galsmith.compare.papers import Choices
+from galsmith.compare.papers import Choices, Paper
 from galsmith.compare.records import CutCount
-from galsmith.errors import InputError
+from galsmith.errors import InputError, argument_text
 from galsmith.measure import read_measurements
 from galsmith.measure.settings import ALL_BANDS
 from galsmith.provenance import Parent, Provenance
@@ -220,6 +220,7 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
 def _ready(sides: tuple[MeasuredSet, MeasuredSet], choices: Choices) -> ReadyPair:
     """Refuse two sides that cannot be compared, and take what is compared of them."""
     refuse_unlike(*sides)
+    _tell_other_method(sides[0], choices.paper)
     columns, left_out = shared_properties(sides[0].table, sides[1].table)
     declared = [entry for name in columns if (entry := declared_as(name, columns, choices.paper.groups))]
     groups = list(dict.fromkeys(entry.group for entry in declared))
@@ -238,6 +239,19 @@ def _ready(sides: tuple[MeasuredSet, MeasuredSet], choices: Choices) -> ReadyPai
             for cut, one, other in zip(choices.cuts, kept[0][1], kept[1][1], strict=True)
         ),
     )
+
+
+def _tell_other_method(reference: MeasuredSet, paper: Paper) -> None:
+    """Say where tables were measured in another way than the paper whose choices are followed."""
+    settings = reference.provenance.settings
+    others = {name: value for name, value in paper.measure.items() if name in settings}
+    for name, value in others.items():
+        came = settings[name]
+        if came != value and not (isinstance(value, tuple) and list(value) == came):
+            logger.warning(
+                "%s measured with %s = %s, these tables were with %s; measure the images again with %s",
+                *(paper.name, name, shown(value), shown(came), argument_text(name, value)),
+            )
 
 
 def _check_size(role: str, count: int, *, n_other: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,6 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError, SettingsError
+from galsmith.features.weights import (
+    EFFICIENTNET_LITE0_SHA256,
+    INCEPTION_WEIGHTS,
+    efficientnet_lite0_weights,
+    find_weights,
+    load_state,
+)
+from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +50,6 @@ class FeatureExtractor(Protocol):
 def inception(weights: str | Path | None = None, *, device: str, download: bool) -> FeatureExtractor:
     """Build the standard Inception, whose distances alone are called FID and KID."""
     from galsmith.features.inception import Inception
-    from galsmith.features.weights import INCEPTION_WEIGHTS, find_weights, load_state
 
     path = find_weights(INCEPTION_WEIGHTS, path=weights, download=download)
     network = Inception()
@@ -79,7 +87,6 @@ def efficientnet_lite0(weights: str | Path | None = None, *, device: str, downlo
     """Build EfficientNet-Lite0 with ImageNet weights, which come with a package and need no network."""
     from galsmith.features.efficientnet_lite0 import FOLDED_PAIRS, N_FEATURES, SIZE_PIX, EfficientNetLite0
     from galsmith.features.network import NetworkExtractor, placed_network, resize_antialiased
-    from galsmith.features.weights import EFFICIENTNET_LITE0_SHA256, efficientnet_lite0_weights, load_state
 
     del download
     if weights is not None:
@@ -107,6 +114,39 @@ EXTRACTORS: Mapping[str, Callable[..., FeatureExtractor]] = {
     "efficientnet-lite0": efficientnet_lite0,
     "inception-2015-12-05": inception,
 }
+WEIGHTS: Mapping[str, Callable[[], Path]] = {
+    "efficientnet-lite0": efficientnet_lite0_weights,
+    "inception-2015-12-05": partial(find_weights, INCEPTION_WEIGHTS),
+}
+"""Where the weights of each of these lie, found without building it."""
+
+
+def require_extractor(name: str) -> None:
+    """Refuse a network that cannot be built here, before anything long is done; nothing is loaded.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such network; the near miss is named.
+    InputError
+        If torch or the weights are missing, or the weights are other ones; it says where they are had.
+    """
+    if name not in EXTRACTORS:
+        raise SettingsError(
+            f"there is no such network{near_miss(name, list(EXTRACTORS))}",
+            argument="features",
+            came=name,
+            wanted=f"one of {', '.join(EXTRACTORS)} (inception gives FID and KID)",
+        )
+    if find_spec("torch") is None:
+        raise InputError(
+            "it needs torch, which is not installed",
+            argument="features",
+            came=name,
+            way_out="pip install 'galsmith[features]'",
+        )
+    if name in WEIGHTS:
+        WEIGHTS[name]()
 
 
 def build_extractor(

@@ -180,7 +180,7 @@ def _missing(weights: WeightsFile, damaged: list[Path]) -> str:
     remains = "".join(f"; {path} is damaged, remove it" for path in damaged)
     return (
         f"the weights of {weights.network} are not on this machine{remains}; {_by_hand(weights)}, "
-        "or ask for the download (download=True)"
+        "or have them fetched (galsmith.features.extract with download=True)"
     )
 
 

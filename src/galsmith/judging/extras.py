@@ -7,12 +7,11 @@ import numpy as np
 
 from galsmith.compare import Chance, Extras, compare_features, memorization, pixels_of, stretch_of
 from galsmith.compare.records import Memorization
-from galsmith.errors import GalsmithError, InputError, SettingsError
+from galsmith.errors import GalsmithError, InputError
 from galsmith.images import ImageSet
 from galsmith.judging.image_stores import Place, images_at
 from galsmith.judging.workplace import Workplace
 from galsmith.provenance import Parent
-from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
     from galsmith.features import FeatureSet
@@ -25,22 +24,6 @@ def asked_extras(features: Sequence[str], training: Place | None, limit: int | N
     """Say what decides extras, besides the sets that are judged, as plain JSON values."""
     known = "" if training is None else images_at(training, None).content_hash
     return [list(features), known, limit]
-
-
-def refuse_unknown_networks(features: Sequence[str]) -> None:
-    """Raise `SettingsError` for a name that no network of `galsmith.features.EXTRACTORS` has."""
-    if not features:
-        return
-    from galsmith.features import EXTRACTORS
-
-    for name in features:
-        if name not in EXTRACTORS:
-            raise SettingsError(
-                f"there is no such network{near_miss(name, list(EXTRACTORS))}",
-                argument="features",
-                came=name,
-                wanted=f"one of {', '.join(EXTRACTORS)}",
-            )
 
 
 def training_images(training: Place) -> ImageSet:

@@ -21,12 +21,18 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
-from galsmith.judging.extras import asked_extras, gather_extras, refuse_unknown_networks, training_images
+from galsmith.judging.extras import asked_extras, gather_extras, training_images
 from galsmith.judging.generator import Generator, drawn_images
-from galsmith.judging.image_stores import Images, Place, header_of, stored, takes_bands, warn_of_other_size
+from galsmith.judging.image_stores import Images, Place, header_of, stored, warn_of_other_size
 from galsmith.judging.measurements import known_of_images, measured_table
+from galsmith.judging.requests import (
+    refuse_idle_requests,
+    refuse_tables_without_images,
+    refuse_unusable_networks,
+)
 from galsmith.judging.workplace import Workplace
 from galsmith.measure import MeasureSettings
+from galsmith.settings import typed_settings
 
 DRAWN, TRAINING = "generated", "training-images"
 KNOWN = (str, Path, QTable, ImageSet)
@@ -95,7 +101,8 @@ def judge(
         Names of the bands of images in files and arrays that do not say them, such as NPY and NPZ; stores and tables have
         their own.
     workers, limit, measure_settings
-        As `galsmith.measure.measure` takes them; the paper's settings where not given.
+        As `galsmith.measure.measure` takes them; the paper's settings where not given, or where `measure_settings` leaves
+        one out.
     overwrite : bool
         Replace the output, and what lies beside it, if they are there.
     progress : callable
@@ -115,26 +122,23 @@ def judge(
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
     choices = choices_of(paper, chance, beyond=beyond, normalization=normalization, cuts=cuts)
-    refuse_unknown_networks(features)
+    refuse_unusable_networks(features)
     place = None if output is None else Path(output)
     named = named_sets(_given(generated, generator, n), name_of=name_of)
     _refuse_names_of_files(named)
-    if bands is not None and not any(map(takes_bands, (reference, *named.values()))):
-        raise SettingsError(
-            "no set is of files or arrays whose bands can be named; stores and tables have their own",
-            argument="bands",
-            came=list(bands),
-            way_out="leave it out",
-        )
+    refuse_idle_requests(
+        (reference, *named.values()), bands=bands, limit=limit, measure_settings=measure_settings
+    )
     if place is not None:
         _refuse_output(place, (reference, training, *named.values()), overwrite=overwrite)
-    settings = MeasureSettings(**choices.paper.measure) if measure_settings is None else measure_settings
+    settings = _measured_as(choices.paper.measure, measure_settings)
     with _folder_beside(place) as folder:
         band_names = None if bands is None else tuple(bands)
         work = Workplace(folder, settings, seed, workers, limit, overwrite, progress, band_names)
         against = stored(reference, "reference", work)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
+        refuse_tables_without_images((against, *places.values()), features)
         _refuse_unusable(against, places, trained, work)
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
@@ -159,6 +163,12 @@ class _Drawing:
 
     generator: Generator
     n: int
+
+
+def _measured_as(paper: Mapping[str, Any], chosen: MeasureSettings | None) -> MeasureSettings:
+    """Measure as the paper did, but for what was chosen otherwise."""
+    asked = {} if chosen is None else chosen.model_dump(include=chosen.model_fields_set)
+    return typed_settings(MeasureSettings, {**paper, **asked}, source="`measure_settings`")
 
 
 def _given(generated: Any, generator: Generator | None, n: int | None) -> Any:
