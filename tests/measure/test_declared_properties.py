@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from galsmith.measure import PROPERTIES, properties_markdown, property_of_column
+from galsmith.measure import FLAGS, PROPERTIES, properties_markdown, property_of_column
 from galsmith.measure.engine.flags import FLAG_GRAVITY, FLAG_NAMES
 from galsmith.measure.engine.row import PLACE, columns_of
 
@@ -72,6 +72,12 @@ def test_the_page_explains_every_flag_with_its_gravity():
     explained = {name.strip(" `"): cells[2].strip() for cells in rows for name in cells[1].split(",")}
     for name, gravity in zip(FLAG_NAMES, FLAG_GRAVITY, strict=True):
         assert explained.get(name) == str(gravity), name
+
+
+def test_every_flag_of_a_fit_says_the_way_out():
+    fits = [flag for flag in FLAGS.values() if "sersic" in flag.name]
+    assert len(fits) > 10
+    assert [flag.name for flag in fits if not flag.way_out] == []
 
 
 def test_the_engine_has_a_place_for_every_property_but_the_power_modes():

@@ -40,6 +40,17 @@ _SKY = "take the sky off first, or let `subtract_background=true` take off the l
 _LARGER = "cut a larger image around the galaxy"
 _NEIGHBORS = "neighbors or clumps draw the light away: ignore them with `mask`, or give a map with `segmap`"
 _MASK = "look at `mask`: pixels that are not 0 in it are ignored"
+_FEW_PIXELS = (
+    "pixels that are masked, exactly 0 or without a sigma are left out: look at `mask` and `sigma`; or take "
+    "`segmentation=survey`, which does not smooth a small source away"
+)
+_NO_LAW = (
+    "neighbors or clumps may not be the law's: ignore them with `mask`, or give a map with `segmap`; a bulge in a disk "
+    "takes two laws, `double_sersic=true`"
+)
+_NOT_TOLD = (
+    f"a source as small as the point spread wants `psf`; a law that runs off, a larger image; {_NO_LAW}"
+)
 
 # Noticed by the compiled kernels, which know a flag by its place: add one at the end of its group, and its name in
 # `galsmith.measure.engine.flags`.
@@ -215,33 +226,52 @@ SERSIC_FLAGS = (
         "sersic_radius_below_annulus",
         2,
         "the half-light radius that the fit starts from is below half a pixel",
+        "a star or a hot pixel looks so: ignore it with `mask`; no fit resolves less than a pixel",
     ),
-    Flag("sersic_nonpositive_amplitude", 2, "the light at the half-light radius is zero or less"),
-    Flag("sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
-    Flag("sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
+    Flag(
+        "sersic_nonpositive_amplitude",
+        2,
+        "the light at the half-light radius is zero or less",
+        _SKY,
+    ),
+    Flag("sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit", _FEW_PIXELS),
+    Flag("sersic_not_converged", 2, "the fit ran out of steps or has no minimum", _NO_LAW),
     Flag(
         "sersic_at_bound",
         1,
         "the index stands at its bound, 0.1 or 12 (0.01 with statmorph's steps), or radius or ellipticity at theirs: "
         "the pixels do not tell",
+        _NOT_TOLD,
     ),
     Flag(
         "sersic_unphysical",
         2,
-        "the law found is no galaxy's: an index above 8, or an effective radius larger than the side of the stamp",
+        "the law found is not what was seen: an index above 8, or an effective radius larger than the side of the stamp, "
+        "so that most of its light is extrapolated",
+        "a lower threshold, `threshold_sigma=1`, or a map of yours, `segmap`, brings more of the galaxy on the stamp; or "
+        + _SKY,
     ),
     Flag(
         "sersic_uncertainty_undefined",
         0,
         "the uncertainty of a parameter is not known: it stands at a bound, or the pixels do not tell it, as the "
         "orientation of a round law",
+        "a round law has no orientation; at a bound, do as the flag sersic_at_bound says",
     ),
 )
 DOUBLE_SERSIC_FLAGS = (
-    Flag("double_sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit"),
-    Flag("double_sersic_not_converged", 2, "the fit ran out of steps or has no minimum"),
+    Flag("double_sersic_not_enough_pixels", 2, "fewer pixels than parameters of the fit", _FEW_PIXELS),
     Flag(
-        "double_sersic_at_bound", 1, "an index stands at its bound, 0.1 or 12 (0.01 with statmorph's steps)"
+        "double_sersic_not_converged",
+        2,
+        "the fit ran out of steps or has no minimum",
+        "one law may be enough: `double_sersic=false`; or ignore neighbors with `mask`",
+    ),
+    Flag(
+        "double_sersic_at_bound",
+        1,
+        "an index stands at its bound, 0.1 or 12 (0.01 with statmorph's steps)",
+        "one law may be enough: `double_sersic=false`; or ignore neighbors with `mask`",
     ),
 )
 
@@ -295,7 +325,12 @@ _OTHERS = (
     COMPUTATION_ERROR,
     ENGINE_ERROR,
     *(
-        Flag(f"{fit}{name}", gravity, f"statmorph calls {what} {name} and does not say more")
+        Flag(
+            f"{fit}{name}",
+            gravity,
+            f"statmorph calls {what} {name} and does not say more",
+            "measure with `engine=galsmith`, which says why",
+        )
         for fit, what in (
             ("", "the measurement"),
             ("sersic_", "the fit"),
