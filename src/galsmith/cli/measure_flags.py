@@ -151,10 +151,24 @@ class FileFlags:
         ),
     ] = None
     mask: Annotated[
-        str | None, Parameter(group=FILES, help="MAP of pixels to ignore: those that are not 0.")
+        str | None,
+        Parameter(
+            group=FILES, help="MAP of pixels to ignore: not 0; none leaves out that of the files of surveys."
+        ),
+    ] = None
+    mask_bits: Annotated[
+        str | None,
+        Parameter(
+            group=FILES,
+            help="Bits of the mask that count: SAT,CR, values such as 4096, or all; else those of damage.",
+        ),
     ] = None
     sigma: Annotated[
-        str | None, Parameter(group=FILES, help="MAP of the standard deviation of every pixel.")
+        str | None,
+        Parameter(
+            group=FILES,
+            help="MAP of the standard deviation of every pixel; none leaves out that of the files.",
+        ),
     ] = None
     ivar: Annotated[
         str | None, Parameter(group=FILES, help="MAP of the inverse variance of every pixel, instead.")
@@ -187,6 +201,7 @@ class FileFlags:
             zero_points_mag=None if self.zero_points is None else parse_zero_points(self.zero_points),
             segmap=self.segmap,
             mask=self.mask,
+            mask_bits=None if self.mask_bits is None else parse_bands(self.mask_bits),
             sigma=self.sigma,
             ivar=self.ivar,
             psf=self.psf,

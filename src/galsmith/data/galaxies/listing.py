@@ -20,6 +20,7 @@ from galsmith.data.readers.listing import (
 )
 from galsmith.data.readers.options import Hdu
 from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
+from galsmith.data.readers.surveys import without_maps
 from galsmith.errors import InputError, argument_text
 
 MAP_SUFFIXES = (*FITS_SUFFIXES, *ARRAY_SUFFIXES)
@@ -131,7 +132,7 @@ def _expanded(name: str) -> list[Path]:
 def _of_folder(folder: Path) -> list[Path]:
     """All FITS images of a folder, or all pictures where it has no FITS image, and so on."""
     reader = reader_of(folder)
-    return list(list_files(folder, _suffixes() if reader is None else reader.suffixes).values())
+    return list(without_maps(list_files(folder, _suffixes() if reader is None else reader.suffixes)).values())
 
 
 def _checked_suffix(path: Path) -> Path:

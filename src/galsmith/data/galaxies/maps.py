@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galsmith.data.readers.array_files import ArrayHead, arrays_in, listed_arrays, read_rows
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
 from galsmith.data.readers.listing import ArrayPlace
+from galsmith.data.readers.surveys import NoiseKind
 from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
@@ -80,24 +81,39 @@ class ArrayMap:
 MapHead = FitsHead | ArrayMap
 
 
+class MaskMap(NamedTuple):
+    """A mask, and the sum of its bits that count; None for all that is not 0."""
+
+    head: MapHead
+    bits: int | None = None
+
+
+class NoiseMap(NamedTuple):
+    """A map of noise, and what it holds."""
+
+    head: MapHead
+    kind: NoiseKind
+
+
 @dataclass(frozen=True)
 class Companions:
     """Heads of the files that belong to one image; None where none was given.
 
     Attributes
     ----------
-    label_map, mask, sigma_map : FitsHead, ArrayMap or None
+    label_map : FitsHead, ArrayMap or None
         Of the image's height and width.
-    ivar_map : FitsHead, ArrayMap or None
-        Inverse variances, in the place of `sigma_map`.
+    mask : MaskMap or None
+        Of the image's height and width.
+    noise : NoiseMap or None
+        Of the image's height and width.
     psf : FitsHead, ArrayMap or None
         Smaller than the image.
     """
 
     label_map: MapHead | None = None
-    mask: MapHead | None = None
-    sigma_map: MapHead | None = None
-    ivar_map: MapHead | None = None
+    mask: MaskMap | None = None
+    noise: NoiseMap | None = None
     psf: MapHead | None = None
 
     def read(self, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> "Maps":
@@ -113,17 +129,9 @@ class Companions:
         return Maps(
             labels,
             mask,
-            self._sigma_map(rows, columns),
+            None if self.noise is None else read_sigma_map(self.noise, rows=rows, columns=columns),
             None if self.psf is None else read_psf(self.psf),
         )
-
-    def _sigma_map(self, rows: slice, columns: slice) -> NDArray[np.float64] | None:
-        """Read standard deviations, or inverse variances as such."""
-        if self.ivar_map is not None:
-            planes = tuple(range(self.ivar_map.n_planes))
-            values = _part_of(self.ivar_map, planes=planes, rows=rows, columns=columns)
-            return sigma_of_inverse_variance(values[0] if len(values) == 1 else values)
-        return None if self.sigma_map is None else read_sigma_map(self.sigma_map, rows=rows, columns=columns)
 
 
 class Maps(NamedTuple):
@@ -263,33 +271,62 @@ def read_label_map(
     return labels
 
 
-def read_mask(head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
-    """Read a mask or a part of it, [y, x] bool: true where the file is not 0."""
-    return np.asarray(_part_of(head, rows=rows, columns=columns)[0] != 0)
+def read_mask(mask: MaskMap, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING) -> NDArray[np.bool_]:
+    """Read a mask or a part of it, [plane, y, x] bool; [y, x] if it has one plane, which serves all bands.
 
-
-def read_sigma_map(
-    head: MapHead, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
-) -> NDArray[np.float64]:
-    """Read a noise image or a part of it, [plane, y, x] float64; [y, x] if it has one plane, which serves all bands.
+    True where a bit that counts is set, or where the file is not 0; and where it is undefined.
 
     Raises
     ------
     InputError
-        If a value is negative: it is then no standard deviation.
+        If bits are to be told and a value is no whole number.
     """
-    planes = tuple(range(head.n_planes))
-    values = _part_of(head, planes=planes, rows=rows, columns=columns).astype(np.float64)
-    with np.errstate(invalid="ignore"):
+    planes = tuple(range(mask.head.n_planes))
+    values = _part_of(mask.head, planes=planes, rows=rows, columns=columns)
+    undefined = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
+    if mask.bits is None:
+        found = (values != 0) | undefined
+    else:
+        whole = np.where(undefined, 0, values)
+        if (whole != np.round(whole)).any():
+            raise InputError(
+                f"holds {whole[whole != np.round(whole)][0]:g}, wanted whole numbers, whose bits say what is wrong; is it "
+                "the right HDU?",
+                argument="mask",
+                came=str(mask.head.place),
+            )
+        found = ((whole.astype(np.int64) & mask.bits) != 0) | undefined
+    return np.asarray(found[0] if len(found) == 1 else found)
+
+
+def read_sigma_map(
+    noise: NoiseMap, *, rows: slice = EVERYTHING, columns: slice = EVERYTHING
+) -> NDArray[np.float64]:
+    """Read a noise image or a part of it as standard deviations, [plane, y, x] float64; [y, x] if it has one plane.
+
+    Variances and inverse variances of 0 or less stand for nothing observed: infinite, so that the pixel is masked.
+
+    Raises
+    ------
+    InputError
+        If a standard deviation is negative: it is then none.
+    """
+    planes = tuple(range(noise.head.n_planes))
+    values = _part_of(noise.head, planes=planes, rows=rows, columns=columns).astype(np.float64)
+    values = values[0] if len(values) == 1 else values
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if noise.kind != "sigma":
+            inverse = values if noise.kind == "ivar" else np.where(values > 0, 1.0 / values, 0.0)
+            return sigma_of_inverse_variance(inverse)
         negative = values < 0
     if negative.any():
         raise InputError(
             f"holds {values[negative][0]:g}; wanted the standard deviation of every pixel "
             "(not a variance or inverse variance), 0 or more",
             argument="sigma",
-            came=str(head.place),
+            came=str(noise.head.place),
         )
-    return values[0] if len(values) == 1 else values
+    return values
 
 
 def sigma_of_inverse_variance(inverse_variance: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -1,19 +1,30 @@
 """From what a user names to galaxies that can be measured; all that can be checked is checked here."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from astropy.table import QTable
+from numpy.typing import NDArray
 from scipy import ndimage
 
+from galsmith.data.galaxies.file_maps import NO_MAPS, FileMaps, maps_of_files, refuse_times, tell
 from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
 from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
 from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
-from galsmith.data.galaxies.maps import Companions, MapHead, MapOwner, MapPlace, companion_head, psf_head
+from galsmith.data.galaxies.maps import (
+    Companions,
+    MapHead,
+    MapOwner,
+    MapPlace,
+    MaskMap,
+    NoiseMap,
+    companion_head,
+    psf_head,
+)
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
 from galsmith.data.readers.field.sky import measure_sky
@@ -21,6 +32,7 @@ from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_
 from galsmith.data.readers.listing import ArrayPlace, file_as_parent, has_glob, listing_as_parent
 from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
+from galsmith.data.readers.surveys import counted_bits
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
@@ -32,6 +44,7 @@ COUNTED_ABOVE_SIGMA, COUNTED_FROM_PIX, MOST_PIXELS_COUNTED = 5.0, 10, 2**26
 HEADS_PER_EVENT = 64
 logger = logging.getLogger(__name__)
 MAPS = ("segmap", "mask", "sigma", "ivar", "psf")
+NOTHING = "none"  # in place of a map that is not to be taken
 READING_OPTIONS = (
     *MAPS,
     "catalog",
@@ -65,7 +78,11 @@ class FileRequest:
     zero_points_mag : mapping of band to float, or sequence of float, or None
         AB magnitudes of one flux unit, before those of the headers.
     segmap, mask, sigma, ivar, psf : str or None
-        As `galsmith.data.galaxies.listing` reads them.
+        As `galsmith.data.galaxies.listing` reads them. Where no mask or noise is named, those of surveys' own layouts
+        (`galsmith.data.readers.surveys`) are taken from the files; ``"none"`` as `mask` or `sigma` leaves them.
+    mask_bits : tuple of str or None
+        Names or values of the bits of `mask` that count, or ``("all",)``; None takes those of damage where their names are
+        known, else all that is not 0.
     labels : tuple of int or None
         Which labels of the segmentation map.
     catalog : Path or None
@@ -88,6 +105,7 @@ class FileRequest:
     sigma: str | None = None
     ivar: str | None = None
     psf: str | None = None
+    mask_bits: tuple[str, ...] | None = None
     labels: tuple[int, ...] | None = None
     catalog: Path | None = None
     columns: str | None = None
@@ -97,18 +115,19 @@ class FileRequest:
         """Refuse what has no meaning together."""
         if self.cutout_pix is not None and self.cutout_pix < 1:
             raise SettingsError(argument="cutout_pix", came=self.cutout_pix, wanted="1 pixel or more")
-        if self.catalog is None:
-            for name, value in (("columns", self.columns), ("cutout_pix", self.cutout_pix)):
-                if value is not None:
-                    raise SettingsError(
-                        "means something only with `catalog`; give one", argument=name, came=value
-                    )
-        if self.ivar is not None and self.sigma is not None:
+        for name, needed, is_there in (
+            ("columns", "catalog", self.catalog is not None),
+            ("cutout_pix", "catalog", self.catalog is not None),
+            ("labels", "segmap", self.segmap is not None),
+            ("mask_bits", "mask", self.mask != NOTHING),
+        ):
+            value = getattr(self, name)
+            if value is not None and not is_there:
+                raise SettingsError(
+                    f"means something only with `{needed}`; give one", argument=name, came=value
+                )
+        if self.ivar is not None and self.sigma not in (None, NOTHING):
             raise SettingsError("says what `sigma` says; give one of them", argument="ivar", came=self.ivar)
-        if self.labels is not None and self.segmap is None:
-            raise SettingsError(
-                "means something only with `segmap`; give one", argument="labels", came=self.labels
-            )
         if self.labels is not None and min(self.labels) < 1:
             raise SettingsError(argument="labels", came=min(self.labels), wanted="1 or more, 0 is the sky")
 
@@ -116,7 +135,7 @@ class FileRequest:
     def inputs(self) -> tuple[str, ...]:
         """All that is read, as the user wrote it."""
         beside = (self.segmap, self.mask, self.sigma, self.ivar, self.psf, self.catalog)
-        return (*self.images, *(str(given) for given in beside if given is not None))
+        return (*self.images, *(str(given) for given in beside if given not in (None, NOTHING)))
 
 
 def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_progress) -> Galaxies:
@@ -143,11 +162,11 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     header = with_zero_points(
         common_header(heads, bands=request.bands, flux_unit=request.flux_unit), request.zero_points_mag
     )
-    companions = _companions(request, heads)
+    companions, taken = _companions(request, heads)
     origin = GalaxyOrigin(
         _folder_of(listed.paths),
         _parents(heads, companions),
-        {"bands": list(header.bands)},
+        {"bands": list(header.bands), **taken},
         inputs=request.inputs,
         has_named_bands=request.bands is not None or heads[0].bands is not None,
     )
@@ -173,11 +192,11 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     if first.reason:  # what is wrong with all is said before the run
         raise InputError(first.message)
     if _is_one_file(request) and request.segmap is None:
-        _tell_sources(heads[0])
+        _tell_sources(heads[0], first.mask)
     return galaxies
 
 
-def _tell_sources(head: FitsHead) -> None:
+def _tell_sources(head: FitsHead, mask: NDArray[np.bool_] | None) -> None:
     """Say how many sources an image has of which one is measured."""
     if head.size[0] * head.size[1] > MOST_PIXELS_COUNTED:
         logger.warning(
@@ -185,6 +204,8 @@ def _tell_sources(head: FitsHead) -> None:
         )
         return
     pixels = read_part(head)[0].astype(np.float64)
+    if mask is not None:
+        pixels = np.where(mask if mask.ndim == 2 else mask[0], np.nan, pixels)
     sky = measure_sky(lambda y, x: pixels[y, x], head.size, box_pix=max(head.size), tell=lambda *_: None)
     everything = slice(0, head.size[0]), slice(0, head.size[1])
     with np.errstate(invalid="ignore"):
@@ -300,51 +321,75 @@ def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list
     return heads
 
 
-def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> list[Companions]:
-    """Heads of what belongs to every image, checked against it."""
+def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> tuple[list[Companions], dict[str, Any]]:
+    """Heads of what belongs to every image, checked against it, and what to say of it in the table."""
     owners = [MapOwner(head.place.file.name, head.size, head.n_planes) for head in heads]
-    return _companions_of_images(request, owners, [head.place.file for head in heads])
+    maps = maps_of_files(
+        heads,
+        wants_mask=request.mask is None,
+        wants_noise=request.sigma is None and request.ivar is None,
+    )
+    places = {**_places(request, [head.place.file for head in heads]), **maps.places}
+    found: list[Companions] = []
+    bits: tuple[str, ...] = ()
+    for row, (head, owner) in enumerate(zip(heads, owners, strict=True)):
+        one, bits = _companions_of(request, owner, row, places, maps)
+        if request.ivar is not None and one.noise is not None:
+            refuse_times(places["ivar"][row], head, one.noise.head, option="ivar")
+        found.append(one)
+    tell(maps, bits)
+    taken = {**maps.described, **({"mask_bits": list(bits)} if bits else {})}
+    return found, {"maps": taken} if taken else {}
 
 
-def _companions_of_images(
-    request: FileRequest,
-    owners: Sequence[MapOwner],
-    paths: Sequence[Path],
-    *,
-    one_file_holds_all: bool = False,
-) -> list[Companions]:
-    """Heads of what belongs to every image, checked against its size."""
-    places = {
+def _places(
+    request: FileRequest, paths: Sequence[Path], *, one_file_holds_all: bool = False
+) -> dict[str, tuple[MapPlace, ...]]:
+    """Find what the user named, one an image."""
+    given = {option: getattr(request, option) for option in MAPS}
+    return {
         option: pair_with(
             Companion(option, text, one_for_all=option == "psf"), paths, one_file_holds_all=one_file_holds_all
         )
-        for option, text in (
-            ("segmap", request.segmap),
-            ("mask", request.mask),
-            ("sigma", request.sigma),
-            ("ivar", request.ivar),
-            ("psf", request.psf),
-        )
-        if text is not None
+        for option, text in given.items()
+        if text not in (None, NOTHING)
     }
-    return [_companions_of(owner, row, places) for row, owner in enumerate(owners)]
 
 
-def _companions_of(head: MapOwner, row: int, places: dict[str, tuple[MapPlace, ...]]) -> Companions:
-    """Heads of what belongs to one image."""
+def _companions_of(
+    request: FileRequest,
+    owner: MapOwner,
+    row: int,
+    places: Mapping[str, tuple[MapPlace, ...]],
+    maps: FileMaps = NO_MAPS,
+) -> tuple[Companions, tuple[str, ...]]:
+    """Heads of what belongs to one image, and the names of the bits of its mask that count."""
 
     def map_head(option: str, planes: int = 1) -> MapHead | None:
         if option not in places:
             return None
-        return companion_head(places[option][row], head, option=option, planes=planes)
+        return companion_head(places[option][row], owner, option=option, planes=planes)
 
-    return Companions(
+    mask, bits = map_head("mask", owner.n_planes), None
+    names: tuple[str, ...] = ()
+    if mask is not None:
+        survey = maps.survey if "mask" in maps.places else None
+        header = mask.keywords if isinstance(mask, FitsHead) else {}
+        bits, names = counted_bits(header, survey, request.mask_bits, name=str(places["mask"][row]))
+    elif request.mask_bits is not None:
+        raise SettingsError(
+            f"{owner.name} has no mask; give one with `mask`", argument="mask_bits", came=request.mask_bits
+        )
+    option = "ivar" if "ivar" in places else "sigma"
+    noise = map_head(option, owner.n_planes)
+    kind = "ivar" if option == "ivar" else maps.kind if "sigma" in maps.places else "sigma"
+    companions = Companions(
         label_map=map_head("segmap"),
-        mask=map_head("mask"),
-        sigma_map=map_head("sigma", head.n_planes),
-        ivar_map=map_head("ivar", head.n_planes),
-        psf=psf_head(places["psf"][row], head) if "psf" in places else None,
+        mask=None if mask is None else MaskMap(mask, bits),
+        noise=None if noise is None else NoiseMap(noise, kind),
+        psf=psf_head(places["psf"][row], owner) if "psf" in places else None,
     )
+    return companions, names
 
 
 def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
@@ -355,9 +400,10 @@ def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tup
 def _parents_of_maps(companions: Sequence[Companions]) -> list[Parent]:
     """Name the files of maps."""
     parents = []
-    for role in ("label_map", "mask", "sigma_map", "ivar_map", "psf"):
+    for role in ("label_map", "mask", "noise", "psf"):
         found = [getattr(maps, role) for maps in companions]
-        places = [head.place for head in found if head is not None]
+        heads = [one.head if isinstance(one, MaskMap | NoiseMap) else one for one in found]
+        places = [head.place for head in heads if head is not None]
         if places:
             parents.append(_listing(role, places))
     return parents
@@ -407,7 +453,8 @@ def _of_reader(
         for name, (height, width) in zip(source.listing.names, source.listing.shapes, strict=True)
     ]
     paths = [Path(name) for name in source.listing.names]
-    companions = _companions_of_images(request, owners, paths, one_file_holds_all=reader.is_one_file)
+    places = _places(request, paths, one_file_holds_all=reader.is_one_file)
+    companions = [_companions_of(request, owner, row, places)[0] for row, owner in enumerate(owners)]
     return galaxies.with_maps(
         companions,
         label=None if request.labels is None else request.labels[0],

@@ -25,6 +25,7 @@ from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, 
 from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.registry import FitsOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
+from galsmith.data.readers.surveys import without_maps
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
@@ -35,6 +36,12 @@ Pixels = NDArray[np.float32]
 def named_by_stem(stems: Sequence[str]) -> QTable:
     """Begin a catalog: one row a file, named by its stem."""
     return QTable({"object_id": np.array(stems, dtype=str)})
+
+
+def _listed(folder: Path) -> dict[str, Path]:
+    """List the images of a folder or glob; masks and noise beside them are left out of a folder."""
+    files = list_files(folder, FITS_SUFFIXES)
+    return without_maps(files) if folder.is_dir() else files
 
 
 class FitsSource:
@@ -74,7 +81,7 @@ class FitsSource:
         progress: ProgressCallback = ignore_progress,
     ) -> None:
         folder = Path(folder)
-        listed: Mapping[str, FilePlace] = list_files(folder, FITS_SUFFIXES) if files is None else files
+        listed: Mapping[str, FilePlace] = _listed(folder) if files is None else files
         places = [FitsPlace(path, options.hdu, options.plane) for path in listed.values()]
         self._heads, faults = read_heads(
             places, head_of, errors=READ_ERRORS, kind="FITS file", progress=progress

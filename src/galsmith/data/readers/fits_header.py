@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 
-from galsmith.images.units import unit_of, zero_point_of_unit
+from galsmith.images.units import is_same_unit, unit_of, zero_point_of_unit
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -38,6 +38,17 @@ NARROW_PUPIL = re.compile(r"F\d+[WMN]\d?")  # of NIRCam, behind a wider filter
 DECAM = re.compile(r"(\w+) DECam\b.*")
 # -2.5 log10(f) - 5 log10(pivot) + this, f in erg / s / cm^2 / Angstrom: -48.6 + 2.5 log10(c / Angstrom) (ACS handbook, 5.1)
 AB_OF_PHOTFLAM = -2.408
+# Electrons a count of SDSS by camera column and band, of which one was changed (its data model, frame-*.fits.bz2).
+SDSS_BANDS = ("u", "g", "r", "i", "z")
+SDSS_GAINS = (
+    (1.62, 3.32, 4.71, 5.165, 4.745),
+    (1.595, 3.855, 4.6, 6.565, 5.155),
+    (1.59, 3.845, 4.72, 4.86, 4.885),
+    (1.6, 3.995, 4.76, 4.885, 4.775),
+    (1.47, 4.05, 4.725, 4.64, 3.48),
+    (2.17, 4.035, 4.895, 4.76, 4.69),
+)
+SDSS_RUN_OF_GAIN, SDSS_LATER_GAIN = 1100, 1.825
 logger = logging.getLogger(__name__)
 
 
@@ -256,8 +267,12 @@ def _is_rate(stated: str | None) -> bool | None:
 def gain_of(header: Header) -> float | None:
     """Electrons per flux unit: from GAIN where BUNIT counts units of the detector, from EXPTIME where it is a rate.
 
-    None where the unit is another, such as nJy, or a keyword is missing.
+    Of a frame of SDSS from its camera column and NMGY, nanomaggies a count. None where the unit is another, such as nJy,
+    or a keyword is missing.
     """
+    of_sdss = _gain_of_sdss(header)
+    if of_sdss is not None:
+        return of_sdss
     stated = unit_text_of(header)
     unit = None if stated is None else unit_of(stated)
     powers = dict(zip(unit.bases, unit.powers, strict=True)) if isinstance(unit, u.UnitBase) else {}
@@ -269,6 +284,18 @@ def gain_of(header: Header) -> float | None:
     elif powers not in ({u.electron: 1}, {u.photon: 1}):
         return None
     return gain if 0 < gain < math.inf else None
+
+
+def _gain_of_sdss(header: Header) -> float | None:
+    """Electrons per nanomaggy of a frame of SDSS."""
+    column, per_count = number_of(header, "CAMCOL"), number_of(header, "NMGY")
+    band, run = _text(header, "FILTER"), number_of(header, "RUN")
+    is_frame = column in range(1, 7) and band in SDSS_BANDS and 0 < per_count < math.inf
+    if not (is_frame and is_same_unit(_text(header, "BUNIT"), "nanomaggy")):
+        return None
+    if (column, band) == (2, "u") and run > SDSS_RUN_OF_GAIN:
+        return SDSS_LATER_GAIN / per_count
+    return SDSS_GAINS[int(column) - 1][SDSS_BANDS.index(band)] / per_count
 
 
 def kept_keywords(header: Header) -> dict[str, Any]:
