@@ -220,6 +220,12 @@ MORPHOLOGY_FLAGS = (
         2,
         "the map of sigmas holds inverse variances, as the scatter of the sky tells; give it as such (`ivar`)",
     ),
+    Flag(
+        "not_central",
+        1,
+        "the source that was measured, the largest, is not the one at the middle of the image: a neighbor, most likely",
+        "`segmentation=survey` takes the central source",
+    ),
 )
 SERSIC_FLAGS = (
     Flag(

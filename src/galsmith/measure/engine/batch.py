@@ -125,7 +125,7 @@ def measure_galaxy_input(galaxy: GalaxyInput, options: Options) -> Measured:
     frame = _pixels(galaxy.image)
     image = frame - galaxy.level if galaxy.level != 0 else frame
     mask = _NO_MASK if galaxy.mask is None else _as_kernels_read(galaxy.mask, np.bool_)
-    labels, label, failure = _found(image, mask, galaxy, options)
+    labels, label, failure = _found(image, mask, galaxy, options, noticed)
     if failure != FOUND:
         noticed[failure] = 1
         noticed[flags.NOT_FINITE_PIXELS] = not np.isfinite(image).all()
@@ -210,6 +210,29 @@ def find_galaxy(image: NDArray[np.float64], how: Segmenting) -> tuple[NDArray[np
     return labels, int(failure)
 
 
+def is_elsewhere(image: NDArray[np.float64], labels: NDArray[np.int32], how: Segmenting) -> bool:
+    """Whether another source than the one that was found lies at the middle of an image.
+
+    That is where the map leaves the middle free, and the survey's method finds a source there which the map does not touch.
+
+    Parameters
+    ----------
+    image : ndarray [y, x], float64
+        As `find_galaxy` had it.
+    labels : ndarray [y, x], int32
+        What it found.
+    how : Segmenting
+        How.
+    """
+    height, width = labels.shape
+    # the one pixel in the middle, or the two or four around it
+    middle = labels[(height - 1) // 2 : height // 2 + 1, (width - 1) // 2 : width // 2 + 1]
+    if how.method == "survey" or middle.any():
+        return False
+    central, failure = survey_map(image, float(how.threshold_sigma), how.minimum_pixels)
+    return int(failure) == FOUND and not (labels[central == 1] > 0).any()
+
+
 def chosen_label(labels: NDArray[np.int32], label: int | None) -> tuple[int, int]:
     """Find which label of a map is meant.
 
@@ -240,7 +263,11 @@ def chosen_label(labels: NDArray[np.int32], label: int | None) -> tuple[int, int
 
 
 def _found(
-    image: NDArray[np.float64], mask: NDArray[np.bool_], galaxy: GalaxyInput, options: Options
+    image: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    galaxy: GalaxyInput,
+    options: Options,
+    noticed: NDArray[np.uint8],
 ) -> tuple[NDArray[np.int32], int, int]:
     """Give the map, the label in it, and the flag that says why there is none, or `FOUND`."""
     if galaxy.labels is not None:
@@ -248,6 +275,7 @@ def _found(
         return labels, *chosen_label(labels, galaxy.label)
     searched = np.where(mask, np.nan, image) if mask.size else image
     found, failure = find_galaxy(searched, options.segmenting)
+    noticed[flags.NOT_CENTRAL] = failure == FOUND and is_elsewhere(searched, found, options.segmenting)
     return found, 1, failure
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from galsmith.errors import SettingsError
 from galsmith.measure.compiled_engine import above_sky, gaussian_psf, options_of
-from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
+from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy, is_elsewhere
 from galsmith.measure.engine.flags import FLAG_NAMES
 from galsmith.measure.engine.row import columns_of
 from galsmith.measure.engine.segmentation.methods import FOUND
-from galsmith.measure.flags import CATASTROPHIC, ENGINE_ERROR, GRAVITY_NAMES, NO_VALUE
+from galsmith.measure.flags import CATASTROPHIC, ENGINE_ERROR, FLAGS, GRAVITY_NAMES, NO_VALUE
 from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
 from galsmith.measure.row import Measured
 from galsmith.measure.segmentation import segment
@@ -109,6 +109,11 @@ def _measure_into(result: Measured, galaxy: GalaxyInput, settings: MeasureSettin
         include_doublesersic=settings.double_sersic,
     )
     result.flag = int(source.flag)
+    if galaxy.labels is None and is_elsewhere(
+        _searched(image, galaxy), segmentation_map, options_of(settings).segmenting
+    ):
+        result.flags.append("not_central")
+        result.flag = max(result.flag, FLAGS["not_central"].gravity)
     for name in result.fit_flags:
         result.fit_flags[name] = int(source[name.replace("double_sersic", "doublesersic")])
     if result.flag in GRAVITY_NAMES:
@@ -131,12 +136,17 @@ def _segmentation(
         labels = np.asarray(galaxy.labels, dtype=np.int32)
         label, failure = chosen_label(labels, galaxy.label)
         return (labels, label, "") if failure == FOUND else (None, 0, FLAG_NAMES[failure])
-    searched = image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
+    searched = _searched(image, galaxy)
     if chosen_segmentation(settings) == "paper":
         found, reason = segment(searched, settings)
         return found, 1, reason
     labels, failure = find_galaxy(searched, options_of(settings).segmenting)
     return (labels, 1, "") if failure == FOUND else (None, 0, FLAG_NAMES[failure])
+
+
+def _searched(image: NDArray[np.float64], galaxy: GalaxyInput) -> NDArray[np.float64]:
+    """Leave out what the caller masks."""
+    return image if galaxy.mask is None else np.where(galaxy.mask, np.nan, image)
 
 
 def _psf(galaxy: GalaxyInput, settings: MeasureSettings) -> NDArray[np.float64] | None:
