@@ -26,7 +26,15 @@ from galsmith.compare.records import (
     Side,
 )
 from galsmith.compare.resampling import Chance
-from galsmith.compare.tables import MeasuredSet, ReadyPair, Table, logger, paths_of, ready_pairs
+from galsmith.compare.tables import (
+    MeasuredSet,
+    ReadyPair,
+    Table,
+    logger,
+    losses_of_images,
+    paths_of,
+    ready_pairs,
+)
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -229,7 +237,8 @@ def _asked(pairs: Mapping[str, ReadyPair], choices: Choices, extras: LateExtras)
         "binning": choices.binning,
         "groups": choices.paper.groups,
     }
-    compared = {name: hash_of_catalog(table) for name, table in tables.items()}
+    # rows alone do not tell how many images were lost before
+    compared = {name: [hash_of_catalog(table), table.meta.get("given")] for name, table in tables.items()}
     chance = asdict(choices.chance)
     return hash_json(
         [compared, choices.paper.name or None, to_plain(how), chance, choices.beyond, extras.asked]
@@ -393,8 +402,8 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
     comparison = Comparison(
         distances=joint.distances,
         means=joint.means,
-        reference=_side(pair.sides[0], pair.tables[0]),
-        generated=_side(pair.sides[1], pair.tables[1]),
+        reference=_side(pair.sides[0], pair.tables[0], pair.columns),
+        generated=_side(pair.sides[1], pair.tables[1], pair.columns),
         left_out=pair.left_out,
         cuts=pair.cuts,
         settings={**settings, "floor_n": joint.floor_n},
@@ -408,7 +417,7 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
     return ComparedPair(comparison, pair.tables, named)
 
 
-def _side(side: MeasuredSet, table: QTable) -> Side:
+def _side(side: MeasuredSet, table: QTable, columns: Sequence[str]) -> Side:
     """Record where a side came from."""
     return Side(
         path=side.path,
@@ -422,6 +431,7 @@ def _side(side: MeasuredSet, table: QTable) -> Side:
         flux_unit=str(side.meta.get("flux_unit", "")),
         flags=count_flags(table),
         provenance=side.provenance.to_dict(),
+        losses=losses_of_images(side.table, columns),
     )
 
 

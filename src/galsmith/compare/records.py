@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from galsmith.compare.losses import ImageLosses
 from galsmith.provenance import Provenance
 
 
@@ -242,6 +243,8 @@ class Side:
         Name of each flag and how many rows carry it.
     provenance : mapping
         Of the table, as plain values.
+    losses : ImageLosses
+        What became of the images.
     """
 
     path: str
@@ -255,6 +258,7 @@ class Side:
     flux_unit: str
     flags: Mapping[str, int] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    losses: ImageLosses = field(default_factory=ImageLosses)
 
 
 @dataclass(frozen=True)

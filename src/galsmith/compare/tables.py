@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from astropy.table import QTable
+from numpy.typing import NDArray
 
 from galsmith.compare.cuts import Cut, outside
+from galsmith.compare.losses import ImageLosses
 from galsmith.compare.marginal.columns import (
     MINIMUM_MEASURED,
     count_flags,
@@ -23,6 +25,7 @@ from galsmith.compare.papers import Choices, Paper
 from galsmith.compare.records import CutCount
 from galsmith.errors import InputError, argument_text
 from galsmith.measure import read_measurements
+from galsmith.measure.flags import CATASTROPHIC
 from galsmith.measure.settings import ALL_BANDS
 from galsmith.provenance import Parent, Provenance
 
@@ -31,9 +34,10 @@ logger = logging.getLogger("galsmith")
 Table: TypeAlias = str | Path | QTable
 ROLES = ("reference", "generated")
 # What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
-NOT_HOW = ("files", "limit", "quantities", "colors", "computed")
+NOT_HOW = ("files", "given", "limit", "quantities", "colors", "computed")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
+FLAG = "flag"
 FEW_GALAXIES = 50
 GAUSSIAN_FLOOR = 1.29  # E W1 of standardized Gaussians over sqrt(1/n + 1/m)
 
@@ -207,6 +211,50 @@ def refuse_unmeasured(side: MeasuredSet, columns: Sequence[str]) -> None:
             f"none of {len(side.table)} images of the {side.role} set could be measured (flags: {flags or 'none'}); look "
             "at its pixels: are they finite, and is there a galaxy?"
         )
+
+
+def losses_of_images(table: QTable, columns: Sequence[str]) -> ImageLosses:
+    """Count the images of one side that are lost to every property.
+
+    Parameters
+    ----------
+    table : QTable
+        Of measurements, before any cut. Its metadata say under ``given`` how many images were left out as a store was
+        made, where one was.
+    columns : sequence of str
+        The properties that are compared.
+
+    Returns
+    -------
+    ImageLosses
+        Where fewer galaxies were measured than the store has, such as those of one split, their share of the images that
+        were left out is counted.
+    """
+    given: Mapping[str, Any] = table.meta.get("given") or {}
+    left_out = {str(reason): int(count) for reason, count in (given.get("unusable") or {}).items()}
+    n_lost = sum(left_out.values())
+    n_stored = int(given.get("n_images", len(table))) - n_lost
+    # A part of the store: as large a share of it as of the whole was left out.
+    n_left_out = n_lost if len(table) == n_stored else round(n_lost * len(table) / max(n_stored, 1))
+    rows = unmeasured_rows(table, columns)
+    return ImageLosses(
+        n_given=len(table) + n_left_out,
+        n_left_out=n_left_out,
+        left_out=left_out,
+        is_counted=bool(given),
+        n_unmeasured=int(np.count_nonzero(rows)),
+        unmeasured=count_flags(table[rows], name_the_rest=True),
+    )
+
+
+def unmeasured_rows(table: QTable, columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Find the galaxies of which nothing was measured, [row]: flagged so, or without a value of any property."""
+    is_nothing = np.ones(len(table), dtype=bool)
+    for name in columns:
+        is_nothing &= np.isnan(values_of(table, name))
+    if FLAG in table.colnames:
+        is_nothing |= np.asarray(table[FLAG]) >= CATASTROPHIC
+    return is_nothing
 
 
 def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, list[int]]:

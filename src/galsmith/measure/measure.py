@@ -265,6 +265,8 @@ def _planned(
     }
     if not method.settings.uncertainties:
         del recorded["uncertainties"]  # what was measured without them was made by the same
+    if galaxies.origin.given.get("unusable"):
+        recorded["given"] = dict(galaxies.origin.given)
     if galaxies.origin.settings:
         recorded["files"] = dict(galaxies.origin.settings)
     if method.computed:

@@ -76,6 +76,7 @@ def measurement_table(
         "pixel_scale_arcsec": header.pixel_scale_arcsec,
         "segmentation": GIVEN_MAPS if origin.has_maps else method_text(settings),
         "source": {"path": origin.path, "content_hash": origin.content_hash},
+        "given": dict(origin.given),
         "colors": described_colors(settings, header),
         "properties": described_columns(columns, flux_unit=header.flux_unit),
         "provenance": provenance.to_dict(),

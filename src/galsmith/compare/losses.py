@@ -1,0 +1,44 @@
+"""`ImageLosses`: what became of the images of one side before any was compared: left out, or not measured."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ImageLosses:
+    """What became of the images of one side before any was compared.
+
+    Attributes
+    ----------
+    n_given : int
+        How many there were.
+    n_left_out : int
+        Those that could not be used, and were not measured.
+    left_out : mapping of str to int
+        Why, in the whole store of which this side may be a part.
+    is_counted : bool
+        Whether anybody counted those: a store does as it is made of files, files that are measured need not be left out.
+    n_unmeasured : int
+        Galaxies of which nothing was measured.
+    unmeasured : mapping of str to int
+        Names of the flags that these carry, and how many carry each; ``"unflagged"`` counts those that carry none.
+    """
+
+    n_given: int = 0
+    n_left_out: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    is_counted: bool = False
+    n_unmeasured: int = 0
+    unmeasured: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def n_lost(self) -> int:
+        """How many are lost to every property."""
+        return self.n_left_out + self.n_unmeasured
+
+    @property
+    def by_reason(self) -> dict[str, int]:
+        """Lost images by reason, most frequent first: why they were left out, or the flags of those not measured."""
+        counts = Counter(self.left_out) + Counter(self.unmeasured)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
