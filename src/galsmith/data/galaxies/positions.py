@@ -4,11 +4,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import Angle
+from astropy.coordinates import Angle, SkyCoord
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
@@ -16,6 +16,9 @@ from galsmith.data.readers.fits import FitsHead, sky_coordinates
 from galsmith.data.readers.labels import read_table
 from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss, near_words
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 # The first of these that a catalog has is taken, whatever its case.
 ROLES: Mapping[str, Sequence[str]] = {
@@ -46,6 +49,7 @@ ROLES: Mapping[str, Sequence[str]] = {
     "id": ["object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label"],
     "size": ["cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size"],
 }
+MOST_STEPS, LARGEST_ERROR_PIX = 20, 1e-4
 # SExtractor counts pixels from 1, as FITS does.
 COUNTED_FROM_ONE = ("x_image", "y_image", "xwin_image", "ywin_image")
 
@@ -281,8 +285,26 @@ def _to_pixels(
         )
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        pixels = coordinates.all_world2pix(np.column_stack([ra_deg, dec_deg]), 0, quiet=True)
-    return np.ascontiguousarray(pixels[:, 0]), np.ascontiguousarray(pixels[:, 1])
+        known = np.isfinite(ra_deg) & np.isfinite(dec_deg) & (np.abs(dec_deg) <= 90)
+        sky = SkyCoord(ra_deg[known] * u.deg, dec_deg[known] * u.deg, frame="icrs")
+        found = np.full((2, len(known)), np.nan)
+        found[:, known] = _pixels_of(coordinates, sky)
+    return found[0], found[1]
+
+
+def _pixels_of(coordinates: "WCS", sky: SkyCoord) -> NDArray[np.float64]:
+    """Pixels [2, position] of places on the sky, whatever system and order of axes the image has."""
+    first = np.array(coordinates.world_to_pixel(sky), dtype=np.float64)
+    if coordinates.det2im1 is None and coordinates.det2im2 is None:
+        return first
+    # astropy inverts all but the tables of a detector: x + first - first(sky(x)), until it stays
+    found = first
+    for _ in range(MOST_STEPS):
+        step = first - np.array(coordinates.world_to_pixel(coordinates.pixel_to_world(*found)))
+        found = found + step
+        if not np.nanmax(np.abs(step), initial=0.0) > LARGEST_ERROR_PIX:
+            break
+    return found
 
 
 def _names(path: Path, table: Table | QTable, column: str | None) -> NDArray[np.str_]:

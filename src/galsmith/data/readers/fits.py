@@ -25,7 +25,9 @@ from galsmith.data.readers.fits_header import (
     Header,
     band_names_of,
     coordinates_of,
+    coordinates_with_tables,
     derived_zero_point,
+    has_tables_of_distortion,
     keywords_of,
     pixel_scale_of,
     unit_text_of,
@@ -387,6 +389,14 @@ def scale_or_given(head: FitsHead, given_arcsec: float | None) -> float | None:
 
 def sky_coordinates(head: FitsHead) -> "WCS | None":
     """Read the world coordinates of an image, or of its file's first HDU; None where there are none of the sky."""
+    if has_tables_of_distortion(head.keywords) and isinstance(head.place.hdu, int):
+        with opened_fits(head.place.path) as units:
+            found = coordinates_with_tables(units, head.place.hdu)
+        if found is not None:
+            return found
+        logger.warning(
+            "%s: the tables of distortion that its header names cannot be read; left out", head.place
+        )
     found = coordinates_of(head.keywords)
     return found if found is not None and found.has_celestial else None
 

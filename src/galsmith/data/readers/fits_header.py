@@ -30,6 +30,7 @@ COORDINATES = re.compile(
 )
 NUMBERS_OF_COORDINATES = re.compile(r"(CRPIX|CRVAL|CDELT|CD|PC)[\d_]+")
 PLACES = re.compile(r"CRVAL\d+|RADESYS|EQUINOX|EPOCH")
+TABLES_OF_DISTORTION = ("CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
 ZERO_POINT_KEYS = ("MAGZP", "MAGZERO", "MAGZPT", "PHOTZP", "ABMAGZP", "ZEROPNT", "ZPT", "ZP")
 # Customs of pipelines, in arcsec; the last is of drizzled images.
 PIXEL_SCALE_KEYS = ("PIXSCALE", "PIXSCAL1", "SECPIX", "SECPIX1", "PIXELSCL", "D001SCAL")
@@ -75,7 +76,7 @@ def _tell_odd(keyword: str, folder: str) -> None:
 def coordinates_of(header: Header) -> "WCS | None":
     """Read world coordinates by astropy, [x, y] of the sky where there are such axes; None where there are none.
 
-    Distortions in tables of their own are left out; polynomials are not.
+    Polynomials of distortion are applied; tables of it, which lie in HDUs of their own, are `coordinates_with_tables`'s.
     """
     from astropy.wcs import WCS
 
@@ -98,6 +99,25 @@ def coordinates_of(header: Header) -> "WCS | None":
             Exception
         ):  # wcslib's errors have types of their own, and numbers of a damaged header raise others
             return None
+
+
+def has_tables_of_distortion(header: Header) -> bool:
+    """Whether world coordinates are completed by tables in other HDUs, as those of exposures of HST are."""
+    return any(_text(header, key).upper() == "LOOKUP" for key in TABLES_OF_DISTORTION)
+
+
+def coordinates_with_tables(units: fits.HDUList, number: int) -> "WCS | None":
+    """Read the world coordinates of one HDU with the tables of distortion of its file; None where they cannot be read."""
+    from astropy.wcs import WCS
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            found = WCS(units[number].header, units)
+            found.wcs.set()
+        except Exception:  # tables that are missing or damaged, in types of astropy's own
+            return None
+    return found if found.has_celestial else None
 
 
 def pixel_scale_of(header: Header) -> float | None:
