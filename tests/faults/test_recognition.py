@@ -183,11 +183,21 @@ def test_a_file_of_somebody_else_stays_whatever_words_it_holds(name, known, tmp_
     assert hashes(tmp_path) == before
 
 
-def test_a_table_as_csv_does_not_say_what_made_it(known, tmp_path):
+def test_a_table_as_csv_that_was_changed_is_somebody_elses(known, tmp_path):
     file, make = known["measure csv"]
     make(tmp_path / file, 1)
-    before = hashes(tmp_path)
+    make(tmp_path / file, 1)  # is already there
+    changed = (tmp_path / file).read_bytes() + b"\n"
+    (tmp_path / file).write_bytes(changed)
     for how, message in (({}, "already exists"), ({"overwrite": True}, "does not say that it is a table")):
         with pytest.raises(OutputExistsError, match=message):
             make(tmp_path / file, 1, **how)
-    assert hashes(tmp_path) == before
+    assert (tmp_path / file).read_bytes() == changed
+
+
+def test_a_file_of_somebody_else_beside_a_csv_table_stays(known, tmp_path):
+    file, make = known["measure csv"]
+    (tmp_path / f"{file}.meta.json").write_text('{"mine": 1}')
+    with pytest.raises(OutputExistsError, match=r"table\.csv\.meta\.json`: is not ours"):
+        make(tmp_path / file, 1)
+    assert (tmp_path / f"{file}.meta.json").read_text() == '{"mine": 1}'

@@ -7,7 +7,14 @@ from astropy.io import fits
 from astropy.table import QTable, Table
 
 from galsmith.errors import InputError, SettingsError
-from galsmith.measure.table_formats import checked_output, read_table, write_table
+from galsmith.measure.table_formats import (
+    checked_output,
+    read_csv,
+    read_metadata,
+    read_table,
+    write_beside_csv,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -47,9 +54,40 @@ def test_csv_has_the_values_and_says_what_it_lost(tmp_path, table, caplog):
     back = Table.read(tmp_path / "t.csv", format="ascii.csv")
     assert back.colnames == table.colnames
     assert back["gini"][0] == table["gini"][0]
-    assert "CSV keeps neither units, definitions nor provenance (so that `overwrite` does" in caplog.text
-    with pytest.raises(InputError, match=r"CSV has lost its units and metadata: write it again as \.ecsv"):
+    write_beside_csv(tmp_path / "t.csv", tmp_path / "t.csv", table)
+    assert (
+        "t.csv: CSV keeps neither units nor definitions; they stand beside it in t.csv.meta.json"
+        in caplog.text
+    )
+    with pytest.raises(InputError, match=r"CSV has no units and metadata: write it again as \.ecsv"):
         read_table(tmp_path / "t.csv")
+
+
+def test_csv_comes_back_with_what_stands_beside_it_until_it_is_changed(tmp_path, table):
+    table.add_column(np.array(["00000007", "8"]), name="name")
+    table.add_column(np.array([True, False]), name="is_good")
+    write_table(tmp_path / "t.csv", table)
+    with pytest.raises(LookupError, match="nothing beside it"):
+        read_csv(tmp_path / "t.csv")
+    write_beside_csv(tmp_path / "t.csv", tmp_path / "t.csv", table)
+    back = read_csv(tmp_path / "t.csv")
+    assert (back.colnames, back.meta) == (table.colnames, table.meta)
+    for name in table.colnames:
+        assert getattr(back[name], "unit", None) == getattr(table[name], "unit", None)
+        np.testing.assert_array_equal(np.asarray(back[name]), np.asarray(table[name]))
+    (tmp_path / "t.csv").write_text((tmp_path / "t.csv").read_text().replace("bb", "bc"))
+    with pytest.raises(LookupError, match="nothing beside it says what made it"):
+        read_csv(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".ecsv", ".fits", ".csv"])
+def test_metadata_are_read_without_the_table(tmp_path, table, suffix, monkeypatch):
+    write_table(tmp_path / f"t{suffix}", table)
+    if suffix == ".csv":
+        write_beside_csv(tmp_path / "t.csv", tmp_path / "t.csv", table)
+    monkeypatch.setattr(QTable, "read", None)
+    monkeypatch.setattr(Table, "read", None)
+    assert read_metadata(tmp_path / f"t{suffix}") == table.meta
 
 
 def test_other_programs_read_the_fits_table(tmp_path, table):

@@ -19,7 +19,7 @@ from galsmith.measure.table_formats import write_table
 from galsmith.report import look
 from galsmith.report.figures.painting import FIGURE
 from galsmith.report.sheets.galaxies import chosen_entries, galaxies_of_set
-from galsmith.report.sheets.run import run_figure
+from galsmith.report.sheets.run import count_panels, run_figure
 from galsmith.report.sheets.sheet import grid_of, sheet_figure, shortened
 from galsmith.report.sheets.tiles import NOT_KNOWN, Tile, bands_shown, picture, read_shown, stretches_of
 
@@ -257,14 +257,18 @@ def test_each_format_says_what_it_was_made_from_and_is_the_same_again(store, tmp
     assert made_from[0] != made_from[2]
 
 
-def test_the_same_call_again_is_done_and_another_one_is_refused(store, tmp_path, caplog):
+def test_the_same_call_again_is_done_and_another_one_is_refused(store, tmp_path, caplog, monkeypatch):
     file = tmp_path / "sheet.png"
-    look(store, file, n=3)
+    first = look(store, file, n=3)
     before = file.read_bytes()
-    look(store, file, n=3)
-    assert "is already there" in caplog.text
-    with pytest.raises(OutputExistsError, match="already exists"):
-        look(store, file, n=4)
+    with monkeypatch.context() as patched:  # neither of the two draws anything
+        patched.setattr("galsmith.report.sheets.look.read_shown", None)
+        assert look(store, file, n=3) == first
+        assert "is already there" in caplog.text
+        with pytest.raises(OutputExistsError, match="already exists"):
+            look(store, file, n=4)
+        with pytest.raises(TypeError, match="not callable"):
+            look(store, tmp_path / "other.png", n=3)
     assert file.read_bytes() == before
     look(store, file, n=4, overwrite=True)
     assert file.read_bytes() != before
@@ -288,12 +292,12 @@ def write_run(folder: Path, *, lines: int = 60, grids: int = 5) -> Path:
 
 def test_a_run_shows_its_curves_and_three_of_its_pictures(tmp_path):
     run = write_run(tmp_path / "run")
-    figure, n_panels = run_figure(run)
+    figure = run_figure(run)
     titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_title(loc="left")]
     assert titles == ["loss", "mean distance", "images per s"]
     pictures = [axis.images[0].get_array() for axis in figure.axes if axis.images]
     assert [round(255 * float(image[0, 0, 0])) for image in pictures] == [1, 3, 5]
-    assert n_panels == 6
+    assert count_panels(run) == 6
     loss = figure.axes[0].lines[0].get_xydata()
     assert loss.shape == (60, 2)
     np.testing.assert_allclose(loss[:, 1], 1 / np.arange(1, 61))
@@ -302,8 +306,10 @@ def test_a_run_shows_its_curves_and_three_of_its_pictures(tmp_path):
 
 
 def test_a_run_without_log_or_pictures_is_shown_as_far_as_it_goes(tmp_path):
-    assert run_figure(write_run(tmp_path / "a", grids=0))[1] == 3
-    assert run_figure(write_run(tmp_path / "b", lines=0))[1] == 3
+    for name, without in (("a", {"grids": 0}), ("b", {"lines": 0})):
+        run = write_run(tmp_path / name, **without)
+        assert count_panels(run) == 3
+        assert sum(bool(axis.images or axis.lines) for axis in run_figure(run).axes) == 3
     with pytest.raises(InputError, match="the run has written neither log nor pictures yet"):
         look(write_run(tmp_path / "c", lines=0, grids=0), tmp_path / "sheet.png")
 

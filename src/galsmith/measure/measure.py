@@ -31,7 +31,14 @@ from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import TABLE, measurement_table
-from galsmith.measure.table_formats import READERS, check_texts, checked_output, read_table, write_table
+from galsmith.measure.table_formats import (
+    check_texts,
+    checked_output,
+    read_csv,
+    read_table,
+    write_beside_csv,
+    write_table,
+)
 from galsmith.provenance import Provenance
 from galsmith.settings import near_miss
 
@@ -134,11 +141,13 @@ def measure(
         overwrite=overwrite,
     ) as partial:
         if partial.is_complete:
-            return read_table(path) if path.suffix in READERS else _in_memory(plan, progress)
+            return read_csv(path) if path.suffix == ".csv" else read_table(path)
         files = ChunkFiles(partial.folder, plan.count, size)
         _fill(files, plan, progress)
         table = measurement_table(files.joined(), plan.galaxies, plan.method, provenance=plan.provenance)
         write_table(partial.content, table, suffix=path.suffix)
+        if path.suffix == ".csv":
+            write_beside_csv(path, partial.content, table)
         partial.finish()
     return table
 

@@ -1,18 +1,22 @@
 """Writing and reading a measurement table as Parquet, ECSV, FITS or CSV, by the name's ending."""
 
+import csv
+import itertools
 import json
 import logging
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
+from astropy.table.meta import get_header_from_yaml
 
-from galsmith.errors import InputError, SettingsError
-from galsmith.files import written_atomically
+from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.files import read_json, sha256_of_file, write_json, written_atomically
 from galsmith.settings import near_miss
 
 logger = logging.getLogger("galsmith")
@@ -21,6 +25,8 @@ METADATA_HDU = "METADATA"
 TABLE_HDU = "MEASUREMENTS"
 FORMAT_NAMES = {".parquet": "Parquet", ".ecsv": "ECSV", ".fits": "FITS"}
 JSON_COLUMN = "json"
+BESIDE_CSV, FORMAT_BESIDE_CSV = ".meta.json", "galsmith-beside-csv"
+ASTROPY_KEY = b"table_meta_yaml"  # of a Parquet schema's metadata
 
 
 def checked_output(path: Path) -> Path:
@@ -62,17 +68,101 @@ def check_texts(path: Path, catalog: QTable, bands: Sequence[str]) -> None:
 def write_table(path: Path, table: QTable, *, suffix: str = "") -> None:
     """Write a table in the format that the ending names, its own or another, atomically.
 
-    Parquet, ECSV and FITS keep units and metadata; CSV keeps neither, which is said.
+    Parquet, ECSV and FITS keep units and metadata; what CSV cannot keep is `write_beside_csv`'s.
     """
     kind = path.suffix if suffix == "" else suffix
     with written_atomically(path) as temporary:
         WRITERS[kind](temporary, table)
-    if kind == ".csv":
-        logger.warning(
-            "%s: CSV keeps neither units, definitions nor provenance (so that `overwrite` does not know it again); choose "
-            ".ecsv for text that does",
-            path,
+
+
+def write_beside_csv(path: Path, content: Path, table: QTable) -> None:
+    """Write what a CSV table cannot hold into a JSON file beside it: metadata, types and units, and the hash of its bytes.
+
+    Parameters
+    ----------
+    path : Path
+        Where the table will stand.
+    content : Path
+        Where it stands now.
+    table : QTable
+        What was written.
+
+    Raises
+    ------
+    OutputExistsError
+        If another file has the name.
+    """
+    place = beside_csv(path)
+    if place.exists() and _said_beside(place).get("format") != FORMAT_BESIDE_CSV:
+        raise OutputExistsError(
+            "is not ours, and what a CSV table cannot hold would be written there",
+            argument="output",
+            came=place,
+            way_out="move it elsewhere, or choose another `output`",
         )
+    columns = {name: str(_plain(table, name).dtype) for name in table.colnames}
+    units = {
+        name: table[name].unit.to_string() for name in table.colnames if getattr(table[name], "unit", None)
+    }
+    said = {
+        "format": FORMAT_BESIDE_CSV,
+        "sha256": sha256_of_file(content),
+        "columns": columns,
+        "units": units,
+    }
+    write_json(place, {**said, "meta": dict(table.meta)})
+    logger.warning(
+        "%s: CSV keeps neither units nor definitions; they stand beside it in %s (.ecsv is text that has all)",
+        path,
+        place.name,
+    )
+
+
+def beside_csv(path: Path) -> Path:
+    """Name the file that says what made a CSV table."""
+    return path.with_name(path.name + BESIDE_CSV)
+
+
+def read_csv(path: Path) -> QTable:
+    """Read a CSV table that has not changed since it was written, with what stands beside it; else an error of any type."""
+    said = _beside_unchanged(path)
+    with path.open(encoding="utf-8", newline="") as stream:
+        names, *rows = csv.reader(stream)
+    table = QTable()
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        kind = np.dtype(said["columns"][name])
+        numbers = [value or "nan" for value in values] if kind.kind == "f" else values
+        column = (
+            np.array([value == "True" for value in values])
+            if kind.kind == "b"
+            else np.array(numbers).astype(kind)
+        )
+        unit = said["units"].get(name)
+        table[name] = column if unit is None else column * u.Unit(unit)
+    table.meta = said["meta"]
+    return table
+
+
+def _said_beside(place: Path) -> dict[str, Any]:
+    """Read what stands beside a CSV table; nothing where it is no JSON."""
+    try:
+        said: dict[str, Any] = read_json(place)
+    except (ValueError, OSError):
+        return {}
+    return said
+
+
+def _beside_unchanged(path: Path) -> dict[str, Any]:
+    """Read what stands beside a CSV table if it is about these bytes."""
+    said = _said_beside(beside_csv(path))
+    if said.get("format") != FORMAT_BESIDE_CSV or said["sha256"] != sha256_of_file(path):
+        raise LookupError(f"{path}: nothing beside it says what made it")
+    return said
+
+
+def _metadata_of_csv(path: Path) -> dict[str, Any]:
+    """Take the metadata of the file beside a CSV table that has not changed since."""
+    return dict(_beside_unchanged(path)["meta"])
 
 
 def read_table(path: Path) -> QTable:
@@ -86,7 +176,7 @@ def read_table(path: Path) -> QTable:
     if path.suffix not in READERS:
         raise InputError(
             f"{path}: wanted a measurement table that ends in {', '.join(READERS)}"
-            + ("; CSV has lost its units and metadata: write it again as .ecsv" * (path.suffix == ".csv"))
+            + ("; CSV has no units and metadata: write it again as .ecsv" * (path.suffix == ".csv"))
         )
     try:
         with warnings.catch_warnings():
@@ -97,6 +187,11 @@ def read_table(path: Path) -> QTable:
         raise InputError(
             f"{path}: cannot be read as a {FORMAT_NAMES[path.suffix]} table ({words}); measure again with galsmith measure"
         ) from error
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read the metadata alone of a table that `write_table` wrote; an error of any type where there are none."""
+    return METADATA_READERS[path.suffix](path)
 
 
 def _write_parquet(path: Path, table: QTable) -> None:
@@ -134,12 +229,39 @@ def _read_ecsv(path: Path) -> QTable:
     return _text_filled(QTable.read(path, format="ascii.ecsv"))
 
 
+def _metadata_of_parquet(path: Path) -> dict[str, Any]:
+    """Take the metadata of a Parquet file where astropy puts them, in its schema."""
+    import pyarrow.parquet as pq
+
+    lines = pq.read_schema(path).metadata[ASTROPY_KEY].decode("utf-8").split("\n")
+    return _metadata_in(lines)
+
+
+def _metadata_of_ecsv(path: Path) -> dict[str, Any]:
+    """Take the metadata of the head of an ECSV file."""
+    with path.open(encoding="utf-8") as stream:
+        head = list(itertools.takewhile(lambda line: line.startswith("#"), stream))
+    return _metadata_in([line.removeprefix("# ").rstrip("\n") for line in head[1:]])
+
+
+def _metadata_in(lines: list[str]) -> dict[str, Any]:
+    """Read astropy's description of a table, without that of columns of several parts."""
+    meta = get_header_from_yaml(lines)["meta"]
+    return {key: value for key, value in meta.items() if key != "__serialized_columns__"}
+
+
+def _metadata_of_fits(path: Path) -> dict[str, Any]:
+    """Take the metadata out of the second table."""
+    with fits.open(path, memmap=False) as units:
+        return dict(json.loads("".join(units[METADATA_HDU].data[JSON_COLUMN])))
+
+
 def _read_fits(path: Path) -> QTable:
     """Read the columns and put the metadata back."""
     table = Table.read(path, format="fits", hdu=TABLE_HDU)
     with fits.open(path, memmap=False) as units:
         header = units[TABLE_HDU].header
-        table.meta = json.loads("".join(units[METADATA_HDU].data[JSON_COLUMN]))
+    table.meta = _metadata_of_fits(path)
     for number, name in enumerate(table.colnames, start=1):
         if f"TUNIT{number}" in header:
             table[name].unit = u.Unit(header[f"TUNIT{number}"])
@@ -175,4 +297,10 @@ READERS: dict[str, Callable[[Path], QTable]] = {
     ".parquet": _read_parquet,
     ".ecsv": _read_ecsv,
     ".fits": _read_fits,
+}
+METADATA_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    ".csv": _metadata_of_csv,
+    ".parquet": _metadata_of_parquet,
+    ".ecsv": _metadata_of_ecsv,
+    ".fits": _metadata_of_fits,
 }

@@ -1,7 +1,8 @@
 """A contact sheet of whatever holds galaxies, or a run's curves and pictures, as one figure: `look`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ from galsmith.report.sheets.galaxies import (
     galaxies_of_table,
     numbers_of,
 )
-from galsmith.report.sheets.run import is_run, run_figure, state_of_run
+from galsmith.report.sheets.run import count_panels, is_run, run_figure, state_of_run
 from galsmith.report.sheets.sheet import Grid, grid_of, sheet_figure
 from galsmith.report.sheets.tiles import (
     COMMON,
@@ -165,24 +166,23 @@ def look(
     things = _things(thing)
     check_output(path, FIGURE, inputs=things, overwrite=overwrite)
     folder = Path(things[0]) if len(things) == 1 and is_run(Path(things[0])) else None
-    with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
-        if folder is not None:
-            made_from, figure, sheet = _of_run(folder, choice)
-        else:
-            gathered = galaxies_of_set(thing) if isinstance(thing, ImageSet) else _gathered(things, progress)
-            made_from = hash_json([gathered.made_from, gathered.name, vars(choice)])
-            figure, sheet = _of_galaxies(gathered, choice, progress)
-        with Partial(path, FIGURE, made_from, inputs=things, overwrite=overwrite, resumes=False) as partial:
-            if not partial.is_complete:
-                figure.savefig(
-                    partial.content, format=suffix, dpi=SHEET_DPI, metadata=metadata_of(suffix, made_from)
+    if folder is not None:
+        made_from, sheet, draw = _of_run(folder, choice)
+    else:
+        gathered = galaxies_of_set(thing) if isinstance(thing, ImageSet) else _gathered(things, progress)
+        made_from, sheet, draw = _of_galaxies(gathered, choice, progress)
+    with Partial(path, FIGURE, made_from, inputs=things, overwrite=overwrite, resumes=False) as sheet_file:
+        if not sheet_file.is_complete:
+            with rc_context(STYLE | {"svg.hashsalt": "galsmith"}):
+                draw().savefig(
+                    sheet_file.content, format=suffix, dpi=SHEET_DPI, metadata=metadata_of(suffix, made_from)
                 )
-                partial.finish()
+            sheet_file.finish()
     return sheet
 
 
-def _of_run(folder: Path, choice: Choice) -> tuple[str, Figure, Sheet]:
-    """Draw a run."""
+def _of_run(folder: Path, choice: Choice) -> tuple[str, Sheet, Callable[[], Figure]]:
+    """Say what a sheet of a run is made from and shows, and give what draws it."""
     asked = [name for name, value in vars(choice).items() if value != getattr(Choice, name)]
     if asked:
         raise SettingsError(
@@ -191,12 +191,9 @@ def _of_run(folder: Path, choice: Choice) -> tuple[str, Figure, Sheet]:
             came=getattr(choice, asked[0]),
             way_out="leave it out, or draw galaxies with galsmith sample and look at these",
         )
-    figure, n_panels = run_figure(folder)
-    return (
-        hash_json([folder.resolve().name, state_of_run(folder)]),
-        figure,
-        Sheet("run", (), n_panels, n_panels),
-    )
+    n_panels = count_panels(folder)
+    made_from = hash_json([folder.resolve().name, state_of_run(folder)])
+    return made_from, Sheet("run", (), n_panels, n_panels), partial(run_figure, folder)
 
 
 def _things(thing: str | Path | ImageSet | Sequence[str | Path]) -> list[str]:
@@ -230,12 +227,25 @@ def _gathered(things: Sequence[str], progress: ProgressCallback) -> Gathered:
         raise InputError(f"{error} ({wanted})") from error
 
 
-def _of_galaxies(gathered: Gathered, choice: Choice, progress: ProgressCallback) -> tuple[Figure, Sheet]:
-    """Draw the galaxies that are chosen."""
-    header = gathered.galaxies.header
+def _of_galaxies(
+    gathered: Gathered, choice: Choice, progress: ProgressCallback
+) -> tuple[str, Sheet, Callable[[], Figure]]:
+    """Say what a sheet of galaxies is made from and shows, and give what draws it."""
     entries, n_there = chosen_entries(
         gathered, n=choice.n, where=choice.where, sort=choice.sort, order=choice.order, seed=choice.seed
     )
+    bands_shown(gathered.galaxies.header, choice.band)  # refuses a band that is not there
+    names = tuple(gathered.names[entry] for entry in entries)
+    made_from = hash_json([gathered.made_from, gathered.name, vars(choice)])
+    draw = partial(_drawn, gathered, entries, n_there, choice, progress)
+    return made_from, Sheet("galaxies", names, len(entries), n_there), draw
+
+
+def _drawn(
+    gathered: Gathered, entries: Rows, n_there: int, choice: Choice, progress: ProgressCallback
+) -> Figure:
+    """Draw the galaxies that are chosen."""
+    header = gathered.galaxies.header
     lines = 1 + (choice.sort is not None) + bool(flags_of(gathered.catalog)[entries].any())
     grid = grid_of(len(entries), columns=choice.columns, lines=lines)
     tiles = _tiles(gathered, entries, choice, grid, progress=progress)
@@ -247,8 +257,7 @@ def _of_galaxies(gathered: Gathered, choice: Choice, progress: ProgressCallback)
         _size_text(shapes, header),
         "purple: pixels without a value" if any(tile.has_holes for tile in tiles) else "",
     ]
-    figure = sheet_figure(tiles, grid, title=gathered.name, notes=[note for note in notes if note])
-    return figure, Sheet("galaxies", tuple(tile.name for tile in tiles), len(tiles), n_there)
+    return sheet_figure(tiles, grid, title=gathered.name, notes=[note for note in notes if note])
 
 
 def _tiles(

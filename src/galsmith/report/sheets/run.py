@@ -44,28 +44,29 @@ def state_of_run(path: Path) -> str:
     return hash_json([[file.name, sha256_of_file(file)] for file in files])
 
 
-def run_figure(path: Path) -> tuple[Figure, int]:
-    """Draw a run: one panel a loss and a number of the judge, and up to three of its pictures, the last one included.
-
-    Parameters
-    ----------
-    path : Path
-        The run's folder.
-
-    Returns
-    -------
-    figure : Figure
-    n_panels : int
-        How many curves and pictures there are.
+def count_panels(path: Path) -> int:
+    """Count the curves and pictures of a run.
 
     Raises
     ------
     InputError
         If it has written neither log nor pictures yet.
     """
-    curves, pictures = _curves(_lines(path / LOG_FILE)), _grids(path)
-    if not curves and not pictures:
+    count = len(_curves(_lines(path / LOG_FILE))) + len(_grids(path))
+    if not count:
         raise InputError(f"{path}: the run has written neither log nor pictures yet; look again later")
+    return count
+
+
+def run_figure(path: Path) -> Figure:
+    """Draw a run: one panel a loss and a number of the judge, and up to three of its pictures, the last one included.
+
+    Parameters
+    ----------
+    path : Path
+        The run's folder.
+    """
+    curves, pictures = _curves(_lines(path / LOG_FILE)), _grids(path)
     grids = [imread(picture) for picture in pictures]
     heights = [GRID_WIDTH * grid.shape[0] / grid.shape[1] for grid in grids]
     left, right = (CURVES_WIDTH + MARGIN) * bool(curves) + MARGIN, (GRID_WIDTH + MARGIN) * bool(grids)
@@ -94,7 +95,7 @@ def run_figure(path: Path) -> tuple[Figure, int]:
         axis.imshow(grid, aspect="auto")
         axis.set_axis_off()
         at += tall + GAP
-    return figure, len(curves) + len(grids)
+    return figure
 
 
 def _place(
