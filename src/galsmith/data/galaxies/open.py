@@ -28,7 +28,8 @@ from galsmith.data.galaxies.maps import (
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
 from galsmith.data.readers.field.sky import measure_sky
-from galsmith.data.readers.fits import FitsHead, FitsPlace, common_header, read_head, read_part
+from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
+from galsmith.data.readers.fits_agreement import common_header
 from galsmith.data.readers.listing import ArrayPlace, file_as_parent, has_glob, listing_as_parent
 from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of

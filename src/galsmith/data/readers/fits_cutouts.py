@@ -9,16 +9,8 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits import (
-    READ_ERRORS,
-    SCALE_TOLERANCE,
-    FitsHead,
-    FitsPlace,
-    common_header,
-    head_of,
-    read_part,
-    scale_or_given,
-)
+from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, head_of, read_part
+from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE, common_header, scale_or_given
 from galsmith.data.readers.fits_header import kept_keywords
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, listing_as_parent

@@ -12,14 +12,8 @@ import numpy as np
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits import (
-    READ_ERRORS,
-    FitsHead,
-    FitsPlace,
-    common_header,
-    read_head,
-    sky_coordinates,
-)
+from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, read_head, sky_coordinates
+from galsmith.data.readers.fits_agreement import common_header
 from galsmith.data.readers.fits_header import ZERO_POINT_KEYS
 from galsmith.data.readers.listing import FITS_SUFFIXES, list_files
 from galsmith.data.readers.options import FieldOptions, Hdu, zero_points_by_band

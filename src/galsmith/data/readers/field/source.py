@@ -25,7 +25,8 @@ from galsmith.data.readers.field.images import (
 )
 from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
-from galsmith.data.readers.fits import scale_or_given, sky_coordinates
+from galsmith.data.readers.fits import sky_coordinates
+from galsmith.data.readers.fits_agreement import scale_or_given
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
