@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ SIZE, MEAN, FWHM = 128, 100.0, 3.0
 RANGES = {"0.5 to 1.25": (0.5, 1.25), "1.25 to 3": (1.25, 3.0), "3 to 7": (3.0, 7.0)}
 CASES = [(sn, fwhm) for fwhm in (0.0, FWHM) for sn in (50, 20)]
 CATASTROPHIC = 0.3
+COLUMNS = ("sersic_index", "sersic_r_eff_pix", "sersic_chi2_dof")
+TURNS = 3
+# of the place, pixels, of ellipticity and angle
+STEPS = {0: 1e-2, 1: 1e-2, 5: 1e-3, 6: 1e-3}
 
 
 def main() -> None:
@@ -35,9 +40,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--galaxies", type=int, default=240)
+    parser.add_argument("--galaxies", type=int, default=600)
     parser.add_argument("--rivals", help="an interpreter that has petrofit and pysersic")
-    parser.add_argument("--rival-galaxies", type=int, default=24)
+    parser.add_argument("--rival-galaxies", type=int, default=60)
     parser.add_argument("--as-rival", choices=["petrofit", "pysersic"])
     parser.add_argument("--set", type=Path)
     arguments = parser.parse_args()
@@ -46,9 +51,10 @@ def main() -> None:
         return
     arguments.work.mkdir(parents=True, exist_ok=True)
     print(
-        "| set | program | n | galaxies | index: bias, rms % | r_eff: bias, rms % | over 30 % off | chi2 | CPU ms |"
+        "| set | program | n | galaxies | failed | index: bias, rms (bound) % | r_eff: bias, rms (bound) % | over 30 % off "
+        "| chi2 | CPU ms |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for sn, fwhm in CASES:
         galaxies = simulated(arguments.galaxies, sn=sn, fwhm=fwhm)
         label = f"S/N {sn}" + (f", PSF {fwhm:g} px" if fwhm else "")
@@ -93,41 +99,87 @@ def simulated(count: int, *, sn: float, fwhm: float) -> dict[str, Any]:
 
 def ours(galaxies: dict[str, Any]) -> Any:
     """Name and answers of galsmith's two fits, and of statmorph."""
-    from galsmith.measure import MeasureSettings, morphology
-    from galsmith.measure.engine.batch import GalaxyInput
+    from galsmith.measure import MeasureSettings
     from galsmith.measure.statmorph.engine import measure_morphology
 
-    sigmas = np.broadcast_to(galaxies["sigma"][:, None, None], galaxies["image"].shape)
-    psf = galaxies["psf"] if galaxies["psf"].size else None
-
-    def timed(sersic: str) -> tuple[Any, float]:
-        started = time.process_time()
-        table = morphology(galaxies["image"], sigma_maps=sigmas, psf=psf, sersic=sersic)
-        return table, time.process_time() - started
-
-    timed("none")
-    _, without = timed("none")
-    for name, sersic in (("galsmith", "integrated"), ("galsmith, `parity`", "parity")):
-        table, seconds = timed(sersic)
-        columns = ("sersic_index", "sersic_r_eff_pix", "sersic_chi2_dof")
-        answers = np.array([np.array(table[column]) for column in columns]).T
-        yield name, (answers, np.full(len(answers), (seconds - without) / len(answers)))
-    few = min(len(sigmas), 30)
+    yield from ours_in_turns(galaxies)
+    few = min(len(galaxies["image"]), 30)
     answers, seconds_of = [], []
-    for k in range(few):
-        given = GalaxyInput(galaxies["image"][k], sigma_map=sigmas[k], psf=psf)
-        spent = []
-        for sersic in ("none", "parity"):
-            started = time.process_time()
-            found = measure_morphology(given, MeasureSettings(quantities=("morphology",), sersic=sersic))
-            spent.append(time.process_time() - started)
-        values = found.values
-        answers.append([values[name] for name in ("sersic_index", "sersic_r_eff_pix", "sersic_chi2_dof")])
-        seconds_of.append(spent[1])
-    yield "statmorph 0.7.2 (all it measures)", (np.array(answers), np.array(seconds_of))
+    for given in inputs(galaxies)[:few]:
+        started = time.process_time()
+        settings = MeasureSettings(quantities=("morphology",), sersic="parity")
+        found = measure_morphology(given, settings)
+        seconds_of.append(time.process_time() - started)
+        answers.append([found.values[name] for name in COLUMNS])
+    yield "statmorph 0.7.2 (all it measures)", (np.array(answers), np.array(seconds_of), None)
 
 
-def of_rival(interpreter: str, rival: str, file: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def inputs(galaxies: dict[str, Any]) -> list[Any]:
+    """Give the galaxies as the engine takes them."""
+    from galsmith.measure.engine.batch import GalaxyInput
+
+    psf = galaxies["psf"] if galaxies["psf"].size else None
+    pairs = zip(galaxies["image"], galaxies["sigma"], strict=True)
+    return [GalaxyInput(image, sigma_map=np.full(image.shape, sigma), psf=psf) for image, sigma in pairs]
+
+
+def ours_in_turns(galaxies: dict[str, Any]) -> Any:
+    """Measure every galaxy without a fit and with each of two, in turns."""
+    from galsmith.measure.engine.batch import Options, Segmenting, measure_galaxy_input
+
+    how = {mode: Options(Segmenting(), sersic=mode) for mode in ("none", "integrated", "parity")}
+    found: dict[str, list[Any]] = {mode: [] for mode in how}
+    seconds = {mode: np.full(len(galaxies["image"]), np.inf) for mode in how}
+    for k, given in enumerate(inputs(galaxies)):
+        for turn in range(TURNS):
+            for mode, options in how.items():
+                started = time.process_time()
+                row = measure_galaxy_input(given, options)
+                seconds[mode][k] = min(seconds[mode][k], time.process_time() - started)
+                if turn == 0:
+                    found[mode].append(row.values)
+    for name, mode in (("galsmith", "integrated"), ("galsmith, `parity`", "parity")):
+        answers = np.array([[values[column] for column in COLUMNS] for values in found[mode]])
+        bound = bounds(galaxies, found[mode]) if mode == "integrated" else None
+        yield name, (answers, seconds[mode] - seconds["none"], bound)
+
+
+def bounds(galaxies: dict[str, Any], found: list[dict[str, float]]) -> np.ndarray:
+    """Least relative sigma of index and radius that the pixels of each stamp allow; NaN where it was not asked."""
+    sides = ("stamp_x_min_pix", "stamp_y_min_pix", "stamp_x_max_pix", "stamp_y_max_pix")
+    least = np.full((len(found), 2), np.nan)
+    steep = RANGES["3 to 7"][0]
+    for k, law in enumerate(galaxies["law"]):
+        fwhm = FWHM if galaxies["psf"].size else 0.0
+        if not np.isfinite(found[k]["sersic_index"]) or (fwhm and law[4] <= steep):
+            continue
+        x_min, y_min, x_max, y_max = (int(found[k][side]) for side in sides)
+        slopes = slopes_of(tuple(law), fwhm)[:, y_min : y_max + 1, x_min : x_max + 1].reshape(law.size, -1)
+        lengths = np.sqrt((slopes**2).sum(axis=1))
+        scaled = np.linalg.inv((slopes @ slopes.T) / np.outer(lengths, lengths))
+        sigmas = galaxies["sigma"][k] * np.sqrt(np.diag(scaled)) / lengths
+        least[k] = sigmas[4] / law[4], sigmas[3] / law[3]
+    return least
+
+
+@cache
+def slopes_of(law: tuple[float, ...], fwhm: float) -> np.ndarray:
+    """Differentiate the brute-force image by every parameter, [parameter, y, x]."""
+    import integrated_laws as laws
+
+    shape, images = (SIZE, SIZE), []
+    for k, value in enumerate(law):
+        step = 1e-3 * abs(value) if k in (2, 3, 4) else STEPS[k]
+        sides = []
+        for sign in (1, -1):
+            moved = np.array(law)
+            moved[k] += sign * step
+            sides.append(laws.behind_gaussian(shape, moved, fwhm) if fwhm else laws.integrated(shape, moved))
+        images.append((sides[0] - sides[1]) / (2 * step))
+    return np.array(images, dtype=np.float32).astype(np.float64)
+
+
+def of_rival(interpreter: str, rival: str, file: Path) -> tuple[np.ndarray, np.ndarray, None] | None:
     """Let a rival's interpreter fit a set."""
     command = [interpreter, __file__, "--work", str(file.parent), "--as-rival", rival, "--set", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -135,7 +187,7 @@ def of_rival(interpreter: str, rival: str, file: Path) -> tuple[np.ndarray, np.n
         print(f"{rival}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
     answers = np.array(json.loads(done.stdout.strip().splitlines()[-1]))
-    return answers[:, :3], answers[:, 3]
+    return answers[:, :3], answers[:, 3], None
 
 
 def fit_as_rival(rival: str, file: Path) -> None:
@@ -187,23 +239,25 @@ def by_pysersic(law: Any, image: Any, sigma: float, psf: Any) -> tuple[float, fl
     return float(found["n"]), float(found["r_eff"]), float(chi2)
 
 
-def tell(label: str, program: str, galaxies: dict[str, Any], found: tuple[Any, Any]) -> None:
+def tell(label: str, program: str, galaxies: dict[str, Any], found: tuple[Any, Any, Any]) -> None:
     """Print a row for each range of the index."""
-    answers, seconds = found
+    answers, seconds, bound = found
     truths = galaxies["law"][: len(answers)]
     is_found = np.isfinite(answers[:, 2])
     for name, (low, high) in RANGES.items():
-        chosen = is_found & (truths[:, 4] > low) & (truths[:, 4] <= high)
-        index = answers[chosen, 0] / truths[chosen, 4] - 1
-        r_eff = answers[chosen, 1] / truths[chosen, 3] - 1
-        lost = 100 * np.mean(np.abs(index) > CATASTROPHIC)
-        numbers = [
-            100 * value for part in (index, r_eff) for value in (part.mean(), np.sqrt((part**2).mean()))
-        ]
+        asked = (truths[:, 4] > low) & (truths[:, 4] <= high)
+        chosen = is_found & asked
+        cells = []
+        for k, truth in enumerate((truths[chosen, 4], truths[chosen, 3])):
+            error = answers[chosen, k] / truth - 1
+            least = "" if bound is None else f" ({100 * np.sqrt((bound[chosen, k] ** 2).mean()):.2f})"
+            cells.append(
+                f"{100 * error.mean():+.2f}, {100 * np.sqrt((error**2).mean()):.2f}{least.replace('nan', '–')}"
+            )
+        lost = 100 * np.mean(np.abs(answers[chosen, 0] / truths[chosen, 4] - 1) > CATASTROPHIC)
         print(
-            f"| {label} | {program} | {name} | {chosen.sum()} | {numbers[0]:+.2f}, {numbers[1]:.2f} "
-            f"| {numbers[2]:+.2f}, {numbers[3]:.2f} | {lost:.1f} % | {np.median(answers[chosen, 2]):.3f} "
-            f"| {1000 * seconds[: len(chosen)][chosen].mean():.2f} |",
+            f"| {label} | {program} | {name} | {asked.sum()} | {asked.sum() - chosen.sum()} | {cells[0]} | {cells[1]} "
+            f"| {lost:.1f} % | {np.median(answers[chosen, 2]):.3f} | {1000 * seconds[chosen].mean():.2f} |",
             flush=True,
         )
 

@@ -93,6 +93,34 @@ def test_none_is_lost_at_a_lower_signal():
     assert (np.abs(r_eff) < 0.3).all()
 
 
+def test_the_pixel_of_a_cusp_is_no_bad_pixel():
+    law = np.array([48.05, 48.02, 1.0, 6.0, 6.3, 0.25, 0.6])
+    image = laws.integrated(SHAPE, law)
+    image *= 100 / laws.mean_within_r_eff(image, law)
+    noise = random_stream(5, "tests.sersic_truth.cusp").normal(0, 5.0, (10, *SHAPE))
+    maps = {"sigma_maps": np.full((10, *SHAPE), 5.0)}
+    found = morphology(image + noise, **maps)
+    masks = np.zeros((10, *SHAPE), dtype=bool)
+    masks[:, 48, 48] = True
+    without = morphology(image + noise, masks=masks, **maps)
+    assert (np.abs(found["sersic_index"] / 6.3 - 1) < 0.15).all()
+    # the bound of Cramer and Rao, from derivatives of brute-force images, is 0.022 n
+    assert np.median(found["sersic_index_sigma"]) == pytest.approx(0.022 * 6.3, rel=0.2)
+    assert np.median(without["sersic_index_sigma"]) > 2 * np.median(found["sersic_index_sigma"])
+
+
+def test_a_hot_pixel_at_the_center_stays_out():
+    law = np.array([48.05, 48.02, 40.0, 6.0, 1.0, 0.25, 0.6])
+    image = laws.integrated(SHAPE, law) + random_stream(6, "tests.sersic_truth.hot").normal(0, 1.0, SHAPE)
+    image[48, 48] += 500.0
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[48, 48] = True
+    maps = {"sigma_maps": np.ones(SHAPE), "labels": np.ones(SHAPE, dtype=np.int32)}
+    found, masked = morphology(image, **maps)[0], morphology(image, masks=mask, **maps)[0]
+    assert found["sersic_index"] == masked["sersic_index"]
+    assert found["sersic_index"] == pytest.approx(1.0, rel=0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sn", [20, 60])
 @pytest.mark.parametrize("n", [1.0, 2.2, 4.0])

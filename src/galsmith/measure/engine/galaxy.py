@@ -41,7 +41,7 @@ from galsmith.measure.engine.light.statistics import (
 from galsmith.measure.engine.mid.statistics import measure_mid, note_overlap
 from galsmith.measure.engine.row import PLACE, tell_double_sersic, tell_sersic
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
-from galsmith.measure.engine.sersic.fit import Start, fit_sersic
+from galsmith.measure.engine.sersic.fit import INTEGRATED, Fitted, Maps, Start, fit_sersic, with_outliers
 from galsmith.measure.engine.sky import sky_background, sky_box
 from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp, cut_symmetric_stamp
 from galsmith.measure.flags import CATASTROPHIC
@@ -322,6 +322,7 @@ def _fit(
     noise: NDArray[np.float64],
     place: Place,
     radii: Radii,
+    maps: Maps,
     *,
     choices: Choices,
     row: NDArray[np.float64],
@@ -330,10 +331,12 @@ def _fit(
     """Last step: one Sérsic law, and two of one center where they are wanted."""
     start = Start(place.x, place.y, radii.r_half_ellip, radii.concentration, place.moments)
     how = (choices.psf, choices.sersic_mode, noticed)
-    fit = fit_sersic(stamp, noise, start, *how)
-    tell_sersic(fit, stamp, row)
+    fitted = Fitted(fit_sersic(stamp, noise, start, *how), stamp, noise)
+    if choices.sersic_mode == INTEGRATED:
+        fitted = with_outliers(fitted, start, maps, *how)
+    tell_sersic(fitted.fit, stamp, row)
     if choices.is_double:
-        tell_double_sersic(fit_double_sersic(stamp, noise, start, fit, *how), stamp, row)
+        tell_double_sersic(fit_double_sersic(fitted.stamp, fitted.noise, start, fitted.fit, *how), stamp, row)
 
 
 def _to_image_frame(stamp: Stamp, row: NDArray[np.float64]) -> None:
@@ -393,5 +396,6 @@ def measure_galaxy(
     noise = noise_map(stamp, choices.gain, sky, sigma_map)
     tell_maps(stamp, place, radii.r_petro_ellip, noise, row, noticed)
     if choices.sersic_mode != NO_FIT:
-        _fit(stamp, noise, place, radii, choices=choices, row=row, noticed=noticed)
+        maps = Maps(labels, label, caller_mask, sigma_map, choices.gain, sky)
+        _fit(stamp, noise, place, radii, maps, choices=choices, row=row, noticed=noticed)
     _to_image_frame(stamp, row)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled
 from galsmith.measure.engine.flags import (
+    FIRST_DOUBLE_SERSIC_FLAG,
+    FIRST_SERSIC_FLAG,
     SERSIC_AT_BOUND,
     SERSIC_NONPOSITIVE_AMPLITUDE,
     SERSIC_NOT_CONVERGED,
@@ -17,6 +19,7 @@ from galsmith.measure.engine.flags import (
     SERSIC_UNPHYSICAL,
 )
 from galsmith.measure.engine.light.apertures import Ellipse, ellipse_sum_and_area
+from galsmith.measure.engine.light.statistics import noise_map
 from galsmith.measure.engine.sersic.law import (
     CENTER_PARAMETERS,
     COMPONENT_PARAMETERS,
@@ -35,7 +38,7 @@ from galsmith.measure.engine.sersic.residuals import (
     with_light_from_beyond,
 )
 from galsmith.measure.engine.sersic.uncertainty import KNOWN, covariance_of, total_flux
-from galsmith.measure.engine.stamp import Moments, Stamp
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp
 
 PARITY, INTEGRATED = 0, 1
 _ANNULUS_WIDTH_PIX = 1.0
@@ -51,6 +54,10 @@ _FAR_CHI2_DOF = 4.0
 _OTHER_INDICES = (1.0, 4.0)
 _OTHER_TOLERANCE = 1e-3
 _WORTH_GAINING = 1e-6
+# the search for bad pixels takes the pixel of a cusp for one: they are looked for as far as the nine pixels that are
+# integrated about the center reach, and given back where chi^2 rises by no more than 5 sigma a pixel
+_REACH_PIX = 1
+_MOST_CHI2 = 25.0
 # no galaxy is steeper
 _GREATEST_INDEX = 8.0
 # astropy corrects the criterion for smaller samples
@@ -201,6 +208,114 @@ def fit_sersic(
     return (
         fit if mode == PARITY else _with_covariance(fit, data, outcome.matrix, parameters, is_held, noticed)
     )
+
+
+class Maps(NamedTuple):
+    """What was given beside the image that a stamp was cut from, and how its noise is made.
+
+    Attributes
+    ----------
+    labels : ndarray [y, x], int32
+        Segmentation map.
+    label : int
+        The galaxy's; pixels of others stay masked.
+    caller_mask : ndarray [y, x], bool
+        Stays masked; 0x0 for none.
+    sigma_map : ndarray [y, x], float64
+        As `noise_map` takes it, with `gain` and `sky`.
+    gain : float
+        Electrons per flux unit.
+    sky : SkyBox
+        Of the stamp.
+    """
+
+    labels: NDArray[np.int32]
+    label: int
+    caller_mask: NDArray[np.bool_]
+    sigma_map: NDArray[np.float64]
+    gain: float
+    sky: SkyBox
+
+
+class Fitted(NamedTuple):
+    """A fit, and what was fitted."""
+
+    fit: SersicFit
+    stamp: Stamp
+    noise: NDArray[np.float64]
+
+
+def outliers_at_center(stamp: Stamp, start: Start, maps: Maps) -> NDArray[np.bool_] | None:
+    """Map the pixels about the center that are masked for standing out alone, [y, x]; None where there is none."""
+    if not (np.isfinite(start.x) and np.isfinite(start.y)):
+        return None
+    rows, columns = (
+        slice(max(0, at - _REACH_PIX), max(0, at + _REACH_PIX + 1)) for at in (round(start.y), round(start.x))
+    )
+    there = (rows, columns)
+    if not stamp.mask[there].any():
+        return None
+    height, width = stamp.mask.shape
+    on_image = slice(stamp.y_min, stamp.y_min + height), slice(stamp.x_min, stamp.x_min + width)
+    found = np.zeros((height, width), dtype=np.bool_)
+    found[there] = stamp.mask[there] & np.isfinite(stamp.raw[there])
+    found &= np.isin(maps.labels[on_image], (0, maps.label))
+    if maps.caller_mask.size:
+        found &= ~maps.caller_mask[on_image]
+    return found if found.any() else None
+
+
+def with_outliers(
+    without: Fitted,
+    start: Start,
+    maps: Maps,
+    psf: NDArray[np.float64],
+    mode: int,
+    noticed: NDArray[np.uint8],
+) -> Fitted:
+    """Fit the outliers at the center too, where there are any and noise lets the law explain them.
+
+    A pixel over 10 standard deviations of its eight neighbors from their mean is bad (Lotz et al. 2004), and so is the
+    central one of a steep law that no point spread blurs: without it n = 6 is known three to four times less well.
+
+    Parameters
+    ----------
+    without : Fitted
+        What `fit_sersic` found without them.
+    start, psf, mode, noticed
+        As that function took them; its flags become those of the fit that is given back.
+    maps : Maps
+        Of the galaxy.
+
+    Returns
+    -------
+    Fitted
+        The one given where chi^2 would rise by more than noise does: a hot pixel, or no cusp of a Sérsic law.
+    """
+    outliers = outliers_at_center(without.stamp, start, maps)
+    if outliers is None:
+        return without
+    stamp = without.stamp._replace(
+        pixels=np.where(outliers, without.stamp.raw, without.stamp.pixels),
+        mask=without.stamp.mask & ~outliers,
+    )
+    noise = noise_map(stamp, maps.gain, maps.sky, maps.sigma_map)
+    seen = np.zeros_like(noticed)
+    whole = Fitted(fit_sersic(stamp, noise, start, psf, mode, seen), stamp, noise)
+    most = _MOST_CHI2 * max(1.0, without.fit.chi2_dof) * np.count_nonzero(outliers)
+    if not _chi2(whole) - _chi2(without) <= most:
+        return without
+    of_fit = slice(FIRST_SERSIC_FLAG, FIRST_DOUBLE_SERSIC_FLAG)
+    noticed[of_fit] = seen[of_fit]
+    return whole
+
+
+def _chi2(fitted: Fitted) -> float:
+    """Sum of the squared residuals."""
+    n_used = np.count_nonzero(
+        (fitted.stamp.pixels != 0.0) & (fitted.noise != 0.0) & np.isfinite(fitted.noise)
+    )
+    return fitted.fit.chi2_dof * (int(n_used) - len(KNOWN))
 
 
 def _with_covariance(
