@@ -9,8 +9,7 @@ from scipy.spatial.distance import cdist
 from galsmith.compare.memory import memorization as memory
 from galsmith.compare.memory import nearest
 from galsmith.compare.memory.memorization import c_t, memorization
-from galsmith.compare.memory.nearest import nearest_rows, turn_orders, turned
-from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
+from galsmith.compare.memory.nearest import nearest_rows, pixels_of, stretch_of, turn_orders, turned
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.seeds import random_stream

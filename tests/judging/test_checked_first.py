@@ -26,7 +26,7 @@ def too_early(*_, **__):
 def nothing_long(monkeypatch):
     """Fail where a set is measured, features are extracted, or distances are resampled."""
     for place in (
-        "galsmith.judging.measurements.measure",
+        "galsmith.judging.image_stores.measure",
         "galsmith.features.extract",
         "galsmith.compare.judge.joint_distances",
     ):

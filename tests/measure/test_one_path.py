@@ -15,8 +15,7 @@ from galsmith.cli import main
 from galsmith.data import ingest
 from galsmith.data.galaxies import FileRequest, StoreGalaxies, open_galaxies
 from galsmith.execution import ignore_progress
-from galsmith.judging.measurements import measured_table
-from galsmith.judging.workplace import Workplace
+from galsmith.judging.image_stores import Workplace, measured_table
 from galsmith.measure import MeasureSettings, measure, measured, morphology, read_measurements
 from galsmith.measure.table_formats import read_table
 from galsmith.report.galaxy.figure import draw_galaxy

@@ -9,8 +9,9 @@ from galsmith.compare.joint.statistics import JOINT, JointStatistic, joint_dista
 from galsmith.compare.judge import Extras, judge_tables
 from galsmith.compare.marginal.per_property import PER_PROPERTY, PropertyDistance, register_per_property
 from galsmith.compare.marginal.wasserstein import circular_wasserstein_distance, wasserstein_distance
+from galsmith.compare.memory.copies import find_copies
 from galsmith.compare.memory.memorization import memorization
-from galsmith.compare.memory.pixel_space import pixels_of, stretch_of
+from galsmith.compare.memory.nearest import pixels_of, stretch_of
 from galsmith.compare.papers import PAPERS, Paper
 from galsmith.compare.records import (
     Comparison,
@@ -55,6 +56,7 @@ __all__ = [
     "Verdict",
     "circular_wasserstein_distance",
     "compare_features",
+    "find_copies",
     "joint_distance",
     "judge_tables",
     "memorization",

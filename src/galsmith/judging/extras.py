@@ -9,8 +9,7 @@ from galsmith.compare import Chance, Extras, compare_features, memorization, pix
 from galsmith.compare.records import Memorization
 from galsmith.errors import GalsmithError, InputError
 from galsmith.images import ImageSet
-from galsmith.judging.image_stores import Place, images_at
-from galsmith.judging.workplace import Workplace
+from galsmith.judging.image_stores import Place, Workplace, images_at
 from galsmith.provenance import Parent
 
 if TYPE_CHECKING:

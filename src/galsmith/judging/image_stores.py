@@ -1,8 +1,8 @@
-"""Anybody's images, in files or in memory, brought into stores beside the report card, so that all of it can be judged."""
+"""Anybody's images, in files or in memory, brought into stores beside the report card and measured there."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +17,12 @@ from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback
 from galsmith.files import settle
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.images.header import UNKNOWN_UNIT, unnamed_bands
-from galsmith.judging.workplace import Workplace
-from galsmith.measure import read_measurements
+from galsmith.measure import MeasureSettings, measure, read_measurements
+from galsmith.measure.settings import resolved_settings
 from galsmith.provenance import Provenance
 
 Arrays: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
@@ -36,6 +37,40 @@ logger = logging.getLogger("galsmith")
 VERB = "compare"
 IN_MEMORY = "arrays in memory"
 ALL_TRAIN = (1.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where stores, tables and features of a judgment go, and how they are made.
+
+    Attributes
+    ----------
+    folder : Path
+        Beside the card.
+    settings : MeasureSettings
+        How images are measured.
+    seed : int
+        Fixes chance.
+    workers : int
+        Local processes that measure.
+    limit : int or None
+        Take only the first images of each set.
+    overwrite : bool
+        Replace what was made of other images or settings.
+    progress : callable
+        Told of each step.
+    bands : tuple of str or None
+        Names of the bands of images in files and arrays.
+    """
+
+    folder: Path
+    settings: MeasureSettings
+    seed: int
+    workers: int
+    limit: int | None
+    overwrite: bool
+    progress: ProgressCallback
+    bands: tuple[str, ...] | None = None
 
 
 def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | None = None) -> Place:
@@ -95,6 +130,39 @@ def warn_of_other_size(reference: Place, generated: Place, name: str) -> None:
             "%s: has images of %dx%d px, the reference of %dx%d: what is cut off, and the noise around, differ too",
             *(name, height, width, others, wide),
         )
+
+
+def measured_table(place: Place, name: str, work: Workplace) -> Place:
+    """Give a table as it is; measure a store, or find it measured already by the same settings.
+
+    Raises
+    ------
+    InputError
+        If the store cannot be read or measured.
+    OutputExistsError
+        If a table of other images or settings is there, and may not be replaced.
+    """
+    if isinstance(place, QTable) or not is_store(place):
+        return place
+    output = work.folder / f"{name}.parquet"
+    measure(
+        open_store(place),
+        output,
+        workers=work.workers,
+        limit=work.limit,
+        settings=work.settings,
+        overwrite=work.overwrite,
+        progress=work.progress,
+    )
+    return output
+
+
+def known_of_images(place: Place, work: Workplace) -> Mapping[str, Any]:
+    """Say what a table says of its images, or would say if a store were measured."""
+    if isinstance(place, QTable) or not is_store(place):
+        return (place if isinstance(place, QTable) else read_measurements(place)).meta
+    header = open_store(place).header
+    return {**header.to_dict(), "band": resolved_settings(work.settings, header).band}
 
 
 def images_at(place: Place, limit: int | None) -> ImageSet:

@@ -23,14 +23,21 @@ from galsmith.files import Claim, check_output, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.extras import asked_extras, gather_extras, training_images
 from galsmith.judging.generator import Generator, drawn_images
-from galsmith.judging.image_stores import Images, Place, header_of, stored, warn_of_other_size
-from galsmith.judging.measurements import known_of_images, measured_table
+from galsmith.judging.image_stores import (
+    Images,
+    Place,
+    Workplace,
+    header_of,
+    known_of_images,
+    measured_table,
+    stored,
+    warn_of_other_size,
+)
 from galsmith.judging.requests import (
     refuse_idle_requests,
     refuse_tables_without_images,
     refuse_unusable_networks,
 )
-from galsmith.judging.workplace import Workplace
 from galsmith.measure import MeasureSettings
 from galsmith.settings import typed_settings
 

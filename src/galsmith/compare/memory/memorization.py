@@ -1,6 +1,7 @@
 """Whether a generator gives back its training images: nearest training images with held-out ones as the yardstick."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,23 +22,24 @@ Features = NDArray[np.float32]
 logger = logging.getLogger(__name__)
 
 PIXELS = "pixels"
-MINIMUM_IMAGES = 50
 CLOSE_SHARE = 0.01
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+AUTHENTIC, C_T, CLOSER = "AuthPct", "C_T", "share closer"
+MINIMUM_IMAGES = 50
 SAME = 1e-5
 ROWS_PER_CHECK = 4096
 
 DEFINITIONS = {
-    "AuthPct": (
+    AUTHENTIC: (
         "Share of generated images farther from their nearest training image than that is from its own nearest "
         "training image (Alaa et al. 2022); the floor is that of the held-out images, p is of no smaller a share "
         "(Fisher's exact test)."
     ),
-    "C_T": (
+    C_T: (
         "Standardized Mann-Whitney statistic of the distances to the training set, generated against held-out, over "
         "the whole space (Meehan et al. 2020); far below 0 for copies, p is of no nearer (normal, one-sided)."
     ),
-    "share closer": (
+    CLOSER: (
         "Share of generated images nearer to the training set than the {rank} of {held_out} held-out ones, "
         "{expected:.2%} where nothing differs; p is of no larger a share (beta-binomial, one-sided)."
     ),
@@ -45,23 +47,23 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True)
-class _Yard:
-    """What one set of images shows against the training set.
+class Yard:
+    """What one set of images shows against the third set.
 
     Attributes
     ----------
     distance : ndarray [image], float64
-        To the nearest training image.
-    is_authentic : ndarray [image], bool
-        Whether that is farther than it is from its own nearest training image.
+        To the nearest image of the third set, in any measure that is small for copies.
+    is_authentic : ndarray [image], bool, optional
+        Whether that is farther than it is from its own nearest image.
     """
 
     distance: Floats
-    is_authentic: NDArray[np.bool_]
+    is_authentic: NDArray[np.bool_] | None = None
 
-    def drawn(self, rows: NDArray[np.int64]) -> "_Yard":
+    def drawn(self, rows: NDArray[np.int64]) -> "Yard":
         """Take some images, some of them more than once."""
-        return _Yard(self.distance[rows], self.is_authentic[rows])
+        return Yard(self.distance[rows], None if self.is_authentic is None else self.is_authentic[rows])
 
 
 def memorization(
@@ -84,7 +86,7 @@ def memorization(
     Parameters
     ----------
     generated, training, held_out : array_like, float32
-        In pixels [galaxy, band, y, x] from `galsmith.compare.memory.pixel_space.pixels_of`, all with the stretch of the
+        In pixels [galaxy, band, y, x] from `galsmith.compare.memory.nearest.pixels_of`, all with the stretch of the
         training set; else features [galaxy, feature] of one extractor. `held_out` are images of the same origin as
         the training set that were not trained on.
     space : str
@@ -121,20 +123,60 @@ def memorization(
     _refuse_overlap(yard)
     own = _own_distances(sets["training"], (found, yard), progress)
     # Alaa et al. (2022): authentic is farther from its nearest training image than that is from another.
-    sides = tuple(_Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
-    statistics = _statistics(sides[0], sides[1], len(sets["training"]), chance)
+    sides = tuple(Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
+    statistics = closeness(sides[0], sides[1], DEFINITIONS, chance=chance)
+    authenticity = replace(statistics[AUTHENTIC], n_reference=len(sets["training"]))
     return Memorization(
         space=space,
-        authenticity=statistics["AuthPct"],
-        c_t=statistics["C_T"],
-        share_closer=statistics["share closer"],
+        authenticity=authenticity,
+        c_t=statistics[C_T],
+        share_closer=statistics[CLOSER],
         quantiles=QUANTILES,
-        distances_generated=_quantiles(found.distance),
-        distances_held_out=_quantiles(yard.distance),
+        distances_generated=quantiles(found.distance),
+        distances_held_out=quantiles(yard.distance),
         pairs=_closest_pairs(found, yard.distance, n_pairs),
         n_training=len(sets["training"]),
         n_held_out=len(sets["held_out"]),
         n_generated=len(sets["generated"]),
+    )
+
+
+def closeness(
+    generated: Yard, held_out: Yard, definitions: Mapping[str, str], *, chance: Chance
+) -> dict[str, Statistic]:
+    """Compare two sets by their distances to a third.
+
+    Parameters
+    ----------
+    generated, held_out : Yard
+        The set that is judged, and images of the third set's origin.
+    definitions : mapping of str to str
+        Of ``"AuthPct"`` (where it is known), ``"C_T"`` and ``"share closer"``, in this order; they may name ``{rank}``,
+        ``{held_out}`` and ``{expected}``.
+    chance : Chance
+        Draws of bootstrap and floor.
+
+    Returns
+    -------
+    dict of str to Statistic
+        By the names of the definitions; p is of no greater nearness where the sets are alike.
+    """
+    n, m = len(generated.distance), len(held_out.distance)
+    rank = _rank(m)
+    told = {
+        "rank": "nearest" if rank == 1 else f"{rank}th nearest",
+        "held_out": m,
+        "expected": rank / (m + 1),
+    }
+    values = _values(generated, held_out)
+    return share_statistics(
+        {name: text.format(**told) for name, text in definitions.items()},
+        values,
+        drawn=_bootstrap(generated, held_out, chance),
+        floors=_floors(held_out, chance),
+        p_values=_p_values(generated, held_out, values),
+        confidence=chance.confidence,
+        sizes=(m, n),
     )
 
 
@@ -157,6 +199,11 @@ def c_t(generated: Floats, held_out: Floats) -> float:
     pairs_farther = 0.5 * float(below.sum() + up_to.sum())  # Ties count half to either side.
     # Meehan et al. (2020), section 3.1: mean n m / 2 and variance n m (n + m + 1) / 12 of Mann-Whitney's U.
     return float((pairs_farther - 0.5 * n * m) / np.sqrt(n * m * (n + m + 1) / 12))
+
+
+def quantiles(distances: Floats) -> tuple[float, ...]:
+    """Distances at `QUANTILES`."""
+    return tuple(float(value) for value in np.quantile(distances, QUANTILES))
 
 
 def _checked_sets(
@@ -228,99 +275,6 @@ def _own_distances(training: Features, found: tuple[Nearest, ...], progress: Pro
     return distances
 
 
-def _statistics(generated: _Yard, held_out: _Yard, n_training: int, chance: Chance) -> dict[str, Statistic]:
-    """Make the three records."""
-    values = _values(generated, held_out)
-    n, m = len(generated.distance), len(held_out.distance)
-    drawn = _bootstrap(generated, held_out, chance)
-    floors = _floors(held_out, chance)
-    rank = _rank(m)
-    told = {
-        "rank": "nearest" if rank == 1 else f"{rank}th nearest",
-        "held_out": m,
-        "expected": rank / (m + 1),
-    }
-    found = share_statistics(
-        {name: definition.format(**told) for name, definition in DEFINITIONS.items()},
-        values,
-        drawn=drawn,
-        floors=floors,
-        p_values=_p_values(generated, held_out, values),
-        confidence=chance.confidence,
-        sizes=(m, n),
-    )
-    return {**found, "AuthPct": replace(found["AuthPct"], n_reference=n_training)}
-
-
-def _values(generated: _Yard, held_out: _Yard) -> Floats:
-    """AuthPct, C_T and the share that is closer."""
-    threshold = np.partition(held_out.distance, _rank(len(held_out.distance)) - 1)[
-        _rank(len(held_out.distance)) - 1
-    ]
-    return np.array(
-        [
-            generated.is_authentic.mean(),
-            c_t(generated.distance, held_out.distance),
-            (generated.distance < threshold).mean(),
-        ]
-    )
-
-
-def _rank(n_held_out: int) -> int:
-    """Which held-out distance, counted from the nearest, is their 1 % quantile."""
-    return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)  # The k-th of m lies at k / (m + 1) on average.
-
-
-def _p_values(generated: _Yard, held_out: _Yard, values: Floats) -> tuple[float, float, float]:
-    """Chance of as much nearness where generated images are like held-out ones, for this training set.
-
-    Given the training set, the distances of fresh images are independent. A fresh image lies below the k-th of m held-out
-    distances with a chance that is distributed as Beta(k, m + 1 - k).
-    """
-    n, m = len(generated.distance), len(held_out.distance)
-    authentic = int(generated.is_authentic.sum()), int(held_out.is_authentic.sum())
-    closer = round(float(values[2]) * n)
-    rank = _rank(m)
-    return (
-        # Fisher's exact test, one-sided: no smaller a share of authentic images.
-        float(stats.hypergeom.cdf(authentic[0], n + m, sum(authentic), n)),
-        # C_T is standard normal where nothing is copied; copies lie below 0.
-        float(stats.norm.cdf(values[1])),
-        # Binomial with the threshold's own chance integrated over.
-        min(float(stats.betabinom.sf(closer - 1, n, rank, m + 1 - rank)), 1.0),
-    )
-
-
-def _bootstrap(generated: _Yard, held_out: _Yard, chance: Chance) -> Floats:
-    """Values [replicate, statistic] with generated and held-out images drawn anew."""
-    n, m = len(generated.distance), len(held_out.distance)
-    drawn = np.empty((chance.replicates, len(DEFINITIONS)))
-    for replicate in range(chance.replicates):
-        rng = random_stream(chance.seed, "compare.memory.bootstrap", replicate)
-        drawn[replicate] = _values(
-            # The training set stays: intervals hold for it.
-            generated.drawn(rng.integers(0, n, n)),
-            held_out.drawn(rng.integers(0, m, m)),
-        )
-    return drawn
-
-
-def _floors(held_out: _Yard, chance: Chance) -> Floats:
-    """Values [split, statistic] of one half of the held-out images against the other."""
-    count = len(held_out.distance)
-    floors = np.empty((chance.splits, len(DEFINITIONS)))
-    for split in range(chance.splits):
-        rows = random_stream(chance.seed, "compare.memory.floor", split).permutation(count)
-        # Nobody trained on either half.
-        floors[split] = _values(held_out.drawn(rows[: count // 2]), held_out.drawn(rows[count // 2 :]))
-    return floors
-
-
-def _quantiles(distances: Floats) -> tuple[float, ...]:
-    """Distances at `QUANTILES`."""
-    return tuple(float(value) for value in np.quantile(distances, QUANTILES))
-
-
 def _closest_pairs(found: Nearest, held_out: Floats, n_pairs: int) -> tuple[ClosestPair, ...]:
     """List the generated images that are nearest to a training image."""
     ordered = np.sort(held_out)
@@ -334,3 +288,68 @@ def _closest_pairs(found: Nearest, held_out: Floats, n_pairs: int) -> tuple[Clos
         )
         for row in np.argsort(found.distance, kind="stable")[:n_pairs]
     )
+
+
+def _values(generated: Yard, held_out: Yard) -> Floats:
+    """AuthPct where it is known, C_T and the share that is closer."""
+    threshold = np.partition(held_out.distance, _rank(len(held_out.distance)) - 1)[
+        _rank(len(held_out.distance)) - 1
+    ]
+    nearness = [c_t(generated.distance, held_out.distance), (generated.distance < threshold).mean()]
+    return np.array([*_authentic_share(generated), *nearness], dtype=np.float64)
+
+
+def _authentic_share(yard: Yard) -> list[float]:
+    """Share of authentic images, where it is known which are."""
+    return [] if yard.is_authentic is None else [float(yard.is_authentic.mean())]
+
+
+def _rank(n_held_out: int) -> int:
+    """Which held-out distance, counted from the nearest, is their 1 % quantile."""
+    return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)  # The k-th of m lies at k / (m + 1) on average.
+
+
+def _p_values(generated: Yard, held_out: Yard, values: Floats) -> list[float]:
+    """Chance of as much nearness where generated images are like held-out ones, for this third set.
+
+    Given the third set, the distances of fresh images are independent. A fresh image lies below the k-th of m held-out
+    distances with a chance that is distributed as Beta(k, m + 1 - k).
+    """
+    n, m = len(generated.distance), len(held_out.distance)
+    closer, rank = round(float(values[-1]) * n), _rank(m)
+    nearness = [
+        # C_T is standard normal where nothing is copied; copies lie below 0.
+        float(stats.norm.cdf(values[-2])),
+        # Binomial with the threshold's own chance integrated over.
+        min(float(stats.betabinom.sf(closer - 1, n, rank, m + 1 - rank)), 1.0),
+    ]
+    if generated.is_authentic is None or held_out.is_authentic is None:
+        return nearness
+    authentic = int(generated.is_authentic.sum()), int(held_out.is_authentic.sum())
+    # Fisher's exact test, one-sided: no smaller a share of authentic images.
+    return [float(stats.hypergeom.cdf(authentic[0], n + m, sum(authentic), n)), *nearness]
+
+
+def _bootstrap(generated: Yard, held_out: Yard, chance: Chance) -> Floats:
+    """Values [replicate, statistic] with generated and held-out images drawn anew."""
+    n, m = len(generated.distance), len(held_out.distance)
+    drawn = np.empty((chance.replicates, len(_values(generated, held_out))))
+    for replicate in range(chance.replicates):
+        rng = random_stream(chance.seed, "compare.memory.bootstrap", replicate)
+        drawn[replicate] = _values(
+            # The third set stays: intervals hold for it.
+            generated.drawn(rng.integers(0, n, n)),
+            held_out.drawn(rng.integers(0, m, m)),
+        )
+    return drawn
+
+
+def _floors(held_out: Yard, chance: Chance) -> Floats:
+    """Values [split, statistic] of one half of the held-out images against the other."""
+    count = len(held_out.distance)
+    floors = np.empty((chance.splits, len(_values(held_out, held_out))))
+    for split in range(chance.splits):
+        rows = random_stream(chance.seed, "compare.memory.floor", split).permutation(count)
+        # Nobody trained on either half.
+        floors[split] = _values(held_out.drawn(rows[: count // 2]), held_out.drawn(rows[count // 2 :]))
+    return floors

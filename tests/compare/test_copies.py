@@ -1,0 +1,244 @@
+"""Copies, twins and repeats: each alteration is undone by the search, and fair sets raise no alarm."""
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from galsmith.compare.memory import copies
+from galsmith.compare.memory.copies import find_copies
+from galsmith.compare.memory.log_polar import (
+    STEP,
+    likest_rows,
+    log_polar_spectra,
+    pose_of,
+    whitening_of,
+)
+from galsmith.compare.memory.nearest import stretch_of, turned
+from galsmith.compare.memory.repeats import (
+    identity_labels,
+    is_same_image,
+    repeated,
+    repeats_within,
+    share_against,
+)
+from galsmith.errors import InputError
+from galsmith.images import ImageHeader, image_set_from_arrays
+from galsmith.seeds import random_stream
+
+FEW = {"replicates": 20, "splits": 20}
+SKY = 10.0
+
+
+def galaxies(count, *, case, size=48, n_bands=2):
+    """Lopsided galaxies of several clumps on a sky with noise, [galaxy, band, y, x]."""
+    rng = random_stream(case, "test.copies")
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    images = SKY + rng.normal(size=(count, n_bands, size, size))
+    for row in range(count):
+        images[row] += 200 * np.exp(-np.hypot(x, y) / rng.uniform(2, 5))
+        for _ in range(4):
+            dy, dx = rng.uniform(-0.25, 0.25, 2) * size
+            width = rng.uniform(0.04, 0.1) * size
+            clump = np.exp(-((y - dy) ** 2 + (x - dx) ** 2) / (2 * width**2))
+            images[row] += rng.uniform(20, 80, n_bands)[:, None, None] * clump
+    return images.astype(np.float32)
+
+
+def as_set(images):
+    return image_set_from_arrays(list(images), ImageHeader(("g", "r"), "nJy"))
+
+
+def posed(images, *, turn_deg=0.0, zoom=1.0):
+    """Turn counter-clockwise, x to the right and y up, and magnify, around the middle."""
+    angle, middle = np.deg2rad(turn_deg), (images.shape[-1] - 1) / 2
+    # Where a pixel (y, x) of the result comes from.
+    back = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+    offset = middle - back @ [middle, middle]
+    return np.array(
+        [
+            [ndimage.affine_transform(b, back, offset, order=1, mode="nearest") for b in image]
+            for image in images
+        ]
+    )
+
+
+ALTERED = {
+    "gain": lambda images: 0.8 * images,
+    "gamma": lambda images: 250 * (images.clip(0) / 250) ** 0.8,
+    "gains of bands": lambda images: images * np.float32([[[[0.8]], [[1.2]]]]),
+    "turn": lambda images: posed(images, turn_deg=25),
+    "mirror": lambda images: images[:, :, ::-1],
+    "zoom out": lambda images: posed(images, zoom=0.8),
+    "zoom in": lambda images: posed(images, zoom=1.25),
+    "crop": lambda images: images[..., 4:-4, 4:-4],
+    "shift": lambda images: np.roll(images, (2, -3), axis=(-2, -1)),
+    "blend": lambda images: 0.7 * images + 0.3 * np.roll(images, 1, axis=0),
+    "all": lambda images: 1.2 * posed(images, turn_deg=-35, zoom=0.9),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=list(ALTERED))
+def test_every_alteration_is_seen(alter):
+    training, held_out, fresh = (galaxies(100, case=case) for case in (1, 2, 3))
+    altered = alter(training[:40]).astype(np.float32)
+    found = find_copies(
+        as_set([*altered, *fresh[:60]]), as_set(held_out), training=as_set(training), **FEW
+    ).searches[0]
+    assert found.searched == copies.TRAINING
+    assert found.share_closer.value >= 0.2  # Of 40 %; half of a blend is seen as one galaxy.
+    assert found.share_closer.p_value < 1e-4
+    right = [pair.generated == pair.other for pair in found.pairs]
+    assert np.mean(right) > 0.9
+
+
+@pytest.mark.parametrize("change", ["none", "blur", "dim"])
+def test_fresh_galaxies_are_no_copies_also_where_they_are_smooth_or_dim(change):
+    training, held_out, fresh = (galaxies(100, case=case) for case in (4, 5, 6))
+    changed = {
+        "none": fresh,
+        "blur": ndimage.gaussian_filter(fresh, (0, 0, 1, 1)),
+        "dim": np.float32(0.8) * fresh,
+    }[change]
+    found = find_copies(as_set(changed), as_set(held_out), training=as_set(training), **FEW)
+    assert [search.searched for search in found.searches] == [copies.TRAINING, copies.REFERENCE]
+    for search in found.searches:
+        assert search.share_closer.p_value > 0.01
+        assert search.c_t.p_value > 0.01
+    assert [item.n_identical for item in found.twins] == [0, 0]
+    assert found.repeats.n_distinct == found.repeats.n_effective == 100
+    assert found.repeats.closest_pairs.p_value > 0.01
+
+
+def test_a_pose_is_told():
+    image = galaxies(1, case=7)
+    stretch = stretch_of(as_set(image), side_pix=64)
+    spectra = [
+        log_polar_spectra(as_set(side), stretch)
+        for side in (
+            image,
+            posed(image, turn_deg=22.5),
+            posed(image, zoom=np.exp(2 * STEP)),
+            image[:, :, ::-1],
+        )
+    ]
+    weights = whitening_of(spectra[0])
+    plain, *others = (side[0] * weights for side in spectra)
+    poses = [pose_of(other, plain) for other in others]
+    assert [round(pose.turn_deg, 1) for pose in poses] == pytest.approx([22.5, 0, 0], abs=6)
+    assert [pose.zoom for pose in poses] == pytest.approx([1, 1.31, 1], abs=0.15)
+    assert [pose.is_mirrored for pose in poses] == [False, False, True]
+
+
+def test_likeness_is_the_largest_correlation_over_turns_and_mirrors():
+    rng = random_stream(0, "test.likest")
+    first, second = (
+        (rng.normal(size=(n, 2, 20, 16)) + 1j * rng.normal(size=(n, 2, 20, 16))).astype(np.complex64)
+        for n in (9, 30)
+    )
+    found = likest_rows(first, second, ranks=3, rings_moved=(0, 2))
+    best = np.zeros((9, 30))
+    turns = 2 * np.pi * np.arange(64) / 64
+    phases = np.exp(1j * np.outer(turns, np.arange(1, 17)))
+    for ours, theirs in ((first, second), (first[:, :, 2:], second[:, :, :-2])):
+        lengths = [np.sqrt((np.abs(side) ** 2).sum(axis=(1, 2, 3))) for side in (ours, theirs)]
+        for mirrored in (theirs.conj(), theirs):
+            modes = np.einsum("qbrm,pbrm->qpm", ours, mirrored)
+            over_turns = np.einsum("qpm,tm->qpt", modes, phases).real.max(axis=2)
+            best = np.maximum(best, over_turns / np.outer(*lengths))
+    expected = np.sort(1 - best**2, axis=1)[:, :3]
+    assert found.unexplained == pytest.approx(expected, abs=1e-4)
+    assert np.array_equal(found.rows, np.argsort(-best, axis=1)[:, :3])
+
+
+def test_identical_images_have_one_number_whatever_their_turn():
+    images = galaxies(20, case=8, size=12)
+    again = np.array([turned(images[row], row % 8) for row in range(8)])
+    shuffled = (
+        images[10].reshape(2, -1)[:, ::-1][:, random_stream(0, "test.x").permutation(144)].reshape(2, 12, 12)
+    )
+    blank = np.full((2, 2, 12, 12), 3.0, dtype=np.float32)
+    other = np.concatenate([again, [shuffled], blank])
+    first, second = identity_labels(as_set(images), as_set(other))
+    assert np.array_equal(second[:8], first[:8])
+    assert len(np.unique(np.concatenate([first, second[8:]]))) == 23
+    assert is_same_image(images[3], turned(images[3], 5))
+    assert not is_same_image(images[3], images[4])
+    assert repeated(np.array([3, 1, 3, 2])).tolist() == [True, False, True, False]
+
+
+def test_images_of_the_reference_are_named():
+    reference = galaxies(120, case=9)
+    found = find_copies(as_set(reference), as_set(reference), **FEW)
+    (twins,) = found.twins
+    assert (twins.searched, twins.n_identical) == (copies.REFERENCE, 120)
+    assert twins.share.p_value == pytest.approx(stats.fisher_exact([[120, 0], [0, 120]], "greater")[1])
+    assert twins.pairs[:2] == ((0, 0), (1, 1))
+    dimmed = find_copies(as_set(np.float32(0.8) * reference), as_set(reference), **FEW)
+    assert dimmed.twins[0].n_identical == 0
+    assert dimmed.searches[0].searched == copies.REFERENCE
+    assert dimmed.searches[0].share_closer.p_value < 1e-9
+
+
+def test_a_share_has_the_interval_of_clopper_and_pearson():
+    found = share_against("x", "y", (7, 50), (2, 80))
+    assert found.interval == pytest.approx(tuple(stats.binomtest(7, 50).proportion_ci(0.95)))
+    assert found.p_value == pytest.approx(stats.fisher_exact([[7, 43], [2, 78]], "greater")[1])
+    assert (found.value, found.floor) == (7 / 50, 2 / 80)
+    assert share_against("x", "y", (0, 50), (0, 80)).interval[0] == 0
+    assert share_against("x", "y", (50, 50), (0, 80)).interval[1] == 1
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_repeats_are_found_and_counted(times):
+    reference, fresh = galaxies(100, case=10), galaxies(100 // times, case=11)
+    found = find_copies(as_set(np.repeat(fresh, times, axis=0)), as_set(reference), **FEW).repeats
+    assert found.n_distinct == 100 // times
+    assert found.n_effective == pytest.approx(100 // times)
+    assert found.redundant.p_value < 1e-9
+    assert found.largest_groups[0] == times
+
+
+def test_altered_repeats_are_found_too():
+    reference, fresh = galaxies(100, case=12), galaxies(50, case=13)
+    again = 0.8 * posed(fresh, turn_deg=30)
+    found = find_copies(as_set(np.concatenate([fresh, again])), as_set(reference), **FEW).repeats
+    assert found.n_distinct == 100
+    assert found.redundant.p_value == 1
+    assert found.closest_pairs.p_value < 1e-4
+    # Few clumps make some other pairs as close, which join groups.
+    assert 35 < found.n_effective < 60
+    assert np.mean([second - first == 50 for first, second in found.pairs]) > 0.8
+
+
+def test_closest_pairs_fall_to_either_set_by_chance():
+    """The sign test of sets of noise: of 200 tests, about 2 % have 15 or more of 20 pairs on one side."""
+    rng = random_stream(1, "test.pairs")
+    values = []
+    for _ in range(200):
+        sides = tuple(
+            (rng.normal(size=(60, 1, 20, 16)) + 1j * rng.normal(size=(60, 1, 20, 16))).astype(np.complex64)
+            for _ in range(2)
+        )
+        labels = (np.arange(60), np.arange(60))
+        values.append(repeats_within(labels, sides, np.arange(60)).closest_pairs.p_value)
+    for level in (0.06, 0.25, 0.6):  # Of a discrete test, at values that it takes.
+        reached = max(value for value in np.unique(values) if value <= level)
+        share = np.mean(np.array(values) <= reached)
+        assert share == pytest.approx(reached, abs=4 * np.sqrt(reached * (1 - reached) / 200))
+
+
+def test_images_that_are_not_finite_and_small_sets_are_left_out():
+    reference, fresh = galaxies(100, case=14), galaxies(60, case=15)
+    fresh[:5, 0, 3, 3] = np.nan
+    found = find_copies(as_set(fresh), as_set(reference), **FEW)
+    assert found.searches[0].n_generated == found.repeats.n_compared == 55
+    few = find_copies(as_set(fresh[:20]), as_set(reference), **FEW)
+    assert few.searches == ()
+    assert few.repeats.closest_pairs is None
+    assert few.repeats.n_effective == 20
+
+
+def test_a_yardstick_that_was_trained_on_is_refused():
+    training, fresh = galaxies(100, case=16), galaxies(60, case=17)
+    with pytest.raises(InputError, match="100 of 100 images are also in the training set"):
+        find_copies(as_set(fresh), as_set(training), training=as_set(training), **FEW)
