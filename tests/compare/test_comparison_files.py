@@ -33,14 +33,14 @@ def test_is_strict_json_and_the_same_every_time(reference, generated, tmp_path):
         judge_tables(reference, generated, path, beyond=False, **QUICK)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     value = json.loads(paths[0].read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    assert value["schema_version"] == 3
+    assert value["schema_version"] == 4
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         ({"format": "galsmith-store"}, "not a comparison"),
-        ({"schema_version": 99}, "schema version 99, this galsmith reads version 3"),
+        ({"schema_version": 99}, "schema version 99, this galsmith reads version 4"),
         ({"judgments": [{}]}, "damaged comparison"),
         ({"judgments": []}, "damaged comparison.*judges no set"),
         ({"provenance": None}, "damaged comparison"),

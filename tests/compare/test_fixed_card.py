@@ -1,4 +1,7 @@
-"""The card of fixed sets, number by number: `fixed_card.json` was written by the tree of 22 November (commit 4515f09)."""
+"""The card of fixed sets, number by number: `fixed_card.json` was written by the tree of 22 November (commit 4515f09).
+
+Its p values are of 30 November, when they came to be corrected over the card (decision 0039).
+"""
 
 import json
 from pathlib import Path
@@ -84,7 +87,7 @@ def numbers(record):
     """Numbers of a record with an estimate, in the order of the stored ones."""
     one = record.estimate
     found = [one.value, one.corrected, one.uncertainty, *one.interval, one.floor, one.floor_sigma]
-    return found + [getattr(record, name) for name in ("p_value", "p_holm") if hasattr(record, name)]
+    return found + [getattr(record, name) for name in ("p_value", "p_family") if hasattr(record, name)]
 
 
 def found_numbers(card):
@@ -98,10 +101,10 @@ def found_numbers(card):
         "means": {item.name: numbers(item) for item in judgment.comparison.means},
         "statistics": {name: numbers(item) for name, item in beyond.statistics.items()},
         "correlation_pairs": {
-            f"{pair.first}, {pair.second}": [pair.difference, pair.p_holm]
+            f"{pair.first}, {pair.second}": [pair.difference, pair.p_value, pair.p_family]
             for pair in beyond.correlation_pairs[:6]
         },
-        "features": {name: numbers(item) for name, item in (distances | vars(one.support)).items()},
+        "features": {name: numbers(item) for name, item in (distances | one.support.statistics).items()},
         "memorization": {name: numbers(getattr(memory, name)) for name in searches},
         "paired": {
             item.name: [item.value, item.uncertainty, *item.interval, item.p_value] for item in card.paired

@@ -20,5 +20,6 @@ def test_a_generator_that_repeats_the_truth_passes_and_one_that_blurs_it_fails(t
     passed, failed = (read_card(f"{name}.json").judgment() for name in ("perfect", "blurred"))
     assert passed.comparison.headline.in_floors < 3
     assert failed.comparison.headline.in_floors > 2 * passed.comparison.headline.in_floors
-    assert all(item.p_holm > 0.05 for item in passed.comparison.counted)
-    assert any(item.p_holm < 0.05 for item in failed.comparison.counted)
+    assert all(item.p_family > 0.05 for item in passed.comparison.counted)
+    assert any(item.p_family < 0.05 for item in failed.comparison.counted)
+    assert failed.verdict.status == "told_apart"

@@ -171,7 +171,7 @@ def beyond(*, sliced=0.517, p_value=0.001, auc=0.873):
             "energy": statistic("energy distance", 0.128, p_value=0.4),
             "correlation": statistic("correlation difference", 0.0937, p_value=0.4),
         },
-        correlation_pairs=(CorrelationPair("asymmetry", "gini", 0.61, -0.12, -0.73, 0.004),),
+        correlation_pairs=(CorrelationPair("asymmetry", "gini", 0.61, -0.12, -0.73, 0.001, 0.004),),
         classifiers=(classifier(auc, p_value=p_value),),
         columns=("asymmetry", "r_half_pix", "gini"),
         n_reference=37,
@@ -191,6 +191,7 @@ def features(*, frechet=0.743, label="FD[efficientnet-lite0]"):
             statistic("recall", 0.723, floor=0.95),
             statistic("density", 0.934, floor=1.0),
             statistic("coverage", 0.645, floor=0.95),
+            dict.fromkeys(("precision", "recall", "density", "coverage"), math.nan),
         ),
         (classifier(0.661, on=EXTRACTOR),),
     )

@@ -97,8 +97,8 @@ def test_lost_values_are_no_part_of_a_histogram(together):
 
 def test_statuses_are_those_of_the_distances(together):
     far, same = overlay_of(together, "asymmetry").sets
-    assert far.status != "pass"
-    assert same.status == "pass"
+    assert far.status != "not_told"
+    assert same.status == "not_told"
     assert same.distance.value == 0
 
 
@@ -154,9 +154,15 @@ def test_every_status_of_a_table_is_a_word(page):
     """Marks alone would tell nothing to those who do not see them."""
     _, text = page
     body = text[text.index("</style>") :]
-    marked = re.findall(r'<span class="says (pass|borderline|fail)"><span class="unseen">(\w+): ', body)
+    marked = re.findall(
+        r'<span class="says (not_told|borderline|told)"><span class="unseen">([\w ]+): ', body
+    )
     assert len(marked) > 2 * 18
-    assert set(marked) <= {("pass", "passes"), ("borderline", "borderline"), ("fail", "fails")}
+    assert set(marked) <= {
+        ("not_told", "not told apart"),
+        ("borderline", "borderline"),
+        ("told", "told apart"),
+    }
 
 
 def test_figures_of_all_sets_lie_above_their_folders(page):

@@ -56,14 +56,17 @@ def test_every_picture_says_what_it_is(one_page):
 
 def test_page_states_the_verdict_and_every_number_of_it(one_page, one_band):
     _, _, page = one_page
-    comparison = read_comparison(one_band.comparison)
+    judgment = read_card(one_band.comparison).judgment()
+    comparison = judgment.comparison
     words = " ".join(" ".join(page.text).split())
-    failed = [item for item in comparison.counted if item.value > 2 * item.floor and item.p_holm < 0.05]
-    assert f"drawn is mixed: {len(failed)} of {len(comparison.counted)} properties are off" in words
-    assert f"{len(comparison.counted) - len(failed)} / {len(comparison.counted)}" in words
+    told = [item for item in comparison.counted if judgment.evidence(item.name).is_told]
+    assert "drawn is told apart from the reference; copies not judged" in words
+    assert "Copies: not judged, because it was not asked for" in words
+    assert f"{len(told)} / {len(comparison.counted)}" in words
     assert f"{comparison.headline.value:.3f} standard deviations" in words
     farthest = max(comparison.counted, key=lambda item: item.value / item.floor)
-    assert f"Farthest: asymmetry ({farthest.value / farthest.floor:.1f} floors)" in words
+    assert f"asymmetry {farthest.value:.2f} sd ({farthest.value / farthest.floor:.1f} floors)" in words
+    assert f"a shift of one property by {judgment.verdict.power.shift_sd:.2f} standard deviations" in words
     for item in comparison.counted:
         assert f"{item.value:.3f}" in words
         assert f"{item.floor:.3f}" in words
@@ -170,7 +173,7 @@ def test_nothing_measured_still_makes_a_page(compared_in, tmp_path, parsed):
     nothing = Judgment.of("drawn", replace(comparison, distances=distances, means=()))
     write_card(replace(card, judgments=(nothing,)), compared.comparison)
     text, _ = page_of(compared, tmp_path / "out", parsed)
-    assert "drawn: nothing could be compared" in text
+    assert "drawn is not judged: no property could be compared" in text
     assert "measured on 0 of 40 galaxies" in text
 
 

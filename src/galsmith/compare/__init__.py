@@ -2,6 +2,8 @@
 
 from galsmith.compare.card import Judgment, PublishedColumn, ReportCard
 from galsmith.compare.cuts import NAMED_CUTS
+from galsmith.compare.evidence.families import evidence_of
+from galsmith.compare.evidence.records import Evidence
 from galsmith.compare.features.comparison import compare_features
 from galsmith.compare.files import read_card, read_comparison, write_card
 from galsmith.compare.held_out import HeldOutJudge
@@ -15,17 +17,16 @@ from galsmith.compare.memory.nearest import pixels_of, stretch_of
 from galsmith.compare.papers import PAPERS, Paper
 from galsmith.compare.records import (
     Comparison,
-    CutCount,
     Distance,
     Estimate,
     Losses,
     Mean,
     PairedDifference,
-    Side,
     Summary,
 )
 from galsmith.compare.resampling import Chance
-from galsmith.compare.verdict import Check, Mark, Rule, Verdict, verdict_of
+from galsmith.compare.sides import CutCount, Side
+from galsmith.compare.verdict import Power, Rule, Verdict, verdict_of
 
 __all__ = [
     "JOINT",
@@ -33,20 +34,20 @@ __all__ = [
     "PAPERS",
     "PER_PROPERTY",
     "Chance",
-    "Check",
     "Comparison",
     "CutCount",
     "Distance",
     "Estimate",
+    "Evidence",
     "Extras",
     "HeldOutJudge",
     "JointStatistic",
     "Judgment",
     "Losses",
-    "Mark",
     "Mean",
     "PairedDifference",
     "Paper",
+    "Power",
     "PropertyDistance",
     "PublishedColumn",
     "ReportCard",
@@ -56,6 +57,7 @@ __all__ = [
     "Verdict",
     "circular_wasserstein_distance",
     "compare_features",
+    "evidence_of",
     "find_copies",
     "joint_distance",
     "judge_tables",

@@ -1,9 +1,11 @@
 """A report card: several generated sets against one reference, with what is known beyond single properties; frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from galsmith.compare.evidence.families import evidence_of
+from galsmith.compare.evidence.records import Evidence
 from galsmith.compare.records import (
     BeyondMarginals,
     Comparison,
@@ -11,7 +13,7 @@ from galsmith.compare.records import (
     Memorization,
     PairedDifference,
 )
-from galsmith.compare.verdict import Verdict, verdict_of
+from galsmith.compare.verdict import UNJUDGED, Verdict, verdict_of
 from galsmith.provenance import Provenance
 
 
@@ -26,7 +28,7 @@ class Judgment:
     comparison : Comparison
         Property by property.
     verdict : Verdict
-        What passes and what fails; `Judgment.of` finds it.
+        Whether it can be told from the reference; `Judgment.of` finds it.
     beyond : BeyondMarginals or None
         What all properties together tell.
     features : tuple of FeatureComparison
@@ -58,8 +60,16 @@ class Judgment:
     ) -> "Judgment":
         """Judge what was found out about a generated set, as `verdict_of` does."""
         # Here alone, so that no card has a verdict that its numbers do not give.
-        verdict = verdict_of(comparison, beyond, features, memorization)
-        return cls(name, comparison, verdict, beyond, features, memorization, dict(missing or {}))
+        found = cls(name, comparison, UNJUDGED, beyond, features, memorization, dict(missing or {}))
+        return replace(found, verdict=verdict_of(found))
+
+    def evidence(self, name: str) -> Evidence:
+        """Find a test by the name of its number, such as a property's; `KeyError` lists the names."""
+        weighed = evidence_of(self)
+        for item in weighed:
+            if item.name == name:
+                return item
+        raise KeyError(f"no evidence {name!r}; there are {', '.join(item.name for item in weighed)}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,7 @@ class ReportCard:
         """Verdict and headline distance of every generated set in one line; names come first where there are several."""
         names = [f"{item.name}: " if len(self.judgments) > 1 else "" for item in self.judgments]
         return "; ".join(
-            f"{name}{item.verdict.status}; {item.comparison.headline_text}"
+            f"{name}{item.verdict.status.replace('_', ' ')}; {item.comparison.headline_text}"
             for name, item in zip(names, self.judgments, strict=True)
         )
 

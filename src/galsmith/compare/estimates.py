@@ -1,4 +1,4 @@
-"""From replicates to what is reported: value, bias-corrected interval, floor, p value, and Holm's correction of many."""
+"""From replicates to what is reported: value, bias-corrected interval, floor and p value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -146,30 +146,6 @@ def permutation_p(values: Floats, rearranged: Floats) -> Floats:
     as_large = counted & (rearranged >= values * (1 - 1e-12))
     p_values = (as_large.sum(axis=0) + 1.0) / (counted.sum(axis=0) + 1.0)
     return np.where(np.isfinite(values), p_values, np.nan)
-
-
-def holm(p_values: Floats) -> Floats:
-    """Correct p values for being many: the share of false alarms among all tests stays what it says.
-
-    Holm (1979): the k-th smallest of m is multiplied by m - k + 1, and none may be smaller than one before it.
-
-    Parameters
-    ----------
-    p_values : ndarray [test], float64
-        NaN where there is no test; those do not count.
-
-    Returns
-    -------
-    ndarray [test], float64
-        At most 1; NaN where `p_values` is.
-    """
-    corrected = np.full(p_values.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(p_values))
-    # Ties keep the order of the tests.
-    ascending = tested[np.argsort(p_values[tested], kind="stable")]
-    factors = np.arange(len(ascending), 0, -1)
-    corrected[ascending] = np.minimum(np.maximum.accumulate(factors * p_values[ascending]), 1.0)
-    return corrected
 
 
 def distance_statistic(

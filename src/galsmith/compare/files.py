@@ -15,7 +15,7 @@ from galsmith.files import Kind, Partial, read_json, said_in_json, settle, write
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith-comparison"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 ASKED = "asked"  # fingerprint of what was judged and how, by which the same call knows its card
 Record = TypeVar("Record")
 

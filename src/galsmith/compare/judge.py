@@ -23,9 +23,9 @@ from galsmith.compare.records import (
     Comparison,
     FeatureComparison,
     Memorization,
-    Side,
 )
 from galsmith.compare.resampling import Chance
+from galsmith.compare.sides import Side
 from galsmith.compare.tables import (
     MeasuredSet,
     ReadyPair,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from galsmith.compare.losses import ImageLosses
+from galsmith.compare.sides import CutCount, Side
 from galsmith.provenance import Provenance
 
 
@@ -150,8 +150,12 @@ class Distance(Estimated):
         Share of the distance that is made beyond `core`: near 1 where a few wild values decide.
     p_value : float
         Share of random rearrangements of the two sets, taken as one, whose distance is as large.
-    p_holm : float
-        The same, corrected for the number of properties that are tested together (Holm 1979).
+    p_family : float
+        The same, corrected for all properties of its family (those of the means, or the others) by their joint deals.
+    p_near, p_near_family : float
+        Share of rearrangements whose distance is as small; corrected for all properties.
+    told_from : float
+        From where on the distance is told in its family; see `galsmith.compare.correction.FAMILY_LEVEL`.
     reason : str
         Why there is no distance; empty where there is one.
     beside : mapping of str to Statistic
@@ -179,7 +183,10 @@ class Distance(Estimated):
     core: tuple[float, float]
     tail_share: float
     p_value: float = float("nan")
-    p_holm: float = float("nan")
+    p_family: float = float("nan")
+    p_near: float = float("nan")
+    p_near_family: float = float("nan")
+    told_from: float = float("nan")
     reason: str = ""
     beside: Mapping[str, "Statistic"] = field(default_factory=dict)
 
@@ -196,69 +203,17 @@ class Mean(Estimated):
         How many distances are in it.
     estimate : Estimate
         Of the mean.
+    p_value, p_family, p_near, p_near_family : float
+        As of a `Distance`; the family is that of all means.
     """
 
     name: str
     n_properties: int
     estimate: Estimate
-
-
-@dataclass(frozen=True)
-class CutCount:
-    """What one cut removed: the galaxies whose value lies outside of [low, high].
-
-    A galaxy outside of several cuts is counted in each.
-    """
-
-    column: str
-    low: float
-    high: float
-    removed_reference: int
-    removed_generated: int
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two measurement tables.
-
-    Attributes
-    ----------
-    path : str
-        The table, relative to the comparison's file where there is one; a hint.
-    content_hash : str
-        Of the table.
-    n_measured : int
-        Rows of the table.
-    n_compared : int
-        Rows after the cuts.
-    images_path, images_hash : str
-        The store that was measured, as a hint and by content.
-    bands : tuple of str
-        Of the images.
-    pixel_scale_arcsec : float or None
-        Of the images.
-    flux_unit : str
-        Of the images.
-    flags : mapping of str to int
-        Name of each flag and how many rows carry it.
-    provenance : mapping
-        Of the table, as plain values.
-    losses : ImageLosses
-        What became of the images.
-    """
-
-    path: str
-    content_hash: str
-    n_measured: int
-    n_compared: int
-    images_path: str
-    images_hash: str
-    bands: tuple[str, ...]
-    pixel_scale_arcsec: float | None
-    flux_unit: str
-    flags: Mapping[str, int] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    losses: ImageLosses = field(default_factory=ImageLosses)
+    p_value: float = float("nan")
+    p_family: float = float("nan")
+    p_near: float = float("nan")
+    p_near_family: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -417,8 +372,8 @@ class CorrelationPair:
         Spearman's correlation in each set.
     difference : float
         Generated less reference.
-    p_holm : float
-        Of no difference, corrected for the number of pairs (Holm 1979).
+    p_value, p_family : float
+        Of no difference, two-sided, by dealing ranks; corrected for all pairs by their joint deals.
     """
 
     first: str
@@ -426,11 +381,12 @@ class CorrelationPair:
     reference: float
     generated: float
     difference: float
-    p_holm: float
+    p_value: float
+    p_family: float
 
 
 class JointFinding(NamedTuple):
-    """What a statistic of all properties together finds: itself, and the pairs of properties that make most of it."""
+    """What a statistic of all properties together finds: itself, and the pairs of properties that make it."""
 
     statistic: Statistic
     pairs: tuple[CorrelationPair, ...] = ()
@@ -445,13 +401,15 @@ class BeyondMarginals:
     statistics : mapping of str to Statistic
         By their names in `galsmith.compare.JOINT`: ``"sliced"``, ``"energy"``, ``"correlation"``, and what was registered.
     correlation_pairs : tuple of CorrelationPair
-        The largest differences first.
+        All of them, the largest differences first.
     classifiers : tuple of ClassifierTest
         On the properties.
     columns : tuple of str
         The properties, in order.
     n_reference, n_generated : int
         Galaxies of which all of them were measured.
+    shown_only : tuple of str
+        Names of statistics that are no evidence.
     """
 
     statistics: Mapping[str, Statistic]
@@ -460,6 +418,7 @@ class BeyondMarginals:
     columns: tuple[str, ...]
     n_reference: int
     n_generated: int
+    shown_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -470,12 +429,25 @@ class Support:
     ----------
     precision, recall, density, coverage : Statistic
         Of the generated set against the reference.
+    p_together : mapping of str to float
+        The p value of each, corrected for the four by their joint deals.
     """
 
     precision: Statistic
     recall: Statistic
     density: Statistic
     coverage: Statistic
+    p_together: Mapping[str, float]
+
+    @property
+    def statistics(self) -> dict[str, Statistic]:
+        """The four, by name."""
+        return {
+            "precision": self.precision,
+            "recall": self.recall,
+            "density": self.density,
+            "coverage": self.coverage,
+        }
 
 
 @dataclass(frozen=True)

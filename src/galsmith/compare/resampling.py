@@ -12,9 +12,6 @@ from galsmith.seeds import random_stream
 
 Counts = NDArray[np.int16]
 
-# The smallest p value of m deals is 1 / (m + 1): fewer than 20 a test could never pass Holm's correction at 5 %.
-DEALS_PER_TEST = 40
-
 
 @dataclass(frozen=True)
 class Chance:
@@ -31,8 +28,7 @@ class Chance:
     confidence : float
         Of the intervals.
     permutations : int
-        Deals of the test that nothing differs, at least; `DEALS_PER_TEST` for each of the properties that are
-        tested together where those are more.
+        Deals of the test that nothing differs, at least; `galsmith.compare.correction.LEAST_DEALS` where that is more.
     """
 
     seed: int = 0

@@ -22,7 +22,7 @@ from galsmith.compare.marginal.columns import (
 )
 from galsmith.compare.normalization import resolve_normalization
 from galsmith.compare.papers import Choices, Paper
-from galsmith.compare.records import CutCount
+from galsmith.compare.sides import CutCount
 from galsmith.errors import InputError, argument_text
 from galsmith.measure import read_measurements
 from galsmith.measure.flags import CATASTROPHIC

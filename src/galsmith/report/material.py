@@ -1,12 +1,23 @@
 """What a report is made of: the report card, and the tables and images that it names, as far as they are there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
 
-from galsmith.compare import Comparison, CutCount, Judgment, ReportCard, Side, read_card
+from galsmith.compare import (
+    Comparison,
+    CutCount,
+    Evidence,
+    Judgment,
+    ReportCard,
+    Side,
+    evidence_of,
+    read_card,
+)
 from galsmith.compare.cuts import Cut, outside
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError
@@ -76,6 +87,11 @@ class Material:
     def comparison(self) -> Comparison:
         """The distances, property by property."""
         return self.judgment.comparison
+
+    @cached_property
+    def evidence(self) -> Mapping[str, Evidence]:
+        """All tests of the card, by name."""
+        return {item.name: item for item in evidence_of(self.judgment)}
 
     @property
     def sides(self) -> tuple[SideMaterial, SideMaterial]:

@@ -22,7 +22,15 @@ from galsmith.report.panels.overlays import overlay_panel
 from galsmith.report.repeat import flattened, steps_of
 from galsmith.report.sets_table import difference_text, sets_table, values_table
 from galsmith.report.tables import flag_rows, lossy_distances, reasons_text, rows_of
-from galsmith.report.verdict import headline_of, judged_statistics, mean_losses, rule_text, warnings_of
+from galsmith.report.verdict import (
+    STATUS_TITLES,
+    family_rows,
+    headline_of,
+    judged_statistics,
+    mean_losses,
+    rule_text,
+    warnings_of,
+)
 from galsmith.report.words import CITATIONS, GLOSSARY, LIMITS, caption_of, other_reasons, sentence_of
 
 GENERATOR = "galsmith report"  # the page's tag of this name also says from which card it was made
@@ -139,9 +147,10 @@ def _set_context(item: DrawnSet, number: int, spelling: Spelling) -> dict[str, A
         "suffix": "" if number == 1 else f"-{number}",
         "losses": [percent(share, 1) for share in mean_losses(comparison)],
         "is_display": comparison.reference.flux_unit == "display",
-        "dots": dots_of(comparison),
-        "counted_rows": rows_of(comparison, in_means=True),
-        "other_rows": rows_of(comparison, in_means=False),
+        "dots": dots_of(comparison, item.material.evidence),
+        "families": family_rows(item.words),
+        "counted_rows": rows_of(comparison, item.material.evidence, in_means=True),
+        "other_rows": rows_of(comparison, item.material.evidence, in_means=False),
         "flags": flag_rows(comparison),
         "lossy": lossy_distances(comparison),
         "other_reasons": other_reasons(item.material, spelling),
@@ -174,6 +183,8 @@ def _environment(spelling: Spelling = IN_PYTHON) -> Environment:
     )
     environment.globals.update({function.__name__: function for function in LABELS})
     environment.globals.update(
+        spelled=lambda text: labels.with_whole_flags(spelling.text(text)),
+        status_titles=STATUS_TITLES,
         sentence_of=lambda *what: labels.with_whole_flags(sentence_of(*what, spelling=spelling)),
         reasons=reasons_text,
         difference_text=difference_text,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from galsmith.compare import ReportCard
-from galsmith.compare.verdict import network_of
+from galsmith.compare.evidence.images import network_of
 from galsmith.data.store import is_store, read_description
 from galsmith.errors import InputError
 from galsmith.files import read_json

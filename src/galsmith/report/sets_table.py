@@ -1,6 +1,6 @@
 """Generated sets side by side: their distances and means, what a paper found, and which of two is nearer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,12 +8,15 @@ from galsmith.compare import (
     Comparison,
     Distance,
     Estimate,
+    Judgment,
     Mean,
     PairedDifference,
     PublishedColumn,
     ReportCard,
+    evidence_of,
 )
-from galsmith.compare.verdict import RULE, distance_status
+from galsmith.compare.correction import ALARMS
+from galsmith.report.verdict import evidence_by_name, status_of
 
 Named = TypeVar("Named", Mean, Distance)
 
@@ -93,7 +96,7 @@ def sets_table(card: ReportCard) -> SetsTable:
     rows = [row for row in rows if row.is_mean or any(value is not None for value in row.published)]
     differences = [item for item in card.paired if item.name in means]
     names = [item.name for item in card.judgments]
-    return SetsTable(names, published, rows, differences, _property_rows(comparisons))
+    return SetsTable(names, published, rows, differences, _property_rows(card.judgments))
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def published_value(column: PublishedColumn, name: str) -> float | None:
 
 def difference_text(item: PairedDifference) -> str:
     """Say which of two sets is nearer, or that it cannot be said."""
-    if not item.p_value < RULE.largest_p:
+    if not item.p_value < ALARMS:
         return "cannot be told"
     return f"{item.first if item.value < 0 else item.second} is nearer"
 
@@ -155,22 +158,27 @@ def _counted_names(comparisons: list[Comparison]) -> list[str]:
     return list(dict.fromkeys(item.name for one in comparisons for item in one.counted))
 
 
-def _property_rows(comparisons: list[Comparison]) -> list[PropertyRow]:
+def _property_rows(judgments: Sequence[Judgment]) -> list[PropertyRow]:
     """Put every property of the means side by side."""
+    comparisons = [item.comparison for item in judgments]
+    weighed = [evidence_by_name(evidence_of(item)) for item in judgments]
     longest = max((one.value for item in comparisons for one in item.counted), default=0.0)
     rows = []
     for name in _counted_names(comparisons):
         found = [_named(name, item.counted) for item in comparisons]
         first = next(one for one in found if one is not None)
-        cells = [None if one is None else _property_cell(one, longest) for one in found]
+        cells = [
+            None if one is None else _property_cell(one, status_of(evidence, name), longest)
+            for one, evidence in zip(found, weighed, strict=True)
+        ]
         rows.append(PropertyRow(first, cells))
     return rows
 
 
-def _property_cell(distance: Distance, longest: float) -> PropertyCell:
+def _property_cell(distance: Distance, status: str, longest: float) -> PropertyCell:
     """Scale the bar of one distance."""
     bar = round(100 * distance.value / longest, 1) if longest > 0 else 0.0
-    return PropertyCell(distance, distance_status(distance), bar)
+    return PropertyCell(distance, status, bar)
 
 
 def _mean_and_sigma(column: PublishedColumn, name: str) -> tuple[float, float] | None:

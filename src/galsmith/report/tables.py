@@ -1,15 +1,15 @@
 """The tables of a report: rows of the page, and files, ECSV to read by program and LaTeX to put into a paper."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
 from markupsafe import Markup
 
-from galsmith.compare import Comparison, Distance, Estimate, Judgment, Losses, ReportCard
+from galsmith.compare import Comparison, Distance, Estimate, Evidence, Judgment, Losses, ReportCard
 from galsmith.compare.marginal.columns import group_title, label_of
-from galsmith.compare.verdict import distance_status
 from galsmith.report.labels import (
     distance_number,
     file_name,
@@ -21,7 +21,7 @@ from galsmith.report.labels import (
     unit_text,
 )
 from galsmith.report.panels.distances import grouped
-from galsmith.report.verdict import judged_statistics
+from galsmith.report.verdict import judged_statistics, status_of
 
 LATEX_SPECIALS = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "\\": ""}
@@ -97,7 +97,7 @@ def flag_table(comparison: Comparison) -> Table:
 def statistic_table(judgment: Judgment) -> Table:
     """All statistics beyond single properties, one row each; no rows where there are none.
 
-    What may not be counted in floors has no number there; `judged_by` says what decides in its place.
+    What may not be counted in floors has no number there; `told_by` has the p values, or says why there are none.
     """
     rows = [
         {
@@ -106,8 +106,8 @@ def statistic_table(judgment: Judgment) -> Table:
             **_estimate(one.statistic.estimate),
             **({} if one.has_floors else {"in_floors": math.nan}),
             "p_value": one.statistic.p_value,
-            "status": one.status or "not judged",
-            "judged_by": one.by,
+            "status": one.status or "not tested",
+            "told_by": one.by,
             "n_reference": one.statistic.n_reference,
             "n_generated": one.statistic.n_generated,
             "definition": one.statistic.definition,
@@ -145,7 +145,7 @@ def _short_statistics(judgment: Judgment) -> Table:
             **_latex_estimate(one.statistic.estimate),
             **({} if one.has_floors else {"in floors": "–"}),
             "p": p_text(one.statistic.p_value),
-            "status": one.status or "not judged",
+            "status": one.status or "not tested",
         }
         for one in judged_statistics(judgment)
     ]
@@ -165,7 +165,9 @@ def _distance_row(item: Distance) -> dict[str, object]:
         **_estimate(item.estimate),
         "normalization": item.normalization,
         "p_value": item.p_value,
-        "p_holm": item.p_holm,
+        "p_family": item.p_family,
+        "p_near": item.p_near,
+        "told_from": item.told_from,
         "scale": item.scale,
         "floor_scale": item.floor_scale,
         "n_reference": item.n_reference,
@@ -263,7 +265,9 @@ class Row:
     symbol : Markup
         The property's symbol as HTML.
     status : str
-        ``"pass"``, ``"borderline"`` or ``"fail"``.
+        ``"told"``, ``"borderline"`` or ``"not_told"``.
+    p_overall : float
+        Of no difference, among all tests of the card; NaN where there is no test.
     bar : float
         Length in percent.
     """
@@ -273,6 +277,7 @@ class Row:
     symbol: Markup
     unit: str
     status: str
+    p_overall: float
     bar: float
 
 
@@ -287,7 +292,7 @@ class FlagRow:
     generated_share: str
 
 
-def rows_of(comparison: Comparison, *, in_means: bool) -> list[Row]:
+def rows_of(comparison: Comparison, evidence: Mapping[str, Evidence], *, in_means: bool) -> list[Row]:
     """Rows of the table, the farthest first."""
     chosen = tuple(item for item in comparison.distances if item.in_means == in_means)
     longest = max((item.value for item in chosen if not item.reason), default=1.0)
@@ -298,7 +303,8 @@ def rows_of(comparison: Comparison, *, in_means: bool) -> list[Row]:
             label=label_of(item),
             symbol=symbol_beside_label(item),
             unit=unit_text(item.unit, comparison.reference.flux_unit),
-            status=distance_status(item),
+            status=status_of(evidence, item.name),
+            p_overall=evidence[item.name].p_overall if item.name in evidence else math.nan,
             bar=0.0 if item.reason or longest <= 0 else round(100 * item.value / longest, 1),
         )
         for item in ordered

@@ -1,37 +1,28 @@
-"""The verdict of a card in words, and what each number is judged by."""
+"""The verdict of a card in words, and what each number is told by."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from galsmith.compare import Comparison, Distance, Judgment, Verdict
+from galsmith.compare import Comparison, Evidence, Judgment, Verdict, evidence_of
+from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.records import ClassifierTest, Statistic
-from galsmith.compare.verdict import (
-    CLOSE,
-    COPIES,
-    FAIL,
-    NOTHING,
-    PASS,
-    TOLD,
-    Check,
-    Rule,
-    is_within,
-    n_identical,
-)
-from galsmith.report.labels import distance_number, percent, share_text
+from galsmith.compare.verdict import NOT_JUDGED, NOT_TOLD_APART, TOLD_APART, Rule
+from galsmith.report.labels import chance_text, distance_number, effect_text, percent
 
 FEW_GALAXIES = 200
-FLOORS, AREA, SHARE = "floors", "area", "share"
-KERNEL = (
-    "not judged: 0 on average where nothing differs, no floors then; p says how often chance gives as much"
-)
-NEIGHBORS = "not judged: good is what it would be if nothing differed; p says how often chance gives as much"
-BESIDE_AREA = "not judged: the area under the curve is"
-BESIDE_SHARE = "not judged: the share is; p says how often chance gives as much"
-SHOWN = "not judged: shown only; p says how often chance gives as much"
+WILD_FLOORS = 2.0
+MOST_NAMED = 3
+UNTESTED = "it has no test; the kernel distance of the same features has"
+SHOWN = "shown only"
+STATUS_TITLES = {
+    TOLD_APART: "told apart",
+    NOT_TOLD_APART: "not told apart",
+    NOT_JUDGED: "not judged",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +35,8 @@ class VerdictWords:
         Of the generated set.
     verdict : Verdict
         As the card has it.
+    evidence : tuple of Evidence
+        All tests of the card.
     title : str
         One line.
     sentences : tuple of str
@@ -54,6 +47,7 @@ class VerdictWords:
 
     name: str
     verdict: Verdict
+    evidence: tuple[Evidence, ...]
     title: str
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -70,9 +64,9 @@ class Judged:
     statistic : Statistic
         The number.
     status : str
-        ``"pass"``, ``"borderline"`` or ``"fail"``; empty where it is shown, not judged.
+        ``"told"``, ``"borderline"`` or ``"not_told"``; empty where it is shown, not tested.
     by : str
-        What decides, in words; or why nothing does.
+        Its p values, in words; or why there are none.
     has_floors : bool
         Whether it may be counted in floors.
     """
@@ -84,63 +78,158 @@ class Judged:
     has_floors: bool
 
 
+@dataclass(frozen=True)
+class FamilyRow:
+    """One family of evidence, as the table at the top of a page has it.
+
+    Attributes
+    ----------
+    title, asks : str
+        What it is, and the question it answers.
+    status : str
+        Of its strongest test; empty where it was not judged.
+    counted : str
+        How many of its tests tell the sets apart.
+    strongest, effect, chance : str
+        Its strongest test, how large that is, and its p values; where it was not judged, the reason comes first.
+    """
+
+    title: str
+    asks: str
+    status: str
+    counted: str
+    strongest: str
+    effect: str
+    chance: str
+
+
 def verdict_words(judgment: Judgment) -> VerdictWords:
     """Put the verdict on one generated set in words."""
     comparison, verdict = judgment.comparison, judgment.verdict
-    counted, warnings = comparison.counted, _warnings(comparison)
-    if verdict.status == NOTHING:
-        title = f"{judgment.name}: nothing could be compared"
-        return VerdictWords(judgment.name, verdict, title, (_why_nothing(comparison),), warnings)
-    sentences = (
-        _mean_sentence(comparison),
-        _extremes(counted),
-        *_beyond_sentences(verdict.checks),
-        *_identical_sentences(judgment),
-    )
+    sentences = [*_copies_sentence(verdict), *_by_sentences(verdict), power_text(verdict)]
+    if comparison.counted:
+        sentences.append(_mean_sentence(comparison))
+    else:
+        sentences.append(_why_nothing(comparison))
     return VerdictWords(
-        judgment.name, verdict, f"{judgment.name} {_title(verdict, counted)}", sentences, warnings
+        judgment.name,
+        verdict,
+        evidence_of(judgment),
+        f"{judgment.name} {_title(verdict)}",
+        tuple(text for text in sentences if text),
+        _warnings(comparison),
     )
 
 
 def rule_text(rule: Rule) -> str:
     """Say by what rule a card was judged."""
     return (
-        f"A distance fails if it is more than {rule.floors_within:g} floors and if chance alone gives as much in fewer "
-        f"than {100 * rule.largest_p:g} of 100 cases, corrected for how many are tested (Holm 1979); it is borderline if "
-        "one of the two holds. A classifier fails where it does better than chance and its area under the curve is "
-        f"{rule.told_auc:g} or more. Copies fail where more than {100 * rule.closer_share:g} % of the images, and twice "
-        "what is expected, lie nearer to a training image than all but 1 % of the held-out ones do, and that is no "
-        "chance, or where any is identical to a training image."
+        "Two sets are told apart where a test is no chance among all tests of the card: of fair sets "
+        f"{100 * rule.alarms:g} in 100 are, or fewer. Within a block of tests p values are corrected by the same deals of "
+        "galaxies (Westfall & Young 1993) or by Holm's steps, between blocks and families by their number. A test is "
+        "borderline where it is no chance within its family alone. A set that nothing tells apart is not judged where a "
+        f"shift of {rule.needed_shift_sd:g} standard deviations would not have been seen in {100 * rule.power:g} of 100 "
+        "cards."
     )
 
 
 def headline_of(verdicts: tuple[VerdictWords, ...]) -> str:
-    """One line for the whole card: the set's own, or how many sets pass."""
+    """One line for the whole card: the set's own, or how many sets are told apart."""
     if len(verdicts) == 1:
         return verdicts[0].title
-    passed = [item.name for item in verdicts if item.verdict.status == PASS]
-    if not passed:
-        return f"None of {len(verdicts)} generated sets passes"
-    if len(passed) == len(verdicts):
-        return f"All {len(verdicts)} generated sets pass"
-    verb = "passes" if len(passed) == 1 else "pass"
-    return f"{len(passed)} of {len(verdicts)} generated sets {verb}: {', '.join(passed)}"
+    told = [item.name for item in verdicts if item.verdict.status == TOLD_APART]
+    unjudged = [item.name for item in verdicts if item.verdict.status == NOT_JUDGED]
+    said = f"{len(told) or 'None'} of {len(verdicts)} generated sets can be told apart"
+    if 0 < len(told) < len(verdicts):
+        said += f": {', '.join(told)}"
+    return said + (f"; not judged: {', '.join(unjudged)}" if unjudged else "")
 
 
-def _title(verdict: Verdict, counted: tuple[Distance, ...]) -> str:
+def power_text(verdict: Verdict) -> str:
+    """Say what would have been seen; nothing where no property was compared."""
+    power = verdict.power
+    if not math.isfinite(power.shift_sd):
+        return ""
+    return (
+        f"With {power.n_generated:,} against {power.n_reference:,} galaxies, a shift of one property by "
+        f"{power.shift_sd:.2f} standard deviations is told apart in {100 * power.share:g} of 100 cards; smaller ones may "
+        "go unseen."
+    )
+
+
+def family_rows(words: VerdictWords) -> list[FamilyRow]:
+    """List all families: those that tell the sets apart first, those that were not judged last."""
+    found = []
+    for item in words.verdict.families:
+        best = item.strongest
+        counted = f"{item.n_told} of {item.n_tests:,}"
+        place = f"{best.title}: " if best.title != item.title else ""
+        family = FAMILIES[item.name]
+        found.append(
+            FamilyRow(
+                item.title,
+                family.asks,
+                best.status,
+                counted,
+                f"{place}{best.label}",
+                effect_text(best),
+                chance_text(best),
+            )
+        )
+    order = {"told": 0, "borderline": 1, "not_told": 2}
+    found.sort(key=lambda row: order[row.status])
+    for name, reason in words.verdict.not_judged.items():
+        family = FAMILIES[name]
+        found.append(FamilyRow(family.title, family.asks, "", "not judged", reason, "", ""))
+    return found
+
+
+def evidence_by_name(evidence: tuple[Evidence, ...]) -> Mapping[str, Evidence]:
+    """Find evidence by its name."""
+    return {item.name: item for item in evidence}
+
+
+def status_of(evidence: Mapping[str, Evidence], name: str) -> str:
+    """Status of a number by its name in the card; ``"not_told"`` where it has no test."""
+    return evidence[name].status if name in evidence else "not_told"
+
+
+def _title(verdict: Verdict) -> str:
     """Say the outcome after the set's name."""
-    if verdict.status == PASS:
-        return "passes: nothing here tells it from the reference"
-    if verdict.status == CLOSE:
-        return "is close: it can be told from the reference, but nothing fails"
-    if verdict.is_copy:
-        return "fails: it repeats its training images"
-    n_failed = verdict.n_counted - verdict.n_passed
-    worst = max(counted, key=lambda item: item.in_floors)
-    off = f"{n_failed} of {verdict.n_counted} properties are off, {label_of(worst)} by {worst.in_floors:.1f} floors"
-    if verdict.status == FAIL:
-        return f"fails: {off}"
-    return f"is mixed: {off}" if n_failed else "is mixed: each property passes, all together they fail"
+    copies = "; copies not judged" if "copies" in verdict.not_judged else ""
+    if verdict.status == NOT_JUDGED:
+        return f"is not judged: {verdict.reason}"
+    if verdict.status == NOT_TOLD_APART:
+        return f"is not told apart from the reference{copies}"
+    if verdict.is_told_by("copies"):
+        return "is told apart: it gives training images back"
+    if verdict.is_told_by("near"):
+        return "is told apart: it is nearer to the reference than two sets of galaxies can be"
+    little = ", but by little" if verdict.is_little else ""
+    return f"is told apart from the reference{little}{copies}"
+
+
+def _copies_sentence(verdict: Verdict) -> list[str]:
+    """Say why copies were not looked for."""
+    reason = verdict.not_judged.get("copies", "")
+    return [f"Copies: not judged, because {reason}."] if reason else []
+
+
+def _by_sentences(verdict: Verdict) -> list[str]:
+    """Say what tells the set apart and by how much, the largest in each family."""
+    if not verdict.by:
+        return []
+    said = "; ".join(_by_text(item) for item in verdict.by)
+    told = [item for item in verdict.families if item.n_told]
+    return [
+        f"{verdict.n_told:,} of {verdict.n_tests:,} tests tell it apart, in {len(told)} of {len(verdict.families)} "
+        f"families: {said}."
+    ]
+
+
+def _by_text(item: Evidence) -> str:
+    """Name one test with its size."""
+    return f"{item.label} {effect_text(item)}"
 
 
 def _mean_sentence(comparison: Comparison) -> str:
@@ -148,52 +237,11 @@ def _mean_sentence(comparison: Comparison) -> str:
     mean = comparison.headline
     low, high = (distance_number(end) for end in mean.interval)
     return (
-        f"On average the two sets are {distance_number(mean.value)} standard deviations of the reference apart; "
-        f"sampling alone makes {distance_number(mean.floor)}, so this is {mean.in_floors:.1f} times the floor. "
-        f"Without the share of sampling the distance lies in {low} to {high} "
-        f"({100 * comparison.settings.get('confidence', 0.95):.0f} % interval)."
+        f"On average the properties of the two sets are {distance_number(mean.value)} standard deviations of the reference "
+        f"apart. Two sets of galaxies of one kind would be {distance_number(mean.floor)} apart at these sizes, by sampling "
+        f"alone: this is {mean.in_floors:.1f} times that floor. With what sampling adds taken off, the true distance lies "
+        f"in {low} to {high} ({100 * comparison.settings.get('confidence', 0.95):.0f} % interval)."
     )
-
-
-def _extremes(counted: tuple[Distance, ...]) -> str:
-    """Name the farthest and the closest properties."""
-    ranked = sorted(counted, key=lambda item: -item.in_floors)
-    far = ", ".join(f"{label_of(item)} ({item.in_floors:.1f} floors)" for item in ranked[:3])
-    near = ", ".join(f"{label_of(item)} ({item.in_floors:.1f})" for item in ranked[:-4:-1])
-    return f"Farthest: {far}. Closest: {near}."
-
-
-def _beyond_sentences(checks: tuple[Check, ...]) -> list[str]:
-    """Say what classifiers and the search for copies found."""
-    told = [check.worst for check in checks if check.scale == TOLD]
-    found: list[str] = []
-    if told:
-        best = max(told, key=lambda mark: mark.value)
-        found.append(
-            f"A classifier that sees all properties tells the two sets apart with an area under the curve of "
-            f"{distance_number(best.value)}, where 0.5 is guessing."
-        )
-    for check in checks:
-        if check.scale == COPIES:
-            share = share_text(check.worst.value)
-            space = check.title.removeprefix("Copies, looked for in ")
-            lead = "No sign of copies: " if check.status == PASS else ""
-            found.append(
-                f"{lead}{share} of its images are nearer to a training image, in {space}, than all but 1 % of the held-out "
-                "images are."
-            )
-    return found
-
-
-def _identical_sentences(judgment: Judgment) -> list[str]:
-    """Say how many images are training images."""
-    counts = [(n_identical(memory), memory) for memory in judgment.memorization]
-    return [
-        f"{'At least ' if count == len(memory.pairs) else ''}{count} of its {memory.n_generated} images are identical "
-        "to a training image."
-        for count, memory in counts
-        if count
-    ]
 
 
 def _why_nothing(comparison: Comparison) -> str:
@@ -216,7 +264,7 @@ def _warnings(comparison: Comparison) -> tuple[str, ...]:
             f"On average {percent(lost_generated, 1)} of the generated galaxies have no value of a property, "
             f"{percent(lost_reference, 1)} of the reference ones: the two sides lose galaxies at different rates."
         )
-    wild = [item for item in comparison.counted if item.tail_share > 0.5 and not is_within(item)]
+    wild = [item for item in comparison.counted if item.tail_share > 0.5 and item.in_floors > WILD_FLOORS]
     if wild:
         named = ", ".join(f"{label_of(item)} ({100 * item.tail_share:.0f} %)" for item in wild)
         found.append(f"A few outlying values make most of the distance in {named}; look at flags and cuts.")
@@ -255,57 +303,43 @@ def warnings_of(verdicts: tuple[VerdictWords, ...]) -> list[str]:
 
 
 def judged_statistics(judgment: Judgment) -> list[Judged]:
-    """List what was found beyond single properties, with what each is judged by."""
-    rule, statuses = judgment.verdict.rule, judgment.verdict.statuses
+    """List what was found beyond single properties, with what each is told by."""
+    evidence = evidence_by_name(evidence_of(judgment))
     return [
-        Judged(of, item, statuses.get(name, ""), _rule_words(item, kind, rule), kind == FLOORS)
-        for of, name, item, kind in _ruled(judgment)
+        Judged(
+            of,
+            item,
+            evidence[name].status if name in evidence else "",
+            chance_text(evidence[name]) if name in evidence else why,
+            has_floors,
+        )
+        for of, name, item, why, has_floors in _named_statistics(judgment)
     ]
 
 
-def _ruled(judgment: Judgment) -> Iterator[tuple[str, str, Statistic, str]]:
-    """List what a statistic is about, the name of its mark, the statistic, and its rule or why there is none."""
+def _named_statistics(judgment: Judgment) -> Iterator[tuple[str, str, Statistic, str, bool]]:
+    """List what a statistic is about, its name as evidence, itself, why it may be untested, and whether it has floors."""
     if judgment.beyond is not None:
-        judged = judgment.verdict.statuses
         for name, item in judgment.beyond.statistics.items():
-            is_judged = name in judged or not math.isfinite(item.value)
-            yield "all properties", name, item, FLOORS if is_judged else SHOWN
+            yield "all properties", name, item, SHOWN, True
         yield from _of_classifiers(judgment.beyond.classifiers)
     for one in judgment.features:
-        yield one.extractor_id, f"frechet in {one.extractor_id}", one.frechet, FLOORS
-        yield one.extractor_id, "", one.kernel, KERNEL
-        for item in vars(one.support).values():
-            yield one.extractor_id, "", item, NEIGHBORS
+        yield one.extractor_id, "", one.frechet, UNTESTED, True
+        yield one.extractor_id, f"kernel in {one.extractor_id}", one.kernel, SHOWN, False
+        for name, item in one.support.statistics.items():
+            yield one.extractor_id, f"{name} in {one.extractor_id}", item, SHOWN, False
         yield from _of_classifiers(one.classifiers)
     for memory in judgment.memorization:
-        yield memory.space, f"copies in {memory.space}", memory.share_closer, SHARE
-        for item in (memory.authenticity, memory.c_t):
-            yield memory.space, "", item, BESIDE_SHARE
+        named = (("share nearer", memory.share_closer), ("AuthPct", memory.authenticity), ("C_T", memory.c_t))
+        for label, item in named:
+            yield memory.space, f"{label} in {memory.space}", item, SHOWN, False
 
 
-def _of_classifiers(tests: tuple[ClassifierTest, ...]) -> Iterator[tuple[str, str, Statistic, str]]:
+def _of_classifiers(
+    tests: tuple[ClassifierTest, ...],
+) -> Iterator[tuple[str, str, Statistic, str, bool]]:
     """List the two statistics of each classifier."""
     for test in tests:
         name = f"{test.head} on {test.on}"
-        yield name, name, test.auc, AREA
-        yield name, "", test.accuracy, BESIDE_AREA
-
-
-def _rule_words(item: Statistic, kind: str, rule: Rule) -> str:
-    """Say what decides."""
-    has_test = math.isfinite(item.p_value)
-    chance = f"p below {rule.largest_p:g} after Holm" if has_test else _by_spread(item.estimate.z, rule)
-    if kind == FLOORS:
-        return f"more than {rule.floors_within:g} floors, and {chance}"
-    if kind == AREA:
-        return f"{rule.told_auc:g} or more, and {chance}; floors mean nothing here"
-    if kind == SHARE:
-        share = 100 * rule.closer_share
-        return f"more than {share:g} % and twice what is expected, and {chance}; or any identical image"
-    return kind
-
-
-def _by_spread(z: float, rule: Rule) -> str:
-    """Say what stands in for a test."""
-    z_text = f" (here {z:.1f})" if math.isfinite(z) else ""
-    return f"z above {rule.certain_z:g}{z_text}, as there is no test".replace("-", "−")
+        yield name, name, test.auc, SHOWN, False
+        yield name, f"{name}, accuracy", test.accuracy, SHOWN, False

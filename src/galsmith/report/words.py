@@ -117,14 +117,16 @@ GLOSSARY = {
     "unless the settings say otherwise, so that properties of different units stand side by side.",
     "floor": "The same distance between two disjoint random parts of the reference set, brought to the sizes of the two "
     "sets that are compared: what sampling alone makes. A distance of one floor cannot be told from none.",
-    "interval": "Of the distance after the share that sampling adds is taken off: twice the distance less the mean of "
-    "the bootstrap, as wide as the bootstrap.",
+    "interval": "Of the true distance, with what sampling adds taken off: twice the distance less the mean of the "
+    "bootstrap, as wide as the bootstrap.",
     "excess, z": "The distance less its floor; the same in units of the floor's own spread over random splits.",
     "headline": "The mean of the group means, each group of properties counting once.",
-    "passes, borderline, fails": "A distance fails if it is more than two floors and no chance (p below 0.05 after Holm's "
-    "correction), is borderline if one of the two holds, and passes if neither does. A set passes if nothing is "
-    "measurable; it is close if something is but nothing fails, mixed if something fails, and fails if half of its "
-    "properties do or if it repeats training images.",
+    "told apart, borderline, not told apart": "A test tells the sets apart where its p value is at most 0.05 among all "
+    "tests of the card; it is borderline where that holds within its family alone. A set is told apart if any test tells "
+    "it; it is not judged if nothing does and too few galaxies were there to see much.",
+    "family": "Tests that ask one question. Each family may raise an equal share of the alarms that are allowed: on 5 of "
+    "100 fair cards.",
+    "power": "How often a difference of a stated size is told apart: what a card that tells nothing apart is worth.",
     "p": "How often chance alone gives as much: the share of random rearrangements of the two sets, taken as one, that "
     "are as far apart.",
     "area under the curve": "How often a classifier ranks a generated galaxy above one of the reference: 0.5 is "
@@ -212,13 +214,14 @@ def _as_sentence(text: str) -> str:
 PAPER = "Holzschuh et al. 2022"
 SIDES = "Reference filled or solid, generated as a line or dashed"
 CAPTIONS = {
-    "verdict": "What passes and what fails: one mark a property or test, one row a group and generated set. A floor is "
+    "verdict": "What tells the sets apart: one mark a property or test, one row a heading and generated set. A floor is "
     "the distance that sampling alone makes between two parts of the reference set at these sizes. The solid line is "
-    "where numbers lie if nothing differs, the dashed line the limit; discs pass, rings are borderline, diamonds fail.",
+    "where numbers lie if nothing differs, the dashed line about where they are told; diamonds are told apart, rings are "
+    "borderline, discs are not told apart.",
     "distances": "Wasserstein-1 distance of each property in units of its floor, on a logarithmic axis. The solid line "
-    "is one floor, the dashed line two; bars are intervals after the share of sampling is taken off. Gray: where the "
-    "distances between random parts of the reference set lie (mean ± 2 standard deviations, at the sizes of these two "
-    "sets). Discs pass, rings are borderline, diamonds fail.",
+    "is one floor, the dashed mark where a property is told; bars are intervals of the true distance, with what sampling "
+    "adds taken off. Gray: where the distances between random parts of the reference set lie (mean ± 2 standard "
+    "deviations, at the sizes of these two sets). Diamonds are told apart, rings are borderline, discs are not told apart.",
     "galaxies": "Galaxies drawn by lot, not chosen: rows of the reference set over rows of generated ones, each block "
     f"under one stretch (as Figs 2 and D of {PAPER}).",
     "histograms": "Distributions of measured properties, as the share of galaxies in common bins: the reference filled, "
@@ -242,7 +245,7 @@ CAPTIONS = {
     "39 % and 86 % of each set. Early types lie above the dashed line, late types below; above, the colors of each, at "
     f"the right the bulge statistic (as Fig. 7 of {PAPER}).",
     "correlations": "Pairs of properties whose correlation (Spearman's) differs most, generated less reference: orange is "
-    "higher in the generated set, blue lower. A dot marks what is no chance (p < 0.05 after Holm).",
+    "higher in the generated set, blue lower. A dot marks what is no chance (p < 0.05 among all pairs).",
     "giveaways": "What gives the generated set away: how much of a classifier's area under the curve is lost when a "
     "column is shuffled, mean ± standard deviation. Above each panel, the area: 0.5 is guessing, 1 certainty.",
     "copies": "Distance to the nearest training image, quantile by quantile: generated dashed, real images that nobody "

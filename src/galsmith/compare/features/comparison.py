@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from galsmith.compare.classifiers.two_sample import in_rows, two_sample_classifiers
 from galsmith.compare.complete_rows import choose_rows
+from galsmith.compare.correction import LEAST_DEALS
 from galsmith.compare.features.frechet import frechet_statistic
 from galsmith.compare.features.kernel import kernel_statistic
 from galsmith.compare.features.support import support
@@ -22,7 +23,7 @@ Features = NDArray[np.float32]
 STANDARD_ID = "inception-2015-12-05/6726825d0af5f729/pool3-2048/tf1-bilinear-299"
 MINIMUM_ROWS = 50
 MOST_ROWS = 10_000
-SUPPORT_REPLICATES, SUPPORT_SPLITS, SUPPORT_DEALS = 200, 100, 200
+SUPPORT_REPLICATES, SUPPORT_SPLITS = 200, 100
 
 
 class FeatureTable(Protocol):
@@ -104,7 +105,7 @@ def compare_features(
             seed=drawing.seed,
             replicates=min(drawing.replicates, SUPPORT_REPLICATES),
             splits=min(drawing.splits, SUPPORT_SPLITS),
-            permutations=min(drawing.permutations, SUPPORT_DEALS),
+            permutations=LEAST_DEALS,
             confidence=drawing.confidence,
             progress=progress,
         ),

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.compare.correction import LEAST_DEALS
 from galsmith.compare.estimates import distance_statistic
 from galsmith.compare.features.frechet import refuse_other_shapes
 from galsmith.compare.records import Statistic
@@ -23,7 +24,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int16]
 
 ROWS_AT_ONCE = 1024
-MOST_REPLICATES, MOST_SPLITS, MOST_DEALS = 100, 100, 200
+MOST_REPLICATES, MOST_SPLITS = 100, 100
 N_SUBSETS, SUBSET_SIZE = 100, 1000
 
 
@@ -131,7 +132,7 @@ def kernel_statistic(
     first, second : ndarray [galaxy, feature], float32
         The reference and the generated set; finite.
     chance : Chance
-        Seed, draws and confidence; at most `MOST_REPLICATES`, `MOST_SPLITS` and `MOST_DEALS` draws.
+        Seed, draws and confidence; at most `MOST_REPLICATES` and `MOST_SPLITS` draws, and `LEAST_DEALS` deals.
     label : str
         What the distance is called.
     progress : callable
@@ -176,7 +177,7 @@ def _draws(sizes: tuple[int, int], n_each: int, subset_size: int, chance: Chance
         stacked(lambda number: half_sample(*sizes, seed, number), n_drawn),
         # No row of the generated set is in the floor.
         np.pad(parts, ((0, 0), (0, sizes[1]))),
-        stacked(lambda number: dealt_counts(*sizes, seed, number), min(chance.permutations, MOST_DEALS)),
+        stacked(lambda number: dealt_counts(*sizes, seed, number), LEAST_DEALS),
         stacked(lambda number: subset(*sizes, subset_size, seed, number), N_SUBSETS),
     )
 

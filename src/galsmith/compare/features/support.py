@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.complete_rows import checked_rows, choose_rows
-from galsmith.compare.estimates import permutation_p, share_statistics
+from galsmith.compare.correction import LEAST_DEALS, dealt_tests
+from galsmith.compare.estimates import share_statistics
 from galsmith.compare.records import Support
 from galsmith.compare.resampling import Chance, Counts, dealt_counts, split_counts
 from galsmith.errors import SettingsError
@@ -66,7 +67,7 @@ def support(
     seed: int = 0,
     replicates: int = 200,
     splits: int = 100,
-    permutations: int = 500,
+    permutations: int = LEAST_DEALS,
     confidence: float = 0.95,
     progress: ProgressCallback = ignore_progress,
 ) -> Support:
@@ -130,17 +131,18 @@ def _support(
     dealt = _dealt(nearest, k=k, seed=chance.seed, permutations=chance.permutations, progress=progress)
     # Two-sided: precision may be too high as well as too low, and its mean without difference is not 1/2.
     center = dealt.mean(axis=0)
-    p_values = permutation_p(np.abs(values - center), np.abs(dealt - center))
+    tests = dealt_tests(np.abs(values - center), np.abs(dealt - center))
     found = share_statistics(
         {name: (DEFINITIONS[name] + COMMON).format(k=k, most=MOST_ROWS) for name in judged},
         values,
         drawn=drawn,
         floors=floors,
-        p_values=p_values,
+        p_values=tests.p_values,
         confidence=chance.confidence,
         sizes=(n_each, n_each),
     )
-    return Support(**found)
+    together = dict(zip(judged, map(float, tests.corrected), strict=True))
+    return Support(**found, p_together=together)
 
 
 def _judged(real: Neighborhoods, generated: Neighborhoods, *, k: int) -> dict[str, Floats]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from galsmith.compare.complete_rows import choose_rows
-from galsmith.compare.estimates import distance_statistic, holm, missing_statistic
+from galsmith.compare.correction import dealt_tests
+from galsmith.compare.estimates import distance_statistic, missing_statistic
 from galsmith.compare.records import CorrelationPair, JointFinding
 from galsmith.compare.resampling import (
     Chance,
@@ -25,9 +26,6 @@ Ranks = NDArray[np.int32]
 
 SYMBOL = "correlation difference"
 MOST_ROWS = 20_000
-LARGEST_PAIRS = 20
-# Beyond this Fisher's z is no longer finite for correlations of 1.
-STRONGEST = 1 - 1e-6
 DEFINITION = (
     "Root mean square difference of Spearman's correlations over all pairs of columns; the test deals ranks within "
     f"each set, so that different single columns do not enter; of {MOST_ROWS:,} random galaxies a side at most."
@@ -44,8 +42,8 @@ def correlation_difference(
 ) -> JointFinding:
     """How far apart Spearman's correlations of two sets are, together and pair by pair.
 
-    A pair is tested by the difference of Fisher's z over its standard deviation in the bootstrap, which
-    holds for any shape of the columns, against Student's t with one degree of freedom less than draws.
+    Pairs are tested by the same deals of ranks as the whole, two-sided, and corrected by their joint law
+    (`galsmith.compare.correction.dealt_tests`).
 
     Parameters
     ----------
@@ -61,8 +59,7 @@ def correlation_difference(
     Returns
     -------
     JointFinding
-        NaN where there are no two columns that vary; with the `LARGEST_PAIRS` largest differences of pairs, the
-        largest first.
+        NaN where there are no two columns that vary; with all pairs, the largest difference first.
     """
     seed = derive_seed(chance.seed, "compare.correlation")
     sides = [
@@ -78,17 +75,18 @@ def correlation_difference(
     if not usable.any():
         return JointFinding(missing_statistic(SYMBOL, DEFINITION, sizes))
     drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
+    dealt = np.stack([*_dealt(sides, seed, chance.permutations, progress)])
     statistic = distance_statistic(
         _rms(difference),
         drawn=np.array([_rms(second - first) for first, second in drawn]),
         floor=_floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes),
-        dealt=np.array([*_dealt(sides, seed, chance.permutations, progress)]),
+        dealt=np.array([_rms(one) for one in dealt]),
         confidence=chance.confidence,
         name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
     )
-    return JointFinding(statistic, _largest_pairs(measured, drawn, columns))
+    return JointFinding(statistic, _tested_pairs(measured, dealt, columns))
 
 
 def dense_ranks(values: Floats) -> Ranks:
@@ -148,15 +146,15 @@ def _drawn(
 
 def _dealt(
     sides: Sequence[Ranks], seed: int, permutations: int, progress: ProgressCallback
-) -> Iterator[float]:
-    """Differences after dealing the galaxies anew, each with its ranks within its own set."""
+) -> Iterator[Floats]:
+    """Differences [pair] after dealing the galaxies anew, each with its ranks within its own set."""
     sizes = len(sides[0]), len(sides[1])
     # Ranks within each set first: deals then mix equal margins, and what differs is how columns go together.
     pooled = dense_ranks(np.concatenate([_shares(side) for side in sides]))
     for number in range(permutations):
         rows = rows_of_sides(dealt_counts(*sizes, seed, number))
         first, second = (_upper(spearman(pooled[side])) for side in rows)
-        yield _rms(second - first)
+        yield second - first
         if (number + 1) % 50 == 0 or number + 1 == permutations:
             progress(ProgressEvent("correlations, permutations", number + 1, permutations, "permutations"))
 
@@ -180,12 +178,12 @@ def _scale(n_reference: int, n_generated: int) -> float:
     return float(np.sqrt((1 / n_reference + 1 / n_generated) * n_each / 2))
 
 
-def _largest_pairs(
-    measured: Sequence[Floats], drawn: Floats, columns: Sequence[str]
+def _tested_pairs(
+    measured: Sequence[Floats], dealt: Floats, columns: Sequence[str]
 ) -> tuple[CorrelationPair, ...]:
-    """Test all pairs and keep those that differ most."""
+    """Test all pairs; the largest difference first."""
     difference = measured[1] - measured[0]
-    p_holm = holm(_pair_p(measured, drawn))
+    tests = dealt_tests(np.abs(difference), np.abs(dealt))
     first, second = np.triu_indices(len(columns), 1)
     # NaN sorts last: pairs with a column that does not vary.
     order = np.argsort(-np.abs(difference), kind="stable")
@@ -196,32 +194,9 @@ def _largest_pairs(
             reference=float(measured[0][place]),
             generated=float(measured[1][place]),
             difference=float(difference[place]),
-            p_holm=float(p_holm[place]),
+            p_value=float(tests.p_values[place]),
+            p_family=float(tests.corrected[place]),
         )
-        for place in order[:LARGEST_PAIRS]
+        for place in order
         if np.isfinite(difference[place])
     )
-
-
-def _pair_p(measured: Sequence[Floats], drawn: Floats) -> Floats:
-    """Two-sided p value of each pair; 1 where the two are equal, NaN where there is no correlation."""
-    z_value = _fisher_z(measured[1]) - _fisher_z(measured[0])
-    z_drawn = _fisher_z(drawn[:, 1]) - _fisher_z(drawn[:, 0])
-    usable = np.isfinite(z_value)
-    p_values = np.full(z_value.shape, np.nan)
-    # Fisher's 1 / sqrt(n - 3) holds for Gaussian columns only; the bootstrap's spread for any.
-    sigma = np.nanstd(z_drawn[:, usable], axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t_value = np.abs(z_value[usable]) / sigma
-    p_values[usable] = np.where(
-        # The spread is itself of a finite number of draws: Student's t, not the normal.
-        z_value[usable] == 0,
-        1.0,
-        2 * stats.t.sf(np.nan_to_num(t_value, nan=0.0), df=len(drawn) - 1),
-    )
-    return p_values
-
-
-def _fisher_z(correlation: Floats) -> Floats:
-    """Inverse hyperbolic tangent, whose scatter hardly depends on the correlation (Fisher 1921)."""
-    return np.arctanh(np.clip(correlation, -STRONGEST, STRONGEST))

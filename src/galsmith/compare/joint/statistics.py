@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from galsmith.compare.classifiers.two_sample import two_sample_classifiers
 from galsmith.compare.complete_rows import CompleteRows, Floats, checked_rows, choose_rows
+from galsmith.compare.correction import LEAST_DEALS
 from galsmith.compare.estimates import distance_statistic
 from galsmith.compare.joint import correlations, energy, sliced
 from galsmith.compare.records import BeyondMarginals, JointFinding
@@ -20,11 +21,11 @@ from galsmith.compare.resampling import (
     size_of_parts,
     split_counts,
 )
-from galsmith.errors import InputError, SettingsError
+from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed
 
-IN_FLOORS, NOT_JUDGED = "floors", ""  # The scale of the verdict's check; and none.
+IN_FLOORS, NOT_JUDGED = "floors", ""  # Evidence, in floors; and shown only.
 MOST_ROWS = 5_000
 
 
@@ -41,7 +42,7 @@ class JointStatistic:
     compute : callable
         Takes `CompleteRows`, `Chance` and a progress callback; returns a `JointFinding`.
     judged_by : {"floors", ""}
-        Whether the verdict has a check of it: it fails beyond two floors where that is no chance; or shown only.
+        Whether its p value is evidence in the verdict; or it is shown only.
     definition : str
         One sentence with its source.
     """
@@ -89,16 +90,6 @@ def register_joint(statistic: JointStatistic) -> None:
             wanted=f"{IN_FLOORS!r}, or {NOT_JUDGED!r} for a number that is shown and not judged",
         )
     JOINT[statistic.name] = statistic
-
-
-def joint_named(name: str) -> JointStatistic:
-    """Find a statistic of `JOINT`; `InputError` says how to get one that is not there."""
-    if name not in JOINT:
-        raise InputError(
-            f"beyond.statistics has {name!r}, which is not in JOINT ({', '.join(JOINT)}); register it in this process "
-            "too, with galsmith.compare.register_joint"
-        )
-    return JOINT[name]
 
 
 def joint_distance(
@@ -180,7 +171,7 @@ def beyond_marginals(
     seed: int = 0,
     replicates: int = 200,
     splits: int = 100,
-    permutations: int = 500,
+    permutations: int = LEAST_DEALS,
     classifier_splits: int = 8,
     confidence: float = 0.95,
     progress: ProgressCallback = ignore_progress,
@@ -239,4 +230,5 @@ def beyond_marginals(
         columns=rows.columns,
         n_reference=len(rows.reference),
         n_generated=len(rows.generated),
+        shown_only=tuple(name for name, entry in JOINT.items() if entry.judged_by == NOT_JUDGED),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from astropy.table import QTable
 
+from galsmith.compare.correction import LEAST_DEALS, DealtTests, dealt_tests
 from galsmith.compare.estimates import (
     NAN,
     NOT_ESTIMATED,
@@ -15,7 +16,6 @@ from galsmith.compare.estimates import (
     Replicates,
     estimate,
     estimate_means,
-    holm,
     permutation_p,
 )
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
@@ -30,7 +30,7 @@ from galsmith.compare.marginal.per_property import (
     redrawn_distances,
 )
 from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
-from galsmith.compare.resampling import DEALS_PER_TEST, Chance, itself
+from galsmith.compare.resampling import Chance, itself
 from galsmith.execution import ProgressCallback
 
 
@@ -74,15 +74,12 @@ def joint_distances(
     """
     usable = [pair for pair in pairs if not pair.reason]
     found = {name: _resampled(kind, usable, tables, chance, progress) for name, kind in PER_PROPERTY.items()}
-    first = found.pop(WASSERSTEIN.name)  # Means, Holm's correction and verdict rest on W1 alone.
-    p_holm = _corrected(usable, first.p_values)
+    first = found.pop(WASSERSTEIN.name)  # Means and verdict rest on W1 alone.
+    far, near = _tested(usable, first)
     # Means are of joint replicates, since properties of one draw vary together.
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
-    means = estimate_means(
-        first.replicates.columns(counted),
-        [usable[place].declared.group for place in counted],
-        confidence=chance.confidence,
-    )
+    groups = [usable[place].declared.group for place in counted]
+    means = estimate_means(first.replicates.columns(counted), groups, confidence=chance.confidence)
     records = [_record(pair, tables) for pair in pairs]
     places = {pair.name: place for place, pair in enumerate(usable)}
     distances = tuple(
@@ -92,22 +89,30 @@ def joint_distances(
             record,
             estimate=estimate(first.replicates, place, confidence=chance.confidence),
             floor_scale=float(first.floor.scale[place]),
-            p_value=float(first.p_values[place]),
-            p_holm=float(p_holm[place]),
+            p_value=float(far.p_values[place]),
+            p_family=float(far.corrected[place]),
+            p_near=float(near.p_values[place]),
+            p_near_family=float(near.corrected[place]),
+            told_from=float(far.told_from[place]),
             beside={name: _statistic(name, one, usable[place], place, chance) for name, one in found.items()},
         )
         for record in records
     )
-    return JointDistances(distances, means, first.floor.n_each, first.replicates.columns(counted))
+    return JointDistances(
+        distances,
+        _tested_means(means, groups, first.replicates.values[counted], first.dealt[:, counted]),
+        first.floor.n_each,
+        first.replicates.columns(counted),
+    )
 
 
 @dataclass(frozen=True)
 class _Resampled:
-    """One distance of all properties: its replicates, its floor, and p values [property] of no difference."""
+    """One distance of all properties: its replicates, its floor, and all rows dealt anew [deal, property]."""
 
     replicates: Replicates
     floor: FloorReplicates
-    p_values: Floats
+    dealt: Floats
 
 
 def _resampled(
@@ -142,21 +147,44 @@ def _resampled(
         if kind is WASSERSTEIN
         else kind.replicates(pooled, itself(len(tables[0]), len(tables[1]))[np.newaxis])[0][0]
     )
-    in_means = [pair.in_means for pair in usable]
-    most = max(sum(in_means), len(in_means) - sum(in_means))
-    # Enough deals that the smallest p value times the number of tests can fall below 5 %.
-    deals = max(chance.permutations, DEALS_PER_TEST * most)
+    deals = max(chance.permutations, LEAST_DEALS)
     dealt = redrawn_distances(pooled, PERMUTATION, **sizes, kind=kind, draws=deals, progress=progress)
-    return _Resampled(Replicates(values, drawn, floor.distances), floor, permutation_p(values, dealt))
+    return _Resampled(Replicates(values, drawn, floor.distances), floor, dealt)
 
 
-def _corrected(usable: list[ColumnPair], p_values: Floats) -> Floats:
-    """Correct p values: what enters the means together, and the rest; the verdict rests on the first alone."""
+def _tested(usable: list[ColumnPair], found: _Resampled) -> tuple[DealtTests, DealtTests]:
+    """Test what is too far, what enters the means together and the rest; and what is too near, all together."""
+    values, dealt = found.replicates.values, found.dealt
     in_means = np.array([pair.in_means for pair in usable], dtype=bool)
-    corrected = np.empty(len(usable))
+    far = DealtTests(*(np.full(len(usable), np.nan) for _ in range(3)))
+    # Two families: what a paper averages has no more tests to pay for because more is measured.
     for family in (in_means, ~in_means):
-        corrected[family] = holm(p_values[family])  # Holm (1979), within each family.
-    return corrected
+        tests = dealt_tests(values[family], dealt[:, family])
+        far.p_values[family], far.corrected[family] = tests.p_values, tests.corrected
+        far.told_from[family] = tests.told_from
+    return far, dealt_tests(values, dealt, is_lower=True)
+
+
+def _tested_means(
+    means: tuple[Mean, ...], groups: list[str], values: Floats, dealt: Floats
+) -> tuple[Mean, ...]:
+    """Test the means by the deals of what is in them."""
+    if not means:
+        return means
+    weights = _mean_weights(groups)
+    # One product: a mean is a weighting of single distances, in the sets as in their deals.
+    table = np.stack([weights[mean.name] for mean in means], axis=1)
+    far, near = (dealt_tests(values @ table, dealt @ table, is_lower=lower) for lower in (False, True))
+    return tuple(
+        replace(
+            mean,
+            p_value=float(far.p_values[place]),
+            p_family=float(far.corrected[place]),
+            p_near=float(near.p_values[place]),
+            p_near_family=float(near.corrected[place]),
+        )
+        for place, mean in enumerate(means)
+    )
 
 
 def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chance: Chance) -> Statistic:
@@ -165,7 +193,7 @@ def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chanc
         PER_PROPERTY[name].symbol,
         PER_PROPERTY[name].definition,
         estimate(found.replicates, place, confidence=chance.confidence),
-        float(found.p_values[place]),
+        float(permutation_p(found.replicates.values, found.dealt)[place]),
         *pair.sizes,
     )
 

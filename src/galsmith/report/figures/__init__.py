@@ -18,10 +18,12 @@ from galsmith.report.figures.pictures import (
 )
 from galsmith.report.labels import distance_number, file_name, floors_text
 from galsmith.report.page import drawing
+from galsmith.report.panels.distances import board_of
 from galsmith.report.panels.drawn import DrawnSet, DrawnTogether, panel_groups
 from galsmith.report.panels.histograms import HistogramPanel
 from galsmith.report.panels.overlaid_spectra import overlaid_panel
 from galsmith.report.panels.overlays import OPEN_GROUPS, Overlay, OverlayGroup, overlay_panel
+from galsmith.report.verdict import evidence_by_name
 
 COLUMNS = 4
 AREAS = (("r-fill", "reference"), ("g-line", "generated"))
@@ -38,7 +40,7 @@ def write_figures(folder: Path, sets: list[DrawnSet], together: DrawnTogether | 
     folder.mkdir(parents=True)
     verdicts = tuple(item.words for item in sets)
     with rc_context(STYLE):
-        if any(item.verdict.checks for item in verdicts):
+        if board_of(verdicts):
             save(board_figure(verdicts), folder / "verdict")
         for name, figure in () if together is None else _figures_together(together):
             save(figure, folder / name)
@@ -54,7 +56,7 @@ def write_figures(folder: Path, sets: list[DrawnSet], together: DrawnTogether | 
 def _figures_of(item: DrawnSet) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of one generated set, one at a time: file name and figure."""
     if item.material.comparison.counted:
-        yield "distances", dot_figure(item.material.comparison)
+        yield "distances", dot_figure(item.material.comparison, evidence_by_name(item.words.evidence))
     if item.blocks:
         yield "galaxies", galaxy_figure(item.blocks)
     yield from _histogram_figures(item)

@@ -1,26 +1,32 @@
-"""Figures of rows: all checks of all sets, every property's distance in floors, and what gives a set away.
+"""Figures of rows: the tests of all sets, every property's distance in floors, and what gives a set away.
 
 On the page these rows are text that flows, so that they fit a phone; both places take what is drawn from the same
 `Part` and `ClassifierPanel`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from galsmith.compare import Comparison
+from galsmith.compare import Comparison, Evidence
 from galsmith.report.figures.painting import color_of
 from galsmith.report.panels.distances import Part, Row, board_of, dots_of
 from galsmith.report.panels.giveaways import ClassifierPanel
 from galsmith.report.verdict import VerdictWords
 
-MARKS = {"pass": "o", "borderline": "o", "fail": "D"}
+MARKS = {"not_told": "o", "borderline": "o", "told": "D"}
 BOARD_INCHES, DOTS_INCHES = 0.27, 0.21
-STATUS_COLORS = {"pass": color_of("within"), "borderline": color_of("open"), "fail": color_of("beyond")}
+STATUS_COLORS = {
+    "not_told": color_of("within"),
+    "borderline": color_of("open"),
+    "told": color_of("beyond"),
+}
 
 
 def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
-    """Draw all checks of all sets: one panel a scale, one row a check and set."""
+    """Draw the tests of all sets: one panel a scale, one row a heading and set."""
     parts = board_of(verdicts)
     figure, axes = _tracks(parts, width=7.2, row_inches=BOARD_INCHES)
     for axis, part in zip(axes, parts, strict=True):
@@ -37,9 +43,9 @@ def board_figure(verdicts: tuple[VerdictWords, ...]) -> Figure:
     return figure
 
 
-def dot_figure(comparison: Comparison) -> Figure:
+def dot_figure(comparison: Comparison, evidence: Mapping[str, Evidence]) -> Figure:
     """Distances in units of the floor, one row a property."""
-    parts = dots_of(comparison)
+    parts = dots_of(comparison, evidence)
     figure, axes = _tracks(parts, width=6.4, row_inches=DOTS_INCHES)
     for axis, part in zip(axes, parts, strict=True):
         for place, row in enumerate(part.rows):
@@ -80,9 +86,11 @@ def _tracks(parts: list[Part], *, width: float, row_inches: float) -> tuple[Figu
     figure = Figure(figsize=(width, 0.5 + row_inches * sum(heights)), layout="constrained")
     axes = figure.subplots(len(parts), 1, height_ratios=heights, squeeze=False)[:, 0].tolist()
     for axis, part in zip(axes, parts, strict=True):
-        axis.axvline(part.one, color="0.3", lw=0.8)
-        axis.axvline(part.two, color="0.3", lw=0.8, ls="--")
+        if part.one is not None:
+            axis.axvline(part.one, color="0.3", lw=0.8)
         for place, row in enumerate(part.rows):
+            if row.limit is not None:
+                axis.vlines(row.limit, -place - 0.5, -place + 0.5, color="0.3", lw=0.8, ls="--")
             if row.low is not None and row.high is not None:
                 axis.hlines(-place, row.low, row.high, color="0.4", lw=1.2)
             for dot in row.dots:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from galsmith.compare.evidence.images import network_of
 from galsmith.compare.memory.nearest import turned
 from galsmith.compare.records import ClosestPair, Memorization
-from galsmith.compare.verdict import network_of
 from galsmith.images import ImageSet
 from galsmith.report.material import Material
 from galsmith.report.panels.axes import Axis, Tick, line_path

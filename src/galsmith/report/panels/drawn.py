@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Distance
+from galsmith.compare.evidence.images import network_of
 from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
-from galsmith.compare.verdict import network_of
 from galsmith.report.material import CardMaterial, Material
 from galsmith.report.panels.color_bulge import ColorBulgePanel, color_bulge_of, color_bulge_panel
 from galsmith.report.panels.copies import CopiesPanel, copies_panels

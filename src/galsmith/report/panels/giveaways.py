@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.compare.evidence.together import HEADS
 from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import ClassifierTest, Giveaway
-from galsmith.compare.verdict import HEADS
 from galsmith.report.material import Material, SideMaterial
 from galsmith.report.panels.galaxies import Block, pair_of_rows, rows_of_ids
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from galsmith.compare.correction import ALARMS
 from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import BeyondMarginals, CorrelationPair
-from galsmith.compare.verdict import RULE
 
+MOST_PAIRS = 20
 MOST_COLUMNS = 14
 LEAST_FULL = 0.3
 CELL, LEFT, TOP, RIGHT = 22, 132, 104, 84
@@ -47,10 +48,12 @@ class HeatMap:
 
 def heat_map_of(beyond: BeyondMarginals) -> HeatMap | None:
     """Draw the pairs whose correlation differs most; None where there is none."""
-    named = [name for pair in beyond.correlation_pairs for name in (pair.first, pair.second)]
+    named = [name for pair in beyond.correlation_pairs[:MOST_PAIRS] for name in (pair.first, pair.second)]
     chosen = set(list(dict.fromkeys(named))[:MOST_COLUMNS])
     columns = [name for name in beyond.columns if name in chosen]
-    pairs = [pair for pair in beyond.correlation_pairs if {pair.first, pair.second} <= set(columns)]
+    pairs = [
+        pair for pair in beyond.correlation_pairs[:MOST_PAIRS] if {pair.first, pair.second} <= set(columns)
+    ]
     if not pairs:
         return None
     most = max(LEAST_FULL, *(abs(pair.difference) for pair in pairs))
@@ -72,7 +75,7 @@ def _cell(pair: CorrelationPair, row: int, column: int, most: float) -> Cell:
         TOP + CELL * row,
         round(abs(pair.difference) / most, 3),
         pair.difference > 0,
-        pair.p_holm < RULE.largest_p,
+        pair.p_family <= ALARMS,
         f"{words_of(pair.first)}, {words_of(pair.second)}: {pair.reference:+.2f} in the reference set, "
         f"{pair.generated:+.2f} in the generated set",
     )

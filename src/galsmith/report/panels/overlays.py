@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from galsmith.compare import Distance
 from galsmith.compare.marginal.columns import group_title, label_of, measured, values_of_distance
-from galsmith.compare.verdict import distance_status
 from galsmith.report.labels import symbol_beside_label, unit_text
 from galsmith.report.material import Material
 from galsmith.report.panels.axes import Axis, Tick, step_path
@@ -23,6 +22,7 @@ from galsmith.report.panels.histograms import (
     outside_of,
     shares_in,
 )
+from galsmith.report.verdict import status_of
 
 OPEN_GROUPS = ("morphology", "color")
 N_STYLES = 6
@@ -43,7 +43,7 @@ class OverlaidSet:
     distance : Distance
         Its distance from the reference.
     status : str
-        ``"pass"``, ``"borderline"`` or ``"fail"``; empty where it was not compared.
+        ``"told"``, ``"borderline"`` or ``"not_told"``; empty where it was not compared.
     shares : ndarray [bin], float64
         Share of its measured galaxies in each bin.
     outside : float
@@ -174,7 +174,7 @@ def _overlay(name: str, sets: tuple[Material, ...]) -> Overlay:
     overlaid = []
     for (place, item, one), values in zip(found, generated, strict=True):
         inside = shares_in(edges, values)
-        status = "" if one.reason else distance_status(one)
+        status = "" if one.reason else status_of(item.evidence, one.name)
         overlaid.append(
             OverlaidSet(item.name, line_style(place), one, status, inside, outside_of(inside, values))
         )

@@ -1,0 +1,1 @@
+"""What tells two sets apart: every calibrated p value of a card, by family, corrected over all."""

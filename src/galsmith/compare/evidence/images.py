@@ -1,0 +1,113 @@
+"""Evidence of the images: features of networks, and copies of training images."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from galsmith.compare.evidence.records import BY_DEALS, SHARE, Evidence, Findings
+from galsmith.compare.records import FeatureComparison, Memorization, Statistic
+
+LITTLE_SHARE = 0.05
+IDENTICAL = 1e-6
+
+
+def network_of(extractor_id: str) -> str:
+    """Name the network of a feature extractor's id, or pixels."""
+    return re.split(r"[\s:;,|/@]", extractor_id.strip(), maxsplit=1)[0][:32]
+
+
+def n_identical(memory: Memorization) -> int:
+    """Count the listed pairs that are identical, as no held-out image is."""
+    # Distances of resampled pictures are not exactly 0: rounding, relative to the nearest image nobody copied.
+    nearest = min(memory.distances_held_out, default=0.0)
+    return sum(pair.distance <= IDENTICAL * nearest for pair in memory.pairs) if nearest > 0 else 0
+
+
+def of_features(findings: Findings) -> Iterator[Evidence]:
+    """Kernel distance, precision, recall, density and coverage of each network; the Fréchet distance has no test."""
+    for one in findings.features:
+        title = f"Features of {network_of(one.extractor_id)}"
+        kernel = one.kernel
+        # Unbiased and 0 on average where nothing differs: no floors to count it in (Bińkowski et al. 2018).
+        yield _feature(one, title, kernel, kernel.value, kernel.name, is_little=False)
+        for name, item in one.support.statistics.items():
+            excess = item.value - item.floor
+            found = _feature(one, title, item, excess, SHARE, name=name, is_little=abs(excess) < LITTLE_SHARE)
+            # The four are dealt together, and hang together.
+            yield replace(found, corrected_by=BY_DEALS, p_block=one.support.p_together[name])
+
+
+def of_copies(findings: Findings) -> Iterator[Evidence]:
+    """All calibrated tests of each search for copies, and images that are training images."""
+    for memory in findings.memorization:
+        share, authentic, c_t = memory.share_closer, memory.authenticity, memory.c_t
+        # Each sees another kind: few exact copies; many near ones; all images a little too near.
+        yield _copies(memory, "share nearer", share, share.value, SHARE)
+        yield _copies(memory, "AuthPct", authentic, authentic.floor - authentic.value, SHARE)
+        yield _copies(memory, "C_T", c_t, c_t.value, "C_T")
+        count = n_identical(memory)
+        # Certain, and no share: one is enough.
+        if count:
+            yield Evidence(
+                family="copies",
+                block="tests",
+                title=_copies_title(memory),
+                name=f"identical in {memory.space}",
+                label="identical to a training image",
+                value=float(count),
+                interval=(float(count), float(memory.n_generated)),
+                floor=0.0,
+                # A fresh image of n that lies within e of the nearest of m held-out distances: at most e n / m.
+                p_value=IDENTICAL * max(memory.n_generated / memory.n_held_out, 1.0),
+                effect=count / memory.n_generated,
+                unit=SHARE,
+            )
+
+
+def _feature(
+    one: FeatureComparison,
+    title: str,
+    item: Statistic,
+    effect: float,
+    unit: str,
+    *,
+    name: str = "kernel",
+    is_little: bool,
+) -> Evidence:
+    """One number of the features."""
+    return Evidence(
+        family="features",
+        block=f"{name if name == 'kernel' else 'support'} in {one.extractor_id}",
+        title=title,
+        name=f"{name} in {one.extractor_id}",
+        label=item.name,
+        value=item.value,
+        interval=item.interval,
+        floor=item.floor,
+        p_value=item.p_value,
+        effect=effect,
+        unit=unit,
+        is_little=is_little,
+    )
+
+
+def _copies(memory: Memorization, label: str, item: Statistic, effect: float, unit: str) -> Evidence:
+    """One test of a search for copies."""
+    return Evidence(
+        family="copies",
+        block="tests",
+        title=_copies_title(memory),
+        name=f"{label} in {memory.space}",
+        label=label,
+        value=item.value,
+        interval=item.interval,
+        floor=item.floor,
+        p_value=item.p_value,
+        effect=effect,
+        unit=unit,
+    )
+
+
+def _copies_title(memory: Memorization) -> str:
+    """Heading of one search for copies."""
+    return f"Copies, looked for in {network_of(memory.space)}"

@@ -1,0 +1,205 @@
+"""Evidence: every calibrated p value by family, corrected over the card; what it sees, and what it must not see."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from galsmith.compare import evidence_of, judge_tables, verdict_of
+from galsmith.compare.correction import MOST_FAMILIES
+from galsmith.compare.evidence.families import FAMILIES, weigh
+from galsmith.compare.evidence.records import BY_DEALS, Evidence
+from galsmith.seeds import random_stream
+
+SEEDS = range(10)
+
+
+def judged(reference, generated, *, seed=0, beyond=False, **more):
+    return judge_tables(
+        reference, generated, seed=seed, beyond=beyond, replicates=20, splits=20, **more
+    ).judgment()
+
+
+def one_test(family, p_value, *, block="tests", **more):
+    return Evidence(
+        family=family, block=block, title="", name=f"{family} {block} {p_value}", label="", value=0.0,
+        interval=(0.0, 0.0), floor=0.0, p_value=p_value, effect=0.0, unit="sd", **more,
+    )  # fmt: skip
+
+
+def test_blocks_and_families_share_the_alarms():
+    found = weigh(
+        [
+            one_test("one", 0.001),
+            one_test("one", 0.02),
+            one_test("two", 0.01, block="dealt", corrected_by=BY_DEALS, p_block=0.015),
+            one_test("two", 0.04, block="alone"),
+            one_test("three", 0.5),
+        ]
+    )
+    # Holm within the block of two; two blocks; three families.
+    assert [item.p_block for item in found] == pytest.approx([0.002, 0.02, 0.015, 0.04, 0.5])
+    assert [item.p_family for item in found] == pytest.approx([0.002, 0.02, 0.03, 0.08, 0.5])
+    assert [item.p_overall for item in found] == pytest.approx([0.006, 0.06, 0.09, 0.24, 1.0])
+    assert [item.status for item in found] == ["told", "borderline", "borderline", "not_told", "not_told"]
+
+
+def test_the_table_has_no_more_rows_than_power_counts_with():
+    assert len(FAMILIES) <= MOST_FAMILIES
+    assert list(FAMILIES) == [family.name for family in FAMILIES.values()]
+
+
+def test_a_fair_set_is_not_told_apart_and_the_card_says_what_it_would_have_seen(make_galaxies):
+    verdict = judged(make_galaxies(400, case=1), make_galaxies(300, case=2)).verdict
+    assert verdict.status == "not_told_apart"
+    assert verdict.by == ()
+    # Between a shift that one test alone would see, 0.22, and one that Bonferroni over all would.
+    assert 0.25 < verdict.power.shift_sd < 0.45
+    assert set(verdict.not_judged) == {"copies", "joint", "pairs", "classifiers", "features"}
+
+
+def test_forty_galaxies_are_too_few_to_tell(make_galaxies):
+    few = judged(make_galaxies(400, case=1), make_galaxies(40, case=2)).verdict
+    assert few.status == "not_judged"
+    assert (
+        few.reason == f"too few to tell: a shift below {few.power.shift_sd:.2f} sd would not have been seen"
+    )
+    far = judged(make_galaxies(400, case=1), make_galaxies(40, case=2, shift=2.0)).verdict
+    assert far.status == "told_apart"
+
+
+def test_power_is_what_moved_sets_show(make_galaxies):
+    """A single property, moved by as much as the card says, is told in about 9 of 10 cards; half of it in few."""
+    seen = {1.0: 0, 0.5: 0}
+    for seed in SEEDS:
+        reference = make_galaxies(400, case=100 + seed)
+        shift = judged(reference, make_galaxies(400, case=200 + seed), seed=seed).verdict.power.shift_sd
+        for share in seen:
+            moved = make_galaxies(400, case=200 + seed)
+            moved["concentration"] += share * shift * 0.6
+            found = judged(reference, moved, seed=seed)
+            seen[share] += found.evidence("concentration").is_told
+    assert seen[1.0] >= 8
+    assert seen[0.5] <= 5
+
+
+def test_rows_outside_of_the_means_count(make_galaxies):
+    """All galaxies moved by a quarter of the spread in a property that no mean knows."""
+    seen = 0
+    for seed in SEEDS:
+        moved = make_galaxies(500, case=300 + seed)
+        moved["r_petro_pix"] += 1.5
+        verdict = judged(make_galaxies(2000, case=400 + seed), moved, seed=seed).verdict
+        seen += verdict.is_told_by("outside")
+    assert seen >= 9
+
+
+def test_angles_count_on_their_circles(make_galaxies):
+    """Of 500 galaxies 30 % have their major axis at 90 degrees, where a linear scale has its ends."""
+    seen = 0
+    for seed in SEEDS:
+        turned = make_galaxies(500, case=500 + seed)
+        angles = np.pi / 2 + 0.1 * random_stream(seed, "test.turned").normal(size=150)
+        turned["orientation_rad"][:150] = ((angles + np.pi / 2) % np.pi - np.pi / 2) * turned[
+            "orientation_rad"
+        ].unit
+        found = judged(make_galaxies(2000, case=600 + seed), turned, seed=seed)
+        seen += found.evidence("orientation_rad_circular").is_told
+    assert seen >= 9
+
+
+def test_the_reference_itself_is_too_near(make_galaxies):
+    """A copy of the reference, and one with noise of a hundredth: no two sets of galaxies are so near."""
+    seen = 0
+    for seed in SEEDS:
+        reference = make_galaxies(400, case=700 + seed)
+        near = make_galaxies(400, case=700 + seed)
+        near["concentration"] += 0.006 * random_stream(seed, "test.near").normal(size=400)
+        seen += all(
+            judged(reference, side, seed=seed).verdict.is_told_by("near") for side in (reference, near)
+        )
+    assert seen == len(SEEDS)
+
+
+def test_losses_count_in_a_table(make_galaxies):
+    """Of 500 galaxies 10 % could not be measured; of the reference 1 %."""
+    seen = alarms = 0
+    for seed in SEEDS:
+        reference, fair, poor = (make_galaxies(count, case=case + seed) for count, case in
+                                 ((2000, 800), (500, 900), (500, 900)))  # fmt: skip
+        for table, count in ((reference, 20), (fair, 5), (poor, 50)):
+            for name in ("asymmetry", "concentration", "r_half_pix"):
+                table[name][:count] = np.nan
+        seen += judged(reference, poor, seed=seed).verdict.is_told_by("losses")
+        alarms += judged(reference, fair, seed=seed).verdict.is_told_by("losses")
+    assert seen >= 9
+    assert alarms == 0
+
+
+@pytest.mark.slow
+def test_a_tenth_decorrelated_is_told(make_galaxies):
+    """Of 500 galaxies 25 % exchange each property among themselves, so that no single one changes."""
+    seen = 0
+    for seed in range(4):
+        reference, mixed = make_galaxies(2000, case=1000 + seed), make_galaxies(500, case=1100 + seed)
+        for number, name in enumerate(
+            ("concentration", "sersic_index", "power_wavelength_00", "power_wavelength_07")
+        ):
+            order = random_stream(number, "test.mixed").permutation(125)
+            mixed[name][:125] = mixed[name][:125][order]
+        verdict = judged(reference, mixed, seed=seed, beyond=True).verdict
+        assert not verdict.is_told_by("marginal")
+        seen += (
+            verdict.is_told_by("pairs") or verdict.is_told_by("joint") or verdict.is_told_by("classifiers")
+        )
+    assert seen == 4
+
+
+@pytest.mark.slow
+def test_sixty_fair_cards_raise_three_alarms_at_most(make_galaxies):
+    """All that tables show, classifiers too: 5 % of 60 are 3."""
+    alarms = 0
+    for seed in range(60):
+        reference, fair = make_galaxies(300, case=2000 + seed), make_galaxies(200, case=3000 + seed)
+        alarms += judged(reference, fair, seed=seed, beyond=True).verdict.status == "told_apart"
+    assert alarms <= 3
+
+
+def test_a_certain_but_small_difference_is_told_by_little(make_galaxies):
+    reference, generated = make_galaxies(20_000, case=1), make_galaxies(20_000, case=2)
+    generated["concentration"] += 0.05 * 0.6
+    verdict = judged(reference, generated).verdict
+    assert verdict.status == "told_apart"
+    assert verdict.is_little
+    generated["concentration"] += 0.5
+    assert not judged(reference, generated).verdict.is_little
+
+
+def test_the_third_digit_of_an_area_changes_no_status(make_galaxies):
+    """The p value decides, and the interval what is called little: both are the same at 0.594 and 0.600."""
+    found = judged(make_galaxies(300, case=1), make_galaxies(300, case=2), beyond=True)
+    outcomes = []
+    for area in (0.594, 0.600):
+        tests = tuple(
+            replace(
+                test,
+                auc=replace(
+                    test.auc,
+                    p_value=1e-6,
+                    estimate=replace(test.auc.estimate, value=area, interval=(area - 0.03, area + 0.03)),
+                ),
+            )
+            for test in found.beyond.classifiers
+        )
+        verdict = verdict_of(replace(found, beyond=replace(found.beyond, classifiers=tests)))
+        outcomes.append((verdict.status, verdict.is_little))
+    assert outcomes == [("told_apart", True)] * 2
+
+
+def test_every_number_has_one_name(make_galaxies):
+    found = judged(make_galaxies(300, case=1), make_galaxies(300, case=2), beyond=True)
+    names = [item.name for item in evidence_of(found)]
+    assert len(set(names)) == len(names)
+    assert found.evidence("concentration").family == "marginal"
+    with pytest.raises(KeyError, match="no evidence 'nothing'; there are"):
+        found.evidence("nothing")
