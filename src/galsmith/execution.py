@@ -65,6 +65,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra and OpenMP to one thread inside: the threads of small work spin on all cores for nothing."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
 def map_tasks(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],

@@ -17,7 +17,7 @@ from galsmith.compare.resampling import Chance
 from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 
-FEW = {"replicates": 20, "splits": 10, "permutations": 199, "classifier_splits": 2}
+FEW = {"replicates": 20, "splits": 10, "permutations": 199}
 
 
 def galaxies(count, *, columns=6, case=0):

@@ -238,7 +238,7 @@ def test_properties_without_their_correlations_show_in_correlations_and_classifi
         columns = [name for name in columns_of(comparison) if not name.startswith("power_")]
         values = [complete_values(side, columns)[:600] for side in (reference, shuffled)]
         correlation, pairs = correlation_difference(*values, columns, chance=CHANCE)
-        tests = two_sample_classifiers(*values, columns, splits=2)
+        tests = two_sample_classifiers(*values, columns)
         told(
             f"decorrelated {share}",
             comparison,

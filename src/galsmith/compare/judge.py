@@ -124,6 +124,7 @@ def judge_tables(
     splits: int = 200,
     permutations: int = 1000,
     confidence: float = 0.95,
+    workers: int = 1,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> ReportCard:
@@ -157,6 +158,8 @@ def judge_tables(
         Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing differs.
     confidence : float
         Of the intervals.
+    workers : int
+        Processes that share large classifiers; no number depends on it.
     overwrite : bool
         Replace the output if it is there.
     progress : callable
@@ -185,7 +188,9 @@ def judge_tables(
         check_output(output, CARD, inputs=inputs, overwrite=overwrite)
     late = extras if isinstance(extras, LateExtras) else _known(extras or {}, tables)
     pairs = ready_pairs(reference, tables, choices)
-    return card_of(pairs, choices, late, output, inputs=inputs, overwrite=overwrite, progress=progress)
+    return card_of(
+        pairs, choices, late, output, inputs=inputs, workers=workers, overwrite=overwrite, progress=progress
+    )
 
 
 def card_of(
@@ -195,6 +200,7 @@ def card_of(
     output: str | Path | None,
     *,
     inputs: Sequence[Path],
+    workers: int,
     overwrite: bool,
     progress: ProgressCallback = ignore_progress,
 ) -> ReportCard:
@@ -208,19 +214,19 @@ def card_of(
         As they were made ready by.
     extras : LateExtras
         Features and memorization of generated sets.
-    output, overwrite, progress
+    output, workers, overwrite, progress
         As `judge_tables` takes them.
     inputs : sequence of Path
         What must not be harmed.
     """
     if output is None:
-        return _judged(pairs, choices, extras.gather(), progress)
+        return _judged(pairs, choices, extras.gather(), workers, progress)
     place = Path(output)
     asked = _asked(pairs, choices, extras)
     with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
         if making.is_complete:
             return read_card(place)
-        judged = _judged(pairs, choices, extras.gather(), progress)
+        judged = _judged(pairs, choices, extras.gather(), workers, progress)
         card = with_paths(judged, lambda path: _seen_from(place.parent, path))
         write_json(making.content, {**to_json(card), ASKED: asked})
         making.finish()
@@ -262,13 +268,14 @@ def _judged(
     pairs: Mapping[str, ReadyPair],
     choices: Choices,
     extras: Mapping[str, Extras],
+    workers: int,
     progress: ProgressCallback,
 ) -> ReportCard:
     """Put all that is found out about pairs on a card."""
     paper, chance = choices.paper, choices.chance
     compared = {name: _compared(pair, choices, progress) for name, pair in pairs.items()}
     judgments = tuple(
-        _judgment(name, pair, extras.get(name, Extras()), choices, progress)
+        _judgment(name, pair, extras.get(name, Extras()), choices, workers=workers, progress=progress)
         for name, pair in compared.items()
     )
     first = judgments[0].comparison
@@ -333,14 +340,20 @@ def _name_of_table(table: Table, number: int) -> str:
 
 
 def _judgment(
-    name: str, pair: ComparedPair, extras: Extras, choices: Choices, progress: ProgressCallback
+    name: str,
+    pair: ComparedPair,
+    extras: Extras,
+    choices: Choices,
+    *,
+    workers: int,
+    progress: ProgressCallback,
 ) -> Judgment:
     """Judge one generated set."""
     missing = dict(extras.missing or {})
     found: BeyondMarginals | None = None
     if choices.beyond:
         try:
-            found = _beyond(pair, choices.chance, progress)
+            found = _beyond(pair, choices.chance, workers, progress)
         except InputError as error:
             missing["beyond"] = str(error)
             logger.warning("%s: %s", name, error)
@@ -354,7 +367,7 @@ def _judgment(
     )
 
 
-def _beyond(pair: ComparedPair, chance: Chance, progress: ProgressCallback) -> BeyondMarginals:
+def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: ProgressCallback) -> BeyondMarginals:
     """Judge all properties together, on the galaxies of which all of them were measured."""
     columns = tuple(dict.fromkeys(item.column for item in pair.comparison.counted))
     values = [np.stack([values_of(table, name) for name in columns], axis=1) for table in pair.tables]
@@ -372,6 +385,7 @@ def _beyond(pair: ComparedPair, chance: Chance, progress: ProgressCallback) -> B
         columns,
         seed=chance.seed,
         confidence=chance.confidence,
+        workers=workers,
         progress=progress,
     )
     return replace(found, classifiers=tuple(in_rows(test, rows[0], rows[1]) for test in found.classifiers))

@@ -85,7 +85,9 @@ def _extras(
             of_generated = _features(extractor, name, place, work)
             chance = Chance(seed=work.seed)
             compared.append(
-                compare_features(of_reference, of_generated, chance=chance, progress=work.progress)
+                compare_features(
+                    of_reference, of_generated, chance=chance, workers=work.workers, progress=work.progress
+                )
             )
         except (GalsmithError, ImportError) as error:
             missing[f"features of {extractor}"] = str(error)

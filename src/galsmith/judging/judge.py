@@ -158,7 +158,16 @@ def judge(
             lambda: gather_extras(against, places, work, features=features, training=trained),
         )
         inputs = paths_of(reference_table, *tables.values())
-        card = card_of(pairs, choices, extras, place, inputs=inputs, overwrite=overwrite, progress=progress)
+        card = card_of(
+            pairs,
+            choices,
+            extras,
+            place,
+            inputs=inputs,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
     if place is not None:
         return card
     return with_paths(card, lambda path: "" if Path(path).is_relative_to(folder) else path)

@@ -1,8 +1,9 @@
 """Cross-validation of classifiers that tell two sets apart: their scores, with tests that hold, and what they look at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from scipy.stats import norm, rankdata
 
 from galsmith.compare.classifiers.heads import HEADS, FittedHead
 from galsmith.compare.records import Giveaway
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks, one_thread
 from galsmith.seeds import derive_seed, random_stream
 
 Floats = NDArray[np.float64]
@@ -19,6 +21,8 @@ Labels = NDArray[np.int64]
 SMALLEST_P = 1e-300
 SHUFFLES = 2
 MOST_GIVEAWAYS = 15
+# Rows times columns from which on a process of its own, which takes a second or two to start, is worth it.
+VALUES_WORTH_A_PROCESS = 500_000
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,15 @@ def mean_of_folds(folds: Sequence[FoldScore]) -> tuple[float, float]:
     )
 
 
+def null_sigma(folds: Sequence[FoldScore]) -> float:
+    """Find the standard deviation of `mean_of_folds` where nothing differs, from the null variances of the folds."""
+    count = len(folds)
+    variance = np.mean([fold.null_variance for fold in folds])
+    return float(
+        np.sqrt(variance * (1 / count + 1 / (count - 1)))
+    )  # Nadeau & Bengio (2003), as for the mean.
+
+
 def sequential_p(folds: Sequence[FoldScore]) -> float:
     """One-sided p value that the sets do not differ, from folds that were told by earlier folds alone.
 
@@ -181,8 +194,27 @@ class LabeledRows:
 
 
 @dataclass(frozen=True)
+class Case:
+    """One kind of classifier to judge by cross-validation.
+
+    Attributes
+    ----------
+    rows : LabeledRows
+        Of both sets.
+    head : str
+        A key of `galsmith.compare.classifiers.heads.HEADS`.
+    seed : int
+        Of the classifiers and of the shuffles.
+    """
+
+    rows: LabeledRows
+    head: str
+    seed: int
+
+
+@dataclass(frozen=True)
 class Validated:
-    """Classifiers of all folds, each trained on the other folds.
+    """Classifiers of all folds, each trained on the other folds, and those that earlier folds alone have trained.
 
     Attributes
     ----------
@@ -190,10 +222,16 @@ class Validated:
         One a fold.
     scores : ndarray [row], float64
         Of each row, by the classifier that has not seen it.
+    losses : ndarray [shuffle, column], float64
+        Area under the curve that a classifier loses when a column is shuffled, `SHUFFLES` times a fold.
+    sequence : tuple of ndarray [row of the fold], float64
+        Scores of fold k, for each k from 1, by the classifier that folds 0 to k - 1 have trained.
     """
 
     heads: tuple[FittedHead, ...]
     scores: Floats
+    losses: Floats
+    sequence: tuple[Floats, ...]
 
 
 def label_rows(reference: Floats, generated: Floats, *, folds: int, seed: int) -> LabeledRows:
@@ -207,16 +245,90 @@ def label_rows(reference: Floats, generated: Floats, *, folds: int, seed: int) -
     return LabeledRows(np.concatenate([reference, generated]), labels, np.concatenate(parts))
 
 
-def cross_validate(rows: LabeledRows, head: str, *, seed: int) -> Validated:
-    """Train on all folds but one and score that one, for each fold."""
-    scores = np.empty(len(rows.labels))
-    heads = []
-    for fold in range(rows.n_folds):
-        unseen = rows.folds == fold
-        fitted = HEADS[head](*rows.chosen(~unseen), seed=_head_seed(seed, fold))
-        scores[unseen] = fitted.scores(rows.values[unseen])
-        heads.append(fitted)
-    return Validated(tuple(heads), scores)
+@dataclass(frozen=True)
+class _Training:
+    """One classifier of a case: which fold it shall score, and whether only earlier folds train it."""
+
+    case: Case
+    fold: int
+    is_sequential: bool
+
+
+class _Trained(NamedTuple):
+    """A classifier, its scores of its fold, and what it loses by shuffled columns; none of a sequence."""
+
+    head: FittedHead
+    scores: Floats
+    losses: Floats
+
+
+def cross_validate(
+    cases: Sequence[Case], *, workers: int = 1, progress: ProgressCallback = ignore_progress
+) -> list[Validated]:
+    """Train on all folds but one and score that one, for each fold; and on the first k folds to score the next.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All are trained side by side.
+    workers : int
+        Processes that share the classifiers where these are large; each has one thread, and no number depends on how
+        many there are.
+    progress : callable
+        Told after each classifier.
+    """
+    trainings = [
+        _Training(case, fold, is_sequential)
+        for case in cases
+        for is_sequential, folds in (
+            (False, range(case.rows.n_folds)),
+            # Fold K is scored by one classifier in both ways: all others are earlier ones.
+            (True, range(1, case.rows.n_folds - 1)),
+        )
+        for fold in folds
+    ]
+    is_large = max(case.rows.values.size for case in cases) >= VALUES_WORTH_A_PROCESS
+    found: dict[int, _Trained] = {}
+    for place, trained in map_tasks(_train, trainings, workers=workers if is_large else 1):
+        found[place] = trained
+        progress(ProgressEvent("classifiers", len(found), len(trainings), "classifiers"))
+    in_order = iter(found[place] for place in range(len(trainings)))
+    return [_validated(case, in_order) for case in cases]
+
+
+def _train(training: _Training) -> _Trained:
+    """Train one classifier, in one thread: more would wait for one another at every split of a tree."""
+    rows, fold, seed = training.case.rows, training.fold, training.case.seed
+    unseen = rows.folds == fold
+    # Trained on folds 0 to k - 1 alone, the score of fold k is independent of theirs given them.
+    seen = rows.folds < fold if training.is_sequential else ~unseen
+    with one_thread():
+        head = HEADS[training.case.head](*rows.chosen(seen), seed=_head_seed(seed, fold))
+        values, labels = rows.chosen(unseen)
+        scores = head.scores(values)
+        if training.is_sequential:
+            return _Trained(head, scores, np.empty((0, values.shape[1])))
+        told = area_alone(scores, labels)
+        losses = [
+            told - _without_columns(head, values, labels, order) for order in _orders(seed, fold, len(values))
+        ]
+    return _Trained(head, scores, np.stack(losses))
+
+
+def _validated(case: Case, trained: Iterator[_Trained]) -> Validated:
+    """Put the classifiers of one case together."""
+    n_folds = case.rows.n_folds
+    of_folds = [next(trained) for _ in range(n_folds)]
+    scores = np.empty(len(case.rows.labels))
+    for fold, one in enumerate(of_folds):
+        scores[case.rows.folds == fold] = one.scores
+    sequence = [next(trained).scores for _ in range(1, n_folds - 1)]
+    return Validated(
+        tuple(one.head for one in of_folds),
+        scores,
+        np.concatenate([one.losses for one in of_folds]),
+        (*sequence, of_folds[-1].scores),
+    )
 
 
 def scores_by_fold(rows: LabeledRows, validated: Validated, score: Score) -> list[FoldScore]:
@@ -225,32 +337,15 @@ def scores_by_fold(rows: LabeledRows, validated: Validated, score: Score) -> lis
     return [score(validated.scores[unseen], rows.labels[unseen]) for unseen in each]
 
 
-def sequential_scores(
-    rows: LabeledRows, validated: Validated, head: str, scores: Sequence[Score], *, seed: int
-) -> list[list[FoldScore]]:
-    """Train on the first k folds and judge fold k + 1, for each k from 1; one list a score.
-
-    The last of these classifiers is the cross-validation's own.
-    """
-    found: list[list[FoldScore]] = [[] for _ in scores]
-    for fold in range(1, rows.n_folds):
-        unseen = rows.folds == fold
-        fitted = (
-            validated.heads[fold]
-            if fold == rows.n_folds - 1
-            # Trained on folds 0 to k - 1 alone, so that the score of fold k is independent of theirs given them.
-            else HEADS[head](*rows.chosen(rows.folds < fold), seed=_head_seed(seed, fold))
-        )
-        values, labels = rows.chosen(unseen)
-        told = fitted.scores(values)
-        for place, score in enumerate(scores):
-            found[place].append(score(told, labels))
-    return found
+def sequential_scores(rows: LabeledRows, validated: Validated, score: Score) -> list[FoldScore]:
+    """Judge the scores of each fold but the first by the classifier that the folds before it have trained."""
+    return [
+        score(scores, rows.labels[rows.folds == fold])
+        for fold, scores in enumerate(validated.sequence, start=1)
+    ]
 
 
-def find_giveaways(
-    rows: LabeledRows, validated: Validated, columns: Sequence[str], *, seed: int
-) -> tuple[Giveaway, ...]:
+def find_giveaways(case: Case, validated: Validated, columns: Sequence[str]) -> tuple[Giveaway, ...]:
     """Find what the classifiers look at: the loss of area under the curve by shuffling a column (Breiman 2001).
 
     Columns are shuffled among the rows that a classifier has not seen, `SHUFFLES` times a fold, and so are
@@ -262,19 +357,25 @@ def find_giveaways(
         The `MOST_GIVEAWAYS` most telling columns, and as many products, the most telling first.
     """
     pairs = list(combinations_with_replacement(columns, 2))
-    strongest = _strongest_products(rows, validated)
-    by_column, by_product = [], []
+    strongest = _strongest_products(case.rows, validated)
+    by_product = []
     for fold, head in enumerate(validated.heads):
-        values, labels = rows.chosen(rows.folds == fold)
-        told = area_alone(head.scores(values), labels)
-        for shuffle in range(SHUFFLES):
-            # Breiman (2001), section 10: a column is given to the wrong rows, all others stay.
-            order = random_stream(seed, "compare.classifier.shuffle", fold, shuffle).permutation(len(values))
-            by_column.append(told - _without_columns(head, values, labels, order))
-            by_product.append(told - _without_products(head, values, labels, order, strongest))
+        values, labels = case.rows.chosen(case.rows.folds == fold)
+        told = area_alone(validated.scores[case.rows.folds == fold], labels)
+        by_product += [
+            told - _without_products(head, values, labels, order, strongest)
+            for order in _orders(case.seed, fold, len(values))
+        ]
     products = [" * ".join(pairs[place]) for place in strongest]
-    found = [*_largest(columns, np.stack(by_column)), *_largest(products, np.stack(by_product))]
+    found = [*_largest(columns, validated.losses), *_largest(products, np.stack(by_product))]
     return tuple(sorted(found, key=lambda item: -item.importance))
+
+
+def _orders(seed: int, fold: int, count: int) -> Iterator[Labels]:
+    """Orders of a fold's rows, by which columns are shuffled."""
+    for shuffle in range(SHUFFLES):
+        # Breiman (2001), section 10: a column is given to the wrong rows, all others stay.
+        yield random_stream(seed, "compare.classifier.shuffle", fold, shuffle).permutation(count)
 
 
 def _strongest_products(rows: LabeledRows, validated: Validated) -> Labels:

@@ -8,13 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from galsmith.compare.classifiers.cross_validation import (
+    Case,
     FoldScore,
+    Validated,
     area_under_curve,
     balanced_accuracy,
     cross_validate,
     find_giveaways,
     label_rows,
     mean_of_folds,
+    null_sigma,
     scores_by_fold,
     sequential_p,
     sequential_scores,
@@ -22,9 +25,9 @@ from galsmith.compare.classifiers.cross_validation import (
 from galsmith.compare.classifiers.heads import HEADS
 from galsmith.compare.complete_rows import Rows, checked_rows, choose_rows, standardize_together
 from galsmith.compare.records import ClassifierTest, Estimate, Statistic
-from galsmith.compare.resampling import Chance, split_counts
+from galsmith.compare.resampling import Chance
 from galsmith.errors import SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.seeds import derive_seed
 from galsmith.settings import near_miss
 
@@ -54,8 +57,8 @@ class Setup:
         After the reduction to principal components, if there was one.
     n_given : int
         Columns before it.
-    folds, splits : int
-        Of the cross-validation; of the reference set for the floor.
+    folds : int
+        Of the cross-validation.
     confidence : float
         Of the intervals.
     seed : int
@@ -66,7 +69,6 @@ class Setup:
     columns: tuple[str, ...]
     n_given: int
     folds: int
-    splits: int
     confidence: float
     seed: int
 
@@ -80,8 +82,8 @@ def two_sample_classifiers(
     seed: int = 0,
     folds: int = 5,
     heads: Sequence[str] = ("trees", "pairs"),
-    splits: int = 8,
     confidence: float = 0.95,
+    workers: int = 1,
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[ClassifierTest, ...]:
     """Train classifiers to tell two sets apart and judge them on galaxies that they have not seen.
@@ -107,12 +109,12 @@ def two_sample_classifiers(
         Of the cross-validation, 2 or more.
     heads : sequence of str
         Keys of `galsmith.compare.classifiers.heads.HEADS`.
-    splits : int
-        Splits of the reference set for the floor, 2 or more.
     confidence : float
         Of the intervals.
+    workers : int
+        Processes that share the classifiers where these are large; no number depends on it.
     progress : callable
-        Told after each cross-validation.
+        Told after each classifier.
 
     Returns
     -------
@@ -126,8 +128,8 @@ def two_sample_classifiers(
     InputError
         If a set has too few galaxies or values that are not finite.
     """
-    _check_settings(folds, splits, confidence, heads)
-    # Halves of the reference are told apart too, each with two galaxies a fold at least.
+    _check_settings(folds, confidence, heads)
+    # Four galaxies of either set a fold at least.
     first, second = checked_rows(reference, generated, columns, minimum=4 * folds)
     # Lopez-Paz & Oquab (2017), section 3: both sets give as many, so that guessing is right half of the time.
     n_each = min(len(first), len(second), MOST_ROWS)
@@ -138,12 +140,13 @@ def two_sample_classifiers(
     # Both sets together set the unit: in the reference's own, rows would not be exchangeable.
     given = standardize_together(first[chosen[0]], second[chosen[1]])
     values, names = reduce_columns(*given, columns)
-    setup = Setup(on, names, len(columns), folds, splits, confidence, seed)
-    total = len(heads) * (splits + 1)
-    return tuple(
-        _test(head, values, chosen, setup, _Counter(progress, place * (splits + 1), total))
-        for place, head in enumerate(heads)
-    )
+    setup = Setup(on, names, len(columns), folds, confidence, seed)
+    cases = []
+    for head in heads:
+        of_head = derive_seed(seed, f"compare.classifier.{head}")
+        cases.append(Case(label_rows(*values, folds=folds, seed=of_head), head, of_head))
+    found = cross_validate(cases, workers=workers, progress=progress)
+    return tuple(_test(case, validated, chosen, setup) for case, validated in zip(cases, found, strict=True))
 
 
 def in_rows(test: ClassifierTest, reference: Rows, generated: Rows) -> ClassifierTest:
@@ -164,81 +167,37 @@ def in_rows(test: ClassifierTest, reference: Rows, generated: Rows) -> Classifie
     )
 
 
-@dataclass
-class _Counter:
-    """Tells progress one cross-validation at a time."""
-
-    progress: ProgressCallback
-    done: int
-    total: int
-
-    def step(self) -> None:
-        """Tell that one more is done."""
-        self.done += 1
-        self.progress(ProgressEvent("classifiers", self.done, self.total, "cross-validations"))
-
-
-def _test(
-    head: str, values: tuple[Floats, Floats], chosen: Sequence[Rows], setup: Setup, counter: _Counter
-) -> ClassifierTest:
+def _test(case: Case, validated: Validated, chosen: Sequence[Rows], setup: Setup) -> ClassifierTest:
     """Judge one kind of classifier."""
-    seed = derive_seed(setup.seed, f"compare.classifier.{head}")
-    rows = label_rows(*values, folds=setup.folds, seed=seed)
-    validated = cross_validate(rows, head, seed=seed)
-    sequence = sequential_scores(rows, validated, head, SCORES, seed=seed)
-    counter.step()
-    floors = _floors(head, values[0], setup, seed, counter)
+    rows, n_each = case.rows, len(chosen[0])
     auc, accuracy = (
         _statistic(
             scores_by_fold(rows, validated, score),
-            sequential_p(sequence[place]),
-            floors[:, place],
+            sequential_p(sequential_scores(rows, validated, score)),
             confidence=setup.confidence,
             name=NAMES[place],
-            definition=_definition(place, head, setup),
-            n_each=len(values[0]),
+            definition=_definition(place, case.head, setup),
+            n_each=n_each,
         )
         for place, score in enumerate(SCORES)
     )
-    n_each = len(values[0])
     # Scores of all folds in one order, though folds have their own zero points.
     order = np.argsort(validated.scores, kind="stable")
     surest_real, surest_generated = order[order < n_each][:SUREST], order[order >= n_each][::-1][:SUREST]
     return ClassifierTest(
-        head=head,
+        head=case.head,
         on=setup.on,
         auc=auc,
         accuracy=accuracy,
-        giveaways=find_giveaways(rows, validated, setup.columns, seed=seed),
+        giveaways=find_giveaways(case, validated, setup.columns),
         told_reference=tuple(int(row) for row in chosen[0][surest_real]),
         told_generated=tuple(int(row) for row in chosen[1][surest_generated - n_each]),
     )
 
 
-def _floors(head: str, reference: Floats, setup: Setup, seed: int, counter: _Counter) -> Floats:
-    """Both scores [split, score] between halves of the reference set, brought to the comparison's size."""
-    half = len(reference) // 2
-    found = np.empty((setup.splits, len(SCORES)))
-    for split in range(setup.splits):
-        # The reference against itself, trained and validated as the two sets are.
-        counts = split_counts(len(reference), half, seed, split)
-        parts = reference[counts > 0], reference[counts < 0]
-        rows = label_rows(
-            *parts, folds=setup.folds, seed=derive_seed(seed, "compare.classifier.floor", split)
-        )
-        validated = cross_validate(rows, head, seed=seed)
-        for place, score in enumerate(SCORES):
-            value = mean_of_folds(scores_by_fold(rows, validated, score))[0]
-            # Without difference the excess over 0.5 scatters as 1 / sqrt(n): halves are brought to the whole's size.
-            found[split, place] = 0.5 + (value - 0.5) * np.sqrt(half / len(reference))
-        counter.step()
-    return found
-
-
 def _statistic(
     folds: Sequence[FoldScore],
     p_value: float,
-    floors: Floats,
     *,
     confidence: float,
     name: str,
@@ -254,8 +213,9 @@ def _statistic(
         corrected=value,
         uncertainty=uncertainty,
         interval=(max(value - reach, 0.0), min(value + reach, 1.0)),
-        floor=float(floors.mean()),
-        floor_sigma=float(floors.std()),
+        # Known, so that no classifier is trained for it: by chance half of all pairs are in order.
+        floor=0.5,
+        floor_sigma=null_sigma(folds),
     )
     return Statistic(name, definition, estimate, p_value, n_each, n_each)
 
@@ -271,16 +231,16 @@ def _definition(place: int, head: str, setup: Setup) -> str:
     return (
         f"{what} of {HEAD_NAMES[head]}{reduced} on galaxies that it was not trained on, the mean of {setup.folds} folds "
         "with as many galaxies of either set (Lopez-Paz & Oquab 2017); 0.5 is chance. The interval allows for "
-        "folds that train one another (Nadeau & Bengio 2003), the test takes folds told by earlier ones alone."
+        "folds that train one another (Nadeau & Bengio 2003), the test takes folds told by earlier ones alone; the floor "
+        "is chance itself, with the scatter of scores that have nothing to do with the sets."
     )
 
 
-def _check_settings(folds: int, splits: int, confidence: float, heads: Sequence[str]) -> None:
+def _check_settings(folds: int, confidence: float, heads: Sequence[str]) -> None:
     """Refuse settings from which nothing follows."""
     Chance(confidence=confidence)  # refuses what is no confidence
-    for name, number, usual in (("folds", folds, 5), ("splits", splits, 8)):
-        if number < 2:
-            raise SettingsError(argument=name, came=number, wanted=f"2 or more ({usual} are usual)")
+    if folds < 2:
+        raise SettingsError(argument="folds", came=folds, wanted="2 or more (5 are usual)")
     for head in heads:
         if head not in HEADS:
             raise SettingsError(

@@ -60,6 +60,7 @@ def compare_features(
     *,
     chance: Chance | None = None,
     classifiers: bool = True,
+    workers: int = 1,
     progress: ProgressCallback = ignore_progress,
 ) -> FeatureComparison:
     """Compare two sets in the features of one network.
@@ -72,6 +73,8 @@ def compare_features(
         Seed, draws and confidence; the distances take fewer draws than stated where those are dear.
     classifiers : bool
         Also train classifiers on the features.
+    workers : int
+        Processes that share the classifiers where these are large; no number depends on it.
     progress : callable
         Told of each step.
 
@@ -109,7 +112,9 @@ def compare_features(
             confidence=drawing.confidence,
             progress=progress,
         ),
-        classifiers=_classifiers(few, chosen, drawing, reference.extractor_id, progress)
+        classifiers=_classifiers(
+            few, chosen, drawing, reference.extractor_id, workers=workers, progress=progress
+        )
         if classifiers
         else (),
     )
@@ -159,6 +164,8 @@ def _classifiers(
     rows: tuple[NDArray[np.intp], NDArray[np.intp]],
     chance: Chance,
     extractor_id: str,
+    *,
+    workers: int,
     progress: ProgressCallback,
 ) -> tuple[ClassifierTest, ...]:
     """Train classifiers on features; the galaxies that they tell are rows of the whole sets."""
@@ -168,6 +175,7 @@ def _classifiers(
         on=extractor_id,
         seed=chance.seed,
         confidence=chance.confidence,
+        workers=workers,
         progress=progress,
     )
     return tuple(in_rows(test, *rows) for test in tests)

@@ -18,7 +18,7 @@ from galsmith.compare.resampling import (
     size_of_parts,
     split_counts,
 )
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, one_thread
 from galsmith.seeds import derive_seed
 
 Floats = NDArray[np.float64]
@@ -74,12 +74,14 @@ def correlation_difference(
     usable = np.isfinite(difference)
     if not usable.any():
         return JointFinding(missing_statistic(SYMBOL, DEFINITION, sizes))
-    drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
-    dealt = np.stack([*_dealt(sides, seed, chance.permutations, progress)])
+    with one_thread():  # thousands of products of a few columns
+        drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
+        dealt = np.stack([*_dealt(sides, seed, chance.permutations, progress)])
+        floor = _floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes)
     statistic = distance_statistic(
         _rms(difference),
         drawn=np.array([_rms(second - first) for first, second in drawn]),
-        floor=_floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes),
+        floor=floor,
         dealt=np.array([_rms(one) for one in dealt]),
         confidence=chance.confidence,
         name=SYMBOL,

@@ -172,8 +172,8 @@ def beyond_marginals(
     replicates: int = 200,
     splits: int = 100,
     permutations: int = LEAST_DEALS,
-    classifier_splits: int = 8,
     confidence: float = 0.95,
+    workers: int = 1,
     progress: ProgressCallback = ignore_progress,
 ) -> BeyondMarginals:
     """Compare two sets in all columns at once: a set may match every single one and still be wrong.
@@ -192,10 +192,10 @@ def beyond_marginals(
     replicates, splits, permutations : int
         Draws of the bootstrap; splits of the reference for the floor; deals of the test that nothing
         differs.
-    classifier_splits : int
-        Splits of the reference for the classifiers' floor; their test needs no deals.
     confidence : float
         Of the intervals.
+    workers : int
+        Processes that share the classifiers where these are large; no number depends on it.
     progress : callable
         Told of each step.
 
@@ -223,8 +223,8 @@ def beyond_marginals(
             rows.generated,
             columns,
             seed=seed,
-            splits=classifier_splits,
             confidence=confidence,
+            workers=workers,
             progress=progress,
         ),
         columns=rows.columns,

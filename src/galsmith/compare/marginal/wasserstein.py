@@ -1,6 +1,5 @@
 """Wasserstein-1 distance between two samples of one number: on the line and on the circle, exact, in float64."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from galsmith.execution import available_cores
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -187,7 +188,7 @@ def joint_replicates(columns: Sequence[PooledValues], counts: Counts) -> tuple[F
         _linear_by_row(pooled.order, pooled.gaps, by_row, shares, distances[position])
 
     # The kernel lets go of the interpreter's lock.
-    with ThreadPoolExecutor(max(1, min(len(columns), os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(max(1, min(len(columns), available_cores()))) as pool:
         list(pool.map(fill, range(len(columns))))
     return distances.T.copy(), totals.transpose(2, 0, 1).copy()
 
