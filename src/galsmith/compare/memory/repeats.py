@@ -238,7 +238,7 @@ def repeats_within(
         n_effective=len(generated) / (1 + (len(generated) - 1) * max(shares)),
         largest_groups=tuple(int(count) for count in np.sort(counts)[::-1][:N_LISTED] if count > 1),
         n_compared=len(rows),
-        pairs=tuple((int(rows[first]), int(rows[second])) for first, second in pairs[:N_LISTED]),
+        pairs=tuple((int(low), int(high)) for low, high in np.sort(rows[pairs[:N_LISTED]], axis=1)),
     )
 
 
