@@ -107,3 +107,10 @@ def test_flags_are_those_of_the_verb_and_what_is_no_flag_stays():
     assert in_flags("give `labels`", "measure") == "give --label"
     assert in_flags("give `labels`", "ingest folder") == "give --labels"
     assert in_flags("give `nothing_of_ours`", "measure") == "give nothing_of_ours"
+
+
+def test_yes_and_no_in_either_spelling_are_flags_alone():
+    for yes, no in (("True", "False"), ("true", "false")):
+        assert in_flags(f"`double_sersic={yes}`", "measure") == "--double-sersic"
+        assert in_flags(f"`double_sersic={no}`", "measure") == "--no-double-sersic"
+    assert in_flags("`segmentation=truest`", "measure") == "--segmentation truest"

@@ -208,6 +208,22 @@ def test_mixed_numbers_of_bands_name_both(tmp_path, write_cutout, random_stamp):
         ingest.fits(folder, tmp_path / "set")
 
 
+@pytest.mark.parametrize(
+    ("shape", "side"), [((40, 40), 28), ((41, 40), 28), ((40, 60), 28), ((40, 24), None)]
+)
+def test_the_middle_that_is_finite_is_named_as_the_way_out(tmp_path, write_cutout, random_stamp, shape, side):
+    stamp = random_stamp(*shape)
+    stamp[:6], stamp[:, :5] = np.nan, np.nan
+    folder = write_cutout("a.fits", stamp)
+    found = f"the middle {side} x {side} are not \\(`crop_pix={side}`\\)" if side else "NaN or infinite; mend"
+    with pytest.raises(InputError, match=found):
+        ingest.fits(folder, tmp_path / "set")
+    if side:
+        assert len(ingest.fits(folder, tmp_path / "set", options=SetOptions(crop_pix=side))) == 1
+        with pytest.raises(InputError, match="NaN or infinite"):
+            ingest.fits(folder, tmp_path / "more", options=SetOptions(crop_pix=side + 2))
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_not_finite_are_counted(tmp_path, write_cutout, random_stamp, value):
     write_cutout("a.fits", random_stamp(8, 8))

@@ -2,6 +2,7 @@
 
 import logging
 
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -432,6 +433,67 @@ def test_maps_in_a_folder_are_no_galaxies(tmp_path, parts, names, caplog):
     assert sum("and 1 more: maps of other images there" in text for text in caplog.messages) == 2
     named = [str(tmp_path / "in" / f"{name}.fits") for name in names]
     assert len(open_galaxies(FileRequest(tuple(named)))) == 3
+
+
+MMU_NAMES = ("image_array", "image_ivar", "bit_mask")
+
+
+def universe(path, parts, *, names=MMU_NAMES):
+    """Two galaxies as the Multimodal Universe has them: arrays, inverse variances, a mask where true is good, a model."""
+    image, noise, mask, _ = parts
+    arrays = dict(zip(names, (image, np.where(mask, 0, noise**-2), ~mask), strict=True))
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            stack = np.stack([[array, array], [array, array]])
+            file[name] = stack if array.dtype == bool else stack.astype(np.float32)
+        file["image_model"] = np.zeros((2, 80, 80, 3), np.uint8)
+        file["image_band"] = [["des-g", "des-r"]] * 2
+        file["image_scale"] = np.full((2, 2), 0.262)
+        file["object_id"] = ["one", "two"]
+    return path
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("image_array", "image_ivar", "bit_mask"), ("flux", "ivar", "good"), ("image", "image_invvar", "ok")],
+)
+def test_noise_beside_an_array_of_images_is_taken(tmp_path, parts, names, caplog):
+    image, noise, mask, _ = parts
+    path = universe(tmp_path / "set.hdf5", parts, names=names)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    place = path if names[0] != "flux" else f"{path}:/flux"
+    galaxies = open_galaxies(FileRequest((str(place),)))
+    header = galaxies.header
+    assert (header.bands, header.pixel_scale_arcsec) == (("des-g", "des-r"), 0.262)
+    assert galaxies.origin.settings["maps"] == {
+        "survey": "the array's name",
+        "sigma": f"/{names[1]}",
+        "noise": "ivar",
+    }
+    assert sum(f"inverse variances /{names[1]} taken from the files" in text for text in caplog.messages) == 1
+    wanted = morphology(image.astype(np.float32), masks=mask, sigma_maps=noise, sersic="none")[0]
+    for row in measured(
+        galaxies, settings=MeasureSettings(quantities=("morphology",), sersic="none", band="des-r")
+    ):
+        same(row, wanted, tolerance=1e-5)
+    bare = open_galaxies(FileRequest((str(place),), sigma="none"))
+    assert "maps" not in bare.origin.settings
+    row = measured(bare, settings=MeasureSettings(quantities=("morphology",), sersic="none", band="des-r"))[0]
+    assert number(row, "flux") == pytest.approx(number(morphology(image, sersic="none")[0], "flux"), rel=1e-5)
+
+
+def test_arrays_of_other_shapes_or_of_two_kinds_of_noise_are_not_taken(tmp_path, parts):
+    image, noise, _, _ = parts
+    for kind, arrays in {
+        "shape": {"images": [image], "ivar": [noise[:40]]},
+        "two": {"images": [image], "ivar": [noise], "images_sigma": [noise]},
+        "other": {"images": [image], "ivar_of_flux_r50": [noise]},
+    }.items():
+        with h5py.File(tmp_path / f"{kind}.h5", "w") as file:
+            for name, values in arrays.items():
+                file[name] = np.asarray(values)
+        galaxies = open_galaxies(FileRequest((f"{tmp_path / kind}.h5:/images",)))
+        assert "maps" not in galaxies.origin.settings
 
 
 def test_the_zero_point_of_hst_is_about_that_of_cosmos():

@@ -124,8 +124,28 @@ def test_a_table_whose_store_is_gone_says_so(table, tmp_path):
     lonely = read_measurements(table)
     lonely.meta["source"] = {**lonely.meta["source"], "path": "gone"}
     write_table(tmp_path / "lonely.parquet", lonely)
-    with pytest.raises(InputError, match=r"its images \(gone\) are in no store that is there"):
+    with pytest.raises(InputError, match=r"its images \(gone\) are in no store and no files of one galaxy"):
         look(tmp_path / "lonely.parquet", tmp_path / "sheet.png")
+
+
+def test_a_table_of_files_shows_the_files_while_they_are_there(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    for number in range(3):
+        pixels = np.random.default_rng(number).normal(size=(40, 40)).astype(np.float32)
+        units = [fits.PrimaryHDU(), fits.ImageHDU(pixels, name="SCI"), fits.ImageHDU(pixels**0, name="ERR")]
+        fits.HDUList(units).writeto(f"m{number}.fits")
+    settings = MeasureSettings(quantities=("power",))
+    measure("*.fits", "t.parquet", settings=settings)
+    assert "taken from the files" in caplog.text
+    caplog.clear()
+    sheet = look("t.parquet", "sheet.png", sort="power_rings_01", order="largest")
+    assert sorted(sheet.names) == ["m0", "m1", "m2"]
+    assert "taken from the files" not in caplog.text  # pixels are shown, and no map is asked for
+    Path("m1.fits").unlink()
+    with pytest.raises(
+        InputError, match=r"no files of one galaxy each that are there, m1\.fits\[1\] is not there"
+    ):
+        look("t.parquet", "other.png")
 
 
 def test_files_are_shown_as_they_are_by_their_names(tmp_path):

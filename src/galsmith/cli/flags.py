@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 UNITS = ("_arcsec", "_kpc", "_mag", "_pix", "_sigma")
-YES, NO = "True", "False"
+YES, NO = ("True", "true"), ("False", "false")
 # settings of a measurement that have no flag of their own
 SET_ALONE = frozenset({"threshold_sigma", "smoothing_pix", "subtract_background"})
 
@@ -39,9 +39,9 @@ def in_flags(message: str, verb: str = "") -> str:
             return f"--set {name}={value}"
         if names is None:
             return name if value is None else f"{name} {value}"
-        if value == NO:
+        if value in NO:
             return _negative(names)
-        return names[0] if value in (None, YES) else f"{names[0]} {value}"
+        return names[0] if value in (None, *YES) else f"{names[0]} {value}"
 
     return ARGUMENT.sub(in_words, message)
 

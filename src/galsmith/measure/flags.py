@@ -39,7 +39,7 @@ class Flag:
 _SKY = "take the sky off first, or let `subtract_background=true` take off the level of the border"
 _LARGER = "cut a larger image around the galaxy"
 _NEIGHBORS = "neighbors or clumps draw the light away: ignore them with `mask`, or give a map with `segmap`"
-_MASK = "look at `mask`: pixels that are not 0 in it are ignored"
+_MASK = "look at `mask`, of which `mask_bits` says what is ignored; `mask=none` takes none from the files"
 _FEW_PIXELS = (
     "pixels that are masked, exactly 0 or without a sigma are left out: look at `mask` and `sigma`; or take "
     "`segmentation=survey`, which does not smooth a small source away"

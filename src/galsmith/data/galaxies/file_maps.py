@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from galsmith.data.galaxies.maps import MapPlace
+from galsmith.data.readers.array_files import arrays_in
+from galsmith.data.readers.arrays import words_of_array
 from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, opened_fits, read_head
 from galsmith.data.readers.listing import ArrayPlace, TarMember
 from galsmith.data.readers.surveys import (
     BAND_OF_NAME,
     LIKE_MASKS,
     SURVEYS,
+    WORDS_OF_NOISE,
     NoiseKind,
     Survey,
     counted_bits,
@@ -21,6 +24,9 @@ from galsmith.data.readers.surveys import (
 from galsmith.errors import InputError
 
 logger = logging.getLogger(__name__)
+# In names of arrays, of images and of what lies beside them alike.
+WORDS_OF_ARRAYS = ("image", "images", "img", "flux", "array")
+OF_ARRAYS = "the array's name"
 
 
 class Unit(NamedTuple):
@@ -264,6 +270,48 @@ def _units_of(head: FitsHead) -> list[Unit]:
 
 
 NO_MAPS = FileMaps()
+
+
+def maps_of_array(place: ArrayPlace, n_images: int, *, band_axis: str | None) -> FileMaps:
+    """Find an array of noise beside an array of images, in its group and of its shape, and say what is taken.
+
+    Its name holds a word of `WORDS_OF_NOISE` beside those of the images' own name: ``image_ivar`` beside ``image_array``.
+
+    Parameters
+    ----------
+    place : ArrayPlace
+        The images, with the name of the array.
+    n_images : int
+        How many there are.
+    band_axis : {"first", "last"} or None
+        Where an image has its bands.
+    """
+    heads = arrays_in(place.path)
+    images = next((head for head in heads if head.name.strip("/") == (place.dataset or "").strip("/")), None)
+    if images is None or band_axis == "last":
+        return NO_MAPS
+    own = {*words_of_array(images.name), *WORDS_OF_ARRAYS}
+    found = []
+    for head in heads:
+        words = words_of_array(head.name)
+        kinds = [WORDS_OF_NOISE[word] for word in words if word in WORDS_OF_NOISE]
+        rest = {word for word in words if word not in WORDS_OF_NOISE}
+        is_beside = head.name.rpartition("/")[0] == images.name.rpartition("/")[0]
+        if (
+            is_beside
+            and head.shape == images.shape
+            and len(kinds) == 1
+            and rest <= own
+            and head is not images
+        ):
+            found.append((head.name, kinds[0]))
+    if len(found) != 1:
+        return NO_MAPS
+    name, kind = found[0]
+    places = tuple(MapPlace(ArrayPlace(place.path, name), row) for row in range(n_images))
+    maps = FileMaps({"sigma": places}, kind, None, {"survey": OF_ARRAYS, "sigma": name, "noise": kind})
+    tell(maps, ())
+    return maps
 
 
 def refuse_times(place: MapPlace, image: FitsHead, weights: Any, *, option: str) -> None:

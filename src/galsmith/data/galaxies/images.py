@@ -1,7 +1,7 @@
 """Galaxies that stay where they lie: in a store or set, in what a reader opens, in FITS images with their maps."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -86,15 +86,23 @@ class SourceGalaxies:
         return len(self.catalog)
 
     def with_maps(
-        self, companions: Sequence[Companions], *, label: int | None, parents: Sequence[Parent]
+        self,
+        companions: Sequence[Companions],
+        *,
+        label: int | None,
+        parents: Sequence[Parent],
+        taken: Mapping[str, Any],
     ) -> "SourceGalaxies":
-        """Give the same galaxies with their maps, one an image, and the label that each has in its map, if one is named."""
+        """Give the same galaxies with their maps, one an image, and the label that each has in its map, if one is named.
+
+        Settings say which maps were taken from the files of the images.
+        """
         found = copy.copy(self)
         found._companions, found._label = companions, label
         found.origin = replace(
             self.origin,
             parents=(*self.origin.parents, *parents),
-            settings={**self.origin.settings, **({} if label is None else {"label": label})},
+            settings={**self.origin.settings, **taken, **({} if label is None else {"label": label})},
             has_maps=bool(companions) and companions[0].label_map is not None,
         )
         return found

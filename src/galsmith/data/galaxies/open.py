@@ -11,7 +11,14 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from galsmith.data.galaxies.file_maps import NO_MAPS, FileMaps, maps_of_files, refuse_times, tell
+from galsmith.data.galaxies.file_maps import (
+    NO_MAPS,
+    FileMaps,
+    maps_of_array,
+    maps_of_files,
+    refuse_times,
+    tell,
+)
 from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
 from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
 from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
@@ -30,9 +37,10 @@ from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of
 from galsmith.data.readers.field.sky import measure_sky
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
 from galsmith.data.readers.fits_agreement import common_header
-from galsmith.data.readers.listing import ArrayPlace, file_as_parent, has_glob, listing_as_parent
+from galsmith.data.readers.listing import ArrayPlace, array_place, file_as_parent, has_glob, listing_as_parent
 from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
+from galsmith.data.readers.source import Source
 from galsmith.data.readers.surveys import counted_bits
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -446,7 +454,8 @@ def _of_reader(
     source = reader.open(place, options, files=files, progress=progress)
     path = str(place) if listed is None else _folder_of(listed.paths)
     galaxies = SourceGalaxies(source, path=path, inputs=request.inputs)
-    if all(getattr(request, name) is None for name in MAPS):
+    maps = _maps_of_array(request, source) if reader.name == "arrays" else NO_MAPS
+    if not maps.places and all(getattr(request, name) in (None, NOTHING) for name in MAPS):
         return galaxies
     n_bands = len(source.header.bands)
     owners = [
@@ -454,13 +463,23 @@ def _of_reader(
         for name, (height, width) in zip(source.listing.names, source.listing.shapes, strict=True)
     ]
     paths = [Path(name) for name in source.listing.names]
-    places = _places(request, paths, one_file_holds_all=reader.is_one_file)
-    companions = [_companions_of(request, owner, row, places)[0] for row, owner in enumerate(owners)]
+    places = {**_places(request, paths, one_file_holds_all=reader.is_one_file), **maps.places}
+    companions = [_companions_of(request, owner, row, places, maps)[0] for row, owner in enumerate(owners)]
     return galaxies.with_maps(
         companions,
         label=None if request.labels is None else request.labels[0],
         parents=_parents_of_maps(companions),
+        taken={"maps": dict(maps.described)} if maps.described else {},
     )
+
+
+def _maps_of_array(request: FileRequest, source: Source) -> FileMaps:
+    """Find the noise beside an array of images, where nobody named any."""
+    dataset, place = source.origin.settings["dataset"], array_place(request.images[0])
+    if request.sigma is not None or request.ivar is not None or place is None or not isinstance(dataset, str):
+        return NO_MAPS
+    axis = source.origin.settings["band_axis"]
+    return maps_of_array(ArrayPlace(place.path, dataset), len(source.listing.names), band_axis=axis)
 
 
 def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> None:

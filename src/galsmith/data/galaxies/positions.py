@@ -46,7 +46,20 @@ ROLES: Mapping[str, Sequence[str]] = {
         "de_icrs",
         "declination",
     ],
-    "id": ["object_id", "id", "objid", "obj_id", "source_id", "number", "name", "asset_id", "label"],
+    "id": [
+        *(
+            "object_id",
+            "id",
+            "objid",
+            "obj_id",
+            "objectid",
+            "coadd_object_id",
+            "coadd_objects_id",
+            "ls_id",
+            "targetid",
+        ),
+        *("source_id", "number", "name", "designation", "asset_id", "label"),
+    ],
     "size": ["cutout_pix", "cutout", "cutout_size", "cutout_size_pix", "size_pix", "size"],
 }
 MOST_STEPS, LARGEST_ERROR_PIX = 20, 1e-4

@@ -1,5 +1,7 @@
 """Images in one array of a file, HDF5, NPY or NPZ: [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]."""
 
+import math
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +25,7 @@ from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.pictures import GRAY, RGB
 from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage
+from galsmith.data.readers.surveys import WORDS_OF_MAPS
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
@@ -36,6 +39,8 @@ UNIT_ATTRIBUTES = ("flux_unit", "BUNIT", "unit", "units")
 NAME_COLUMN = "object_id"
 # HDF5 reads for one thread at a time anyway; so none reads a block that another is reading.
 READING = threading.Lock()
+# In names of arrays beside the one of the images.
+WORDS_BESIDE_IMAGES = WORDS_OF_MAPS | {"model", "residual", "psf"}
 BandAxis = Literal["first", "last"]
 WANTED_SHAPES = "[galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]"
 
@@ -174,10 +179,17 @@ def _layer_of(source: str | Path, band_axis: BandAxis | None) -> tuple[Layer, li
         )
     heads = arrays_in(place.path)
     image_like = [head for head in heads if is_image_like(head.shape, head.dtype.kind)]
-    head = choose_array(place, heads, image_like)
+    plain = [head for head in image_like if WORDS_BESIDE_IMAGES.isdisjoint(words_of_array(head.name))]
+    is_told = place.dataset is None and len(plain) == 1
+    head = choose_array(place, heads, plain if is_told else image_like)
     shown = str(ArrayPlace(place.path, head.name if head.name else None))
     axes = image_axes(head.shape or (), band_axis=band_axis, name=shown)
     return Layer(shown, place.path, head, axes), heads
+
+
+def words_of_array(name: str) -> tuple[str, ...]:
+    """Split the name of an array, without its group, into words of lower case: ``/a/image_ivar`` is image, ivar."""
+    return tuple(word for word in re.split(r"[^a-z0-9]+", name.rpartition("/")[2].lower()) if word)
 
 
 class ArraySource:
@@ -221,10 +233,13 @@ class ArraySource:
         _refuse_unlike(self._layers)
         self._rows_per_block = _rows_per_block(first.head, first.head.shape or ())
         self._blocks: dict[int, list[NDArray[Any]]] = {}
+        beside = _OfEveryImage(first, heads if len(found) == 1 else [])
         header = ImageHeader(
-            _bands(self._layers, options.bands),
+            _bands(self._layers, options.bands if options.bands is not None else beside.bands()),
             _unit(first.head, first.axes.n_bands) if options.flux_unit is None else options.flux_unit,
-            _scale(first.head) if options.pixel_scale_arcsec is None else options.pixel_scale_arcsec,
+            (_scale(first.head) or beside.scale())
+            if options.pixel_scale_arcsec is None
+            else options.pixel_scale_arcsec,
         )
         header = replace(header, zero_points_mag=_zero_points(self._layers, header.bands))
         self.header = with_zero_points(header, options.zero_points_mag)
@@ -274,6 +289,44 @@ class ArraySource:
                 latest = list(self._blocks.items())[1 - BLOCKS_KEPT :]
                 self._blocks = {**dict(latest), number: found}
         return found
+
+
+class _OfEveryImage:
+    """What arrays beside the images say of each band of each of them, as the Multimodal Universe has it: names and scale.
+
+    Parameters
+    ----------
+    layer : Layer
+        The images, such as ``/image_array``.
+    heads : list of ArrayHead
+        All arrays of the file.
+    """
+
+    def __init__(self, layer: Layer, heads: list[ArrayHead]) -> None:
+        self._layer, self._heads = layer, heads
+
+    def bands(self) -> tuple[str, ...] | None:
+        """Names of the bands, where all images have the same."""
+        values = self._same_in_all("band")
+        names = () if values is None else tuple(_text(value) for value in values)
+        return names if names and all(names) and len(set(names)) == len(names) else None
+
+    def scale(self) -> float | None:
+        """Pixel scale in arcsec, where all bands and images have the same."""
+        values = self._same_in_all("scale")
+        if values is None or isinstance(values[0], str | bytes) or len(set(values)) > 1:
+            return None
+        return float(values[0]) if math.isfinite(values[0]) and values[0] > 0 else None
+
+    def _same_in_all(self, word: str) -> list[Any] | None:
+        """Read [galaxy, band] values of the array named ``image_WORD``; None where it is not there, or they differ."""
+        group, _, name = self._layer.head.name.rpartition("/")
+        wanted = {f"{group}/image_{word}", f"{group}/{name}_{word}"}
+        found = [head for head in self._heads if head.name in wanted]
+        if len(found) != 1 or found[0].shape != (self._layer.n_images, self._layer.axes.n_bands):
+            return None
+        values = read_rows(self._layer.path, found[0], 0, self._layer.n_images).tolist()
+        return list(values[0]) if values and all(row == values[0] for row in values) else None
 
 
 def _refuse_unlike(layers: Sequence[Layer]) -> None:

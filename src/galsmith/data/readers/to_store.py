@@ -38,6 +38,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 SKIPPED_SUFFIX = ".skipped"
 IMAGES_PER_CHUNK = 256
 BYTES_PER_CHUNK = 2**26
+SMALLEST_MIDDLE = 16  # a smaller square of finite pixels holds no galaxy with its sky
 WAY_OUT = "mend or remove it, or leave such images out with `on_bad=skip`"
 logger = logging.getLogger(__name__)
 
@@ -314,12 +315,29 @@ def _usable(
     image = _cropped(read, options)
     bad = int(image.size - np.count_nonzero(np.isfinite(image)))
     if bad:
-        return UnusableImage("not finite", f"{name}: {bad} of {image.size} pixels are NaN or infinite")
+        side = _finite_side(image)
+        middle = (
+            f", the middle {side} x {side} are not (`crop_pix={side}`)" if side >= SMALLEST_MIDDLE else ""
+        )
+        return UnusableImage(
+            "not finite", f"{name}: {bad} of {image.size} pixels are NaN or infinite{middle}"
+        )
     for band, stamp in enumerate(image):
         if np.ptp(stamp) == 0:
             which = f" in band {band}" if len(image) > 1 else ""
             return UnusableImage("constant", f"{name}: all pixels{which} are {stamp[0, 0]:g}")
     return read
+
+
+def _finite_side(image: Pixels) -> int:
+    """Side of the largest central square, in pixels and even, whose pixels are all finite; 0 where there is none."""
+    places = np.argwhere(~np.isfinite(image).all(axis=0))
+    middle = (np.array(image.shape[-2:]) - 1) / 2
+    side = min(*image.shape[-2:], int(2 * np.abs(places - middle).max(axis=1).min()))
+    side -= side % 2
+    while side > 0 and not np.isfinite(crop_center(image, side)).all():
+        side -= 2
+    return max(side, 0)
 
 
 def _cropped(image: Pixels, options: SetOptions) -> Pixels:

@@ -10,6 +10,7 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_galaxies
+from galsmith.data.readers.fits import split_hdu
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback
@@ -65,7 +66,7 @@ def galaxies_of_set(images: ImageSet) -> Gathered:
 
 def galaxies_of_files(files: Sequence[str], progress: ProgressCallback) -> Gathered:
     """Take image files, folders and arrays as they are."""
-    galaxies = open_galaxies(FileRequest(tuple(files)), progress=progress)
+    galaxies = open_galaxies(FileRequest(tuple(files), mask="none", sigma="none"), progress=progress)
     name = Path(files[0]).name if len(files) == 1 else f"{len(files):,} files"
     return Gathered(name, galaxies, np.arange(len(galaxies)), galaxies.catalog, galaxies.origin.content_hash)
 
@@ -82,9 +83,7 @@ def galaxies_of_table(file: Path) -> Gathered:
     hint = str(table.meta.get("source", {}).get("path", ""))
     place = find(hint, file.resolve().parent)
     if place is None or not is_store(place):
-        raise InputError(
-            f"{file}: its images ({hint or 'kept in memory'}) are in no store that is there; look at the images themselves"
-        )
+        return _of_measured_files(file, table, hint)
     images = open_store(place)
     row_of = {str(name): row for row, name in enumerate(images.catalog["object_id"])}
     names = [str(name) for name in table["object_id"]]
@@ -94,6 +93,21 @@ def galaxies_of_table(file: Path) -> Gathered:
     rows = np.array([row_of[name] for name in names], dtype=np.int64)
     made_from = hash_json([sha256_of_file(file), images.content_hash])
     return Gathered(file.name, StoreGalaxies(images), rows, table, made_from)
+
+
+def _of_measured_files(file: Path, table: QTable, hint: str) -> Gathered:
+    """Take the rows of a table of image files, one galaxy each, where they still lie as it names them."""
+    names = [str(name) for name in table["file"]] if "file" in table.colnames else []
+    lost = [name for name in names if not Path(split_hdu(name)[0]).is_file()]
+    if not names or lost or len(set(names)) < len(names):
+        why = f", {lost[0]} is not there" if lost else ""
+        raise InputError(
+            f"{file}: its images ({hint or 'kept in memory'}) are in no store and no files of one galaxy each that are "
+            f"there{why}; look at the images themselves"
+        )
+    galaxies = open_galaxies(FileRequest(tuple(names), mask="none", sigma="none"))
+    made_from = hash_json([sha256_of_file(file), galaxies.origin.content_hash])
+    return Gathered(file.name, galaxies, np.arange(len(galaxies)), table, made_from)
 
 
 def chosen_entries(
