@@ -76,7 +76,7 @@ def test_named_options_are_the_settings_of_the_table(cutouts, tmp_path, capsys):
         "none",
         2.5,
     ]
-    assert settings["quantities"] == ["morphology", "power"]  # as of a store
+    assert settings["quantities"] == ["morphology", "power", "details"]  # as of a store
 
 
 def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, capsys):

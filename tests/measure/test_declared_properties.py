@@ -80,9 +80,11 @@ def test_every_flag_of_a_fit_says_the_way_out():
     assert [flag.name for flag in fits if not flag.way_out] == []
 
 
-def test_the_engine_has_a_place_for_every_property_but_the_power_modes():
+def test_the_engine_has_a_place_for_every_property_but_power_and_details():
     declared = [
-        entry.name for entry in PROPERTIES if not entry.group.startswith("power_") and entry.compute is None
+        entry.name
+        for entry in PROPERTIES
+        if not entry.group.startswith(("power_", "grid", "winding")) and entry.compute is None
     ]
     assert [name for name, _ in sorted(PLACE._asdict().items(), key=lambda item: item[1])] == declared
     assert set(columns_of(sersic="none", double_sersic=False)) == {

@@ -46,13 +46,27 @@ class BandPair(NamedTuple):
         return f"{self.first}-{self.second}"
 
     @property
-    def column(self) -> str:
-        """Column of the color: ``color_gi_mag``, or ``color_F606W_F814W_mag`` where a name has several letters.
+    def stem(self) -> str:
+        """Write it as a part of a column's name: ``gi``, or ``F606W_F814W`` where a name has several letters.
 
-        Names that have an underscore themselves are kept apart by two.
+        Names that have an underscore themselves are kept apart by two; `pair_named` reads it.
         """
         joint = "" if len(self.first) == len(self.second) == 1 else "_"
-        return f"color_{self.first}{joint * (2 if '_' in self.first + self.second else 1)}{self.second}_mag"
+        return f"{self.first}{joint * (2 if '_' in self.first + self.second else 1)}{self.second}"
+
+    @property
+    def column(self) -> str:
+        """Column of the color, such as ``color_gi_mag``."""
+        return f"color_{self.stem}_mag"
+
+
+def pair_named(stem: str) -> BandPair | None:
+    """Find the bands in a part of a column's name, as `BandPair.stem` writes it; None where there are no two."""
+    for separator in ("__", "_"):
+        first, between, second = stem.partition(separator)
+        if between and first and second:
+            return BandPair(first, second)
+    return BandPair(stem[0], stem[1]) if len(stem) == 2 else None
 
 
 def parse_pair(text: str, bands: Sequence[str]) -> BandPair:
@@ -101,11 +115,17 @@ def default_pairs(bands: Sequence[str]) -> tuple[BandPair, ...]:
     """
     if len(bands) < 2:
         return ()
+    neighbors = neighboring_pairs(bands)
+    widest = PAPER_PAIR if set(PAPER_PAIR) <= set(bands) else (neighbors[0].first, neighbors[-1].second)
+    return tuple(dict.fromkeys([BandPair(*widest), *neighbors]))
+
+
+def neighboring_pairs(bands: Sequence[str]) -> tuple[BandPair, ...]:
+    """Pair each band with the next in wavelength, or as they lie in the images where not all are in `WAVELENGTHS_NM`."""
     ordered = list(bands)
     if all(band in WAVELENGTHS_NM for band in bands):
         ordered.sort(key=WAVELENGTHS_NM.__getitem__)
-    widest = PAPER_PAIR if set(PAPER_PAIR) <= set(bands) else (ordered[0], ordered[-1])
-    return tuple(BandPair(*pair) for pair in dict.fromkeys([widest, *itertools.pairwise(ordered)]))
+    return tuple(BandPair(*pair) for pair in itertools.pairwise(ordered))
 
 
 def bands_of_pairs(pairs: Sequence[BandPair]) -> tuple[str, ...]:

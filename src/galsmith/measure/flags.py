@@ -297,6 +297,13 @@ NO_APERTURE = Flag(
     0,
     "there is no Petrosian radius or center from which this band's flux could be summed",
 )
+NO_DETAIL = Flag(
+    "no_detail_<which>",
+    0,
+    "a grid, coherence, offset, gradient or winding could not be measured: too little light or too small an image, a band "
+    "whose waves are below its noise, pixels that are not finite, or no center",
+    "leave the details out where they say nothing: `quantities=morphology,power`",
+)
 NO_VALUE = Flag(
     "no_<column>",
     0,
@@ -325,6 +332,7 @@ _OTHERS = (
     NO_POWER,
     NO_FLUX,
     NO_APERTURE,
+    NO_DETAIL,
     NO_VALUE,
     FLAT_SKY,
     ZERO_BORDER,

@@ -13,6 +13,7 @@ from galsmith.data.galaxies import Galaxy
 from galsmith.images import ImageHeader
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
+from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
 from galsmith.measure.noise import gain_of_unit
@@ -29,6 +30,7 @@ MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]
     "statmorph": statmorph_engine.measure_morphology,
 }
 POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
+APART = "offset_"  # of one band from another, which may be called y
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
         if method.computed:
             _compute_properties(result, inputs[band], band, method)
         add_fluxes(result, list(inputs.values()), settings, list(inputs), measure=measure)
+        if "details" in settings.quantities:
+            add_details(result, inputs, band, settings)
         if settings.uncertainties:
             add_uncertainties(result, inputs, band, settings)
     if "power" in settings.quantities:
@@ -238,7 +242,7 @@ def noted(measured: Measured, cutout: Cutout) -> Measured:
     offsets = {"x": cutout.x_offset_pix, "y": cutout.y_offset_pix}
     for name in measured.values if any(offsets.values()) else ():
         found = POSITION_COLUMN.search(name)
-        if found:
+        if found and not name.startswith(APART):
             measured.values[name] += offsets[found[1]]
     measured.flags.extend(cutout.noticed)
     return measured

@@ -15,7 +15,7 @@ from galsmith.settings import Settings, near_miss
 ALL_BANDS = "all"
 FEWEST_REPETITIONS = 8  # of fewer a standard deviation is off by a quarter and more
 
-Quantities = Literal["morphology", "power"]
+Quantities = Literal["morphology", "power", "details"]
 Segmentation = Literal["paper", "survey"]
 Sky = Literal["box", "annulus"]
 SersicFitting = Literal["integrated", "parity", "none"]
@@ -28,8 +28,9 @@ class MeasureSettings(Settings):
 
     Attributes
     ----------
-    quantities : tuple of {"morphology", "power"}
-        What is measured.
+    quantities : tuple of {"morphology", "power", "details"}
+        What is measured: shapes, sizes and fits of one band; power spectra of every band; and bands against each other,
+        patterns of the pixel grid and the winding of arms, which need the center and radii of the morphology.
     band : str or None
         The band on which morphology is measured; None takes the only band, or the middle one
         (i of g, r, i, z as Holzschuh et al. 2022 do), ``"all"`` measures every band, a row each.
@@ -78,7 +79,7 @@ class MeasureSettings(Settings):
         Side of the box that smooths the outline of the source.
     """
 
-    quantities: tuple[Quantities, ...] = Field(default=("morphology", "power"), min_length=1)
+    quantities: tuple[Quantities, ...] = Field(default=("morphology", "power", "details"), min_length=1)
     band: str | None = None
     segmentation: Segmentation | None = None
     sky: Sky | None = None
@@ -104,6 +105,15 @@ class MeasureSettings(Settings):
             )
         if self.uncertainties and "morphology" not in self.quantities:
             raise ValueError("uncertainties are of the quantity 'morphology'; add it to quantities")
+        return self
+
+    @model_validator(mode="after")
+    def _details_need_morphology(self) -> Self:
+        """Refuse what has no center and no radii."""
+        if "details" in self.quantities and "morphology" not in self.quantities:
+            raise ValueError(
+                "quantities has 'details', whose center and radii come from 'morphology'; add it to quantities"
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 from galsmith.images.bands import parse_pair
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, color_mag
+from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
 from galsmith.measure.flags import CATASTROPHIC, UNCERTAINTY_UNDEFINED
 from galsmith.measure.properties.registry import is_resampled, property_of_column
@@ -94,7 +95,12 @@ def _measured_again(
     """Measure the galaxy with other noise, in the same map, without fits."""
     if result.flag == CATASTROPHIC:
         return []
-    used = {band, *(name for pair in settings.colors or () for name in parse_pair(pair, list(inputs)))}
+    has_details = "details" in settings.quantities
+    used = (
+        set(inputs)
+        if has_details
+        else {band, *(name for pair in settings.colors or () for name in parse_pair(pair, list(inputs)))}
+    )
     ready = {name: _noisy(inputs[name], settings, result if name == band else None) for name in used}
     noisy = {name: one for name, one in ready.items() if one is not None}
     if set(noisy) != used:
@@ -117,6 +123,8 @@ def _measured_again(
             bands,
             measure=compiled_engine.measure_morphology,
         )
+        if has_details:
+            add_details(row, {name: drawn[name] for name in bands}, band, plain)
         rows.append(row.values)
     return rows
 

@@ -21,6 +21,7 @@ from galsmith.compare.records import Distance, Losses, Summary
 from galsmith.errors import InputError
 from galsmith.measure.flags import BAD
 from galsmith.measure.properties.colors import pair_of_column
+from galsmith.measure.properties.details import pair_of_detail
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.registry import PROPERTIES, declared_properties, property_of_column
 
@@ -43,6 +44,9 @@ GROUP_TITLES = {
     "double_sersic": "Double Sérsic fit",
     "sky": "Sky",
     "color": "Colors",
+    "registration": "Bands against each other",
+    "grid": "Patterns of the pixel grid",
+    "winding": "Winding of arms",
 }
 WORDS = {
     "gini": "Gini coefficient",
@@ -64,9 +68,17 @@ WORDS = {
     "center_y_pix": "center y",
     "sky_sigma": "sky sigma",
     "pc_rest": "length of the rest",
+    "winding_quality": "quality of the winding",
+    "winding_amplitude": "amplitude of arms",
+}
+GRID_WORDS = {
+    "axes": "axes over diagonals, {}",
+    "period": "period of {} px",
+    "lines": "largest line, {}",
 }
 UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
 POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
+GRID = re.compile(r"grid_(axes|period|lines)_([a-z0-9]+)(?:_(.+))?$")
 COMPONENT = re.compile(r"pc_(\d+)$")
 
 
@@ -440,17 +452,9 @@ def words_of(column: str) -> str:
     # Columns of the classifier on products of two.
     if " * " in column:
         return " × ".join(words_of(part) for part in column.split(" * "))
-    match = POWER.match(column)
-    if match:
-        kind = "power mode" if match.group(1) == "wavelength" else "power ring"
-        band = f" ({match.group(3)})" if match.group(3) else ""
-        return f"{kind} {int(match.group(2))}{band}"
-    component = COMPONENT.match(column)
-    if component:
-        return f"component {int(component.group(1))}"
-    colors = pair_of_column(column)
-    if colors is not None:
-        return f"{colors.first} − {colors.second}"
+    told = _words_of_band(column) or _words_of_bands(column)
+    if told:
+        return told
     if column in WORDS:
         return WORDS[column]
     for suffix in UNIT_SUFFIXES:
@@ -458,9 +462,33 @@ def words_of(column: str) -> str:
     return column.replace("_", " ")
 
 
+def _words_of_band(column: str) -> str:
+    """Words for a column of one band's power or grid, or of a component; none for another."""
+    power, grid, component = POWER.match(column), GRID.match(column), COMPONENT.match(column)
+    band = f" ({band_of(column)})" if band_of(column) else ""
+    if power:
+        kind = "power mode" if power.group(1) == "wavelength" else "power ring"
+        return f"{kind} {int(power.group(2))}{band}"
+    if grid:
+        return f"{GRID_WORDS[grid.group(1)].format(grid.group(2))}{band}"
+    return f"component {int(component.group(1))}" if component else ""
+
+
+def _words_of_bands(column: str) -> str:
+    """Words for a column of a color, or of two bands against each other; none for another."""
+    colors, detail = pair_of_column(column), pair_of_detail(column)
+    if colors is not None:
+        return f"{colors.first} − {colors.second}"
+    if detail is None:
+        return ""
+    entry, pair = detail
+    quantity = entry.name.replace("_<bands>", "").removesuffix("_pix").removesuffix("_mag")
+    return f"{quantity.replace('_', ' ')}, {pair.first} and {pair.second}"
+
+
 def band_of(column: str) -> str:
-    """Band of a column of power, or nothing."""
-    match = POWER.match(column)
+    """Band of a column of power or of the grid, or nothing."""
+    match = POWER.match(column) or GRID.match(column)
     return (match.group(3) or "") if match else ""
 
 

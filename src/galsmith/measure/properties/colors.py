@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from galsmith.images.bands import BandPair
+from galsmith.images.bands import BandPair, pair_named
 from galsmith.measure.properties.property import Property
 
 COLOR_GROUP = "color"
@@ -41,14 +41,7 @@ def flux_column(band: str) -> str:
 def pair_of_column(column: str) -> BandPair | None:
     """Find the bands of a column ``color_..._mag``; None for any other."""
     found = _COLOR.match(column)
-    if found is None:
-        return None
-    stem = found[1]
-    for separator in ("__", "_"):
-        first, between, second = stem.partition(separator)
-        if between and first and second:
-            return BandPair(first, second)
-    return BandPair(stem[0], stem[1]) if len(stem) == 2 else None
+    return None if found is None else pair_named(found[1])
 
 
 def color_columns(columns: Iterable[str]) -> dict[str, BandPair]:

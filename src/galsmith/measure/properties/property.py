@@ -54,7 +54,7 @@ class Property:
         An astropy unit, ``"dex"``, ``"flux"`` for the flux unit of the image set, or nothing.
     group : str
         ``morphology``, ``size``, ``position``, ``photometry``, ``sersic``, ``double_sersic``, ``sky``,
-        ``color``, ``power_wavelength`` or ``power_rings``.
+        ``color``, ``power_wavelength``, ``power_rings``, ``grid``, ``winding`` or ``registration``.
     definition : str
         One sentence with its source.
     is_circular : bool

@@ -2,6 +2,12 @@
 
 from galsmith.errors import SettingsError
 from galsmith.measure.properties.colors import BAND_PROPERTIES, band_property
+from galsmith.measure.properties.details import (
+    GRID_PROPERTIES,
+    PAIR_PROPERTIES,
+    WINDING_PROPERTIES,
+    pair_property,
+)
 from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.uncertainty import (
@@ -43,7 +49,16 @@ POWER_PROPERTIES = (
 COMPUTED: tuple[Property, ...] = ()
 
 # A list, since `register_property` adds to it.
-PROPERTIES: list[Property] = [*KERNEL_PROPERTIES, *POWER_PROPERTIES, *COMPUTED]
+PROPERTIES: list[Property] = [
+    *KERNEL_PROPERTIES,
+    *POWER_PROPERTIES,
+    *GRID_PROPERTIES,
+    *WINDING_PROPERTIES,
+    *COMPUTED,
+]
+
+# Of every band, where there are several: their columns end in it.
+BANDED_PREFIXES = ("power_", "grid_")
 
 _OWN = frozenset(entry.name for entry in PROPERTIES)
 
@@ -61,7 +76,7 @@ def register_property(entry: Property) -> None:
     SettingsError
         If its name is taken, its group is unknown, or nothing computes it.
     """
-    if entry.name in _OWN or band_property(entry.name) is not None:
+    if entry.name in _OWN or _bands_property(entry.name) is not None:
         raise SettingsError(
             f"property {entry.name!r}: galsmith measures one of this name; choose another name"
         )
@@ -89,7 +104,7 @@ def computed_properties() -> tuple[Property, ...]:
 
 def declared_properties() -> tuple[Property, ...]:
     """Give all properties, and the quantities of which every band, or pair of bands, has a column of its own."""
-    return (*PROPERTIES, *BAND_PROPERTIES)
+    return (*PROPERTIES, *BAND_PROPERTIES, *PAIR_PROPERTIES)
 
 
 def property_of_column(column: str) -> Property | None:
@@ -99,7 +114,8 @@ def property_of_column(column: str) -> Property | None:
     ----------
     column : str
         A property's name, that of a power mode with its band, such as ``"power_wavelength_03_g"``, the flux of
-        a band, ``"flux_g"``, a color, ``"color_gi_mag"``, or the uncertainty of one of these, ``"gini_sigma"``.
+        a band, ``"flux_g"``, a color, ``"color_gi_mag"``, two bands against each other, ``"offset_x_gi_pix"``, or the
+        uncertainty of one of these, ``"gini_sigma"``.
 
     Returns
     -------
@@ -110,11 +126,11 @@ def property_of_column(column: str) -> Property | None:
     if found is not None:
         return found
     quantity = quantity_of_uncertainty(column)
-    of_what = None if quantity is None else _property_named(quantity) or band_property(quantity)
+    of_what = None if quantity is None else _property_named(quantity) or _bands_property(quantity)
     if of_what is not None:
         return uncertainty_of(of_what, column)
-    if not column.startswith("power_"):
-        return band_property(column)
+    if not column.startswith(BANDED_PREFIXES):
+        return _bands_property(column)
     return _property_named("_".join(column.split("_")[:3]))
 
 
@@ -127,6 +143,11 @@ def is_resampled(column: str) -> bool:
         and is_resampled_group(entry.group)
         and not column.startswith(("sersic_", "stamp_"))
     )
+
+
+def _bands_property(column: str) -> Property | None:
+    """Find what a column holds whose name was made from those of bands."""
+    return band_property(column) or pair_property(column)
 
 
 def _property_named(name: str) -> Property | None:
@@ -161,6 +182,10 @@ def _uncertainty_rows() -> list[str]:
         *(f"| `{uncertainty_column(name)}` | `{name}` | {mark} |" for name, mark in said),
         "| `flux_<band>_sigma` | `flux_<band>` |  |",
         "| `color_<bands>_sigma_mag` | `color_<bands>_mag` |  |",
+        *(
+            f"| `{uncertainty_column(entry.name)}` | `{entry.name}` | {NOT_LINEAR.get(entry.name, '')} |"
+            for entry in PAIR_PROPERTIES
+        ),
     ]
 
 

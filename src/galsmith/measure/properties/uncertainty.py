@@ -5,7 +5,7 @@ from dataclasses import replace
 from galsmith.measure.properties.property import Property
 
 _SUFFIXES = ("_pix", "_rad", "_mag")
-_FITTED = ("sersic", "double_sersic", "sersic_uncertainty", "power_wavelength", "power_rings")
+_FITTED = ("sersic", "double_sersic", "sersic_uncertainty", "power_wavelength", "power_rings", "grid")
 # Their scatter is not that of a linear function of the noise: docs/how-to/uncertainties.md has their pulls.
 NOT_LINEAR = {
     "asymmetry": "a sum of absolute values",
