@@ -1,5 +1,7 @@
 """Evidence: every calibrated p value by family, corrected over the card; what it sees, and what it must not see."""
 
+import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +11,7 @@ from galsmith.compare import evidence_of, judge_tables, verdict_of
 from galsmith.compare.correction import MOST_FAMILIES
 from galsmith.compare.evidence.families import FAMILIES, weigh
 from galsmith.compare.evidence.records import BY_DEALS, Evidence
+from galsmith.errors import OutputExistsError
 from galsmith.seeds import random_stream
 
 SEEDS = range(10)
@@ -203,3 +206,54 @@ def test_every_number_has_one_name(make_galaxies):
     assert found.evidence("concentration").family == "marginal"
     with pytest.raises(KeyError, match="no evidence 'nothing'; there are"):
         found.evidence("nothing")
+
+
+def told_in_csv(path):
+    """Find the verdict again from the file alone: Holm where it applies, then blocks and families by their numbers."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    blocks = {}
+    for row in rows:
+        blocks.setdefault((row["family"], row["block"]), []).append(row)
+    families = {family for family, _ in blocks}
+    told = set()
+    for (family, _), members in blocks.items():
+        p_block = np.array([float(row["p_block"]) for row in members])
+        if members[0]["corrected_by"] == "holm":
+            alone = np.array([float(row["p_value"]) for row in members])
+            p_block = np.array([max(p * np.sum(alone >= p) for p in alone[alone <= one]) for one in alone])
+        n_blocks = sum(other == family for other, _ in blocks)
+        p_overall = p_block * n_blocks * len(families)
+        assert np.minimum(p_overall, 1) == pytest.approx([float(row["p_overall"]) for row in members])
+        told |= {row["name"] for row, p in zip(members, p_overall, strict=True) if p <= 0.05}
+    return told
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.6])
+def test_the_file_of_evidence_gives_the_verdict_again(make_galaxies, tmp_path, shift):
+    place = tmp_path / "card.json"
+    card = judge_tables(
+        make_galaxies(300, case=1), make_galaxies(300, case=2, shift=shift), place, replicates=20, splits=20
+    )
+    judgment = card.judgment()
+    told = told_in_csv(tmp_path / "card.evidence.csv")
+    assert told == {item.name for item in evidence_of(judgment) if item.is_told}
+    assert bool(told) == (judgment.verdict.status == "told_apart") == (shift > 0)
+
+
+def test_the_file_of_evidence_is_claimed_as_every_output_is(make_galaxies, tmp_path):
+    place, beside = tmp_path / "card.json", tmp_path / "card.evidence.csv"
+    sets = make_galaxies(100, case=1), make_galaxies(100, case=2)
+    beside.write_text("mine\n")
+    with pytest.raises(OutputExistsError, match=re.escape(str(beside))):
+        judge_tables(*sets, place, beyond=False, replicates=20, splits=20)
+    assert not place.exists()
+    assert beside.read_text() == "mine\n"
+    beside.unlink()
+    judge_tables(*sets, place, beyond=False, replicates=20, splits=20)
+    written = beside.read_bytes()
+    beside.unlink()  # as if killed between card and table
+    judge_tables(*sets, place, beyond=False, replicates=20, splits=20)
+    assert beside.read_bytes() == written
+    judge_tables(*sets, place, beyond=False, replicates=20, splits=20, seed=1, overwrite=True)
+    assert beside.read_bytes() != written

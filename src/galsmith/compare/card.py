@@ -134,7 +134,7 @@ class ReportCard:
         """Verdict and headline distance of every generated set in one line; names come first where there are several."""
         names = [f"{item.name}: " if len(self.judgments) > 1 else "" for item in self.judgments]
         return "; ".join(
-            f"{name}{item.verdict.status.replace('_', ' ')}; {item.comparison.headline_text}"
+            f"{name}{item.verdict.summary}; {item.comparison.headline_text}"
             for name, item in zip(names, self.judgments, strict=True)
         )
 

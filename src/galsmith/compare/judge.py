@@ -12,6 +12,8 @@ from astropy.table import QTable
 from galsmith.compare.card import Judgment, ReportCard
 from galsmith.compare.classifiers.two_sample import in_rows
 from galsmith.compare.cuts import Cuts
+from galsmith.compare.evidence.families import evidence_of
+from galsmith.compare.evidence.table import EVIDENCE, evidence_place, write_evidence
 from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.columns import count_flags, pair_columns, values_of
@@ -137,7 +139,8 @@ def judge_tables(
     generated : path, QTable, or several of these
         By name, or named after their files.
     output : path, optional
-        The card, as JSON. One that the same call made is read, and nothing is compared.
+        The card, as JSON, and beside it all evidence, as ``<stem>.evidence.csv``. A card that the same call made is read,
+        and nothing is compared.
     paper : str, optional
         Follow a paper's choices and print its numbers beside; a name of `PAPERS`.
     binning : {"wavelength", "rings"}, optional
@@ -185,7 +188,7 @@ def judge_tables(
     tables = named_sets(generated, name_of=_name_of_table)
     inputs = paths_of(reference, *tables.values())
     if output is not None:
-        check_output(output, CARD, inputs=inputs, overwrite=overwrite)
+        check_card_output(Path(output), inputs=inputs, overwrite=overwrite)
     late = extras if isinstance(extras, LateExtras) else _known(extras or {}, tables)
     pairs = ready_pairs(reference, tables, choices)
     return card_of(
@@ -225,12 +228,24 @@ def card_of(
     asked = _asked(pairs, choices, extras)
     with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
         if making.is_complete:
-            return read_card(place)
-        judged = _judged(pairs, choices, extras.gather(), workers, progress)
-        card = with_paths(judged, lambda path: _seen_from(place.parent, path))
-        write_json(making.content, {**to_json(card), ASKED: asked})
-        making.finish()
+            card = read_card(place)
+        else:
+            judged = _judged(pairs, choices, extras.gather(), workers, progress)
+            card = with_paths(judged, lambda path: _seen_from(place.parent, path))
+            write_json(making.content, {**to_json(card), ASKED: asked})
+            making.finish()
+    if making.is_complete and EVIDENCE.fingerprint_of(evidence_place(place)) == asked and not overwrite:
+        return card
+    # After the card: whoever is killed in between finds the card made, and makes the rest.
+    weighed = {item.name: evidence_of(item) for item in card.judgments}
+    write_evidence(weighed, place, asked, inputs=inputs, overwrite=overwrite)
     return card
+
+
+def check_card_output(output: Path, *, inputs: Sequence[str | Path | None], overwrite: bool) -> None:
+    """Refuse a card, or the table of evidence beside it, that may not be made; raises as `check_output`."""
+    check_output(output, CARD, inputs=inputs, overwrite=overwrite)
+    check_output(evidence_place(output), EVIDENCE, inputs=inputs, overwrite=overwrite)
 
 
 def _asked(pairs: Mapping[str, ReadyPair], choices: Choices, extras: LateExtras) -> str:

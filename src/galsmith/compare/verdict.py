@@ -124,6 +124,19 @@ class Verdict:
         """Whether all that tells the sets apart may be too small to matter."""
         return bool(self.by) and all(item.is_little for item in self.by)
 
+    @property
+    def summary(self) -> str:
+        """The outcome in one line."""
+        copies = "; copies not judged" if "copies" in self.not_judged else ""
+        if self.status == NOT_JUDGED:
+            return f"not judged: {self.reason}"
+        if self.status == NOT_TOLD_APART:
+            seen = f"a shift of {self.power.shift_sd:.2f} sd would be in {100 * self.power.share:g} % of such cards"
+            return f"not told apart ({seen}){copies}"
+        more = f" and {len(self.by) - 1} more" if len(self.by) > 1 else ""
+        little = ", but by little" if self.is_little else ""
+        return f"told apart{little}: {self.by[0].label} {self.by[0].effect_text}{more}{copies}"
+
     def is_told_by(self, family: str) -> bool:
         """Whether a family tells the sets apart."""
         return any(item.family == family for item in self.by)

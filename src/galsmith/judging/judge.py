@@ -11,15 +11,14 @@ from astropy.table import QTable
 
 from galsmith.compare import Chance, ReportCard
 from galsmith.compare.cuts import Cuts
-from galsmith.compare.files import CARD
-from galsmith.compare.judge import LateExtras, NamedSet, card_of, named_sets, with_paths
+from galsmith.compare.judge import LateExtras, NamedSet, card_of, check_card_output, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import choices_of
 from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images, refuse_unmeasured
 from galsmith.data.readers.listing import array_place
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import Claim, check_output, refuse_harm, settle
+from galsmith.files import Claim, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.extras import asked_extras, gather_extras, training_images
 from galsmith.judging.generator import Generator, drawn_images
@@ -255,7 +254,7 @@ def _refuse_output(output: Path, sets: Sequence[Any], *, overwrite: bool) -> Non
     """Refuse a card that may not be made; to replace what lies beside it, also where a set itself lies there."""
     given = [item for item in sets if isinstance(item, str | Path)]
     settle(_beside(output))
-    check_output(output, CARD, inputs=given, overwrite=overwrite)
+    check_card_output(output, inputs=given, overwrite=overwrite)
     if overwrite:
         refuse_harm(_beside(output), given)
 

@@ -6,7 +6,6 @@ import re
 from markupsafe import Markup, escape
 
 from galsmith.compare import Distance, Evidence
-from galsmith.compare.evidence.records import AREA, CORRELATION, FLOORS, SD, SHARE
 from galsmith.compare.marginal.columns import group_title
 from galsmith.measure.properties.colors import pair_of_column
 
@@ -141,22 +140,6 @@ def status_word(status: str) -> str:
 def chance_text(item: Evidence) -> str:
     """Write the p value of a test, alone and among all tests of the card."""
     return f"p {p_text(item.p_value)} alone, {p_text(item.p_overall)} among all tests"
-
-
-def effect_text(item: Evidence) -> str:
-    """Write how large what a test found is, in its own unit."""
-    if item.unit == SD:
-        return f"{item.effect:.2f} sd ({floors_text(item.in_floors)} floors)"
-    if item.unit == FLOORS:
-        return f"{floors_text(item.effect)} floors"
-    if item.unit == AREA:
-        low, high = item.interval
-        return f"AUC {item.value:.2f} ({low:.2f} to {high:.2f})"
-    if item.unit == SHARE:
-        return f"{100 * item.value:.1f} %, {100 * item.floor:.1f} % if nothing differed"
-    if item.unit == CORRELATION:
-        return f"{item.effect:+.2f}".replace("-", "−")
-    return statistic_number(item.value)
 
 
 def p_text(p_value: float) -> str:

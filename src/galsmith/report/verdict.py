@@ -11,7 +11,7 @@ from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.records import ClassifierTest, Statistic
 from galsmith.compare.verdict import NOT_JUDGED, NOT_TOLD_APART, TOLD_APART, Rule
-from galsmith.report.labels import chance_text, distance_number, effect_text, percent
+from galsmith.report.labels import chance_text, distance_number, percent
 
 FEW_GALAXIES = 200
 WILD_FLOORS = 2.0
@@ -172,7 +172,7 @@ def family_rows(words: VerdictWords) -> list[FamilyRow]:
                 best.status,
                 counted,
                 f"{place}{best.label}",
-                effect_text(best),
+                best.effect_text.replace("-", "−"),
                 chance_text(best),
             )
         )
@@ -229,7 +229,7 @@ def _by_sentences(verdict: Verdict) -> list[str]:
 
 def _by_text(item: Evidence) -> str:
     """Name one test with its size."""
-    return f"{item.label} {effect_text(item)}"
+    return f"{item.label} {item.effect_text}"
 
 
 def _mean_sentence(comparison: Comparison) -> str:

@@ -23,7 +23,7 @@ PLAN_FILE, FORMAT_NAME = "plan.json", "galsmith demo"
 # galaxies that tell how long one takes, and of both sets; the card; the page.
 TRAINING_SET, REFERENCE_SET, GENERATED_SET, RUN_FOLDER = "galaxies", "reference", "generated", "run"
 TIMING, REFERENCE_TABLE, GENERATED_TABLE = "timing.parquet", "reference.parquet", "generated.parquet"
-CARD_FILE, REPORT_FOLDER = "comparison.json", "report"
+CARD_FILE, EVIDENCE_FILE, REPORT_FOLDER = "comparison.json", "comparison.evidence.csv", "report"
 
 
 def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
@@ -64,6 +64,7 @@ def plan_for(folder: Path, *, minutes: float) -> dict[str, Any]:
 
 def demo_kind() -> "Kind":
     """Say how a demo is known again: by its plan, and by what each room says of what it made there."""
+    from galsmith.compare.evidence.table import EVIDENCE
     from galsmith.compare.files import CARD
     from galsmith.data.store.layout import STORE
     from galsmith.files import Kind, said_in_json
@@ -77,7 +78,14 @@ def demo_kind() -> "Kind":
         said_in_json(FORMAT_NAME, lambda page: ""),
         PLAN_FILE,
         (PLAN_FILE, "*.partial/*"),
-        {**stores, RUN_FOLDER: RUN, REPORT_FOLDER: REPORT, "*.parquet": TABLE, CARD_FILE: CARD},
+        {
+            **stores,
+            RUN_FOLDER: RUN,
+            REPORT_FOLDER: REPORT,
+            "*.parquet": TABLE,
+            CARD_FILE: CARD,
+            EVIDENCE_FILE: EVIDENCE,
+        },
     )
 
 

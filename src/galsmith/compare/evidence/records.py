@@ -104,6 +104,20 @@ class Evidence:
         return BORDERLINE if self.p_family <= ALARMS else NOT_TOLD
 
     @property
+    def effect_text(self) -> str:
+        """How large what the test found is, in words."""
+        if self.unit == SD:
+            return f"{self.effect:.2f} sd ({self.in_floors:.1f} floors)"
+        if self.unit == FLOORS:
+            return f"{self.effect:.1f} floors"
+        if self.unit == AREA:
+            low, high = self.interval
+            return f"AUC {self.value:.2f} ({low:.2f} to {high:.2f})"
+        if self.unit == SHARE:
+            return f"{100 * self.value:.1f} %, {100 * self.floor:.1f} % if nothing differed"
+        return f"{self.effect:+.2f}" if self.unit == CORRELATION else f"{self.value:.3g}"
+
+    @property
     def in_floors(self) -> float:
         """The value in units of what sampling alone makes; NaN where that means nothing."""
         return self.value / self.floor if math.isfinite(self.floor) and self.floor > 0 else NAN
