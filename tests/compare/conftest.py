@@ -58,7 +58,7 @@ def generated():
     return galaxies(300, case=2, shift=0.3)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_galaxies():
     return galaxies
 

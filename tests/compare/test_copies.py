@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
+from galsmith.compare import Judgment, judge_tables
 from galsmith.compare.memory import copies
 from galsmith.compare.memory.copies import find_copies
 from galsmith.compare.memory.log_polar import (
@@ -242,3 +243,29 @@ def test_a_yardstick_that_was_trained_on_is_refused():
     training, fresh = galaxies(100, case=16), galaxies(60, case=17)
     with pytest.raises(InputError, match="100 of 100 images are also in the training set"):
         find_copies(as_set(fresh), as_set(training), training=as_set(training), **FEW)
+
+
+@pytest.fixture(scope="module")
+def comparison(make_galaxies):
+    """Of tables alone, in which nothing differs."""
+    return judge_tables(make_galaxies(400, case=1), make_galaxies(300, case=2), beyond=False, **FEW)
+
+
+@pytest.mark.parametrize("case", ["fair", "reference", "copies", "repeats"])
+def test_what_is_there_already_tells_a_set_apart(comparison, case):
+    training, reference, fresh = (galaxies(100, case=number) for number in (18, 19, 20))
+    sets = {
+        "fair": fresh,
+        "reference": reference,
+        "copies": np.concatenate([posed(training[:30], turn_deg=15), fresh[:70]]),
+        "repeats": np.repeat(fresh[:50], 2, axis=0),
+    }
+    found = find_copies(as_set(sets[case]), as_set(reference), training=as_set(training), **FEW)
+    verdict = Judgment.of("x", comparison.judgment().comparison, copies=found).verdict
+    told = {item.family for item in verdict.by}
+    assert (
+        told == {"fair": set(), "reference": {"identity"}, "copies": {"copies"}, "repeats": {"repeats"}}[case]
+    )
+    assert verdict.status == ("told_apart" if told else "not_told_apart")
+    assert "100 identical to reference" in {item.label for item in verdict.by} or case != "reference"
+    assert not {"copies", "identity", "repeats"} & set(verdict.not_judged)

@@ -6,6 +6,7 @@ from typing import Any
 
 from galsmith.compare.evidence.families import evidence_of
 from galsmith.compare.evidence.records import Evidence
+from galsmith.compare.memory.copies import Copies
 from galsmith.compare.records import (
     BeyondMarginals,
     Comparison,
@@ -35,6 +36,8 @@ class Judgment:
         In the features of networks, one each.
     memorization : tuple of Memorization
         In pixels, and in the features of networks.
+    copies : Copies or None
+        Altered copies, twins and repeats; None where there were no images to look at.
     missing : mapping of str to str
         What was not judged, such as ``"memorization"``, and why.
     """
@@ -45,6 +48,7 @@ class Judgment:
     beyond: BeyondMarginals | None = None
     features: tuple[FeatureComparison, ...] = ()
     memorization: tuple[Memorization, ...] = ()
+    copies: Copies | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -56,11 +60,12 @@ class Judgment:
         beyond: BeyondMarginals | None = None,
         features: tuple[FeatureComparison, ...] = (),
         memorization: tuple[Memorization, ...] = (),
+        copies: Copies | None = None,
         missing: Mapping[str, str] | None = None,
     ) -> "Judgment":
         """Judge what was found out about a generated set, as `verdict_of` does."""
         # Here alone, so that no card has a verdict that its numbers do not give.
-        found = cls(name, comparison, UNJUDGED, beyond, features, memorization, dict(missing or {}))
+        found = cls(name, comparison, UNJUDGED, beyond, features, memorization, copies, dict(missing or {}))
         return replace(found, verdict=verdict_of(found))
 
     def evidence(self, name: str) -> Evidence:

@@ -18,6 +18,7 @@ from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.columns import count_flags, pair_columns, values_of
 from galsmith.compare.marginal.distances import NamedReplicates, joint_distances, paired_differences
+from galsmith.compare.memory.copies import Copies
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.records import (
@@ -56,6 +57,8 @@ class Extras:
         From `galsmith.compare.compare_features`.
     memorization : tuple of Memorization
         From `galsmith.compare.memorization`.
+    copies : Copies or None
+        From `galsmith.compare.find_copies`.
     missing : mapping of str to str
         What could not be had, and why.
     parents : tuple of Parent
@@ -64,6 +67,7 @@ class Extras:
 
     features: tuple[FeatureComparison, ...] = ()
     memorization: tuple[Memorization, ...] = ()
+    copies: Copies | None = None
     missing: Mapping[str, str] | None = None
     parents: tuple[Parent, ...] = ()
 
@@ -378,6 +382,7 @@ def _judgment(
         beyond=found,
         features=extras.features,
         memorization=extras.memorization,
+        copies=extras.copies,
         missing=missing,
     )
 

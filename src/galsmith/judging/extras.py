@@ -1,11 +1,20 @@
-"""What is gathered from images besides tables: learned features, and closeness to the training images."""
+"""What is gathered from images besides tables: learned features, copies, twins and repeats."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from galsmith.compare import Chance, Extras, compare_features, memorization, pixels_of, stretch_of
+from galsmith.compare import (
+    Chance,
+    Extras,
+    compare_features,
+    find_copies,
+    memorization,
+    pixels_of,
+    stretch_of,
+)
+from galsmith.compare.memory.copies import Copies
 from galsmith.compare.records import Memorization
 from galsmith.errors import GalsmithError, InputError
 from galsmith.images import ImageSet
@@ -91,8 +100,10 @@ def _extras(
             )
         except (GalsmithError, ImportError) as error:
             missing[f"features of {extractor}"] = str(error)
-    copies, parents = _memorization(place, reference, training, work, missing)
-    return Extras(tuple(compared), copies, missing, parents)
+    found, parents = _memorization(place, reference, training, work, missing)
+    # What the one search could not use, the other cannot either; the reference and repeats are always looked at.
+    copies = _copies(place, reference, training if found else None, work, missing)
+    return Extras(tuple(compared), found, copies, missing, parents)
 
 
 def _features(extractor: str, name: str, place: Place, work: Workplace) -> "FeatureSet":
@@ -127,6 +138,24 @@ def _memorization(
     except GalsmithError as error:
         missing["memorization"] = str(error)
         return (), ()
+
+
+def _copies(
+    generated: Place, reference: Place, training: Place | None, work: Workplace, missing: Missing
+) -> Copies | None:
+    """Look for altered copies, twins and repeats; None, with the reason, where there are no images."""
+    try:
+        ours, theirs = (images_at(place, work.limit) for place in (generated, reference))
+        trained = held_out = None
+        if training is not None:
+            trained = training_images(training)
+            held_out = _held_out(images_at(training, None), reference, work.limit)
+        return find_copies(
+            ours, theirs, training=trained, held_out=held_out, seed=work.seed, progress=work.progress
+        )
+    except GalsmithError as error:
+        missing["copies"] = str(error)
+        return None
 
 
 def _held_out(training: ImageSet, reference: Place, limit: int | None) -> ImageSet:

@@ -1,14 +1,19 @@
-"""Evidence of the images: features of networks, and copies of training images."""
+"""Evidence of the images: features of networks, copies of training or reference images, and repeats."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from galsmith.compare.evidence.records import BY_DEALS, SHARE, Evidence, Findings
+from galsmith.compare.memory.copies import REFERENCE, TRAINING
 from galsmith.compare.records import FeatureComparison, Memorization, Statistic
 
 LITTLE_SHARE = 0.05
 IDENTICAL = 1e-6
+# Family and heading.
+COPIED = ("copies", "Copies, altered or identical")
+IDENTICAL_SETS = ("identity", "Images of the reference")
+REPEATED = ("repeats", "Repeats")
 
 
 def network_of(extractor_id: str) -> str:
@@ -62,6 +67,65 @@ def of_copies(findings: Findings) -> Iterator[Evidence]:
                 effect=count / memory.n_generated,
                 unit=SHARE,
             )
+
+
+def of_training_images(findings: Findings) -> Iterator[Evidence]:
+    """Altered and identical training images."""
+    yield from _of_set(findings, TRAINING, COPIED)
+
+
+def of_reference_images(findings: Findings) -> Iterator[Evidence]:
+    """Altered and identical images of the reference."""
+    yield from _of_set(findings, REFERENCE, IDENTICAL_SETS)
+
+
+def of_repeats(findings: Findings) -> Iterator[Evidence]:
+    """Galaxies that the set has more than once, exactly and nearly."""
+    if findings.copies is None:
+        return
+    repeats = findings.copies.repeats
+    label = f"there already; {repeats.n_effective:,.0f} of {repeats.n_generated:,} in effect"
+    yield _of_images(REPEATED, repeats.redundant, name="repeated images", label=label)
+    if repeats.closest_pairs is not None:
+        label = "closest pairs within the set"
+        yield _of_images(REPEATED, repeats.closest_pairs, name="closest pairs", label=label)
+
+
+def _of_set(findings: Findings, searched: str, heading: tuple[str, str]) -> Iterator[Evidence]:
+    """All that is known of images of one other set."""
+    copies = findings.copies
+    if copies is None:
+        return
+    for search in copies.searches:
+        if search.searched == searched:
+            share, c_t = search.share_closer, search.c_t
+            yield _of_images(heading, share, name=f"share like {searched}", label=f"like {searched}")
+            found = _of_images(
+                heading, c_t, name=f"C_T of likeness to {searched}", label=f"nearness to {searched}"
+            )
+            yield replace(found, effect=c_t.value, unit="C_T")
+    for twins in copies.twins:
+        if twins.searched == searched:
+            label = f"{twins.n_identical:,} identical to {searched}"
+            yield _of_images(heading, twins.share, name=f"identical to {searched}", label=label)
+
+
+def _of_images(heading: tuple[str, str], item: Statistic, *, name: str, label: str) -> Evidence:
+    """One share of images that are there already, by how much it is above what it would be."""
+    family, title = heading
+    return Evidence(
+        family=family,
+        block="images",
+        title=title,
+        name=name,
+        label=label,
+        value=item.value,
+        interval=item.interval,
+        floor=item.floor,
+        p_value=item.p_value,
+        effect=item.value - item.floor,
+        unit=SHARE,
+    )
 
 
 def _feature(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from galsmith.compare.correction import ALARMS
+from galsmith.compare.memory.copies import Copies
 from galsmith.compare.records import BeyondMarginals, Comparison, FeatureComparison, Memorization
 
 NAN = float("nan")
@@ -33,7 +34,11 @@ class Findings(Protocol):
 
     @property
     def memorization(self) -> tuple[Memorization, ...]:
-        """Searches for copies."""
+        """Searches for copies, pixel by pixel."""
+
+    @property
+    def copies(self) -> Copies | None:
+        """Altered copies, twins and repeats."""
 
     @property
     def missing(self) -> Mapping[str, str]:
