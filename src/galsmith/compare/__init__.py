@@ -9,6 +9,7 @@ from galsmith.compare.files import read_card, read_comparison, write_card
 from galsmith.compare.held_out import HeldOutJudge
 from galsmith.compare.joint.statistics import JOINT, JointStatistic, joint_distance, register_joint
 from galsmith.compare.judge import Extras, judge_tables
+from galsmith.compare.losses import Losses
 from galsmith.compare.marginal.per_property import PER_PROPERTY, PropertyDistance, register_per_property
 from galsmith.compare.marginal.wasserstein import circular_wasserstein_distance, wasserstein_distance
 from galsmith.compare.memory.copies import find_copies
@@ -19,7 +20,6 @@ from galsmith.compare.records import (
     Comparison,
     Distance,
     Estimate,
-    Losses,
     Mean,
     PairedDifference,
     Summary,

@@ -256,7 +256,8 @@ def _asked(pairs: Mapping[str, ReadyPair], choices: Choices, extras: LateExtras)
     """Hash all that a card depends on."""
     tables = {name: pair.sides[1].table for name, pair in pairs.items()}
     tables["reference"] = next(iter(pairs.values())).sides[0].table
-    how = {
+    how: dict[str, Any] = {
+        "conditions": {name: pair.conditions for name, pair in pairs.items()},
         "normalization": choices.normalization,
         "cuts": choices.cuts,
         "binning": choices.binning,
@@ -443,6 +444,7 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
         settings={**settings, "floor_n": joint.floor_n},
         seed=chance.seed,
         provenance=Provenance("compare", settings, chance.seed, parents),
+        conditions=pair.conditions,
     )
     counted = comparison.counted
     named = NamedReplicates(

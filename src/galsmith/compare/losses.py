@@ -1,8 +1,25 @@
-"""`ImageLosses`: what became of the images of one side before any was compared: left out, or not measured."""
+"""What is lost: `ImageLosses`, of one side before any is compared, and `Losses`, galaxies without a value of a property."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Galaxies of one side that have no value of a property.
+
+    Attributes
+    ----------
+    count : int
+        How many.
+    reasons : mapping of str to int
+        Names of the flags that they carry, and how many carry each; one galaxy may carry several.
+        ``"unflagged"`` counts those that carry none.
+    """
+
+    count: int
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

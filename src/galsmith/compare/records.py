@@ -4,25 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from galsmith.compare.conditions import Condition
+from galsmith.compare.losses import Losses
 from galsmith.compare.sides import CutCount, Side
 from galsmith.provenance import Provenance
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Galaxies of one side that have no value of a property.
-
-    Attributes
-    ----------
-    count : int
-        How many.
-    reasons : mapping of str to int
-        Names of the flags that they carry, and how many carry each; one galaxy may carry several.
-        ``"unflagged"`` counts those that carry none.
-    """
-
-    count: int
-    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -238,6 +223,8 @@ class Comparison:
         Of the bootstrap and the floor.
     provenance : Provenance
         What made this comparison.
+    conditions : tuple of Condition
+        Where the two sets were not taken alike.
     """
 
     distances: tuple[Distance, ...]
@@ -249,6 +236,7 @@ class Comparison:
     settings: Mapping[str, Any]
     seed: int
     provenance: Provenance
+    conditions: tuple[Condition, ...] = ()
 
     def distance(self, name: str) -> Distance:
         """Find a distance by name; `KeyError` lists the names when there is none."""

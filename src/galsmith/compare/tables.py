@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.compare.conditions import Condition, tell_conditions
 from galsmith.compare.cuts import Cut, outside
 from galsmith.compare.losses import ImageLosses
 from galsmith.compare.marginal.columns import (
@@ -38,6 +39,7 @@ NOT_HOW = ("files", "given", "limit", "quantities", "colors", "computed")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
 FLAG = "flag"
+NEIGHBOR, NEIGHBORS_TOLD = "not_central", 0.02
 FEW_GALAXIES = 50
 GAUSSIAN_FLOOR = 1.29  # E W1 of standardized Gaussians over sqrt(1/n + 1/m)
 
@@ -98,6 +100,8 @@ class ReadyPair:
         Of each group of these properties.
     cuts : tuple of CutCount
         What each cut removed.
+    conditions : tuple of Condition
+        Where the sides were not taken alike.
     """
 
     sides: tuple[MeasuredSet, MeasuredSet]
@@ -106,6 +110,7 @@ class ReadyPair:
     left_out: Mapping[str, str]
     normalization: Mapping[str, str]
     cuts: tuple[CutCount, ...]
+    conditions: tuple[Condition, ...] = ()
 
 
 def paths_of(*tables: Table) -> list[Path]:
@@ -133,16 +138,34 @@ def read_side(table: Table, role: str) -> MeasuredSet:
     return MeasuredSet(role, read_measurements(Path(table)), str(table))
 
 
-def ready_pairs(reference: Table, generated: Mapping[str, Table], choices: Choices) -> dict[str, ReadyPair]:
-    """Read all sides and refuse what cannot be compared, before anything long starts; errors as `judge_tables`."""
+def ready_pairs(
+    reference: Table,
+    generated: Mapping[str, Table],
+    choices: Choices,
+    conditions: Mapping[str, tuple[Condition, ...]] | None = None,
+) -> dict[str, ReadyPair]:
+    """Read all sides and refuse what cannot be compared, before anything long starts; errors as `judge_tables`.
+
+    Parameters
+    ----------
+    reference, generated, choices
+        As `judge_tables` takes them.
+    conditions : mapping of name to tuple of Condition, optional
+        What the images of generated sets told, and was said; what tables tell comes after it.
+    """
     against = read_side(reference, "reference")
-    return {
-        name: _ready((against, read_side(table, "generated")), choices) for name, table in generated.items()
-    }
+    pairs = {}
+    for name, table in generated.items():
+        sides = against, read_side(table, "generated")
+        told = (*refuse_unlike(*sides), *_neighbors(sides))
+        tell_conditions(name, told)
+        known = (conditions or {}).get(name, ())
+        pairs[name] = replace(_ready(sides, choices), conditions=(*known, *told))
+    return pairs
 
 
-def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
-    """Refuse two sides whose numbers do not mean the same.
+def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> tuple[Condition, ...]:
+    """Refuse two sides whose numbers do not mean the same, and give what is known of one side only.
 
     Raises
     ------
@@ -152,10 +175,34 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> None:
     """
     for side in (reference, generated):
         _refuse_several_bands(side)
-    for key in refuse_unlike_images(reference.meta, generated.meta):
-        values = reference.meta.get(key), generated.meta.get(key)
-        logger.warning("%s is known of one side only (%s and %s); not compared", key, *values)
+    one_sided = refuse_unlike_images(reference.meta, generated.meta)
     _refuse_other_settings(reference.provenance.settings, generated.provenance.settings)
+    return tuple(_known_of_one(key, reference.meta.get(key), generated.meta.get(key)) for key in one_sided)
+
+
+def _known_of_one(key: str, one: Any, other: Any) -> Condition:
+    """Say what could not be compared."""
+    return Condition(
+        "scale" if key == "pixel_scale_arcsec" else key,
+        f"{key} is known of one side only ({shown(one)} and {shown(other)}), and was not compared",
+        f"say it where the images are read, with {argument_text(key, shown(other if one is None else one))}",
+    )
+
+
+def _neighbors(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
+    """Say where neighbors were measured in place of galaxies."""
+    counts = [count_flags(side.table).get(NEIGHBOR, 0) for side in sides]
+    sizes = [len(side.table) for side in sides]
+    if not any(count > NEIGHBORS_TOLD * size for count, size in zip(counts, sizes, strict=True)):
+        return ()
+    return (
+        Condition(
+            "neighbors",
+            f"of {counts[0]} of {sizes[0]} images of the reference set and {counts[1]} of {sizes[1]} of the generated set "
+            f"a neighbor was measured, not the source in the middle ({NEIGHBOR})",
+            f"measure the images of both with {argument_text('segmentation', 'survey')}",
+        ),
+    )
 
 
 def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> list[str]:
@@ -267,7 +314,6 @@ def without_outliers(side: MeasuredSet, cuts: tuple[Cut, ...]) -> tuple[QTable, 
 
 def _ready(sides: tuple[MeasuredSet, MeasuredSet], choices: Choices) -> ReadyPair:
     """Refuse two sides that cannot be compared, and take what is compared of them."""
-    refuse_unlike(*sides)
     _tell_other_method(sides[0], choices.paper)
     columns, left_out = shared_properties(sides[0].table, sides[1].table)
     declared = [entry for name in columns if (entry := declared_as(name, columns, choices.paper.groups))]

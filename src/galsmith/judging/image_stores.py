@@ -1,6 +1,5 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card and measured there."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -31,8 +30,6 @@ Images: TypeAlias = str | Path | QTable | ImageSet | Arrays
 """A table, its file, a store, a folder or an array file of images, or images in memory."""
 Place: TypeAlias = Path | QTable
 """A store, a table's file, or a table in memory."""
-
-logger = logging.getLogger("galsmith")
 
 VERB = "compare"
 IN_MEMORY = "arrays in memory"
@@ -115,21 +112,6 @@ def header_of(place: Place) -> ImageHeader:
         return open_store(place).header
     meta = (place if isinstance(place, QTable) else read_measurements(place)).meta
     return ImageHeader.from_dict({**meta, "bands": meta.get("bands", unnamed_bands(1))})
-
-
-def warn_of_other_size(reference: Place, generated: Place, name: str) -> None:
-    """Tell where all images of a generated set have one size, and all of the reference another."""
-    ranges = [
-        open_store(place).shape_range
-        for place in (reference, generated)
-        if isinstance(place, Path) and is_store(place)
-    ]
-    if len(ranges) == 2 and ranges[0] != ranges[1] and all(low == high for low, high in ranges):
-        (height, width), (others, wide) = ranges[1][0], ranges[0][0]
-        logger.warning(
-            "%s: has images of %dx%d px, the reference of %dx%d: what is cut off, and the noise around, differ too",
-            *(name, height, width, others, wide),
-        )
 
 
 def measured_table(place: Place, name: str, work: Workplace) -> Place:

@@ -10,16 +10,18 @@ from typing import Any
 from astropy.table import QTable
 
 from galsmith.compare import Chance, ReportCard
+from galsmith.compare.conditions import Condition, tell_conditions
 from galsmith.compare.cuts import Cuts
 from galsmith.compare.judge import LateExtras, NamedSet, card_of, check_card_output, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import choices_of
 from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images, refuse_unmeasured
 from galsmith.data.readers.listing import array_place
-from galsmith.errors import SettingsError
+from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, refuse_harm, settle
 from galsmith.images import ImageSet
+from galsmith.judging.conditions import LookedAt, refuse_fields, unlike_conditions
 from galsmith.judging.extras import asked_extras, gather_extras, training_images
 from galsmith.judging.generator import Generator, drawn_images
 from galsmith.judging.image_stores import (
@@ -27,12 +29,13 @@ from galsmith.judging.image_stores import (
     Place,
     Workplace,
     header_of,
+    images_at,
     known_of_images,
     measured_table,
     stored,
-    warn_of_other_size,
 )
 from galsmith.judging.requests import (
+    is_measured_here,
     refuse_idle_requests,
     refuse_tables_without_images,
     refuse_unusable_networks,
@@ -146,9 +149,10 @@ def judge(
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
         refuse_tables_without_images((against, *places.values()), features)
         _refuse_unusable(against, places, trained, work)
+        conditions = _unlike_conditions(against, places, work)
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
-        pairs = ready_pairs(reference_table, tables, choices)
+        pairs = ready_pairs(reference_table, tables, choices, conditions)
         for name, pair in pairs.items():
             if tables[name] is not places[name]:  # measured here
                 refuse_unmeasured(pair.sides[1], pair.columns)
@@ -235,11 +239,34 @@ def _refuse_unusable(
 ) -> None:
     """Refuse images of other kinds than the reference's, and training images that are not there."""
     ours = known_of_images(reference, work)
-    for name, item in generated.items():
+    for item in generated.values():
         refuse_unlike_images(ours, known_of_images(item, work))
-        warn_of_other_size(reference, item, name)
     if training is not None:
         training_images(training)
+
+
+def _unlike_conditions(
+    reference: Place, generated: Mapping[str, Place], work: Workplace
+) -> dict[str, tuple[Condition, ...]]:
+    """Look at some images of each set, where they are, and say where they were not taken alike."""
+    against = _looked_at(reference, work)
+    if against is None:
+        return {}
+    if is_measured_here(reference):
+        refuse_fields(against)
+    sides = {name: _looked_at(item, work) for name, item in generated.items()}
+    found = {name: unlike_conditions(against, side) for name, side in sides.items() if side is not None}
+    for name, conditions in found.items():
+        tell_conditions(name, conditions)
+    return found
+
+
+def _looked_at(place: Place, work: Workplace) -> LookedAt | None:
+    """Look at the images of a set, where they are."""
+    try:
+        return LookedAt.at(images_at(place, work.limit))
+    except InputError:
+        return None
 
 
 def _stored_like(images: Images | _Drawing, name: str, reference: Place, work: Workplace) -> Place:

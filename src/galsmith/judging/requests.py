@@ -51,7 +51,7 @@ def refuse_idle_requests(
             came=list(bands),
             way_out="leave it out",
         )
-    if any(map(_is_measured_here, sets)):
+    if any(map(is_measured_here, sets)):
         return
     if limit is not None:
         raise SettingsError(
@@ -97,7 +97,7 @@ def refuse_tables_without_images(places: Sequence[Place], features: Sequence[str
             ) from error
 
 
-def _is_measured_here(images: Any) -> bool:
+def is_measured_here(images: Any) -> bool:
     """Whether a set comes as images; what is not there is refused later, by its name."""
     if isinstance(images, str | Path):
         return is_store(images) or is_image_place(images) or not Path(images).exists()

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.compare.losses import Losses
 from galsmith.compare.marginal.wasserstein import (
     Floats,
     PooledValues,
@@ -17,7 +18,7 @@ from galsmith.compare.marginal.wasserstein import (
     wasserstein_distance,
 )
 from galsmith.compare.normalization import scale_of
-from galsmith.compare.records import Distance, Losses, Summary
+from galsmith.compare.records import Distance, Summary
 from galsmith.errors import InputError
 from galsmith.measure.flags import BAD
 from galsmith.measure.properties.colors import pair_of_column
