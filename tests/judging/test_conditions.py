@@ -13,6 +13,7 @@ from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.judging import judge
 from galsmith.judging.conditions import LookedAt, conditions_of_images, levels_of, unlike_conditions
 from galsmith.measure import MeasureSettings, measured
+from galsmith.report.verdict import verdict_words
 from galsmith.seeds import random_stream
 
 POWER = MeasureSettings(quantities=("power",))
@@ -164,6 +165,12 @@ def test_the_card_holds_what_is_not_alike_and_it_is_said_before_anything_is_meas
     card = read_card(output)
     assert card.judgment("alike").comparison.conditions == ()
     assert [item.name for item in card.judgment("other").comparison.conditions] == ["size"]
+    assert card.summary.startswith("alike: ")
+    assert "; other: not taken alike (size); " in card.summary
+    words = verdict_words(card.judgment("other"))
+    assert words.title.startswith("other, not taken alike (size), is ")
+    assert words.sentences[0].startswith("Not taken alike: has images of 64x64 px")
+    assert "not taken alike" not in verdict_words(card.judgment("alike")).title
     monkeypatch.setattr("galsmith.judging.image_stores.measure", lambda *_, **__: pytest.fail("measured"))
     caplog.clear()
     with pytest.raises(pytest.fail.Exception, match="measured"):

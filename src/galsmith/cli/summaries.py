@@ -90,7 +90,9 @@ def _numbers_of_judgment(judgment: "Judgment") -> dict[str, Any]:
     """Return mean distances and the whole verdict, as plain JSON values."""
     from galsmith.compare.files import to_plain
 
-    return {**mean_numbers(judgment.comparison), "verdict": to_plain(judgment.verdict)}
+    comparison = judgment.comparison
+    unlike = [condition.name for condition in comparison.conditions]
+    return {**mean_numbers(comparison), "verdict": to_plain(judgment.verdict), "conditions": unlike}
 
 
 def _plain(value: float) -> float | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from galsmith.compare.conditions import unlike_text
 from galsmith.compare.evidence.families import evidence_of
 from galsmith.compare.evidence.records import Evidence
 from galsmith.compare.memory.copies import Copies
@@ -136,8 +137,10 @@ class ReportCard:
 
     @property
     def summary(self) -> str:
-        """Verdict and headline distance of every generated set in one line; names come first where there are several."""
+        """Verdict and headline distance of every set in one line; first its name, of several, and what is not alike."""
         names = [f"{item.name}: " if len(self.judgments) > 1 else "" for item in self.judgments]
+        unlike = [unlike_text(item.comparison.conditions) for item in self.judgments]
+        names = [f"{name}{text}; " if text else name for name, text in zip(names, unlike, strict=True)]
         return "; ".join(
             f"{name}{item.verdict.summary}; {item.comparison.headline_text}"
             for name, item in zip(names, self.judgments, strict=True)

@@ -5,6 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 logger = logging.getLogger("galsmith")
+WORDS = {
+    "psf": "point spread function",
+    "kind": "fields",
+    "scale": "pixel scale",
+    "neighbors": "neighbors measured",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,12 @@ class Condition:
     def text(self) -> str:
         """Both, in one line."""
         return f"{self.problem}; {self.way_out}" if self.way_out else self.problem
+
+
+def unlike_text(conditions: Sequence[Condition]) -> str:
+    """Name all in which two sets were not taken alike, in a few words; empty where there is none."""
+    named = ", ".join(WORDS.get(item.name, item.name.replace("_", " ")) for item in conditions)
+    return f"not taken alike ({named})" if named else ""
 
 
 def tell_conditions(name: str, conditions: Sequence[Condition]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from galsmith.compare import Comparison, Evidence, Judgment, Verdict, evidence_of
+from galsmith.compare.conditions import unlike_text
 from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.records import ClassifierTest, Statistic
@@ -106,7 +107,12 @@ class FamilyRow:
 def verdict_words(judgment: Judgment) -> VerdictWords:
     """Put the verdict on one generated set in words."""
     comparison, verdict = judgment.comparison, judgment.verdict
-    sentences = [*_copies_sentence(verdict), *_by_sentences(verdict), power_text(verdict)]
+    sentences = [
+        *_unlike_sentences(comparison),
+        *_copies_sentence(verdict),
+        *_by_sentences(verdict),
+        power_text(verdict),
+    ]
     if comparison.counted:
         sentences.append(_mean_sentence(comparison))
     else:
@@ -115,7 +121,7 @@ def verdict_words(judgment: Judgment) -> VerdictWords:
         judgment.name,
         verdict,
         evidence_of(judgment),
-        f"{judgment.name} {_title(verdict)}",
+        f"{judgment.name}{_unlike_title(comparison)} {_title(verdict)}",
         tuple(text for text in sentences if text),
         _warnings(comparison),
     )
@@ -207,6 +213,20 @@ def _title(verdict: Verdict) -> str:
         return "is told apart: it is nearer to the reference than two sets of galaxies can be"
     little = ", but by little" if verdict.is_little else ""
     return f"is told apart from the reference{little}{copies}"
+
+
+def _unlike_title(comparison: Comparison) -> str:
+    """Say after a set's name in what it was not taken as the reference was."""
+    unlike = unlike_text(comparison.conditions)
+    return f", {unlike}," if unlike else ""
+
+
+def _unlike_sentences(comparison: Comparison) -> list[str]:
+    """Say what was not alike before any galaxy was compared, and what makes it alike."""
+    return [
+        f"Not taken alike: {item.problem}. To make both alike: {item.way_out}."
+        for item in comparison.conditions
+    ]
 
 
 def _copies_sentence(verdict: Verdict) -> list[str]:

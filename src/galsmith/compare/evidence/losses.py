@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from scipy import stats
 
 from galsmith.compare.evidence.records import NO_INTERVAL, SHARE, Evidence, Findings
+from galsmith.compare.losses import ImageLosses
 from galsmith.compare.marginal.columns import words_of
 
 LITTLE_LOSS = 0.02
@@ -15,12 +16,17 @@ def of_losses(findings: Findings) -> Iterator[Evidence]:
     """Images left out or not measured, galaxies without a value of a property, and those that each cut removed."""
     compared = findings.comparison
     yield from _of_images(findings)
-    sizes = compared.reference.n_compared, compared.generated.n_compared
+    # Galaxies of which nothing was measured count once, and not with each property again.
+    unmeasured = compared.reference.losses.n_unmeasured, compared.generated.losses.n_unmeasured
+    sizes = compared.reference.n_compared - unmeasured[0], compared.generated.n_compared - unmeasured[1]
     # A circular property is the same column once more, and lost with it.
     for column in dict.fromkeys(item.column for item in compared.distances):
         item = next(one for one in compared.distances if one.column == column)
-        counts = item.lost_reference.count, item.lost_generated.count
-        yield _loss(f"lost: {column}", f"no {words_of(column)}", counts, sizes)
+        lost = item.lost_reference.count - unmeasured[0], item.lost_generated.count - unmeasured[1]
+        counts = max(lost[0], 0), max(lost[1], 0)
+        # A test that cannot tell, given how many are lost in all, costs the others nothing (Tarone 1990).
+        if min(sizes) > 0 and any(counts):
+            yield _loss(f"lost: {column}", f"no {words_of(column)}", counts, sizes)
     measured = compared.reference.n_measured, compared.generated.n_measured
     for cut in compared.cuts:
         counts = cut.removed_reference, cut.removed_generated
@@ -28,21 +34,56 @@ def of_losses(findings: Findings) -> Iterator[Evidence]:
 
 
 def _of_images(findings: Findings) -> Iterator[Evidence]:
-    """Images that could not be used, where both sides counted them, and galaxies of which nothing was measured."""
+    """Images that could not be used, where both sides counted them, and galaxies of which nothing was measured.
+
+    Where one side alone had images left out, as of a folder beside a table, the two are one: what one way leaves out,
+    such as a black image, the other does not measure.
+    """
     sides = findings.comparison.reference.losses, findings.comparison.generated.losses
     given = sides[0].n_given, sides[1].n_given
-    if all(side.is_counted and side.n_given for side in sides):
+    if not all(given):
+        return
+    by_one_way = all(side.is_counted for side in sides) or not any(side.n_left_out for side in sides)
+    if not by_one_way:
+        counts = sides[0].n_lost, sides[1].n_lost
+        yield _loss(
+            "images lost",
+            _lost_text(sides[1], "images left out or not measured"),
+            counts,
+            given,
+            block="images",
+        )
+        return
+    if all(side.is_counted for side in sides):
         counts = sides[0].n_left_out, sides[1].n_left_out
+        label = _lost_text(sides[1], "images that could not be used", is_measured=False)
         # A survey has bad cutouts that a generator need not have: one-sided.
-        yield _loss("images left out", "images that could not be used", counts, given, alternative="less")
+        yield _loss("images left out", label, counts, given, block="images", alternative="less")
     measured = given[0] - sides[0].n_left_out, given[1] - sides[1].n_left_out
     if all(measured):
         counts = sides[0].n_unmeasured, sides[1].n_unmeasured
-        yield _loss("galaxies not measured", "galaxies of which nothing was measured", counts, measured)
+        label = _lost_text(sides[1], "galaxies of which nothing was measured", is_left_out=False)
+        yield _loss("galaxies not measured", label, counts, measured, block="images")
+
+
+def _lost_text(losses: ImageLosses, words: str, *, is_left_out: bool = True, is_measured: bool = True) -> str:
+    """Say what was lost, with the most frequent reason."""
+    counts = {
+        **(losses.left_out if is_left_out else {}),
+        **(losses.unmeasured if is_measured else {}),
+    }
+    usual = max(counts, key=lambda reason: counts[reason], default="")
+    return f"{words} ({usual.replace('_', ' ')})" if usual else words
 
 
 def _loss(
-    name: str, label: str, counts: Counts, sizes: Counts, *, alternative: str = "two-sided"
+    name: str,
+    label: str,
+    counts: Counts,
+    sizes: Counts,
+    *,
+    block: str = "properties",
+    alternative: str = "two-sided",
 ) -> Evidence:
     """Fisher's exact test that both sets lose the same share; "less" asks whether the reference loses less."""
     # Fisher (1935): exact for any numbers, so that a single lost galaxy makes no alarm.
@@ -50,7 +91,7 @@ def _loss(
     shares = counts[0] / sizes[0], counts[1] / sizes[1]
     return Evidence(
         family="losses",
-        block="tests",
+        block=block,
         title="Galaxies lost",
         name=name,
         label=label,
