@@ -485,3 +485,68 @@ def test_a_store_can_be_given_zero_points(tmp_path, galaxy):
     assert dict(
         ingest.store(tmp_path / "s", tmp_path / "t", zero_points_mag={"r": 26.0}).header.zero_points_mag
     ) == {"r": 26.0}
+
+
+@pytest.mark.parametrize("where", [np.s_[:20, :20], np.s_[60:64]])
+def test_a_sigma_of_zero_stands_for_nothing_observed(tmp_path, galaxy, where):
+    image, _ = galaxy
+    sigma, mask = np.full_like(image, 0.05), np.zeros(image.shape, dtype=bool)
+    mask[where], sigma[where] = True, 0
+    damaged = np.where(mask, 1e4, image)
+    wanted = morphology(damaged, masks=mask, sigma_maps=np.where(mask, 0.05, sigma), sersic="none")[0]
+    path = write(tmp_path / "g.fits", damaged)
+    (row,) = rows(path, sigma=str(write(tmp_path / "rms.fits", sigma)))
+    for found in (row, morphology(damaged, sigma_maps=sigma, sersic="none")[0]):
+        same(found, wanted)
+        assert number(found, "sn_per_pixel") == pytest.approx(number(wanted, "sn_per_pixel"), rel=1e-9)
+    with_it = morphology(damaged, sigma_maps=np.full_like(image, 0.05), sersic="none")[0]
+    assert number(with_it, "flux") != pytest.approx(number(wanted, "flux"), rel=0.1)
+
+
+@pytest.mark.parametrize("first", ["MASK", "ERR", "WHT", "DQ"])
+def test_an_image_goes_before_masks_and_noise_that_stand_before_it(tmp_path, galaxy, first, caplog):
+    image, labels = galaxy
+    units = [
+        fits.PrimaryHDU(),
+        image_of((labels + 1).astype(np.float32), kind=fits.ImageHDU, name=first),
+        image_of(image, kind=fits.ImageHDU, name="SCI"),
+    ]
+    path = write(tmp_path / "in" / "g.fits", *units)
+    same(rows(path, sigma="none", mask="none")[0], morphology(image, sersic="none")[0])
+    np.testing.assert_allclose(ingest.fits(path.parent, tmp_path / "s")[0][0], image, rtol=1e-6)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    open_galaxies(FileRequest((str(path),), hdu=first))
+    assert f"g.fits: {first} is measured as an image; by its name it is a mask or noise" in caplog.text
+    lonely = write(tmp_path / "lonely.fits", *units[:2])
+    assert open_galaxies(FileRequest((str(lonely),))).shapes.tolist() == [[96, 96]]
+
+
+def test_pixels_that_do_not_fit_their_checksum_are_said(tmp_path, galaxy, caplog):
+    unit = fits.PrimaryHDU(galaxy[0])
+    unit.add_checksum()
+    path = write(tmp_path / "g.fits", unit)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    rows(path)
+    assert "DATASUM" not in caplog.text
+    content = bytearray(path.read_bytes())
+    content[2880 + 8 * 4000] ^= 0x40
+    path.write_bytes(content)
+    rows(path)
+    assert "g.fits: DATASUM says that the pixels were damaged, or changed after it was written" in caplog.text
+
+
+def test_asinh_of_the_flux_is_said(tmp_path, galaxy, caplog):
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    rows(write(tmp_path / "a" / "g.fits", image_of(galaxy[0], {"BSOFTEN": 1.0})))
+    assert "asinh" not in caplog.text
+    rows(write(tmp_path / "b" / "g.fits", image_of(galaxy[0], {"BSOFTEN": 1.0, "BOFFSET": 0.0})))
+    assert "BSOFTEN and BOFFSET say that pixels are asinh magnitudes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "zero_point"), [("30.0", 30.0), (" 2.5e1", 25.0), ("unknown", None), ("nan", None)]
+)
+def test_numbers_that_were_written_as_text_are_numbers(tmp_path, galaxy, text, zero_point):
+    path = write(tmp_path / "g.fits", image_of(galaxy[0], {"MAGZERO": text, "FILTER": "r"}))
+    found = dict(open_galaxies(FileRequest((str(path),))).header.zero_points_mag)
+    assert found == ({} if zero_point is None else {"r": zero_point})

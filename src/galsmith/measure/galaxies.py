@@ -120,6 +120,10 @@ def input_of(galaxy: Galaxy, band: int, flux_unit: str) -> GalaxyInput:
         return array if array is None or array.ndim == 2 else array[band]
 
     image, sigma_map, mask = galaxy.image[band], of_band(galaxy.sigma_map), of_band(galaxy.mask)
+    if (
+        sigma_map is not None and not sigma_map.all()
+    ):  # a sigma of 0 is no measurement without error, but none
+        sigma_map = np.where(sigma_map == 0, np.inf, sigma_map)
     # what is undefined is as what the caller masks: it is no sky, either
     for values in (image, sigma_map):
         if values is not None and values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():

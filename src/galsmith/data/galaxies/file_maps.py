@@ -18,6 +18,7 @@ from galsmith.data.readers.surveys import (
     NoiseKind,
     Survey,
     counted_bits,
+    is_named_as_map,
     meaning_of_noise,
     meaning_of_weights,
 )
@@ -154,6 +155,11 @@ def _of_image(head: FitsHead) -> _Found | None:
         return None  # what is damaged behind the image is not needed for it
     own = next((unit for unit in units if unit.number == head.place.hdu), None)
     if own is None:
+        return None
+    if is_named_as_map(own.name):
+        logger.warning(
+            "%s: %s is measured as an image; by its name it is a mask or noise", head.place.path, own.name
+        )
         return None
     beside = {
         unit.name: unit

@@ -34,6 +34,7 @@ from galsmith.data.readers.fits_header import (
 )
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, TarMember
 from galsmith.data.readers.options import Hdu, hdu_text, parse_hdu
+from galsmith.data.readers.surveys import is_named_as_map
 from galsmith.errors import InputError
 from galsmith.settings import near_miss
 
@@ -47,6 +48,7 @@ READ_ERRORS = (Exception,)  # what astropy raises at damaged files has many type
 MOST_AXES = 3
 FITS_BLOCK = 2880
 PACKED_IMAGES_KEPT = 4
+LARGEST_SUMMED, WRONG_SUM = 2**26, 0  # larger images are not read once more for their checksum
 _READING = threading.Lock()  # decompressing is not for several threads at once
 logger = logging.getLogger(__name__)
 
@@ -185,7 +187,11 @@ def head_of(place: FitsPlace) -> FitsHead:
     with opened_fits(place.path) as units:
         number = _number_of(units, place)
         unit, info = units[number], units[number].fileinfo() or {}
+        if "DATASUM" in unit.header and unit.size < LARGEST_SUMMED and unit.verify_datasum() == WRONG_SUM:
+            _tell_wrong_sum(str(place.file))
         own = keywords_of(unit.header, place.path)
+        if "BSOFTEN" in own and "BOFFSET" in own:
+            _tell_asinh(str(place.file.parent))
         first = keywords_of(units[0].header, place.path) if number else {}
         has_coordinates = any(COORDINATES.fullmatch(key) for key in own)
         passed_on = {
@@ -325,6 +331,8 @@ def _number_of(units: fits.HDUList, place: FitsPlace) -> int:
         found = [number for number, unit in enumerate(units) if _has_image(unit)]
         if not found:
             raise InputError(f"{place.path}: {_units_in(units)}; wanted an image, [y, x] or [band, y, x]")
+        # an image goes before what is a mask or noise by its name
+        found.sort(key=lambda number: is_named_as_map(units[number].name))
         name = units[found[0]].name
         alike = [number for number in found if name and units[number].name == name]
         if len(alike) > 1:
@@ -350,6 +358,24 @@ def _number_of(units: fits.HDUList, place: FitsPlace) -> int:
             f"{place.path}: HDU {hdu_text(place.hdu)} holds {axes}, wanted [y, x] or [band, y, x]; {_way_out(units)}"
         )
     return int(number)
+
+
+@lru_cache(maxsize=1024)
+def _tell_wrong_sum(path: str) -> None:
+    """Say that pixels are not those that the header's checksum is of."""
+    logger.warning(
+        "%s: DATASUM says that the pixels were damaged, or changed after it was written; fetch it again", path
+    )
+
+
+@lru_cache(maxsize=1024)
+def _tell_asinh(folder: str) -> None:
+    """Say that pixels may be logarithms of the flux, once a folder."""
+    logger.warning(
+        "%s: BSOFTEN and BOFFSET say that pixels are asinh magnitudes, as in stacks of Pan-STARRS; unless yours are flux "
+        "already, bring them to BOFFSET + 2 BSOFTEN sinh(value / 1.0857) first",
+        folder,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -328,8 +328,11 @@ def kept_keywords(header: Header) -> dict[str, Any]:
 
 
 def number_of(header: Header, key: str) -> float:
-    """Value of a keyword as a number; NaN where it is not there or not one."""
+    """Value of a keyword as a number, also where it was written as text; NaN where it is not there or not one."""
     value = header.get(key, math.nan)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
 
 

@@ -167,6 +167,10 @@ UNCERTAINTIES: Mapping[str, NoiseKind] = {
     "VARIANCEUNCERTAINTY": "variance",
     "INVERSEVARIANCE": "ivar",
 }
+# And what else lies beside images of drizzled data.
+NAMES_OF_MAPS = frozenset(
+    (*(name for survey in SURVEYS for name in (*survey.noise, survey.mask)), "WHT", "CON", "CTX", "WMAP")
+) - {""}
 # HDUs that are probably masks, whose sense nobody knows.
 LIKE_MASKS = ("MASK", "DQ", "MSK", "FLAGS", "FLAG", "BADPIX", "BPM")
 
@@ -212,6 +216,11 @@ def _is_map(name: str, names: Collection[str]) -> bool:
             ):
                 return True
     return False
+
+
+def is_named_as_map(name: str) -> bool:
+    """Whether the EXTNAME of an HDU is that of a mask or of noise in some layout, and not of an image."""
+    return name in NAMES_OF_MAPS
 
 
 def meaning_of_noise(meaning: Meaning, image: Header, noise: Header) -> NoiseKind | Literal["time"] | None:
