@@ -151,7 +151,7 @@ def measure_both_sets(demo: Demo) -> str:
 
 def compare_sets(demo: Demo) -> str:
     """Compare the drawn galaxies with the reference."""
-    from galsmith.compare import read_comparison
+    from galsmith.compare import read_card
     from galsmith.judging import judge
 
     folder = demo.folder
@@ -164,9 +164,9 @@ def compare_sets(demo: Demo) -> str:
                 training=folder / TRAINING_SET,
                 progress=progress,
             )
-    comparison = read_comparison(folder / CARD_FILE)
-    demo.numbers.update(mean_numbers(comparison))
-    return f"{comparison.headline_text}: {folder / CARD_FILE}"
+    card = read_card(folder / CARD_FILE)
+    demo.numbers.update(mean_numbers(card.judgment().comparison))
+    return f"{card.summary}: {folder / CARD_FILE}"
 
 
 def write_page(demo: Demo) -> str:

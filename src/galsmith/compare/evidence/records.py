@@ -119,7 +119,7 @@ class Evidence:
             low, high = self.interval
             return f"AUC {self.value:.2f} ({low:.2f} to {high:.2f})"
         if self.unit == SHARE:
-            return f"{100 * self.value:.1f} %, {100 * self.floor:.1f} % if nothing differed"
+            return f"{100 * self.value:.1f} %, against {100 * self.floor:.1f} %"
         return f"{self.effect:+.2f}" if self.unit == CORRELATION else f"{self.value:.3g}"
 
     @property

@@ -8,11 +8,11 @@ from itertools import groupby
 import numpy as np
 
 from galsmith.compare import Comparison, Distance, Evidence
-from galsmith.compare.evidence.records import AREA, BORDERLINE, FLOORS, SD, SHARE, STATUSES, TOLD
+from galsmith.compare.evidence.records import AREA, BORDERLINE, FLOORS, NOT_TOLD, SD, SHARE, STATUSES, TOLD
 from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.report.labels import distance_number, floors_text, p_text, share_text
 from galsmith.report.panels.axes import Axis, Tick
-from galsmith.report.verdict import VerdictWords, status_of
+from galsmith.report.verdict import VerdictWords
 
 LEAST_FLOORS = 0.25
 LEAST_REACH = 8.0
@@ -66,6 +66,8 @@ class Row:
         From where on it is told, about.
     text : str
         What it says in words.
+    chance : str
+        The p value of a borderline property among all tests; else empty.
     """
 
     title: str
@@ -79,6 +81,7 @@ class Row:
     expected_high: float
     limit: float | None
     text: str
+    chance: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def dots_of(comparison: Comparison, evidence: Mapping[str, Evidence]) -> list[Pa
             FLOORS,
             title,
             UNITS[FLOORS],
-            [_dot(item, axis, status_of(evidence, item.name)) for item in members],
+            [_dot(item, axis, evidence.get(item.name)) for item in members],
             ticks_of(FLOORS, axis),
             one,
         )
@@ -270,7 +273,7 @@ def _far_to_near(members: list[Distance]) -> list[Distance]:
     return sorted(members, key=lambda item: -item.in_floors)
 
 
-def _dot(item: Distance, axis: Axis, status: str) -> Row:
+def _dot(item: Distance, axis: Axis, test: Evidence | None) -> Row:
     """Place one distance; expected is where 95 % of the distances between parts of the reference lie, about."""
     floor = item.floor if item.floor > 0 else float("nan")
     spread = 2 * item.estimate.floor_sigma / floor
@@ -281,6 +284,7 @@ def _dot(item: Distance, axis: Axis, status: str) -> Row:
     label = label_of(item, with_band=False)
     words = f"{label}: W1 {distance_number(item.value)}, floor {distance_number(item.floor)}"
     text = floors_text(item.in_floors)
-    return Row(
-        label, "", words, status, [Dot(at, status, words)], low, high, floor_low, floor_high, limit, text
-    )
+    status = NOT_TOLD if test is None else test.status
+    chance = f"p {p_text(test.p_overall)}" if test is not None and status == BORDERLINE else ""
+    dots = [Dot(at, status, words)]
+    return Row(label, "", words, status, dots, low, high, floor_low, floor_high, limit, text, chance)
