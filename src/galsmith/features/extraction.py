@@ -33,7 +33,7 @@ def extract(
     *,
     extractor: str | FeatureExtractor = DEFAULT_EXTRACTOR,
     weights: str | Path | None = None,
-    rendering: str = "magma",
+    rendering: str | None = None,
     band: str | None = None,
     device: str = "cpu",
     workers: int | None = None,
@@ -57,8 +57,9 @@ def extract(
         A name in `galsmith.features.EXTRACTORS`, or one's own.
     weights : str or Path, optional
         File of weights; see `galsmith.features.weights.find_weights`.
-    rendering : {"magma", "rgb"}
-        How an image becomes a picture; see `galsmith.features.rendering.rendering_of`.
+    rendering : {"magma", "asinh", "rgb"}, optional
+        How an image becomes a picture; see `galsmith.features.rendering.rendering_of`. In color where there are three
+        bands or more, where left out.
     band : str, optional
         The band that is rendered.
     device : str
@@ -216,7 +217,7 @@ class _Job:
                     "extractor_id": self.extractor_id,
                     "weights_sha256": self.extractor.weights_sha256,
                     "rendering": self.rendering.kind,
-                    "band": self.rendering.band,
+                    "bands": list(self.rendering.bands),
                 },
                 parents=(self.images.as_parent("images"),),
             ),

@@ -7,16 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.errors import InputError, SettingsError
-from galsmith.images import ImageSet
+from galsmith.images import ImageHeader, ImageSet
+from galsmith.images.bands import ordered_bands
 
 Pixels = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-KINDS = ("magma", "rgb")
+KINDS = ("magma", "asinh", "rgb")
+GRAY, COLOR = "magma", "asinh"
+N_COLORS = 3
 COLORS = 256
 BRIGHTEST = 255
 # A generated picture may overshoot 255 a little; beyond twice that it is no picture of 8 bits.
 OVERSHOOT = 2 * BRIGHTEST
+# Light is shown linear up to a tenth of the brightest pixel, and by its logarithm beyond.
+SOFTNESS = 10.0
 
 
 @dataclass(frozen=True)
@@ -25,34 +30,39 @@ class Rendering:
 
     Attributes
     ----------
-    kind : {"magma", "rgb"}
-        One band, from its darkest to its brightest pixel, in the colormap of this name; or the three bands of
-        an 8-bit picture as they are.
-    band : str
-        Of ``"magma"``; empty for ``"rgb"``.
-    position : int
-        Of that band in the set.
+    kind : {"magma", "asinh", "rgb"}
+        One band, from its darkest to its brightest pixel, in the colormap of this name; three bands in color, under an
+        asinh stretch; or the three bands of an 8-bit picture as they are.
+    bands : tuple of str
+        The band of ``"magma"``; red, green and blue of ``"asinh"``; empty for ``"rgb"``.
+    positions : tuple of int
+        Of these bands in the set.
     """
 
     kind: str
-    band: str
-    position: int
+    bands: tuple[str, ...]
+    positions: tuple[int, ...]
 
     @property
     def id(self) -> str:
         """What the picture depends on, in a word."""
-        return self.kind if self.kind == "rgb" else f"{self.kind}-of-{self.band}"
+        return f"{self.kind}-of-{'-'.join(self.bands)}" if self.bands else self.kind
 
 
-def rendering_of(images: ImageSet, kind: str = "magma", *, band: str | None = None) -> Rendering:
+def usual_renderings(header: ImageHeader) -> tuple[str, ...]:
+    """Name the kinds in which a set is seen where nobody chose: in color, where it has three bands, and in gray."""
+    return (COLOR, GRAY) if len(header.bands) >= N_COLORS else (GRAY,)
+
+
+def rendering_of(images: ImageSet, kind: str | None = None, *, band: str | None = None) -> Rendering:
     """Choose how the images of a set are rendered.
 
     Parameters
     ----------
     images : ImageSet
         Its bands and unit decide.
-    kind : {"magma", "rgb"}
-        See `Rendering`.
+    kind : {"magma", "asinh", "rgb"}, optional
+        See `Rendering`; the first of `usual_renderings` where left out, and ``"magma"`` where a band is named.
     band : str, optional
         For ``"magma"``; r where there is one (Holzschuh et al. 2022, sec. 4.3), else the middle one.
 
@@ -63,28 +73,33 @@ def rendering_of(images: ImageSet, kind: str = "magma", *, band: str | None = No
     InputError
         If ``"rgb"`` is asked of a set that holds no color pictures.
     """
+    if kind is None:
+        kind = usual_renderings(images.header)[0] if band is None else GRAY
     if kind not in KINDS:
         raise SettingsError(argument="rendering", came=kind, wanted=f"one of {', '.join(KINDS)}")
-    if kind == "rgb":
-        return _color_rendering(images, band)
+    if kind != GRAY:
+        return _color_rendering(images, kind, band)
     chosen = _usual_band(images.header.bands) if band is None else band
     if chosen not in images.header.bands:
         raise SettingsError(
             argument="band", came=chosen, wanted=f"one that the set has: {', '.join(images.header.bands)}"
         )
-    return Rendering(kind, chosen, images.header.bands.index(chosen))
+    return Rendering(kind, (chosen,), (images.header.bands.index(chosen),))
 
 
 def render(image: Pixels, rendering: Rendering) -> Picture | None:
     """Make a picture of one image.
 
     ``"magma"``: (x - min) / (max - min) of the band, each image by itself, then matplotlib's colormap; a constant
-    image is 0 everywhere. The picture's first row is the image's last, since y runs upward in galsmith.
+    image is 0 everywhere. ``"asinh"``: each band less its median, times one factor f(I) / I a pixel that keeps its color,
+    I the mean of the three bands and f the asinh of 10 I over the brightest I (Lupton et al. 2004, eqs. 1 to 3); colors
+    beyond the brightest are brought back along themselves. The picture's first row is the image's last, since y runs
+    upward in galsmith.
 
     Parameters
     ----------
     image : ndarray [band, y, x], float32
-        In any unit for ``"magma"``; numbers from 0 to 255 for ``"rgb"``.
+        In any unit for ``"magma"`` and ``"asinh"``; numbers from 0 to 255 for ``"rgb"``.
     rendering : Rendering
         As `rendering_of` gave it.
 
@@ -100,13 +115,31 @@ def render(image: Pixels, rendering: Rendering) -> Picture | None:
     """
     if rendering.kind == "rgb":
         return _as_it_is(image)
-    return _in_magma(image[rendering.position])
-
-
-def _in_magma(values: Pixels) -> Picture | None:
-    """Stretch one band from its minimum to its maximum and color it."""
-    if not np.isfinite(values).all():
+    chosen = image[list(rendering.positions)]
+    if not np.isfinite(chosen).all():
         return None
+    return _in_magma(chosen[0]) if rendering.kind == GRAY else _in_color(chosen)
+
+
+def _in_color(bands: Pixels) -> Picture:
+    """Stretch red, green and blue together; Lupton et al. (2004)."""
+    upright = bands[:, ::-1].astype(np.float64)
+    light = np.maximum(upright - np.median(upright, axis=(1, 2), keepdims=True), 0.0)
+    intensity = light.mean(axis=0)
+    peak = float(intensity.max())
+    if peak == 0:
+        return np.zeros((*intensity.shape, N_COLORS), dtype=np.uint8)
+    shares = intensity / peak
+    # the limit of asinh(s x) / x at x = 0 is s; nothing is shown there, as all bands are 0
+    factors = np.full(shares.shape, SOFTNESS)
+    np.divide(np.arcsinh(SOFTNESS * shares), shares, out=factors, where=shares > 0)
+    shown = light / peak * factors / np.arcsinh(SOFTNESS)
+    shown /= np.maximum(shown.max(axis=0), 1.0)
+    return np.rint(BRIGHTEST * np.moveaxis(shown, 0, -1)).astype(np.uint8)
+
+
+def _in_magma(values: Pixels) -> Picture:
+    """Stretch one band from its minimum to its maximum and color it."""
     upright = values[::-1].astype(np.float64)
     low, high = upright.min(), upright.max()
     stretched = (upright - low) / (high - low) if high > low else np.zeros_like(upright)
@@ -133,18 +166,28 @@ def _magma() -> Picture:
     return np.asarray(colormaps["magma"](np.arange(COLORS), bytes=True))[:, :3].copy()
 
 
-def _color_rendering(images: ImageSet, band: str | None) -> Rendering:
-    """Check that a set holds color pictures."""
+def _color_rendering(images: ImageSet, kind: str, band: str | None) -> Rendering:
+    """Check that a set holds color pictures, or enough bands for some."""
     if band is not None:
         raise SettingsError(
-            "rendering 'rgb' takes all three", argument="band", came=band, way_out="leave it out"
+            f"rendering {kind!r} takes three", argument="band", came=band, way_out="leave it out"
         )
+    bands = images.header.bands
+    if kind == COLOR:
+        if len(bands) < N_COLORS:
+            raise InputError(
+                f"{images.path or 'images'}: rendering 'asinh' wants three bands or more; came {len(bands)}; take "
+                "rendering 'magma'"
+            )
+        ordered = ordered_bands(bands)
+        chosen = ordered[-1], ordered[len(ordered) // 2], ordered[0]
+        return Rendering(kind, chosen, tuple(map(bands.index, chosen)))
     if images.header.flux_unit != "display" or len(images.header.bands) != 3:
         raise InputError(
             f"{images.path or 'images'}: rendering 'rgb' wants color pictures (three bands in the unit 'display'); "
             f"came {len(images.header.bands)} in {images.header.flux_unit!r}; take rendering 'magma'"
         )
-    return Rendering("rgb", "", 0)
+    return Rendering(kind, (), ())
 
 
 def _usual_band(bands: tuple[str, ...]) -> str:

@@ -122,10 +122,13 @@ def default_pairs(bands: Sequence[str]) -> tuple[BandPair, ...]:
 
 def neighboring_pairs(bands: Sequence[str]) -> tuple[BandPair, ...]:
     """Pair each band with the next in wavelength, or as they lie in the images where not all are in `WAVELENGTHS_NM`."""
-    ordered = list(bands)
-    if all(band in WAVELENGTHS_NM for band in bands):
-        ordered.sort(key=WAVELENGTHS_NM.__getitem__)
-    return tuple(BandPair(*pair) for pair in itertools.pairwise(ordered))
+    return tuple(BandPair(*pair) for pair in itertools.pairwise(ordered_bands(bands)))
+
+
+def ordered_bands(bands: Sequence[str]) -> list[str]:
+    """Sort bands by wavelength, the shortest first; as they are where not all are in `WAVELENGTHS_NM`."""
+    is_known = all(band in WAVELENGTHS_NM for band in bands)
+    return sorted(bands, key=WAVELENGTHS_NM.__getitem__) if is_known else list(bands)
 
 
 def bands_of_pairs(pairs: Sequence[BandPair]) -> tuple[str, ...]:

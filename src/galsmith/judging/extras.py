@@ -1,5 +1,6 @@
 """What is gathered from images besides tables: learned features, copies, twins and repeats."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +89,10 @@ def _extras(
     """Gather all of one generated set."""
     missing: Missing = {}
     compared = []
-    for extractor in features:
+    for extractor, rendering in itertools.product(features, _renderings(reference, work) if features else ()):
         try:
-            of_reference = _features(extractor, "reference", reference, work)
-            of_generated = _features(extractor, name, place, work)
+            of_reference = _features(extractor, rendering, "reference", reference, work)
+            of_generated = _features(extractor, rendering, name, place, work)
             chance = Chance(seed=work.seed)
             compared.append(
                 compare_features(
@@ -106,14 +107,22 @@ def _extras(
     return Extras(tuple(compared), found, copies, missing, parents)
 
 
-def _features(extractor: str, name: str, place: Place, work: Workplace) -> "FeatureSet":
+def _renderings(reference: Place, work: Workplace) -> tuple[str, ...]:
+    """Name the ways in which networks see the images: in color where they have three bands, and in gray."""
+    from galsmith.features.rendering import usual_renderings
+
+    return usual_renderings(images_at(reference, work.limit).header)
+
+
+def _features(extractor: str, rendering: str, name: str, place: Place, work: Workplace) -> "FeatureSet":
     """Extract features, or read those of an earlier run."""
     from galsmith.features import extract
 
     return extract(
         images_at(place, work.limit),
-        work.folder / f"{name}.{extractor}.h5",
+        work.folder / f"{name}.{extractor}.{rendering}.h5",
         extractor=extractor,
+        rendering=rendering,
         progress=work.progress,
     )
 

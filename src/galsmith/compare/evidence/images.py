@@ -14,11 +14,18 @@ IDENTICAL = 1e-6
 COPIED = ("copies", "Copies, altered or identical")
 IDENTICAL_SETS = ("identity", "Images of the reference")
 REPEATED = ("repeats", "Repeats")
+SEEN_IN_COLOR = ("asinh-of-", "rgb")  # how ids of renderings in color begin
 
 
 def network_of(extractor_id: str) -> str:
     """Name the network of a feature extractor's id, or pixels."""
     return re.split(r"[\s:;,|/@]", extractor_id.strip(), maxsplit=1)[0][:32]
+
+
+def features_named(extractor_id: str) -> str:
+    """Name the network of a feature extractor's id, and that it sees color where it does."""
+    rendering = extractor_id.rpartition("/")[2]
+    return network_of(extractor_id) + (", in color" if rendering.startswith(SEEN_IN_COLOR) else "")
 
 
 def n_identical(memory: Memorization) -> int:
@@ -31,7 +38,7 @@ def n_identical(memory: Memorization) -> int:
 def of_features(findings: Findings) -> Iterator[Evidence]:
     """Kernel distance, precision, recall, density and coverage of each network; the Fréchet distance has no test."""
     for one in findings.features:
-        title = f"Features of {network_of(one.extractor_id)}"
+        title = f"Features of {features_named(one.extractor_id)}"
         kernel = one.kernel
         # Unbiased and 0 on average where nothing differs: no floors to count it in (Bińkowski et al. 2018).
         yield _feature(one, title, kernel, kernel.value, kernel.name, is_little=False)

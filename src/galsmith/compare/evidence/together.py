@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from galsmith.compare.evidence.images import network_of
+from galsmith.compare.evidence.images import features_named
 from galsmith.compare.evidence.records import (
     AREA,
     BY_DEALS,
@@ -90,7 +90,7 @@ def _classifiers(findings: Findings) -> Iterator[tuple[ClassifierTest, str]]:
     if findings.beyond is not None:
         yield from ((test, "properties") for test in findings.beyond.classifiers)
     for one in findings.features:
-        yield from ((test, network_of(one.extractor_id)) for test in one.classifiers)
+        yield from ((test, features_named(one.extractor_id)) for test in one.classifiers)
 
 
 def _area(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from galsmith.compare import Distance
-from galsmith.compare.evidence.images import network_of
+from galsmith.compare.evidence.images import features_named
 from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
 from galsmith.report.material import CardMaterial, Material
@@ -108,7 +108,7 @@ def panel_groups(material: Material) -> list[PanelGroup]:
 
 def _feature_panel(record: FeatureComparison, material: Material) -> FeaturePanel:
     """Lay out the features of one network."""
-    network = network_of(record.extractor_id)
+    network = features_named(record.extractor_id)
     return FeaturePanel(record, network, classifier_panels(record.classifiers, material, on=network))
 
 
