@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from galsmith.compare import judge_tables
 from galsmith.compare.marginal.columns import values_of
+from galsmith.compare.marginal.handedness import handedness_note
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measured
 from galsmith.seeds import random_stream
@@ -46,7 +47,7 @@ def table(pictures):
 
 @pytest.fixture(scope="module")
 def draws(pictures, table):
-    """Rows that differ after Holm's correction among those outside of the means, in ten draws of an alteration."""
+    """Rows that differ after correction among those outside of the means, in ten draws of an alteration."""
 
     def run(name, alter):
         pool = (
@@ -61,7 +62,7 @@ def draws(pictures, table):
             rows = [
                 one for one in card.judgment().comparison.distances if not one.in_means and not one.reason
             ]
-            rows = sorted((one for one in rows if one.p_holm < 0.05), key=lambda one: -one.in_floors)
+            rows = sorted((one for one in rows if one.p_family < 0.05), key=lambda one: -one.in_floors)
             found.append({one.name: one.in_floors for one in rows})
         first = [f"{next(iter(one))} {next(iter(one.values())):.1f}" if one else "-" for one in found]
         logger.info(
@@ -142,6 +143,8 @@ def test_one_handedness_is_seen_and_mirroring_a_set_without_one_is_not(pictures,
         assert seen_in(found, "winding") >= 9, share
         floors.append(np.median([one["winding"] for one in found]))
     assert floors == sorted(floors)
+    assert "cannot tell handedness" in handedness_note(winding, seed=0)
+    assert not handedness_note(np.abs(winding), seed=0)
     assert seen_in(draws("all mirrored", lambda picture: picture[:, :, ::-1].copy()), "winding") <= 1
 
 

@@ -143,6 +143,8 @@ class Distance(Estimated):
         From where on the distance is told in its family; see `galsmith.compare.correction.FAMILY_LEVEL`.
     reason : str
         Why there is no distance; empty where there is one.
+    note : str
+        What the reference cannot tell in this property, whatever the distance; empty where there is nothing to say.
     beside : mapping of str to Statistic
         Other distances of the same values, by their names in `PER_PROPERTY`; none unless one was registered.
     """
@@ -173,6 +175,7 @@ class Distance(Estimated):
     p_near_family: float = float("nan")
     told_from: float = float("nan")
     reason: str = ""
+    note: str = ""
     beside: Mapping[str, "Statistic"] = field(default_factory=dict)
 
 

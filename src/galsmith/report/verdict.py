@@ -291,6 +291,7 @@ def _warnings(comparison: Comparison) -> tuple[str, ...]:
     reasons = [label_of(item) for item in comparison.distances if item.reason and item.in_means]
     if reasons:
         found.append(f"Not compared: {', '.join(reasons)}; the table says why.")
+    found += [f"{label_of(item).capitalize()}: {item.note}." for item in comparison.distances if item.note]
     if comparison.left_out:
         found.append(
             f"{len(comparison.left_out)} properties were measured on one side only and are left out."

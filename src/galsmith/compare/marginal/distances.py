@@ -19,6 +19,7 @@ from galsmith.compare.estimates import (
     permutation_p,
 )
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
+from galsmith.compare.marginal.handedness import handedness_note
 from galsmith.compare.marginal.per_property import (
     BOOTSTRAP,
     PER_PROPERTY,
@@ -32,6 +33,7 @@ from galsmith.compare.marginal.per_property import (
 from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
 from galsmith.compare.resampling import Chance, itself
 from galsmith.execution import ProgressCallback
+from galsmith.measure.properties.details import MIRRORED
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def joint_distances(
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
     groups = [usable[place].declared.group for place in counted]
     means = estimate_means(first.replicates.columns(counted), groups, confidence=chance.confidence)
-    records = [_record(pair, tables) for pair in pairs]
+    records = [_record(pair, tables, chance) for pair in pairs]
     places = {pair.name: place for place, pair in enumerate(usable)}
     distances = tuple(
         record
@@ -198,7 +200,7 @@ def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chanc
     )
 
 
-def _record(pair: ColumnPair, tables: tuple[QTable, QTable]) -> Distance:
+def _record(pair: ColumnPair, tables: tuple[QTable, QTable], chance: Chance) -> Distance:
     """Make the record of one property, without the numbers of its distance."""
     declared = pair.declared
     core, tail_share = pair.core_and_tail_share()
@@ -224,6 +226,7 @@ def _record(pair: ColumnPair, tables: tuple[QTable, QTable]) -> Distance:
         core=core,
         tail_share=tail_share,
         reason=pair.reason,
+        note=handedness_note(pair.reference, seed=chance.seed) if pair.column in MIRRORED else "",
     )
 
 

@@ -76,6 +76,9 @@ WINDING_PROPERTIES = (
     ),
 )
 
+MIRRORED = ("winding",)
+"""Properties that change their sign in a mirror image."""
+
 # Of every pair of bands that are neighbors in wavelength.
 PAIR_PROPERTIES = (
     *(
