@@ -202,7 +202,7 @@ def _noise_in(
     place = _fitting(head, beside[name], untold) if name else None
     if place is None:
         return None, "sigma", ""
-    meaning = meaning_of_noise(survey.noise[name], head.keywords, read_head(place).keywords)
+    meaning = meaning_of_noise(survey.noise[name], head.keywords, read_head(place, is_map=True).keywords)
     if meaning is None or meaning == "time":
         untold.append(_untold_noise(name, is_time=meaning == "time"))
         return None, "sigma", ""
@@ -231,7 +231,7 @@ def _is_told(mask: FitsPlace, survey: Survey) -> bool:
     """Whether the bits of a survey's mask that count are known, or all that is not 0 does."""
     if survey.bits or not survey.counted:
         return True
-    return counted_bits(read_head(mask).keywords, survey, None, name=str(mask))[0] is not None
+    return counted_bits(read_head(mask, is_map=True).keywords, survey, None, name=str(mask))[0] is not None
 
 
 def _fitting(head: FitsHead, unit: Unit, untold: list[str]) -> FitsPlace | None:

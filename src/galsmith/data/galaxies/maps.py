@@ -152,7 +152,7 @@ def map_head(place: MapPlace, *, option: str) -> MapHead:
         If it cannot be read, or a file of arrays does not tell which is meant.
     """
     if isinstance(place.place, FitsPlace):
-        return read_head(place.place)
+        return read_head(place.place, is_map=True)
     path, dataset = place.place
     heads = [
         head for head in arrays_in(path) if head.dtype.kind in "biuf" and head.shape and len(head.shape) > 1

@@ -176,8 +176,10 @@ def opened_fits(path: FilePlace, *, memmap: bool = False) -> Iterator[fits.HDULi
             yield units
 
 
-def head_of(place: FitsPlace) -> FitsHead:
+def head_of(place: FitsPlace, *, is_map: bool = False) -> FitsHead:
     """Read the header of one image; at a damaged file it raises one of `READ_ERRORS`.
+
+    Of a map only its shape, keywords and unit are read: its place on the sky is that of its image, and takes long.
 
     Raises
     ------
@@ -206,13 +208,23 @@ def head_of(place: FitsPlace) -> FitsHead:
             place=FitsPlace(place.path, number, place.plane),
             shape=shape,
             dropped=dropped,
-            **_facts((own, {**passed_on, **own}), shape[0] if len(shape) == MOST_AXES else 1),
+            **(
+                _facts_of_map({**passed_on, **own})
+                if is_map
+                else _facts((own, {**passed_on, **own}), shape[0] if len(shape) == MOST_AXES else 1)
+            ),
             has_coordinates=has_coordinates,
             # the last block may lack its padding
             n_bytes=0
             if is_packed
             else info.get("datLoc", 0) + max(0, info.get("datSpan", 0) - FITS_BLOCK + 1),
         )
+
+
+def _facts_of_map(header: Header) -> dict[str, Any]:
+    """Give what a header states of a map."""
+    unknown = dict.fromkeys(("bands", "pixel_scale_arcsec", "zero_points_mag"))
+    return {"keywords": header, "flux_unit": unit_text_of(header), **unknown}
 
 
 def _facts(headers: tuple[Header, Header], n_planes: int) -> dict[str, Any]:
@@ -250,8 +262,8 @@ def _plane_of(shape: tuple[int, ...], place: FitsPlace) -> tuple[int, ...]:
     return shape[1:]
 
 
-def read_head(place: FitsPlace) -> FitsHead:
-    """Read the header of one image and check that the file is long enough for its pixels.
+def read_head(place: FitsPlace, *, is_map: bool = False) -> FitsHead:
+    """Read the header of one image, or of a map, and check that the file is long enough for its pixels.
 
     Raises
     ------
@@ -261,7 +273,7 @@ def read_head(place: FitsPlace) -> FitsHead:
     """
     path = place.file
     try:
-        head = head_of(place)
+        head = head_of(place, is_map=is_map)
     except InputError:
         raise
     except FileNotFoundError as error:

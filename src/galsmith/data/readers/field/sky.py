@@ -10,6 +10,7 @@ from scipy import ndimage
 from galsmith.data.readers.field.images import Section
 
 Mesh = NDArray[np.float64]
+LARGEST_VALUE = 1e100
 CLIP_SIGMA, CLIPS_AT_MOST = 3.0, 10
 LEAST_FRACTION = 0.25
 FAR_APART = 0.3
@@ -99,7 +100,8 @@ def _edges(size: int, box_pix: int) -> list[slice]:
 
 def _sky_of(pixels: NDArray[np.float64]) -> tuple[float, float]:
     """Level and noise of one box; NaN where it has no data."""
-    kept = pixels[np.isfinite(pixels)]
+    with np.errstate(invalid="ignore"):
+        kept = pixels[np.abs(pixels) < LARGEST_VALUE]  # neither undefined nor beyond what can be squared
     if kept.size < LEAST_FRACTION * pixels.size or kept.size < 2:
         return np.nan, np.nan
     for _ in range(CLIPS_AT_MOST):
