@@ -147,11 +147,18 @@ def test_a_generator_without_a_number_is_refused_before_the_reference_is_read(tm
 
 
 @pytest.mark.usefixtures("nothing_long")
-def test_features_and_copies_wait_for_cuts_that_the_tables_lack(store, monkeypatch):
+def test_features_and_copies_wait_for_cuts_that_the_tables_lack(monkeypatch):
     monkeypatch.setattr(JUDGE, "gather_extras", too_early)
     tables = [measured(noise(case), settings=POWER) for case in (1, 2)]
     with pytest.raises(SettingsError, match="`cuts=power_rings_3`: there is no such column"):
-        judge(tables[0], {"ours": tables[1]}, cuts={"power_rings_3": (0, 1)}, training=store)
+        judge(tables[0], {"ours": tables[1]}, cuts={"power_rings_3": (0, 1)})
+
+
+@pytest.mark.usefixtures("nothing_long")
+def test_training_images_are_refused_for_tables_without_images(store):
+    tables = [measured(noise(case), settings=POWER) for case in (1, 2)]
+    with pytest.raises(InputError, match="a table in memory: its images are in no store that is there"):
+        judge(tables[0], {"ours": tables[1]}, training=store)
 
 
 @pytest.mark.usefixtures("nothing_long")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from galsmith.data.store import open_store, write_store
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.training import train
 
@@ -64,3 +65,11 @@ def varied_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on images of three sizes in two bands, resized to 16 px."""
     images = blobs(120, sizes_pix=(12, 20, 40), bands=("g", "r"))
     return train_tiny(tmp_path_factory.mktemp("run") / "run", "pca_diffusion", images, size_pix=16)
+
+
+@pytest.fixture
+def stored_run(tmp_path: Path) -> tuple[Path, Path]:
+    """A store and a run that was trained on it."""
+    data = tmp_path / "data"
+    write_store(data, blobs(100, sizes_pix=(16,), bands=("F814W",)))
+    return data, train_tiny(tmp_path / "run", "pca_diffusion", open_store(data))

@@ -8,6 +8,7 @@ from galsmith.data.store import StoreWriter, open_store
 from galsmith.data.transforms import NetworkArrays, PixelTransform
 from galsmith.errors import GalsmithError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressEvent
+from galsmith.judging.lineage import training_store
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.sampling import sample
 from galsmith.sampling.source import DrawnGalaxies, GalaxySource
@@ -33,6 +34,14 @@ def test_a_store_of_drawn_galaxies_says_what_they_are(pca_run: Path, tmp_path: P
     assert stored.provenance.seed == 4
     assert [parent.role for parent in stored.provenance.parents] == ["snapshot"]
     assert (events[-1].done, events[-1].total, events[-1].unit) == (30, 30, "galaxies")
+
+
+def test_the_set_that_a_model_was_trained_on_is_found_from_what_it_drew(
+    stored_run: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, run = stored_run
+    sample(run, tmp_path / "drawn", n=5)
+    assert training_store(tmp_path / "drawn") == data
 
 
 def test_drawn_galaxies_are_like_the_training_set_in_flux(pca_run: Path, tmp_path: Path) -> None:

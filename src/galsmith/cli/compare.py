@@ -67,7 +67,11 @@ def compare(
     ] = NO_EXTRACTORS,
     training: Annotated[
         Path | None,
-        Parameter(help="Images that the generator was trained on: also look for memorized ones."),
+        Parameter(help="Images that the generator was trained on; found by what made GEN where left out."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        Parameter(help="Split of a store REF to compare with, or all; left out, what nobody trained on."),
     ] = None,
     bands: Annotated[
         str | None,
@@ -97,6 +101,7 @@ def compare(
             named_paths(generated),
             output,
             training=training,
+            split=split,
             features=features,
             paper=paper,
             beyond=beyond,

@@ -141,10 +141,12 @@ class ReportCard:
         names = [f"{item.name}: " if len(self.judgments) > 1 else "" for item in self.judgments]
         unlike = [unlike_text(item.comparison.conditions) for item in self.judgments]
         names = [f"{name}{text}; " if text else name for name, text in zip(names, unlike, strict=True)]
-        return "; ".join(
+        part = self.settings.get("reference_part", "")
+        said = [
             f"{name}{item.verdict.summary}; {item.comparison.headline_text}"
             for name, item in zip(names, self.judgments, strict=True)
-        )
+        ]
+        return "; ".join([*said, *([f"compared with {part}"] if part else [])])
 
     def judgment(self, name: str = "") -> Judgment:
         """Find the judgment of a generated set by name, the first without one; `KeyError` lists the names."""

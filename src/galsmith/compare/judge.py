@@ -431,6 +431,7 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
         "splits": chance.splits,
         "permutations": chance.permutations,
         "confidence": chance.confidence,
+        **({"reference_part": choices.reference_part} if choices.reference_part else {}),
         "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in choices.cuts},
     }
     parents = tuple(side.as_parent() for side in pair.sides)

@@ -132,6 +132,8 @@ class Choices:
         Which power modes enter the means.
     beyond : bool
         Whether all properties together are judged.
+    reference_part : str
+        Which part of the reference is compared with, in words; empty where there was nothing to choose.
     """
 
     paper: Paper
@@ -140,6 +142,7 @@ class Choices:
     cuts: tuple[Cut, ...]
     binning: str
     beyond: bool
+    reference_part: str = ""
 
 
 def choices_of(

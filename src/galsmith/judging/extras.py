@@ -15,11 +15,13 @@ from galsmith.compare import (
     pixels_of,
     stretch_of,
 )
-from galsmith.compare.memory.copies import Copies
+from galsmith.compare.memory.copies import MINIMUM_IMAGES, Copies, is_too_much
+from galsmith.compare.memory.repeats import identity_labels
 from galsmith.compare.records import Memorization
 from galsmith.errors import GalsmithError, InputError
 from galsmith.images import ImageSet
 from galsmith.judging.image_stores import Place, Workplace, images_at
+from galsmith.judging.lineage import Trainings
 from galsmith.provenance import Parent
 
 if TYPE_CHECKING:
@@ -29,10 +31,9 @@ Missing = dict[str, str]
 """What could not be had, and why."""
 
 
-def asked_extras(features: Sequence[str], training: Place | None, limit: int | None) -> list[Any]:
+def asked_extras(features: Sequence[str], trainings: Trainings, limit: int | None) -> list[Any]:
     """Say what decides extras, besides the sets that are judged, as plain JSON values."""
-    known = "" if training is None else images_at(training, None).content_hash
-    return [list(features), known, limit]
+    return [list(features), trainings.hashes, limit]
 
 
 def training_images(training: Place) -> ImageSet:
@@ -48,13 +49,51 @@ def training_images(training: Place) -> ImageSet:
     return images
 
 
+def refuse_unusable_training(
+    training: Place, reference: Place, generated: Mapping[str, Place], work: Workplace
+) -> None:
+    """Refuse training images that copies cannot be looked for in, before anything is measured.
+
+    Raises
+    ------
+    InputError
+        If there are none, they or what they are compared by are too few, have other bands, or were all trained on.
+    """
+    trained = training_images(training)
+    held_out = _held_out(images_at(training, None), reference, work.limit)
+    sets = {"training": trained, "held_out": held_out}
+    sets |= {name: images_at(place, work.limit) for name, place in generated.items()}
+    for name, images in sets.items():
+        if len(images) < MINIMUM_IMAGES:
+            raise InputError(
+                f"copies of {training} cannot be looked for: {name} has {len(images)} images",
+                argument="training",
+                wanted=f"{MINIMUM_IMAGES} or more of each set",
+            )
+        if len(images.header.bands) != len(trained.header.bands):
+            raise InputError(
+                f"copies of {training} cannot be looked for: it has {trained.bands_text}, {name} {images.bands_text}",
+                argument="training",
+                wanted="images of the same bands",
+            )
+    known, others = identity_labels(trained, held_out)
+    overlap = int(np.isin(others, known).sum())
+    if is_too_much(overlap, len(held_out)):
+        raise InputError(
+            f"copies of {training} cannot be looked for: {overlap} of {len(held_out)} images that these would be compared "
+            "by were trained on",
+            argument="training",
+            wanted="a store with held-out splits, or a reference that was not trained on",
+        )
+
+
 def gather_extras(
     reference: Place,
     generated: Mapping[str, Place],
     work: Workplace,
     *,
     features: Sequence[str] = (),
-    training: Place | None = None,
+    trainings: Trainings,
 ) -> dict[str, Extras]:
     """Gather features and memorization of every generated set; what cannot be had is named with its reason.
 
@@ -68,11 +107,11 @@ def gather_extras(
         Where features are kept.
     features : sequence of str
         Names of feature extractors.
-    training : path or QTable, optional
-        The images that the generator was trained on.
+    trainings : Trainings
+        What the sets were trained on.
     """
     return {
-        name: _extras(name, place, reference, work, features=features, training=training)
+        name: _extras(name, place, reference, work, features=features, trainings=trainings)
         for name, place in generated.items()
     }
 
@@ -84,10 +123,13 @@ def _extras(
     work: Workplace,
     *,
     features: Sequence[str],
-    training: Place | None,
+    trainings: Trainings,
 ) -> Extras:
     """Gather all of one generated set."""
     missing: Missing = {}
+    training = trainings.places.get(name)
+    if training is None:
+        missing["memorization"] = trainings.unknown[name]
     compared = []
     for extractor, rendering in itertools.product(features, _renderings(reference, work) if features else ()):
         try:
@@ -132,7 +174,6 @@ def _memorization(
 ) -> tuple[tuple[Memorization, ...], tuple[Parent, ...]]:
     """Compare the distances to the training images, in pixels."""
     if training is None:
-        missing["memorization"] = "the training images are not known; give them as `training`"
         return (), ()
     try:
         trained = training_images(training)

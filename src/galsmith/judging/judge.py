@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from galsmith.compare.conditions import Condition, tell_conditions
 from galsmith.compare.cuts import Cuts
 from galsmith.compare.judge import LateExtras, NamedSet, card_of, check_card_output, named_sets, with_paths
 from galsmith.compare.normalization import Normalization
-from galsmith.compare.papers import choices_of
+from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images, refuse_unmeasured
 from galsmith.data.readers.listing import array_place
 from galsmith.errors import InputError, SettingsError
@@ -22,7 +22,7 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.conditions import LookedAt, refuse_fields, unlike_conditions
-from galsmith.judging.extras import asked_extras, gather_extras, training_images
+from galsmith.judging.extras import asked_extras, gather_extras, refuse_unusable_training
 from galsmith.judging.generator import Generator, drawn_images
 from galsmith.judging.image_stores import (
     Images,
@@ -34,6 +34,7 @@ from galsmith.judging.image_stores import (
     measured_table,
     stored,
 )
+from galsmith.judging.lineage import Trainings, reference_part
 from galsmith.judging.requests import (
     is_measured_here,
     refuse_idle_requests,
@@ -55,6 +56,7 @@ def judge(
     generator: Generator | None = None,
     n: int | None = None,
     training: Images | None = None,
+    split: str | None = None,
     features: Sequence[str] = (),
     paper: str | None = None,
     beyond: bool = True,
@@ -94,8 +96,12 @@ def judge(
     n : int, optional
         How many galaxies the generator draws.
     training : as `reference`, optional
-        Images that the generator was trained on: also look for memorized ones. The yardstick is what the set has in
-        other splits, else the reference.
+        Images that the generator was trained on: copies of them are looked for. Left out, they are found by what made
+        the generated set, if its model and their store are still there. The yardstick is what the set has in other
+        splits, else the reference.
+    split : str, optional
+        Of a reference that is a store: its split that is compared with, or ``"all"``. Left out, a store with other splits
+        besides ``"train"`` is compared by these, but for sets that are known to have been trained on another one.
     features : sequence of str
         Also compare features of these networks, such as ``"efficientnet-lite0"`` (needs torch).
     paper : str, optional
@@ -147,6 +153,8 @@ def judge(
         against = stored(reference, "reference", work)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
+        trainings = Trainings.of(places, trained)
+        against, choices = _compared_part(against, trainings, split, choices, work)
         refuse_tables_without_images((against, *places.values()), features)
         _refuse_unusable(against, places, trained, work)
         conditions = _unlike_conditions(against, places, work)
@@ -157,16 +165,15 @@ def judge(
             if tables[name] is not places[name]:  # measured here
                 refuse_unmeasured(pair.sides[1], pair.columns)
         extras = LateExtras(
-            asked_extras(features, trained, limit),
-            lambda: gather_extras(against, places, work, features=features, training=trained),
+            asked_extras(features, trainings, limit),
+            lambda: gather_extras(against, places, work, features=features, trainings=trainings),
         )
-        inputs = paths_of(reference_table, *tables.values())
         card = card_of(
             pairs,
             choices,
             extras,
             place,
-            inputs=inputs,
+            inputs=paths_of(reference_table, *tables.values()),
             workers=workers,
             overwrite=overwrite,
             progress=progress,
@@ -182,6 +189,14 @@ class _Drawing:
 
     generator: Generator
     n: int
+
+
+def _compared_part(
+    reference: Place, trainings: Trainings, split: str | None, choices: Choices, work: Workplace
+) -> tuple[Place, Choices]:
+    """Take the part of the reference that is compared with, and note which it is."""
+    part, said = reference_part(reference, trainings, split, work)
+    return part, replace(choices, reference_part=said)
 
 
 def _measured_as(paper: Mapping[str, Any], chosen: MeasureSettings | None) -> MeasureSettings:
@@ -242,7 +257,7 @@ def _refuse_unusable(
     for item in generated.values():
         refuse_unlike_images(ours, known_of_images(item, work))
     if training is not None:
-        training_images(training)
+        refuse_unusable_training(training, reference, generated, work)
 
 
 def _unlike_conditions(

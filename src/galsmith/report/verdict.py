@@ -271,8 +271,9 @@ def _why_nothing(comparison: Comparison) -> str:
 
 
 def _warnings(comparison: Comparison) -> tuple[str, ...]:
-    """Say what limits the verdict: few galaxies, losses, left out properties, cuts."""
-    found: list[str] = []
+    """Say what limits the verdict: part of a reference, few galaxies, losses, left out properties, cuts."""
+    part = comparison.settings.get("reference_part")
+    found = [f"The reference is {part}."] if part else []
     for role, side in (("reference", comparison.reference), ("generated", comparison.generated)):
         if side.n_compared < FEW_GALAXIES:
             found.append(

@@ -193,7 +193,13 @@ def find_copies(
     if training is not None:
         yard = theirs if held_out is None else trained[1]
         overlap = int(np.isin(yard, trained[0]).sum())
-        _refuse_overlap(overlap, len(yard))
+        if is_too_much(overlap, len(yard)):
+            raise InputError(
+                f"{overlap} of {len(yard)} images are also in the training set",
+                argument="held_out",
+                wanted="images that were not trained on",
+                way_out="leave these out",
+            )
         twins.append(
             twins_of(ours, trained[0], n_others=len(yard), n_others_identical=overlap, searched=TRAINING)
         )
@@ -213,6 +219,11 @@ def find_copies(
     searches.append(_searched(REFERENCE, (first, second, drawn), chance, progress, rings_moved=(0,)))
     repeats = repeats_within((theirs, ours), *_equally_many(first, second, drawn), progress=progress)
     return Copies(tuple(item for item in searches if item is not None), tuple(twins), repeats)
+
+
+def is_too_much(n_trained_on: int, n_held_out: int) -> bool:
+    """Whether so many images of a yardstick were trained on that it is none; surveys have a few twins."""
+    return n_trained_on > 0 and n_trained_on >= CLOSE_SHARE * n_held_out
 
 
 @dataclass(frozen=True)
@@ -325,14 +336,3 @@ def _pairs(
             )
         )
     return tuple(pairs)
-
-
-def _refuse_overlap(count: int, n_held_out: int) -> None:
-    """Refuse a yardstick that was trained on; a few twins, as surveys have them, are left."""
-    if count >= CLOSE_SHARE * n_held_out and count:
-        raise InputError(
-            f"{count} of {n_held_out} images are also in the training set",
-            argument="held_out",
-            wanted="images that were not trained on",
-            way_out="leave these out",
-        )
