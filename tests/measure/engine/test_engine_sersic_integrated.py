@@ -4,6 +4,7 @@ import integrated_laws as laws
 import numpy as np
 import pytest
 
+from galsmith.measure.engine.sersic.cells import smooth_beyond
 from galsmith.measure.engine.sersic.core import replace_core
 from galsmith.measure.engine.sersic.law import fill_model, sersic_model_with_slopes
 from galsmith.measure.engine.sersic.pixels import LEAST_ERROR, fill_integrals, fine_pixels
@@ -34,7 +35,8 @@ def _at_centers(law):
 def _integrals(law, weights):
     """Derivatives and light of the fine pixels, and where these are."""
     model = sersic_model_with_slopes(law)
-    fine = fine_pixels(model, np.zeros(SHAPE), weights, LEAST_ERROR)
+    beyond = smooth_beyond(model, weights, LEAST_ERROR, 0.0)
+    fine = fine_pixels(model, np.zeros(SHAPE), weights, beyond, LEAST_ERROR)
     values = np.empty((law.size + 1, fine.places.size))
     fill_integrals(model, fine, values)
     return values, fine.places

@@ -78,7 +78,7 @@ KERNELS: dict[str, Kernel] = {
     kernel.function.__name__: kernel
     for kernel in (
         Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 9),
-        Kernel(fit_integrated, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, _PIXELS), 8),
+        Kernel(fit_integrated, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, False, _PIXELS), 8),
         Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 4.3),
         Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 1.4),
         Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 1.8),

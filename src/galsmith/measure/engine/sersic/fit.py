@@ -46,18 +46,19 @@ _LEAST_FIRST_INDEX, _GREATEST_FIRST_INDEX = 1.0, 3.5
 # acc and maxiter of statmorph's call of LevMarLSQFitter
 TOLERANCE, MOST_EVALUATIONS = 1e-5, 500
 # of chi^2, which is flat at its minimum: of 10,000 pixels a parameter is then right to 1 % of its uncertainty
-GAIN_TOLERANCE = 1e-8
+GAIN_TOLERANCE = 3e-8
 # MINPACK's info: 1 to 4 converged, 5 to 8 not
 _GREATEST_CONVERGED = 4
-# a fit that ends far from the noise is begun again from laws of these indices, to this share of chi^2
+# a fit that ends far from the noise is begun again from laws of these indices, roughly
 _FAR_CHI2_DOF = 4.0
 _OTHER_INDICES = (1.0, 4.0)
-_OTHER_TOLERANCE = 1e-3
 _WORTH_GAINING = 1e-6
 # the search for bad pixels takes the pixel of a cusp for one: they are looked for as far as the nine pixels that are
 # integrated about the center reach, and given back where chi^2 rises by no more than 5 sigma a pixel
 _REACH_PIX = 1
 _MOST_CHI2 = 25.0
+# a rough fit may be so far off in chi^2; one whose parameters come so near, sizes as shares, ended in the same minimum
+_ROUGH_CHI2, _SAME = 1e-3, 0.05
 # no galaxy is steeper
 _GREATEST_INDEX = 8.0
 # astropy corrects the criterion for smaller samples
@@ -355,11 +356,22 @@ def _best_fit(
     for index in _OTHER_INDICES:
         other = start.copy()
         other[CENTER_PARAMETERS + INDEX] = index
-        trial = fit_parameters(data, other, free=free, mode=INTEGRATED, gain_tolerance=_OTHER_TOLERANCE)
+        trial = fit_parameters(data, other, free=free, mode=INTEGRATED, ends_rough=True)
+        outcome = outcome._replace(n_evaluations=outcome.n_evaluations + trial.n_evaluations)
+        if _is_same(best, other) or trial.chi2 > outcome.chi2 * (1.0 + _ROUGH_CHI2):
+            continue
+        trial = fit_parameters(data, other, free=free, mode=INTEGRATED)
         if trial.chi2 < outcome.chi2 * (1.0 - _WORTH_GAINING) or not math.isfinite(outcome.chi2):
-            trial = fit_parameters(data, other, free=free, mode=INTEGRATED)
             best, outcome = other, trial._replace(n_evaluations=trial.n_evaluations + outcome.n_evaluations)
     return best, outcome
+
+
+def _is_same(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether two rough fits ended in one minimum."""
+    scale = np.ones(one.size)
+    scale[CENTER_PARAMETERS : CENTER_PARAMETERS + ELLIPTICITY] = one[CENTER_PARAMETERS:][:ELLIPTICITY]
+    # rounder laws are told apart by their angle less and less
+    return bool((np.abs(one - other) <= _SAME * np.abs(scale))[:-1].all())
 
 
 def _at_bounds(data: SersicData, parameters: NDArray[np.float64], mode: int) -> NDArray[np.bool_]:
@@ -429,6 +441,7 @@ def fit_parameters(
     tolerance: float = TOLERANCE,
     gain_tolerance: float = GAIN_TOLERANCE,
     most_evaluations: int = MOST_EVALUATIONS,
+    ends_rough: bool = False,
 ) -> Outcome:
     """Fit some parameters of one or two laws.
 
@@ -448,11 +461,13 @@ def fit_parameters(
         Of chi^2, to the minimum.
     most_evaluations : int
         Bound of the work.
+    ends_rough : bool
+        Whether a fit to the minimum ends before all pixels were read, near enough to tell minima apart.
     """
     matrix = np.full((parameters.size, parameters.size), math.nan)
     if mode == INTEGRATED:
         status, evaluations, chi2 = fit_integrated(
-            data, parameters, free, gain_tolerance, most_evaluations, matrix
+            data, parameters, free, gain_tolerance, most_evaluations, ends_rough, matrix
         )
     else:
         status, evaluations, chi2 = fit_as_minpack(data, parameters, free, tolerance, most_evaluations)

@@ -27,7 +27,7 @@ _TINY = 1e-300
 # the law's derivatives have no limit at its very center: nearer than this they stay at their value there
 CUSP_PIX = 1e-3
 # so many pixels are computed at once: enough for long vectors, few enough to stay in the fastest memory
-_BLOCK_PIXELS = 512
+_BLOCK_PIXELS = 256
 
 
 class Room(NamedTuple):
@@ -168,13 +168,13 @@ def make_room(size: int) -> Room:
 
 
 @compiled_fused
-def fill_places(model: SersicModel, first_row: int, width: int, room: Room) -> None:
-    """Fill in where the pixels of a block lie, whose rows begin with `first_row`."""
+def fill_places(model: SersicModel, first_row: int, first_column: int, width: int, room: Room) -> None:
+    """Fill in where the pixels of a block lie, whose rows and columns begin with those given."""
     x, y = model.first.x, model.first.y
     for row in range(room.dx.size // width):
         dx, dy = room.dx[row * width : (row + 1) * width], room.dy[row * width : (row + 1) * width]
         for column in range(width):
-            dx[column] = column - x
+            dx[column] = first_column + column - x
             dy[column] = first_row + row - y
 
 
@@ -236,7 +236,7 @@ def fill_model(model: SersicModel, image: NDArray[np.float64]) -> None:
         light = block.reshape(block.size)
         if light.size < room.dx.size:
             room = make_room(light.size)
-        fill_places(model, first, width, room)
+        fill_places(model, first, 0, width, room)
         _clear(light)
         fill_law(model.first, room)
         _add_light(model.first, room.law, light)

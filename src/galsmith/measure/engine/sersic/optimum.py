@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.measure.engine.compiled import compiled
+from galsmith.measure.engine.compiled import compiled, compiled_sum
 from galsmith.measure.engine.numerics.minpack import (
     FIRST_RADIUS,
     LinearSystem,
@@ -23,19 +23,20 @@ from galsmith.measure.engine.sersic.law import (
     INDEX,
     R_EFF,
 )
-from galsmith.measure.engine.sersic.pixels import LEAST_ERROR, ROUGH_ERROR
 from galsmith.measure.engine.sersic.residuals import (
     IntegratedData,
     SersicData,
+    blurred_data,
+    exact_data,
     fill_normal_equations,
-    integrated_data,
+    rough_data,
 )
 
 CONVERGED, OUT_OF_EVALUATIONS, NOT_FINITE = 1, 5, -1
 # a radius of this share of the scaled parameters is rounding
 _LEAST_RADIUS = 1e-14
-# a first fit, after which the pixels to be integrated are chosen anew, ends at this gain
-_ROUGH = 1e-3
+# a first fit, of cells, ends at this gain
+_ROUGH = 1e-6
 # this share of the squared, weighted pixels is rounding
 _ROUNDING = 1e-28
 # pivots below this share of their column are rounding
@@ -93,6 +94,7 @@ def fit_integrated(
     free: NDArray[np.int64],
     tolerance: float,
     most_evaluations: int,
+    ends_rough: bool,  # noqa: FBT001 - kernels take arguments by position
     matrix: NDArray[np.float64],
 ) -> tuple[int, int, float]:
     """Fit some parameters of integrated Sérsic laws.
@@ -109,6 +111,8 @@ def fit_integrated(
         The fit ends when no more than this share of chi^2 can be gained.
     most_evaluations : int
         Bound of the work.
+    ends_rough : bool
+        Whether pixels far from the center are read in cells only: to tell minima apart.
     matrix : ndarray [parameter, parameter], float64
         Is overwritten by J^T J at the result, its upper triangle only.
 
@@ -124,14 +128,16 @@ def fit_integrated(
     bounds = bounds_of(data.pixels.shape, parameters.size)
     for k in range(parameters.size):
         parameters[k] = min(max(parameters[k], bounds.low[k]), bounds.high[k])
-    rough = integrated_data(data, parameters, ROUGH_ERROR)
+    if data.spread.pixels.size > 0:
+        return _fit(blurred_data(data), parameters, free, bounds, tolerance, most_evaluations, matrix)
+    rough = rough_data(data, parameters)
     status, first, chi2 = _fit(
         rough, parameters, free, bounds, max(_ROUGH, tolerance), most_evaluations, matrix
     )
-    if status == NOT_FINITE:
+    if status == NOT_FINITE or ends_rough:
         return status, first, chi2
     left = most_evaluations - first
-    exact = integrated_data(data, parameters, LEAST_ERROR)
+    exact = exact_data(data, parameters)
     status, second, chi2 = _fit(exact, parameters, free, bounds, tolerance, left, matrix)
     return status, first + second, chi2
 
@@ -159,6 +165,11 @@ def _fit(
     steps = 0
     for evaluation in range(2, most_evaluations + 1):
         step = _fill_trial(here, free, bounds, scale, radius, damping, there.parameters)
+        if step.damping == 0.0 and step.gain <= tolerance * chi2:
+            # a full step that promises no more is taken unseen
+            for k in range(parameters.size):
+                parameters[k] = there.parameters[k]
+            return CONVERGED, evaluation - 1, chi2 - max(step.gain, 0.0)
         trial_chi2 = fill_normal_equations(data, there.parameters, there.matrix, there.gradient)
         # lmdif: the first step bounds the radius
         radius, damping = adjusted_radius(
@@ -168,8 +179,8 @@ def _fit(
             _success(chi2, trial_chi2, step),
             math.sqrt(trial_chi2 / chi2),
         )
-        # no more was promised, by a full step or by one that did not lower chi^2
-        is_flat = step.gain <= tolerance * chi2 and (step.damping == 0.0 or not trial_chi2 < chi2)
+        # no more was promised by a step that did not lower chi^2
+        is_flat = step.gain <= tolerance * chi2 and not trial_chi2 < chi2
         if trial_chi2 < chi2:
             steps += 1
             chi2 = trial_chi2
@@ -193,12 +204,16 @@ def _empty_point(parameters: NDArray[np.float64]) -> _Point:
 @compiled
 def _weighted_signal(data: IntegratedData) -> float:
     """Sum of the squared, weighted pixels."""
+    size = data.pixels.size
+    total = _signal(data.pixels.reshape(size), data.weights.reshape(size))
+    return total + _signal(data.fine.pixels, data.fine.weights)
+
+
+@compiled_sum
+def _signal(pixels: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     total = 0.0
-    for i in range(data.fine.pixels.size):
-        total += (data.fine.weights[i] * data.fine.pixels[i]) ** 2
-    for y in range(data.pixels.shape[0]):
-        for x in range(data.pixels.shape[1]):
-            total += (data.weights[y, x] * data.pixels[y, x]) ** 2
+    for i in range(pixels.size):
+        total += (weights[i] * pixels[i]) ** 2
     return total
 
 

@@ -21,11 +21,12 @@ from galsmith.measure.engine.sersic.law import (
     fill_model_and_derivatives,
     fill_places,
     make_room,
-    rows_of_block,
 )
 
-# a pixel may be off by this share of its noise; and so much while the fit is far from its end
-LEAST_ERROR, ROUGH_ERROR = 0.015, 0.15
+# a pixel may be off by this share of its noise
+LEAST_ERROR = 0.015
+# and while the fit is far from its end, pixels and cells by so much, or cells by this share of their light
+ROUGH_ERROR, ROUGH_SHARE = 0.15, 0.003
 # points along a side, and what the error term of Gauss and Legendre multiplies the derivative of twice that order by:
 # (k!)^4 / ((2k + 1) (2k)!^3) (Abramowitz & Stegun 1964, 25.4.30)
 _ORDERS = np.array([1, 2, 3, 4, 6, 8, 12])
@@ -82,7 +83,11 @@ class FinePixels(NamedTuple):
 
 @compiled
 def fine_pixels(
-    model: SersicModel, pixels: NDArray[np.float64], weights: NDArray[np.float64], greatest_error: float
+    model: SersicModel,
+    pixels: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    beyond: NDArray[np.float64],
+    greatest_error: float,
 ) -> FinePixels:
     """Choose how finely the pixels of a model near the one given are to be integrated.
 
@@ -92,20 +97,23 @@ def fine_pixels(
         Where the fit stands.
     pixels, weights : ndarray [y, x], float64
         Flux, and one over its noise.
+    beyond : ndarray [component, 4], float64
+        Of each law, as `smooth_beyond` gives them for the largest weight.
     greatest_error : float
         Of a pixel, as a share of its noise.
     """
     height, width = pixels.shape
-    orders = _orders_of_image(model, weights, greatest_error)
     x_first = int(min(max(round(model.first.x), -_FAR_PIX), width + _FAR_PIX)) - BLOCK_SIDE // 2
     y_first = int(min(max(round(model.first.y), -_FAR_PIX), height + _FAR_PIX)) - BLOCK_SIDE // 2
     block = np.full(BLOCK_SIDE * BLOCK_SIDE, -1)
     for k in range(block.size):
         y, x = y_first + k // BLOCK_SIDE, x_first + k % BLOCK_SIDE
         if 0 <= y < height and 0 <= x < width:
-            block[k], orders[y, x] = y * width + x, 1
-    order_of = orders.reshape(orders.size)
-    on_grids = np.flatnonzero(order_of > 1)
+            block[k] = y * width + x
+    on_grids, orders = _on_grids(model, weights, _box_of_grids(model, beyond, height, width), greatest_error)
+    is_beside = np.abs(on_grids // width - y_first - 1) > 1
+    is_beside |= np.abs(on_grids % width - x_first - 1) > 1
+    on_grids, orders = on_grids[is_beside], orders[is_beside]
     places = np.concatenate((on_grids, block))
     fine, fine_weights = np.zeros(places.size), np.zeros(places.size)
     for k in range(places.size):
@@ -115,33 +123,59 @@ def fine_pixels(
     along, rays = _STEEP_EDGE if model.first.sersic_index > _STEEP_FROM else _PLAIN_EDGE
     if greatest_error > LEAST_ERROR:
         along, rays = _ROUGH_EDGE
-    return FinePixels(places, order_of[on_grids], fine, fine_weights, x_first, y_first, width, along, rays)
+    return FinePixels(places, orders, fine, fine_weights, x_first, y_first, width, along, rays)
 
 
 @compiled
-def _orders_of_image(
-    model: SersicModel, weights: NDArray[np.float64], greatest_error: float
-) -> NDArray[np.int64]:
-    """Points along a side of each pixel, [y, x]."""
-    height, width = weights.shape
-    orders = np.ones((height, width), dtype=np.int64)
-    rows = rows_of_block(width)
-    room = make_room(rows * width)
-    for first in range(0, height, rows):
-        size = width * min(rows, height - first)
-        if size < room.dx.size:
-            room = make_room(size)
-        fill_places(model, first, width, room)
+def _box_of_grids(
+    model: SersicModel, beyond: NDArray[np.float64], height: int, width: int
+) -> tuple[int, int, int, int]:
+    """Box beyond which all pixels are smooth: first column and the one behind the last, and such rows."""
+    reach = 0.0
+    for k in range(model.n_components):
+        part = model.first if k == 0 else model.second
+        reach = max(reach, beyond[k, 0] * max(abs(part.semi_major), abs(part.semi_minor)))
+    x, y = model.first.x, model.first.y
+    if not (math.isfinite(reach) and math.isfinite(x) and math.isfinite(y)):
+        return 0, width, 0, height
+    return (
+        int(min(max(0.0, math.floor(x - reach)), width)),
+        int(min(max(0.0, math.ceil(x + reach) + 1.0), width)),
+        int(min(max(0.0, math.floor(y - reach)), height)),
+        int(min(max(0.0, math.ceil(y + reach) + 1.0), height)),
+    )
+
+
+@compiled
+def _on_grids(
+    model: SersicModel,
+    weights: NDArray[np.float64],
+    box: tuple[int, int, int, int],
+    greatest_error: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Flat indices of the pixels in a box that need more than one point, and how many along a side."""
+    x_start, x_stop, y_start, y_stop = box
+    width = max(0, x_stop - x_start)
+    size = width * max(0, y_stop - y_start)
+    places, orders, of_row = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(width, np.int64)
+    count = 0
+    room = make_room(width)
+    for y in range(y_start, y_stop):
+        of_row[:] = 1
+        fill_places(model, y, x_start, width, room)
         for k in range(model.n_components):
             part = model.first if k == 0 else model.second
             fill_law(part, room)
-            for i in range(size):
-                y, x = first + i // width, i % width
+            for x in range(width):
                 # light over noise
-                light = abs(part.amplitude * room.law[i] * weights[y, x])
+                light = abs(part.amplitude * room.law[x] * weights[y, x_start + x])
                 if light > greatest_error:
-                    orders[y, x] = max(orders[y, x], _order_for(part, room, i, greatest_error / light))
-    return orders
+                    of_row[x] = max(of_row[x], _order_for(part, room, x, greatest_error / light))
+        for x in range(width):
+            if of_row[x] > 1:
+                places[count], orders[count] = y * weights.shape[1] + x_start + x, of_row[x]
+                count += 1
+    return places[:count].copy(), orders[:count].copy()
 
 
 @compiled

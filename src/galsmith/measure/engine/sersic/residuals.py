@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
+from galsmith.measure.engine.sersic.cells import Cells, cells_of, no_cells, smooth_beyond
 from galsmith.measure.engine.sersic.core import replace_core
 from galsmith.measure.engine.sersic.law import (
     SersicModel,
@@ -17,11 +18,19 @@ from galsmith.measure.engine.sersic.law import (
     sersic_model,
     sersic_model_with_slopes,
 )
-from galsmith.measure.engine.sersic.pixels import FinePixels, fill_integrals, fine_pixels
+from galsmith.measure.engine.sersic.pixels import (
+    LEAST_ERROR,
+    ROUGH_ERROR,
+    ROUGH_SHARE,
+    FinePixels,
+    fill_integrals,
+    fine_pixels,
+)
 from galsmith.measure.engine.sersic.point_spread import PointSpread, convolve, convolve_two, point_spread
 
 # pixels of which the point spread sees less than this share are not fitted
 _LEAST_SHARE = 0.2
+_CELLS_AT_ONCE = 256
 
 
 class SersicData(NamedTuple):
@@ -121,6 +130,8 @@ class IntegratedData(NamedTuple):
         Flux, and one over its noise, 0 where a pixel is fine.
     spread : PointSpread
         Of the model's light, which no pixel is fine behind, or an empty one.
+    cells : Cells
+        What is read in place of the pixels, if there are any.
     fine : FinePixels
         Those that are integrated.
     """
@@ -128,25 +139,46 @@ class IntegratedData(NamedTuple):
     pixels: NDArray[np.float64]
     weights: NDArray[np.float64]
     spread: PointSpread
+    cells: Cells
     fine: FinePixels
 
 
 @compiled
-def integrated_data(
-    data: SersicData, parameters: NDArray[np.float64], greatest_error: float
-) -> IntegratedData:
-    """Prepare what is fitted, for models near the parameters given, pixels right to a share of their noise."""
-    weights = data.weights.copy()
-    if data.spread.pixels.size > 0:
-        fine = FinePixels(
-            np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), 0, 0, 1, 1, 1
-        )
-        return IntegratedData(data.pixels, weights, data.spread, fine)
-    fine = fine_pixels(sersic_model(parameters), data.pixels, data.weights, greatest_error)
+def blurred_data(data: SersicData) -> IntegratedData:
+    """Prepare what is fitted behind a point spread."""
+    nothing = np.empty(0, np.int64)
+    fine = FinePixels(nothing, nothing, np.empty(0), np.empty(0), 0, 0, 1, 1, 1)
+    return IntegratedData(data.pixels, data.weights, data.spread, no_cells(), fine)
+
+
+@compiled
+def exact_data(data: SersicData, parameters: NDArray[np.float64]) -> IntegratedData:
+    """Prepare what is fitted without a point spread: every pixel, for models near the parameters given."""
+    model = sersic_model(parameters)
+    beyond = smooth_beyond(model, data.weights, LEAST_ERROR, 0.0)
+    fine = fine_pixels(model, data.pixels, data.weights, beyond, LEAST_ERROR)
+    return IntegratedData(data.pixels, _weights_beside(data.weights, fine), data.spread, no_cells(), fine)
+
+
+@compiled
+def rough_data(data: SersicData, parameters: NDArray[np.float64]) -> IntegratedData:
+    """Prepare what a fit that is far from its end needs: cells where the law hardly changes, few points a pixel."""
+    model = sersic_model(parameters)
+    beyond = smooth_beyond(model, data.weights, ROUGH_ERROR, ROUGH_SHARE)
+    fine = fine_pixels(model, data.pixels, data.weights, beyond, ROUGH_ERROR)
+    weights = _weights_beside(data.weights, fine)
+    cells = cells_of(model, data.pixels, weights, beyond)
+    return IntegratedData(data.pixels, weights, data.spread, cells, fine)
+
+
+@compiled
+def _weights_beside(weights: NDArray[np.float64], fine: FinePixels) -> NDArray[np.float64]:
+    """Copy weights, 0 where pixels are fine."""
+    beside = weights.copy()
     for place in fine.places:
         if place >= 0:
-            weights[place // fine.width, place % fine.width] = 0.0
-    return IntegratedData(data.pixels, weights, data.spread, fine)
+            beside[place // fine.width, place % fine.width] = 0.0
+    return beside
 
 
 @compiled
@@ -214,6 +246,26 @@ def _of_sharp_model(
 ) -> float:
     """Add up block after block, without a point spread, then the fine pixels; what is written to begins as 0."""
     n = gradient.size
+    total = data.cells.scatter
+    if data.cells.x.size > 0:
+        total += _of_cells(data.cells, model, matrix, gradient)
+    else:
+        total += _of_rows(data, model, matrix, gradient)
+    fine = data.fine
+    values = np.empty((n + 1, fine.places.size))
+    fill_integrals(model, fine, values)
+    return total + _accumulate(fine.pixels, fine.weights, values[n], values[:n], matrix, gradient)
+
+
+@compiled
+def _of_rows(
+    data: IntegratedData,
+    model: SersicModel,
+    matrix: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> float:
+    """Add up rows of pixels, some at once."""
+    n = gradient.size
     height, width = data.pixels.shape
     rows = rows_of_block(width)
     size = rows * width
@@ -224,15 +276,35 @@ def _of_sharp_model(
         size = pixels.size
         if size < light.size:
             room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
-        fill_places(model, first, width, room)
+        fill_places(model, first, 0, width, room)
         fill_model_and_derivatives(model, room, light, derivatives)
         total += _accumulate(
             pixels.reshape(size), weights.reshape(size), light, derivatives, matrix, gradient
         )
-    fine = data.fine
-    values = np.empty((n + 1, fine.places.size))
-    fill_integrals(model, fine, values)
-    return total + _accumulate(fine.pixels, fine.weights, values[n], values[:n], matrix, gradient)
+    return total
+
+
+@compiled
+def _of_cells(
+    cells: Cells, model: SersicModel, matrix: NDArray[np.float64], gradient: NDArray[np.float64]
+) -> float:
+    """Add up cells, some at once."""
+    n = gradient.size
+    size = min(_CELLS_AT_ONCE, cells.x.size)
+    room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
+    total = 0.0
+    for first in range(0, cells.x.size, size):
+        last = min(first + size, cells.x.size)
+        if last - first < light.size:
+            size = last - first
+            room, light, derivatives = make_room(size), np.empty(size), np.empty((n, size))
+        for i in range(last - first):
+            room.dx[i], room.dy[i] = cells.x[first + i] - model.first.x, cells.y[first + i] - model.first.y
+        fill_model_and_derivatives(model, room, light, derivatives)
+        total += _accumulate(
+            cells.pixels[first:last], cells.weights[first:last], light, derivatives, matrix, gradient
+        )
+    return total
 
 
 @compiled
@@ -276,7 +348,7 @@ def _blurred_images(data: IntegratedData, model: SersicModel, n: int) -> NDArray
         start, stop = first * width, min(first + rows, height) * width
         if stop - start < room.dx.size:
             room, derivatives = make_room(stop - start), np.empty((n, stop - start))
-        fill_places(model, first, width, room)
+        fill_places(model, first, 0, width, room)
         fill_model_and_derivatives(model, room, flat[n, start:stop], derivatives)
         for k in range(n):
             for i in range(stop - start):

@@ -26,7 +26,9 @@ _N_OF_FLUX = 4
 # step of the derivative of log Gamma: its error falls as the square, rounding grows as the inverse
 _STEP = 1e-4
 # parameters of the fit in the order of KNOWN, the amplitude in the place of the flux
-_ORDER = [*(CENTER_PARAMETERS + k for k in (AMPLITUDE, R_EFF, INDEX, ELLIPTICITY, ORIENTATION)), 0, 1]
+_ORDER = np.array(
+    [*(CENTER_PARAMETERS + k for k in (AMPLITUDE, R_EFF, INDEX, ELLIPTICITY, ORIENTATION)), 0, 1]
+)
 
 
 def total_flux(amplitude: float, r_eff: float, index: float, ellipticity: float) -> float:
@@ -68,8 +70,8 @@ def covariance_of(
     free = np.flatnonzero(~is_held & (np.diag(matrix) > 0.0))
     of_parameters = np.full(matrix.shape, math.nan)
     with np.errstate(all="ignore"):
-        of_parameters[np.ix_(free, free)] = _inverse(matrix[np.ix_(free, free)])
-        ordered = of_parameters[np.ix_(_ORDER, _ORDER)]
+        of_parameters[free[:, None], free] = _inverse(matrix[free[:, None], free])
+        ordered = of_parameters[_ORDER[:, None], _ORDER]
         slopes = np.eye(len(KNOWN))
         slopes[0] = _slopes_of_flux(parameters)
         # the flux hangs on amplitude, radius, index and ellipticity: any that is not known makes it unknown
