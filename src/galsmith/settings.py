@@ -32,6 +32,29 @@ def prior_names() -> list[str]:
     return [name for name in recipe_names() if "model" not in read_recipe(name)]
 
 
+def priors_named(recipe: str | Path) -> Mapping[str, Any]:
+    """Read priors from a file or a shipped recipe.
+
+    Raises
+    ------
+    SettingsError
+        If there are none of that name (the near miss is named), or the recipe trains a model.
+    """
+    name, known = str(recipe), prior_names()
+    if recipe_file(recipe) is None and name not in known:
+        is_what = "trains a model" if name in recipe_names() else f"not found{near_miss(name, known)}"
+        raise SettingsError(
+            is_what,
+            argument="recipe",
+            came=name,
+            wanted=f"priors: {', '.join(known)}, or the path of a .toml file",
+        )
+    values = read_recipe(recipe)
+    if "model" in values:
+        raise SettingsError("trains a model", argument="recipe", came=name, wanted="priors of galaxies")
+    return values
+
+
 def recipe_file(recipe: str | Path | Mapping[str, Any]) -> Path | None:
     """Return the file that a recipe is read from; None for values, and for a name, whatever lies under that name."""
     return Path(recipe) if not isinstance(recipe, Mapping) and Path(recipe).suffix == ".toml" else None

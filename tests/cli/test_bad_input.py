@@ -165,7 +165,17 @@ def test_a_split_that_does_not_sum_to_one(tmp_path, capsys):
 
 
 def test_no_workers(store, tmp_path, capsys):
-    refused(capsys, 2, "workers is 0", "measure", store.path, "--workers", 0, "-o", tmp_path / "t.parquet")
+    refused(
+        capsys,
+        2,
+        "--workers 0: wanted 1 or more",
+        "measure",
+        store.path,
+        "--workers",
+        0,
+        "-o",
+        tmp_path / "t.parquet",
+    )
 
 
 def test_a_place_that_cannot_be_written(tmp_path, capsys):

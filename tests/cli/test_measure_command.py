@@ -93,7 +93,7 @@ def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, cap
     ("words", "code", "said"),
     [
         (["a.fits"], 2, "nothing to write: name the table with -o"),
-        (["a.fits", "-o", "t.txt"], 2, "wanted a name that ends in .parquet, .ecsv, .fits, .csv"),
+        (["a.fits", "-o", "t.txt"], 2, "wanted a name that ends in .parquet, .ecsv, .fits or .csv"),
         (["c.fits", "-o", "t.parquet"], 1, "c.fits: there is no such file, folder or store (did you mean"),
         (["a.fits", "-o", "t.parquet", "--index", "1"], 2, "give --figure PATH.png as well"),
         (["a.fits", "-o", "t.parquet", "--label", "one"], 2, "wanted whole numbers, such as 3 or 3,7,12"),
@@ -105,7 +105,7 @@ def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, cap
         (["a.fits", "-o", "t.parquet", "--segmap", "[1]", "--label", "7"], 1, "has no label 7; it has 1"),
         (["a.fits", "-o", "t.parquet", "--sky", "box", "--set", "sky=box"], 2, "give one of them"),
         (["a.fits", "b.fits", "-o", "t.parquet", "--segmap", "a.fits[1]"], 1, "one file for 2 images"),
-        (["a.fits", "-o", "t.parquet", "--workers", "0"], 2, "workers is 0"),
+        (["a.fits", "-o", "t.parquet", "--workers", "0"], 2, "--workers 0: wanted 1 or more"),
         (["a.fits", "-o", "t.parquet", "--sersic", "exact"], 2, "Choose from"),
         (["a.fits", "--figure", "g.jpg"], 2, "--figure g.jpg: wanted a name that ends in .png, .pdf or .svg"),
         (

@@ -41,7 +41,7 @@ def run(tokens: Sequence[str]) -> int:
             warnings.simplefilter("ignore")
         # What nobody types, `galsmith.cli.options.Spelled`, comes from here.
         in_words = partial(in_flags, verb=verb.name)
-        given = {name: in_words if name == "spelled" else shell_spelling() for name in untyped}
+        given = {name: in_words if name == "spelled" else shell_spelling for name in untyped}
         return _call(verb, lambda: command(*bound.args, **bound.kwargs, **given), shown)
 
 

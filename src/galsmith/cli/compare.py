@@ -20,6 +20,8 @@ from galsmith.cli.options import (
     worker_count,
 )
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_counts, check_places, check_there, path_of_set
+from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
     from galsmith.compare.judge import NamedSet
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
 NO_EXTRACTORS: list[str] = []
+IMAGES = "a store, a folder of images, an array file or a table"
 
 
 def compare(
@@ -91,6 +94,19 @@ def compare(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Judge one or several generated sets: distances with uncertainty and floor, tests, and what gives them away."""
+    if not generated:
+        raise SettingsError(
+            "there is no generated set to judge",
+            argument="generated",
+            wanted="one or more tables or sets of images",
+        )
+    sets = [str(reference), *map(path_of_set, generated)]
+    check_places([*sets, training or ""], [output])
+    check_counts({"workers": workers, "limit": limit})
+    for images in sets:
+        check_there(images, wanted=IMAGES)
+    if training is not None:
+        check_there(training)
     from galsmith.cli.summaries import outcome_of_card
     from galsmith.data.readers.options import parse_bands
     from galsmith.judging import judge

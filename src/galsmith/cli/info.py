@@ -7,6 +7,8 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import SHOWN_ALL, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_folder, check_places
+from galsmith.settings import near_miss, recipe_names
 
 EXAMPLE = "galsmith info galaxies --verify"
 
@@ -23,6 +25,11 @@ def info(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Describe anything that galsmith made; exit code 1 if a checksum does not fit."""
+    check_places([thing], [])
+    if thing not in recipe_names():
+        known = recipe_names()
+        problem = f"there is no such file or folder, nor a recipe of that name{near_miss(thing, known)}"
+        check_folder(thing, f"{problem}; the recipes are {', '.join(known)}")
     from galsmith.cli.describe import describe
 
     description = describe(thing)

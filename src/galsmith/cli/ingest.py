@@ -4,13 +4,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields
 from inspect import Parameter as Argument
 from inspect import Signature
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_folder, check_places
 from galsmith.data.readers.registry import Reader
+
+# what a reader reads, in the words of its own refusal
+NEEDED = {
+    "folder": "folder",
+    "fits": "folder",
+    "skirt": "folder",
+    "store": "store; make one with galsmith ingest or simulate",
+}
 
 
 def ingest_command(reader: Reader) -> Callable[..., Outcome]:
@@ -27,6 +37,13 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         shown: Shown = SHOWN_ALL,
         **given: Any,
     ) -> Outcome:
+        places = place if reader.takes_several else [place]
+        check_places(
+            [*places, *(value for value in given.values() if isinstance(value, str | Path))], [output]
+        )
+        flags.check()
+        for one in places:
+            check_folder(one, f"there is no such {NEEDED.get(reader.name, 'folder or file')}")
         from galsmith.cli.summaries import outcome_of_store
         from galsmith.data.ingest import ingest
 

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import FIGURE_ENDINGS, check_counts, check_ending, check_places, check_there
 
 EXAMPLE = "galsmith look galaxies -o sheet.png"
 
@@ -41,6 +42,11 @@ def look(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Draw a contact sheet of galaxies with their names, or the curves and pictures of a training run."""
+    check_places(things, [output])
+    check_ending(output, FIGURE_ENDINGS, argument="output")
+    check_counts({"n": n, "columns": columns})
+    for thing in things:
+        check_there(thing, wanted="a store, a table of galsmith measure, a run, or image files")
     from galsmith.report import look as look_at
 
     with shown.progress() as progress:

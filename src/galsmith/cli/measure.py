@@ -20,9 +20,13 @@ from galsmith.cli.options import (
     worker_count,
 )
 from galsmith.cli.outcome import Outcome
-from galsmith.data.readers.listing import array_place, check_existence, has_glob
+from galsmith.cli.premises import (
+    TABLE_ENDINGS,
+    check_counts,
+    check_ending,
+    check_places,
+)
 from galsmith.errors import SettingsError
-from galsmith.files.remote import refuse_remote_input, refuse_remote_output
 
 if TYPE_CHECKING:
     from galsmith.data.galaxies import Galaxies
@@ -59,7 +63,11 @@ def measure(
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     figure.check(output)
     inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
-    _check_places(images, inputs, [output, figure.figure])
+    check_places(inputs, [output, figure.figure])
+    check_ending(output, TABLE_ENDINGS, argument="output")
+    check_counts({"workers": workers, "limit": limit})
+    method.check()
+    files.check(images)
     from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output
     from galsmith.measure import measure as measure_into
@@ -90,19 +98,6 @@ def measure(
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output, spelled))
     drawn = tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1])
     return replace(outcomes[-1], details=(*drawn, *outcomes[-1].details))
-
-
-def _check_places(images: list[str], inputs: list[str], outputs: list[Path | None]) -> None:
-    """Refuse addresses, and a file or store that is not there, before anything is imported that can read it."""
-    for output in outputs:
-        if output is not None:
-            refuse_remote_output(output)
-    for given in inputs:
-        refuse_remote_input(given)
-    for image in images:
-        is_plain = not (has_glob(image) or "[" in image or array_place(image))  # not parts of one
-        if is_plain:
-            check_existence(Path(image))
 
 
 def _drawn(

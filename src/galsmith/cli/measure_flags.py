@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from galsmith.cli.premises import FIGURE_ENDINGS, check_counts, check_ending, check_positive, check_there
 from galsmith.data.readers.options import parse_bands, parse_hdu, parse_zero_points
 from galsmith.errors import SettingsError
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from galsmith.data.galaxies import FileRequest
     from galsmith.measure import MeasureSettings
 
+# as the settings of a measurement have it
+FEWEST_REPETITIONS = 8
 METHOD = Group(
     "How to measure",
     help="Example: galsmith measure galaxies -o galaxies.parquet --segmentation survey --sky annulus",
@@ -85,6 +88,19 @@ class MethodFlags:
     engine: Annotated[
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
     ] = "galsmith"
+
+    def check(self) -> None:
+        """Refuse numbers that no measurement can have, before the settings are loaded that would."""
+        check_positive({"gain": self.gain})
+        if (
+            self.uncertainties is not None
+            and self.uncertainties != 0
+            and self.uncertainties < FEWEST_REPETITIONS
+        ):
+            wanted = f"{FEWEST_REPETITIONS} or more repetitions, or 0 for none"
+            raise SettingsError(argument="uncertainties", came=self.uncertainties, wanted=wanted)
+        if self.colors is not None:
+            parse_colors(self.colors)
 
     def to_settings(self, overrides: list[str]) -> "MeasureSettings":
         """Join the named options and --set to settings.
@@ -187,6 +203,21 @@ class FileFlags:
         int | None, Parameter(group=CATALOG, help="Side of the cutouts in pixels (128 when left out).")
     ] = None
 
+    def check(self, images: list[str]) -> None:
+        """Refuse what cannot be read, before anything is loaded that reads files."""
+        for value, parse in (
+            (self.hdu, parse_hdu),
+            (self.bands, parse_bands),
+            (self.zero_points, parse_zero_points),
+            (self.labels, parse_labels),
+        ):
+            if value is not None:
+                parse(value)
+        check_counts({"cutout_pix": self.cutout})
+        for place in (*images, self.catalog):
+            if place is not None:
+                check_there(place)
+
     def to_request(self, images: list[str]) -> "FileRequest":
         """Return the library's record of the same."""
         from galsmith.data.galaxies import FileRequest
@@ -237,6 +268,7 @@ class FigureFlags:
             raise SettingsError(
                 "nothing to write: name the table with -o TABLE.parquet, or a picture with --figure GALAXY.png"
             )
+        check_ending(self.figure, FIGURE_ENDINGS, argument="figure")
         if self.figure is None and (self.index is not None or self.object_id is not None):
             raise SettingsError(
                 "--index and --id choose the galaxy of a figure; give --figure PATH.png as well"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from galsmith.cli.premises import check_counts
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Sets = Annotated[
 ]
 Workers = Annotated[int | None, Parameter(help="Local processes; all cores when left out.")]
 Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
-# From `galsmith.cli.command`: a `Spelling`, or of a parameter `spelled` a function of a text alone.
+# From `galsmith.cli.command`: a function that makes a `Spelling`, or of a parameter `spelled` a function of a text.
 Spelled = Annotated[Any, Parameter(parse=False)]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="auto takes the GPU where there is one.")]
 
@@ -89,6 +90,17 @@ class SetFlags:
     on_bad: Annotated[
         Literal["error", "skip"], Parameter(help="Stop at an image that cannot be used, or leave it out.")
     ] = "error"
+
+    def check(self) -> None:
+        """Refuse what cannot be read, before the library's record is loaded."""
+        parse_split(self.split)
+        check_counts(
+            {
+                "crop_pix": self.crop_pix,
+                "resize_pix": self.resize_pix,
+                "minimum_size_pix": self.minimum_size_pix,
+            }
+        )
 
     def to_options(self) -> "SetOptions":
         """Return the library's record of the same."""

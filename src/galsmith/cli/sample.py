@@ -7,7 +7,12 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_counts, check_folder, check_places
+from galsmith.errors import SettingsError
+from galsmith.settings import near_miss
 
+# as `galsmith.sampling.pretrained` has it, which loads what reads snapshots
+PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
 EXAMPLE = "galsmith sample run -n 2000 --seed 1 -o generated"
 
 
@@ -56,11 +61,14 @@ def sample(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
+    source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
+    check_places([source], [target])
+    check_counts({"n": n, "steps": steps})
+    check_folder(source, "there is no such folder; give the run folder that galsmith train wrote")
     from galsmith.cli.device import choose_device
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.sampling import sample as sample_images
 
-    source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
     with shown.progress() as progress:
         images = sample_images(
             source,
@@ -83,17 +91,23 @@ def _source_and_target(
     run: Path | None, pretrained: str | None, output: Path | None, *, n: int, seed: int
 ) -> tuple[Path, Path]:
     """Say what to draw from and what to write."""
-    from galsmith.errors import SettingsError
-    from galsmith.sampling.pretrained import pretrained_folder, pretrained_names
-
+    names = sorted(place.name for place in PRETRAINED_FOLDER.iterdir() if place.is_dir())
     if (run is None) == (pretrained is None):
         raise SettingsError(
             f"{'neither a run nor' if run is None else 'both a run and'} --pretrained; wanted one of them: the folder "
-            f"that galsmith train wrote, or --pretrained with one of {', '.join(pretrained_names())}"
+            f"that galsmith train wrote, or --pretrained with one of {', '.join(names)}"
         )
     if pretrained is not None:
-        folder = pretrained_folder(pretrained)
-        return folder, output if output is not None else Path(f"{pretrained}-n{n}-seed{seed}")
+        if pretrained not in names:
+            raise SettingsError(
+                f"not found{near_miss(pretrained, names)}",
+                argument="pretrained",
+                came=pretrained,
+                wanted=f"one that comes with galsmith: {', '.join(names)}",
+                way_out="train others with galsmith train",
+            )
+        default = Path(f"{pretrained}-n{n}-seed{seed}")
+        return PRETRAINED_FOLDER / pretrained, default if output is None else output
     if run is None or output is None:
         raise SettingsError(
             "--output is missing; wanted the store or the folder to write, such as -o generated"

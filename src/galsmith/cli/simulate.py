@@ -16,6 +16,8 @@ from galsmith.cli.options import (
     Shown,
 )
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_counts, check_places
+from galsmith.settings import prior_names, priors_named
 
 SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
@@ -32,6 +34,10 @@ def simulate_sersic(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Simulate galaxies with Sérsic profiles into a store; an interrupted run goes on when repeated."""
+    check_places([recipe], [output])
+    check_counts({"n": n})
+    flags.check()
+    priors_named(recipe)
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.data.simulate import sersic
 
@@ -51,6 +57,4 @@ def simulate_sersic(
 
 def priors_text() -> str:
     """Name the shipped priors."""
-    from galsmith.settings import prior_names
-
     return f"Shipped priors: {', '.join(prior_names())}."

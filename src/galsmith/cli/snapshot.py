@@ -7,6 +7,8 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
 from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_folder, check_places
+from galsmith.errors import SettingsError
 
 EXAMPLE = "galsmith snapshot run --ema-width 0.08 -o snapshot"
 
@@ -32,6 +34,12 @@ def snapshot(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Average a run's weights over another stretch of its training, or store them smaller; the run stays as it is."""
+    check_places([run], [output])
+    if ema_width is None and not half:
+        raise SettingsError(
+            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or both"
+        )
+    check_folder(run, "not a run; give the run folder that galsmith train wrote")
     from galsmith.cli.describe.runs import describe_snapshot
     from galsmith.training import remade_snapshot
 

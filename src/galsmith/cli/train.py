@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.models.families import listed_families, recipes_by_family
+from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive
+from galsmith.models.families import listed_families, recipe_named, recipes_by_family
 
 if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
@@ -52,12 +53,15 @@ def train(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
+    check_places([recipe, data, init_from or ""], [output])
+    check_positive({"minutes": minutes})
+    check_counts({"images": images})
+    recipe_named(recipe)
+    check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
     from galsmith.cli.device import choose_device, choose_precision
-    from galsmith.files import refuse_remote_input
     from galsmith.training import read_run_settings
     from galsmith.training import train as train_model
 
-    refuse_remote_input(recipe)
     chosen = choose_device(device)
     changed = overrides if choose is None else [*overrides, f"training.choose_snapshot={choose}"]
     wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}

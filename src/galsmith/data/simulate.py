@@ -12,15 +12,7 @@ from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
-from galsmith.settings import (
-    apply_overrides,
-    near_miss,
-    prior_names,
-    read_recipe,
-    recipe_file,
-    recipe_names,
-    typed_settings,
-)
+from galsmith.settings import apply_overrides, priors_named, recipe_file, typed_settings
 
 
 def sersic(
@@ -81,7 +73,7 @@ def sersic(
     if n < 1:
         raise SettingsError(f"-n {n}: wanted 1 galaxy or more")
     check_output(output, STORE, inputs=[recipe_file(recipe)], overwrite=overwrite)
-    values = recipe if isinstance(recipe, Mapping) else _priors_named(recipe)
+    values = recipe if isinstance(recipe, Mapping) else priors_named(recipe)
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)
     progress(ProgressEvent("compiling", 0, 1, "kernels"))
@@ -96,20 +88,3 @@ def sersic(
         overwrite=overwrite,
         progress=progress,
     )
-
-
-def _priors_named(recipe: str | Path) -> Mapping[str, Any]:
-    """Read priors from a file or a shipped recipe, and refuse a recipe that trains a model."""
-    name, known = str(recipe), prior_names()
-    if recipe_file(recipe) is None and name not in known:
-        is_what = "trains a model" if name in recipe_names() else f"not found{near_miss(name, known)}"
-        raise SettingsError(
-            is_what,
-            argument="recipe",
-            came=name,
-            wanted=f"priors: {', '.join(known)}, or the path of a .toml file",
-        )
-    values = read_recipe(recipe)
-    if "model" in values:
-        raise SettingsError("trains a model", argument="recipe", came=name, wanted="priors of galaxies")
-    return values

@@ -1,0 +1,116 @@
+"""What can be told of a command before anything is imported that reads arrays: places, endings, counts.
+
+The library checks all of it again, for those who call it. Here only the ground floor is imported, so that a wrong command
+line is told at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from galsmith.data.readers.listing import array_place, check_existence, has_glob
+from galsmith.errors import InputError, SettingsError
+from galsmith.files import partial_folder
+from galsmith.files.remote import refuse_remote_input, refuse_remote_output
+
+TABLE_ENDINGS = (".parquet", ".ecsv", ".fits", ".csv")
+FIGURE_ENDINGS = (".png", ".pdf", ".svg")
+
+
+def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -> None:
+    """Refuse addresses, as what is read and as what is written.
+
+    Raises
+    ------
+    SettingsError, InputError
+        They name the address.
+    """
+    for output in outputs:
+        if output is not None:
+            refuse_remote_output(output)
+    for given in inputs:
+        refuse_remote_input(given)
+
+
+def check_there(given: str | Path, *, wanted: str = "") -> None:
+    """Refuse a file, folder or store that is not there; parts of files, globs and named sets are looked at later.
+
+    Parameters
+    ----------
+    given : str or Path
+        As typed.
+    wanted : str
+        Said as well.
+
+    Raises
+    ------
+    InputError
+        It names the neighbor that was probably meant.
+    """
+    text = str(given)
+    if _is_place(text):
+        check_existence(Path(text), wanted=wanted)
+
+
+def check_folder(given: str | Path, problem: str) -> None:
+    """Refuse what is not there, finished or not, with a verb's own words."""
+    if _is_place(str(given)):
+        raise_unless_there(Path(given), problem)
+
+
+def raise_unless_there(path: Path, problem: str) -> None:
+    """Raise `InputError` where nothing is at a path, and nothing is on its way there."""
+    if not (path.exists() or partial_folder(path).exists()):
+        raise InputError(f"{path}: {problem}")
+
+
+def check_ending(output: Path | None, endings: tuple[str, ...], *, argument: str) -> None:
+    """Refuse a name that ends in nothing that can be written.
+
+    Raises
+    ------
+    SettingsError
+        It names the endings that can.
+    """
+    if output is not None and output.suffix.lower() not in endings:
+        raise SettingsError(
+            argument=argument,
+            came=output,
+            wanted=f"a name that ends in {', '.join(endings[:-1])} or {endings[-1]}",
+        )
+
+
+def check_counts(counts: Mapping[str, int | None]) -> None:
+    """Refuse counts below 1, by the names of their arguments.
+
+    Raises
+    ------
+    SettingsError
+        It names the argument.
+    """
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise SettingsError(argument=name, came=count, wanted="1 or more")
+
+
+def check_positive(values: Mapping[str, float | None]) -> None:
+    """Refuse values that are not above 0, by the names of their arguments.
+
+    Raises
+    ------
+    SettingsError
+        It names the argument.
+    """
+    for name, value in values.items():
+        if value is not None and not value > 0.0:
+            raise SettingsError(argument=name, came=value, wanted="a number above 0")
+
+
+def path_of_set(text: str) -> str:
+    """Path of a generated set that is written as ``PATH`` or ``NAME=PATH``."""
+    name, separator, path = text.partition("=")
+    return path if separator and name and not Path(text).exists() else text
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text can only be one file, folder or store."""
+    return not (has_glob(text) or "[" in text or array_place(text) or "=" in text or "," in text)

@@ -1,0 +1,134 @@
+"""Wrong usage is told before anything heavy is imported, in every verb; and the library says no less."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from galsmith.cli.app import VERBS
+from galsmith.cli.premises import FIGURE_ENDINGS, TABLE_ENDINGS, path_of_set
+from galsmith.errors import SettingsError
+
+HEAVY = ("numpy", "numba", "torch", "astropy", "pandas", "scipy", "pyarrow", "h5py", "matplotlib")
+# words, exit code, what is said
+WRONG = [
+    ("demo -o there.txt", 2, "not a demo"),
+    ("demo --minutes 0 -o new", 2, "a number above 0"),
+    ("ingest folder gone -o new", 1, "gone: there is no such folder"),
+    ("ingest folder there -o new --split 1/2", 2, "wanted three shares"),
+    ("ingest fits gone -o new", 1, "gone: there is no such folder"),
+    ("ingest fits there -o new --crop 0", 2, "--crop 0: wanted 1 or more"),
+    ("ingest store gone -o new", 1, "gone: there is no such store"),
+    ("ingest arrays gone -o new", 1, "gone: there is no such"),
+    ("ingest skirt gone -o new", 1, "gone: there is no such folder"),
+    ("ingest cosmos gone -o new", 1, "gone: there is no such"),
+    ("ingest field s3://b/x -o new --zero-points g=25", 1, "is no path"),
+    ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
+    ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
+    ("train pca_difusion --data there -o new", 2, "did you mean 'pca_diffusion'"),
+    ("train pca_diffusion --data gone -o new", 1, "gone: there is no such store"),
+    ("train pca_diffusion --data there -o new --minutes -1", 2, "--minutes -1.0: wanted a number above 0"),
+    ("snapshot gone -o new --half", 1, "gone: not a run"),
+    ("snapshot there -o new", 2, "nothing to change"),
+    ("sample gone -n 3 -o new", 1, "gone: there is no such folder"),
+    ("sample there -n 0 -o new", 2, "-n 0: wanted 1 or more"),
+    ("sample --pretrained sersic-46 -n 3", 2, "did you mean 'sersic-64'"),
+    ("measure gone -o new.parquet", 1, "gone: there is no such file, folder or store"),
+    (
+        "measure there.txt -o new.paket",
+        2,
+        "--output new.paket: wanted a name that ends in .parquet, .ecsv, .fits or .csv",
+    ),
+    (
+        "measure there.txt --figure new.gif",
+        2,
+        "wanted a name that ends in .png, .pdf or .svg",
+    ),
+    ("measure there.txt -o new.parquet --gain 0", 2, "--gain 0.0: wanted a number above 0"),
+    ("measure there.txt -o new.parquet --uncertainties 3", 2, "8 or more repetitions"),
+    ("measure there.txt -o new.parquet --workers 0", 2, "--workers 0: wanted 1 or more"),
+    ("measure there.txt -o new.parquet --label x", 2, "wanted whole numbers"),
+    ("measure there.txt -o new.parquet --catalog gone.csv", 1, "gone.csv: there is no such file"),
+    ("compare gone there.txt -o new.json", 1, "gone: there is no such file"),
+    ("compare there.txt name=gone -o new.json", 1, "gone: there is no such file"),
+    ("compare there.txt there.txt -o new.json --training gone", 1, "gone: there is no such file"),
+    ("look gone -o new.png", 1, "gone: there is no such file"),
+    ("look there.txt -o new.gif", 2, "wanted a name that ends in .png, .pdf or .svg"),
+    ("look there.txt -o new.png -n 0", 2, "-n 0: wanted 1 or more"),
+    ("report gone -o new", 1, "gone: there is no such file"),
+    ("info gone", 1, "gone: there is no such file or folder"),
+]
+PROGRAM = f"""
+import contextlib, io, json, sys
+from galsmith.cli import main
+for words in json.load(sys.stdin):
+    error = io.StringIO()
+    with contextlib.redirect_stderr(error):
+        code = main(words.split())
+    print(json.dumps([code, error.getvalue(), [name for name in {HEAVY!r} if name in sys.modules]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """Exit code, error and what is imported after each command; one process for all."""
+    folder = tmp_path_factory.mktemp("usage")
+    (folder / "there").mkdir()
+    (folder / "there.txt").touch()
+    commands = json.dumps([words for words, _, _ in WRONG])
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=commands,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["there", "there.txt"]
+    return dict(
+        zip((words for words, _, _ in WRONG), map(json.loads, ended.stdout.splitlines()), strict=True)
+    )
+
+
+@pytest.mark.parametrize(("words", "code", "said"), WRONG, ids=[words for words, _, _ in WRONG])
+def test_wrong_usage_is_told_before_anything_heavy_is_imported(told, words, code, said):
+    came, error, imported = told[words]
+    assert (came, imported) == (code, [])
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_every_verb_is_among_them():
+    seen = {verb.name for verb in VERBS for words, _, _ in WRONG if words.startswith(f"{verb.name} ")}
+    assert seen == {verb.name for verb in VERBS}
+
+
+def test_what_is_imported_is_seen():
+    program = PROGRAM.replace("from galsmith.cli import main", "import numpy; from galsmith.cli import main")
+    ended = subprocess.run(
+        [sys.executable, "-c", program], input='["info gone"]', capture_output=True, text=True, check=True
+    )
+    assert json.loads(ended.stdout)[2] == ["numpy"]
+
+
+def test_the_library_refuses_the_same_endings():
+    from galsmith.measure.table_formats import checked_output
+    from galsmith.report.figures.painting import figure_format
+
+    for ending in TABLE_ENDINGS:
+        checked_output(Path(f"x{ending}"))
+    for ending in FIGURE_ENDINGS:
+        figure_format(Path(f"x{ending}"), "output")
+    with pytest.raises(SettingsError):
+        checked_output(Path("x.png"))
+    with pytest.raises(SettingsError):
+        figure_format(Path("x.parquet"), "output")
+
+
+def test_sets_with_names_are_looked_for_by_their_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert path_of_set("ours=there") == "there"
+    (tmp_path / "a=b").touch()
+    assert path_of_set("a=b") == "a=b"
