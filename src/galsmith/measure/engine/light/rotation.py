@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.measure.engine.compiled import compiled, compiled_sum
-from galsmith.measure.engine.light.apertures import Ellipse, RowSpan, fill_row, outline_of, row_range
+from galsmith.measure.engine.light.apertures import Ellipse, RowSpan, fill_row, outline_of
 from galsmith.measure.engine.stamp import Stamp
 
 ABSOLUTE, SQUARED = 1.0, 2.0  # no integers: numba would compile the sums anew for each
@@ -116,10 +116,9 @@ def turned_sums(stamp: Stamp, turn: HalfTurn, ellipse: Ellipse, power: float) ->
     pixels, turned, row_sums = stamp.pixels, stamp.turned, stamp.row_abs_sums
     is_masked = len(stamp.masked) > 0
     weights = np.empty(pixels.shape[1])
-    outline = outline_of(ellipse)
-    first, last = row_range(outline, pixels.shape[0])
+    outline = outline_of(ellipse, pixels.shape[0], pixels.shape[1])
     difference, light, area = 0.0, 0.0, 0.0
-    for row in range(first, last):
+    for row in range(outline.first, outline.last):
         span = fill_row(outline, row, weights)
         # prefix sums hold absolute pixels without regard to the mask
         if power != ABSOLUTE or (is_masked and _meets_mask(stamp, turn, row, span)):
