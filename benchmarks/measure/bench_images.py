@@ -1,4 +1,4 @@
-"""Images for the benchmark of measuring: five kinds, each from a seed, so that a run can be repeated.
+"""Images for the benchmark of measuring: six kinds, each from a seed, so that a run can be repeated.
 
 The Sérsic and Hubble images are those of the parity tests (`tests/measure/oracle/oracle_sets.py`).
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import find_objects, gaussian_filter, label
 
 from galsmith.data.sersic.render import render_sersic
 from galsmith.seeds import derive_seed, random_stream
@@ -31,6 +31,11 @@ KNOTS_SHARE = 0.2
 SKIRT_GAIN = 1200.0
 SKIRT_NOISE_SIGMA = 1 / 15
 SKIRT_PSF_SIGMA_PIX = 3 / 2.3548
+GROUND_SIZE_PIX = 91
+GROUND_GAIN = 100.0  # of images in units of the sky's sigma: 10,000 electrons of sky a pixel
+GROUND_THRESHOLD_SIGMA, GROUND_LEAST_PIXELS = 5.0, 120
+GROUND_LEAST_SIGMA_PIX = 2.5  # second moments of what is wider than a star of this field
+GROUND_SATURATED = 2e3  # sigma of the sky; beyond are stars
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,28 @@ def hst_like(data: Path) -> Iterator[BenchImage]:
         yield BenchImage(galaxy.image, gain=HST_GAIN)
 
 
+def ground_based(data: Path) -> Iterator[BenchImage]:
+    """Galaxies of the KiDS field in r, cut as stamps of the Dark Energy Survey's size, 91 px."""
+    from astropy.io import fits
+
+    field = np.asarray(fits.getdata(data / "kids_viking_9band_field" / "r.fits"), dtype=np.float64)
+    field = np.where(np.isfinite(field), field, 0.0)
+    level = np.median(field)
+    field = (field - level) / (1.4826 * np.median(np.abs(field - level)))
+    sources, count = label(gaussian_filter(field, 1.0) > GROUND_THRESHOLD_SIGMA)
+    half = GROUND_SIZE_PIX // 2
+    for place in find_objects(sources, max_label=count):
+        light = np.where(sources[place] > 0, field[place], 0.0)
+        y, x = np.mgrid[place[0], place[1]]
+        middle = (light * y).sum() / light.sum(), (light * x).sum() / light.sum()
+        variance = (light * ((y - middle[0]) ** 2 + (x - middle[1]) ** 2)).sum() / light.sum() / 2
+        row, column = round(middle[0]), round(middle[1])
+        stamp = field[max(row - half, 0) : row + half + 1, max(column - half, 0) : column + half + 1]
+        is_large = np.count_nonzero(light) >= GROUND_LEAST_PIXELS and variance > GROUND_LEAST_SIGMA_PIX**2
+        if is_large and stamp.shape == (GROUND_SIZE_PIX, GROUND_SIZE_PIX) and light.max() < GROUND_SATURATED:
+            yield BenchImage(np.ascontiguousarray(stamp), gain=GROUND_GAIN)
+
+
 def noise_free(data: Path | None = None) -> Iterator[BenchImage]:
     """Noise-free Sérsic images of the parity tests."""
     for galaxy in noise_free_sersic(data):
@@ -99,6 +126,7 @@ def noisy(data: Path | None = None) -> Iterator[BenchImage]:
 BENCH_SETS: dict[str, Callable[[Path], Iterator[BenchImage]]] = {
     "COSMOS-like": cosmos_like,
     "HST-like": hst_like,
+    "ground-based, 91 px": ground_based,
     "noise-free Sérsic": noise_free,
     "noisy Sérsic": noisy,
     "SKIRT-like": skirt_like,

@@ -4,7 +4,7 @@
     python benchmarks/measure/benchmark_measure.py stages --data ../shared/data
     python benchmarks/measure/benchmark_measure.py many --data ../shared/data --work runs/measure
 
-`speed` compares on five kinds of images, `stages` tells where the engine spends its time, `many` measures
+`speed` compares on six kinds of images, `stages` tells where the engine spends its time, `many` measures
 10,000 Hubble-like stamps with two workers. One JSON line ends each.
 """
 
@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,18 +58,27 @@ def speed(arguments: argparse.Namespace) -> None:
     from bench_statmorph import plain, tuned
 
     stay_on(arguments.core)
-    ways = {"galsmith": engine_seconds, "plain": timed_by(plain), "tuned": timed_by(tuned)}
-    print(f"{'set':18} {'n':>3} {'galsmith':>9} {'statmorph':>9} {'tuned':>9} {'ratio':>7} {'to tuned':>8}")
+    ways = {
+        "galsmith": engine_seconds,
+        "parity": partial(engine_seconds, sersic="parity"),
+        "plain": timed_by(plain),
+        "tuned": timed_by(tuned),
+    }
+    columns = ("galsmith", "parity", "statmorph", "tuned")
+    names = " ".join(f"{name:>9}" for name in columns)
+    print(f"{'set':20} {'n':>3} {names} {'ratio':>7} {'parity':>7} {'to tuned':>8}")
     summary: dict[str, Any] = {}
     for set_name in arguments.sets:
         images = first_images(set_name, data=arguments.data, n=arguments.galaxies)
-        engine_seconds(images[0])  # compiled, or read from the cache
+        for sersic in ("integrated", "parity"):
+            engine_seconds(images[0], sersic=sersic)  # compiled, or read from the cache
         seconds = {way: [take(image) for image in images] for way, take in ways.items()}
         row = speed_row(seconds)
         summary[set_name] = row
+        times = " ".join(f"{1e3 * row[f'{name}_s']:6.1f} ms" for name in columns)
         print(
-            f"{set_name:18} {len(images):3d} {1e3 * row['galsmith_s']:6.1f} ms {1e3 * row['statmorph_s']:6.0f} ms "
-            f"{1e3 * row['tuned_s']:6.0f} ms {row['ratio']:7.0f} {row['ratio_to_tuned']:8.0f}",
+            f"{set_name:20} {len(images):3d} {times} {row['ratio']:7.0f} {row['ratio_of_parity']:7.0f} "
+            f"{row['ratio_to_tuned']:8.0f}",
             flush=True,
         )
     print(json.dumps({"speed": summary, "galaxies": arguments.galaxies, "versions": versions()}))
@@ -76,20 +86,22 @@ def speed(arguments: argparse.Namespace) -> None:
 
 def speed_row(seconds: dict[str, list[float]]) -> dict[str, float]:
     """Medians of the seconds, and of the ratios galaxy by galaxy."""
-    ours, theirs, tuned = seconds["galsmith"], seconds["plain"], seconds["tuned"]
+    ours, parity, theirs, tuned = (seconds[way] for way in ("galsmith", "parity", "plain", "tuned"))
     return {
         "galsmith_s": statistics.median(ours),
+        "parity_s": statistics.median(parity),
         "statmorph_s": statistics.median(theirs),
         "tuned_s": statistics.median(tuned),
         "ratio": statistics.median(b / a for a, b in zip(ours, theirs, strict=True)),
+        "ratio_of_parity": statistics.median(b / a for a, b in zip(parity, theirs, strict=True)),
         "ratio_to_tuned": statistics.median(b / a for a, b in zip(ours, tuned, strict=True)),
         "ratio_of_sums": sum(theirs) / sum(ours),
     }
 
 
-def engine_seconds(image: BenchImage) -> float:
+def engine_seconds(image: BenchImage, *, sersic: str = "integrated") -> float:
     """CPU seconds of the engine from pixels to named values: the best of a few."""
-    options = Options(Segmenting("paper"), gain=image.gain)
+    options = Options(Segmenting("paper"), gain=image.gain, sersic=sersic)
     galaxy = GalaxyInput(image.pixels)
     return min(cpu_seconds(lambda: measure_galaxy_input(galaxy, options)) for _ in range(REPEATS))
 
