@@ -14,6 +14,14 @@ from galsmith.compare.records import Comparison, Distance
 
 TOLD_APART, NOT_TOLD_APART, NOT_JUDGED = "told_apart", "not_told_apart", "not_judged"
 
+# What a family that tells a set apart says of it; the first of these that does speaks for all.
+SAYINGS = {
+    "identity": "these are images of the reference",
+    "copies": "it gives training images back",
+    "repeats": "it has galaxies more than once",
+    "near": "it is nearer to the reference than two sets of galaxies can be",
+}
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -125,6 +133,11 @@ class Verdict:
         return bool(self.by) and all(item.is_little for item in self.by)
 
     @property
+    def saying(self) -> str:
+        """What a told set is, where one of its families says so in a word; else empty."""
+        return next((words for family, words in SAYINGS.items() if self.is_told_by(family)), "")
+
+    @property
     def summary(self) -> str:
         """The outcome in one line."""
         copies = "; copies not judged" if "copies" in self.not_judged else ""
@@ -135,6 +148,8 @@ class Verdict:
             return f"not told apart ({seen}){copies}"
         more = f" and {len(self.by) - 1} more" if len(self.by) > 1 else ""
         little = ", but by little" if self.is_little else ""
+        if self.saying:
+            return f"told apart: {self.saying}{copies}"
         return f"told apart{little}: {self.by[0].label} {self.by[0].effect_text}{more}{copies}"
 
     def is_told_by(self, family: str) -> bool:

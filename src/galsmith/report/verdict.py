@@ -207,10 +207,8 @@ def _title(verdict: Verdict) -> str:
         return f"is not judged: {verdict.reason}"
     if verdict.status == NOT_TOLD_APART:
         return f"is not told apart from the reference{copies}"
-    if verdict.is_told_by("copies"):
-        return "is told apart: it gives training images back"
-    if verdict.is_told_by("near"):
-        return "is told apart: it is nearer to the reference than two sets of galaxies can be"
+    if verdict.saying:
+        return f"is told apart: {verdict.saying}"
     little = ", but by little" if verdict.is_little else ""
     return f"is told apart from the reference{little}{copies}"
 

@@ -60,12 +60,13 @@ def of_means(findings: Findings) -> Iterator[Evidence]:
 def of_nearness(findings: Findings) -> Iterator[Evidence]:
     """Distances smaller than sampling allows, and classifiers below guessing: the sets share galaxies."""
     compared = findings.comparison
-    for item in compared.distances:
-        if not item.reason:
-            yield _near("properties", item.name, label_of(item), item)
+    # Means first: where all are equally unlikely, a mean says more than any property.
     for mean in compared.means:
         label = MEAN_TITLES.get(mean.name, f"mean of {group_title(mean.name).lower()}")
         yield _near("means", f"mean of {mean.name}", label, mean)
+    for item in compared.distances:
+        if not item.reason:
+            yield _near("properties", item.name, label_of(item), item)
 
 
 def _far(family: str, item: Distance) -> Evidence:
@@ -84,6 +85,7 @@ def _far(family: str, item: Distance) -> Evidence:
         p_value=item.p_value,
         effect=sd_of(item),
         unit=SD,
+        floor_sigma=item.estimate.floor_sigma,
         told_from=item.told_from,
         is_little=item.interval[0] * scale < LITTLE_SD,
         corrected_by=BY_DEALS,

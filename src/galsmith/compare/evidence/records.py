@@ -68,6 +68,8 @@ class Evidence:
     unit : str
         ``"sd"`` (standard deviations of the reference), ``"floors"``, ``"AUC"``, ``"share"``, ``"correlation"``, or the
         statistic's own name.
+    floor_sigma : float
+        Spread of that number about the floor if nothing differs; NaN where that is not known.
     told_from : float
         From where on the value is told, where the deals say it; NaN elsewhere.
     is_little : bool
@@ -89,6 +91,7 @@ class Evidence:
     p_value: float
     effect: float
     unit: str
+    floor_sigma: float = NAN
     told_from: float = NAN
     is_little: bool = False
     corrected_by: str = BY_HOLM

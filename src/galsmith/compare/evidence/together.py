@@ -41,6 +41,7 @@ def of_joint(findings: Findings) -> Iterator[Evidence]:
                 # Each statistic has its own unit; what sampling makes of it is common to all.
                 effect=item.in_floors,
                 unit=FLOORS,
+                floor_sigma=item.estimate.floor_sigma,
                 is_little=item.in_floors < LITTLE_FLOORS,
             )
 

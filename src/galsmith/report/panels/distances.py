@@ -233,12 +233,13 @@ def _limit(members: list[Evidence]) -> float | None:
 
 
 def _expected_range(item: Evidence, scale: str, limit: float | None, axis: Axis) -> tuple[float, float]:
-    """Where numbers are if nothing differs: up to the limit; about guessing as far as the interval reaches."""
+    """Where numbers are if nothing differs: up to the limit, or two spreads of the floor; an interval about guessing."""
     if scale == AREA:
         half = (item.interval[1] - item.interval[0]) / 2
         low, high = axis.at([0.5 - half, 0.5 + half]).tolist()
         return low, high
-    up_to = item.floor if scale == SHARE else (limit if limit is not None else 1.0)
+    usual = 1 + 2 * item.floor_sigma / item.floor if math.isfinite(item.floor_sigma) else 1.0
+    up_to = item.floor if scale == SHARE else (limit if limit is not None else usual)
     low, high = axis.at([axis.low, up_to]).tolist()
     return low, high
 
