@@ -376,6 +376,45 @@ def test_planes_of_other_pixels_and_masks_of_unknown_sense_are_left_and_said(tmp
     same(row_of(path, mask="[MASK]"), morphology(parts[0], masks=parts[2], sersic="none")[0])
 
 
+@pytest.mark.parametrize("plane", [0, 2])
+def test_a_plane_that_is_chosen_has_its_own_noise(tmp_path, parts, plane):
+    image, noise, mask, _ = parts
+    row = row_of(written(tmp_path, legacy, parts), plane=plane)
+    factor = (0.5, 1.0, 1.5)[plane]
+    wanted = morphology(
+        (image * factor).astype(np.float32), masks=mask, sigma_maps=noise * factor, sersic="none"
+    )[0]
+    same(row, wanted, tolerance=1e-5)
+
+
+def test_noise_of_another_number_of_planes_is_left_and_said(tmp_path, parts, caplog):
+    name, units = legacy(*parts)
+    units[1].data = units[1].data[:2]
+    fits.HDUList(units).writeto(tmp_path / name)
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    galaxies = open_galaxies(FileRequest((str(tmp_path / name),)))
+    assert "INVVAR has other pixels than the image, so it is not taken" in caplog.text
+    assert galaxies.origin.settings["maps"]["mask"] == "MASKBITS"
+    assert "sigma" not in galaxies.origin.settings["maps"]
+
+
+def test_cutouts_over_the_edge_have_their_part_of_masks_of_all_planes(tmp_path, parts):
+    image, noise, mask, light = parts
+    name, units = legacy(image, noise, mask, light)
+    units[2] = unit_of(np.stack([mask, ~mask, mask]).astype(np.uint8), name="MASK3")
+    path = tmp_path / name
+    fits.HDUList(units).writeto(path)
+    (tmp_path / "c.csv").write_text("x,y\n70,70\n")
+    request = FileRequest((str(path),), catalog=tmp_path / "c.csv", cutout_pix=40, mask="[MASK3]")
+    (found,) = open_galaxies(request).read([0])
+    assert found.mask.shape == found.sigma_map.shape == (3, 40, 40)
+    np.testing.assert_array_equal(found.mask[1, :30, :30], ~mask[50:, 50:])
+    np.testing.assert_array_equal(found.mask[2, :30, :30], mask[50:, 50:])
+    assert found.mask[:, 30:].all()
+    np.testing.assert_allclose(found.sigma_map[2, :30, :30], 1.5 * noise[50:, 50:])
+    assert np.isnan(found.sigma_map[:, :, 30:]).all()
+
+
 def test_bits_without_a_mask_are_refused(tmp_path, parts):
     path = written(tmp_path, plain, parts)
     with pytest.raises(

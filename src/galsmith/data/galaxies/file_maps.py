@@ -235,9 +235,12 @@ def _is_told(mask: FitsPlace, survey: Survey) -> bool:
 
 
 def _fitting(head: FitsHead, unit: Unit, untold: list[str]) -> FitsPlace | None:
-    """Take an HDU that has the image's pixels."""
-    if unit.size[-2:] == head.size:
-        return FitsPlace(head.place.path, unit.number)
+    """Take an HDU that has the pixels of the image, in one plane or in all; where one was chosen, that one."""
+    planes = unit.size[0] if len(unit.size) > 2 else 1
+    chosen = head.place.plane if planes > 1 else None
+    has_planes = planes == 1 or (chosen is None and planes == head.n_planes) or chosen in range(planes)
+    if unit.size[-2:] == head.size and len(unit.size) <= 3 and has_planes:
+        return FitsPlace(head.place.path, unit.number, chosen)
     untold.append(f"{unit.name} has other pixels than the image, so it is not taken")
     return None
 
