@@ -195,6 +195,23 @@ def test_a_table_as_csv_that_was_changed_is_somebody_elses(known, tmp_path):
     assert (tmp_path / file).read_bytes() == changed
 
 
+def test_a_table_as_csv_is_replaced_and_known_at_every_step(known, tmp_path, monkeypatch):
+    file, make = known["measure csv"]
+    make(tmp_path / file, 1)
+    with monkeypatch.context() as patched:  # what stands beside it is new, the table is old
+        patched.setattr("galsmith.files.partial._put_in_place", None)
+        with pytest.raises(TypeError, match="not callable"):
+            make(tmp_path / file, 2, overwrite=True)
+    make(tmp_path / file, 2, overwrite=True)
+    new = (tmp_path / file).read_bytes()
+    make(tmp_path / file, 2)  # is already there
+    with pytest.raises(OutputExistsError, match="already exists"):
+        make(tmp_path / file, 1)
+    make(tmp_path / file, 1, overwrite=True)
+    assert (tmp_path / file).read_bytes() != new
+    assert sorted(path.name for path in tmp_path.iterdir()) == [file, f"{file}.meta.json"]
+
+
 def test_a_file_of_somebody_else_beside_a_csv_table_stays(known, tmp_path):
     file, make = known["measure csv"]
     (tmp_path / f"{file}.meta.json").write_text('{"mine": 1}')

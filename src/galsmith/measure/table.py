@@ -22,7 +22,7 @@ from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.registry import property_of_column
 from galsmith.measure.segmentation import GIVEN_MAPS, method_text
 from galsmith.measure.settings import ALL_BANDS
-from galsmith.measure.table_formats import read_metadata, read_table
+from galsmith.measure.table_formats import is_our_csv, read_metadata, read_table
 from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
@@ -30,8 +30,11 @@ TABLE_VERSION = 2
 
 
 def _made_from(file: Path) -> str | None:
-    """Fingerprint of what decided a table's values; a CSV file has kept nothing that tells."""
-    meta = read_metadata(file)
+    """Fingerprint of what decided a table's values; that of a CSV table stands beside it."""
+    try:
+        meta = read_metadata(file)
+    except LookupError:
+        return "" if is_our_csv(file) else None
     return Provenance.from_dict(meta["provenance"]).fingerprint() if meta.get("kind") == TABLE_KIND else None
 
 

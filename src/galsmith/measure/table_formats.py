@@ -143,6 +143,15 @@ def read_csv(path: Path) -> QTable:
     return table
 
 
+def is_our_csv(path: Path) -> bool:
+    """Whether a CSV table is there that was written by `write_table`, or is just being replaced by one."""
+    said = _said_beside(beside_csv(path)) if path.is_file() else {}
+    return said.get("format") == FORMAT_BESIDE_CSV and sha256_of_file(path) in (
+        said["sha256"],
+        said.get("replaces"),
+    )
+
+
 def _said_beside(place: Path) -> dict[str, Any]:
     """Read what stands beside a CSV table; nothing where it is no JSON."""
     try:
