@@ -1,11 +1,12 @@
-"""From replicates to what is reported: value, bias-corrected interval, floor and p value."""
+"""From replicates to what is reported: value, interval, floor and p value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.compare.intervals import NAN, Ends, plain_ends, wilson_ends
 from galsmith.compare.records import Estimate, Mean, Statistic
 
 Floats = NDArray[np.float64]
@@ -33,33 +34,12 @@ class Replicates:
         """Keep some properties."""
         return Replicates(self.values[positions], self.bootstrap[:, positions], self.floor[:, positions])
 
-    def averaged(self) -> "Replicates":
-        """Average over the properties, replicate by replicate; the result has one column."""
-        return Replicates(
-            self.values.mean(keepdims=True),
-            self.bootstrap.mean(axis=1, keepdims=True),
-            self.floor.mean(axis=1, keepdims=True),
-        )
 
-    def beside(self, other: "Replicates") -> "Replicates":
-        """Put the columns of two together."""
-        return Replicates(
-            np.concatenate([self.values, other.values]),
-            np.hstack([self.bootstrap, other.bootstrap]),
-            np.hstack([self.floor, other.floor]),
-        )
-
-
-NAN = float("nan")
 NOT_ESTIMATED = Estimate(NAN, NAN, NAN, (NAN, NAN), NAN, NAN)
 
 
-def estimate(replicates: Replicates, position: int, *, confidence: float) -> Estimate:
+def estimate(replicates: Replicates, position: int, ends: Ends) -> Estimate:
     """Summarize one column of replicates.
-
-    A bootstrap draw differs from its own set by sampling noise, so that the distance between two draws
-    is larger than between the sets, most of all near zero. The mean excess of the draws is therefore
-    subtracted once from the distance: 2 W1 - mean(bootstrap) (Efron & Tibshirani 1993, sec. 10.6).
 
     Parameters
     ----------
@@ -67,38 +47,43 @@ def estimate(replicates: Replicates, position: int, *, confidence: float) -> Est
         Of several properties.
     position : int
         Which of them.
-    confidence : float
-        Share of the bootstrap inside of the interval, such as 0.95.
+    ends : Ends
+        Of its true distance, as `galsmith.compare.intervals` or a `Scatter` finds them.
     """
-    value = float(replicates.values[position])
-    drawn = replicates.bootstrap[:, position]
     # A draw that leaves one side without a measured row is NaN and does not count.
-    center = float(np.nanmean(drawn))
-    tails = 50 * (1 - confidence)  # Percent in each tail.
-    low, high = np.nanpercentile(drawn, [tails, 100 - tails])
-    # Efron & Tibshirani (1993), sec. 10.6: the estimate less the bootstrap's estimate of its bias.
-    corrected = 2 * value - center
+    drawn, floor = replicates.bootstrap[:, position], replicates.floor[:, position]
     return Estimate(
-        value=value,
-        corrected=max(corrected, 0.0),
+        value=float(replicates.values[position]),
+        corrected=ends.corrected,
         uncertainty=float(np.nanstd(drawn)),
-        interval=(max(corrected + float(low) - center, 0.0), max(corrected + float(high) - center, 0.0)),
-        floor=float(np.nanmean(replicates.floor[:, position])),
-        floor_sigma=float(np.nanstd(replicates.floor[:, position])),
+        interval=(ends.low, ends.high),
+        floor=float(np.nanmean(floor)),
+        floor_sigma=float(np.nanstd(floor)),
     )
 
 
-def estimate_means(replicates: Replicates, groups: list[str], *, confidence: float) -> tuple[Mean, ...]:
+def mean_weights(groups: Sequence[str]) -> dict[str, Floats]:
+    """Weights [property] that make each mean out of single properties: each group, all properties, the headline."""
+    members = {group: np.array([item == group for item in groups], dtype=float) for group in groups}
+    by_group = {group: inside / inside.sum() for group, inside in members.items()}
+    every = np.full(len(groups), 1.0 / len(groups))
+    # The mean of the group means, so that many power modes weigh no more than a few colors.
+    return {**by_group, "all properties": every, "headline": np.mean(list(by_group.values()), axis=0)}
+
+
+def estimate_means(
+    replicates: Replicates, groups: Sequence[str], ends_of: Callable[[Floats], Ends]
+) -> tuple[Mean, ...]:
     """Means of each group, of all properties, and of the group means (the headline).
 
     Parameters
     ----------
     replicates : Replicates
         One column a property that enters the means.
-    groups : list of str
+    groups : sequence of str
         The group of each column.
-    confidence : float
-        As for `estimate`.
+    ends_of : callable
+        Gives the interval of a mean by its weights [property].
 
     Returns
     -------
@@ -107,20 +92,13 @@ def estimate_means(replicates: Replicates, groups: list[str], *, confidence: flo
     """
     if not groups:
         return ()
-    names = list(dict.fromkeys(groups))
-    members = {name: [place for place, group in enumerate(groups) if group == name] for name in names}
-    by_group = [replicates.columns(places).averaged() for places in members.values()]
-    joined = by_group[0]
-    for more in by_group[1:]:
-        joined = joined.beside(more)
-    # The headline is the mean of the group means, so that many power modes weigh no more than a few colors.
-    table = joined.beside(replicates.averaged()).beside(joined.averaged())
-    counts = [*(len(places) for places in members.values()), len(groups), len(groups)]
+    weights = mean_weights(groups)
+    table = np.stack(list(weights.values()), axis=1)
+    # A mean is a weighting of single distances, replicate by replicate.
+    means = Replicates(replicates.values @ table, replicates.bootstrap @ table, replicates.floor @ table)
     return tuple(
-        Mean(name, count, estimate(table, place, confidence=confidence))
-        for place, (name, count) in enumerate(
-            zip([*names, "all properties", "headline"], counts, strict=True)
-        )
+        Mean(name, int(np.count_nonzero(share)), estimate(means, place, ends_of(share)))
+        for place, (name, share) in enumerate(weights.items())
     )
 
 
@@ -158,6 +136,7 @@ def distance_statistic(
     name: str,
     definition: str,
     sizes: tuple[int, int],
+    ends: Ends | None = None,
 ) -> Statistic:
     """Summarize one distance between two sets.
 
@@ -173,15 +152,19 @@ def distance_statistic(
         As in the record.
     sizes : tuple of int
         Galaxies of the reference and the generated set.
+    ends : Ends, optional
+        Of the true distance; by `plain_ends` where nothing more is known of it than its draws.
     """
+    if ends is None:
+        ends = plain_ends(value, drawn=drawn, dealt=dealt, confidence=confidence)
     replicates = Replicates(np.array([value]), drawn[:, None], floor[:, None])
     p_value = permutation_p(replicates.values, dealt[:, None])
-    return Statistic(
-        name, definition, estimate(replicates, 0, confidence=confidence), float(p_value[0]), *sizes
-    )
+    return Statistic(name, definition, estimate(replicates, 0, ends), float(p_value[0]), *sizes)
 
 
-def share_estimate(value: float, *, drawn: Floats, floor: Floats, confidence: float) -> Estimate:
+def share_estimate(
+    value: float, *, drawn: Floats, floor: Floats, confidence: float, trials: int | None = None
+) -> Estimate:
     """Summarize a share, which a bootstrap does not bias as it does a distance: nothing is subtracted.
 
     Parameters
@@ -192,9 +175,15 @@ def share_estimate(value: float, *, drawn: Floats, floor: Floats, confidence: fl
         The same with galaxies drawn anew, and between parts of the reference.
     confidence : float
         Of the interval, between percentiles of `drawn` (Efron & Tibshirani 1993, sec. 13.3).
+    trials : int, optional
+        Of how many galaxies it is the share: the interval is then no narrower than Wilson's, so that none of 400 is not
+        0 for sure.
     """
     tails = 50 * (1 - confidence)
     low, high = np.percentile(drawn, [tails, 100 - tails])
+    if trials is not None:
+        counted = wilson_ends(value * trials, trials, confidence)
+        low, high = min(low, counted.low), max(high, counted.high)
     return Estimate(
         value=value,
         corrected=value,
@@ -214,6 +203,7 @@ def share_statistics(
     p_values: Sequence[float] | Floats,
     confidence: float,
     sizes: tuple[int, int],
+    trials: Mapping[str, int],
 ) -> dict[str, Statistic]:
     """Summarize several shares of the same galaxies, by name.
 
@@ -229,13 +219,19 @@ def share_statistics(
         Of the intervals.
     sizes : tuple of int
         Galaxies of the reference and the generated set.
+    trials : mapping of name to int
+        Of how many galaxies those are shares that are counts; means of anything else are not in it.
     """
     return {
         name: Statistic(
             name,
             definition,
             share_estimate(
-                float(values[place]), drawn=drawn[:, place], floor=floors[:, place], confidence=confidence
+                float(values[place]),
+                drawn=drawn[:, place],
+                floor=floors[:, place],
+                confidence=confidence,
+                trials=trials.get(name),
             ),
             float(p_values[place]),
             *sizes,

@@ -38,11 +38,11 @@ class Estimate:
     value : float
         The distance or statistic; NaN where it cannot be had.
     corrected : float
-        Twice `value` minus the mean of the bootstrap: less biased upward; not below 0.
+        Median-unbiased estimate of the true distance; not below 0.
     uncertainty : float
         Standard deviation of the bootstrap.
     interval : tuple of float
-        Around `corrected`, as wide as the bootstrap's percentiles at the stated confidence.
+        Where the distance of the populations lies, at the stated confidence (`galsmith.compare.intervals`).
     floor, floor_sigma : float
         Mean and standard deviation of the same distance between two parts of the reference set.
     """

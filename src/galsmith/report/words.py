@@ -117,8 +117,8 @@ GLOSSARY = {
     "unless the settings say otherwise, so that properties of different units stand side by side.",
     "floor": "The same distance between two disjoint random parts of the reference set, brought to the sizes of the two "
     "sets that are compared: what sampling alone makes. A distance of one floor cannot be told from none.",
-    "interval": "Of the true distance, with what sampling adds taken off: twice the distance less the mean of the "
-    "bootstrap, as wide as the bootstrap.",
+    "interval": "Where the distance of the two populations lies, with what sampling adds taken off: all distances that a "
+    "test does not reject. It reaches down to 0 where both sets may be of one population.",
     "excess, z": "The distance less its floor; the same in units of the floor's own spread over random splits.",
     "headline": "The mean of the group means, each group of properties counting once.",
     "told apart, borderline, not told apart": "A test tells the sets apart where its p value is at most 0.05 among all "

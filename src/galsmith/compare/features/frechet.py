@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dpstrf
 
 from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.intervals import student_ends
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import Chance, Counts, half_sample, itself, size_of_parts, split_counts
 from galsmith.errors import InputError
@@ -184,13 +185,14 @@ def frechet_statistic(
     bias = (drawn.mean() - value) / (2.0**floor.slope - 1.0)
     statistic = distance_statistic(
         value,
-        drawn=drawn - drawn.mean() + value + bias,
+        drawn=drawn,
         floor=floor.distances,
         dealt=np.empty(0),
         confidence=chance.confidence,
         name=label,
         definition=_definition(first.shape[1], replicates, splits, floor.slope),
         sizes=pooled.sizes,
+        ends=student_ends(value - bias, drawn, chance.confidence),
     )
     return replace(statistic, p_value=float("nan"))
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from galsmith.compare.correction import LEAST_DEALS
 from galsmith.compare.estimates import distance_statistic
 from galsmith.compare.features.frechet import refuse_other_shapes
+from galsmith.compare.intervals import student_ends
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import (
     Chance,
@@ -163,6 +164,7 @@ def kernel_statistic(
         name=label,
         definition=_kernel_definition(first.shape[1], subset_size),
         sizes=sizes,
+        ends=student_ends(float(value[0]), drawn, chance.confidence),
     )
     return statistic, (float(subsets.mean()), float(subsets.std(ddof=1)))
 

@@ -140,6 +140,7 @@ def _support(
         p_values=tests.p_values,
         confidence=chance.confidence,
         sizes=(n_each, n_each),
+        trials=dict.fromkeys(("precision", "recall", "coverage"), n_each),
     )
     together = dict(zip(judged, map(float, tests.corrected), strict=True))
     return Support(**found, p_together=together)

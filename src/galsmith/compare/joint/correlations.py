@@ -9,6 +9,7 @@ from scipy import stats
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.correction import dealt_tests
 from galsmith.compare.estimates import distance_statistic, missing_statistic
+from galsmith.compare.intervals import Law, inverted, norm_law
 from galsmith.compare.records import CorrelationPair, JointFinding
 from galsmith.compare.resampling import (
     Chance,
@@ -78,6 +79,7 @@ def correlation_difference(
         drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
         dealt = np.stack([*_dealt(sides, seed, chance.permutations, progress)])
         floor = _floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes)
+    law = _law(difference[usable], (drawn[:, 1] - drawn[:, 0])[:, usable])
     statistic = distance_statistic(
         _rms(difference),
         drawn=np.array([_rms(second - first) for first, second in drawn]),
@@ -87,6 +89,7 @@ def correlation_difference(
         name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
+        ends=inverted(_rms(difference), law, chance.confidence),
     )
     return JointFinding(statistic, _tested_pairs(measured, dealt, columns))
 
@@ -132,6 +135,14 @@ def _rms(difference: Floats) -> float:
     """Root mean square of what is finite."""
     kept = difference[np.isfinite(difference)]
     return float(np.sqrt(np.mean(kept**2))) if kept.size else float("nan")
+
+
+def _law(difference: Floats, drawn: Floats) -> Law:
+    """Make the law of the root mean square difference, which is a length, from differences [pair] and [draw, pair]."""
+    noise = np.nan_to_num(drawn - difference)
+    length = float(np.linalg.norm(difference))
+    along = noise @ difference / length if length > 0 else np.zeros(len(noise))
+    return norm_law(along / np.sqrt(len(difference)), (noise**2).mean(axis=1))
 
 
 def _drawn(

@@ -1,14 +1,13 @@
 """Energy distance between two sets of points, from the distances of all pairs, block by block."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.estimates import distance_statistic
-from galsmith.compare.records import Estimate, Statistic
+from galsmith.compare.intervals import inverted, norm_law
+from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import (
     Chance,
     Counts,
@@ -30,8 +29,7 @@ ROWS_AT_ONCE = 1_000
 DEFINITION = (
     "Energy distance sqrt(2 E|X-Y| - E|X-X'| - E|Y-Y'|) (Székely & Rizzo 2013), the mean over all pairs, equal ones "
     "included, of the columns in units of the reference's standard deviation, values beyond 10 robust standard "
-    f"deviations cut off there; of {MOST_ROWS:,} random galaxies a side at most. The correction for bias is made "
-    "before the root."
+    f"deviations cut off there; of {MOST_ROWS:,} random galaxies a side at most."
 )
 
 
@@ -60,31 +58,26 @@ def energy_statistic(
     sizes = len(first), len(second)
     n_each = size_of_parts(*sizes)
     counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(sizes, n_each, seed, chance)])
-    squares = squared_energies(np.concatenate([first, second]), counts, progress=progress)
-    ends = np.cumsum([1, chance.replicates, chance.splits])
-    value, drawn, floor, dealt = np.split(squares, ends)
-    squared = distance_statistic(
-        float(value[0]),
-        drawn=drawn,
-        floor=floor,
-        dealt=dealt,
+    squares, products = _energies(np.concatenate([first, second]), counts, progress)
+    places = np.cumsum([1, chance.replicates, chance.splits])
+    (square,), drawn, floor, dealt = np.split(np.maximum(squares, 0.0), places)
+    value = float(np.sqrt(square))
+    # A distance of means in a Hilbert space (Sejdinovic et al. 2013): the noise z of a draw has e.z and z.z from these.
+    to_drawn = products[1 : 1 + chance.replicates] - square
+    along = to_drawn / value if value > 0 else np.zeros_like(to_drawn)
+    law = norm_law(along, np.maximum(drawn - square - 2 * to_drawn, 0.0))
+    return distance_statistic(
+        value,
+        drawn=np.sqrt(drawn),
+        # The root goes as sqrt(1/n + 1/m) where nothing differs.
+        floor=np.sqrt((1 / sizes[0] + 1 / sizes[1]) * n_each / 2 * floor),
+        dealt=np.sqrt(dealt),
         confidence=chance.confidence,
         name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
+        ends=inverted(value, law, chance.confidence),
     )
-    # The root goes as sqrt(1/n + 1/m) where nothing differs.
-    scale = np.sqrt((1 / sizes[0] + 1 / sizes[1]) * n_each / 2)
-    floors = scale * np.sqrt(floor)
-    rooted = Estimate(
-        value=float(np.sqrt(squared.value)),
-        corrected=float(np.sqrt(squared.estimate.corrected)),
-        uncertainty=float(np.sqrt(drawn).std()),
-        interval=(float(np.sqrt(squared.interval[0])), float(np.sqrt(squared.interval[1]))),
-        floor=float(floors.mean()),
-        floor_sigma=float(floors.std()),
-    )
-    return replace(squared, estimate=rooted)
 
 
 def squared_energies(
@@ -110,19 +103,29 @@ def squared_energies(
     ndarray [draw], float64
         Not below 0.
     """
+    # Never negative in exact numbers (Székely & Rizzo 2013).
+    return np.maximum(_energies(points, counts, progress)[0], 0.0)
+
+
+def _energies(points: Floats, counts: Counts, progress: ProgressCallback) -> tuple[Floats, Floats]:
+    """Squared distances [draw], and the products [draw] of each draw's difference with that of the first."""
     weights = _signed_weights(counts)
-    total = np.zeros(len(counts))
+    total, products = np.zeros((2, len(counts)))
     starts = range(0, len(points), ROWS_AT_ONCE)
     for start in starts:
         here = slice(start, start + ROWS_AT_ONCE)
         for other in range(start, len(points), ROWS_AT_ONCE):
             there = slice(other, other + ROWS_AT_ONCE)
             between = cdist(points[here], points[there]) @ weights[there]
+            is_diagonal = other == start
             # Blocks off the diagonal stand for their mirror images too.
             # -w_i w_j |x_i - x_j|: pairs within a set count negative, pairs of both sets twice positive.
-            total -= (1.0 if other == start else 2.0) * np.einsum("rd,rd->d", weights[here], between)
+            total -= (1.0 if is_diagonal else 2.0) * np.einsum("rd,rd->d", weights[here], between)
+            products -= weights[here, 0] @ between
+            if not is_diagonal:
+                products -= between[:, 0] @ weights[here]
         progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "galaxies"))
-    return np.maximum(total, 0.0)  # Never negative in exact numbers (Székely & Rizzo 2013).
+    return total, products
 
 
 def _all_counts(

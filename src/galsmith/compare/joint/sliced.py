@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.estimates import distance_statistic
-from galsmith.compare.marginal.per_property import BOOTSTRAP, PERMUTATION, floor_distances, redrawn_distances
+from galsmith.compare.marginal.empirical_process import bootstrap_processes
+from galsmith.compare.marginal.per_property import PERMUTATION, floor_distances, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values, replicate_distances
 from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import Chance, itself
@@ -54,7 +55,7 @@ def sliced_wasserstein(
 
     once = itself(*sizes)[np.newaxis]
     value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
-    drawn = redrawn_distances(pooled, BOOTSTRAP, **both, draws=chance.replicates, progress=told)
+    drawn, scatter = bootstrap_processes(pooled, **both, draws=chance.replicates, progress=told)
     dealt = redrawn_distances(pooled, PERMUTATION, **both, draws=chance.permutations, progress=told)
     floor = floor_distances(
         alone, np.tile(sizes, (len(axes), 1)), **both, splits=chance.splits, progress=told
@@ -68,6 +69,7 @@ def sliced_wasserstein(
         name=SYMBOL,
         definition=DEFINITION,
         sizes=sizes,
+        ends=scatter.ends(np.full(len(axes), 1 / len(axes)), chance.confidence),
     )
 
 

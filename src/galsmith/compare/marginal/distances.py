@@ -1,6 +1,6 @@
 """The distances of all properties at once, with joint bootstrap and floor, and their means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -10,15 +10,17 @@ from astropy.table import QTable
 
 from galsmith.compare.correction import LEAST_DEALS, DealtTests, dealt_tests
 from galsmith.compare.estimates import (
-    NAN,
     NOT_ESTIMATED,
     Floats,
     Replicates,
     estimate,
     estimate_means,
+    mean_weights,
     permutation_p,
 )
+from galsmith.compare.intervals import NAN, Ends, plain_ends
 from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
+from galsmith.compare.marginal.empirical_process import Scatter, bootstrap_processes
 from galsmith.compare.marginal.handedness import handedness_note
 from galsmith.compare.marginal.per_property import (
     BOOTSTRAP,
@@ -30,6 +32,7 @@ from galsmith.compare.marginal.per_property import (
     floor_distances,
     redrawn_distances,
 )
+from galsmith.compare.normalization import influence_of
 from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
 from galsmith.compare.resampling import Chance, itself
 from galsmith.execution import ProgressCallback
@@ -81,7 +84,12 @@ def joint_distances(
     # Means are of joint replicates, since properties of one draw vary together.
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
     groups = [usable[place].declared.group for place in counted]
-    means = estimate_means(first.replicates.columns(counted), groups, confidence=chance.confidence)
+    every = np.eye(len(usable))
+    means = estimate_means(
+        first.replicates.columns(counted),
+        groups,
+        lambda weights: first.ends(weights @ every[counted], chance.confidence),
+    )
     records = [_record(pair, tables, chance) for pair in pairs]
     places = {pair.name: place for place, pair in enumerate(usable)}
     distances = tuple(
@@ -89,7 +97,7 @@ def joint_distances(
         if (place := places.get(record.name)) is None
         else replace(
             record,
-            estimate=estimate(first.replicates, place, confidence=chance.confidence),
+            estimate=estimate(first.replicates, place, first.ends(every[place], chance.confidence)),
             floor_scale=float(first.floor.scale[place]),
             p_value=float(far.p_values[place]),
             p_family=float(far.corrected[place]),
@@ -115,6 +123,16 @@ class _Resampled:
     replicates: Replicates
     floor: FloorReplicates
     dealt: Floats
+    scatter: Scatter | None
+
+    def ends(self, weights: Floats, confidence: float) -> Ends:
+        """Bound a weighted mean of the true distances; by its draws alone where nothing more is known."""
+        if self.scatter is not None:
+            return self.scatter.ends(weights, confidence)
+        value, drawn, dealt = (
+            given @ weights for given in (self.replicates.values, self.replicates.bootstrap, self.dealt)
+        )
+        return plain_ends(float(value), drawn=drawn, dealt=dealt, confidence=confidence)
 
 
 def _resampled(
@@ -131,9 +149,19 @@ def _resampled(
         "seed": chance.seed,
     }
     pooled = [pair.pooled() for pair in usable]
-    drawn = redrawn_distances(
-        pooled, BOOTSTRAP, **sizes, kind=kind, draws=chance.replicates, progress=progress
-    )
+    scatter = None
+    if kind is WASSERSTEIN:
+        drawn, scatter = bootstrap_processes(
+            pooled,
+            **sizes,
+            draws=chance.replicates,
+            influences=_influences(usable, len(tables[0])),
+            progress=progress,
+        )
+    else:
+        drawn = redrawn_distances(
+            pooled, BOOTSTRAP, **sizes, kind=kind, draws=chance.replicates, progress=progress
+        )
     floor = floor_distances(
         [pair.pooled_reference() for pair in usable],
         # Two columns also where no property can be compared.
@@ -151,7 +179,13 @@ def _resampled(
     )
     deals = max(chance.permutations, LEAST_DEALS)
     dealt = redrawn_distances(pooled, PERMUTATION, **sizes, kind=kind, draws=deals, progress=progress)
-    return _Resampled(Replicates(values, drawn, floor.distances), floor, dealt)
+    return _Resampled(Replicates(values, drawn, floor.distances), floor, dealt, scatter)
+
+
+def _influences(usable: list[ColumnPair], n_reference: int) -> Floats:
+    """Find what each row of the reference adds to the error of each property's unit, [row, property]."""
+    found = [influence_of(pair.reference, pair.normalization) for pair in usable]
+    return np.stack(found, axis=1) if found else np.empty((n_reference, 0))
 
 
 def _tested(usable: list[ColumnPair], found: _Resampled) -> tuple[DealtTests, DealtTests]:
@@ -173,7 +207,7 @@ def _tested_means(
     """Test the means by the deals of what is in them."""
     if not means:
         return means
-    weights = _mean_weights(groups)
+    weights = mean_weights(groups)
     # One product: a mean is a weighting of single distances, in the sets as in their deals.
     table = np.stack([weights[mean.name] for mean in means], axis=1)
     far, near = (dealt_tests(values @ table, dealt @ table, is_lower=lower) for lower in (False, True))
@@ -194,7 +228,11 @@ def _statistic(name: str, found: _Resampled, pair: ColumnPair, place: int, chanc
     return Statistic(
         PER_PROPERTY[name].symbol,
         PER_PROPERTY[name].definition,
-        estimate(found.replicates, place, confidence=chance.confidence),
+        estimate(
+            found.replicates,
+            place,
+            found.ends(np.eye(len(found.replicates.values))[place], chance.confidence),
+        ),
         float(permutation_p(found.replicates.values, found.dealt)[place]),
         *pair.sizes,
     )
@@ -282,23 +320,15 @@ def _between(
     values = columns[0].values - columns[1].values
     # Replicate k of both has the same draw of the reference, whose noise drops out.
     draws = columns[0].bootstrap - columns[1].bootstrap
-    labels = [*_mean_weights(groups), *shared]
+    found = mean_weights(groups)
+    means = {name: found.pop(name) for name in ("headline", "all properties")} | found
+    labels = [*means, *shared]
     # A mean is a weighting of single distances, so that values and draws take one product.
-    weights = np.vstack([*_mean_weights(groups).values(), np.eye(len(shared))])
+    weights = np.vstack([*means.values(), np.eye(len(shared))])
     return [
         _difference(label, (first, second), float(weight @ values), draws @ weight, confidence)
         for label, weight in zip(labels, weights, strict=True)
     ]
-
-
-def _mean_weights(groups: Sequence[str]) -> dict[str, Floats]:
-    """Weights that make each mean out of single properties: the headline, all properties, each group."""
-    members = {group: np.array([item == group for item in groups], dtype=float) for group in groups}
-    by_group = {group: inside / inside.sum() for group, inside in members.items()}
-    every = np.full(len(groups), 1.0 / len(groups))
-    # Every group weighs the same, however many properties it has.
-    headline = np.mean(list(by_group.values()), axis=0)
-    return {"headline": headline, "all properties": every, **by_group}
 
 
 def _difference(

@@ -177,6 +177,7 @@ def closeness(
         p_values=_p_values(generated, held_out, values),
         confidence=chance.confidence,
         sizes=(m, n),
+        trials={AUTHENTIC: n, CLOSER: n},
     )
 
 
