@@ -7,6 +7,7 @@ from scipy.stats import wasserstein_distance as scipy_wasserstein
 
 from galsmith.compare import judge_tables
 from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.seeds import random_stream
 
 QUICK = {"replicates": 100, "splits": 60}
 
@@ -160,6 +161,29 @@ def test_all_nan_is_listed_with_its_reason_and_left_out_of_means(reference, gene
     assert "does not vary" in comparison.distance("concentration").reason
     assert {"asymmetry", "concentration"}.isdisjoint(item.name for item in comparison.counted)
     assert np.isfinite(comparison.headline.value)
+
+
+def test_what_is_one_value_but_for_rounding_or_a_few_galaxies_is_not_comparable(reference, generated):
+    rng = random_stream(0, "test.constant")
+    nearly = np.full(400, 7.0)
+    reference["asymmetry"] = np.float32(nearly) * (1 + 1e-8 * rng.normal(size=400))
+    reference["concentration"] = np.where(np.arange(400) < 9, 8.0, nearly)
+    reference["power_wavelength_07"] = np.where(np.arange(400) < 10, 8.0, nearly)  # ten are enough
+    comparison = compare(reference, generated, **QUICK)
+    rounding, few = (comparison.distance(name) for name in ("asymmetry", "concentration"))
+    assert rounding.reason.startswith(
+        "not comparable: the reference set does not vary but for rounding (7e-08 about 7)"
+    )
+    assert few.reason == (
+        "not comparable: 391 of 400 galaxies of the reference set have one value, 7 (0 of 300 of the generated set), so "
+        "that its spread is that of 9"
+    )
+    assert np.isnan([rounding.value, few.value]).all()
+    assert comparison.distance("power_wavelength_07").reason == ""
+    assert {"asymmetry", "concentration"}.isdisjoint(item.name for item in comparison.counted)
+    # A unit that is given is no rounding.
+    plain = compare(reference, generated, normalization="none", **QUICK)
+    assert plain.distance("concentration").reason == ""
 
 
 def test_nothing_measured_at_all_is_stated_not_raised(make_table):

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from galsmith.compare.normalization import GAUSSIAN_IQR
+from galsmith.compare.normalization import GAUSSIAN_IQR, ROUNDING
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
@@ -126,8 +126,7 @@ def _limits(values: Floats) -> tuple[Floats, Floats]:
 def _sigma(values: Floats) -> Floats:
     """Take the standard deviation of each column; 0 where it is rounding."""
     sigma = values.std(axis=0)
-    # 1e-12 of the largest value is what float64 leaves of a column of equal numbers.
-    return np.where(sigma > 1e-12 * np.abs(values).max(axis=0), sigma, 0.0)
+    return np.where(sigma > ROUNDING * np.abs(values).max(axis=0), sigma, 0.0)
 
 
 def _checked(name: str, values: ArrayLike, columns: Sequence[str], minimum: int) -> Floats:

@@ -393,11 +393,34 @@ def _pair(
     reason = _too_few(values)
     # The reference alone sets the unit: a set that spreads too widely must not shrink its own distance.
     scale = float("nan") if reason else scale_of(measured(values[0]), normalization)
-    if scale == 0:
-        reason = f"the reference set does not vary, so that {normalization} has nothing to divide by"
+    if not reason and normalization != "none":
+        reason = _too_constant(values[0], values[1])
+    if not reason and scale == 0:
+        reason = f"half of the reference set has one value, so that {normalization} has nothing to divide by"
     return ColumnPair(
         column, column, declared, None, *values, normalization, scale, reason, is_headline=is_headline
     )
+
+
+def _too_constant(reference: Floats, generated: Floats) -> str:
+    """Say that the reference's spread is rounding, or made by a few galaxies among equal ones; or nothing."""
+    kept = measured(reference)
+    middle, counts = np.unique(kept, return_counts=True)
+    usual, count = float(middle[counts.argmax()]), int(counts.max())
+    if scale_of(kept, "reference-zscore") == 0:
+        return (
+            f"not comparable: the reference set does not vary but for rounding ({kept.std():.1g} about "
+            f"{float(np.median(kept)):.4g}), so that differences have no unit"
+        )
+    # The unit would be that of so few galaxies, and any other value a million of them.
+    if kept.size - count < MINIMUM_MEASURED:
+        theirs = int(np.count_nonzero(measured(generated) == usual))
+        return (
+            f"not comparable: {count} of {kept.size} galaxies of the reference set have one value, {usual:.4g} "
+            f"({theirs} of {measured(generated).size} of the generated set), so that its spread is that of "
+            f"{kept.size - count}"
+        )
+    return ""
 
 
 def _too_few(values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> str:
