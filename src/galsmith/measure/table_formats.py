@@ -104,12 +104,14 @@ def write_beside_csv(path: Path, content: Path, table: QTable) -> None:
     units = {
         name: table[name].unit.to_string() for name in table.colnames if getattr(table[name], "unit", None)
     }
-    said = {
+    said: dict[str, Any] = {
         "format": FORMAT_BESIDE_CSV,
         "sha256": sha256_of_file(content),
         "columns": columns,
         "units": units,
     }
+    if is_our_csv(path):  # known until the new one has its place
+        said["replaces"] = sha256_of_file(path)
     write_json(place, {**said, "meta": dict(table.meta)})
     logger.warning(
         "%s: CSV keeps neither units nor definitions; they stand beside it in %s (.ecsv is text that has all)",
