@@ -154,7 +154,8 @@ def test_fair_galaxies_raise_no_alarm(change, pictures, score, yardstick):
 def test_a_set_of_training_images_of_other_gain_is_seen(gain, pictures, score, yardstick):
     closer, nearness = judged(score(np.float32(gain) * pictures[:N_SET]), yardstick[0])
     assert closer.value > 0.99
-    assert max(closer.p_value, nearness.p_value) < 1e-100
+    assert closer.p_value < 1e-11  # Where SciPy's beta-binomial loses its digits.
+    assert nearness.p_value < 1e-100
 
 
 def found_in(images, pictures):
@@ -197,4 +198,5 @@ def test_the_reference_itself_is_named(gain, pictures):
     )
     assert twins.n_identical == (N_HELD_OUT if gain == 1 else 0)
     assert search.share_closer.value > 0.4  # One half of the reference is searched.
-    assert max(search.share_closer.p_value, search.c_t.p_value) < 1e-20
+    assert search.share_closer.p_value < 1e-11
+    assert search.c_t.p_value < 1e-20

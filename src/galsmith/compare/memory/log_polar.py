@@ -119,7 +119,7 @@ def likest_rows(
     """Find the points most like every query, over all turns, both mirrors and some zooms.
 
     The largest normalized correlation r over these leaves 1 - r^2 of the query's power unexplained. Products of matrices
-    and one short Fourier transform a pair: 400 queries, 1,500 points and five zooms take 4 s on one core.
+    and one short Fourier transform a pair: 400 queries, 1,500 points and five zooms take 2 s on one core.
 
     Parameters
     ----------
