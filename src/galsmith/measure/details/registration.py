@@ -66,14 +66,26 @@ def find_offset(spectra: Spectra, first: int, second: int) -> tuple[float, float
         x and y of the second less those of the first, pixels; NaN where their waves have nothing in common.
     """
     waves = spectra.plane.waves
-    cross = spectra.waves[first][waves.cells].conj() * spectra.waves[second][waves.cells]
-    lengths = np.sqrt(np.abs(cross))
-    whitened = waves.weight * cross / np.where(lengths > 0, lengths, 1.0)
+    whitened = _whitened_cross(spectra.waves[first], spectra.waves[second], waves)
     peak = _highest_peak(whitened, waves)
     # the comparisons are false for NaN
     if peak.best > LEAST_AGREEMENT and math.hypot(peak.x, peak.y) < LARGEST_SHARE * waves.side:
         return peak.x, peak.y
     return math.nan, math.nan
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _whitened_cross(
+    first: NDArray[np.complex64], second: NDArray[np.complex64], waves: Waves
+) -> NDArray[np.complex128]:
+    """Cross spectrum of two bands over the root of its own size, each cell times how many it stands for."""
+    cross = np.zeros(len(waves.cells), dtype=np.complex128)
+    for place, cell in enumerate(waves.cells):
+        product = complex(first[cell]).conjugate() * complex(second[cell])
+        length = abs(product)
+        if length > 0:
+            cross[place] = waves.weight[place] * product / math.sqrt(length)
+    return cross
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
