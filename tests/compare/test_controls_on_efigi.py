@@ -341,3 +341,80 @@ def test_features_see_what_they_are_shown(pictures):
         assert doses == sorted(doses)
     precisions = [found["magma", name].support.precision.value for name in ("held out", "blur 1", "blur 2")]
     assert precisions == sorted(precisions, reverse=True)
+
+
+def with_values(table, name, values):
+    """Put plain values into a column that may have a unit."""
+    table[name] = values if table[name].unit is None else values * table[name].unit
+
+
+def floats_of(table):
+    return [name for name in table.colnames if table[name].dtype.kind == "f"]
+
+
+def moved(generated, rng):
+    """All galaxies one pixel to the right, as their places are measured."""
+    for name in ("center_x_pix", "centroid_x_pix", "sersic_x_pix"):
+        with_values(generated, name, np.asarray(generated[name]) + 1.0)
+
+
+def aligned(generated, rng):
+    """The major axes of 30 % upright, to 6 degrees."""
+    count = int(0.3 * len(generated))
+    for name in ("orientation_rad", "sersic_orientation_rad"):
+        values = np.array(generated[name])
+        values[:count] = (0.1 * rng.normal(size=count)) % np.pi - np.pi / 2
+        with_values(generated, name, values)
+
+
+def lost(generated, rng):
+    """Nothing measured of 10 %."""
+    for name in floats_of(generated):
+        values = np.array(generated[name])
+        values[: len(generated) // 10] = np.nan
+        with_values(generated, name, values)
+
+
+def mixed(generated, rng):
+    """Of 10 %, each property from another galaxy of them."""
+    count = len(generated) // 10
+    for name in floats_of(generated):
+        values = np.array(generated[name])
+        values[:count] = values[:count][rng.permutation(count)]
+        with_values(generated, name, values)
+
+
+@pytest.mark.parametrize(
+    ("alter", "family", "n_seeds", "beyond"),
+    [
+        (moved, "outside", 10, False),
+        (aligned, "outside", 10, False),
+        (lost, "losses", 10, False),
+        (mixed, "pairs", 4, True),
+    ],
+)
+def test_faults_that_tables_show_are_told_by_their_family(table, alter, family, n_seeds, beyond):
+    """2,000 galaxies of the reference, 500 others with a fault, and the same 500 without it."""
+    seen = alarms_raised = 0
+    for seed in range(n_seeds):
+        rng = random_stream(seed, "test.faults")
+        order = rng.permutation(len(table))
+        reference, fair = table[order[:2000]], table[order[2000:2500]]
+        faulty = fair.copy()
+        alter(faulty, rng)
+        quick = {"replicates": 20, "splits": 20, "seed": seed, "beyond": beyond}
+        seen += judge_tables(reference, faulty, **quick).judgment().verdict.is_told_by(family)
+        alarms_raised += judge_tables(reference, fair, **quick).judgment().verdict.is_told_by(family)
+    assert seen >= 0.9 * n_seeds
+    assert alarms_raised <= 1
+
+
+def test_the_reference_itself_is_too_near_and_forty_galaxies_are_too_few(table):
+    for seed in range(10):
+        order = random_stream(seed, "test.faults").permutation(len(table))
+        reference, few = table[order[:2000]], table[order[2000:2040]]
+        quick = {"replicates": 20, "splits": 20, "seed": seed, "beyond": False}
+        assert judge_tables(reference, reference.copy(), **quick).judgment().verdict.is_told_by("near")
+        verdict = judge_tables(reference, few, **quick).judgment().verdict
+        assert verdict.status == "not_judged"
+        assert verdict.reason.startswith("too few to tell: a shift below 0.8")
