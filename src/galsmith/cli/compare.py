@@ -62,6 +62,13 @@ def compare(
             help="Also judge all properties together: sliced distances, correlations, classifiers.",
         ),
     ] = True,
+    power: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Also put known faults into the reference, to say how small a one would have been seen (a minute).",
+        ),
+    ] = False,
     features: Annotated[
         list[str],
         Parameter(
@@ -121,6 +128,7 @@ def compare(
             features=features,
             paper=paper,
             beyond=beyond,
+            power=power,
             normalization=normalization,
             cuts=cuts,
             bands=None if bands is None else parse_bands(bands),

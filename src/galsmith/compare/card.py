@@ -16,6 +16,7 @@ from galsmith.compare.records import (
     PairedDifference,
 )
 from galsmith.compare.verdict import UNJUDGED, Verdict, verdict_of
+from galsmith.compare.visible_doses import VisibleDose
 from galsmith.provenance import Provenance
 
 
@@ -63,11 +64,12 @@ class Judgment:
         memorization: tuple[Memorization, ...] = (),
         copies: Copies | None = None,
         missing: Mapping[str, str] | None = None,
+        doses: tuple[VisibleDose, ...] = (),
     ) -> "Judgment":
         """Judge what was found out about a generated set, as `verdict_of` does."""
         # Here alone, so that no card has a verdict that its numbers do not give.
         found = cls(name, comparison, UNJUDGED, beyond, features, memorization, copies, dict(missing or {}))
-        return replace(found, verdict=verdict_of(found))
+        return replace(found, verdict=verdict_of(found, doses))
 
     def evidence(self, name: str) -> Evidence:
         """Find a test by the name of its number, such as a property's; `KeyError` lists the names."""

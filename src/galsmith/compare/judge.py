@@ -21,6 +21,7 @@ from galsmith.compare.marginal.distances import NamedReplicates, joint_distances
 from galsmith.compare.memory.copies import Copies
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
+from galsmith.compare.power.measured import AlteredImages, measured_doses
 from galsmith.compare.records import (
     BeyondMarginals,
     Comparison,
@@ -38,6 +39,7 @@ from galsmith.compare.tables import (
     paths_of,
     ready_pairs,
 )
+from galsmith.compare.visible_doses import VisibleDose
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -89,10 +91,13 @@ class LateExtras:
         What decides them, as plain JSON values.
     gather : callable
         Gives them by the name of the generated set.
+    images : AlteredImages or None
+        Images of the reference into which known faults can be put.
     """
 
     asked: Any
     gather: Callable[[], Mapping[str, Extras]]
+    images: AlteredImages | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,7 @@ def judge_tables(
     paper: str | None = None,
     binning: str | None = None,
     beyond: bool = True,
+    power: bool = False,
     extras: Mapping[str, Extras] | LateExtras | None = None,
     normalization: Normalization | None = None,
     cuts: Cuts | str | None = None,
@@ -151,6 +157,9 @@ def judge_tables(
         Which power modes enter the means; both are compared. The paper's where not given.
     beyond : bool
         Also judge what all properties together tell: sliced distances, correlations, classifiers.
+    power : bool
+        Also put known faults into the reference, to find the smallest that would have been seen; faults of images need
+        images, which `galsmith.judging.judge` has.
     extras : mapping of name to Extras, or LateExtras, optional
         Features and memorization of generated sets.
     normalization : str or mapping of group to str, optional
@@ -187,7 +196,7 @@ def judge_tables(
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
     choices = choices_of(
-        paper, chance, binning=binning, beyond=beyond, normalization=normalization, cuts=cuts
+        paper, chance, binning=binning, beyond=beyond, power=power, normalization=normalization, cuts=cuts
     )
     tables = named_sets(generated, name_of=_name_of_table)
     inputs = paths_of(reference, *tables.values())
@@ -227,14 +236,14 @@ def card_of(
         What must not be harmed.
     """
     if output is None:
-        return _judged(pairs, choices, extras.gather(), workers, progress)
+        return _judged(pairs, choices, extras, workers, progress)
     place = Path(output)
     asked = _asked(pairs, choices, extras)
     with Partial(place, CARD, asked, inputs=inputs, overwrite=overwrite, resumes=False) as making:
         if making.is_complete:
             card = read_card(place)
         else:
-            judged = _judged(pairs, choices, extras.gather(), workers, progress)
+            judged = _judged(pairs, choices, extras, workers, progress)
             card = with_paths(judged, lambda path: _seen_from(place.parent, path))
             write_json(making.content, {**to_json(card), ASKED: asked})
             making.finish()
@@ -267,7 +276,15 @@ def _asked(pairs: Mapping[str, ReadyPair], choices: Choices, extras: LateExtras)
     compared = {name: [hash_of_catalog(table), table.meta.get("given")] for name, table in tables.items()}
     chance = asdict(choices.chance)
     return hash_json(
-        [compared, choices.paper.name or None, to_plain(how), chance, choices.beyond, extras.asked]
+        [
+            compared,
+            choices.paper.name or None,
+            to_plain(how),
+            chance,
+            choices.beyond,
+            choices.power,
+            extras.asked,
+        ]
     )
 
 
@@ -287,19 +304,27 @@ def _known(extras: Mapping[str, Extras], tables: Mapping[str, Table]) -> LateExt
 def _judged(
     pairs: Mapping[str, ReadyPair],
     choices: Choices,
-    extras: Mapping[str, Extras],
+    late: LateExtras,
     workers: int,
     progress: ProgressCallback,
 ) -> ReportCard:
     """Put all that is found out about pairs on a card."""
-    paper, chance = choices.paper, choices.chance
+    paper, chance, extras = choices.paper, choices.chance, late.gather()
+    doses = _visible_doses(pairs, choices, late.images, progress)
     compared = {name: _compared(pair, choices, progress) for name, pair in pairs.items()}
     judgments = tuple(
-        _judgment(name, pair, extras.get(name, Extras()), choices, workers=workers, progress=progress)
+        _judgment(
+            name, pair, extras.get(name, Extras()), doses[name], choices, workers=workers, progress=progress
+        )
         for name, pair in compared.items()
     )
     first = judgments[0].comparison
-    settings = {**first.settings, "beyond": choices.beyond, "paper": paper.name}
+    settings = {
+        **first.settings,
+        "beyond": choices.beyond,
+        "power": choices.power,
+        "paper": paper.name,
+    }
     # The reference is the first parent of every comparison, and named once.
     parents = first.provenance.parents[:1] + tuple(
         item.comparison.provenance.parents[1] for item in judgments
@@ -363,6 +388,7 @@ def _judgment(
     name: str,
     pair: ComparedPair,
     extras: Extras,
+    doses: tuple[VisibleDose, ...],
     choices: Choices,
     *,
     workers: int,
@@ -385,7 +411,26 @@ def _judgment(
         memorization=extras.memorization,
         copies=extras.copies,
         missing=missing,
+        doses=doses,
     )
+
+
+def _visible_doses(
+    pairs: Mapping[str, ReadyPair],
+    choices: Choices,
+    images: AlteredImages | None,
+    progress: ProgressCallback,
+) -> dict[str, tuple[VisibleDose, ...]]:
+    """Measure what would have been seen of each generated set, once for those of one size."""
+    if not choices.power:
+        return dict.fromkeys(pairs, ())
+    # Power is the reference's and the sizes': what was generated has no part in it.
+    by_size: dict[tuple[int, tuple[str, ...]], tuple[VisibleDose, ...]] = {}
+    for pair in pairs.values():
+        kind = len(pair.tables[1]), pair.columns
+        if kind not in by_size:
+            by_size[kind] = measured_doses(pair, choices, images, progress=progress)
+    return {name: by_size[len(pair.tables[1]), pair.columns] for name, pair in pairs.items()}
 
 
 def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: ProgressCallback) -> BeyondMarginals:

@@ -132,6 +132,8 @@ class Choices:
         Which power modes enter the means.
     beyond : bool
         Whether all properties together are judged.
+    power : bool
+        Whether known faults are put into the reference, to measure what would have been seen.
     reference_part : str
         Which part of the reference is compared with, in words; empty where there was nothing to choose.
     """
@@ -142,6 +144,7 @@ class Choices:
     cuts: tuple[Cut, ...]
     binning: str
     beyond: bool
+    power: bool = False
     reference_part: str = ""
 
 
@@ -151,6 +154,7 @@ def choices_of(
     *,
     binning: str | None = None,
     beyond: bool = True,
+    power: bool = False,
     normalization: Normalization | None = None,
     cuts: Cuts | str | None = None,
 ) -> Choices:
@@ -173,6 +177,7 @@ def choices_of(
         resolve_cuts(followed.cuts if cuts is None else cuts),
         followed.binning if binning is None else binning,
         beyond,
+        power,
     )
 
 

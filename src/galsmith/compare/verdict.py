@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -11,6 +11,7 @@ from galsmith.compare.correction import ALARMS
 from galsmith.compare.evidence.families import FAMILIES, evidence_of
 from galsmith.compare.evidence.records import Evidence, Findings
 from galsmith.compare.records import Comparison, Distance
+from galsmith.compare.visible_doses import VisibleDose
 
 TOLD_APART, NOT_TOLD_APART, NOT_JUDGED = "told_apart", "not_told_apart", "not_judged"
 
@@ -58,12 +59,15 @@ class Power:
         reference is told apart in that share of cards; NaN where no property was compared.
     n_reference, n_generated : int
         Galaxies of each side.
+    doses : tuple of VisibleDose
+        The smallest dose of known faults that is told apart as often; empty where it was not measured.
     """
 
     share: float
     shift_sd: float
     n_reference: int
     n_generated: int
+    doses: tuple[VisibleDose, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,18 +164,20 @@ class Verdict:
 UNJUDGED = Verdict(NOT_JUDGED, (), Power(RULE.power, math.nan, 0, 0), (), {}, "it was not judged yet", RULE)
 
 
-def verdict_of(findings: Findings) -> Verdict:
+def verdict_of(findings: Findings, doses: tuple[VisibleDose, ...] = ()) -> Verdict:
     """Judge one generated set by all that was found out about it.
 
     Parameters
     ----------
     findings : Findings
         Such as a `galsmith.compare.Judgment`.
+    doses : tuple of VisibleDose
+        Of known faults, from `galsmith.compare.power.measured.measured_doses`.
     """
     evidence = evidence_of(findings)
     families = tuple(_outcomes(evidence))
     by = tuple(item.strongest for item in families if item.n_told)
-    power = power_of(findings.comparison)
+    power = replace(power_of(findings.comparison), doses=doses)
     reason = "" if by else _why_not(findings.comparison, power)
     status = TOLD_APART if by else NOT_JUDGED if reason else NOT_TOLD_APART
     return Verdict(status, by, power, families, _not_judged(findings, families), reason, RULE)

@@ -23,6 +23,7 @@ from galsmith.files import Claim, refuse_harm, settle
 from galsmith.images import ImageSet
 from galsmith.judging.conditions import LookedAt, refuse_fields, unlike_conditions
 from galsmith.judging.extras import asked_extras, gather_extras, refuse_unusable_training
+from galsmith.judging.faulty_images import FaultyImages
 from galsmith.judging.generator import Generator, drawn_images
 from galsmith.judging.image_stores import (
     Images,
@@ -60,6 +61,7 @@ def judge(
     features: Sequence[str] = (),
     paper: str | None = None,
     beyond: bool = True,
+    power: bool = False,
     normalization: Normalization | None = None,
     cuts: Cuts | str | None = None,
     seed: int = 0,
@@ -108,6 +110,9 @@ def judge(
         Follow a paper's choices and print its numbers beside; a name of `galsmith.compare.PAPERS`.
     beyond : bool
         Also judge what all properties together tell: sliced distances, correlations, classifiers.
+    power : bool
+        Also put known faults (blur, noise, shifts, lost kinds, ...) into the reference, to find the smallest that nine of
+        ten cards of these sizes would have seen.
     normalization, cuts, replicates, splits, permutations, confidence
         As `galsmith.compare.judge_tables` takes them.
     seed : int
@@ -136,7 +141,7 @@ def judge(
         scale, unit or settings of the measurement.
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
-    choices = choices_of(paper, chance, beyond=beyond, normalization=normalization, cuts=cuts)
+    choices = choices_of(paper, chance, beyond=beyond, power=power, normalization=normalization, cuts=cuts)
     refuse_unusable_networks(features)
     place = None if output is None else Path(output)
     named = named_sets(_given(generated, generator, n), name_of=name_of)
@@ -167,6 +172,7 @@ def judge(
         extras = LateExtras(
             asked_extras(features, trainings, limit),
             lambda: gather_extras(against, places, work, features=features, trainings=trainings),
+            FaultyImages(against, reference_table, work) if power else None,
         )
         card = card_of(
             pairs,

@@ -157,6 +157,8 @@ def _told_to_judge(card: ReportCard) -> dict[str, Any]:
         told["normalization"] = normalizations.pop()
     if card.settings.get("beyond") is False:
         told["beyond"] = False
+    if card.settings.get("power"):
+        told["power"] = True
     networks = dict.fromkeys(network_of(one.extractor_id) for item in card.judgments for one in item.features)
     return {**told, "features": list(networks)} if networks else told
 

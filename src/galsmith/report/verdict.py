@@ -12,6 +12,7 @@ from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.records import ClassifierTest, Statistic
 from galsmith.compare.verdict import NOT_JUDGED, NOT_TOLD_APART, TOLD_APART, Rule
+from galsmith.compare.visible_doses import sentence
 from galsmith.report.labels import chance_text, distance_number, percent
 
 FEW_GALAXIES = 200
@@ -112,6 +113,7 @@ def verdict_words(judgment: Judgment) -> VerdictWords:
         *_copies_sentence(verdict),
         *_by_sentences(verdict),
         power_text(verdict),
+        doses_text(verdict),
     ]
     if comparison.counted:
         sentences.append(_mean_sentence(comparison))
@@ -161,6 +163,22 @@ def power_text(verdict: Verdict) -> str:
         f"{power.shift_sd:.2f} standard deviations is told apart in {100 * power.share:g} of 100 cards; smaller ones may "
         "go unseen."
     )
+
+
+def doses_text(verdict: Verdict) -> str:
+    """Say which known faults would have been seen; nothing where it was not measured."""
+    power = verdict.power
+    seen = [sentence(item) for item in power.doses if math.isfinite(item.smallest)]
+    unseen = [sentence(item) for item in power.doses if not item.reason and not math.isfinite(item.smallest)]
+    untried = [f"{item.name} ({item.reason})" for item in power.doses if item.reason]
+    parts = [
+        f"Put into the reference on purpose, {100 * power.share:g} of 100 cards would have seen {', '.join(seen)}."
+        if seen
+        else "",
+        f"They might have missed {', '.join(unseen)}." if unseen else "",
+        f"Not tried: {', '.join(untried)}." if untried else "",
+    ]
+    return " ".join(part for part in parts if part)
 
 
 def family_rows(words: VerdictWords) -> list[FamilyRow]:

@@ -1,0 +1,235 @@
+"""The cheap core of a card, tested on thousands of draws at once: single properties, means, and correlations of two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from galsmith.compare.complete_rows import choose_rows
+from galsmith.compare.correction import dealt_tests
+from galsmith.compare.estimates import mean_weights
+from galsmith.compare.joint.correlations import dense_ranks
+from galsmith.compare.marginal.columns import ColumnPair
+from galsmith.compare.marginal.wasserstein import joint_replicates
+from galsmith.execution import one_thread
+from galsmith.seeds import random_stream
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int16]
+
+MARGINAL, OUTSIDE, MEANS, PAIRS = "marginal", "outside", "means", "pairs"
+CORE_FAMILIES = (MARGINAL, OUTSIDE, MEANS, PAIRS)
+# Rows of the population that cards are drawn from; more would cost time and say the same.
+MOST_ROWS = 2000
+# Cards in which nothing differs, from which limits come: the level of a family, 1/320, is then that of the second largest.
+NULL_CARDS = 400
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on each number of a card is told, at the level that one family of a card may spend.
+
+    Attributes
+    ----------
+    by_family : mapping of str to mapping of str to float
+        For each of `CORE_FAMILIES`, by the name of the number.
+    """
+
+    by_family: dict[str, dict[str, float]]
+
+
+def drawn_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
+    """Draw sets from two populations with replacement: how often each row comes, below 0 for the second.
+
+    Parameters
+    ----------
+    rows, sizes : tuple of int
+        Rows of the two populations; galaxies of the two sets.
+    seed, purpose
+        Of the draws.
+    count : int
+        How many pairs of sets.
+
+    Returns
+    -------
+    ndarray [draw, row], int16
+    """
+    drawn = np.zeros((count, sum(rows)), dtype=np.int16)
+    for number in range(count):
+        rng = random_stream(seed, purpose, number)
+        # Independent draws from a law: what is in both sets twice is so by chance, as it is in cards.
+        drawn[number, : rows[0]] = np.bincount(rng.integers(0, rows[0], sizes[0]), minlength=rows[0])
+        drawn[number, rows[0] :] = -np.bincount(rng.integers(0, rows[1], sizes[1]), minlength=rows[1])
+    return drawn
+
+
+def core_numbers(
+    pairs: Sequence[ColumnPair], counts: Counts, *, with_pairs: bool
+) -> dict[str, dict[str, Floats]]:
+    """All numbers of the core, family by family, for each draw.
+
+    Parameters
+    ----------
+    pairs : sequence of ColumnPair
+        Properties of the two populations; those with a reason are left out.
+    counts : ndarray [draw, row], int16
+        As from `drawn_sets`.
+    with_pairs : bool
+        Also the correlations, which cost most.
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray [draw], float64
+    """
+    # A property that cannot be compared in a card is no part of one.
+    usable = [pair for pair in pairs if not pair.reason]
+    distances = joint_replicates([pair.pooled() for pair in usable], counts)[0]
+    found: dict[str, dict[str, Floats]] = {MARGINAL: {}, OUTSIDE: {}, MEANS: {}, PAIRS: {}}
+    for place, pair in enumerate(usable):
+        found[MARGINAL if pair.in_means else OUTSIDE][pair.name] = distances[:, place]
+    counted = [place for place, pair in enumerate(usable) if pair.in_means]
+    if counted:
+        weights = mean_weights([usable[place].declared.group for place in counted])
+        # A mean is a weighting of single distances, draw by draw, so that it scatters as they do together.
+        found[MEANS] = {name: distances[:, counted] @ weight for name, weight in weights.items()}
+    if with_pairs:
+        found[PAIRS] = _correlation_differences([usable[place] for place in counted], counts)
+    return found
+
+
+def limits_of(null: dict[str, dict[str, Floats]]) -> Limits:
+    """Find from where on numbers are told, from cards in which nothing differs; as `dealt_tests` does for one card."""
+    limits: dict[str, dict[str, float]] = {}
+    for family, numbers in null.items():
+        if numbers:
+            table = np.stack(list(numbers.values()), axis=1)
+            told_from = dealt_tests(table[0], table[1:]).told_from
+            limits[family] = dict(zip(numbers, (float(value) for value in told_from), strict=True))
+    return Limits(limits)
+
+
+def told_draws(numbers: dict[str, dict[str, Floats]], limits: Limits) -> dict[str, NDArray[np.bool_]]:
+    """Which draws each family tells apart, [draw] bool."""
+    found = {}
+    for family, values in numbers.items():
+        known = limits.by_family.get(family, {})
+        # A property that only the altered set lacks has no limit, and is no evidence here.
+        told = [
+            drawn >= known[name] for name, drawn in values.items() if np.isfinite(known.get(name, np.nan))
+        ]
+        if told:
+            found[family] = np.any(told, axis=0)
+    return found
+
+
+def null_numbers(
+    pairs: Sequence[ColumnPair], sizes: tuple[int, int], seed: int, purpose: str
+) -> dict[str, dict[str, Floats]]:
+    """Give the numbers of cards that were dealt anew: both sets are drawn from the two populations together.
+
+    The deals of a card know what is in it: galaxies that fit no correlation widen the law of what chance makes, on
+    whichever side they are.
+    """
+    rows = len(pairs[0].reference), len(pairs[0].generated)
+    counts = _dealt_sets(rows, sizes, seed, purpose, NULL_CARDS + 1)
+    usable = [pair for pair in pairs if not pair.reason]
+    found = core_numbers([_together(pair, *_values(pair)) for pair in usable], counts, with_pairs=False)
+    # Ranks within each set, as the test of correlations deals them: margins that differ make no correlation.
+    ranked = [_together(pair, *(_rank_shares(side) for side in _values(pair))) for pair in usable]
+    found[PAIRS] = _correlation_differences([pair for pair in ranked if pair.in_means], counts)
+    return found
+
+
+def _values(pair: ColumnPair) -> tuple[Floats, Floats]:
+    """Values of the two populations."""
+    return pair.reference, pair.generated
+
+
+def _together(pair: ColumnPair, first: Floats, second: Floats) -> ColumnPair:
+    """Make one population of two, on either side."""
+    every = np.concatenate([first, second])
+    return replace(pair, reference=every, generated=every)
+
+
+def _rank_shares(values: Floats) -> Floats:
+    """Mean ranks in units of the number of values; NaN where there is none."""
+    ranks = stats.rankdata(values, nan_policy="omit")
+    return np.asarray(ranks / max(np.isfinite(values).sum(), 1), dtype=np.float64)
+
+
+def _dealt_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
+    """Draw both sets from two populations together, each population as often as its set is large."""
+    drawn = np.zeros((count, 2 * sum(rows)), dtype=np.int16)
+    # Of all galaxies of a card so many come from the first population.
+    share = sizes[0] / sum(sizes)
+    for number in range(count):
+        rng = random_stream(seed, f"{purpose}.dealt", number)
+        for side, (size, sign) in enumerate(zip(sizes, (1, -1), strict=True)):
+            # Hypergeometric in a deal of one card; binomial over all cards.
+            n_first = rng.binomial(size, share)
+            chosen = np.concatenate(
+                [rng.integers(0, rows[0], n_first), rows[0] + rng.integers(0, rows[1], size - n_first)]
+            )
+            place = slice(side * sum(rows), (side + 1) * sum(rows))
+            drawn[number, place] = sign * np.bincount(chosen, minlength=sum(rows))
+    return drawn
+
+
+def population_rows(count: int, seed: int) -> NDArray[np.int64]:
+    """Rows of a table that stand for it."""
+    return choose_rows(count, MOST_ROWS, seed=seed, purpose="compare.power.rows")
+
+
+def weighted_spearman(ranks: NDArray[np.int32], weights: NDArray[np.int64]) -> Floats:
+    """Spearman's correlations of rows that come `weights` times each, as `spearman` of the repeated rows.
+
+    Parameters
+    ----------
+    ranks : ndarray [row, column], int32
+        As from `dense_ranks`.
+    weights : ndarray [row], int64
+        How often each row comes.
+
+    Returns
+    -------
+    ndarray [column, column], float64
+        NaN where a column does not vary.
+    """
+    middle = np.empty(ranks.shape[::-1])
+    for place, column in enumerate(ranks.T):
+        together = np.bincount(column, weights=weights)
+        # Mean rank of equal values: half of them lie below, half above.
+        middle[place] = (np.cumsum(together) - 0.5 * together)[column]
+    middle -= 0.5 * weights.sum()
+    products = (middle * weights) @ middle.T
+    # Pearson's correlation of mean ranks, which is Spearman's with ties.
+    sigma = np.sqrt(np.diagonal(products))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.clip(products / np.outer(sigma, sigma), -1.0, 1.0)
+
+
+def _correlation_differences(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, Floats]:
+    """Absolute differences of the correlations of two columns, of galaxies of which all were measured."""
+    columns = {pair.column: pair for pair in pairs if pair.name == pair.column}
+    names = list(columns)
+    if len(names) < 2:
+        return {}
+    sides = [
+        np.stack([getattr(columns[name], side) for name in names], axis=1)
+        for side in ("reference", "generated")
+    ]
+    whole = [np.isfinite(side).all(axis=1) for side in sides]
+    ranks = [dense_ranks(side[rows]) for side, rows in zip(sides, whole, strict=True)]
+    n_first = len(sides[0])
+    first, second = np.triu_indices(len(names), 1)
+    found = np.empty((len(counts), len(first)))
+    with one_thread():  # thousands of products of a few columns
+        for number, drawn in enumerate(counts):
+            one = weighted_spearman(ranks[0], drawn[:n_first][whole[0]].astype(np.int64))
+            other = weighted_spearman(ranks[1], -drawn[n_first:][whole[1]].astype(np.int64))
+            found[number] = np.abs(other - one)[first, second]
+    # Named as the evidence of a card is.
+    labels = [f"{names[one]} with {names[other]}" for one, other in zip(first, second, strict=True)]
+    return dict(zip(labels, found.T, strict=True))
