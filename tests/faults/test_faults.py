@@ -147,6 +147,7 @@ NAMES = (
     "sample fits",
     "measure",
     "measure fits",
+    "measure csv",
     "measure files",
     "measure morphology",
     "measure statmorph",
@@ -170,9 +171,13 @@ LONG = {
 EXISTS = 2  # exit code of a refusal
 # put in their places as those of the same room are: fewer kills while they replace others
 ALIKE = dict.fromkeys(
-    ("look", "ingest field", "measure fits", "measure files", "measure morphology", "judge"), 15
+    ("look", "ingest field", "measure fits", "measure csv", "measure files", "measure morphology", "judge"),
+    15,
 )
-BESIDE = {"judge": {"card.measurements"}}  # what a verb keeps beside its output
+BESIDE = {
+    "judge": {"card.measurements"},
+    "measure csv": {"table.csv.meta.json"},
+}  # what a verb keeps beside its output
 
 
 @pytest.fixture(scope="session")

@@ -112,7 +112,10 @@ def write_beside_csv(path: Path, content: Path, table: QTable) -> None:
     }
     if is_our_csv(path):  # known until the new one has its place
         said["replaces"] = sha256_of_file(path)
-    write_json(place, {**said, "meta": dict(table.meta)})
+    # made where the table is made, so that a kill leaves nothing half-written beside the output
+    made = content.with_name(content.name + BESIDE_CSV)
+    write_json(made, {**said, "meta": dict(table.meta)})
+    made.replace(place)
     logger.warning(
         "%s: CSV keeps neither units nor definitions; they stand beside it in %s (.ecsv is text that has all)",
         path,
