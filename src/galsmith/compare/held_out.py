@@ -29,6 +29,7 @@ MEASURED_AT_LEAST = 20  # W1 of 20 and 20 Gaussian values is 0.4 sigma by chance
 SHARE_AT_LEAST = 0.5
 FLOOR_SPLITS = 100  # Their mean is then known to about a tenth of their spread.
 ALIKE = ("bands", "flux_unit", "pixel_scale_arcsec")
+OF_THE_MEANS = MeasureSettings(quantities=("morphology", "power"))  # details are in no mean
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class HeldOutJudge:
     split : str or None
         Whose images are held out; None takes all.
     settings : MeasureSettings, optional
-        How galaxies are measured; as `galsmith.measure.measure` does where left out.
+        How galaxies are measured; as `galsmith.measure.measure` does, but for details, where left out.
     limit : int
         Take so many held-out images at most, drawn at random.
     seed : int
@@ -99,6 +100,7 @@ class HeldOutJudge:
     ) -> None:
         whole = images if isinstance(images, ImageSet) else open_store(images)
         self._images = _some(_held_out(whole, split), limit=limit, seed=seed)
+        settings = OF_THE_MEANS if settings is None else settings
         self._settings, self._seed, self._workers = settings, seed, workers
         table = measured_table(self._images, settings=settings, workers=workers, progress=progress)
         self._n_rows, self._share = len(table), _measured_share(table)
