@@ -1,6 +1,7 @@
 """The card of fixed sets, number by number: `fixed_card.json` was written by the tree of 22 November (commit 4515f09).
 
-Its p values are of 30 November, when they came to be corrected over the card (decision 0039).
+Its p values and intervals are of 30 November, when they came to be corrected over the card (decision 0039) and to hold down
+to 0 (decision 0041).
 """
 
 import json

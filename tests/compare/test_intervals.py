@@ -51,8 +51,13 @@ def test_shares_have_wilsons_interval(successes):
 def test_few_draws_are_bounded_by_student_and_never_empty():
     drawn = random_stream(0, "test.student").normal(size=20)
     reach = 2.093 * drawn.std(ddof=1)  # t of 19 degrees of freedom
-    assert student_ends(5.0, drawn, 0.95) == pytest.approx((5.0, 5 - reach, 5 + reach), rel=1e-3)
     assert student_ends(-1.0, drawn, 0.95) == pytest.approx((0.0, 0.0, reach), rel=1e-3)
+    low, high = student_ends(5.0, drawn, 0.95)[1:]
+    assert low == pytest.approx(5 - reach, rel=1e-3)
+    # At the upper end the spread is larger, as the root of the truth is.
+    assert high - 5 == pytest.approx(reach * np.sqrt(high / 5), rel=1e-3)
+    assert student_ends(5.0, 1e-9 * drawn, 0.95) == pytest.approx((5.0, 5.0, 5.0))
+    assert student_ends(0.0, np.zeros(20), 0.95) == (0, 0, 0)
 
 
 def test_plain_distances_allow_for_deals_near_zero_and_for_their_bias_far_away():

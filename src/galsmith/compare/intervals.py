@@ -40,7 +40,8 @@ class Law:
 
         Beyond the last step the law is a line: far from 0 a distance moves with its truth.
         """
-        levels = np.nanquantile(self.drawn, quantile, axis=1)
+        # Weibull's positions k / (B + 1) keep the promise for few draws, as a rank among them does.
+        levels = np.nanquantile(self.drawn, quantile, axis=1, method="weibull")
         levels = np.maximum.accumulate(levels)
         if value <= levels[0]:
             return float(self.truths[0])
@@ -93,12 +94,15 @@ def norm_law(along: Floats, across: Floats) -> Law:
 
 
 def student_ends(corrected: float, drawn: Floats, confidence: float) -> Ends:
-    """Bound a statistic without bias by Student's t and the spread of a few draws; nothing lies below 0.
+    """Bound the square of a length by Student's t and the spread of a few draws; nothing lies below 0.
+
+    The spread goes as the root of the truth, so that it is too small where the statistic came out too small: the upper end
+    takes it at the end itself, as Wilson's does for shares.
 
     Parameters
     ----------
     corrected : float
-        The statistic less its bias; below 0 it counts as 0, so that the interval is never empty.
+        The square less its bias; below 0 it counts as 0, so that the interval is never empty.
     drawn : ndarray [draw], float64
         Draws that scatter as the statistic does, 2 or more.
     confidence : float
@@ -107,7 +111,12 @@ def student_ends(corrected: float, drawn: Floats, confidence: float) -> Ends:
     kept = drawn[np.isfinite(drawn)]
     reach = float(stats.t.isf((1 - confidence) / 2, len(kept) - 1) * kept.std(ddof=1))
     center = max(corrected, 0.0)
-    return Ends(center, max(corrected - reach, 0.0), center + reach)
+    if not reach > 0:
+        return Ends(center, center, center)
+    # The end u with u - center = reach sqrt(u / center), from the reach on, below which the spread is that of noise.
+    slope = reach / np.sqrt(max(center, reach))
+    high = float((0.5 * (slope + np.sqrt(slope**2 + 4 * center))) ** 2)
+    return Ends(center, max(corrected - reach, 0.0), high)
 
 
 def wilson_ends(successes: float, trials: int, confidence: float) -> Ends:

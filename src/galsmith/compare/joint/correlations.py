@@ -27,6 +27,7 @@ Ranks = NDArray[np.int32]
 
 SYMBOL = "correlation difference"
 MOST_ROWS = 20_000
+DIRECTED_LENGTH = 3.0  # In lengths of noise alone: a third of the direction is then noise.
 DEFINITION = (
     "Root mean square difference of Spearman's correlations over all pairs of columns; the test deals ranks within "
     f"each set, so that different single columns do not enter; of {MOST_ROWS:,} random galaxies a side at most."
@@ -140,9 +141,13 @@ def _rms(difference: Floats) -> float:
 def _law(difference: Floats, drawn: Floats) -> Law:
     """Make the law of the root mean square difference, which is a length, from differences [pair] and [draw, pair]."""
     noise = np.nan_to_num(drawn - difference)
+    squares = (noise**2).sum(axis=1)
     length = float(np.linalg.norm(difference))
-    along = noise @ difference / length if length > 0 else np.zeros(len(noise))
-    return norm_law(along / np.sqrt(len(difference)), (noise**2).mean(axis=1))
+    direction = difference / length if length > 0 else difference
+    if length < DIRECTED_LENGTH * np.sqrt(squares.mean()):
+        # Too short to have a direction of its own: that in which it scatters most is the least favorable one.
+        direction = np.linalg.svd(noise, full_matrices=False)[2][0]
+    return norm_law(noise @ direction / np.sqrt(len(difference)), squares / len(difference))
 
 
 def _drawn(

@@ -1,6 +1,7 @@
 """F1 - F2 of single properties and how it scatters: intervals of Wasserstein distances and of their means."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.intervals import NAN, Ends, Law, inverted
-from galsmith.compare.marginal.wasserstein import Counts, Floats, PooledValues, joint_replicates
+from galsmith.compare.marginal.wasserstein import (
+    Counts,
+    DrawnRows,
+    Floats,
+    PooledValues,
+    drawn_by_row,
+    joint_replicates,
+    share_of_a_row,
+)
 from galsmith.compare.resampling import drawn_counts
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ProgressEvent, available_cores, ignore_progress
 
 REPLICATES_AT_ONCE = 64
 BINS = 96
@@ -102,13 +111,15 @@ class Scatter:
         middle, low, high = inverted(value, law, confidence)
         tail = (1 - confidence) / 2
         if low <= known:  # All the rest may be 0, and the known part smaller than it seems.
-            low = max(0.0, value - float(np.nanquantile(linear + folded[0], 1 - tail)))
+            low = max(0.0, value - float(np.nanquantile(linear + folded[0], 1 - tail, method="weibull")))
         if high <= known or middle <= known:
             middle = min(max(0.0, value - float(np.nanmedian(linear + folded[0]))), middle)
-        if value <= np.nanquantile(law.drawn[0], tail):
+        if value <= np.nanquantile(law.drawn[0], tail, method="weibull"):
             # Nearer than chance makes equal sets: no truth explains it, and the linear bound is left.
             signs = np.where(ups == 0, 1.0, -1.0)
-            high = value - float(np.nanquantile((share * signs) @ self.slopes[chosen], tail))
+            high = value - float(
+                np.nanquantile((share * signs) @ self.slopes[chosen], tail, method="weibull")
+            )
         return Ends(float(np.clip(middle, low, high)), low, high)
 
     def _ups(self, chosen: NDArray[np.intp], share: Floats) -> NDArray[np.intp]:
@@ -169,7 +180,8 @@ def bootstrap_processes(
     """
     itself = np.repeat(np.array([1, -1], dtype=np.int16), [n_reference, n_generated])
     edges = [_edges(len(pooled.order)) for pooled in columns]
-    levels = [_levels(pooled, itself[np.newaxis], cut) for pooled, cut in zip(columns, edges, strict=True)]
+    once = drawn_by_row(itself[np.newaxis])
+    levels = [_levels(pooled, once, cut) for pooled, cut in zip(columns, edges, strict=True)]
     noises = [np.empty((len(level), draws)) for level in levels]
     distances = np.empty((draws, len(columns)))
     units = np.zeros((draws, len(columns)))
@@ -179,8 +191,14 @@ def bootstrap_processes(
             [drawn_counts(n_reference, n_generated, seed, number) for number in range(start, stop)]
         )
         distances[start:stop] = joint_replicates(columns, counts)[0]
-        for place, pooled in enumerate(columns):
-            noises[place][:, start:stop] = _levels(pooled, counts, edges[place]) - levels[place]
+        here, drawn = slice(start, stop), drawn_by_row(counts)
+
+        def fill(place: int, here: slice = here, drawn: DrawnRows = drawn) -> None:
+            noises[place][:, here] = _levels(columns[place], drawn, edges[place]) - levels[place]
+
+        # The kernel lets go of the interpreter's lock.
+        with ThreadPoolExecutor(max(1, min(len(columns), available_cores()))) as pool:
+            list(pool.map(fill, range(len(columns))))
         if influences is not None:
             units[start:stop] = _mean_influence(influences, counts[:, :n_reference])
         progress(ProgressEvent("bootstrap", stop, draws, "replicates"))
@@ -197,13 +215,10 @@ def _edges(count: int) -> NDArray[np.int64]:
     return np.unique(np.round(share * count).astype(np.int64))
 
 
-def _levels(pooled: PooledValues, counts: Counts, edges: NDArray[np.int64]) -> Floats:
+def _levels(pooled: PooledValues, drawn: DrawnRows, edges: NDArray[np.int64]) -> Floats:
     """Mean F1 - F2 [bin, draw] over each bin."""
-    by_row = np.ascontiguousarray(counts.T)
-    drawn = by_row[pooled.order].astype(np.int32)
-    totals = np.stack([np.maximum(drawn, 0).sum(axis=0), -np.minimum(drawn, 0).sum(axis=0)])
-    shares = np.where(totals > 0, 1.0 / np.maximum(totals, 1), np.nan)
-    levels: Floats = _binned_levels(pooled.order, pooled.gaps, by_row, shares, edges)
+    shares = share_of_a_row(drawn.measured(pooled.order))
+    levels: Floats = _binned_levels(pooled.order, pooled.gaps, drawn.by_row, shares, edges)
     return levels
 
 

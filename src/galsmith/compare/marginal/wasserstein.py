@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -170,10 +170,7 @@ def joint_replicates(columns: Sequence[PooledValues], counts: Counts) -> tuple[F
     totals : ndarray [replicate, property, 2], float64
         How many measured rows each of the two sets has.
     """
-    # A row is hardly ever drawn more than 127 times; one byte a count is less to fetch.
-    narrow = np.int8 if np.abs(counts).max(initial=0) <= np.iinfo(np.int8).max else np.int16
-    by_row = np.ascontiguousarray(counts.astype(narrow).T)
-    every = _drawn_in_all(counts)
+    drawn = drawn_by_row(counts)
     distances = np.empty((len(columns), len(counts)))
     totals = np.empty((len(columns), 2, len(counts)))
 
@@ -182,15 +179,38 @@ def joint_replicates(columns: Sequence[PooledValues], counts: Counts) -> tuple[F
         if pooled.is_circular:
             distances[position], totals[position] = (found.T for found in replicate_distances(pooled, counts))
             return
-        totals[position] = every - _absent(pooled.order, by_row)
-        with np.errstate(divide="ignore"):  # A draw may leave a side without a measured row: NaN then.
-            shares = np.where(totals[position] > 0, 1.0 / totals[position], np.nan)
-        _linear_by_row(pooled.order, pooled.gaps, by_row, shares, distances[position])
+        totals[position] = drawn.measured(pooled.order)
+        shares = share_of_a_row(totals[position])
+        _linear_by_row(pooled.order, pooled.gaps, drawn.by_row, shares, distances[position])
 
     # The kernel lets go of the interpreter's lock.
     with ThreadPoolExecutor(max(1, min(len(columns), available_cores()))) as pool:
         list(pool.map(fill, range(len(columns))))
     return distances.T.copy(), totals.transpose(2, 0, 1).copy()
+
+
+class DrawnRows(NamedTuple):
+    """Counts [row, draw] of rows, as narrow as they can be, and how many rows each draw has on each side [side, draw]."""
+
+    by_row: NDArray[np.signedinteger[Any]]
+    every: NDArray[np.int64]
+
+    def measured(self, order: Rows) -> NDArray[np.int64]:
+        """How many measured rows each draw has on each side, [side, draw]."""
+        return self.every - _absent(order, self.by_row)
+
+
+def drawn_by_row(counts: Counts) -> DrawnRows:
+    """Turn counts [draw, row] so that the draws of a row lie side by side in memory."""
+    # A row is hardly ever drawn more than 127 times; one byte a count is less to fetch.
+    narrow = np.int8 if np.abs(counts).max(initial=0) <= np.iinfo(np.int8).max else np.int16
+    return DrawnRows(np.ascontiguousarray(counts.astype(narrow).T), _drawn_in_all(counts))
+
+
+def share_of_a_row(totals: NDArray[Any]) -> Floats:
+    """Give what one row weighs in each set; NaN where a draw leaves a side without a measured row."""
+    with np.errstate(divide="ignore"):
+        return np.where(totals > 0, 1.0 / totals, np.nan)
 
 
 def _absent(order: Rows, by_row: NDArray[np.signedinteger[Any]]) -> NDArray[np.int64]:
