@@ -10,17 +10,17 @@ from galsmith.compare.complete_rows import checked_rows, choose_rows
 from galsmith.compare.correction import LEAST_DEALS, dealt_tests
 from galsmith.compare.estimates import share_statistics
 from galsmith.compare.records import Support
-from galsmith.compare.resampling import Chance, Counts, dealt_counts, split_counts
+from galsmith.compare.resampling import Chance, Counts, dealt_counts, half_sample, split_counts
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.seeds import derive_seed, random_stream
+from galsmith.seeds import derive_seed
 
 Floats = NDArray[np.float64]
 
 MOST_ROWS = 10_000
 COMMON = (
-    "as many random galaxies of either set, {most:,} at most; the interval is that of the galaxies judged, the "
-    "neighborhoods given; the floor is between halves of the reference; the test is two-sided."
+    "as many random galaxies of either set, {most:,} at most; the interval is that of random "
+    "halves of both sets; the floor is between halves of the reference; the test is two-sided."
 )
 DEFINITIONS = {
     "precision": "Share of generated galaxies in the neighborhood, out to the {k}-th neighbor, of a real one "
@@ -125,9 +125,10 @@ def _support(
     n_each = len(real.inside)
     judged = _judged(real, generated, k=k)
     values = np.array([item.mean() for item in judged.values()])
-    drawn = _bootstrap(judged, derive_seed(chance.seed, "compare.support"), chance.replicates)
     floors = _floors(real.nearest_own, k=k, seed=chance.seed, splits=chance.splits)
     nearest = np.concatenate([real.nearest, generated.nearest])
+    seed = derive_seed(chance.seed, "compare.support")
+    drawn = _halves(nearest, values, k=k, seed=seed, replicates=chance.replicates)
     dealt = _dealt(nearest, k=k, seed=chance.seed, permutations=chance.permutations, progress=progress)
     # Two-sided: precision may be too high as well as too low, and its mean without difference is not 1/2.
     center = dealt.mean(axis=0)
@@ -156,16 +157,18 @@ def _judged(real: Neighborhoods, generated: Neighborhoods, *, k: int) -> dict[st
     }
 
 
-def _bootstrap(judged: dict[str, Floats], seed: int, replicates: int) -> Floats:
-    """Means [replicate, name] over galaxies drawn anew, the same for what is a mean over the same galaxies."""
-    drawn = np.empty((replicates, len(judged)))
-    count = len(judged["precision"])
-    for replicate in range(replicates):
-        rng = random_stream(seed, "compare.bootstrap", replicate)
-        generated, real = rng.integers(0, count, count), rng.integers(0, count, count)
-        rows = {"precision": generated, "recall": real, "density": generated, "coverage": real}
-        drawn[replicate] = [values[rows[name]].mean() for name, values in judged.items()]
-    return drawn
+def _halves(nearest: Neighbors, values: Floats, *, k: int, seed: int, replicates: int) -> Floats:
+    """Means [replicate, name] that scatter as the four do, from halves of both sets drawn without replacement.
+
+    A half scatters about the whole as the whole about the truth (McCarthy 1969), neighborhoods with it, which galaxies
+    drawn twice would shrink to nothing. A half has wider neighborhoods, so that only its scatter counts.
+    """
+    count = len(nearest) // 2
+    halves = (half_sample(count, count, seed, number) for number in range(replicates))
+    drawn = np.array([_by_lists(nearest, half, k=k) for half in halves])
+    centered: Floats = drawn - drawn.mean(axis=0) + values
+    # A share is none below 0; density is no share, and may exceed 1.
+    return np.clip(centered, 0.0, [np.inf if name == "density" else 1.0 for name in DEFINITIONS])
 
 
 def _floors(nearest: Neighbors, *, k: int, seed: int, splits: int) -> Floats:
