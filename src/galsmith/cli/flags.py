@@ -16,8 +16,32 @@ if TYPE_CHECKING:
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 UNITS = ("_arcsec", "_kpc", "_mag", "_pix", "_sigma")
 YES, NO = ("True", "true"), ("False", "false")
-# settings of a measurement that have no flag of their own
-SET_ALONE = frozenset({"threshold_sigma", "smoothing_pix", "subtract_background"})
+# settings of a measurement, and the verbs that take those without a flag of their own as --set
+MEASURING = ("measure", "compare")
+MEASURE_SETTINGS = frozenset(
+    {
+        *(
+            "quantities",
+            "band",
+            "segmentation",
+            "sky",
+            "sersic",
+            "double_sersic",
+            "colors",
+            "color_apertures",
+            "gain",
+        ),
+        *(
+            "uncertainties",
+            "psf_fwhm_pix",
+            "psf_kind",
+            "subtract_background",
+            "threshold_sigma",
+            "minimum_pixels",
+        ),
+        "smoothing_pix",
+    }
+)
 
 
 def in_flags(message: str, verb: str = "") -> str:
@@ -34,9 +58,9 @@ def in_flags(message: str, verb: str = "") -> str:
 
     def in_words(match: re.Match[str]) -> str:
         name, value = match.group(1), match.group(2)
-        names = next((flags[key] for key in _keys(name) if key in flags), None)
-        if names is None and name in SET_ALONE and value is not None:
+        if name in MEASURE_SETTINGS and value is not None and _is_set_alone(name, verb):
             return f"--set {name}={value}"
+        names = next((flags[key] for key in _keys(name) if key in flags), None)
         if names is None:
             return name if value is None else f"{name} {value}"
         if value in NO:
@@ -44,6 +68,12 @@ def in_flags(message: str, verb: str = "") -> str:
         return names[0] if value in (None, *YES) else f"{names[0]} {value}"
 
     return ARGUMENT.sub(in_words, message)
+
+
+def _is_set_alone(name: str, verb: str) -> bool:
+    """Whether a verb that measures has no flag for a setting of the measurement; `measure` where no verb is named."""
+    own = flags_of(verb if verb else MEASURING[0])
+    return verb in ("", *MEASURING) and not any(key in own for key in _keys(name))
 
 
 def in_shell(call: "Call") -> str:

@@ -61,7 +61,8 @@ def measure(
     spelled: Spelled,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
-    figure.check(output)
+    oracle = None if method.engine == METHOD_OF_SETTINGS.engine else method.engine
+    figure.check(output, of_table={"limit": limit, "workers": workers, "engine": oracle})
     inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
     check_places(inputs, [output, figure.figure])
     check_ending(output, TABLE_ENDINGS, argument="output")

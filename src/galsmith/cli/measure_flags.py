@@ -1,5 +1,6 @@
 """Flags of `galsmith measure`: how it measures, what belongs to image files, and the picture of one galaxy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -118,6 +119,12 @@ class MethodFlags:
         named["uncertainties"] = self.uncertainties
         named["colors"] = None if self.colors is None else parse_colors(self.colors)
         values = {key: value for key, value in named.items() if value is not None}
+        if self.engine == "statmorph" and self.sersic == "integrated":
+            raise SettingsError(
+                "engine 'statmorph' fits in its own way; take 'parity', or leave it out",
+                argument="sersic",
+                came=self.sersic,
+            )
         chosen = apply_overrides({}, overrides)
         for key, value in values.items():
             if key in chosen:
@@ -262,8 +269,16 @@ class FigureFlags:
     index: Annotated[int | None, Parameter(help="Which galaxy, from 0; the first when left out.")] = None
     object_id: Annotated[str | None, Parameter(name="--id", help="Which galaxy, by its object_id.")] = None
 
-    def check(self, output: Path | None) -> None:
-        """Refuse what has no meaning together, and a command that would write nothing."""
+    def check(self, output: Path | None, *, of_table: Mapping[str, Any]) -> None:
+        """Refuse what has no meaning together, and a command that would write nothing.
+
+        Parameters
+        ----------
+        output : Path or None
+            The table.
+        of_table : mapping of str to object
+            Arguments that a table alone has an effect of; None where they were left out.
+        """
         if self.figure is None and output is None:
             raise SettingsError(
                 "nothing to write: name the table with -o TABLE.parquet, or a picture with --figure GALAXY.png"
@@ -273,6 +288,11 @@ class FigureFlags:
             raise SettingsError(
                 "--index and --id choose the galaxy of a figure; give --figure PATH.png as well"
             )
+        for name, value in of_table.items():
+            if output is None and value is not None:
+                raise SettingsError(
+                    "belongs to the table; name it with -o TABLE.parquet as well", argument=name, came=value
+                )
         if self.index is not None and self.object_id is not None:
             raise SettingsError(f"--index {self.index} --id {self.object_id}: give one of them")
 

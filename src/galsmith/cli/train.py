@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive
+from galsmith.errors import SettingsError
 from galsmith.models.families import listed_families, recipe_named, recipes_by_family
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from galsmith.training import TrainingSettings
 
 WIDEST = 110
+CHOOSE_KEY = "training.choose_snapshot"
 EXAMPLE = "galsmith train pca_diffusion --data galaxies -o run --minutes 20"
 
 
@@ -63,7 +65,11 @@ def train(
     from galsmith.training import train as train_model
 
     chosen = choose_device(device)
-    changed = overrides if choose is None else [*overrides, f"training.choose_snapshot={choose}"]
+    changed = overrides if choose is None else [*overrides, f"{CHOOSE_KEY}={choose}"]
+    if choose is not None and any(entry.partition("=")[0].strip() == CHOOSE_KEY for entry in overrides):
+        raise SettingsError(
+            f"--set {CHOOSE_KEY} says it too; give one of them", argument="choose", came=choose
+        )
     wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}
     training = read_run_settings(recipe, **wanted).training
     with shown.progress() as progress:

@@ -208,6 +208,8 @@ def _compared_part(
 def _measured_as(paper: Mapping[str, Any], chosen: MeasureSettings | None) -> MeasureSettings:
     """Measure as the paper did, but for what was chosen otherwise."""
     asked = {} if chosen is None else chosen.model_dump(include=chosen.model_fields_set)
+    if "morphology" not in asked.get("quantities", ("morphology",)):
+        paper = {}  # which says how morphology is measured
     return typed_settings(MeasureSettings, {**paper, **asked}, source="`measure_settings`")
 
 

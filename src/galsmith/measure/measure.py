@@ -28,7 +28,7 @@ from galsmith.measure.colors import settings_of_colors
 from galsmith.measure.compiled_engine import engine_versions, load_kernels
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method
 from galsmith.measure.properties.registry import computed_properties
-from galsmith.measure.settings import MeasureSettings, chosen_sky, resolved_settings
+from galsmith.measure.settings import MeasureSettings, chosen_sky, refuse_idle_settings, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
 from galsmith.measure.table import TABLE, measurement_table
 from galsmith.measure.table_formats import (
@@ -263,6 +263,10 @@ def _planned(
 ) -> Plan:
     """Check all before anything is written."""
     method = method_for(galaxies, settings, engine=engine)
+    # a parent's role begins with what it is, such as "psf (names, sizes, times)"
+    given = {parent.role.partition(" ")[0] for parent in galaxies.origin.parents}
+    asked = MeasureSettings() if settings is None else settings
+    refuse_idle_settings(asked, method.settings, given=given, engine=engine)
     versions = _engine_versions(engine, method.settings)
     count = _checked_count(len(galaxies), limit, workers, name=galaxies.origin.path or "images")
     recorded = {

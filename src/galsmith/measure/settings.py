@@ -1,6 +1,6 @@
 """Settings of a measurement, recorded with every table."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -126,6 +126,13 @@ class MeasureSettings(Settings):
         return self
 
 
+_DEFAULTS = {name: field.default for name, field in MeasureSettings.model_fields.items()}
+# What has an effect in some cases alone.
+_OF_SEARCH = ("threshold_sigma", "minimum_pixels", "smoothing_pix")
+_OF_PSF = ("psf_fwhm_pix", "psf_kind")
+_OF_MORPHOLOGY = (*_OF_SEARCH, *_OF_PSF, "sersic", "double_sersic", "gain", "color_apertures")
+
+
 def chosen_segmentation(settings: MeasureSettings) -> Segmentation:
     """Give the segmentation of the settings, or the paper's."""
     return "paper" if settings.segmentation is None else settings.segmentation
@@ -178,6 +185,67 @@ def resolved_settings(
         chosen["subtract_background"] = header.flux_unit == "display"
     chosen["colors"] = _chosen_colors(settings, band, bands)
     return settings.model_copy(update=chosen)
+
+
+def refuse_idle_settings(
+    asked: MeasureSettings,
+    chosen: MeasureSettings,
+    *,
+    given: Container[str],
+    engine: str = "galsmith",
+) -> None:
+    """Refuse settings that were asked for and have no effect together with the others.
+
+    Parameters
+    ----------
+    asked : MeasureSettings
+        As the user gave them; what has its default was not asked for.
+    chosen : MeasureSettings
+        As `resolved_settings` made them.
+    given : container of str
+        Which maps were given beside the images: ``"label_map"``, ``"noise"``, ``"psf"``.
+    engine : str
+        What measures morphology.
+
+    Raises
+    ------
+    SettingsError
+        With what makes it idle.
+    """
+    wanted = [name for name, default in _DEFAULTS.items() if getattr(asked, name) != default]
+    for names, is_idle, why in (
+        (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, "only power is measured"),
+        (
+            _OF_SEARCH,
+            "label_map" in given,
+            "a map says where the galaxy is (`segmap`), and nothing is searched",
+        ),
+        (("smoothing_pix",), chosen.segmentation == "survey", "the survey's method smooths no outline"),
+        (_OF_PSF, chosen.sersic == "none", "without a Sérsic fit nothing asks for the point spread function"),
+        (("psf_fwhm_pix",), "psf" in given, "`psf` gives the point spread function"),
+        (
+            ("psf_kind",),
+            chosen.sersic == "parity" or engine != "galsmith",
+            "fits with statmorph's steps take a point spread function as it is",
+        ),
+        (
+            ("psf_kind",),
+            chosen.psf_fwhm_pix is None and "psf" not in given,
+            "no point spread function was given",
+        ),
+        (("gain",), "noise" in given, "the noise of every pixel is given"),
+        (("color_apertures",), not chosen.colors, "no color is measured"),
+    ):
+        idle = [name for name in names if name in wanted]
+        if is_idle and idle:
+            raise SettingsError(
+                f"it has no effect: {why}",
+                argument=idle[0],
+                came=getattr(asked, idle[0]),
+                way_out="leave it out",
+            )
+    if "psf" in given and (chosen.sersic == "none" or "morphology" not in chosen.quantities):
+        raise SettingsError("it has no effect without a Sérsic fit", argument="psf", way_out="leave it out")
 
 
 def _chosen_colors(settings: MeasureSettings, band: str, bands: Sequence[str]) -> tuple[str, ...]:

@@ -152,6 +152,7 @@ def read_run_settings(
     """
     source = "recipe" if isinstance(recipe, Mapping) else f"recipe {str(recipe)!r}"
     plain = recipe if isinstance(recipe, Mapping) else recipe_named(recipe)
+    _refuse_said_twice(overrides, minutes=minutes, images=images, seed=seed)
     values = apply_overrides(plain, overrides)
     _refuse_unknown_tables(values, source)
     training = _with_arguments(values.get("training", {}), minutes=minutes, images=images, seed=seed)
@@ -224,6 +225,22 @@ def _with_arguments(
     if seed is not None:
         values["seed"] = seed
     return values
+
+
+def _refuse_said_twice(overrides: Sequence[str], **arguments: float | None) -> None:
+    """Refuse an override of what an argument says too: one of them would be lost in silence."""
+    for entry in overrides:
+        key, _, value = (part.strip() for part in entry.partition("="))
+        name = key.removeprefix("training.")
+        # Minutes and images are one budget.
+        said = ("minutes", "images") if name in ("minutes", "images") else (name,)
+        for argument in said if key != name else ():
+            if arguments.get(argument) is not None:
+                raise SettingsError(
+                    f"an override says {key} = {value}; give one of them",
+                    argument=argument,
+                    came=arguments[argument],
+                )
 
 
 def _refuse_unclear_budget(training: TrainingSettings, source: str) -> None:
