@@ -57,7 +57,6 @@ def run(capsys, *words):
             ("--sigma", "[NOISY]", "--gain", "2"),
             "--gain 2.0: it has no effect: the noise of every pixel is given",
         ),
-        (("--psf", "psf.fits", "--sersic", "none"), "--psf: it has no effect without a Sérsic fit"),
         (("--set", "psf_fwhm_pix=3", "--sersic", "none"), "nothing asks for the point spread function"),
         (("--set", "psf_kind=optical"), "no point spread function was given"),
         (("--psf", "psf.fits", "--set", "psf_kind=optical", "--sersic", "parity"), "with statmorph's steps"),
@@ -75,6 +74,14 @@ def test_settings_without_effect_are_refused_before_anything_is_measured(here, c
     code, error = run(capsys, "measure", "cut", "-o", "t.parquet", *words)
     assert (code, said in error) == (2, True), error
     assert not (here / "t.parquet").exists()
+
+
+def test_a_point_spread_function_that_nothing_asks_for_is_told(here, capsys, tmp_path):
+    words = ["measure", "cut", "-o", str(tmp_path / "t.parquet"), "--psf", "psf.fits"]
+    assert main([*words, "--sersic", "none"]) == 0
+    assert "--psf has no effect" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+    assert "no effect" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ def test_tables_that_were_measured_in_another_way_than_the_paper_are_told(caplog
     ("other", "message"),
     [
         ({"flux_unit": "electron"}, "a flux unit of nJy, the generated set electron"),
-        ({"scale": 0.1}, "a pixel scale of 0.2, the generated set 0.1"),
+        (
+            {"scale": 0.1},
+            "a pixel scale of 0.2, the generated set 0.1; .* galsmith ingest store SET .* 0.5 times its side",
+        ),
         ({"bands": ("i",)}, "bands r, the generated set i"),
     ],
 )

@@ -189,6 +189,18 @@ def test_what_is_known_of_one_side_only_is_a_condition(caplog):
     assert "g: pixel_scale_arcsec is known of one side only" in caplog.text
 
 
+def test_what_images_state_of_one_side_only_is_said_once_and_before_anything_is_measured(caplog, monkeypatch):
+    scaled = image_set_from_arrays(galaxies(2), ImageHeader(("r",), "display", 0.2))
+    card = judge(image_set_from_arrays(galaxies(1), PICTURES), {"ours": scaled}, **QUICK)
+    assert [item.name for item in card.judgment().comparison.conditions] == ["scale"]
+    assert caplog.text.count("pixel_scale_arcsec is known of one side only") == 1
+    monkeypatch.setattr("galsmith.judging.image_stores.measure", lambda *_, **__: pytest.fail("measured"))
+    caplog.clear()
+    with pytest.raises(pytest.fail.Exception, match="measured"):
+        judge(image_set_from_arrays(galaxies(1), PICTURES), {"ours": scaled}, **QUICK)
+    assert "ours: pixel_scale_arcsec is known of one side only" in caplog.text
+
+
 @pytest.mark.parametrize(("count", "is_told"), [(0, False), (1, False), (4, True)])
 def test_neighbors_are_told_from_two_in_a_hundred_on(count, is_told):
     tables = [

@@ -61,8 +61,7 @@ def measure(
     spelled: Spelled,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
-    oracle = None if method.engine == METHOD_OF_SETTINGS.engine else method.engine
-    figure.check(output, of_table={"limit": limit, "workers": workers, "engine": oracle})
+    figure.check(output, of_table={"limit": limit, "workers": workers, "engine": method.oracle})
     inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
     check_places(inputs, [output, figure.figure])
     check_ending(output, TABLE_ENDINGS, argument="output")

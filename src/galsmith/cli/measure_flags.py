@@ -103,6 +103,11 @@ class MethodFlags:
         if self.colors is not None:
             parse_colors(self.colors)
 
+    @property
+    def oracle(self) -> str | None:
+        """The engine where it is not galsmith's own."""
+        return None if self.engine == "galsmith" else self.engine
+
     def to_settings(self, overrides: list[str]) -> "MeasureSettings":
         """Join the named options and --set to settings.
 

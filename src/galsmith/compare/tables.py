@@ -151,15 +151,15 @@ def ready_pairs(
     reference, generated, choices
         As `judge_tables` takes them.
     conditions : mapping of name to tuple of Condition, optional
-        What the images of generated sets told, and was said; what tables tell comes after it.
+        What was told of generated sets before they were measured; what tables tell comes after it.
     """
     against = read_side(reference, "reference")
     pairs = {}
     for name, table in generated.items():
         sides = against, read_side(table, "generated")
-        told = (*refuse_unlike(*sides), *_neighbors(sides))
-        tell_conditions(name, told)
         known = (conditions or {}).get(name, ())
+        told = [one for one in (*refuse_unlike(*sides), *_neighbors(sides)) if one not in known]
+        tell_conditions(name, told)
         pairs[name] = replace(_ready(sides, choices), conditions=(*known, *told))
     return pairs
 
@@ -177,7 +177,7 @@ def refuse_unlike(reference: MeasuredSet, generated: MeasuredSet) -> tuple[Condi
         _refuse_several_bands(side)
     one_sided = refuse_unlike_images(reference.meta, generated.meta)
     _refuse_other_settings(reference.provenance.settings, generated.provenance.settings)
-    return tuple(_known_of_one(key, reference.meta.get(key), generated.meta.get(key)) for key in one_sided)
+    return one_sided
 
 
 def _known_of_one(key: str, one: Any, other: Any) -> Condition:
@@ -205,7 +205,7 @@ def _neighbors(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
     )
 
 
-def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> list[str]:
+def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, Any]) -> tuple[Condition, ...]:
     """Refuse images of two kinds, measured or not.
 
     Parameters
@@ -216,7 +216,7 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
 
     Returns
     -------
-    list of str
+    tuple of Condition
         What is known of one side only, and could not be compared.
 
     Raises
@@ -224,7 +224,7 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
     InputError
         If bands (where not one and the same is measured), pixel scale or flux unit differ; it says which.
     """
-    one_sided = []
+    one_sided: list[Condition] = []
     for key, what in (
         ("bands", "bands"),
         ("flux_unit", "a flux unit of"),
@@ -235,13 +235,25 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
             continue
         # Not known is not unlike: a table may say nothing of its images.
         if one is None or other is None:
-            one_sided += [key] if one != other else []
+            one_sided += [_known_of_one(key, one, other)] if one != other else []
         elif not is_same(one, other):
             raise InputError(
                 f"the reference set has {what} {shown(one)}, the generated set {shown(other)}; "
-                "bring both to one form before measuring, such as with galsmith ingest"
+                f"bring both to one form before measuring: {_way_to_alike(key, one, other)}"
             )
-    return one_sided
+    return tuple(one_sided)
+
+
+def _way_to_alike(key: str, one: Any, other: Any) -> str:
+    """Name what makes two sets alike."""
+    if key == "bands":
+        return "measure one band that both have (`band`), or give both the same bands with galsmith ingest"
+    if key == "flux_unit":
+        return (
+            "galsmith ingest with `flux_unit` where the name alone differs, else multiply the pixels of one"
+        )
+    shrunk = min(one, other) / max(one, other)
+    return f"resample the finer set, galsmith ingest store SET -o ALIKE with `resize_pix` {shrunk:.4g} times its side"
 
 
 def refuse_unmeasured(side: MeasuredSet, columns: Sequence[str]) -> None:

@@ -161,7 +161,8 @@ def judge(
         trainings = Trainings.of(places, trained)
         against, choices = _compared_part(against, trainings, split, choices, work)
         refuse_tables_without_images((against, *places.values()), features)
-        _refuse_unusable(against, places, trained, work)
+        if trained is not None:
+            refuse_unusable_training(trained, against, places, work)
         conditions = _unlike_conditions(against, places, work)
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
@@ -257,30 +258,23 @@ def _refuse_names_of_files(named: Mapping[str, Any]) -> None:
             )
 
 
-def _refuse_unusable(
-    reference: Place, generated: Mapping[str, Place], training: Place | None, work: Workplace
-) -> None:
-    """Refuse images of other kinds than the reference's, and training images that are not there."""
-    ours = known_of_images(reference, work)
-    for item in generated.values():
-        refuse_unlike_images(ours, known_of_images(item, work))
-    if training is not None:
-        refuse_unusable_training(training, reference, generated, work)
-
-
 def _unlike_conditions(
     reference: Place, generated: Mapping[str, Place], work: Workplace
 ) -> dict[str, tuple[Condition, ...]]:
-    """Look at some images of each set, where they are, and say where they were not taken alike."""
+    """Refuse images of other kinds than the reference's; say where sets were not taken alike, as some images tell."""
+    ours = known_of_images(reference, work)
+    stated = {
+        name: refuse_unlike_images(ours, known_of_images(item, work)) for name, item in generated.items()
+    }
     against = _looked_at(reference, work)
-    if against is None:
-        return {}
-    if is_measured_here(reference):
+    if against is not None and is_measured_here(reference):
         refuse_fields(against)
-    sides = {name: _looked_at(item, work) for name, item in generated.items()}
-    found = {name: unlike_conditions(against, side) for name, side in sides.items() if side is not None}
-    for name, conditions in found.items():
-        tell_conditions(name, conditions)
+    found = {}
+    for name, item in generated.items():
+        side = None if against is None else _looked_at(item, work)
+        seen = () if against is None or side is None else unlike_conditions(against, side)
+        found[name] = (*seen, *stated[name])
+        tell_conditions(name, found[name])
     return found
 
 

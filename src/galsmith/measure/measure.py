@@ -266,7 +266,8 @@ def _planned(
     # a parent's role begins with what it is, such as "psf (names, sizes, times)"
     given = {parent.role.partition(" ")[0] for parent in galaxies.origin.parents}
     asked = MeasureSettings() if settings is None else settings
-    refuse_idle_settings(asked, method.settings, given=given, engine=engine)
+    of_files = bool(galaxies.origin.inputs)
+    refuse_idle_settings(asked, method.settings, given=given, is_known=of_files, engine=engine)
     versions = _engine_versions(engine, method.settings)
     count = _checked_count(len(galaxies), limit, workers, name=galaxies.origin.path or "images")
     recorded = {

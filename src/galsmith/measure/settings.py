@@ -1,5 +1,6 @@
 """Settings of a measurement, recorded with every table."""
 
+import logging
 from collections.abc import Container, Sequence
 from typing import Any, Literal, Self
 
@@ -12,6 +13,7 @@ from galsmith.measure.properties.colors import flux_column
 from galsmith.measure.properties.registry import PROPERTIES
 from galsmith.settings import Settings, near_miss
 
+logger = logging.getLogger("galsmith")
 ALL_BANDS = "all"
 FEWEST_REPETITIONS = 8  # of fewer a standard deviation is off by a quarter and more
 
@@ -192,6 +194,7 @@ def refuse_idle_settings(
     chosen: MeasureSettings,
     *,
     given: Container[str],
+    is_known: bool = True,
     engine: str = "galsmith",
 ) -> None:
     """Refuse settings that were asked for and have no effect together with the others.
@@ -204,6 +207,8 @@ def refuse_idle_settings(
         As `resolved_settings` made them.
     given : container of str
         Which maps were given beside the images: ``"label_map"``, ``"noise"``, ``"psf"``.
+    is_known : bool
+        Whether these are all, as of files; arrays in memory may have others.
     engine : str
         What measures morphology.
 
@@ -245,7 +250,7 @@ def refuse_idle_settings(
                 way_out="leave it out",
             )
     if "psf" in given and (chosen.sersic == "none" or "morphology" not in chosen.quantities):
-        raise SettingsError("it has no effect without a Sérsic fit", argument="psf", way_out="leave it out")
+        logger.warning("`psf` has no effect: without a Sérsic fit nothing asks for the point spread function")
 
 
 def _chosen_colors(settings: MeasureSettings, band: str, bands: Sequence[str]) -> tuple[str, ...]:
