@@ -191,7 +191,11 @@ def test_names_that_would_be_those_of_other_files_beside_the_card_are_refused(st
 def test_two_sets_of_one_name_are_refused_alike_by_the_command_line(tmp_path, capsys):
     from galsmith.cli import main
 
-    words = ["compare", "real", "a/drawn.parquet", "b/drawn.parquet", "-o", str(tmp_path / "card.json")]
+    places = [tmp_path / name for name in ("real.parquet", "a/drawn.parquet", "b/drawn.parquet")]
+    for place in places:
+        place.parent.mkdir(exist_ok=True)
+        place.touch()
+    words = ["compare", *map(str, places), "-o", str(tmp_path / "card.json")]
     assert main(words) == 2
     assert "2 of them have this name; wanted a name of its own" in capsys.readouterr().err
     with pytest.raises(GalsmithError, match="2 of them have this name"):

@@ -161,9 +161,7 @@ def judge(
         trainings = Trainings.of(places, trained)
         against, choices = _compared_part(against, trainings, split, choices, work)
         refuse_tables_without_images((against, *places.values()), features)
-        if trained is not None:
-            refuse_unusable_training(trained, against, places, work)
-        conditions = _unlike_conditions(against, places, work)
+        conditions = _unlike_conditions(against, places, trained, work)
         reference_table = measured_table(against, "reference", work)
         tables = {name: measured_table(item, name, work) for name, item in places.items()}
         pairs = ready_pairs(reference_table, tables, choices, conditions)
@@ -259,9 +257,11 @@ def _refuse_names_of_files(named: Mapping[str, Any]) -> None:
 
 
 def _unlike_conditions(
-    reference: Place, generated: Mapping[str, Place], work: Workplace
+    reference: Place, generated: Mapping[str, Place], training: Place | None, work: Workplace
 ) -> dict[str, tuple[Condition, ...]]:
-    """Refuse images of other kinds than the reference's; say where sets were not taken alike, as some images tell."""
+    """Refuse images of other kinds, and training images of no use; say where sets were not taken alike, as some tell."""
+    if training is not None:
+        refuse_unusable_training(training, reference, generated, work)
     ours = known_of_images(reference, work)
     stated = {
         name: refuse_unlike_images(ours, known_of_images(item, work)) for name, item in generated.items()
