@@ -57,5 +57,6 @@ class ImageLosses:
     @property
     def by_reason(self) -> dict[str, int]:
         """Lost images by reason, most frequent first: why they were left out, or the flags of those not measured."""
+        # One image may carry several flags, so that these add up to more than are lost.
         counts = Counter(self.left_out) + Counter(self.unmeasured)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

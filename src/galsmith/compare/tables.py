@@ -191,6 +191,7 @@ def _known_of_one(key: str, one: Any, other: Any) -> Condition:
 
 def _neighbors(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
     """Say where neighbors were measured in place of galaxies."""
+    # On stamps of one galaxy there is none: 0 of 600 of EFIGI.
     counts = [count_flags(side.table).get(NEIGHBOR, 0) for side in sides]
     sizes = [len(side.table) for side in sides]
     if not any(count > NEIGHBORS_TOLD * size for count, size in zip(counts, sizes, strict=True)):
@@ -252,6 +253,7 @@ def _way_to_alike(key: str, one: Any, other: Any) -> str:
         return (
             "galsmith ingest with `flux_unit` where the name alone differs, else multiply the pixels of one"
         )
+    # The coarser pixel cannot be undone, so the finer set gives way.
     shrunk = min(one, other) / max(one, other)
     return f"resample the finer set, galsmith ingest store SET -o ALIKE with `resize_pix` {shrunk:.4g} times its side"
 
@@ -311,6 +313,7 @@ def unmeasured_rows(table: QTable, columns: Sequence[str]) -> NDArray[np.bool_]:
     is_nothing = np.ones(len(table), dtype=bool)
     for name in columns:
         is_nothing &= np.isnan(values_of(table, name))
+    # Power is there even of an image without a source: the flag decides before it.
     if FLAG in table.colnames:
         is_nothing |= np.asarray(table[FLAG]) >= CATASTROPHIC
     return is_nothing

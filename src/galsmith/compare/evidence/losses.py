@@ -43,6 +43,7 @@ def _of_images(findings: Findings) -> Iterator[Evidence]:
     given = sides[0].n_given, sides[1].n_given
     if not all(given):
         return
+    # A folder's black images were left out, a table's are rows without values.
     by_one_way = all(side.is_counted for side in sides) or not any(side.n_left_out for side in sides)
     if not by_one_way:
         counts = sides[0].n_lost, sides[1].n_lost
