@@ -302,7 +302,7 @@ NO_DETAIL = Flag(
     0,
     "a grid, coherence, offset, gradient or winding could not be measured: too little light or too small an image, a band "
     "whose waves are below its noise, pixels that are not finite, or no center",
-    "leave the details out where they say nothing: `quantities=morphology,power`",
+    f"{_LARGER}, of pixels that are finite; or leave the details out by the setting quantities",
 )
 NO_VALUE = Flag(
     "no_<column>",
