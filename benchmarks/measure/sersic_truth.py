@@ -218,7 +218,7 @@ def by_petrofit(law: Any, image: Any, sigma: float, psf: Any) -> tuple[float, fl
     bounds = {"amplitude": (0, None), "r_eff": (0.5, 60), "n": (0.2, 10), "ellip": (0, 0.95)}
     start = Sersic2D(law[2], law[3] * 1.2, 2.0, law[0] + 0.2, law[1] - 0.2, 0.4, law[6] + 0.2, bounds=bounds)
     model = PSFConvolvedModel2D(start, psf=psf if psf.size else None, oversample=("x_0", "y_0", 10, 5))
-    fitted, _ = fit_model(image, model, weights=np.full(image.shape, 1 / sigma), maxiter=10_000)
+    fitted, _ = fit_model(image, model, weights=np.full(image.shape, 1 / sigma), maxiter=1_000)
     drawn = model_to_image(fitted, size=image.shape[::-1])
     chi2 = (((image - drawn) / sigma) ** 2).sum() / (image.size - 7)
     return float(fitted.n.value), float(fitted.r_eff.value), float(chi2)
