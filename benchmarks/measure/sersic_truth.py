@@ -199,7 +199,10 @@ def fit_as_rival(rival: str, file: Path) -> None:
         warnings.simplefilter("ignore")
         for law, image, sigma in zip(galaxies["law"], galaxies["image"], galaxies["sigma"], strict=True):
             started = time.process_time()
-            index, r_eff, chi2 = fit(law, image, float(sigma), galaxies["psf"])
+            try:
+                index, r_eff, chi2 = fit(law, image, float(sigma), galaxies["psf"])
+            except ValueError:  # PetroFit's fine window left the image
+                index = r_eff = chi2 = float("nan")
             rows.append([index, r_eff, chi2, time.process_time() - started])
     print(json.dumps(rows))
 

@@ -33,6 +33,7 @@ MEASURE_SETTINGS = frozenset(
         ),
         *(
             "uncertainties",
+            "corrections",
             "psf_fwhm_pix",
             "psf_kind",
             "subtract_background",

@@ -86,6 +86,10 @@ class MethodFlags:
             help="Measure each galaxy so often again with other noise, for sigmas (20 to 32; else none)."
         ),
     ] = None
+    corrections: Annotated[
+        bool,
+        Parameter(help="Correct A, C, Gini, M20 for noise and resolution (needs --psf).", show_default=False),
+    ] = False
     engine: Annotated[
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
     ] = "galsmith"
@@ -122,6 +126,7 @@ class MethodFlags:
         named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
         named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
         named["uncertainties"] = self.uncertainties
+        named["corrections"] = self.corrections or None
         named["colors"] = None if self.colors is None else parse_colors(self.colors)
         values = {key: value for key, value in named.items() if value is not None}
         if self.engine == "statmorph" and self.sersic == "integrated":

@@ -43,6 +43,8 @@ def morphology(
     sersic: str = "integrated",
     double_sersic: bool = False,
     uncertainties: int = 0,
+    corrections: bool = False,
+    psf_fwhm_pix: float | None = None,
     bands: Sequence[str] | None = None,
     workers: int = 1,
     progress: ProgressCallback = ignore_progress,
@@ -84,6 +86,10 @@ def morphology(
         Fit two Sérsic laws of one center too.
     uncertainties : int
         Measure every galaxy so often again with other noise, for a column ``<name>_sigma`` of each quantity; 0 for none.
+    corrections : bool
+        Correct asymmetry, concentration, Gini and M20 for noise and resolution too; needs `psf` or `psf_fwhm_pix`.
+    psf_fwhm_pix : float, optional
+        Width of a Gaussian point spread function, in place of `psf`.
     bands : sequence of str, optional
         Names of the band axis; of an image set or store, the bands to measure.
     workers : int
@@ -113,6 +119,8 @@ def morphology(
             "sersic": sersic,
             "double_sersic": double_sersic,
             "uncertainties": uncertainties,
+            "corrections": corrections,
+            "psf_fwhm_pix": psf_fwhm_pix,
             "psf_kind": psf_kind,
             "gain": gain,
             "colors": (),  # a row has one band

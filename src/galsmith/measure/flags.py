@@ -326,6 +326,19 @@ UNCERTAINTY_UNDEFINED = Flag(
     "too few of the repetitions gave some quantity, or nothing says how noisy the pixels are: its uncertainty is NaN",
     "give the noise of every pixel with `sigma`, or more sky",
 )
+CORRECTION_UNDEFINED = Flag(
+    "correction_undefined",
+    0,
+    "corrections need the width of the point spread, signal to noise, and all that they are made from: they are NaN",
+    "give the point spread function with `psf`, or its width with `psf_fwhm_pix=3`, and the noise with `sigma` or `gain`",
+)
+CORRECTION_OUTSIDE_GRID = Flag(
+    "correction_outside_grid",
+    0,
+    "noise, blur or shape are none of those that corrections were made for: they are NaN",
+    "a half-light radius of 1 to 10 widths of the point spread and a signal to noise of 5 and more are wanted; in noise, "
+    "`segmentation=survey` finds more of the galaxy",
+)
 COMPUTATION_ERROR = Flag("computation_error", 0, "a property's own computation failed; `message` says how")
 ENGINE_ERROR = Flag("engine_error", CATASTROPHIC, "statmorph failed; `message` says how")
 _OTHERS = (
@@ -336,6 +349,8 @@ _OTHERS = (
     NO_VALUE,
     FLAT_SKY,
     ZERO_BORDER,
+    CORRECTION_UNDEFINED,
+    CORRECTION_OUTSIDE_GRID,
     COMPUTATION_ERROR,
     ENGINE_ERROR,
     *(

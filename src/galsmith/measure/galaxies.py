@@ -13,6 +13,7 @@ from galsmith.data.galaxies import Galaxy
 from galsmith.images import ImageHeader
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
+from galsmith.measure.corrections import add_corrections
 from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
@@ -162,6 +163,8 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
             add_details(result, inputs, band, settings)
         if settings.uncertainties:
             add_uncertainties(result, inputs, band, settings)
+        if settings.corrections:
+            add_corrections(result, inputs[band], settings)
     if "power" in settings.quantities:
         for name, galaxy in inputs.items():
             _add_power(result, galaxy.image, suffix=f"_{name}" if len(inputs) > 1 else "")

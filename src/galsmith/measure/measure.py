@@ -279,6 +279,8 @@ def _planned(
     }
     if not method.settings.uncertainties:
         del recorded["uncertainties"]  # what was measured without them was made by the same
+    if not method.settings.corrections:
+        del recorded["corrections"]
     if galaxies.origin.given.get("unusable"):
         recorded["given"] = dict(galaxies.origin.given)
     if galaxies.origin.settings:
@@ -337,6 +339,10 @@ def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
         raise SettingsError(
             f"setting 'uncertainties' is {settings.uncertainties}: engine 'statmorph' has none; set it to 0, or take "
             "engine 'galsmith'"
+        )
+    if settings.corrections:
+        raise SettingsError(
+            "setting 'corrections' is true: they were made for engine 'galsmith'; set it to false, or take that engine"
         )
     if chosen_sky(settings) != "box":
         raise SettingsError(

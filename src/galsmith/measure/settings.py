@@ -63,6 +63,9 @@ class MeasureSettings(Settings):
     uncertainties : int
         How often each galaxy is measured again with other noise, which gives every quantity but those of fits a
         column ``<name>_sigma``; 0 leaves these out, 20 to 32 are good.
+    corrections : bool
+        Whether asymmetry, concentration, Gini and M20 are corrected for noise and resolution too, in columns
+        ``<name>_corrected`` and ``<name>_correction``; needs the width of the point spread.
     psf_fwhm_pix : float or None
         Width of a Gaussian point spread function that the Sérsic fits take into account.
     psf_kind : {"effective", "optical"}
@@ -91,6 +94,7 @@ class MeasureSettings(Settings):
     color_apertures: ColorApertures = "shared"
     gain: float | None = Field(default=None, gt=0)
     uncertainties: int = Field(default=0, ge=0)
+    corrections: bool = False
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     psf_kind: PsfKind = "effective"
     subtract_background: bool | None = None
@@ -116,6 +120,13 @@ class MeasureSettings(Settings):
             raise ValueError(
                 "quantities has 'details', whose center and radii come from 'morphology'; add it to quantities"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _corrections_need_morphology(self) -> Self:
+        """Refuse corrections of nothing."""
+        if self.corrections and "morphology" not in self.quantities:
+            raise ValueError("corrections are of the quantity 'morphology'; add it to quantities")
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The declared quantities of a galaxy that the kernels measure, but for the fitted Sérsic laws."""
+"""The declared quantities of a galaxy that the kernels measure, but for the fitted Sérsic laws; and those corrected."""
 
 import math
 
@@ -390,4 +390,51 @@ KERNEL_PROPERTIES = (
     *SERSIC_UNCERTAINTIES,
     *DOUBLE_SERSIC_PROPERTIES,
     *SKY,
+)
+
+# Of which noise and blur take most, and by which sets are not compared once they are corrected.
+CORRECTED_QUANTITIES = ("asymmetry", "concentration", "gini", "m20")
+_GRID = (
+    "polynomials fitted to galaxies of known truth, after Sazonova et al. 2025; docs/how-to/corrections.md"
+)
+
+
+def corrected_column(name: str) -> str:
+    """Name the column of a corrected quantity: ``gini_corrected``."""
+    return f"{name}_corrected"
+
+
+def correction_column(name: str) -> str:
+    """Name the column of what was added: ``gini_correction``."""
+    return f"{name}_correction"
+
+
+def _declared(entry: Property) -> tuple[Property, Property]:
+    """Declare the corrected quantity and the size of its correction."""
+    symbol = entry.symbol.strip("$")
+    meaning = entry.definition.rpartition(" (")[0]
+    return (
+        Property(
+            corrected_column(entry.name),
+            rf"${symbol}^\mathrm{{c}}$",
+            entry.unit,
+            "corrected",
+            f"As an image without noise or blur would give it: {meaning} ({_GRID})",
+            is_compared=False,
+        ),
+        Property(
+            correction_column(entry.name),
+            rf"$\Delta {symbol}$",
+            entry.unit,
+            "corrected",
+            f"What was added to `{entry.name}` for that",
+            is_compared=False,
+        ),
+    )
+
+
+CORRECTED_PROPERTIES: tuple[Property, ...] = tuple(
+    declared
+    for name in CORRECTED_QUANTITIES
+    for declared in _declared(next(entry for entry in MORPHOLOGY if entry.name == name))
 )

@@ -8,7 +8,7 @@ from galsmith.measure.properties.details import (
     WINDING_PROPERTIES,
     pair_property,
 )
-from galsmith.measure.properties.morphology import KERNEL_PROPERTIES
+from galsmith.measure.properties.morphology import CORRECTED_PROPERTIES, KERNEL_PROPERTIES
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.uncertainty import (
     NOT_LINEAR,
@@ -60,7 +60,7 @@ PROPERTIES: list[Property] = [
 # Of every band, where there are several: their columns end in it.
 BANDED_PREFIXES = ("power_", "grid_")
 
-_OWN = frozenset(entry.name for entry in PROPERTIES)
+_OWN = frozenset(entry.name for entry in (*PROPERTIES, *CORRECTED_PROPERTIES))
 
 
 def register_property(entry: Property) -> None:
@@ -104,7 +104,7 @@ def computed_properties() -> tuple[Property, ...]:
 
 def declared_properties() -> tuple[Property, ...]:
     """Give all properties, and the quantities of which every band, or pair of bands, has a column of its own."""
-    return (*PROPERTIES, *BAND_PROPERTIES, *PAIR_PROPERTIES)
+    return (*PROPERTIES, *BAND_PROPERTIES, *PAIR_PROPERTIES, *CORRECTED_PROPERTIES)
 
 
 def property_of_column(column: str) -> Property | None:
@@ -152,7 +152,7 @@ def _bands_property(column: str) -> Property | None:
 
 def _property_named(name: str) -> Property | None:
     """Find a property by its name."""
-    return next((entry for entry in PROPERTIES if entry.name == name), None)
+    return next((entry for entry in (*PROPERTIES, *CORRECTED_PROPERTIES) if entry.name == name), None)
 
 
 def properties_markdown() -> str:
