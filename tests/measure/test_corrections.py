@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
+from galsmith.cli import main
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.errors import SettingsError
 from galsmith.measure import MeasureSettings, measure, morphology, property_of_column
 from galsmith.measure.corrections import corrections, features_of, width_of
 from galsmith.measure.properties.morphology import CORRECTED_QUANTITIES, corrected_column, correction_column
 from galsmith.seeds import random_stream
+from galsmith.settings import typed_settings
 
 # bias in cells of noise and resolution falls by this, on drawn galaxies of other seeds
 FACTOR = {"asymmetry": 4.0, "concentration": 5.0, "gini": 2.5, "m20": 1.3}
@@ -143,18 +146,21 @@ def test_corrected_quantities_are_declared_and_not_compared(name):
 
 def test_corrections_without_morphology_are_refused():
     with pytest.raises(SettingsError, match="corrections are of the quantity 'morphology'"):
-        typed_corrections()
+        typed_settings(MeasureSettings, {"quantities": ("power",), "corrections": True}, source="test")
 
 
-def typed_corrections():
-    from galsmith.settings import typed_settings
-
-    typed_settings(MeasureSettings, {"quantities": ("power",), "corrections": True}, source="test")
+def test_the_command_tells_the_sizes(tmp_path, stamps, capsys):
+    fits.writeto(tmp_path / "g.fits", stamps[0].astype(np.float32))
+    words = ["measure", str(tmp_path / "g.fits"), "--sersic", "none", "--corrections"]
+    assert main([*words, "--set", "psf_fwhm_pix=3", "-o", str(tmp_path / "t.parquet")]) == 0
+    said = capsys.readouterr().out
+    assert "corrections for noise and resolution, median: asymmetry +0." in said
+    assert "(1 of 1 rows)" in said
+    assert main([*words, "-o", str(tmp_path / "u.parquet")]) == 0
+    assert "median: none (0 of 1 rows)" in capsys.readouterr().out
 
 
 def test_statmorph_has_no_corrections(tmp_path, stamps):
-    from astropy.io import fits
-
     fits.writeto(tmp_path / "g.fits", stamps[0].astype(np.float32))
     galaxies = open_galaxies(FileRequest(images=(str(tmp_path / "g.fits"),)))
     with pytest.raises(SettingsError, match="they were made for engine 'galsmith'"):

@@ -44,26 +44,17 @@ def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str
         output=output,
         content_hash=str(table.meta.get("content_hash", "")),
         numbers=numbers,
-        details=(*_corrections(table), *_ways_out(numbers["flags"], spelled)),
+        details=(*_corrections(numbers), *_ways_out(numbers["flags"], spelled)),
     )
 
 
-def _corrections(table: "QTable") -> tuple[str, ...]:
-    """Say how large the corrections for noise and resolution are, and how many galaxies have none."""
-    import numpy as np
-
-    from galsmith.measure.properties.morphology import CORRECTED_QUANTITIES, correction_column
-
-    columns = [name for name in CORRECTED_QUANTITIES if correction_column(name) in table.colnames]
-    if not columns:
+def _corrections(numbers: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say how large the corrections for noise and resolution are, and how many galaxies have some."""
+    if "corrections" not in numbers:
         return ()
-    sizes = {name: np.asarray(table[correction_column(name)], dtype=float) for name in columns}
-    known = {name: size[np.isfinite(size)] for name, size in sizes.items()}
-    said = ", ".join(f"{name} {np.median(size):+.3f}" for name, size in known.items() if size.size)
-    fewest = min(size.size for size in known.values())
-    return (
-        f"corrections for noise and resolution, median: {said or 'none'} ({fewest:,} of {len(table):,} rows)",
-    )
+    said = ", ".join(f"{name} {size:+.3f}" for name, size in numbers["corrections"].items()) or "none"
+    rows = f"{numbers['n_corrected']:,} of {numbers['n_rows']:,} rows"
+    return (f"corrections for noise and resolution, median: {said} ({rows})",)
 
 
 def _ways_out(counts: Mapping[str, int], spelled: Callable[[str], str]) -> tuple[str, ...]:

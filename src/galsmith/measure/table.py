@@ -18,6 +18,7 @@ from galsmith.errors import InputError
 from galsmith.files import Kind, settle
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.galaxies import Method
+from galsmith.measure.properties.morphology import CORRECTED_QUANTITIES, correction_column
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.registry import property_of_column
 from galsmith.measure.segmentation import GIVEN_MAPS, method_text
@@ -115,13 +116,24 @@ def counted_flags(table: QTable) -> dict[str, int]:
 
 
 def numbers_of(table: QTable) -> dict[str, Any]:
-    """How many galaxies and rows a table has, and how many rows are without a flag and with each: plain JSON values."""
-    return {
+    """How many galaxies and rows a table has, and how many rows are without a flag and with each: plain JSON values.
+
+    Where quantities were corrected also the median ``corrections``, and in how many rows these are known.
+    """
+    numbers: dict[str, Any] = {
         "n_galaxies": int(table.meta.get("n_measured", len(table))),
         "n_rows": len(table),
         "n_without_flag": int(np.count_nonzero(np.asarray(table["flag"]) == 0)),
         "flags": dict(table.meta.get("n_flagged", {})),
     }
+    columns = [correction_column(name) for name in CORRECTED_QUANTITIES]
+    if columns[0] in table.colnames:
+        sizes = np.array([np.asarray(table[column], dtype=np.float64) for column in columns])
+        known = sizes[:, np.isfinite(sizes).all(axis=0)]
+        numbers["n_corrected"] = known.shape[1]
+        medians = np.median(known, axis=1).tolist() if known.size else []
+        numbers["corrections"] = dict(zip(CORRECTED_QUANTITIES, medians, strict=False))
+    return numbers
 
 
 def read_measurements(path: str | Path) -> QTable:
