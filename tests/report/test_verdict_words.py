@@ -97,6 +97,18 @@ def test_copies_are_told_whatever_the_distances_say(fair, records):
     assert fresh.title == "drawn is not told apart from the reference"
 
 
+def test_nearness_is_no_word_for_a_set_whose_properties_differ_too(judgment, records):
+    """Rounder galaxies lie nearer to all others: nothing is copied. Identical images are, whatever else differs."""
+    far = with_distances(judgment, floors=7.3, p_family=0.001)
+    nearer = verdict_words(judged_again(far, memorization=(records.memorization(),)))
+    assert nearer.verdict.is_told_by("copies")
+    assert nearer.verdict.saying == ""
+    assert any("which alone can do" in text for text in nearer.sentences)
+    copied = records.memorization(distance=0.0, p_value=0.4)
+    identical = verdict_words(judged_again(far, memorization=(copied,)))
+    assert identical.title == "drawn is told apart: it gives training images back"
+
+
 def test_a_test_of_copies_counts_though_few_lie_nearer(fair, records):
     """All images are training images dimmed by a fifth: AuthPct says so, the share nearer does not."""
     memory = records.memorization(share=0.003, p_value=0.8)

@@ -139,7 +139,10 @@ class Verdict:
     @property
     def saying(self) -> str:
         """What a told set is, where one of its families says so in a word; else empty."""
-        return next((words for family, words in SAYINGS.items() if self.is_told_by(family)), "")
+        # Simpler galaxies lie nearer to all others: where properties differ too, only identical images are sure copies.
+        is_alike = all(item.family in SAYINGS for item in self.by)
+        speaking = {item.family for item in self.by if is_alike or item.name.startswith("identical")}
+        return next((words for family, words in SAYINGS.items() if family in speaking), "")
 
     @property
     def summary(self) -> str:

@@ -259,7 +259,18 @@ def _by_sentences(verdict: Verdict) -> list[str]:
     told = [item for item in verdict.families if item.n_told]
     return [
         f"{verdict.n_told:,} of {verdict.n_tests:,} tests tell it apart, in {len(told)} of {len(verdict.families)} "
-        f"families: {said}."
+        f"families: {said}.",
+        *_nearer_sentences(verdict),
+    ]
+
+
+def _nearer_sentences(verdict: Verdict) -> list[str]:
+    """Say of images nearer to training images why that need not make them copies."""
+    if verdict.saying or not verdict.is_told_by("copies"):
+        return []
+    return [
+        "Its images lie nearer to training images than held-out ones do. Its properties differ too, which alone can do "
+        "that, as simple galaxies are near to all others: look at the closest pairs."
     ]
 
 
