@@ -228,6 +228,7 @@ def refuse_idle_settings(
     SettingsError
         With what makes it idle.
     """
+    asks_for_psf = chosen.sersic != "none" or chosen.corrections
     wanted = [name for name, default in _DEFAULTS.items() if getattr(asked, name) != default]
     for names, is_idle, why in (
         (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, "only power is measured"),
@@ -237,11 +238,11 @@ def refuse_idle_settings(
             "a map says where the galaxy is (`segmap`), and nothing is searched",
         ),
         (("smoothing_pix",), chosen.segmentation == "survey", "the survey's method smooths no outline"),
-        (_OF_PSF, chosen.sersic == "none", "without a Sérsic fit nothing asks for the point spread function"),
+        (_OF_PSF, not asks_for_psf, "without a Sérsic fit nothing asks for the point spread function"),
         (("psf_fwhm_pix",), "psf" in given, "`psf` gives the point spread function"),
         (
             ("psf_kind",),
-            chosen.sersic == "parity" or engine != "galsmith",
+            (chosen.sersic == "parity" or engine != "galsmith") and not chosen.corrections,
             "fits with statmorph's steps take a point spread function as it is",
         ),
         (
@@ -260,7 +261,7 @@ def refuse_idle_settings(
                 came=getattr(asked, idle[0]),
                 way_out="leave it out",
             )
-    if "psf" in given and (chosen.sersic == "none" or "morphology" not in chosen.quantities):
+    if "psf" in given and not (asks_for_psf and "morphology" in chosen.quantities):
         logger.warning("`psf` has no effect: without a Sérsic fit nothing asks for the point spread function")
 
 
