@@ -247,7 +247,7 @@ def refuse_idle_settings(
         ),
         (
             ("psf_kind",),
-            chosen.psf_fwhm_pix is None and "psf" not in given,
+            is_known and chosen.psf_fwhm_pix is None and "psf" not in given,
             "no point spread function was given",
         ),
         (("gain",), "noise" in given, "the noise of every pixel is given"),
