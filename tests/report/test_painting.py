@@ -16,6 +16,7 @@ from galsmith.report.figures.distances import board_figure, dot_figure
 from galsmith.report.figures.painting import STYLE, Panel, look_of, outline_of, paint, sheet
 from galsmith.report.material import gather
 from galsmith.report.panels.drawn import drawn_set
+from galsmith.report.verdict import evidence_by_name
 
 SQUARE = '<svg viewBox="0 0 20 10"><path class="r-line" d="M1 2H9v3L4 6Z"/></svg>'
 
@@ -105,7 +106,8 @@ def test_rows_lie_on_paper_where_they_lie_on_the_page(painted, card_path):
     text, _ = painted
     item = drawn_set(gather(card_path).sets[0])
     with rc_context(STYLE):
-        drawn = board_figure((item.words,)), dot_figure(item.material.comparison)
+        rows = dot_figure(item.material.comparison, evidence_by_name(item.words.evidence))
+        drawn = board_figure((item.words,)), rows
     on_page = re.findall(r'<span class="dot (\w+)" style="left:([\d.]+)%"', text)
     on_paper = [
         float(line.get_xdata()[0])
