@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.compare.conftest import galaxies
 
 from galsmith.compare import judge_tables, read_card
 from galsmith.errors import SettingsError
@@ -31,7 +32,7 @@ def test_several_sets_are_judged_by_name_and_paired(sets, tmp_path):
     assert repr(vars(read_card(path))) == repr(vars(card))
     assert repr(card).startswith("ReportCard(near: ")
     assert "; far: " in repr(card)
-    assert len(repr(card)) < 400
+    assert len(repr(card)) < 500
 
 
 def test_what_all_properties_tell_is_judged_on_complete_rows(sets):
@@ -87,3 +88,11 @@ def test_extras_of_an_unknown_set_are_refused(sets):
         SettingsError, match=r"`extras=nearr`: there is no such generated set; wanted .*: near, far"
     ):
         judge_tables(*sets, extras={"nearr": None}, beyond=False, **QUICK)
+
+
+def test_a_set_too_small_for_any_property_is_not_judged_and_nothing_breaks():
+    # the spread of ten galaxies is made by fewer than ten of them
+    card = judge_tables(galaxies(10, case=1), galaxies(10, case=2), **QUICK)
+    judgment = card.judgment()
+    assert judgment.verdict.status == "not_judged"
+    assert "no property could be compared" in judgment.missing["beyond"]

@@ -436,6 +436,8 @@ def _visible_doses(
 def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: ProgressCallback) -> BeyondMarginals:
     """Judge all properties together, on the galaxies of which all of them were measured."""
     columns = tuple(dict.fromkeys(item.column for item in pair.comparison.counted))
+    if not columns:
+        raise InputError("no property could be compared, so that there is nothing to judge together")
     values = [np.stack([values_of(table, name) for name in columns], axis=1) for table in pair.tables]
     # A galaxy with a gap is no point in the space of all properties; it counts in those that it has.
     rows = [np.flatnonzero(np.isfinite(side).all(axis=1)) for side in values]
