@@ -66,7 +66,7 @@ def table(tmp_path):
 
 
 def test_a_copy_has_everything(galaxies, tmp_path):
-    copied, source = ingest_store(galaxies, tmp_path / "copy", seed=5), open_store(galaxies)
+    copied, source = ingest_store(galaxies, tmp_path / "copy"), open_store(galaxies)
     assert np.array_equal(copied.pixels.read(np.arange(N)), source.pixels.read(np.arange(N)))
     assert (copied.header.bands, copied.header.flux_unit, copied.header.pixel_scale_arcsec) == (
         ("g", "r"),

@@ -17,6 +17,7 @@ from galsmith.cli.options import Shown
 from galsmith.compare import judge_tables
 from galsmith.data import ingest
 from galsmith.data.galaxies import FileRequest, open_galaxies
+from galsmith.data.options import SetOptions
 from galsmith.data.readers import to_store
 from galsmith.data.readers.options import FieldOptions
 from galsmith.data.store import open_store
@@ -171,7 +172,8 @@ def verbs(folder):
         "ingest folder": ingested("folder", "pictures"),
         "ingest fits": ingested("fits", "cut"),
         "ingest arrays": ingested("arrays", "set.h5"),
-        "ingest store": ingested("store", "store"),
+        # a seed deals nothing where splits are kept
+        "ingest store": ingested("store", "store", options=SetOptions(split=(0.5, 0.5, 0.0))),
         "ingest cosmos": ingested("cosmos", "stamps"),
         "ingest skirt": ingested("skirt", "snapnum_099"),
         "ingest field": ingested("field", "field", reading=field),

@@ -20,6 +20,7 @@ from galsmith.data.readers.registry import (
 )
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store.layout import STORE
+from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import check_output
 from galsmith.images import ImageSet
@@ -84,8 +85,15 @@ def ingest(
     check_output(output, STORE, inputs=reader.inputs(source, reading), overwrite=overwrite)
     if reader.leaves_out_small and chosen.crop_pix is not None and chosen.minimum_size_pix is None:
         chosen = replace(chosen, minimum_size_pix=chosen.crop_pix)
+    opened = reader.open(source, reading, progress=progress)
+    if opened.listing.splits is not None and chosen.split == SetOptions().split and seed != 0:
+        raise SettingsError(
+            "a seed deals splits, and those of the images are kept; give `split` as well, or leave it out",
+            argument="seed",
+            came=seed,
+        )
     return write_source(
-        reader.open(source, reading, progress=progress),
+        opened,
         Path(output),
         verb=f"ingest {kind}",
         seed=seed,

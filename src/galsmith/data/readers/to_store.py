@@ -238,12 +238,6 @@ def write_source(
     OutputExistsError
         If the output is there already.
     """
-    if source.listing.splits is not None and options.split == SetOptions().split and seed != 0:
-        raise SettingsError(
-            "a seed deals splits, and those of the images are kept; give `split` as well, or leave it out",
-            argument="seed",
-            came=seed,
-        )
     plan = plan_store(source, options)
     header = store_header(source, plan, verb=verb, seed=seed)
     with StoreWriter(output, header, n_chunks=plan.n_chunks, overwrite=overwrite) as writer:
