@@ -27,10 +27,10 @@ def galaxies(tmp_path_factory):
     return place
 
 
-def train(galaxies, run, *more):
+def train(galaxies, run, *more, recipe="pca_diffusion"):
     """Train a small model for a moment; give the exit code."""
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    words = ["train", "pca_diffusion", "--data", galaxies, "-o", run, "--images", 2048, "--device", "cpu"]
+    words = ["train", recipe, "--data", galaxies, "-o", run, "--images", 2048, "--device", "cpu"]
     return main([str(word) for word in (*words, *settings, *more)])
 
 
@@ -57,10 +57,11 @@ def test_the_best_snapshot_is_chosen_and_said(galaxies, tmp_path, capsys):
 
 
 def test_a_recipe_may_ask_for_the_best_and_the_flag_wins(galaxies, tmp_path, capsys):
-    asked = ("--set", "training.choose_snapshot=best")
-    assert train(galaxies, tmp_path / "best", *asked) == 0
+    assert train(galaxies, tmp_path / "best", "--set", "training.choose_snapshot=best") == 0
     assert "kept the best of 4" in capsys.readouterr().out
-    assert train(galaxies, tmp_path / "last", *asked, "--choose", "last") == 0
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[model]\nfamily = "pca_diffusion"\n\n[training]\nchoose_snapshot = "best"\n')
+    assert train(galaxies, tmp_path / "last", "--choose", "last", recipe=recipe) == 0
     assert "trained on 2,048 images seen in" in capsys.readouterr().out
     assert not any("distance" in line for line in read_log(tmp_path / "last" / "log.jsonl"))
 

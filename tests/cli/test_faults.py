@@ -86,13 +86,13 @@ def raise_instead(monkeypatch, error):
 
 def test_an_unforeseen_fault_shows_no_traceback(monkeypatch, capsys):
     raise_instead(monkeypatch, ZeroDivisionError("a surprise"))
-    assert main(["info", "x"]) == 1
+    assert main(["info", "sersic"]) == 1
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback(monkeypatch, capsys):
     raise_instead(monkeypatch, ZeroDivisionError("a surprise"))
-    assert main(["info", "x", "--debug"]) == 1
+    assert main(["info", "sersic", "--debug"]) == 1
     printed = capsys.readouterr().err
     assert "Traceback" in printed
     assert printed.splitlines()[-1].startswith("galsmith: ZeroDivisionError: a surprise")
@@ -100,7 +100,7 @@ def test_debug_shows_the_traceback(monkeypatch, capsys):
 
 def test_a_fault_with_json_gives_one_line_of_json(monkeypatch, capsys):
     raise_instead(monkeypatch, KeyboardInterrupt())
-    assert main(["info", "x", "--json"]) == 130
+    assert main(["info", "sersic", "--json"]) == 130
     line = json.loads(capsys.readouterr().out)
     assert line["exit_code"] == 130
     assert "interrupted" in line["error"]
@@ -114,7 +114,7 @@ def test_a_request_to_terminate_ends_as_an_interrupt(monkeypatch, capsys):
         time.sleep(10)
 
     monkeypatch.setattr("galsmith.cli.describe.describe", wait_for_the_signal)
-    assert main(["info", "x"]) == 130
+    assert main(["info", "sersic"]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -130,4 +130,4 @@ def test_outside_the_main_thread_signals_are_left_alone(capsys):
 def test_a_closed_pipe_is_no_fault(monkeypatch):
     raise_instead(monkeypatch, BrokenPipeError())
     monkeypatch.setattr(command, "_leave_closed_pipe", lambda: None)
-    assert main(["info", "x"]) == 0
+    assert main(["info", "sersic"]) == 0

@@ -65,7 +65,9 @@ def test_default_weights_collapse(pictures, seeded):
 def test_published_weights_are_read_from_a_file(tmp_path, monkeypatch, pictures, seeded):
     network = seeded(Inception())
     torch.save(network.state_dict(), tmp_path / "weights.pth")
-    monkeypatch.setattr("galsmith.features.weights.find_weights", lambda *_, **__: tmp_path / "weights.pth")
+    monkeypatch.setattr(
+        "galsmith.features.extractors.find_weights", lambda *_, **__: tmp_path / "weights.pth"
+    )
     extractor = build_extractor("inception-2015-12-05")
     assert extractor.id == "inception-2015-12-05/6726825d0af5f729/pool3-2048/tf1-bilinear-299"
     assert np.array_equal(extractor.extract(pictures[:1]), extracted(network, pictures[:1]))

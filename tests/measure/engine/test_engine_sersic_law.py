@@ -98,7 +98,7 @@ def test_derivatives_are_those_of_the_law(parameters):
     model = sersic_model_with_slopes(parameters)
     room, light = make_room(SHAPE[0] * SHAPE[1]), np.empty(SHAPE[0] * SHAPE[1])
     derivatives = np.empty((parameters.size, light.size))
-    fill_places(model, 0, SHAPE[1], room)
+    fill_places(model, 0, 0, SHAPE[1], room)
     fill_model_and_derivatives(model, room, light, derivatives)
     assert np.allclose(light.reshape(SHAPE), _drawn(parameters), rtol=1e-14)
     for k in range(parameters.size):
