@@ -1,15 +1,18 @@
 """Stores, judged: measured beside the card, found again, refused where they are not alike."""
 
 import json
+from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
 
 from galsmith.compare import read_comparison
-from galsmith.data.store import write_store
+from galsmith.data.store import open_store, write_store
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.judging import judge
+from galsmith.judging.image_stores import images_at
 from galsmith.measure import MeasureSettings, measure
 from galsmith.seeds import random_stream
 
@@ -118,3 +121,20 @@ def test_rows_of_several_bands_are_not_mixed(tmp_path):
         compare(*tables, replicates=20, splits=20)
     one_band = [table[table["band"] == "g"] for table in tables]
     assert compare(*one_band, replicates=20, splits=20).distance("power_rings_03").value > 0
+
+
+def test_images_are_found_beside_a_table_that_was_moved_with_them_and_others_are_not_taken(
+    tmp_path, monkeypatch
+):
+    whole = tmp_path / "first"
+    whole.mkdir()
+    monkeypatch.chdir(whole.parent)
+    noise_store(Path("first/source"), case=1)
+    measure(open_store("first/source"), Path("first/source.parquet"), settings=QUICK["measure_settings"])
+    whole.rename(tmp_path / "moved")
+    table = tmp_path / "moved" / "source.parquet"
+    assert images_at(table, None).content_hash == open_store(tmp_path / "moved" / "source").content_hash
+    rmtree(tmp_path / "moved" / "source")
+    noise_store(tmp_path / "moved" / "source", case=2)
+    with pytest.raises(InputError, match="has other images than were measured"):
+        images_at(table, None)

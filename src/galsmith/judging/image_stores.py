@@ -155,19 +155,29 @@ def images_at(place: Place, limit: int | None) -> ImageSet:
     InputError
         If there are none.
     """
-    store = place
-    if isinstance(place, QTable) or not is_store(place):
-        table = place if isinstance(place, QTable) else read_measurements(place)
-        source = str(table.meta.get("source", {}).get("path", ""))
-        beside = Path(source) if isinstance(place, QTable) else place.parent / source
-        store = next((item for item in (Path(source), beside) if is_store(item)), Path(source))
-        if not source or not is_store(store):
-            shown = "a table in memory" if isinstance(place, QTable) else place
-            raise InputError(
-                f"{shown}: its images are in no store that is there; compare the images themselves, not their table"
-            )
+    store = place if isinstance(place, Path) and is_store(place) else _store_of_table(place)
     images = open_store(store)
     return images if limit is None else images.select(np.arange(min(limit, len(images))))
+
+
+def _store_of_table(place: Place) -> Path:
+    """Find the store that a table was measured on: where it says, seen from here or from the table, or beside the table."""
+    table = place if isinstance(place, QTable) else read_measurements(place)
+    source = dict(table.meta.get("source", {}))
+    hint = Path(str(source.get("path", "")))
+    folder = Path() if isinstance(place, QTable) else place.parent
+    there = [
+        item for item in (hint, folder / hint, folder / hint.name) if source.get("path") and is_store(item)
+    ]
+    # Files of one name need not be those that were measured.
+    same = [item for item in there if open_store(item).content_hash == source.get("content_hash")]
+    if same:
+        return same[0]
+    shown = "a table in memory" if isinstance(place, QTable) else place
+    others = f"; {there[0]} has other images than were measured" if there else ""
+    raise InputError(
+        f"{shown}: its images are in no store that is there{others}; compare the images themselves, not their table"
+    )
 
 
 def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
