@@ -217,8 +217,9 @@ def _outcomes(evidence: Sequence[Evidence]) -> list[FamilyOutcome]:
     for family in FAMILIES.values():
         members = [item for item in evidence if item.family == family.name]
         if members:
-            # The smallest p values are often alike, 1 / (deals + 1): the largest effect then speaks for all.
-            strongest = min(members, key=lambda item: (item.p_overall, -_size(item)))
+            # Of p values that are 1 over the card the one that is smallest alone; of the smallest, which are often alike,
+            # 1 / (deals + 1), the one with the largest effect.
+            strongest = min(members, key=lambda item: (item.p_overall, item.p_value, -_size(item)))
             told = sum(item.is_told for item in members)
             found.append(FamilyOutcome(family.name, family.title, len(members), told, strongest))
     return found

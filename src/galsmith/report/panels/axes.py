@@ -11,6 +11,8 @@ from galsmith.report.labels import number
 
 Floats = NDArray[np.float64]
 
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 @dataclass(frozen=True)
 class Tick:
@@ -59,7 +61,10 @@ class Axis:
 
 
 def tick_text(value: float) -> str:
-    """Write a tick without needless digits."""
+    """Write a tick without needless digits; large powers of ten as such."""
+    exponent = round(math.log10(abs(value))) if value else 0
+    if exponent >= 4 and math.isclose(abs(value), 10.0**exponent):
+        return ("−" if value < 0 else "") + "10" + str(exponent).translate(SUPERSCRIPTS)
     return f"{value:g}".replace("-", "−") if abs(value) < 1e4 else number(value, 2)
 
 
