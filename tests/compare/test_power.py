@@ -10,12 +10,12 @@ from galsmith.compare.joint.correlations import dense_ranks, spearman
 from galsmith.compare.marginal.columns import pair_columns
 from galsmith.compare.papers import choices_of
 from galsmith.compare.power.core import (
-    core_numbers,
+    core_distances,
+    correlation_differences,
     drawn_sets,
     limits_of,
     null_numbers,
     told_draws,
-    weighted_spearman,
 )
 from galsmith.compare.power.doses import FAULTS, Fault
 from galsmith.compare.power.measured import NO_IMAGES, measured_doses, smallest_dose
@@ -68,7 +68,7 @@ def test_weighted_correlations_are_those_of_repeated_rows():
     weights = rng.integers(0, 4, 60)
     ranks = dense_ranks(values)
     expected = spearman(ranks[np.repeat(np.arange(60), weights)])
-    assert weighted_spearman(ranks, weights) == pytest.approx(expected, abs=1e-12)
+    assert spearman(ranks, weights) == pytest.approx(expected, abs=1e-12)
 
 
 def test_sets_are_drawn_with_replacement_and_in_the_sizes_of_the_card():
@@ -83,7 +83,7 @@ def test_core_distances_are_those_of_the_rows_that_were_drawn():
     base, other = galaxies(40, case=1), galaxies(50, case=2, shift=0.5)
     pairs = pair_columns(base, other, list(COLUMNS), {"morphology": "none", "size": "none", "sersic": "none"})
     counts = drawn_sets((40, 50), (70, 60), 2, "test", 3)
-    numbers = core_numbers(pairs, counts, with_pairs=False)
+    numbers = core_distances(pairs, counts)
     from scipy.stats import wasserstein_distance
 
     for draw, row in enumerate(counts):
@@ -98,7 +98,8 @@ def test_cards_in_which_nothing_differs_are_hardly_ever_told():
     columns = [*COLUMNS, "orientation_rad", "power_wavelength_07"]
     pairs = pair_columns(base, base, columns, kinds)
     null = null_numbers(pairs, (300, 200), 5, "null")
-    fresh = core_numbers(pairs, drawn_sets((1000, 1000), (300, 200), 6, "fresh", 400), with_pairs=True)
+    drawn = drawn_sets((1000, 1000), (300, 200), 6, "fresh", 400)
+    fresh = {**core_distances(pairs, drawn), "pairs": correlation_differences(pairs, drawn)}
     told = np.any(list(told_draws(fresh, limits_of(null)).values()), axis=0)
     # four families at 5 % / 16 each: 1.25 % of 400 are 5; 14 or more have a chance of 1e-3
     assert told.sum() < 14
@@ -115,13 +116,11 @@ def test_limits_are_those_of_a_card_that_holds_both_sets():
         for other in (base, mixed)
     ]
     pair = "sersic_index with power_wavelength_00"
-    numbers = core_numbers(
-        pair_columns(base, mixed, list(columns), kinds),
-        drawn_sets((600, 600), (300, 300), 6, "x", 50),
-        with_pairs=True,
+    differences = correlation_differences(
+        pair_columns(base, mixed, list(columns), kinds), drawn_sets((600, 600), (300, 300), 6, "x", 50)
     )
     # 6 galaxies of 300 on one side: told of a limit that has not seen them, not told of one that has
-    assert np.median(numbers["pairs"][pair]) < limits[1].by_family["pairs"][pair]
+    assert np.median(differences[pair]) < limits[1].by_family["pairs"][pair]
     assert limits[1].by_family["pairs"][pair] > 0.005
 
 

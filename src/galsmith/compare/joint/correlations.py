@@ -101,13 +101,15 @@ def dense_ranks(values: Floats) -> Ranks:
     return np.stack(ranked, axis=1).astype(np.int32)
 
 
-def spearman(ranks: Ranks) -> Floats:
+def spearman(ranks: Ranks, weights: NDArray[np.int64] | None = None) -> Floats:
     """Spearman's correlations of rows that may come several times, with mean ranks for equal values.
 
     Parameters
     ----------
     ranks : ndarray [row, column], int32
         As from `dense_ranks`; gaps do not matter.
+    weights : ndarray [row], int64, optional
+        How often each row comes; once where left out.
 
     Returns
     -------
@@ -116,14 +118,14 @@ def spearman(ranks: Ranks) -> Floats:
     """
     middle = np.empty(ranks.shape[::-1])
     for place, column in enumerate(ranks.T):
-        together = np.bincount(column)
+        together = np.bincount(column, weights)
         # Mean rank of equal values: half of them lie below, half above.
         middle[place] = (np.cumsum(together) - 0.5 * together)[column]
-    middle -= 0.5 * len(ranks)
-    products = middle @ middle.T
+    middle -= 0.5 * (len(ranks) if weights is None else weights.sum())
+    products = (middle if weights is None else middle * weights) @ middle.T
     # Pearson's correlation of mean ranks, which is Spearman's with ties.
     sigma = np.sqrt(np.diagonal(products))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         return np.clip(products / np.outer(sigma, sigma), -1.0, 1.0)
 
 

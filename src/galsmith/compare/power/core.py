@@ -10,7 +10,7 @@ from scipy import stats
 from galsmith.compare.complete_rows import choose_rows
 from galsmith.compare.correction import dealt_tests
 from galsmith.compare.estimates import mean_weights
-from galsmith.compare.joint.correlations import dense_ranks
+from galsmith.compare.joint.correlations import dense_ranks, spearman
 from galsmith.compare.marginal.columns import ColumnPair
 from galsmith.compare.marginal.wasserstein import joint_replicates
 from galsmith.execution import one_thread
@@ -65,10 +65,8 @@ def drawn_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose
     return drawn
 
 
-def core_numbers(
-    pairs: Sequence[ColumnPair], counts: Counts, *, with_pairs: bool
-) -> dict[str, dict[str, Floats]]:
-    """All numbers of the core, family by family, for each draw.
+def core_distances(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, dict[str, Floats]]:
+    """Distances of single properties and their means, family by family, for each draw.
 
     Parameters
     ----------
@@ -76,8 +74,6 @@ def core_numbers(
         Properties of the two populations; those with a reason are left out.
     counts : ndarray [draw, row], int16
         As from `drawn_sets`.
-    with_pairs : bool
-        Also the correlations, which cost most.
 
     Returns
     -------
@@ -86,7 +82,7 @@ def core_numbers(
     # A property that cannot be compared in a card is no part of one.
     usable = [pair for pair in pairs if not pair.reason]
     distances = joint_replicates([pair.pooled() for pair in usable], counts)[0]
-    found: dict[str, dict[str, Floats]] = {MARGINAL: {}, OUTSIDE: {}, MEANS: {}, PAIRS: {}}
+    found: dict[str, dict[str, Floats]] = {MARGINAL: {}, OUTSIDE: {}, MEANS: {}}
     for place, pair in enumerate(usable):
         found[MARGINAL if pair.in_means else OUTSIDE][pair.name] = distances[:, place]
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
@@ -94,9 +90,43 @@ def core_numbers(
         weights = mean_weights([usable[place].declared.group for place in counted])
         # A mean is a weighting of single distances, draw by draw, so that it scatters as they do together.
         found[MEANS] = {name: distances[:, counted] @ weight for name, weight in weights.items()}
-    if with_pairs:
-        found[PAIRS] = _correlation_differences([usable[place] for place in counted], counts)
     return found
+
+
+def correlation_differences(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, Floats]:
+    """Absolute differences of the correlations of two columns, of galaxies of which all were measured.
+
+    Parameters
+    ----------
+    pairs, counts
+        As for `core_distances`; of the properties those of the means count.
+
+    Returns
+    -------
+    dict of str to ndarray [draw], float64
+    """
+    counted = [pair for pair in pairs if pair.in_means and not pair.reason]
+    columns = {pair.column: pair for pair in counted if pair.name == pair.column}
+    names = list(columns)
+    if len(names) < 2:
+        return {}
+    sides = [
+        np.stack([getattr(columns[name], side) for name in names], axis=1)
+        for side in ("reference", "generated")
+    ]
+    whole = [np.isfinite(side).all(axis=1) for side in sides]
+    ranks = [dense_ranks(side[rows]) for side, rows in zip(sides, whole, strict=True)]
+    n_first = len(sides[0])
+    first, second = np.triu_indices(len(names), 1)
+    found = np.empty((len(counts), len(first)))
+    with one_thread():  # thousands of products of a few columns
+        for number, drawn in enumerate(counts):
+            one = spearman(ranks[0], drawn[:n_first][whole[0]].astype(np.int64))
+            other = spearman(ranks[1], -drawn[n_first:][whole[1]].astype(np.int64))
+            found[number] = np.abs(other - one)[first, second]
+    # Named as the evidence of a card is.
+    labels = [f"{names[one]} with {names[other]}" for one, other in zip(first, second, strict=True)]
+    return dict(zip(labels, found.T, strict=True))
 
 
 def limits_of(null: dict[str, dict[str, Floats]]) -> Limits:
@@ -135,10 +165,10 @@ def null_numbers(
     rows = len(pairs[0].reference), len(pairs[0].generated)
     counts = _dealt_sets(rows, sizes, seed, purpose, NULL_CARDS + 1)
     usable = [pair for pair in pairs if not pair.reason]
-    found = core_numbers([_together(pair, *_values(pair)) for pair in usable], counts, with_pairs=False)
+    found = core_distances([_together(pair, *_values(pair)) for pair in usable], counts)
     # Ranks within each set, as the test of correlations deals them: margins that differ make no correlation.
     ranked = [_together(pair, *(_rank_shares(side) for side in _values(pair))) for pair in usable]
-    found[PAIRS] = _correlation_differences([pair for pair in ranked if pair.in_means], counts)
+    found[PAIRS] = correlation_differences(ranked, counts)
     return found
 
 
@@ -180,56 +210,3 @@ def _dealt_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpos
 def population_rows(count: int, seed: int) -> NDArray[np.int64]:
     """Rows of a table that stand for it."""
     return choose_rows(count, MOST_ROWS, seed=seed, purpose="compare.power.rows")
-
-
-def weighted_spearman(ranks: NDArray[np.int32], weights: NDArray[np.int64]) -> Floats:
-    """Spearman's correlations of rows that come `weights` times each, as `spearman` of the repeated rows.
-
-    Parameters
-    ----------
-    ranks : ndarray [row, column], int32
-        As from `dense_ranks`.
-    weights : ndarray [row], int64
-        How often each row comes.
-
-    Returns
-    -------
-    ndarray [column, column], float64
-        NaN where a column does not vary.
-    """
-    middle = np.empty(ranks.shape[::-1])
-    for place, column in enumerate(ranks.T):
-        together = np.bincount(column, weights=weights)
-        # Mean rank of equal values: half of them lie below, half above.
-        middle[place] = (np.cumsum(together) - 0.5 * together)[column]
-    middle -= 0.5 * weights.sum()
-    products = (middle * weights) @ middle.T
-    # Pearson's correlation of mean ranks, which is Spearman's with ties.
-    sigma = np.sqrt(np.diagonal(products))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.clip(products / np.outer(sigma, sigma), -1.0, 1.0)
-
-
-def _correlation_differences(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, Floats]:
-    """Absolute differences of the correlations of two columns, of galaxies of which all were measured."""
-    columns = {pair.column: pair for pair in pairs if pair.name == pair.column}
-    names = list(columns)
-    if len(names) < 2:
-        return {}
-    sides = [
-        np.stack([getattr(columns[name], side) for name in names], axis=1)
-        for side in ("reference", "generated")
-    ]
-    whole = [np.isfinite(side).all(axis=1) for side in sides]
-    ranks = [dense_ranks(side[rows]) for side, rows in zip(sides, whole, strict=True)]
-    n_first = len(sides[0])
-    first, second = np.triu_indices(len(names), 1)
-    found = np.empty((len(counts), len(first)))
-    with one_thread():  # thousands of products of a few columns
-        for number, drawn in enumerate(counts):
-            one = weighted_spearman(ranks[0], drawn[:n_first][whole[0]].astype(np.int64))
-            other = weighted_spearman(ranks[1], -drawn[n_first:][whole[1]].astype(np.int64))
-            found[number] = np.abs(other - one)[first, second]
-    # Named as the evidence of a card is.
-    labels = [f"{names[one]} with {names[other]}" for one, other in zip(first, second, strict=True)]
-    return dict(zip(labels, found.T, strict=True))

@@ -16,7 +16,8 @@ from galsmith.compare.power.core import (
     CORE_FAMILIES,
     PAIRS,
     Limits,
-    core_numbers,
+    core_distances,
+    correlation_differences,
     drawn_sets,
     limits_of,
     null_numbers,
@@ -90,10 +91,11 @@ class _Cards:
         """Which of `count` cards of the base against an altered population are told, by family."""
         pairs = self.pairs_of(self.base, altered)
         counts = drawn_sets((len(self.base), len(altered)), self.sizes, self.seed, purpose, count)
-        found = told_draws(core_numbers(pairs, counts, with_pairs=False), limits)
+        found = told_draws(core_distances(pairs, counts), limits)
         unseen = ~np.any(list(found.values()), axis=0) if found else np.ones(count, dtype=bool)
         if unseen.any():  # Correlations cost most, and are asked last.
-            by_pairs = told_draws(core_numbers(pairs, counts[unseen], with_pairs=True), limits).get(PAIRS)
+            differences = correlation_differences(pairs, counts[unseen])
+            by_pairs = told_draws({PAIRS: differences}, limits).get(PAIRS)
             if by_pairs is not None:
                 found[PAIRS] = np.zeros(count, dtype=bool)
                 found[PAIRS][unseen] = by_pairs
