@@ -1,5 +1,6 @@
 """Small trained runs to draw from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def pca_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of pca_diffusion, one band, 16 px."""
     images = blobs(100, sizes_pix=(16,), bands=("F814W",))
     return train_tiny(tmp_path_factory.mktemp("run") / "run", "pca_diffusion", images)
+
+
+@pytest.fixture
+def field_run(tmp_path: Path) -> Path:
+    """A run on images that say that they show fields."""
+    images = blobs(100, sizes_pix=(16,), bands=("gray",))
+    fields = replace(images, header=replace(images.header, shows="field"))
+    return train_tiny(tmp_path / "run", "pca_diffusion", fields)
 
 
 @pytest.fixture(scope="session")

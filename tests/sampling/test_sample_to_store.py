@@ -36,6 +36,12 @@ def test_a_store_of_drawn_galaxies_says_what_they_are(pca_run: Path, tmp_path: P
     assert (events[-1].done, events[-1].total, events[-1].unit) == (30, 30, "galaxies")
 
 
+def test_what_is_drawn_shows_what_was_trained_on(field_run: Path, pca_run: Path, tmp_path: Path) -> None:
+    assert read_snapshot_page(field_run / "snapshot")["card"]["shows"] == "field"
+    assert sample(field_run, tmp_path / "drawn", n=3).header.shows == "field"
+    assert "shows" not in read_snapshot_page(pca_run / "snapshot")["card"]
+
+
 def test_the_set_that_a_model_was_trained_on_is_found_from_what_it_drew(
     stored_run: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -87,6 +87,12 @@ class SetFlags:
     where: Annotated[
         str | None, Parameter(help="Keep rows of the catalog, such as 'mag=22..23, T=-5..0'.")
     ] = None
+    shows: Annotated[
+        Literal["galaxy", "field"] | None,
+        Parameter(
+            help="What an image shows: one galaxy, or a field of many; as the source says when left out."
+        ),
+    ] = None
     on_bad: Annotated[
         Literal["error", "skip"], Parameter(help="Stop at an image that cannot be used, or leave it out.")
     ] = "error"
@@ -112,6 +118,7 @@ class SetFlags:
             minimum_size_pix=self.minimum_size_pix,
             split=parse_split(self.split),
             where=self.where,
+            shows=self.shows,
             on_bad=self.on_bad,
         )
 

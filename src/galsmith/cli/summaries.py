@@ -19,7 +19,7 @@ def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
     """Say how many images a verb put where."""
     return Outcome(
         verb=verb,
-        summary=f"{len(images):,} galaxies, {images.sizes_text}, {images.bands_text}",
+        summary=f"{len(images):,} {images.header.images_name}, {images.sizes_text}, {images.bands_text}",
         output=output,
         content_hash=images.content_hash,
         numbers=numbers_of_store(images),
@@ -28,7 +28,13 @@ def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
 
 def numbers_of_store(images: "ImageSet") -> dict[str, Any]:
     """Give the key numbers of a store."""
-    return {"n_images": len(images), "bands": list(images.header.bands), "splits": images.n_by_split}
+    header = images.header
+    return {
+        "n_images": len(images),
+        "bands": list(header.bands),
+        "shows": header.shows,
+        "splits": images.n_by_split,
+    }
 
 
 def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str] = str) -> Outcome:

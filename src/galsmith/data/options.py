@@ -1,10 +1,11 @@
 """`SetOptions`: what every way of making a store has in common: crop, resize, leave out, split."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from galsmith.errors import SettingsError
 from galsmith.images import parse_where
+from galsmith.images.header import Shown
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class SetOptions:
         Fractions of train, validation and test.
     where : str or None
         Conditions on the catalog, labels included, such as ``"T=-5..0"``; see `galsmith.images.parse_where`.
+    shows : {"galaxy", "field"} or None
+        What every image is a picture of; as the source says when None.
     on_bad : {"error", "skip"}
         What to do with an image that cannot be used (truncated, not finite, constant): stop, or leave it out
         and count it.
@@ -39,6 +42,7 @@ class SetOptions:
     minimum_size_pix: int | None = None
     split: tuple[float, float, float] = (0.8, 0.1, 0.1)
     where: str | None = None
+    shows: Shown | None = None
     on_bad: Literal["error", "skip"] = "error"
 
     def __post_init__(self) -> None:
@@ -54,6 +58,8 @@ class SetOptions:
                 argument="split",
                 came=text,
             )
+        if self.shows not in (None, *get_args(Shown)):
+            raise SettingsError(argument="shows", came=self.shows, wanted="galaxy or field")
         if self.on_bad not in ("error", "skip"):
             raise SettingsError(argument="on_bad", came=self.on_bad, wanted="error or skip")
         if self.where is not None:
@@ -71,4 +77,5 @@ class SetOptions:
             "minimum_size_pix": self.minimum_size_pix,
             "split": list(self.split),
             "where": self.where,
+            **({} if self.shows is None else {"shows": self.shows}),
         }

@@ -1,9 +1,9 @@
-"""`ImageHeader`: what is true of every image of a set: bands, unit, size of a pixel, zero points, PSF."""
+"""`ImageHeader`: what is true of every image of a set: bands, unit, size of a pixel, zero points, PSF, what it shows."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from galsmith.images.units import is_per_area
 
 UNKNOWN_UNIT = "unknown"  # of images whose source states none
+Shown = Literal["galaxy", "field"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,14 @@ class ImageHeader:
         AB magnitude of one `flux_unit`, where known.
     psf : mapping
         What is known of the point spread function, such as ``{"psf_fwhm_pix": 3.0}``.
+    shows : {"galaxy", "field"}
+        What an image is a picture of: one galaxy, or a field of the sky with hundreds of sources. Whatever treats the two
+        otherwise (measuring, comparing, reports) asks this.
 
     Raises
     ------
     ValueError
-        If no band is named, or bands are one text.
+        If no band is named, bands are one text, or images show something else.
     """
 
     bands: tuple[str, ...]
@@ -45,10 +49,13 @@ class ImageHeader:
     physical_pixel_kpc: float | None = None
     zero_points_mag: Mapping[str, float] = field(default_factory=dict)
     psf: Mapping[str, Any] = field(default_factory=dict)
+    shows: Shown = "galaxy"
 
     def __post_init__(self) -> None:
         """Take names in any sequence; a text is not one."""
         object.__setattr__(self, "bands", _names(self.bands))
+        if self.shows not in get_args(Shown):
+            raise ValueError(f"shows is {self.shows!r}; wanted {' or '.join(get_args(Shown))}")
 
     @property
     def names_bands(self) -> bool:
@@ -60,8 +67,21 @@ class ImageHeader:
         """Whether the unit of a pixel's value is known."""
         return self.flux_unit != UNKNOWN_UNIT
 
+    @property
+    def shows_fields(self) -> bool:
+        """Whether an image is a field of the sky, not one galaxy."""
+        return self.shows == "field"
+
+    @property
+    def images_name(self) -> str:
+        """What the images are called in words: galaxies or fields."""
+        return "fields" if self.shows_fields else "galaxies"
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, as stores and the cards of snapshots have them."""
+        """Return plain JSON values, as stores and the cards of snapshots have them.
+
+        What galaxies show is not said, so that hashes of what was made before fields were known stay as they are.
+        """
         return {
             "bands": list(self.bands),
             "pixel_scale_arcsec": self.pixel_scale_arcsec,
@@ -69,6 +89,7 @@ class ImageHeader:
             "flux_unit": self.flux_unit,
             "zero_points_mag": dict(self.zero_points_mag),
             "psf": dict(self.psf),
+            **({"shows": self.shows} if self.shows_fields else {}),
         }
 
     @classmethod

@@ -69,7 +69,9 @@ class ImageSet:
     def __repr__(self) -> str:
         """Say how many images there are, and of what kind; pixels and catalog would fill pages."""
         unit = f"in {self.header.flux_unit}"
-        return f"ImageSet({len(self):,} galaxies, {self.sizes_text}, {self.bands_text}, {unit})"
+        return (
+            f"ImageSet({len(self):,} {self.header.images_name}, {self.sizes_text}, {self.bands_text}, {unit})"
+        )
 
     def __len__(self) -> int:
         """Return how many images there are."""
@@ -249,7 +251,8 @@ class _SelectedPixels:
 
 def _hash_of_arrays(images: Sequence[Pixels], header: ImageHeader) -> str:
     """Hash of images in memory."""
-    digest = hashlib.sha256(f"{list(header.bands)}|{header.flux_unit}".encode())
+    shown = f"|{header.shows}" if header.shows_fields else ""
+    digest = hashlib.sha256(f"{list(header.bands)}|{header.flux_unit}{shown}".encode())
     for image in images:
         digest.update(str(image.shape).encode())
         digest.update(np.ascontiguousarray(image).tobytes())

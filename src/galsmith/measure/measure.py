@@ -245,9 +245,14 @@ def method_for(galaxies: Galaxies, settings: MeasureSettings | None, *, engine: 
     SettingsError
         If a setting does not fit the galaxies.
     InputError
-        If nobody said which plane of a cube is to be measured.
+        If the images show fields, or nobody said which plane of a cube is to be measured.
     """
     header, origin = galaxies.header, galaxies.origin
+    if header.shows_fields:
+        raise InputError(
+            f"{origin.path or 'images'}: shows fields of many sources, and what is measured is one galaxy an image; "
+            "cut the sources out first (galsmith ingest field), or make the store with `shows=galaxy`"
+        )
     wanted = MeasureSettings() if settings is None else settings
     if wanted.band is None and not origin.has_named_bands and len(header.bands) > 1:
         raise InputError(

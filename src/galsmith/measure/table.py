@@ -75,6 +75,7 @@ def measurement_table(
         "n_images": len(galaxies),
         "n_flagged": counted_flags(table),
         "bands": list(header.bands),
+        **({"shows": header.shows} if header.shows_fields else {}),
         "band": settings.band,
         "flux_unit": header.flux_unit,
         "pixel_scale_arcsec": header.pixel_scale_arcsec,

@@ -17,6 +17,7 @@ def describe_store(path: Path) -> Description:
     numbers = numbers_of_store(images)
     rows = [
         ("images", f"{len(images):,}, {images.sizes_text}, {images.bands_text}"),
+        ("each shows", f"a {images.header.shows}"),
         ("splits", counts_text(numbers["splits"])),
         ("unit", images.header.flux_unit),
         ("scale", _scale_text(images)),

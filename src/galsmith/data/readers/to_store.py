@@ -4,7 +4,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,8 @@ def store_header(source: Source, plan: Plan, *, verb: str, seed: int) -> StoreHe
         seed=seed,
         parents=source.origin.parents,
     )
-    return StoreHeader(source.header.enlarged(enlargement), made)
+    shows = source.header.shows if plan.options.shows is None else plan.options.shows
+    return StoreHeader(replace(source.header.enlarged(enlargement), shows=shows), made)
 
 
 def _kept_rows(

@@ -252,7 +252,7 @@ def _drawn(
     shapes = gathered.galaxies.shapes[gathered.rows[entries]]
     names = [header.bands[plane] for plane in bands_shown(header, choice.band)]
     notes = [
-        _counted(len(entries), n_there, choice),
+        _counted(len(entries), n_there, choice, header),
         f"{_bands_text(names, header)}; {_stretch_text(choice.stretch, header)}",
         _size_text(shapes, header),
         "purple: pixels without a value" if any(tile.has_holes for tile in tiles) else "",
@@ -301,8 +301,8 @@ def _value_text(name: str, value: float, header: ImageHeader) -> str:
     )
 
 
-def _counted(n_shown: int, n_there: int, choice: Choice) -> str:
-    """Say which galaxies these are."""
+def _counted(n_shown: int, n_there: int, choice: Choice, header: ImageHeader) -> str:
+    """Say which galaxies or fields these are."""
     chosen = "" if n_shown == n_there else f" of {n_there:,}"
     where = "" if choice.where is None else f" with {choice.where}"
     by = "" if choice.seed is None or n_shown == n_there else f", chosen by seed {choice.seed}"
@@ -313,7 +313,7 @@ def _counted(n_shown: int, n_there: int, choice: Choice) -> str:
         "extremes": ", both ends",
     }
     sort = "" if choice.sort is None else f", sorted by {choice.sort}{orders[choice.order]}"
-    return f"{n_shown:,}{chosen} {'galaxy' if n_there == 1 else 'galaxies'}{where}{by}{sort}"
+    return f"{n_shown:,}{chosen} {header.shows if n_there == 1 else header.images_name}{where}{by}{sort}"
 
 
 def _bands_text(names: Sequence[str], header: ImageHeader) -> str:
