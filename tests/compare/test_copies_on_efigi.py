@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from galsmith.compare.memory.copies import DEFINITIONS, RANKS, _ratios, find_copies
+from galsmith.compare.memory.copies import DEFINITIONS, RANKS, find_copies, ratios_of
 from galsmith.compare.memory.log_polar import likest_rows, log_polar_spectra, whitening_of
 from galsmith.compare.memory.memorization import C_T, CLOSER, Yard, closeness
 from galsmith.compare.memory.nearest import stretch_of
@@ -53,7 +53,7 @@ def score(pictures):
 
     def ratios(images):
         spectra = log_polar_spectra(as_set(images), stretch) * weights
-        return _ratios(likest_rows(spectra, points * weights, ranks=RANKS))
+        return ratios_of(likest_rows(spectra, points * weights, ranks=RANKS))
 
     return ratios
 

@@ -12,16 +12,15 @@ from galsmith.compare.papers import choices_of
 from galsmith.compare.power.core import (
     core_distances,
     correlation_differences,
-    drawn_sets,
     limits_of,
     null_numbers,
     told_draws,
 )
 from galsmith.compare.power.doses import FAULTS, Fault
-from galsmith.compare.power.measured import NO_IMAGES, measured_doses, smallest_dose
-from galsmith.compare.resampling import Chance
+from galsmith.compare.power.measured import NO_IMAGES, Seen, measured_doses, smallest_dose
+from galsmith.compare.resampling import Chance, drawn_sets
 from galsmith.compare.tables import ready_pairs
-from galsmith.compare.visible_doses import dose_text
+from galsmith.compare.verdict import dose_text
 from galsmith.judging.faulty_images import sky_sigma
 from galsmith.seeds import random_stream
 
@@ -30,8 +29,8 @@ LADDER = Fault("test", "a dose of {dose}", (0.1, 0.2, 0.4, 0.8, 1.6))
 
 
 def told_at(share):
-    """200 cards of which a share is told, by one family."""
-    return {"marginal": np.arange(200) < round(200 * share)}
+    """A share of cards that one family tells."""
+    return Seen(share, "marginal")
 
 
 def test_the_ladder_is_halved_and_the_dose_interpolated():
@@ -59,7 +58,7 @@ def test_a_dose_below_the_ladder_and_one_above_are_said_as_such():
 
 
 def test_nothing_is_told_where_no_family_has_a_test():
-    assert np.isnan(smallest_dose(LADDER, lambda dose: {}).smallest)
+    assert np.isnan(smallest_dose(LADDER, lambda dose: Seen(0.0, "")).smallest)
 
 
 def test_weighted_correlations_are_those_of_repeated_rows():
@@ -120,8 +119,8 @@ def test_limits_are_those_of_a_card_that_holds_both_sets():
         pair_columns(base, mixed, list(columns), kinds), drawn_sets((600, 600), (300, 300), 6, "x", 50)
     )
     # 6 galaxies of 300 on one side: told of a limit that has not seen them, not told of one that has
-    assert np.median(differences[pair]) < limits[1].by_family["pairs"][pair]
-    assert limits[1].by_family["pairs"][pair] > 0.005
+    assert np.median(differences[pair]) < limits[1]["pairs"][pair]
+    assert limits[1]["pairs"][pair] > 0.005
 
 
 def test_a_shifted_column_moves_by_the_dose_and_nothing_else_does():

@@ -15,8 +15,7 @@ from galsmith.compare.records import (
     Memorization,
     PairedDifference,
 )
-from galsmith.compare.verdict import UNJUDGED, Verdict, verdict_of
-from galsmith.compare.visible_doses import VisibleDose
+from galsmith.compare.verdict import UNJUDGED, Verdict, VisibleDose, verdict_of
 from galsmith.provenance import Provenance
 
 

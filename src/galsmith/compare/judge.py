@@ -21,6 +21,7 @@ from galsmith.compare.marginal.distances import NamedReplicates, joint_distances
 from galsmith.compare.memory.copies import Copies
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
+from galsmith.compare.power.likeness import searches_of
 from galsmith.compare.power.measured import AlteredImages, measured_doses
 from galsmith.compare.records import (
     BeyondMarginals,
@@ -39,7 +40,7 @@ from galsmith.compare.tables import (
     paths_of,
     ready_pairs,
 )
-from galsmith.compare.visible_doses import VisibleDose
+from galsmith.compare.verdict import VisibleDose
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -310,7 +311,7 @@ def _judged(
 ) -> ReportCard:
     """Put all that is found out about pairs on a card."""
     paper, chance, extras = choices.paper, choices.chance, late.gather()
-    doses = _visible_doses(pairs, choices, late.images, progress)
+    doses = _visible_doses(pairs, choices, late.images, extras, progress)
     compared = {name: _compared(pair, choices, progress) for name, pair in pairs.items()}
     judgments = tuple(
         _judgment(
@@ -419,18 +420,23 @@ def _visible_doses(
     pairs: Mapping[str, ReadyPair],
     choices: Choices,
     images: AlteredImages | None,
+    extras: Mapping[str, Extras],
     progress: ProgressCallback,
 ) -> dict[str, tuple[VisibleDose, ...]]:
     """Measure what would have been seen of each generated set, once for those of one size."""
     if not choices.power:
         return dict.fromkeys(pairs, ())
     # Power is the reference's and the sizes': what was generated has no part in it.
-    by_size: dict[tuple[int, tuple[str, ...]], tuple[VisibleDose, ...]] = {}
-    for pair in pairs.values():
-        kind = len(pair.tables[1]), pair.columns
+    by_size: dict[Any, tuple[VisibleDose, ...]] = {}
+    found = {}
+    for name, pair in pairs.items():
+        copies = extras.get(name, Extras()).copies
+        searches = () if copies is None else tuple(searches_of(copies).values())
+        kind = len(pair.tables[1]), pair.columns, searches
         if kind not in by_size:
-            by_size[kind] = measured_doses(pair, choices, images, progress=progress)
-    return {name: by_size[len(pair.tables[1]), pair.columns] for name, pair in pairs.items()}
+            by_size[kind] = measured_doses(pair, choices, images, copies, progress=progress)
+        found[name] = by_size[kind]
+    return found
 
 
 def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: ProgressCallback) -> BeyondMarginals:

@@ -71,6 +71,60 @@ def _count(drawn: NDArray[np.uint32], counts: Counts, sign: int) -> None:
         counts[row] += sign
 
 
+def drawn_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
+    """Draw sets from two populations with replacement: how often each row comes, below 0 for the second.
+
+    Parameters
+    ----------
+    rows, sizes : tuple of int
+        Rows of the two populations; galaxies of the two sets.
+    seed, purpose
+        Of the draws.
+    count : int
+        How many pairs of sets.
+
+    Returns
+    -------
+    ndarray [draw, row], int16
+    """
+    drawn = np.zeros((count, sum(rows)), dtype=np.int16)
+    for number in range(count):
+        rng = random_stream(seed, purpose, number)
+        # Independent draws from a law: what is in both sets twice is so by chance, as it is in cards.
+        drawn[number, : rows[0]] = np.bincount(rng.integers(0, rows[0], sizes[0]), minlength=rows[0])
+        drawn[number, rows[0] :] = -np.bincount(rng.integers(0, rows[1], sizes[1]), minlength=rows[1])
+    return drawn
+
+
+def dealt_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
+    """Draw both sets from two populations together, each population as often as its set is large.
+
+    Parameters
+    ----------
+    rows, sizes, seed, purpose, count
+        As `drawn_sets` takes them.
+
+    Returns
+    -------
+    ndarray [draw, row], int16
+        All rows twice over: those of the first set, then below 0 those of the second.
+    """
+    drawn = np.zeros((count, 2 * sum(rows)), dtype=np.int16)
+    # Of all galaxies of a card so many come from the first population.
+    share = sizes[0] / sum(sizes)
+    for number in range(count):
+        rng = random_stream(seed, f"{purpose}.dealt", number)
+        for side, (size, sign) in enumerate(zip(sizes, (1, -1), strict=True)):
+            # Hypergeometric in a deal of one card; binomial over all cards.
+            n_first = rng.binomial(size, share)
+            chosen = np.concatenate(
+                [rng.integers(0, rows[0], n_first), rows[0] + rng.integers(0, rows[1], size - n_first)]
+            )
+            place = slice(side * sum(rows), (side + 1) * sum(rows))
+            drawn[number, place] = sign * np.bincount(chosen, minlength=sum(rows))
+    return drawn
+
+
 def half_sample(n_reference: int, n_generated: int, seed: int, number: int) -> Counts:
     """Draw half of each set without replacement.
 

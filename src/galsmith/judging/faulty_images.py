@@ -88,12 +88,22 @@ class FaultyImages:
         )
         return read_measurements(output)
 
+    def some(self, count: int) -> ImageSet:
+        """Take so many of the images by chance, or all.
+
+        Parameters
+        ----------
+        count : int
+            How many at most.
+        """
+        images = images_at(self._reference, self._work.limit)
+        rows = choose_rows(len(images), count, seed=self._work.seed, purpose="judging.power.pilot")
+        return images.select(rows)
+
     @cached_property
     def _pilot(self) -> ImageSet:
         """The images that stand for all."""
-        images = images_at(self._reference, self._work.limit)
-        rows = choose_rows(len(images), PILOT, seed=self._work.seed, purpose="judging.power.pilot")
-        return images.select(rows)
+        return self.some(PILOT)
 
     @cached_property
     def _settings(self) -> MeasureSettings:

@@ -11,8 +11,7 @@ from galsmith.compare.conditions import unlike_text
 from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import label_of
 from galsmith.compare.records import ClassifierTest, Statistic
-from galsmith.compare.verdict import NOT_JUDGED, NOT_TOLD_APART, TOLD_APART, Rule
-from galsmith.compare.visible_doses import sentence
+from galsmith.compare.verdict import NOT_JUDGED, NOT_TOLD_APART, TOLD_APART, Rule, sentence
 from galsmith.report.labels import chance_text, distance_number, percent
 
 FEW_GALAXIES = 200

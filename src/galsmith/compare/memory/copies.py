@@ -205,16 +205,16 @@ def find_copies(
         )
         yardstick = reference if held_out is None else held_out
         most = int(np.clip(PAIRS // max(len(training), 1), AT_LEAST, AT_MOST))
-        described = _described(
+        trained_on = described(
             training, (training, len(training)), (yardstick, most), (generated, most), seed=seed
         )
-        searches.append(_searched(TRAINING, described, chance, progress))
+        searches.append(_searched(TRAINING, trained_on, chance, progress))
     twin_count = int(repeated(theirs).sum())
     twins.append(
         twins_of(ours, theirs, n_others=len(theirs), n_others_identical=twin_count, searched=REFERENCE)
     )
-    first, second, drawn = _halves(
-        _described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed)
+    first, second, drawn = halves(
+        described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed)
     )
     searches.append(_searched(REFERENCE, (first, second, drawn), chance, progress, rings_moved=(0,)))
     repeats = repeats_within((theirs, ours), *_equally_many(first, second, drawn), progress=progress)
@@ -227,8 +227,16 @@ def is_too_much(n_trained_on: int, n_held_out: int) -> bool:
 
 
 @dataclass(frozen=True)
-class _Described:
-    """Some images of a set: their rows, and their whitened spectra."""
+class Described:
+    """Some images of a set.
+
+    Attributes
+    ----------
+    rows : ndarray [image], int64
+        Of the set.
+    spectra : ndarray [image, band, ring, mode], complex64
+        Whitened.
+    """
 
     rows: Rows
     spectra: Spectra
@@ -236,15 +244,24 @@ class _Described:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def part(self, chosen: slice) -> "_Described":
+    def part(self, chosen: slice) -> "Described":
         """Take some of these."""
-        return _Described(self.rows[chosen], self.spectra[chosen])
+        return Described(self.rows[chosen], self.spectra[chosen])
 
 
-def _described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int) -> list[_Described]:
+def described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int) -> list[Described]:
     """Describe images of several sets, at most so many of each by chance, in the stretch of one set.
 
     The first set's modes are made equally strong in all.
+
+    Parameters
+    ----------
+    like : ImageSet
+        Whose stretch all have.
+    *sets : tuple of ImageSet and int
+        Each with how many of it are wanted; those that are not finite are left out.
+    seed : int
+        Of the choice.
     """
     stretch = stretch_of(like, side_pix=SIDE_PIX)
     found = []
@@ -252,20 +269,26 @@ def _described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int) -> list[_
         order = random_stream(seed, "compare.copies").permutation(len(images))[:most]
         spectra = log_polar_spectra(images.select(order), stretch)
         is_finite = np.isfinite(spectra).all(axis=(1, 2, 3))
-        found.append(_Described(order[is_finite], spectra[is_finite]))
+        found.append(Described(order[is_finite], spectra[is_finite]))
     weights = whitening_of(found[0].spectra)
-    return [_Described(item.rows, item.spectra * weights) for item in found]
+    return [Described(item.rows, item.spectra * weights) for item in found]
 
 
-def _halves(described: list[_Described]) -> tuple[_Described, _Described, _Described]:
-    """Split what is described of the reference: one half is searched, the other is the yardstick."""
+def halves(described: list[Described]) -> tuple[Described, Described, Described]:
+    """Split what is described of the reference: one half is searched, the other is the yardstick.
+
+    Parameters
+    ----------
+    described : list of Described
+        The reference, and the set whose images are looked for; the third of what is returned.
+    """
     reference, generated = described
     half = len(reference) // 2
     return reference.part(slice(0, half)), reference.part(slice(half, None)), generated
 
 
 def _equally_many(
-    first: _Described, second: _Described, generated: _Described
+    first: Described, second: Described, generated: Described
 ) -> tuple[tuple[Spectra, Spectra], Rows]:
     """Take as many images of the reference as of the generated set, and say which generated ones."""
     both = np.concatenate([first.spectra, second.spectra])
@@ -275,7 +298,7 @@ def _equally_many(
 
 def _searched(
     searched: str,
-    sides: Sequence[_Described],
+    sides: Sequence[Described],
     chance: Chance,
     progress: ProgressCallback,
     rings_moved: tuple[int, ...] = RINGS_MOVED,
@@ -288,7 +311,7 @@ def _searched(
         likest_rows(side.spectra, points.spectra, ranks=RANKS, rings_moved=rings_moved, progress=progress)
         for side in (held_out, generated)
     )
-    ratios = [_ratios(yard), _ratios(found)]
+    ratios = [ratios_of(yard), ratios_of(found)]
     statistics = closeness(Yard(ratios[1]), Yard(ratios[0]), DEFINITIONS, chance=chance)
     return CopySearch(
         searched=searched,
@@ -304,10 +327,19 @@ def _searched(
     )
 
 
-def _ratios(likest: Likest) -> Floats:
+def ratios_of(likest: Likest) -> Floats:
     """How little the likest image leaves unexplained in units of the next: Lowe (2004), sec. 7.1.
 
     A galaxy that is in the searched set more than once is as like as its next, so the largest step among the first counts.
+
+    Parameters
+    ----------
+    likest : Likest
+        `RANKS` of each image.
+
+    Returns
+    -------
+    ndarray [image], float64
     """
     left = np.maximum(likest.unexplained, LEAST_UNEXPLAINED)
     ratios: Floats = (left[:, :-1] / left[:, 1:]).min(axis=1)
@@ -315,7 +347,7 @@ def _ratios(likest: Likest) -> Floats:
 
 
 def _pairs(
-    found: Likest, ratios: list[Floats], generated: _Described, points: _Described
+    found: Likest, ratios: list[Floats], generated: Described, points: Described
 ) -> tuple[LikePair, ...]:
     """List the generated images for which one image stands out most."""
     ordered, ours = np.sort(ratios[0]), ratios[1]

@@ -162,7 +162,7 @@ def closeness(
         By the names of the definitions; p is of no greater nearness where the sets are alike.
     """
     n, m = len(generated.distance), len(held_out.distance)
-    rank = _rank(m)
+    rank = rank_of(m)
     told = {
         "rank": "nearest" if rank == 1 else f"{rank}th nearest",
         "held_out": m,
@@ -293,8 +293,8 @@ def _closest_pairs(found: Nearest, held_out: Floats, n_pairs: int) -> tuple[Clos
 
 def _values(generated: Yard, held_out: Yard) -> Floats:
     """AuthPct where it is known, C_T and the share that is closer."""
-    threshold = np.partition(held_out.distance, _rank(len(held_out.distance)) - 1)[
-        _rank(len(held_out.distance)) - 1
+    threshold = np.partition(held_out.distance, rank_of(len(held_out.distance)) - 1)[
+        rank_of(len(held_out.distance)) - 1
     ]
     nearness = [c_t(generated.distance, held_out.distance), (generated.distance < threshold).mean()]
     return np.array([*_authentic_share(generated), *nearness], dtype=np.float64)
@@ -305,8 +305,8 @@ def _authentic_share(yard: Yard) -> list[float]:
     return [] if yard.is_authentic is None else [float(yard.is_authentic.mean())]
 
 
-def _rank(n_held_out: int) -> int:
-    """Which held-out distance, counted from the nearest, is their 1 % quantile."""
+def rank_of(n_held_out: int) -> int:
+    """Say which of so many held-out distances, counted from the nearest, is their 1 % quantile."""
     return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)  # The k-th of m lies at k / (m + 1) on average.
 
 
@@ -317,7 +317,7 @@ def _p_values(generated: Yard, held_out: Yard, values: Floats) -> list[float]:
     distances with a chance that is distributed as Beta(k, m + 1 - k).
     """
     n, m = len(generated.distance), len(held_out.distance)
-    closer, rank = round(float(values[-1]) * n), _rank(m)
+    closer, rank = round(float(values[-1]) * n), rank_of(m)
     nearness = [
         # C_T is standard normal where nothing is copied; copies lie below 0.
         float(stats.norm.cdf(values[-2])),

@@ -246,6 +246,42 @@ def repeats_within(
     )
 
 
+def closest_ratios(spectra: Spectra) -> Floats:
+    """Ratios of the closest pairs within a set, no image in two of them.
+
+    Parameters
+    ----------
+    spectra : ndarray [image, band, ring, mode], complex64
+        Whitened.
+
+    Returns
+    -------
+    ndarray [pair], float64
+        `CLOSEST_PAIRS` at most, the closest first.
+    """
+    return _disjoint(*_edges(_likest_within(spectra, ignore_progress)))[1]
+
+
+def ratios_to(queries: Spectra, spectra: Spectra, places: Rows) -> Floats:
+    """Ratios of images to one image of a set each, as those of `closest_ratios`.
+
+    Parameters
+    ----------
+    queries, spectra : ndarray [image, band, ring, mode], complex64
+        Whitened, of the images and of the set.
+    places : ndarray [query], int64
+        The image of the set that each is held against.
+
+    Returns
+    -------
+    ndarray [query], float64
+        Infinite where that image is not among the likest quarter.
+    """
+    likest = likest_rows(queries, spectra, ranks=len(spectra) // QUARTER, rings_moved=(0,))
+    ratios = likest.unexplained / likest.unexplained[:, -1:]
+    return np.where(likest.rows == places[:, np.newaxis], ratios, np.inf).min(axis=1)
+
+
 def _likest_within(spectra: Spectra, progress: ProgressCallback) -> Likest:
     """Find the likest quarter of its own set for every image, at any turn."""
     return likest_rows(

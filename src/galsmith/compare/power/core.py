@@ -1,7 +1,7 @@
 """The cheap core of a card, tested on thousands of draws at once: single properties, means, and correlations of two."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,14 @@ from galsmith.compare.estimates import mean_weights
 from galsmith.compare.joint.correlations import dense_ranks, spearman
 from galsmith.compare.marginal.columns import ColumnPair
 from galsmith.compare.marginal.wasserstein import joint_replicates
+from galsmith.compare.resampling import Counts, dealt_sets
 from galsmith.execution import one_thread
-from galsmith.seeds import random_stream
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int16]
+Numbers = dict[str, dict[str, Floats]]
+"""Of each of `CORE_FAMILIES`, each number [draw] by its name."""
+Limits = dict[str, dict[str, float]]
+"""From where on each number of a card is told, at the level that one family of a card may spend."""
 
 MARGINAL, OUTSIDE, MEANS, PAIRS = "marginal", "outside", "means", "pairs"
 CORE_FAMILIES = (MARGINAL, OUTSIDE, MEANS, PAIRS)
@@ -27,45 +30,7 @@ MOST_ROWS = 2000
 NULL_CARDS = 400
 
 
-@dataclass(frozen=True)
-class Limits:
-    """From where on each number of a card is told, at the level that one family of a card may spend.
-
-    Attributes
-    ----------
-    by_family : mapping of str to mapping of str to float
-        For each of `CORE_FAMILIES`, by the name of the number.
-    """
-
-    by_family: dict[str, dict[str, float]]
-
-
-def drawn_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
-    """Draw sets from two populations with replacement: how often each row comes, below 0 for the second.
-
-    Parameters
-    ----------
-    rows, sizes : tuple of int
-        Rows of the two populations; galaxies of the two sets.
-    seed, purpose
-        Of the draws.
-    count : int
-        How many pairs of sets.
-
-    Returns
-    -------
-    ndarray [draw, row], int16
-    """
-    drawn = np.zeros((count, sum(rows)), dtype=np.int16)
-    for number in range(count):
-        rng = random_stream(seed, purpose, number)
-        # Independent draws from a law: what is in both sets twice is so by chance, as it is in cards.
-        drawn[number, : rows[0]] = np.bincount(rng.integers(0, rows[0], sizes[0]), minlength=rows[0])
-        drawn[number, rows[0] :] = -np.bincount(rng.integers(0, rows[1], sizes[1]), minlength=rows[1])
-    return drawn
-
-
-def core_distances(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, dict[str, Floats]]:
+def core_distances(pairs: Sequence[ColumnPair], counts: Counts) -> Numbers:
     """Distances of single properties and their means, family by family, for each draw.
 
     Parameters
@@ -82,7 +47,7 @@ def core_distances(pairs: Sequence[ColumnPair], counts: Counts) -> dict[str, dic
     # A property that cannot be compared in a card is no part of one.
     usable = [pair for pair in pairs if not pair.reason]
     distances = joint_replicates([pair.pooled() for pair in usable], counts)[0]
-    found: dict[str, dict[str, Floats]] = {MARGINAL: {}, OUTSIDE: {}, MEANS: {}}
+    found: Numbers = {MARGINAL: {}, OUTSIDE: {}, MEANS: {}}
     for place, pair in enumerate(usable):
         found[MARGINAL if pair.in_means else OUTSIDE][pair.name] = distances[:, place]
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
@@ -129,22 +94,22 @@ def correlation_differences(pairs: Sequence[ColumnPair], counts: Counts) -> dict
     return dict(zip(labels, found.T, strict=True))
 
 
-def limits_of(null: dict[str, dict[str, Floats]]) -> Limits:
+def limits_of(null: Numbers) -> Limits:
     """Find from where on numbers are told, from cards in which nothing differs; as `dealt_tests` does for one card."""
-    limits: dict[str, dict[str, float]] = {}
+    limits: Limits = {}
     for family, numbers in null.items():
         if numbers:
             table = np.stack(list(numbers.values()), axis=1)
             told_from = dealt_tests(table[0], table[1:]).told_from
             limits[family] = dict(zip(numbers, (float(value) for value in told_from), strict=True))
-    return Limits(limits)
+    return limits
 
 
-def told_draws(numbers: dict[str, dict[str, Floats]], limits: Limits) -> dict[str, NDArray[np.bool_]]:
+def told_draws(numbers: Numbers, limits: Limits) -> dict[str, NDArray[np.bool_]]:
     """Which draws each family tells apart, [draw] bool."""
     found = {}
     for family, values in numbers.items():
-        known = limits.by_family.get(family, {})
+        known = limits.get(family, {})
         # A property that only the altered set lacks has no limit, and is no evidence here.
         told = [
             drawn >= known[name] for name, drawn in values.items() if np.isfinite(known.get(name, np.nan))
@@ -154,16 +119,14 @@ def told_draws(numbers: dict[str, dict[str, Floats]], limits: Limits) -> dict[st
     return found
 
 
-def null_numbers(
-    pairs: Sequence[ColumnPair], sizes: tuple[int, int], seed: int, purpose: str
-) -> dict[str, dict[str, Floats]]:
+def null_numbers(pairs: Sequence[ColumnPair], sizes: tuple[int, int], seed: int, purpose: str) -> Numbers:
     """Give the numbers of cards that were dealt anew: both sets are drawn from the two populations together.
 
     The deals of a card know what is in it: galaxies that fit no correlation widen the law of what chance makes, on
     whichever side they are.
     """
     rows = len(pairs[0].reference), len(pairs[0].generated)
-    counts = _dealt_sets(rows, sizes, seed, purpose, NULL_CARDS + 1)
+    counts = dealt_sets(rows, sizes, seed, purpose, NULL_CARDS + 1)
     usable = [pair for pair in pairs if not pair.reason]
     found = core_distances([_together(pair, *_values(pair)) for pair in usable], counts)
     # Ranks within each set, as the test of correlations deals them: margins that differ make no correlation.
@@ -187,24 +150,6 @@ def _rank_shares(values: Floats) -> Floats:
     """Mean ranks in units of the number of values; NaN where there is none."""
     ranks = stats.rankdata(values, nan_policy="omit")
     return np.asarray(ranks / max(np.isfinite(values).sum(), 1), dtype=np.float64)
-
-
-def _dealt_sets(rows: tuple[int, int], sizes: tuple[int, int], seed: int, purpose: str, count: int) -> Counts:
-    """Draw both sets from two populations together, each population as often as its set is large."""
-    drawn = np.zeros((count, 2 * sum(rows)), dtype=np.int16)
-    # Of all galaxies of a card so many come from the first population.
-    share = sizes[0] / sum(sizes)
-    for number in range(count):
-        rng = random_stream(seed, f"{purpose}.dealt", number)
-        for side, (size, sign) in enumerate(zip(sizes, (1, -1), strict=True)):
-            # Hypergeometric in a deal of one card; binomial over all cards.
-            n_first = rng.binomial(size, share)
-            chosen = np.concatenate(
-                [rng.integers(0, rows[0], n_first), rows[0] + rng.integers(0, rows[1], size - n_first)]
-            )
-            place = slice(side * sum(rows), (side + 1) * sum(rows))
-            drawn[number, place] = sign * np.bincount(chosen, minlength=sum(rows))
-    return drawn
 
 
 def population_rows(count: int, seed: int) -> NDArray[np.int64]:

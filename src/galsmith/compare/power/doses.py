@@ -10,9 +10,11 @@ from scipy import ndimage
 
 from galsmith.compare.complete_rows import standardize
 from galsmith.compare.marginal.columns import values_of
-from galsmith.compare.visible_doses import VisibleDose
+from galsmith.compare.memory.copies import REFERENCE, TRAINING
+from galsmith.compare.verdict import VisibleDose
 
 NAN = float("nan")
+WITHIN = "set itself"  # What is searched for repeats.
 Pixels = NDArray[np.float32]
 AlterRows = Callable[[QTable, float, np.random.Generator, tuple[str, ...]], QTable]
 AlterImage = Callable[[Pixels, float, np.random.Generator, NDArray[np.float64]], Pixels]
@@ -39,6 +41,9 @@ class Fault:
         Bands that an image must have.
     needs_noise : bool
         Whether its dose is counted in the sky's own noise.
+    searched : str
+        Where altered images are looked for, of a fault that a search for likeness sees: the training images, the reference,
+        or `WITHIN`; empty for all others.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Fault:
     alter_image: AlterImage | None = None
     n_bands: int = 1
     needs_noise: bool = False
+    searched: str = ""
 
 
 def untried(fault: Fault, reason: str) -> VisibleDose:
@@ -108,6 +114,33 @@ def _move_last_band(image: Pixels, dose: float, rng: np.random.Generator, sky: N
     return np.stack([*image[:-1], _moved(image[-1], dose)])
 
 
+def posed(image: Pixels, dose: float, rng: np.random.Generator, sky: NDArray[np.float64]) -> Pixels:
+    """Turn by any angle, mirror half of them, zoom by 0.8 to 1.25 and give each band a gain of 0.8 to 1.2.
+
+    Parameters
+    ----------
+    image : ndarray [band, y, x], float32
+        Its middle stays where it is.
+    dose, sky
+        Not used: the dose is the share of images that are altered so.
+    rng : numpy.random.Generator
+        Of the turn, mirror, zoom and gains.
+
+    Returns
+    -------
+    ndarray [band, y, x], float32
+    """
+    angle, zoom = rng.uniform(0.0, 2 * np.pi), np.exp(rng.uniform(np.log(0.8), np.log(1.25)))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / zoom
+    turn[:, 1] *= rng.choice([-1.0, 1.0])
+    middle = (np.array(image.shape[-2:]) - 1) / 2
+    gains = rng.uniform(0.8, 1.2, len(image))
+    # From places in the new image to places in the old one, about its middle.
+    offset = middle - turn @ middle
+    posed = [ndimage.affine_transform(band, turn, offset, order=1, mode="nearest") for band in image]
+    return (np.stack(posed) * gains[:, None, None]).astype(np.float32)
+
+
 def _moved(band: Pixels, dose: float) -> Pixels:
     """One band, moved by a cubic spline, its edge repeated."""
     return ndimage.shift(band, (0.0, dose), order=3, mode="nearest").astype(np.float32)
@@ -158,6 +191,27 @@ FAULTS: dict[str, Fault] = {
             (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 4.0),
             alter_image=_move_last_band,
             n_bands=2,
+        ),
+        Fault(
+            "copies",
+            "{dose} of the galaxies training images, turned, zoomed and in other gains",
+            SHARES,
+            alter_image=posed,
+            searched=TRAINING,
+        ),
+        Fault(
+            "images of the reference",
+            "{dose} of the galaxies images of the reference, altered likewise",
+            SHARES,
+            alter_image=posed,
+            searched=REFERENCE,
+        ),
+        Fault(
+            "repeats",
+            "{dose} of the galaxies there already, altered likewise",
+            SHARES,
+            alter_image=posed,
+            searched=WITHIN,
         ),
     )
 }

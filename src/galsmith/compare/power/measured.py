@@ -1,6 +1,6 @@
 """The smallest dose of each fault that nine of ten cards of these sizes tell apart: `measured_doses`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.marginal.columns import ColumnPair, pair_columns
+from galsmith.compare.memory.copies import REFERENCE, TRAINING, Copies
 from galsmith.compare.papers import Choices
 from galsmith.compare.power.core import (
     CORE_FAMILIES,
@@ -18,16 +19,18 @@ from galsmith.compare.power.core import (
     Limits,
     core_distances,
     correlation_differences,
-    drawn_sets,
     limits_of,
     null_numbers,
     population_rows,
     told_draws,
 )
-from galsmith.compare.power.doses import FAULTS, AlterRows, Fault, untried
+from galsmith.compare.power.doses import FAULTS, WITHIN, AlterRows, Fault, untried
+from galsmith.compare.power.likeness import PILOT, Search, found_shares, searches_of, share_told
+from galsmith.compare.resampling import drawn_sets
 from galsmith.compare.tables import ReadyPair
-from galsmith.compare.visible_doses import VisibleDose
+from galsmith.compare.verdict import VisibleDose
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.images import ImageSet
 from galsmith.seeds import derive_seed, random_stream
 
 OFTEN = 0.9
@@ -36,12 +39,36 @@ DRAWS = 200
 # Faults that strike some galaxies strike others each time.
 ALTERED_TABLES = 10
 NO_IMAGES = "the images of the reference set were not given"
+NOT_SEARCHED = {
+    TRAINING: "the training images are not known",
+    REFERENCE: "there are too few images",
+    WITHIN: "there are too few images",
+}
+
+# The family of evidence of each search.
+SEARCHED_BY = {TRAINING: "copies", REFERENCE: "identity", WITHIN: "repeats"}
 
 Told = dict[str, NDArray[np.bool_]]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How often a dose is seen.
+
+    Attributes
+    ----------
+    share : float
+        Of the cards.
+    by : str
+        The family that sees it most often; empty where none can.
+    """
+
+    share: float
+    by: str
+
+
 class AlteredImages(Protocol):
-    """Measurements of some of the reference's images with faults put in."""
+    """Some of the reference's images, as they are and measured with faults put in."""
 
     @property
     def n_bands(self) -> int:
@@ -54,6 +81,9 @@ class AlteredImages(Protocol):
     @property
     def why_not(self) -> str:
         """Why there are none; empty where there are."""
+
+    def some(self, count: int) -> ImageSet:
+        """Take so many of the images by chance, or all."""
 
     def table(self, fault: Fault | None, dose: float) -> QTable:
         """Measure the images with a fault of some dose; as they are for None."""
@@ -83,14 +113,18 @@ class _Cards:
     sizes: tuple[int, int]
     seed: int
 
-    def limits(self, altered: QTable, purpose: str) -> Limits:
-        """From where on numbers are told in cards of the base against an altered population."""
-        return limits_of(null_numbers(self.pairs_of(self.base, altered), self.sizes, self.seed, purpose))
+    def against(self, altered: QTable) -> list[ColumnPair]:
+        """Pair the columns of the base with those of an altered population."""
+        return self.pairs_of(self.base, altered)
 
-    def told(self, altered: QTable, limits: Limits, purpose: str, count: int) -> Told:
+    def limits(self, pairs: Sequence[ColumnPair], purpose: str) -> Limits:
+        """From where on numbers are told in cards of the base against an altered population."""
+        return limits_of(null_numbers(pairs, self.sizes, self.seed, purpose))
+
+    def told(self, pairs: Sequence[ColumnPair], limits: Limits, purpose: str, count: int) -> Told:
         """Which of `count` cards of the base against an altered population are told, by family."""
-        pairs = self.pairs_of(self.base, altered)
-        counts = drawn_sets((len(self.base), len(altered)), self.sizes, self.seed, purpose, count)
+        rows = len(pairs[0].reference), len(pairs[0].generated)
+        counts = drawn_sets(rows, self.sizes, self.seed, purpose, count)
         found = told_draws(core_distances(pairs, counts), limits)
         unseen = ~np.any(list(found.values()), axis=0) if found else np.ones(count, dtype=bool)
         if unseen.any():  # Correlations cost most, and are asked last.
@@ -106,6 +140,7 @@ def measured_doses(
     pair: ReadyPair,
     choices: Choices,
     images: AlteredImages | None = None,
+    copies: Copies | None = None,
     *,
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[VisibleDose, ...]:
@@ -114,8 +149,9 @@ def measured_doses(
     Cards are drawn from the reference set, taken as the law of all galaxies: the reference's side with replacement from it
     as it is, the generated side from it with the fault put in. What is told is decided by the core of a card (single
     properties, means, correlations of two), at the level that a family of a card may spend; the limits come from cards
-    that are dealt from both populations together, as the deals of a card are. Joint statistics, classifiers, features and
-    the search for copies are left out: a whole card sees a little more.
+    that are dealt from both populations together, as the deals of a card are. Copies and repeats are told by the searches
+    for them: how surely these find an altered image is measured, how many they have to find is the law of their own exact
+    tests. Joint statistics, classifiers and features are left out: a whole card sees a little more.
 
     Parameters
     ----------
@@ -125,6 +161,8 @@ def measured_doses(
         How sets are compared.
     images : AlteredImages, optional
         Faults of images are tried on these.
+    copies : Copies, optional
+        What was looked for in the card, which says how many images its searches see.
     progress : callable
         Told of the faults.
 
@@ -140,12 +178,15 @@ def measured_doses(
     by_images = None
     if images is not None and not images.why_not:
         by_images = _cards(images.table(None, 0.0), pair, choices, seed)
+    by_likeness = _by_likeness(images, copies, seed)
     found = []
     for number, fault in enumerate(FAULTS.values()):
         if fault.alter_rows is not None:
             found.append(_sought(fault, by_rows, _altered_rows(fault.name, fault.alter_rows, by_rows)))
         elif images is None or by_images is None:
             found.append(untried(fault, NO_IMAGES if images is None else images.why_not))
+        elif fault.searched:
+            found.append(_sought_by_likeness(fault, by_likeness))
         elif reason := _why_untried(fault, images):
             found.append(untried(fault, reason))
         else:
@@ -154,32 +195,38 @@ def measured_doses(
     return tuple(found)
 
 
-def smallest_dose(fault: Fault, told_of: Callable[[float], Told]) -> VisibleDose:
+def smallest_dose(fault: Fault, seen_at: Callable[[float], Seen]) -> VisibleDose:
     """Seek the smallest dose that is seen in nine of ten cards, by halving the ladder of doses.
 
     Parameters
     ----------
     fault : Fault
         With its ladder.
-    told_of : callable
-        Gives which cards each family tells apart at a dose.
+    seen_at : callable
+        Gives how often a dose is seen.
     """
-    seen, low, high = {}, -1, len(fault.doses)
-    by: dict[int, str] = {}
+    found: dict[int, Seen] = {}
+    low, high = -1, len(fault.doses)
     while high - low > 1:
         # Bisection: shares grow with the dose, but for the scatter of 200 draws.
         middle = (low + high) // 2
-        told = told_of(fault.doses[middle])
-        shares = {family: float(values.mean()) for family, values in told.items()}
-        seen[middle] = float(np.any(list(told.values()), axis=0).mean()) if told else 0.0
-        by[middle] = max(shares, key=lambda family: shares[family]) if shares else ""
-        low, high = (low, middle) if seen[middle] >= OFTEN else (middle, high)
-    tried = tuple((fault.doses[place], seen[place]) for place in sorted(seen))
+        found[middle] = seen_at(fault.doses[middle])
+        low, high = (low, middle) if found[middle].share >= OFTEN else (middle, high)
+    tried = tuple((fault.doses[place], found[place].share) for place in sorted(found))
     if high == len(fault.doses):
         return VisibleDose(fault.name, fault.words, np.nan, (fault.doses[-1], np.nan), tried)
     ends = (fault.doses[low] if low >= 0 else 0.0, fault.doses[high])
-    smallest = ends[1] if low < 0 else _between(ends, (seen[low], seen[high]))
-    return VisibleDose(fault.name, fault.words, smallest, ends, tried, FAMILIES[by[high]].title)
+    smallest = ends[1] if low < 0 else _between(ends, (found[low].share, found[high].share))
+    return VisibleDose(fault.name, fault.words, smallest, ends, tried, FAMILIES[found[high].by].title)
+
+
+def seen_by(told: Told) -> Seen:
+    """Count which cards any family tells, and name the family that tells most."""
+    if not told:
+        return Seen(0.0, "")
+    shares = {family: float(values.mean()) for family, values in told.items()}
+    share = float(np.any(list(told.values()), axis=0).mean())
+    return Seen(share, max(shares, key=lambda family: shares[family]))
 
 
 def _between(doses: tuple[float, float], shares: tuple[float, float]) -> float:
@@ -217,42 +264,62 @@ def _why_untried(fault: Fault, images: AlteredImages) -> str:
     return "the images have no noise" if fault.needs_noise and not images.has_noise else ""
 
 
-def _sought(fault: Fault, cards: _Cards, told_of: Callable[[float], Told]) -> VisibleDose:
+def _sought(fault: Fault, cards: _Cards, seen_at: Callable[[float], Seen]) -> VisibleDose:
     """Seek the smallest visible dose; a population of which nothing counts has none."""
     if not cards.columns:
         return untried(fault, "no property of the means can be compared")
-    return smallest_dose(fault, told_of)
+    return smallest_dose(fault, seen_at)
 
 
-def _altered_rows(name: str, alter: AlterRows, cards: _Cards) -> Callable[[float], Told]:
+def _by_likeness(
+    images: AlteredImages | None, copies: Copies | None, seed: int
+) -> dict[str, tuple[Search, float]]:
+    """Find the searches of a card, and how surely each finds an altered image of the reference."""
+    if images is None or images.why_not or copies is None:
+        return {}
+    searches, found = searches_of(copies), found_shares(images.some(PILOT), seed)
+    return {name: (search, found[name]) for name, search in searches.items() if name in found}
+
+
+def _sought_by_likeness(fault: Fault, by_likeness: Mapping[str, tuple[Search, float]]) -> VisibleDose:
+    """Seek the smallest share of altered images that the search for them tells."""
+    if fault.searched not in by_likeness:
+        return untried(fault, NOT_SEARCHED[fault.searched])
+    search, found = by_likeness[fault.searched]
+    family = SEARCHED_BY[fault.searched]
+    return smallest_dose(fault, lambda dose: Seen(share_told(search, found, dose), family))
+
+
+def _altered_rows(name: str, alter: AlterRows, cards: _Cards) -> Callable[[float], Seen]:
     """Cards against tables with a fault, several of each dose."""
 
-    def told_of(dose: float) -> Told:
+    def seen_at(dose: float) -> Seen:
         purposes = [f"compare.power.{name}.{dose:g}.{number}" for number in range(ALTERED_TABLES)]
         altered = [
-            alter(cards.base, dose, random_stream(cards.seed, purpose), cards.columns) for purpose in purposes
+            cards.against(alter(cards.base, dose, random_stream(cards.seed, purpose), cards.columns))
+            for purpose in purposes
         ]
         # Tables of one dose are alike in law, and so are the limits of their cards.
         limits = cards.limits(altered[0], purposes[0])
         n_each = DRAWS // ALTERED_TABLES
-        return _joined(
-            [
-                cards.told(table, limits, purpose, n_each)
-                for table, purpose in zip(altered, purposes, strict=True)
-            ]
-        )
+        told = [
+            cards.told(pairs, limits, purpose, n_each)
+            for pairs, purpose in zip(altered, purposes, strict=True)
+        ]
+        return seen_by(_joined(told))
 
-    return told_of
+    return seen_at
 
 
-def _altered_images(fault: Fault, images: AlteredImages, cards: _Cards) -> Callable[[float], Told]:
+def _altered_images(fault: Fault, images: AlteredImages, cards: _Cards) -> Callable[[float], Seen]:
     """Cards against measured images with a fault."""
 
-    def told_of(dose: float) -> Told:
-        altered, purpose = images.table(fault, dose), f"compare.power.{fault.name}.{dose:g}"
-        return cards.told(altered, cards.limits(altered, purpose), purpose, DRAWS)
+    def seen_at(dose: float) -> Seen:
+        purpose = f"compare.power.{fault.name}.{dose:g}"
+        pairs = cards.against(images.table(fault, dose))
+        return seen_by(cards.told(pairs, cards.limits(pairs, purpose), purpose, DRAWS))
 
-    return told_of
+    return seen_at
 
 
 def _joined(parts: Sequence[Told]) -> Told:
