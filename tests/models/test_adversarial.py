@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.style_based.adversarial import (
+from galsmith.models.layers.adversarial import (
     discriminator_loss,
     generator_loss,
     squared_gradients,
     with_group_deviation,
 )
+from galsmith.models.layers.chance import generator_from_seed
 
 
 def test_losses_at_a_draw_and_where_the_discriminator_wins():

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from galsmith.models.layers.batch_normalization import BatchNormalization, keep_statistics
 from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.vae.networks import BatchNormalization, keep_statistics
 
 
 def values(*, mean: float = 0.0, spread: float = 1.0, seed: int = 0) -> torch.Tensor:

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint
+from galsmith.models.layers.adversarial import path_lengths
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import DataDescription
-from galsmith.models.style_based.adversarial import path_lengths
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import MappingNetwork

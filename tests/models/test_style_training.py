@@ -8,10 +8,10 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.families import family_named
+from galsmith.models.layers.adversarial import energy_distance
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.optimization import step_all_or_none
 from galsmith.models.protocols import TrainingProgress
-from galsmith.models.style_based.adversarial import energy_distance
 
 STYLE_FAMILIES = ["stylegan", "stylegan2"]
 

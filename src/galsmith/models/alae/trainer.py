@@ -17,6 +17,13 @@ from galsmith.models.alae.networks import (
     Stage,
 )
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.adversarial import (
+    adversarial_adam,
+    discriminator_loss,
+    energy_distance,
+    generator_loss,
+    squared_gradients,
+)
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
@@ -24,13 +31,6 @@ from galsmith.models.layers.optimization import Part, fill_parts, states_of, ste
 from galsmith.models.protocols import (
     NetworkBatch,
     TrainingProgress,
-)
-from galsmith.models.style_based.adversarial import (
-    adversarial_adam,
-    discriminator_loss,
-    energy_distance,
-    generator_loss,
-    squared_gradients,
 )
 from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles

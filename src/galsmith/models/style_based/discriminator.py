@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
-from galsmith.models.style_based.adversarial import with_group_deviation
+from galsmith.models.layers.adversarial import with_group_deviation
 from galsmith.models.style_based.equalized import (
     LEAKY_GAIN,
     EqualizedConv,

@@ -7,6 +7,14 @@ from typing import Any
 import torch
 
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.adversarial import (
+    adversarial_adam,
+    discriminator_loss,
+    energy_distance,
+    generator_loss,
+    path_lengths,
+    squared_gradients,
+)
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
@@ -15,14 +23,6 @@ from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
     TrainingProgress,
-)
-from galsmith.models.style_based.adversarial import (
-    adversarial_adam,
-    discriminator_loss,
-    energy_distance,
-    generator_loss,
-    path_lengths,
-    squared_gradients,
 )
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes

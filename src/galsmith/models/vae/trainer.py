@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import generator_from_seed, step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
@@ -17,7 +18,7 @@ from galsmith.models.protocols import (
     TrainingProgress,
 )
 from galsmith.models.vae.config import VaeConfig
-from galsmith.models.vae.networks import Encoder, VaeGenerator, keep_statistics
+from galsmith.models.vae.networks import Encoder, VaeGenerator
 
 VALUES_AT_MOST = 4096
 FRACTIONS = 2**16
