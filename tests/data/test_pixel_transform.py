@@ -152,3 +152,80 @@ def test_the_softening_sits_above_the_sky():
 def test_wrong_settings_are_named(values, message):
     with pytest.raises(SettingsError, match=message):
         typed_settings(TransformSettings, values, source="recipe")
+
+
+def fields(count=6, size=20, *, unit="display", whole=True, seed=0):
+    """Nearly black pictures with some bright pixels, and each value from 0 to 255 once in the first."""
+    rng = np.random.default_rng(seed)
+    images = np.zeros((count, 1, size, size), dtype=np.float32)
+    bright = rng.random(images.shape) < 0.02
+    images[bright] = rng.uniform(0, 255, bright.sum())
+    images = np.round(images) if whole else images
+    images[0].reshape(-1)[:256] = np.arange(256)
+    return image_set_from_arrays(list(images), ImageHeader(["gray"], unit))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_pictures_come_back_to_the_bit(whole):
+    training = fields(whole=whole)
+    transform = fit_pixel_transform(training, TransformSettings(kind="display", whole_numbers=whole))
+    images = training.pixels.read(np.arange(6))
+    arrays = transform.forward(images)
+    assert arrays.pixels.dtype == np.float32
+    assert np.array_equal(arrays.pixels[:, 0], np.stack(images)[:, 0] / np.float32(255))
+    assert arrays.scalars.shape == (6, 0)
+    assert transform.pixel_range == (0.0, 1.0)
+    for image, again in zip(images, transform.inverse(arrays), strict=True):
+        if whole:
+            assert np.array_equal(image, again)
+        else:
+            assert again == pytest.approx(image, rel=2e-7)
+
+
+def test_drawn_pictures_are_clipped_and_rounded_where_that_is_wanted():
+    drawn = NetworkArrays(
+        np.array([[[[-0.2, 0.5]], [[0.1, 1.3]]]], dtype=np.float32).reshape(1, 1, 2, 2),
+        np.empty((1, 0), dtype=np.float32),
+    )
+    training = fields(size=20)
+    for whole, expected in ((True, [0, 128, 26, 255]), (False, [0, 127.5, 25.5, 255])):
+        transform = fit_pixel_transform(training, TransformSettings(kind="display", whole_numbers=whole))
+        (image,) = transform.inverse(drawn)
+        assert image.ravel() == pytest.approx(np.array(expected), abs=0.0 if whole else 1e-5)
+
+
+def test_the_transform_of_pictures_survives_json_and_others_do_not_mention_it():
+    transform = fit_pixel_transform(fields(), TransformSettings(kind="display"))
+    assert transform.whole_numbers
+    assert PixelTransform.from_dict(json.loads(json.dumps(transform.to_dict()))) == transform
+    other = fit_pixel_transform(galaxies(), TransformSettings())
+    assert "whole_numbers" not in other.to_dict()
+    assert other.pixel_range is None
+    assert "whole_numbers" not in TransformSettings().model_dump(exclude_none=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"kind": "display", "factor_flux": True}, "leave factor_flux out"),
+        ({"kind": "display", "softening": 0.1}, "leave softening out"),
+        ({"kind": "display", "conditions": "score"}, "leave conditions out"),
+        ({"kind": "asinh", "whole_numbers": True}, "whole_numbers is for the kind display"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(settings, words):
+    with pytest.raises(SettingsError, match=words):
+        typed_settings(TransformSettings, settings, source="x")
+
+
+def test_only_pictures_of_one_size_are_shown_as_they_are():
+    with pytest.raises(InputError, match="the images are in nJy; wanted pictures in unit 'display'"):
+        fit_pixel_transform(fields(unit="nJy"), TransformSettings(kind="display"))
+    with pytest.raises(InputError, match="not all images are of 10 px; ingest with `resize_pix=10`"):
+        fit_pixel_transform(fields(), TransformSettings(kind="display", size_pix=10))
+    transform = fit_pixel_transform(fields(), TransformSettings(kind="display"))
+    bright = [np.full((1, 20, 20), value, dtype=np.float32) for value in (3.0, 256.0)]
+    with pytest.raises(
+        InputError, match=r"image 1 has pixels from 256 to 256; transform.kind 'display' wants 0 to 255"
+    ):
+        transform.forward(bright)

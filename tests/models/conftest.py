@@ -14,6 +14,7 @@ from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.models.stylegan import StyleganConfig
 from galsmith.models.stylegan2 import Stylegan2Config
 from galsmith.models.vae.config import VaeConfig
+from galsmith.models.wgan.config import WganConfig
 from galsmith.settings import Settings
 
 SIZE_PIX = 16
@@ -23,6 +24,7 @@ TINY_DIFFUSION = DiffusionConfig(
 TINY_PCA_DIFFUSION = PcaDiffusionConfig(
     n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
 )
+TINY_WGAN = WganConfig(latent_size=8, width=2, critic_steps=1, learning_rate=5e-3)
 TINY_CONFIGS: dict[str, Settings] = {
     "pca_diffusion": TINY_PCA_DIFFUSION,
     "pca_diffusion, place and texture": TINY_PCA_DIFFUSION.model_copy(
@@ -66,7 +68,13 @@ TINY_CONFIGS: dict[str, Settings] = {
     "stylegan2": Stylegan2Config(
         latent_width=16, channel_base=128, channel_max=8, learning_rate=5e-3, r1_weight=4.0
     ),
+    "wgan": TINY_WGAN,
+    "wgan, clipped": TINY_WGAN.model_copy(
+        update={"gradient_penalty": 0.0, "weight_clipping": 0.05, "learning_rate": 3e-3}
+    ),
 }
+OF_PICTURES = {"wgan"}
+"""Families that take pixels between black and white with nothing beside them."""
 
 
 def _blobs(n: int, *, n_bands: int = 2, size_pix: int = SIZE_PIX, seed: int = 5) -> NetworkBatch:
@@ -82,14 +90,27 @@ def _blobs(n: int, *, n_bands: int = 2, size_pix: int = SIZE_PIX, seed: int = 5)
     return NetworkBatch(pixels, torch.randn(n, n_bands, generator=chance))
 
 
+def _pictures(batch: NetworkBatch) -> NetworkBatch:
+    """Bring blobs to pixels from 0 to 1, with nothing beside them."""
+    return NetworkBatch((batch.pixels + 0.3).clamp(0, 1), batch.scalars[:, :0])
+
+
+def _is_of_pictures(request: pytest.FixtureRequest) -> bool:
+    """Whether a test is of a family, or a variant of one, that takes pictures alone."""
+    if "family" not in request.fixturenames:
+        return False
+    return TINY_CONFIGS[request.getfixturevalue("family")].family in OF_PICTURES
+
+
 def _description_of(batch: NetworkBatch) -> DataDescription:
-    """Describe a batch as a training set."""
+    """Describe a batch as a training set; what has no scalars and lies in 0 to 1 is one of pictures."""
     n_bands = batch.pixels.shape[1]
     return DataDescription(
         bands=tuple("grizy"[:n_bands]),
         size_pix=batch.pixels.shape[-1],
         scalar_names=tuple(f"log_flux_{band}" for band in range(batch.scalars.shape[1])),
         n_train=len(batch.pixels),
+        pixel_range=(0.0, 1.0) if batch.scalars.shape[1] == 0 and bool((batch.pixels >= 0).all()) else None,
     )
 
 
@@ -106,14 +127,22 @@ def _build(family: str, batch: NetworkBatch, *, seed: int = 0, config: Settings 
     )
 
 
-@pytest.fixture(scope="session")
-def training_blobs() -> NetworkBatch:
-    return _blobs(96)
+@pytest.fixture
+def training_blobs(request) -> NetworkBatch:
+    return _pictures(_blobs(96)) if _is_of_pictures(request) else _blobs(96)
 
 
-@pytest.fixture(scope="session")
-def blobs():
+@pytest.fixture
+def blobs(request):
+    if _is_of_pictures(request):
+        return lambda n, **shape: _pictures(_blobs(n, **shape))
     return _blobs
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """A function that makes pixels from 0 to 1 of a batch of blobs."""
+    return _pictures
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ FAMILIES_OF_RECIPES = [
     "alae",
     "alae-64",
     "demo",
+    *(f"{family}-fields{side}" for family in ("wgan",) for side in ("", "-500", "-250")),
 ]
 
 

@@ -48,21 +48,34 @@ class DataDescription:
         What each column of the scalars is; may be empty.
     n_train : int
         Number of training images.
+    pixel_range : tuple of float, optional
+        Least and largest value that a pixel can have, black and white of pictures; None where it is not known.
     """
 
     bands: tuple[str, ...]
     size_pix: int
     scalar_names: tuple[str, ...]
     n_train: int
+    pixel_range: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return asdict(self)
+        """Return plain JSON values; a range that is not known is left out."""
+        values = asdict(self)
+        if self.pixel_range is None:
+            del values["pixel_range"]
+        return values
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "DataDescription":
         """Read what `to_dict` wrote."""
-        return cls(tuple(value["bands"]), value["size_pix"], tuple(value["scalar_names"]), value["n_train"])
+        reach = value.get("pixel_range")
+        return cls(
+            tuple(value["bands"]),
+            value["size_pix"],
+            tuple(value["scalar_names"]),
+            value["n_train"],
+            None if reach is None else (reach[0], reach[1]),
+        )
 
 
 @dataclass(frozen=True)

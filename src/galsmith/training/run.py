@@ -328,6 +328,7 @@ def describe(training_set: TrainingSet) -> DataDescription:
         size_pix=training_set.transform.size_pix,
         scalar_names=training_set.transform.scalar_names,
         n_train=len(training_set),
+        pixel_range=training_set.transform.pixel_range,
     )
 
 

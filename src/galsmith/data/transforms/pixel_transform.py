@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from galsmith.data.transforms.conditions import condition_values, fit_conditions
 from galsmith.data.transforms.fluxes import (
@@ -34,6 +34,8 @@ logger = logging.getLogger("galsmith")
 
 Pixels = NDArray[np.float32]
 NETWORK_SIGMA = 0.5
+BRIGHTEST_DISPLAYED = 255.0  # of the pixels of pictures; networks see them divided by it
+DISPLAYED_UNIT = "display"
 
 
 class TransformSettings(Settings):
@@ -41,26 +43,52 @@ class TransformSettings(Settings):
 
     Attributes
     ----------
-    kind : {"asinh", "linear"}
-        ``asinh`` compresses the range with an exact inverse; ``linear`` only standardizes, as the paper does.
+    kind : {"asinh", "linear", "display"}
+        ``asinh`` compresses the range with an exact inverse; ``linear`` only standardizes, as the paper does;
+        ``display`` is for pictures and fields in unit ``"display"``: networks see them divided by 255, nothing is kept
+        apart from the pixels, and drawn images are clipped to 0 to 255.
     softening : float or None
         Where asinh turns from linear to logarithmic, in units of the mean surface brightness of an image when
         flux is factored out, else in `flux_unit`; None chooses it from the training set.
     factor_flux : bool
         Model log flux per band as a scalar of its own and renormalize every drawn image to it; an asinh magnitude in
-        bands where fluxes are below their noise.
+        bands where fluxes are below their noise. False for ``display``.
     size_pix : int or None
         Side of the network's images; None takes the set's own size, which must then be one.
     conditions : tuple of str or None
         Columns of the catalog, numbers all, that drawn galaxies can be asked for by `where`;
         text is split at commas.
+    whole_numbers : bool or None
+        Round drawn pixels to whole numbers, as 8-bit pictures have them; for ``display`` alone, and True there unless it
+        is said.
     """
 
-    kind: Literal["asinh", "linear"] = "asinh"
+    kind: Literal["asinh", "linear", "display"] = "asinh"
     softening: float | None = Field(default=None, gt=0)
     factor_flux: bool = True
     size_pix: int | None = Field(default=None, ge=4)
     conditions: tuple[str, ...] | None = None
+    whole_numbers: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pictures_as_they_are(cls, values: Any) -> Any:
+        """Take what is not said of pictures as pictures have it."""
+        if isinstance(values, Mapping) and values.get("kind") == "display":
+            return {"factor_flux": False, "whole_numbers": True, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        """Refuse settings of another kind."""
+        if self.kind != "display":
+            if self.whole_numbers:
+                raise ValueError("whole_numbers is for the kind display; leave it out")
+            return self
+        given = [name for name in ("factor_flux", "softening", "conditions") if getattr(self, name)]
+        if given:
+            raise ValueError(f"kind display keeps nothing apart from the pixels; leave {given[0]} out")
+        return self
 
     @field_validator("conditions", mode="before")
     @classmethod
@@ -94,7 +122,7 @@ class PixelTransform:
     Attributes
     ----------
     kind : str
-        ``"asinh"`` or ``"linear"``.
+        ``"asinh"``, ``"linear"`` or ``"display"``.
     factor_flux : bool
         Whether the scalars start with one log flux a band.
     size_pix : int
@@ -113,6 +141,8 @@ class PixelTransform:
         Training values of every scalar (flux, column, native size in pixels); empty in transforms of earlier versions.
     flux_softening : tuple of float
         Of `log_of_fluxes`, one a band; empty where all bands have the logarithm of flux.
+    whole_numbers : bool
+        Whether drawn pixels are rounded to whole numbers.
     """
 
     kind: str
@@ -126,6 +156,12 @@ class PixelTransform:
     conditions: tuple[ColumnEncoding, ...] = ()
     ranges: tuple[ValueRange, ...] = ()
     flux_softening: tuple[float, ...] = ()
+    whole_numbers: bool = False
+
+    @property
+    def pixel_range(self) -> tuple[float, float] | None:
+        """Least and largest pixel that networks can see; None where it is not known beforehand."""
+        return (0.0, 1.0) if self.kind == "display" else None
 
     @property
     def softening_of_flux(self) -> NDArray[np.float64]:
@@ -176,6 +212,8 @@ class PixelTransform:
             )
         resized = [self._resized(image) for image in images]
         surface, log_flux = self._surface_brightness(resized, images)
+        if self.kind == "display":
+            _refuse_beyond_display(surface)
         stretched = self._stretch(surface)
         pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
         columns = [self.flux.forward(log_flux)] if self.factor_flux else []
@@ -190,6 +228,10 @@ class PixelTransform:
         """Bring network space back to physical images, each [band, y, x] float32 of its native size."""
         network = arrays.pixels.astype(np.float64)
         surface = self._unstretch(network / NETWORK_SIGMA * _per_band(self.scale) + _per_band(self.mean))
+        if self.kind == "display":
+            surface = surface.clip(0.0, BRIGHTEST_DISPLAYED)
+        if self.whole_numbers:
+            surface = surface.round()
         sizes = self._native_sizes(arrays)
         images = [self._restored(image, size) for image, size in zip(surface, sizes, strict=True)]
         if not self.factor_flux:
@@ -201,8 +243,9 @@ class PixelTransform:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; what earlier versions did not have is left out where it is not needed."""
         values = asdict(self)
-        if not self.flux_softening:
-            del values["flux_softening"]
+        for name in ("flux_softening", "whole_numbers"):
+            if not values[name]:
+                del values[name]
         return values
 
     @classmethod
@@ -221,6 +264,7 @@ class PixelTransform:
             conditions=tuple(map(ColumnEncoding.from_dict, value.get("conditions", ()))),
             ranges=tuple(map(ValueRange.from_dict, value.get("ranges", ()))),
             flux_softening=tuple(value.get("flux_softening", ())),
+            whole_numbers=value.get("whole_numbers", False),
         )
 
     def _surface_brightness(
@@ -272,13 +316,13 @@ class PixelTransform:
 
     def _stretch(self, surface: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compress the range of [galaxy, band, y, x] surface brightness."""
-        if self.kind == "linear":
+        if self.kind != "asinh":
             return surface
         return np.arcsinh(surface / _per_band(self.softening))
 
     def _unstretch(self, stretched: NDArray[np.float64]) -> NDArray[np.float64]:
         """Undo `_stretch`."""
-        if self.kind == "linear":
+        if self.kind != "asinh":
             return stretched
         return np.sinh(stretched) * _per_band(self.softening)
 
@@ -300,6 +344,8 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         condition is not a column of differing finite numbers.
     """
     size_pix, sizes_differ = _network_size(training_set, settings)
+    if settings.kind == "display":
+        return _display_transform(training_set, size_pix, settings, sizes_differ=sizes_differ)
     names = settings.conditions or ()
     values = condition_values(training_set.catalog, names)
     conditions = fit_conditions(training_set.catalog, names, values)
@@ -329,6 +375,46 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         conditions=conditions,
         ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
     )
+
+
+def _display_transform(
+    training_set: ImageSet, size_pix: int, settings: TransformSettings, *, sizes_differ: bool
+) -> PixelTransform:
+    """Make the transform of pictures, of which nothing is fitted."""
+    unit, n_bands = training_set.header.flux_unit, len(training_set.header.bands)
+    if unit != DISPLAYED_UNIT:
+        raise InputError(
+            f"transform.kind is 'display' and the images are in {unit}; wanted pictures in unit 'display', 0 to 255: set "
+            "transform.kind=asinh"
+        )
+    if sizes_differ:
+        raise InputError(
+            f"transform.kind is 'display' and not all images are of {size_pix} px; ingest with `resize_pix={size_pix}` or "
+            "`crop_pix`, or set transform.kind=asinh"
+        )
+    return PixelTransform(
+        kind=settings.kind,
+        factor_flux=False,
+        size_pix=size_pix,
+        softening=(1.0,) * n_bands,
+        mean=(0.0,) * n_bands,
+        scale=(BRIGHTEST_DISPLAYED * NETWORK_SIGMA,) * n_bands,
+        flux=Standardization((), ()),
+        native_size=None,
+        whole_numbers=bool(settings.whole_numbers),
+    )
+
+
+def _refuse_beyond_display(surface: NDArray[np.float64]) -> None:
+    """Refuse pixels that no picture has."""
+    is_beyond = ((surface < 0) | (surface > BRIGHTEST_DISPLAYED)).any(axis=(1, 2, 3))
+    if is_beyond.any():
+        position = int(np.argmax(is_beyond))
+        image = surface[position]
+        raise InputError(
+            f"image {position} has pixels from {image.min():.4g} to {image.max():.4g}; transform.kind 'display' wants 0 to "
+            "255: leave such images out with `where`, or set transform.kind=asinh"
+        )
 
 
 def _per_band(values: Sequence[float]) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""Family wgan: a Wasserstein GAN of whole cosmology fields (ETHZ CIL 2020)."""

@@ -1,0 +1,179 @@
+"""The trainer of `wgan`: some steps of the critic for each of the generator, all or nothing."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from galsmith.errors import SettingsError
+from galsmith.models.family import Blueprint, Family
+from galsmith.models.latent_generator import LatentGenerator, refuse_all_but_pictures
+from galsmith.models.layers.adversarial import energy_distance, squared_gradients
+from galsmith.models.layers.chance import step_chance
+from galsmith.models.layers.d4 import randomly_turned
+from galsmith.models.layers.doublings import LARGEST_SIDE_PIX, SMALLEST_SIDE_PIX
+from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
+from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
+from galsmith.models.wgan.config import WganConfig
+from galsmith.models.wgan.networks import Critic, critic_of, wgan_network
+
+ADAM_BETAS = (0.5, 0.9)  # appendix C, below the critic's table
+SMALLEST_SQUARE = 1e-12  # keeps the root's own slope finite where the critic is flat
+
+
+def slope_penalty(critic: Any, first: torch.Tensor, second: torch.Tensor, *, shares: torch.Tensor) -> Any:
+    """Mean squared distance of the critic's slope from 1 between two sets of images (Gulrajani et al. 2017, eq. 3).
+
+    Parameters
+    ----------
+    critic : callable
+        Maps images to one number each; it may be differentiated twice.
+    first, second : Tensor [galaxy, band, y, x], float32
+        Real and drawn images.
+    shares : Tensor [galaxy], float32
+        Where between the two the slope is taken, in 0 to 1.
+
+    Returns
+    -------
+    Tensor []
+        It can be differentiated in the critic's weights.
+    """
+    places = torch.lerp(second, first, shares[:, None, None, None]).detach().requires_grad_()
+    slopes = (squared_gradients(critic(places), places) + SMALLEST_SQUARE).sqrt()
+    return (slopes - 1).square().mean()
+
+
+@torch.no_grad()
+def clip_weights(network: torch.nn.Module, bound: float) -> None:
+    """Bring every weight into +-bound (Arjovsky et al. 2017, algorithm 1, line 7)."""
+    for parameter in network.parameters():
+        parameter.clamp_(-bound, bound)
+
+
+class WganTrainer:
+    """Takes steps of the critic, and with every so many of them one of the generator; see `Trainer` for the methods.
+
+    Each step shows the critic new real images. When it has had its number of steps, the generator's gradient is taken
+    with the drawn images of the critic's next step, at the same weights, so that a step can be refused as a whole.
+    """
+
+    def __init__(self, generator: LatentGenerator, blueprint: Blueprint) -> None:
+        config = blueprint.config
+        self.generator, self._config = generator, config
+        self._critic = critic_of(blueprint)
+        self._turned = partial(randomly_turned, symmetric=config.symmetric)
+        self._networks: dict[str, Part] = {"generator": generator, "critic": self._critic}
+        self._optimizers = {
+            name: torch.optim.Adam(
+                network.parameters(), lr=config.learning_rate, betas=ADAM_BETAS, fused=True
+            )
+            for name, network in (("generator", generator), ("critic", self._critic))
+        }
+        self._critic_steps, self._generator_loss = 0, 0.0
+        if config.weight_clipping is not None:
+            clip_weights(self._critic, config.weight_clipping)
+
+    @property
+    def critic(self) -> Critic:
+        """The network that knows how real images look."""
+        return self._critic
+
+    def compacted(self, batch: NetworkBatch) -> NetworkBatch:
+        """Return the images as they are."""
+        return batch
+
+    def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take one step of the critic, and one of the generator when it is its turn.
+
+        Returns
+        -------
+        dict of str to float
+            ``loss`` is the energy distance between the real and the drawn images of this step, which is not trained
+            on; then the distance of the two sets by the critic, which it is to raise, the mean penalty of its slope
+            (0 where its weights are clipped), and the generator's own loss as it was last taken.
+        """
+        chance = step_chance(progress, batch.pixels.device)
+        real = self._turned(batch.pixels, chance)
+        is_turn = self._critic_steps >= self._config.critic_steps
+        for optimizer in self._optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+        with torch.set_grad_enabled(is_turn):
+            drawn = self._turned(self.generator(self.generator.latents(len(real), chance)), chance)
+        losses = {"generator_loss": self._generator_loss}
+        if is_turn:
+            losses["generator_loss"] = self._lead_generator(drawn)
+        losses.update(self._lead_critic(real, drawn.detach(), chance))
+        losses = {"loss": energy_distance(real, drawn.detach()), **losses}
+        return self._finish(losses, is_turn=is_turn)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Networks, optimizers, and how many steps the critic has had since the generator's last."""
+        return {
+            **states_of(self._networks),
+            "optimizers": states_of(self._optimizers),
+            "critic_steps": self._critic_steps,
+            "generator_loss": self._generator_loss,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        fill_parts(self._networks, state)
+        fill_parts(self._optimizers, state["optimizers"])
+        self._critic_steps, self._generator_loss = state["critic_steps"], state["generator_loss"]
+
+    def _lead_generator(self, drawn: torch.Tensor) -> float:
+        """Leave the gradient of the generator, which wants high scores; returns its loss."""
+        loss = -self._critic(drawn).mean()  # Arjovsky+17, algorithm 1, line 10
+        torch.autograd.backward(loss, inputs=list(self.generator.parameters()))
+        return float(loss.detach())
+
+    def _lead_critic(
+        self, real: torch.Tensor, drawn: torch.Tensor, chance: torch.Generator
+    ) -> dict[str, float]:
+        """Leave the gradient of the critic, which wants the two sets far apart; returns what it is made of."""
+        weights, penalty = list(self._critic.parameters()), 0.0
+        distance = self._critic(real).mean() - self._critic(drawn).mean()  # Arjovsky+17, eq. 2
+        torch.autograd.backward(-distance, inputs=weights)
+        if self._config.gradient_penalty > 0:
+            shares = torch.rand(len(real), generator=chance, device=real.device)
+            term = slope_penalty(partial(self._critic, exact=True), real, drawn, shares=shares)
+            # a backward pass of its own: its graph of second derivatives is the largest
+            torch.autograd.backward(self._config.gradient_penalty * term, inputs=weights)
+            penalty = float(term.detach())
+        return {"critic_distance": float(distance.detach()), "slope_penalty": penalty}
+
+    def _finish(self, losses: dict[str, float], *, is_turn: bool) -> dict[str, float]:
+        """Step the critic, and the generator where it is its turn, or none."""
+        stepping = list(self._optimizers.values()) if is_turn else [self._optimizers["critic"]]
+        if not step_all_or_none(stepping, losses.values(), rate=self._config.learning_rate):
+            return {**losses, "loss": float("nan")}
+        if self._config.weight_clipping is not None:
+            clip_weights(self._critic, self._config.weight_clipping)
+        self._critic_steps = 1 if is_turn else self._critic_steps + 1
+        self._generator_loss = losses["generator_loss"]
+        return losses
+
+
+def _check(config: WganConfig, description: DataDescription) -> None:
+    """Refuse all but pictures, and sides that the doublings do not reach."""
+    refuse_all_but_pictures(config, description)
+    size = description.size_pix
+    if not SMALLEST_SIDE_PIX <= size <= LARGEST_SIDE_PIX:
+        nearest = min(max(size, SMALLEST_SIDE_PIX), LARGEST_SIDE_PIX)
+        raise SettingsError(
+            f"images of {size} px: wgan needs {SMALLEST_SIDE_PIX} to {LARGEST_SIDE_PIX} px; ingest with "
+            f"`resize_pix={nearest}`"
+        )
+
+
+FAMILY = Family(
+    name="wgan",
+    config=WganConfig,
+    network=wgan_network,
+    trainer=WganTrainer,
+    check=_check,
+    widths=("width",),
+    fitted_to_set=(),
+    beside_generator=("critic",),
+)
