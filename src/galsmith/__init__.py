@@ -2,8 +2,8 @@
 
 The verbs of the command line are one call each: ``galsmith.simulate.sersic``, ``galsmith.ingest.folder``,
 ``galsmith.training.train``, ``galsmith.sampling.sample``, ``galsmith.measure.measure``,
-``galsmith.judging.judge`` and ``galsmith.report.write_report``. Rooms are imported when first used, so a
-user who only measures never loads torch.
+``galsmith.judging.judge``, ``galsmith.report.write_report`` and ``galsmith.score.fit``. Rooms are imported when
+first used, so a user who only measures never loads torch.
 """
 
 import importlib
@@ -19,6 +19,7 @@ _ROOMS = {
     "compare": "galsmith.compare",
     "judging": "galsmith.judging",
     "report": "galsmith.report",
+    "score": "galsmith.score",
 }
 
 __all__ = list(_ROOMS)

@@ -20,6 +20,8 @@ FLAGS = {
     "snapshot": " --half",
     "sample": " -n 2",
     "simulate sersic": " -n 2",
+    "score fit": " --data there",
+    "score threshold": " --labeled 12 --negatives 2",
 }
 OTHER_INPUTS = [
     "ingest folder pictures --labels s3://bucket/labels.csv -o made",
@@ -32,6 +34,9 @@ OTHER_INPUTS = [
     "measure there.fits --segmap s3://bucket/x --figure made.png",
     "compare a.parquet ours=s3://bucket/x -o made.json",
     "compare a.parquet b.parquet --training s3://bucket/x -o made.json",
+    "score fit average --data there --base s3://bucket/x -o made",
+    "score predict s3://bucket/x there -o made.csv",
+    "score threshold there.csv --labels s3://bucket/x",
     "simulate sersic -n 2 --recipe s3://bucket/x.toml -o made",
 ]
 
@@ -42,10 +47,13 @@ def reading(verb: str) -> str:
         "train": f"demo --data {ADDRESS}",
         "compare": f"{ADDRESS} b.parquet",
         "measure": f"{ADDRESS}",
+        "score fit": f"average --data {ADDRESS}",
+        "score predict": f"there {ADDRESS}",
     }.get(verb, ADDRESS)
     suffix = {"measure": ".parquet", "compare": ".json", "look": ".png"}.get(verb, "")
-    output = "" if verb == "info" else f" -o made{suffix}"
-    return f"{verb} {words}{FLAGS.get(verb, '')}{output}"
+    output = "" if verb in ("info", "score threshold") else f" -o made{suffix}"
+    flags = "" if "--data" in words else FLAGS.get(verb, "")
+    return f"{verb} {words}{flags}{output}"
 
 
 def writing(verb: str) -> str:
@@ -54,6 +62,8 @@ def writing(verb: str) -> str:
         "train": "demo --data store",
         "compare": "a.parquet b.parquet",
         "measure": "there.fits",
+        "score fit": "average",
+        "score predict": "there there",
         "simulate sersic": "",
         "demo": "",
     }.get(verb, "there")
@@ -61,7 +71,7 @@ def writing(verb: str) -> str:
     return f"{verb} {words}{FLAGS.get(verb, '')} -o {ADDRESS}{suffix}"
 
 
-WRITING = [verb.name for verb in VERBS if verb.name != "info"]
+WRITING = [verb.name for verb in VERBS if verb.writes]
 READING = [verb.name for verb in VERBS if verb.name not in ("demo", "simulate sersic")]
 
 

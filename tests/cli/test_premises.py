@@ -58,6 +58,12 @@ WRONG = [
     ("look there.txt -o new.gif", 2, "wanted a name that ends in .png, .pdf or .svg"),
     ("look there.txt -o new.png -n 0", 2, "-n 0: wanted 1 or more"),
     ("report gone -o new", 1, "gone: there is no such file"),
+    ("score fit averag --data there -o new", 2, "did you mean 'average'"),
+    ("score fit average --data gone -o new", 1, "gone: there is no such store"),
+    ("score fit average --data there -o new --splits -1", 2, "--splits -1: wanted 0 or more"),
+    ("score predict gone there -o new.csv", 1, "gone: there is no such scorer"),
+    ("score threshold there.txt --labeled 12", 2, "--labeled and --negatives, or --labels"),
+    ("score threshold gone.csv --labeled 12 --negatives 2", 1, "gone.csv: there is no such file"),
     ("info gone", 1, "gone: there is no such file or folder"),
 ]
 PROGRAM = f"""

@@ -34,7 +34,7 @@ def test_each_verb_takes_the_flags_of_all(verb):
     assert (shown.json, shown.debug, shown.quiet) == (True, True, True)
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.name != "info"], ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb.writes], ids=lambda verb: verb.name)
 def test_each_verb_that_writes_takes_overwrite(verb):
     words = [*shlex.split(verb.example)[1:], "--overwrite"]
     _, bound, _ = build_app().parse_args(words, print_error=False, exit_on_error=False)

@@ -16,6 +16,7 @@ from galsmith.cli import (
     measure,
     report,
     sample,
+    score,
     simulate,
     snapshot,
     train,
@@ -29,6 +30,7 @@ DESCRIPTION = (
 GROUPS = {
     "ingest": "Read galaxy images from files into a store.",
     "simulate": "Simulate galaxies into a store.",
+    "score": "Learn and predict how like the ideal cosmology field an image is.",
 }
 
 
@@ -46,6 +48,8 @@ class Verb:
         A working command line, shown by ``--help``.
     resumes : bool
         Whether the same command goes on after an interruption.
+    writes : bool
+        Whether it makes an output.
     explains : callable, optional
         Gives what ``--help`` says between the flags and the example.
     """
@@ -54,6 +58,7 @@ class Verb:
     function: Callable[..., Any]
     example: str
     resumes: bool = False
+    writes: bool = True
     explains: Callable[[], str] | None = None
 
 
@@ -77,7 +82,10 @@ VERBS = (
     Verb("compare", compare.compare, compare.EXAMPLE, resumes=True),
     Verb("look", look.look, look.EXAMPLE),
     Verb("report", report.report, report.EXAMPLE),
-    Verb("info", info.info, info.EXAMPLE),
+    Verb("score fit", score.score_fit, score.FIT_EXAMPLE, resumes=True, explains=score.methods_text),
+    Verb("score predict", score.score_predict, score.PREDICT_EXAMPLE),
+    Verb("score threshold", score.score_threshold, score.THRESHOLD_EXAMPLE, writes=False),
+    Verb("info", info.info, info.EXAMPLE, writes=False),
 )
 
 

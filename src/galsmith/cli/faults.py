@@ -80,7 +80,13 @@ def _explain_os_error(error: OSError, has_output: bool) -> str:
 
 def _explain_missing_package(error: ImportError) -> str:
     """Name the extra that has a missing package."""
-    extras = {"torch": "train", "safetensors": "train", "statmorph": "statmorph", "photutils": "statmorph"}
+    extras = {
+        "torch": "train",
+        "safetensors": "train",
+        "statmorph": "statmorph",
+        "photutils": "statmorph",
+        "pywt": "score",
+    }
     package = (error.name or "").partition(".")[0]
     if package in extras:
         return f"{package} is not installed; install it with pip install 'galsmith[{extras[package]}]'"

@@ -1,4 +1,4 @@
-"""Descriptions of measurement tables, comparisons and reports."""
+"""Descriptions of measurement tables, comparisons, reports and scorers."""
 
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,28 @@ def describe_report(path: Path) -> Description:
         ("files", " ".join(str(file.relative_to(path)) for file in files)),
     ]
     return Description("report", rows, numbers={"n_files": len(files)})
+
+
+def describe_scorer(path: Path) -> Description:
+    """Describe a scorer: its method and settings, and its error on held-out fields."""
+    from galsmith.score.accuracy import accuracy_of
+    from galsmith.score.scorer import read_held_out, read_scorer_page
+
+    page, held_out = read_scorer_page(path), read_held_out(path)
+    provenance = Provenance.from_dict(page["provenance"])
+    numbers: dict[str, Any] = {"method": page["method"], "side_pix": page["side_pix"]}
+    error = "no fields were held out"
+    if len(held_out):
+        found = accuracy_of(held_out)
+        numbers |= {"mae": found.mae, "standard_error": found.standard_error}
+        error = f"{found.mae:.3f} +- {found.standard_error:.3f} on {found.n_fields:,} held-out fields"
+    rows = [
+        ("method", page["method"]),
+        ("fields", f"{page['side_pix']}x{page['side_pix']} px"),
+        ("mean absolute error", error),
+        *provenance_rows(provenance),
+    ]
+    return Description("scorer", rows, provenance.fingerprint(), numbers)
 
 
 def _with_unit(column: Any) -> str:

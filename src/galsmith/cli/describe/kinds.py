@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from galsmith.cli.describe.files import describe_comparison, describe_report, describe_table
+from galsmith.cli.describe.files import describe_comparison, describe_report, describe_scorer, describe_table
 from galsmith.cli.describe.record import Description
 from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
@@ -39,6 +39,7 @@ KINDS = {
     "FITS cutouts": Kind(lambda path: (path / "sampling.json").is_file(), describe_cutouts),
     "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
     "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),
+    "scorer": Kind(lambda path: (path / "scorer.json").is_file(), describe_scorer),
     "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
     "measurements": Kind(lambda path: path.is_file() and path.suffix in TABLE_SUFFIXES, describe_table),
     "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),

@@ -1,0 +1,85 @@
+"""The methods that predict galaxyness, `METHODS`: the paper's five, ours, and other people's; loaded when used."""
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from galsmith.errors import SettingsError
+from galsmith.settings import near_miss
+
+if TYPE_CHECKING:
+    from galsmith.score.method import Method
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is said of a method before it is loaded.
+
+    Attributes
+    ----------
+    words : str
+        One line for whoever must choose.
+    record : Method or str
+        The method, or where it is: ``"module:NAME"``.
+    paper_mae : float or None
+        Mean absolute error on the real fields, as the paper's Table 1 has it.
+    """
+
+    words: str
+    record: "Method | str"
+    paper_mae: float | None = None
+
+
+METHODS: dict[str, Listing] = {
+    "average": Listing("the mean of the training scores", "galsmith.score.average:METHOD", 0.885),
+}
+
+
+def register_scorer(method: "Method", *, words: str) -> None:
+    """Add a method of one's own, for this process.
+
+    Parameters
+    ----------
+    method : Method
+        The record.
+    words : str
+        One line for whoever must choose.
+
+    Raises
+    ------
+    SettingsError
+        If there is a method of that name already.
+    """
+    if method.name in METHODS:
+        raise SettingsError(
+            "METHODS has it already", argument="method.name", came=method.name, wanted="a new name"
+        )
+    METHODS[method.name] = Listing(words, method)
+
+
+def check_method(name: str) -> None:
+    """Refuse a name that no method has; `SettingsError` names the near miss."""
+    if name not in METHODS:
+        raise SettingsError(
+            f"there is no such method{near_miss(name, list(METHODS))}",
+            argument="method",
+            came=name,
+            wanted=f"one of {', '.join(METHODS)}",
+        )
+
+
+def method_named(name: str) -> "Method":
+    """Load a method.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that name (the near miss is named).
+    """
+    check_method(name)
+    record = METHODS[name].record
+    if not isinstance(record, str):
+        return record
+    module, _, attribute = record.partition(":")
+    found: Method = getattr(importlib.import_module(module), attribute)
+    return found
