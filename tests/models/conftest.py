@@ -6,6 +6,8 @@ import torch
 from galsmith.data.transforms import PixelTransform
 from galsmith.data.transforms.scalars import Standardization
 from galsmith.models.alae.config import AlaeConfig
+from galsmith.models.cvae.config import CvaeConfig
+from galsmith.models.dcgan.config import DcganConfig
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import family_named
 from galsmith.models.layers.chance import generator_from_seed
@@ -25,6 +27,7 @@ TINY_PCA_DIFFUSION = PcaDiffusionConfig(
     n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
 )
 TINY_WGAN = WganConfig(latent_size=8, width=2, critic_steps=1, learning_rate=5e-3)
+TINY_DCGAN = DcganConfig(latent_size=6, width=2, learning_rate=5e-3)
 TINY_CONFIGS: dict[str, Settings] = {
     "pca_diffusion": TINY_PCA_DIFFUSION,
     "pca_diffusion, place and texture": TINY_PCA_DIFFUSION.model_copy(
@@ -68,12 +71,15 @@ TINY_CONFIGS: dict[str, Settings] = {
     "stylegan2": Stylegan2Config(
         latent_width=16, channel_base=128, channel_max=8, learning_rate=5e-3, r1_weight=4.0
     ),
+    "cvae": CvaeConfig(latent_size=6, width=2, learning_rate=5e-3),
+    "dcgan": TINY_DCGAN,
+    "dcgan, as published": TINY_DCGAN.model_copy(update={"as_published": True, "width": 4}),
     "wgan": TINY_WGAN,
     "wgan, clipped": TINY_WGAN.model_copy(
         update={"gradient_penalty": 0.0, "weight_clipping": 0.05, "learning_rate": 3e-3}
     ),
 }
-OF_PICTURES = {"wgan"}
+OF_PICTURES = {"wgan", "cvae", "dcgan"}
 """Families that take pixels between black and white with nothing beside them."""
 
 

@@ -10,7 +10,7 @@ from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
-OF_PICTURES = {"wgan"}  # their sides are tested with them
+OF_PICTURES = {"wgan", "cvae", "dcgan"}  # their sides are tested with them
 FITTED_ON_IMAGES = {"pca_diffusion", "pca_diffusion, place and texture", "diffusion, spectral"}
 
 

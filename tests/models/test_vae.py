@@ -9,10 +9,11 @@ import torch
 from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.layers.evidence_bound import gaussian_divergence
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.vae.networks import Decoder, Encoder, UpBlock, VaeGenerator
-from galsmith.models.vae.trainer import bound_terms, gaussian_divergence
+from galsmith.models.vae.trainer import bound_terms
 from galsmith.training.averages.power_function import PowerFunctionEma
 
 RESNET50_WITHOUT_HEAD = 25_557_032 - (2048 * 1000 + 1000)  # published count for 3 bands and 1000 classes

@@ -67,6 +67,14 @@ FAMILIES: dict[str, Listing] = {
         "whole fields of 1000 px with sparse sources, and a critic to predict their scores",
         "galsmith.models.wgan.trainer:FAMILY",
     ),
+    "cvae": Listing(
+        "the fields' paper's first baseline, to compare with: stable, and too smooth for sources of a few pixels",
+        "galsmith.models.cvae.trainer:FAMILY",
+    ),
+    "dcgan": Listing(
+        "the fields' paper's second baseline, to compare with; fast to train, few details",
+        "galsmith.models.dcgan.trainer:FAMILY",
+    ),
 }
 
 

@@ -38,6 +38,7 @@ class LatentGenerator(torch.nn.Module):
         super().__init__()
         self.config, self.description, self.law = blueprint.config, blueprint.description, law
         self.decoder = decoder
+        # about a hundred MB of the widest activations
         per_call = PIXELS_PER_CALL // blueprint.description.size_pix**2
         self.galaxies_per_call = min(GALAXIES_AT_MOST, max(1, per_call))
 

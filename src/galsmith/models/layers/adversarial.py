@@ -1,5 +1,9 @@
 """What generator and discriminator play for, what keeps the play calm, and a distance that tells how it goes."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch.nn import functional
 
@@ -9,10 +13,12 @@ LARGEST_BATCH = 32
 ADAM_BETAS = (0.0, 0.99)  # Karras+18, app. A.1; Karras+20, app. B, without its correction for lazy penalties
 
 
-def adversarial_adam(*networks: torch.nn.Module, rate: float = 1e-3) -> torch.optim.Adam:
-    """Optimizer of networks that play; the rate may be given anew at each step."""
-    parameters = [value for network in networks for value in network.parameters()]
-    return torch.optim.Adam(parameters, lr=rate, betas=ADAM_BETAS, eps=1e-8, fused=True)
+def adversarial_adam(
+    *networks: torch.nn.Module, rate: float = 1e-3, betas: tuple[float, float] = ADAM_BETAS
+) -> torch.optim.Adam:
+    """Optimizer of networks that play, of what has a gradient in them; the rate may be given anew at each step."""
+    parameters = [value for network in networks for value in network.parameters() if value.requires_grad]
+    return torch.optim.Adam(parameters, lr=rate, betas=betas, eps=1e-8, fused=True)
 
 
 def discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) -> torch.Tensor:
@@ -32,6 +38,81 @@ def discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) ->
 def generator_loss(drawn_logits: torch.Tensor) -> torch.Tensor:
     """Non-saturating logistic loss of the generator (same paper, end of sec. 3); ln 2 at a draw."""
     return functional.softplus(-drawn_logits).mean()  # -ln D(G(z))
+
+
+def hinge_discriminator_loss(real_logits: torch.Tensor, drawn_logits: torch.Tensor) -> torch.Tensor:
+    """Hinge loss of a discriminator (Lim & Ye 2017, eq. 13): nothing is won beyond 1 and -1; 2 where both are 0."""
+    return functional.relu(1 - real_logits).mean() + functional.relu(1 + drawn_logits).mean()
+
+
+def hinge_generator_loss(drawn_logits: torch.Tensor) -> torch.Tensor:
+    """Loss of a generator against `hinge_discriminator_loss`: minus its mean logit."""
+    return -drawn_logits.mean()  # Lim & Ye 2017, eq. 14
+
+
+@dataclass(frozen=True)
+class Game:
+    """What two networks play for.
+
+    Attributes
+    ----------
+    discriminator : callable
+        ``(real_logits, drawn_logits) -> Tensor []``.
+    generator : callable
+        ``(drawn_logits) -> Tensor []``.
+    """
+
+    discriminator: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    generator: Callable[[torch.Tensor], torch.Tensor]
+
+
+GameName = Literal["logistic", "hinge"]
+GAMES: dict[GameName, Game] = {
+    "logistic": Game(discriminator_loss, generator_loss),
+    "hinge": Game(hinge_discriminator_loss, hinge_generator_loss),
+}
+
+
+def played(
+    game: Game,
+    discriminator: torch.nn.Module,
+    logits_of: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    real: torch.Tensor,
+    drawn: torch.Tensor,
+) -> tuple[torch.Tensor, dict[str, float]]:
+    """Leave the gradients of both networks' losses, taken at the same weights and with the same drawn images.
+
+    Parameters
+    ----------
+    game : Game
+        What is played for.
+    discriminator : torch.nn.Module
+        Whose weights get the gradient of its loss, and none of the generator's.
+    logits_of : callable
+        Asks it.
+    real, drawn : Tensor [galaxy, plane, y, x]
+        The two sets, the second with its graph to the generator.
+
+    Returns
+    -------
+    Tensor [galaxy, plane, y, x]
+        The drawn images without their graph.
+    dict of str to float
+        Both losses.
+    """
+    shown = drawn.detach().requires_grad_()
+    drawn_logits, real_logits = logits_of(shown), logits_of(real)
+    for_generator = game.generator(drawn_logits)
+    for_discriminator = game.discriminator(real_logits, drawn_logits)
+    # how the images should change; the discriminator keeps its weights
+    (wanted_change,) = torch.autograd.grad(for_generator, shown, retain_graph=True)
+    torch.autograd.backward(for_discriminator, inputs=list(discriminator.parameters()))
+    torch.autograd.backward(drawn, wanted_change)  # carried on to the generator's weights
+    return shown.detach(), {
+        "discriminator_loss": float(for_discriminator.detach()),
+        "generator_loss": float(for_generator.detach()),
+    }
 
 
 def squared_gradients(outputs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:

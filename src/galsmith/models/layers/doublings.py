@@ -4,8 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
+from galsmith.errors import SettingsError
+
 FIRST_SIDE_PIX = 8
 MOST_DOUBLINGS = 7
+# appendix 2: channels before each doubling, in units of those before the last at 1000 px, which are 8
+LEVEL_CHANNELS = (16, 16, 8, 8, 4, 2, 1)
 SMALLEST_SIDE_PIX, LARGEST_SIDE_PIX = 2 * FIRST_SIDE_PIX, FIRST_SIDE_PIX * 2**MOST_DOUBLINGS
 
 
@@ -36,6 +40,7 @@ class Doublings:
         odd_pix, after = size_pix, 0
         while odd_pix % 2 == 0 and odd_pix // 2 >= FIRST_SIDE_PIX:
             odd_pix, after = odd_pix // 2, after + 1
+        # doublings until 8 px are no smaller than the odd side
         before = (-(-odd_pix // FIRST_SIDE_PIX) - 1).bit_length()
         return cls(before + after, before, odd_pix)
 
@@ -47,3 +52,19 @@ class Doublings:
         start = missing // 2  # Cropping2D(((1, 2), (1, 2))) from 128 to 125
         end = start + self.cropped_pix
         return values[:, :, start:end, start:end]
+
+
+def refuse_sides_out_of_reach(family: str, size_pix: int) -> None:
+    """Refuse sides that the doublings do not reach.
+
+    Raises
+    ------
+    SettingsError
+        With the nearest side to resize to.
+    """
+    if not SMALLEST_SIDE_PIX <= size_pix <= LARGEST_SIDE_PIX:
+        nearest = min(max(size_pix, SMALLEST_SIDE_PIX), LARGEST_SIDE_PIX)
+        raise SettingsError(
+            f"images of {size_pix} px: {family} needs {SMALLEST_SIDE_PIX} to {LARGEST_SIDE_PIX} px; ingest with "
+            f"`resize_pix={nearest}`"
+        )

@@ -69,6 +69,7 @@ class MixedBlock(torch.nn.Module):
         small = large = values
         for position, convolution in enumerate(self.pooled):
             small = functional.relu(convolution(small))
+            # after the second and the fourth convolution
             if position % 2 and self.is_halving[position // 2]:
                 small = functional.max_pool2d(small, 2)
         for convolution in self.strided:
@@ -103,6 +104,7 @@ class MixedTrunk(torch.nn.Module):
         self.stem = torch.nn.ModuleList(
             SamePaddedConv(n_in, width, kernel=3, chance=chance) for n_in in (n_bands, width)
         )
+        # appendix 4: 64, 128 and 256 channels come out
         blocks, n_now = [], width
         for number, (first, last, strided) in enumerate(BLOCK_WIDTHS):
             widths = (first * width, last * width, strided * width)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from galsmith.errors import SettingsError
+from galsmith.models.layers.adversarial import GameName
 from galsmith.settings import Settings
 
 COARSEST_SIZE_PIX = 4  # Karras+18, table 2
@@ -50,6 +51,8 @@ class StyleSettings(DrawingSettings):
         A level of side s has ``min(channel_base // s, channel_max)`` channels, in both networks.
     learning_rate : float
         Of Adam in both networks, constant.
+    game : {"logistic", "hinge"}
+        What the networks play for: the non-saturating logistic losses, or the hinge.
     r1_weight : float or None
         Weight gamma of the gradient penalty; None takes 2e-4 size_pix**2 / batch_size, 0 switches it off.
     r1_every : int
@@ -63,6 +66,7 @@ class StyleSettings(DrawingSettings):
     channel_base: int = Field(default=16384, ge=64)
     channel_max: int = Field(default=512, ge=1)
     learning_rate: float = Field(default=2.5e-3, gt=0)
+    game: GameName = "logistic"
     r1_weight: float | None = Field(default=None, ge=0)
     r1_every: int = Field(default=16, ge=1)
     path_length_weight: float = Field(default=2.0, ge=0)

@@ -8,11 +8,11 @@ import torch
 
 from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.adversarial import (
+    GAMES,
     adversarial_adam,
-    discriminator_loss,
     energy_distance,
-    generator_loss,
     path_lengths,
+    played,
     squared_gradients,
 )
 from galsmith.models.layers.chance import step_chance
@@ -102,22 +102,10 @@ class StyleTrainer:
         self._mean_squared_gradient = state["mean_squared_gradient"]
 
     def _play(self, real: torch.Tensor, chance: torch.Generator) -> tuple[torch.Tensor, dict[str, float]]:
-        """Leave both networks' gradients of the logistic losses; returns drawn planes and the losses."""
-        dtype = self.generator.trunk_dtype
+        """Leave both networks' gradients of what they play for; returns drawn planes and the losses."""
+        logits_of = partial(self._discriminator, trunk_dtype=self.generator.trunk_dtype)
         drawn = self._draw(len(real), chance)
-        shown = drawn.detach().requires_grad_()
-        drawn_logits = self._discriminator(shown, trunk_dtype=dtype)
-        real_logits = self._discriminator(real, trunk_dtype=dtype)
-        for_generator = generator_loss(drawn_logits)
-        for_discriminator = discriminator_loss(real_logits, drawn_logits)
-        # how the images should change; the discriminator keeps its weights
-        (wanted_change,) = torch.autograd.grad(for_generator, shown, retain_graph=True)
-        torch.autograd.backward(for_discriminator, inputs=list(self._discriminator.parameters()))
-        torch.autograd.backward(drawn, wanted_change)  # carried on to the generator's weights
-        return shown.detach(), {
-            "discriminator_loss": float(for_discriminator.detach()),
-            "generator_loss": float(for_generator.detach()),
-        }
+        return played(GAMES[self._config.game], self._discriminator, logits_of, real=real, drawn=drawn)
 
     def _flatten_discriminator(self, real: torch.Tensor) -> float:
         """Add the gradient of R1, in float32; returns the mean squared gradient."""

@@ -11,6 +11,7 @@ from galsmith.models.family import Blueprint, Family, refuse_other_sides
 from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import generator_from_seed, step_chance
 from galsmith.models.layers.d4 import randomly_turned
+from galsmith.models.layers.evidence_bound import drawn_latent, gaussian_divergence
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
 from galsmith.models.protocols import (
@@ -93,12 +94,6 @@ class HeldOutMean:
     count: int = 0
 
 
-def gaussian_divergence(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Kullback-Leibler divergence of N(mean, variance) from N(0, 1), summed over the last axis, in nats."""
-    # Kingma & Welling 2014, app. B
-    return 0.5 * (mean**2 + log_variance.exp() - 1.0 - log_variance).sum(dim=-1)
-
-
 def bound_terms(
     encoder: Encode, decoder: Decode, batch: NetworkBatch, noise: torch.Tensor, *, scalars_of_mean: bool
 ) -> Terms:
@@ -118,7 +113,7 @@ def bound_terms(
         Predict scalars from the mean of z instead of z.
     """
     mean, log_variance = encoder(batch.pixels, batch.scalars)
-    z = mean + noise * (0.5 * log_variance).exp()  # reparametrized (same paper, sec. 2.4)
+    z = drawn_latent(mean, log_variance, noise)
     decoded, predicted = decoder(z, mean if scalars_of_mean else z)
     residual = batch.scalars - predicted
     pixel_error = (batch.pixels - decoded).square().mean(dim=(2, 3))

@@ -7,12 +7,11 @@ from torch.nn import functional
 
 from galsmith.models.family import Blueprint
 from galsmith.models.latent_generator import LatentGenerator
-from galsmith.models.layers.doublings import FIRST_SIDE_PIX, Doublings
+from galsmith.models.layers.doublings import FIRST_SIDE_PIX, LEVEL_CHANNELS, Doublings
 from galsmith.models.layers.mixed_blocks import MixedTrunk
 from galsmith.models.layers.same_padding import GlorotLinear, SamePaddedTranspose
 
-# appendix 2: channels before each doubling in units of the last level's 8, and kernels
-CHANNELS = (16, 16, 8, 8, 4, 2, 1)
+# appendix 2
 KERNELS = (5, 5, 5, 7, 7, 7)
 LAST_KERNEL = 7
 
@@ -33,7 +32,8 @@ class FieldDecoder(torch.nn.Module):
         config, description, chance = blueprint.config, blueprint.description, blueprint.chance
         self.trunk_dtype = blueprint.trunk_dtype
         self.doublings = Doublings.of(description.size_pix)
-        channels = [count * config.width for count in CHANNELS[: self.doublings.count]]
+        channels = [count * config.width for count in LEVEL_CHANNELS[: self.doublings.count]]
+        # appendix 2: 8192 values without bias, no normalization anywhere
         self.enter = GlorotLinear(
             config.latent_size, channels[0] * FIRST_SIDE_PIX**2, has_bias=False, chance=chance
         )
@@ -81,6 +81,7 @@ class Critic(torch.nn.Module):
         super().__init__()
         self.trunk_dtype = torch.float32
         self.trunk = MixedTrunk(n_bands, size_pix, width=width, chance=chance)
+        # appendix 4: 12,544 values at 7 px
         self.leave = GlorotLinear(self.trunk.n_out * self.trunk.side_pix**2, 1, chance=chance)
 
     def forward(self, pixels: torch.Tensor, *, exact: bool = False) -> torch.Tensor:

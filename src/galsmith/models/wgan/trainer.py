@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint, Family
 from galsmith.models.latent_generator import LatentGenerator, refuse_all_but_pictures
-from galsmith.models.layers.adversarial import energy_distance, squared_gradients
+from galsmith.models.layers.adversarial import adversarial_adam, energy_distance, squared_gradients
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
-from galsmith.models.layers.doublings import LARGEST_SIDE_PIX, SMALLEST_SIDE_PIX
+from galsmith.models.layers.doublings import refuse_sides_out_of_reach
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.models.wgan.config import WganConfig
@@ -39,9 +38,10 @@ def slope_penalty(critic: Any, first: torch.Tensor, second: torch.Tensor, *, sha
     Tensor []
         It can be differentiated in the critic's weights.
     """
+    # Gulrajani+17, algorithm 1, line 6: evenly on the line between a real and a drawn image
     places = torch.lerp(second, first, shares[:, None, None, None]).detach().requires_grad_()
     slopes = (squared_gradients(critic(places), places) + SMALLEST_SQUARE).sqrt()
-    return (slopes - 1).square().mean()
+    return (slopes - 1).square().mean()  # same paper, eq. 3: two-sided
 
 
 @torch.no_grad()
@@ -65,9 +65,7 @@ class WganTrainer:
         self._turned = partial(randomly_turned, symmetric=config.symmetric)
         self._networks: dict[str, Part] = {"generator": generator, "critic": self._critic}
         self._optimizers = {
-            name: torch.optim.Adam(
-                network.parameters(), lr=config.learning_rate, betas=ADAM_BETAS, fused=True
-            )
+            name: adversarial_adam(network, rate=config.learning_rate, betas=ADAM_BETAS)
             for name, network in (("generator", generator), ("critic", self._critic))
         }
         self._critic_steps, self._generator_loss = 0, 0.0
@@ -150,6 +148,7 @@ class WganTrainer:
             return {**losses, "loss": float("nan")}
         if self._config.weight_clipping is not None:
             clip_weights(self._critic, self._config.weight_clipping)
+        # the critic stepped too: the first of its next round
         self._critic_steps = 1 if is_turn else self._critic_steps + 1
         self._generator_loss = losses["generator_loss"]
         return losses
@@ -158,13 +157,7 @@ class WganTrainer:
 def _check(config: WganConfig, description: DataDescription) -> None:
     """Refuse all but pictures, and sides that the doublings do not reach."""
     refuse_all_but_pictures(config, description)
-    size = description.size_pix
-    if not SMALLEST_SIDE_PIX <= size <= LARGEST_SIDE_PIX:
-        nearest = min(max(size, SMALLEST_SIDE_PIX), LARGEST_SIDE_PIX)
-        raise SettingsError(
-            f"images of {size} px: wgan needs {SMALLEST_SIDE_PIX} to {LARGEST_SIDE_PIX} px; ingest with "
-            f"`resize_pix={nearest}`"
-        )
+    refuse_sides_out_of_reach(config.family, description.size_pix)
 
 
 FAMILY = Family(
