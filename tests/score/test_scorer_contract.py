@@ -25,7 +25,11 @@ from galsmith.score.average import fit as fit_average
 from galsmith.score.scorer import ARRAYS_FILE, PAGE_FILE, in_range
 
 # what makes a method quick at no loss of what is tested
-QUICK = {"average": ()}
+QUICK = {
+    "average": (),
+    "wavelets": ("iterations=30",),
+    "spectrum": ("iterations=30", "lengths=[1.0]", "ridges=[0.01]"),
+}
 BETTER_THAN_AVERAGE = set(QUICK) - {"average"}
 
 

@@ -130,7 +130,7 @@ class ImageSet:
         chosen = chosen.astype(np.int64)
         return replace(
             self,
-            pixels=_SelectedPixels(self.pixels, chosen),
+            pixels=SelectedPixels(self.pixels, chosen),
             catalog=self.catalog[chosen],
             content_hash=hash_json([self.content_hash, hashlib.sha256(chosen.tobytes()).hexdigest()]),
         )
@@ -228,7 +228,7 @@ class _ArrayPixels:
         return [self._images[int(index)] for index in indices]
 
 
-class _SelectedPixels:
+class SelectedPixels:
     """Some of the pixels of another sequence, in a chosen order."""
 
     def __init__(self, base: PixelSequence, rows: NDArray[np.int64]) -> None:
@@ -243,9 +243,11 @@ class _SelectedPixels:
 
     @property
     def shapes(self) -> NDArray[np.int64]:
+        """Height and width of every chosen image, [galaxy, 2] int64, in pixels."""
         return self._base.shapes[self._rows]
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
+        """Read several of the chosen images, in the order of `indices`."""
         return self._base.read(self._rows[np.asarray(indices, dtype=np.int64)])
 
 

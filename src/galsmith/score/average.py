@@ -23,9 +23,9 @@ class Average:
 
     score: float
 
-    def predict(self, images: PixelSequence, *, progress: ProgressCallback = ignore_progress) -> Floats:
+    def predict(self, seen: PixelSequence, *, progress: ProgressCallback = ignore_progress) -> Floats:
         """Give every image the same score."""
-        return np.full(len(images), self.score)
+        return np.full(len(seen), self.score)
 
     def to_page(self) -> dict[str, Any]:
         """Return the score."""
@@ -36,7 +36,7 @@ class Average:
         return {}
 
 
-def fit(images: PixelSequence, scores: Floats, settings: AverageSettings, learning: Learning) -> Average:
+def fit(seen: PixelSequence, scores: Floats, settings: AverageSettings, learning: Learning) -> Average:
     """Take the mean; the images are not looked at."""
     return Average(float(scores.mean()))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from galsmith.data.store import open_store
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import Partial, check_output, written_atomically
+from galsmith.files import Partial, check_output, read_json, write_json
 from galsmith.provenance import Parent, Provenance
 from galsmith.score.fields import ScoredFields, held_out_parts, scored_fields
-from galsmith.score.method import Floats, Learning, Method, ScoreModel
+from galsmith.score.method import Floats, Learning, Method, ScoreModel, rows_of
 from galsmith.score.methods import method_named
 from galsmith.score.scorer import SCORER, Scorer, in_range, load_scorer, write_scorer
 from galsmith.settings import Settings, apply_overrides, typed_settings
@@ -98,29 +98,40 @@ def fit(
         **{"out_of_range": out_of_range, "minutes": minutes},
     }
     provenance = Provenance("score fit", said, seed, parents)
-    learning = Learning(seed, None if base is None else Path(base), minutes, device, progress)
-    fitting = _Fitting(found, chosen, learning)
+    learning = Learning(
+        fields.side_pix, seed, None if base is None else Path(base), minutes, device, progress
+    )
     with Partial(
         output, SCORER, provenance.fingerprint(), inputs=[data, base], overwrite=overwrite
     ) as partial:
         if partial.is_complete:
             return load_scorer(output)
-        predicted = []
-        for number, (training, kept) in enumerate(parts):
+        seen = found.look(fields.images.pixels, progress=progress)
+        fitting = _Fitting(found, chosen, learning, seen, fields.scores)
+        done = []
+        for number, part in enumerate(parts):
             progress(ProgressEvent("fitting splits", number, len(parts) + 1, "fits"))
-            file = partial.folder / f"split-{number}.npy"
-            predicted.append(fitting.predicted(fields, training, kept, file))
+            done.append(fitting.held_out(part, partial.folder / f"split-{number}.json"))
         progress(ProgressEvent("fitting all", len(parts), len(parts) + 1, "fits"))
-        model = fitting.model_of(fields)
-        held = held_out_table(fields, [part[1] for part in parts], predicted, out_of_range)
-        scorer = Scorer(found, chosen, model, fields.side_pix, out_of_range, held, provenance)
+        scorer = Scorer(
+            method=found,
+            settings=chosen,
+            model=fitting.model_of(np.arange(len(fields))),
+            side_pix=fields.side_pix,
+            out_of_range=out_of_range,
+            held_out=held_out_table(
+                fields, [kept for _, kept in parts], [one.predicted for one in done], out_of_range
+            ),
+            provenance=provenance,
+            explained=[{"split": k, **row} for k, one in enumerate(done) for row in one.explained],
+        )
         write_scorer(partial.content, scorer)
         partial.finish()
     return scorer
 
 
 def held_out_table(
-    fields: ScoredFields, parts: Sequence[Rows], predicted: Sequence[Floats], out_of_range: str
+    fields: ScoredFields, parts: Sequence[Rows], predicted: Sequence[Sequence[float]], out_of_range: str
 ) -> pd.DataFrame:
     """Join what was predicted of held-out fields with their scores; see `Scorer.held_out`."""
     rows = np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64)
@@ -137,28 +148,42 @@ def held_out_table(
 
 
 @dataclass(frozen=True)
+class _HeldOut:
+    """Of one split: predictions of the fields that were held out, and what explains them."""
+
+    predicted: list[float]
+    explained: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class _Fitting:
-    """A method with all that its fits share."""
+    """A method with all that its fits share: what it sees of all fields, and their scores."""
 
     method: Method
     settings: Settings
     learning: Learning
+    seen: Any
+    scores: Floats
 
-    def model_of(self, fields: ScoredFields) -> ScoreModel:
+    def model_of(self, rows: Rows) -> ScoreModel:
         """Fit some fields."""
-        return self.method.fit(fields.images.pixels, fields.scores, self.settings, self.learning)
+        return self.method.fit(rows_of(self.seen, rows), self.scores[rows], self.settings, self.learning)
 
-    def predicted(self, fields: ScoredFields, training: Rows, kept: Rows, file: Path) -> Floats:
+    def held_out(self, part: tuple[Rows, Rows], file: Path) -> _HeldOut:
         """Predict fields by a model that was fitted without them, or read what was predicted before."""
+        training, kept = part
         if file.exists():
-            done: Floats = np.load(file, allow_pickle=False)
-            return done
-        model = self.model_of(fields.select(training))
-        images = fields.select(kept).images
-        found = model.predict(images.pixels, progress=self.learning.progress)
-        with written_atomically(file) as temporary, temporary.open("wb") as stream:
-            np.save(stream, found, allow_pickle=False)
-        return found
+            return _HeldOut(**read_json(file))
+        model = self.model_of(training)
+        seen = rows_of(self.seen, kept)
+        predicted = model.predict(seen, progress=self.learning.progress)
+        explain = self.method.explain
+        explained = (
+            [] if explain is None else explain(model, seen, self.scores[kept], seed=self.learning.seed)
+        )
+        done = _HeldOut(predicted.tolist(), explained)
+        write_json(file, vars(done))
+        return done
 
 
 def _settings_of(method: Method, settings: Settings | None, overrides: Sequence[str]) -> Settings:

@@ -32,6 +32,13 @@ class Listing:
 
 METHODS: dict[str, Listing] = {
     "average": Listing("the mean of the training scores", "galsmith.score.average:METHOD", 0.885),
+    "wavelets": Listing(
+        "boosted trees on Coiflet energies, the paper's features", "galsmith.score.wavelets:METHOD", 0.289
+    ),
+    "spectrum": Listing(
+        "power in rings of frequency and the histogram, by kernel ridge and boosted trees: ours, in seconds",
+        "galsmith.score.spectrum:METHOD",
+    ),
 }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,8 @@ class Scorer:
     held_out : DataFrame
         What models of the same method, fitted without some fields, predicted for those: columns ``Id``, ``Actual``,
         ``Predicted``, ``split``, ``is_real`` (1, 0; empty where unknown); no rows where nothing was held out.
+    explained : sequence of dict
+        What `Method.explain` says of each split's held-out fields, with their ``split``.
     provenance : Provenance
         Settings, seed, the store by its hash, the base.
     """
@@ -79,6 +81,7 @@ class Scorer:
     out_of_range: str
     held_out: pd.DataFrame
     provenance: Provenance
+    explained: Sequence[Mapping[str, Any]] = ()
 
     def predict(self, images: ImageSet, *, progress: ProgressCallback = ignore_progress) -> Floats:
         """Predict the score of every image.
@@ -105,7 +108,8 @@ class Scorer:
                 f"{images.path if images.path else 'images'}: has fields of {side} px, the {self.method.name} scorer was "
                 f"fitted on {self.side_pix} px; crop or resize them (galsmith ingest store), or fit a scorer on {side} px"
             )
-        return in_range(self.model.predict(images.pixels, progress=progress), self.out_of_range)
+        seen = self.method.look(images.pixels, progress=progress)
+        return in_range(self.model.predict(seen, progress=progress), self.out_of_range)
 
 
 def write_scorer(folder: Path, scorer: Scorer) -> None:
@@ -125,6 +129,7 @@ def write_scorer(folder: Path, scorer: Scorer) -> None:
         "side_pix": scorer.side_pix,
         "out_of_range": scorer.out_of_range,
         "model": scorer.model.to_page(),
+        "explained": [dict(one) for one in scorer.explained],
         "arrays_sha256": _hash_of(arrays),
         "provenance": scorer.provenance.to_dict(),
     }
@@ -161,6 +166,7 @@ def load_scorer(place: str | Path) -> Scorer:
         out_of_range=page["out_of_range"],
         held_out=read_held_out(folder),
         provenance=Provenance.from_dict(page["provenance"]),
+        explained=page["explained"],
     )
 
 
