@@ -71,6 +71,15 @@ TINY_CONFIGS: dict[str, Settings] = {
     "stylegan2": Stylegan2Config(
         latent_width=16, channel_base=128, channel_max=8, learning_rate=5e-3, r1_weight=4.0
     ),
+    "stylegan2, hinge": Stylegan2Config(
+        latent_width=16,
+        z_width=8,
+        channels=(4, 6),
+        game="hinge",
+        adam_beta2=0.999,
+        learning_rate=5e-3,
+        r1_weight=4.0,
+    ),
     "cvae": CvaeConfig(latent_size=6, width=2, learning_rate=5e-3),
     "dcgan": TINY_DCGAN,
     "dcgan, as published": TINY_DCGAN.model_copy(update={"as_published": True, "width": 4}),

@@ -23,7 +23,11 @@ FAMILIES_OF_RECIPES = [
     "alae",
     "alae-64",
     "demo",
-    *(f"{family}-fields{side}" for family in ("wgan", "cvae", "dcgan") for side in ("", "-500", "-250")),
+    *(
+        f"{family}-fields{side}"
+        for family in ("wgan", "cvae", "dcgan", "stylegan2")
+        for side in ("", "-500", "-250")
+    ),
 ]
 
 

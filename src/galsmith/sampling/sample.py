@@ -36,7 +36,7 @@ logger = logging.getLogger("galsmith")
 KINDS = ("store", "fits")
 SOLVERS = ("heun", "dpm")
 OWN_COLUMNS = ("object_id", "seed", "split", "native_size_pix")
-GALAXIES_PER_CHUNK_AT_LEAST = 256
+GALAXIES_PER_CHUNK_AT_LEAST, PIXELS_PER_CHUNK = 256, 2**24
 SPLIT = "generated"
 
 
@@ -117,7 +117,8 @@ def sample(
         logger.warning("%s", line)
     header = header_of_drawn(folder, settings=_settings(n, source, choice), seed=seed)
     place, batch = Path(output), source.batch_size
-    per_chunk = batch if kind == "fits" else batch * -(-GALAXIES_PER_CHUNK_AT_LEAST // batch)
+    at_least = min(GALAXIES_PER_CHUNK_AT_LEAST, max(1, PIXELS_PER_CHUNK // source.size_pix**2))
+    per_chunk = batch if kind == "fits" else batch * -(-at_least // batch)
     made: CutoutFolder | StoreWriter = (
         CutoutFolder(place, header, n=n, per_chunk=per_chunk, overwrite=overwrite)
         if kind == "fits"

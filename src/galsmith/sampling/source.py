@@ -98,6 +98,11 @@ class GalaxySource:
         self.batch_size = self._generator.galaxies_per_call
         self._set_up(choice)
 
+    @property
+    def size_pix(self) -> int:
+        """Side of the network's images."""
+        return self._snapshot.transform.size_pix
+
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
         return np.array([derive_seed(self._seed, "sample", int(index)) for index in indices], dtype=np.int64)

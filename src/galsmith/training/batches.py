@@ -21,7 +21,7 @@ from galsmith.training.settings import RunSettings
 
 logger = logging.getLogger("galsmith")
 
-IMAGES_PER_CHUNK = 256
+IMAGES_PER_CHUNK, PIXELS_PER_CHUNK = 256, 2**24
 SHARE_OF_FREE_DEVICE_MEMORY = 0.25
 FEW_IMAGES = 100
 IMAGES_PER_LOOK = 64
@@ -125,8 +125,10 @@ class TrainingSet:
 
     def chunks(self) -> Iterator[NetworkBatch]:
         """Go once over the set, in order."""
-        for start in range(0, len(self), IMAGES_PER_CHUNK):
-            end = min(start + IMAGES_PER_CHUNK, len(self))
+        # fewer of large images: their float64 copies would take gigabytes
+        size = min(IMAGES_PER_CHUNK, max(1, PIXELS_PER_CHUNK // self.transform.size_pix**2))
+        for start in range(0, len(self), size):
+            end = min(start + size, len(self))
             yield self.rows(np.arange(start, end))
             self._progress(ProgressEvent("preparing", end, len(self), "images"))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import torch
+from torch.nn import functional
 
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
@@ -11,8 +12,9 @@ from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.protocols import NetworkBatch
 from galsmith.models.style_based.mapping import MappingNetwork, ScalarNetwork
+from galsmith.models.style_based.settings import network_side
 
-GALAXIES_PER_CALL = 32
+GALAXIES_PER_CALL, PIXELS_PER_CALL = 32, 2**21
 
 
 class Synthesis(Protocol):
@@ -43,11 +45,14 @@ class StyleGenerator(torch.nn.Module):
         The family's own network, a `torch.nn.Module`.
     blueprint : Blueprint
         Whose config is of `DrawingSettings`; bfloat16 runs all of the synthesis but its last convolutions in it.
+
+    Attributes
+    ----------
+    galaxies_per_call : int
+        At most 32, fewer of large images.
     """
 
     synthesis: Synthesis
-
-    galaxies_per_call = GALAXIES_PER_CALL
 
     def __init__(self, synthesis: Synthesis, blueprint: Blueprint) -> None:
         super().__init__()
@@ -55,7 +60,13 @@ class StyleGenerator(torch.nn.Module):
         self.config, self.description = config, description
         self.trunk_dtype = blueprint.trunk_dtype
         n_scalars = len(description.scalar_names)
-        self.mapping = MappingNetwork(config.latent_width, n_layers=config.mapping_layers, chance=chance)
+        self.galaxies_per_call = min(GALAXIES_PER_CALL, PIXELS_PER_CALL // network_side(description) ** 2)
+        self.mapping = MappingNetwork(
+            config.latent_width,
+            n_layers=config.mapping_layers,
+            z_width=config.z_width,
+            chance=chance,
+        )
         self.scalar_network = (
             ScalarNetwork(config.latent_width, n_scalars, chance=chance) if n_scalars else None
         )
@@ -96,18 +107,19 @@ class StyleGenerator(torch.nn.Module):
         return drawn_in_calls(
             self._drawn,
             seeds,
-            n_numbers=self.mapping.width + self.n_noise + 1,
-            per_call=GALAXIES_PER_CALL,
+            n_numbers=self.mapping.z_width + self.n_noise + 1,
+            per_call=self.galaxies_per_call,
             description=self.description,
             device=self.marginals.normal.device,
         )
 
     def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
         """Draw one call's galaxies from normal numbers: z, all noise images, and the orientation."""
-        width = self.mapping.width
+        width = self.mapping.z_width
         w = self.mapping(chance[:, :width])  # Karras+19, fig. 1b: f
         styles = w[:, None].expand(-1, self.synthesis.n_styles, -1)
-        pixels = self.pixels(styles, chance[:, width:-1], trunk_dtype=self.trunk_dtype)
+        framed = self.pixels(styles, chance[:, width:-1], trunk_dtype=self.trunk_dtype)
+        pixels = unframed(framed, self.description.size_pix)
         if self.config.symmetric:
             pixels = apply_d4(pixels, elements_from_normal(chance[:, -1]))
         return NetworkBatch(pixels, self.marginals.from_normal(self.scalars(w)))
@@ -118,7 +130,7 @@ def style_network(synthesis: Callable[..., Any]) -> Callable[[Blueprint], StyleG
 
     def network(blueprint: Blueprint) -> StyleGenerator:
         config, description = blueprint.config, blueprint.description
-        widths = config.level_widths(description.size_pix)
+        widths = config.level_widths(network_side(description))
         pixels_of = synthesis(
             len(description.bands), widths, latent=config.latent_width, chance=blueprint.chance
         )
@@ -131,3 +143,16 @@ def with_scalar_planes(pixels: torch.Tensor, scalars: torch.Tensor) -> torch.Ten
     """Append each scalar [galaxy, scalar] as a constant plane to pixels [galaxy, band, y, x]."""
     planes = scalars[:, :, None, None].expand(-1, -1, *pixels.shape[2:])
     return torch.cat([pixels, planes], dim=1)
+
+
+def framed(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Put black around images [galaxy, band, y, x] up to a side: 1000 px lie at 12 to 1012 of 1024 (ETHZ CIL 2020)."""
+    missing = side - pixels.shape[-1]
+    before, after = missing // 2, missing - missing // 2
+    return functional.pad(pixels, (before, after, before, after))
+
+
+def unframed(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Undo `framed`: cut the middle out."""
+    start = (pixels.shape[-1] - side) // 2
+    return pixels[:, :, start : start + side, start : start + side]

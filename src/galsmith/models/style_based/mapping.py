@@ -1,5 +1,7 @@
 """From normal numbers z to the latent w of a galaxy, and from w to its scalars."""
 
+import itertools
+
 import torch
 
 from galsmith.models.style_based.equalized import EqualizedLinear, leaky
@@ -15,23 +17,28 @@ class MappingNetwork(torch.nn.Module):
     Parameters
     ----------
     width : int
-        Of z and w.
+        Of w.
     n_layers : int
         Each a linear layer and a leaky ReLU.
+    z_width : int, optional
+        Of z, where it is another than that of w.
     chance : torch.Generator
         Draws the first weights.
     """
 
-    def __init__(self, width: int, *, n_layers: int, chance: torch.Generator) -> None:
+    def __init__(
+        self, width: int, *, n_layers: int, z_width: int | None = None, chance: torch.Generator
+    ) -> None:
         super().__init__()
-        self.width = width
+        self.z_width = width if z_width is None else z_width
+        widths = (self.z_width, *[width] * n_layers)
         self.layers = torch.nn.ModuleList(
-            EqualizedLinear(width, width, rate_multiplier=RATE_MULTIPLIER, chance=chance)
-            for _ in range(n_layers)
+            EqualizedLinear(n_in, n_out, rate_multiplier=RATE_MULTIPLIER, chance=chance)
+            for n_in, n_out in itertools.pairwise(widths)
         )
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Map [galaxy, width] to [galaxy, width]; z is brought to unit mean square first."""
+        """Map [galaxy, z_width] to [galaxy, width]; z is brought to unit mean square first."""
         # Karras+18, sec. 4.2, on z
         values = z * (z.square().mean(dim=1, keepdim=True) + SMALLEST_MEAN_SQUARE).rsqrt()
         for layer in self.layers:
@@ -83,7 +90,7 @@ def mixed_styles(
         The w of each.
     """
     device = chance.device
-    z = torch.randn(2 * n_images, mapping.width, generator=chance, device=device)
+    z = torch.randn(2 * n_images, mapping.z_width, generator=chance, device=device)
     w, other = mapping(z).chunk(2)
     first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
     is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < share

@@ -1,12 +1,20 @@
 """Settings that style-based families share, and the sides and widths that follow from them."""
 
+import itertools
+import math
+from typing import Annotated
+
 from pydantic import Field
 
 from galsmith.errors import SettingsError
+from galsmith.models.family import SIDES_PIX, refuse_other_sides
 from galsmith.models.layers.adversarial import GameName
+from galsmith.models.protocols import DataDescription
 from galsmith.settings import Settings
 
 COARSEST_SIZE_PIX = 4  # Karras+18, table 2
+LARGEST_SIDE_PIX = 1024
+ChannelCount = Annotated[int, Field(ge=1)]
 AUTO_R1_WEIGHT = 2e-4  # Karras+20b (ADA), app. C: gamma = 0.0002 N / M with N = side**2
 
 
@@ -25,6 +33,8 @@ class DrawingSettings(Settings):
         Its name.
     latent_width : int
         Of z and w; the paper of galaxies has 512, and 32 for Sérsic galaxies.
+    z_width : int or None
+        Of z, where it is another than that of w.
     mapping_layers : int
         From z to w.
     style_mixing : float
@@ -35,6 +45,7 @@ class DrawingSettings(Settings):
 
     family: str
     latent_width: int = Field(default=512, ge=8)
+    z_width: int | None = Field(default=None, ge=1)
     mapping_layers: int = Field(default=2, ge=1)
     style_mixing: float = Field(default=0.9, ge=0, le=1)
     symmetric: bool = True
@@ -49,8 +60,12 @@ class StyleSettings(DrawingSettings):
     ----------
     channel_base, channel_max : int
         A level of side s has ``min(channel_base // s, channel_max)`` channels, in both networks.
+    channels : tuple of int or None
+        Channels of the levels, the finest first, in place of these two; coarser levels have the last number.
     learning_rate : float
         Of Adam in both networks, constant.
+    adam_beta2 : float
+        Decay of the mean squared gradients.
     game : {"logistic", "hinge"}
         What the networks play for: the non-saturating logistic losses, or the hinge.
     r1_weight : float or None
@@ -65,7 +80,9 @@ class StyleSettings(DrawingSettings):
 
     channel_base: int = Field(default=16384, ge=64)
     channel_max: int = Field(default=512, ge=1)
+    channels: tuple[ChannelCount, ...] | None = Field(default=None, min_length=1)
     learning_rate: float = Field(default=2.5e-3, gt=0)
+    adam_beta2: float = Field(default=0.99, gt=0, lt=1)
     game: GameName = "logistic"
     r1_weight: float | None = Field(default=None, ge=0)
     r1_every: int = Field(default=16, ge=1)
@@ -74,6 +91,10 @@ class StyleSettings(DrawingSettings):
 
     def level_widths(self, size_pix: int) -> dict[int, int]:
         """Channels of each level by its side, from 4 pixels to `size_pix`; refused where the finest would have none."""
+        if self.channels is not None:
+            fine_first = sorted(doubling_widths(size_pix, base=size_pix, largest=1), reverse=True)
+            given = itertools.chain(self.channels, itertools.repeat(self.channels[-1]))
+            return dict(zip(fine_first, given, strict=False))
         if self.channel_base < size_pix:
             raise SettingsError(
                 f"leaves no channel at {size_pix} px",
@@ -88,3 +109,29 @@ class StyleSettings(DrawingSettings):
 def auto_r1_weight(size_pix: int, batch_size: int) -> float:
     """Weight of R1 in the 'auto' configuration (Holzschuh et al. 2022, app. A4)."""
     return AUTO_R1_WEIGHT * size_pix**2 / batch_size
+
+
+def network_side(description: DataDescription) -> int:
+    """Side that networks see: that of the images, or the next power of two where black is known and they are framed."""
+    if description.pixel_range is None:
+        return description.size_pix
+    return max(SIDES_PIX[0], int(2 ** math.ceil(math.log2(description.size_pix))))
+
+
+def refuse_sides_not_framed(config: StyleSettings, description: DataDescription) -> None:
+    """Refuse sides that cannot be halved to 4, but of pictures up to 1024 px, which are framed in black.
+
+    Raises
+    ------
+    SettingsError
+        With the nearest side to resize to.
+    """
+    size = description.size_pix
+    if description.pixel_range is None:
+        refuse_other_sides(config, description)
+    elif not SIDES_PIX[0] <= size <= LARGEST_SIDE_PIX:
+        nearest = min(max(size, SIDES_PIX[0]), LARGEST_SIDE_PIX)
+        raise SettingsError(
+            f"images of {size} px: {config.family} needs pictures of {SIDES_PIX[0]} to {LARGEST_SIDE_PIX} px; ingest with "
+            f"`resize_pix={nearest}`"
+        )

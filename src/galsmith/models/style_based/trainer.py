@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.family import Blueprint, Family
 from galsmith.models.layers.adversarial import (
     GAMES,
     adversarial_adam,
@@ -25,9 +25,14 @@ from galsmith.models.protocols import (
     TrainingProgress,
 )
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes
+from galsmith.models.style_based.generator import StyleGenerator, framed, style_network, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight
+from galsmith.models.style_based.settings import (
+    StyleSettings,
+    auto_r1_weight,
+    network_side,
+    refuse_sides_not_framed,
+)
 
 PATH_LENGTH_MEMORY = 0.99  # Karras+20, app. B: decay of the running mean a
 
@@ -44,7 +49,7 @@ class StyleTrainer:
         description, config = blueprint.description, blueprint.config
         discriminator = ResidualDiscriminator(
             len(description.bands) + len(description.scalar_names),
-            config.level_widths(description.size_pix),
+            config.level_widths(network_side(description)),
             chance=blueprint.chance,
         ).to(blueprint.device)
         self.generator, self._discriminator, self._config = generator, discriminator, config
@@ -52,9 +57,10 @@ class StyleTrainer:
         self._turned = partial(randomly_turned, symmetric=config.symmetric)
         self._networks: dict[str, Part] = {"generator": generator, "discriminator": discriminator}
         self._optimizers = {
-            "generator": adversarial_adam(generator, rate=config.learning_rate),
-            "discriminator": adversarial_adam(discriminator, rate=config.learning_rate),
+            name: adversarial_adam(network, rate=config.learning_rate, betas=(0.0, config.adam_beta2))
+            for name, network in (("generator", generator), ("discriminator", discriminator))
         }
+        self._side_pix = network_side(description)
         self._mean_path_length, self._mean_squared_gradient = 0.0, 0.0
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
@@ -70,7 +76,8 @@ class StyleTrainer:
         device = batch.pixels.device
         chance = step_chance(progress, device)
         number = progress.images_seen // len(batch.pixels)  # the step's number, also after a resume
-        real = with_scalar_planes(self._turned(batch.pixels, chance), batch.scalars)
+        turned = self._turned(framed(batch.pixels, self._side_pix), chance)
+        real = with_scalar_planes(turned, batch.scalars)
         for optimizer in self._optimizers.values():
             optimizer.zero_grad(set_to_none=True)
         drawn, losses = self._play(real, chance)
@@ -194,5 +201,5 @@ def style_family(name: str, config: type[StyleSettings], synthesis: Callable[...
 
 def _check(config: StyleSettings, description: DataDescription) -> None:
     """Refuse sides that cannot be halved to 4, or that leave a level without channels."""
-    refuse_other_sides(config, description)
-    config.level_widths(description.size_pix)
+    refuse_sides_not_framed(config, description)
+    config.level_widths(network_side(description))
