@@ -11,6 +11,7 @@ from galsmith.compare.files import from_plain, to_plain
 from galsmith.compare.memory import copies
 from galsmith.compare.memory.copies import find_copies
 from galsmith.compare.memory.log_polar import (
+    RINGS_MOVED,
     STEP,
     likest_rows,
     log_polar_spectra,
@@ -152,6 +153,47 @@ def test_likeness_is_the_largest_correlation_over_turns_and_mirrors():
     expected = np.sort(1 - best**2, axis=1)[:, :3]
     assert found.unexplained == pytest.approx(expected, abs=1e-4)
     assert np.array_equal(found.rows, np.argsort(-best, axis=1)[:, :3])
+
+
+def all_correlations(queries, points, rings_moved):
+    """Correlations of all pairs at all zooms, mirrors and turns, one by one."""
+    best = np.full((len(queries), len(points)), -1.0)
+    for i, query in enumerate(queries):
+        for j, point in enumerate(points):
+            for moved in rings_moved:
+                ours = query[:, max(moved, 0) : 20 + min(moved, 0)]
+                theirs = point[:, max(-moved, 0) : 20 + min(-moved, 0)]
+                scale = np.sqrt((np.abs(ours) ** 2).sum() * (np.abs(theirs) ** 2).sum())
+                for product in ((ours * theirs.conj()).sum(axis=(0, 1)), (ours * theirs).sum(axis=(0, 1))):
+                    turns = np.real(
+                        product @ np.exp(2j * np.pi * np.outer(np.arange(1, 17), np.arange(64)) / 64)
+                    )
+                    best[i, j] = max(best[i, j], turns.max() / scale)
+    return best
+
+
+@pytest.mark.parametrize("noise", [0.3, 30.0])
+@pytest.mark.parametrize("is_same_set", [False, True])
+def test_pairs_that_are_not_turned_are_none_of_the_likest(noise, is_same_set):
+    rng = np.random.default_rng(7)
+
+    def drawn(n):  # all alike, so that many pairs are near the likest; or of noise, so that bounds are wide
+        shape = (n, 2, 20, 16)
+        values = 3.0 + noise * rng.normal(size=shape) + 1j * noise * rng.normal(size=shape)
+        return values.astype(np.complex64)
+
+    points = drawn(30)
+    queries = points if is_same_set else np.concatenate([drawn(8), points[:2] * 2, points[3:5, :, ::-1]])
+    expected = all_correlations(queries, points, RINGS_MOVED)
+    if is_same_set:
+        np.fill_diagonal(expected, -1.0)
+    for workers in (1, 2):
+        found = likest_rows(queries, points, ranks=4, is_same_set=is_same_set, workers=workers)
+        order = np.argsort(-expected, axis=1)[:, :4]
+        np.testing.assert_array_equal(found.rows, order)
+        np.testing.assert_allclose(
+            found.unexplained, 1 - np.take_along_axis(expected, order, axis=1) ** 2, atol=3e-6
+        )
 
 
 def test_identical_images_have_one_number_whatever_their_turn():

@@ -167,6 +167,11 @@ def test_reading_takes_only_what_is_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(type(store.pixels), "_read_rows", watched)
     store.pixels.read([40, 4, 5, 6])
     assert asked == [(4, 3), (40, 1)]
+    # What lies between near rows is read with them, and not kept.
+    near = store.pixels.read([12, 8, 10])
+    assert asked[2:] == [(8, 5)]
+    assert [float(image[0, 0, 0]) for image in near] == [12.0, 8.0, 10.0]
+    assert near[0].base is None or near[0].base.shape[0] == 3
 
 
 def test_open_store_gives_a_lazy_set(tmp_path, mixed_set):

@@ -43,7 +43,7 @@ from galsmith.compare.tables import (
 from galsmith.compare.verdict import VisibleDose
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError, SettingsError
-from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.execution import ProgressCallback, ignore_progress, one_thread
 from galsmith.files import Partial, check_output, write_json
 from galsmith.provenance import Parent, Provenance, hash_json
 
@@ -465,6 +465,7 @@ def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: Progress
     return replace(found, classifiers=tuple(in_rows(test, rows[0], rows[1]) for test in found.classifiers))
 
 
+@one_thread()
 def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> ComparedPair:
     """Compare a reference and a generated set, property by property."""
     chance, groups = choices.chance, choices.paper.groups

@@ -19,6 +19,7 @@ from galsmith.compare.memory.copies import MINIMUM_IMAGES, Copies, is_too_much
 from galsmith.compare.memory.repeats import identity_labels
 from galsmith.compare.records import Memorization
 from galsmith.errors import GalsmithError, InputError
+from galsmith.execution import one_thread
 from galsmith.images import ImageSet
 from galsmith.judging.image_stores import Place, Workplace, images_at
 from galsmith.judging.lineage import Trainings
@@ -169,6 +170,7 @@ def _features(extractor: str, rendering: str, name: str, place: Place, work: Wor
     )
 
 
+@one_thread()
 def _memorization(
     generated: Place, reference: Place, training: Place | None, work: Workplace, missing: Missing
 ) -> tuple[tuple[Memorization, ...], tuple[Parent, ...]]:
@@ -190,6 +192,7 @@ def _memorization(
         return (), ()
 
 
+@one_thread()
 def _copies(
     generated: Place, reference: Place, training: Place | None, work: Workplace, missing: Missing
 ) -> Copies | None:
@@ -201,7 +204,13 @@ def _copies(
             trained = training_images(training)
             held_out = _held_out(images_at(training, None), reference, work.limit)
         return find_copies(
-            ours, theirs, training=trained, held_out=held_out, seed=work.seed, progress=work.progress
+            ours,
+            theirs,
+            training=trained,
+            held_out=held_out,
+            seed=work.seed,
+            workers=work.workers,
+            progress=work.progress,
         )
     except GalsmithError as error:
         missing["copies"] = str(error)

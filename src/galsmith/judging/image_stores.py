@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -110,7 +112,7 @@ def header_of(place: Place) -> ImageHeader:
     """Say what the images of a store, or those that a table was measured on, are in."""
     if isinstance(place, Path) and is_store(place):
         return open_store(place).header
-    meta = (place if isinstance(place, QTable) else read_measurements(place)).meta
+    meta = _said_by_table(place)
     return ImageHeader.from_dict({**meta, "bands": meta.get("bands", unnamed_bands(1))})
 
 
@@ -142,7 +144,7 @@ def measured_table(place: Place, name: str, work: Workplace) -> Place:
 def known_of_images(place: Place, work: Workplace) -> Mapping[str, Any]:
     """Say what a table says of its images, or would say if a store were measured."""
     if isinstance(place, QTable) or not is_store(place):
-        return (place if isinstance(place, QTable) else read_measurements(place)).meta
+        return _said_by_table(place)
     header = open_store(place).header
     return {**header.to_dict(), "band": resolved_settings(work.settings, header).band}
 
@@ -155,24 +157,40 @@ def images_at(place: Place, limit: int | None) -> ImageSet:
     InputError
         If there are none.
     """
-    store = place if isinstance(place, Path) and is_store(place) else _store_of_table(place)
-    images = open_store(store)
+    is_of_images = isinstance(place, Path) and is_store(place)
+    images = open_store(place) if is_of_images else _images_of_table(place)
     return images if limit is None else images.select(np.arange(min(limit, len(images))))
 
 
-def _store_of_table(place: Place) -> Path:
-    """Find the store that a table was measured on: where it says, seen from here or from the table, or beside the table."""
-    table = place if isinstance(place, QTable) else read_measurements(place)
-    source = dict(table.meta.get("source", {}))
+def _said_by_table(place: Place) -> Mapping[str, Any]:
+    """Take the metadata of a table; the same of a file as long as it does not change, for much asks for them."""
+    if isinstance(place, QTable):
+        return MappingProxyType(place.meta)
+    if not place.is_file():
+        return MappingProxyType(read_measurements(place).meta)  # which says what is missing
+    state = place.stat()
+    return _said_by_file(place, (state.st_ino, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=16)
+def _said_by_file(file: Path, state: tuple[int, ...]) -> Mapping[str, Any]:
+    """Read the metadata of a file in a state."""
+    return MappingProxyType(read_measurements(file).meta)
+
+
+def _images_of_table(place: Place) -> ImageSet:
+    """Open the store that a table was measured on: where it says, seen from here or from the table, or beside the table."""
+    source = dict(_said_by_table(place).get("source", {}))
     hint = Path(str(source.get("path", "")))
     folder = Path() if isinstance(place, QTable) else place.parent
     there = [
         item for item in (hint, folder / hint, folder / hint.name) if source.get("path") and is_store(item)
     ]
-    # Files of one name need not be those that were measured.
-    same = [item for item in there if open_store(item).content_hash == source.get("content_hash")]
-    if same:
-        return same[0]
+    for item in there:
+        images = open_store(item)
+        # Files of one name need not be those that were measured.
+        if images.content_hash == source.get("content_hash"):
+            return images
     shown = "a table in memory" if isinstance(place, QTable) else place
     others = f"; {there[0]} has other images than were measured" if there else ""
     raise InputError(

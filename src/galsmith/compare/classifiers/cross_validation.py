@@ -1,6 +1,7 @@
 """Cross-validation of classifiers that tell two sets apart: their scores, with tests that hold, and what they look at."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from galsmith.compare.classifiers.heads import HEADS, FittedHead
+from galsmith.compare.classifiers.heads import HEADS, FittedHead, load_libraries
 from galsmith.compare.records import Giveaway
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks, one_thread
 from galsmith.seeds import derive_seed, random_stream
@@ -272,8 +273,8 @@ def cross_validate(
     cases : sequence of Case
         All are trained side by side.
     workers : int
-        Processes that share the classifiers where these are large; each has one thread, and no number depends on how
-        many there are.
+        Processes that share the classifiers where these are large, else threads; each has one core, and no number
+        depends on how many there are.
     progress : callable
         Told after each classifier.
     """
@@ -287,13 +288,23 @@ def cross_validate(
         )
         for fold in folds
     ]
-    is_large = max(case.rows.values.size for case in cases) >= VALUES_WORTH_A_PROCESS
+    load_libraries()
     found: dict[int, _Trained] = {}
-    for place, trained in map_tasks(_train, trainings, workers=workers if is_large else 1):
-        found[place] = trained
-        progress(ProgressEvent("classifiers", len(found), len(trainings), "classifiers"))
+    with one_thread():
+        for place, trained in _each_trained(trainings, workers):
+            found[place] = trained
+            progress(ProgressEvent("classifiers", len(found), len(trainings), "classifiers"))
     in_order = iter(found[place] for place in range(len(trainings)))
     return [_validated(case, in_order) for case in cases]
+
+
+def _each_trained(trainings: Sequence[_Training], workers: int) -> Iterator[tuple[int, _Trained]]:
+    """Train all, with the place of each: on processes where they are large, else in threads, which start at once."""
+    if max(training.case.rows.values.size for training in trainings) >= VALUES_WORTH_A_PROCESS:
+        yield from map_tasks(_train, trainings, workers=workers)
+        return
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        yield from enumerate(pool.map(_train, trainings))
 
 
 def _train(training: _Training) -> _Trained:
@@ -302,6 +313,7 @@ def _train(training: _Training) -> _Trained:
     unseen = rows.folds == fold
     # Trained on folds 0 to k - 1 alone, the score of fold k is independent of theirs given them.
     seen = rows.folds < fold if training.is_sequential else ~unseen
+    load_libraries()
     with one_thread():
         head = HEADS[training.case.head](*rows.chosen(seen), seed=_head_seed(seed, fold))
         values, labels = rows.chosen(unseen)

@@ -1,5 +1,6 @@
 """Classifiers that try to tell two sets apart: gradient-boosted trees, and a logistic law with products of columns."""
 
+import importlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ class FittedPairs:
         first, second = np.triu_indices(values.shape[1])
         turned = values.T
         return self.quadratic[first, second][:, None] * turned[first] * turned[second]
+
+
+def load_libraries() -> None:
+    """Load what classifiers are made of: threads are limited in libraries that are there already, and in no others."""
+    importlib.import_module("sklearn.ensemble")
+    importlib.import_module("sklearn.linear_model")
 
 
 def fit_trees(values: Floats, labels: Labels, *, seed: int) -> FittedTrees:

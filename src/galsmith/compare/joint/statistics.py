@@ -22,7 +22,7 @@ from galsmith.compare.resampling import (
     split_counts,
 )
 from galsmith.errors import SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, one_thread
 from galsmith.seeds import derive_seed
 
 IN_FLOORS, NOT_JUDGED = "floors", ""  # Evidence, in floors; and shown only.
@@ -163,6 +163,7 @@ JOINT: dict[str, JointStatistic] = {
 }
 
 
+@one_thread()
 def beyond_marginals(
     reference: ArrayLike,
     generated: ArrayLike,

@@ -158,6 +158,7 @@ def find_copies(
     seed: int = 0,
     replicates: int = 200,
     splits: int = 100,
+    workers: int = 1,
     progress: ProgressCallback = ignore_progress,
 ) -> Copies:
     """Look for images that are there already: of the training set, of the reference, and within the generated set.
@@ -172,6 +173,8 @@ def find_copies(
         Images of the training set's origin that were not trained on, the yardstick; the reference where left out.
     seed, replicates, splits
         As `galsmith.compare.memorization` takes them.
+    workers : int
+        Threads of the searches; no number depends on how many.
     progress : callable
         Told of the searches.
 
@@ -206,18 +209,27 @@ def find_copies(
         yardstick = reference if held_out is None else held_out
         most = int(np.clip(PAIRS // max(len(training), 1), AT_LEAST, AT_MOST))
         trained_on = described(
-            training, (training, len(training)), (yardstick, most), (generated, most), seed=seed
+            training,
+            (training, len(training)),
+            (yardstick, most),
+            (generated, most),
+            seed=seed,
+            workers=workers,
         )
-        searches.append(_searched(TRAINING, trained_on, chance, progress))
+        searches.append(_searched(TRAINING, trained_on, chance, progress, workers=workers))
     twin_count = int(repeated(theirs).sum())
     twins.append(
         twins_of(ours, theirs, n_others=len(theirs), n_others_identical=twin_count, searched=REFERENCE)
     )
     first, second, drawn = halves(
-        described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed)
+        described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed, workers=workers)
     )
-    searches.append(_searched(REFERENCE, (first, second, drawn), chance, progress, rings_moved=(0,)))
-    repeats = repeats_within((theirs, ours), *_equally_many(first, second, drawn), progress=progress)
+    searches.append(
+        _searched(REFERENCE, (first, second, drawn), chance, progress, workers=workers, rings_moved=(0,))
+    )
+    repeats = repeats_within(
+        (theirs, ours), *_equally_many(first, second, drawn), workers=workers, progress=progress
+    )
     return Copies(tuple(item for item in searches if item is not None), tuple(twins), repeats)
 
 
@@ -249,7 +261,7 @@ class Described:
         return Described(self.rows[chosen], self.spectra[chosen])
 
 
-def described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int) -> list[Described]:
+def described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int, workers: int = 1) -> list[Described]:
     """Describe images of several sets, at most so many of each by chance, in the stretch of one set.
 
     The first set's modes are made equally strong in all.
@@ -262,12 +274,16 @@ def described(like: ImageSet, *sets: tuple[ImageSet, int], seed: int) -> list[De
         Each with how many of it are wanted; those that are not finite are left out.
     seed : int
         Of the choice.
+    workers : int
+        Threads; no number depends on how many.
     """
     stretch = stretch_of(like, side_pix=SIDE_PIX)
     found = []
     for images, most in sets:
         order = random_stream(seed, "compare.copies").permutation(len(images))[:most]
-        spectra = log_polar_spectra(images.select(order), stretch)
+        # Read in the order of the file, which is fast, and kept in that of the draw.
+        in_file = log_polar_spectra(images.select(np.sort(order)), stretch, workers=workers)
+        spectra = in_file[np.argsort(np.argsort(order))]
         is_finite = np.isfinite(spectra).all(axis=(1, 2, 3))
         found.append(Described(order[is_finite], spectra[is_finite]))
     weights = whitening_of(found[0].spectra)
@@ -301,6 +317,8 @@ def _searched(
     sides: Sequence[Described],
     chance: Chance,
     progress: ProgressCallback,
+    *,
+    workers: int,
     rings_moved: tuple[int, ...] = RINGS_MOVED,
 ) -> CopySearch | None:
     """Search a set for the likest image of held-out and of generated images; None where there are too few."""
@@ -308,7 +326,14 @@ def _searched(
     if min(len(side) for side in sides) < MINIMUM_IMAGES:
         return None
     yard, found = (
-        likest_rows(side.spectra, points.spectra, ranks=RANKS, rings_moved=rings_moved, progress=progress)
+        likest_rows(
+            side.spectra,
+            points.spectra,
+            ranks=RANKS,
+            rings_moved=rings_moved,
+            workers=workers,
+            progress=progress,
+        )
         for side in (held_out, generated)
     )
     ratios = [ratios_of(yard), ratios_of(found)]

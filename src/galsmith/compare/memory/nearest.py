@@ -76,8 +76,10 @@ def stretch_of(images: ImageSet, *, side_pix: int = SIDE_PIX) -> Stretch:
     if len(images) == 0:
         raise InputError(f"{name}: holds no image; wanted one or more to find sky and noise")
     step = -(-len(images) // MOST_IMAGES_FOR_NOISE)
+    looked_at = images.select(np.arange(0, len(images), step))
     pictures = np.stack(
-        [resize_linear(images[row], side_pix) for row in range(0, len(images), step)], dtype=np.float64
+        [resize_linear(image, side_pix) for _, chunk in looked_at.chunks(256) for image in chunk],
+        dtype=np.float64,
     )
     rim = rim_of(pictures)
     levels = np.median(rim, axis=-1)

@@ -204,6 +204,7 @@ def repeats_within(
     spectra: tuple[Spectra, Spectra],
     rows: Rows,
     *,
+    workers: int = 1,
     progress: ProgressCallback = ignore_progress,
 ) -> Repeats:
     """Look for galaxies that a generated set has more than once, as the reference has not.
@@ -216,6 +217,8 @@ def repeats_within(
         Whitened, of as many images of either set, in this order.
     rows : ndarray [image], int64
         Which generated images these are.
+    workers : int
+        Threads of the search.
     progress : callable
         Told of the search.
     """
@@ -225,7 +228,7 @@ def repeats_within(
     groups = np.unique(generated[rows], return_inverse=True)[1]
     closest, pairs = None, np.empty((0, 2), dtype=np.int64)
     if len(rows) >= FEWEST_IMAGES and len(spectra[0]) == len(rows):
-        theirs, ours = (_edges(_likest_within(side, progress)) for side in spectra)
+        theirs, ours = (_edges(_likest_within(side, workers, progress)) for side in spectra)
         closest = _closest_statistic(*(_disjoint(*side)[1] for side in (theirs, ours)))
         pairs = _disjoint(*ours)[0]
         if closest.p_value < CERTAIN:
@@ -259,7 +262,7 @@ def closest_ratios(spectra: Spectra) -> Floats:
     ndarray [pair], float64
         `CLOSEST_PAIRS` at most, the closest first.
     """
-    return _disjoint(*_edges(_likest_within(spectra, ignore_progress)))[1]
+    return _disjoint(*_edges(_likest_within(spectra, 1, ignore_progress)))[1]
 
 
 def ratios_to(queries: Spectra, spectra: Spectra, places: Rows) -> Floats:
@@ -282,7 +285,7 @@ def ratios_to(queries: Spectra, spectra: Spectra, places: Rows) -> Floats:
     return np.where(likest.rows == places[:, np.newaxis], ratios, np.inf).min(axis=1)
 
 
-def _likest_within(spectra: Spectra, progress: ProgressCallback) -> Likest:
+def _likest_within(spectra: Spectra, workers: int, progress: ProgressCallback) -> Likest:
     """Find the likest quarter of its own set for every image, at any turn."""
     return likest_rows(
         spectra,
@@ -290,6 +293,7 @@ def _likest_within(spectra: Spectra, progress: ProgressCallback) -> Likest:
         ranks=len(spectra) // QUARTER,
         rings_moved=(0,),
         is_same_set=True,
+        workers=workers,
         progress=progress,
     )
 
@@ -307,7 +311,7 @@ def _disjoint(pairs: Rows, ratios: Floats) -> tuple[Rows, Floats]:
     """Take the closest pairs so that no image is in two of them: these are nearly independent of one another."""
     taken: set[int] = set()
     kept = []
-    for place, (first, second) in enumerate(pairs.tolist()):
+    for place, (first, second) in enumerate(zip(*pairs.T, strict=True)):  # Ends after a few.
         if first not in taken and second not in taken:
             kept.append(place)
             taken.update((first, second))

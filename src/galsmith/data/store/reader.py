@@ -30,6 +30,7 @@ from galsmith.images import ImageSet
 
 Pixels = NDArray[np.float32]
 OPEN_FILES_AT_MOST = 16
+ROWS_SKIPPED = 3  # A call costs as much as a few images of 64 px.
 
 
 def is_store(path: str | Path) -> bool:
@@ -133,15 +134,19 @@ class StorePixels:
         return sizes.reshape(-1, 2)[self._part_of]
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
-        """Read several images, in the order of `indices`; consecutive rows of a part are read at once."""
+        """Read several images, in the order of `indices`; rows of a part that are near to one another are read at once."""
         wanted = np.asarray(indices, dtype=np.int64)
         images: list[Pixels] = [np.empty(0, dtype=np.float32)] * len(wanted)
         order = np.lexsort((self._row_of[wanted], self._part_of[wanted]))
         parts, rows = self._part_of[wanted[order]], self._row_of[wanted[order]]
-        breaks = np.flatnonzero((np.diff(parts) != 0) | (np.diff(rows) != 1)) + 1
+        gaps = np.where(np.diff(parts) != 0, ROWS_SKIPPED + 1, np.diff(rows) - 1)
+        breaks = np.flatnonzero((gaps < 0) | (gaps > ROWS_SKIPPED)) + 1
         for run in np.split(np.arange(len(order)), breaks) if len(order) else []:
+            first, count = int(rows[run[0]]), int(rows[run[-1]] - rows[run[0]]) + 1
             with self._reading:
-                block = self._read_rows(int(parts[run[0]]), int(rows[run[0]]), len(run))
+                block = self._read_rows(int(parts[run[0]]), first, count)
+            # A copy, for rows between would stay in memory with those that were asked for.
+            block = block if count == len(run) else block[rows[run] - first]
             for position, image in zip(order[run], block, strict=True):
                 images[int(position)] = image
         return images
