@@ -163,12 +163,12 @@ class StorePixels:
         """Read consecutive rows of one part, [galaxy, band, y, x]."""
         path = self._folder / self._parts[part].file
         try:
-            block: Pixels = self._file(part)["image_array"][start : start + count]
+            stored = self._file(part)["image_array"][start : start + count]
         except (OSError, KeyError, RuntimeError) as error:
             raise InputError(
                 f"{path}: cannot be read ({error}); check the store with galsmith info (`verify`)"
             ) from error
-        return block
+        return np.asarray(stored, dtype=np.float32)  # 8-bit integers where all pixels are some
 
     def _file(self, part: int) -> h5py.File:
         """Open a part, keeping the last few open; a forked process never shares its parent's handles."""
