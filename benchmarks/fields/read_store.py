@@ -2,7 +2,7 @@
 
     python benchmarks/fields/read_store.py STORE [-n 64]
 
-Both are read image by image out of memory, in turn, so that what else the machine does falls on both.
+Both are read image by image out of memory, in turn, in CPU seconds, which other work on the machine disturbs little.
 """
 
 import argparse
@@ -50,12 +50,12 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _seconds(store: object, row: int, png: bytes) -> tuple[float, float]:
-    """Time one field from the store and from its PNG, each to float32."""
-    start = time.perf_counter()
+    """CPU seconds of one field from the store and from its PNG, each to float32."""
+    start = time.process_time()
     stored = store[row][0]
-    between = time.perf_counter()
+    between = time.process_time()
     decoded = np.asarray(Image.open(io.BytesIO(png)), dtype=np.float32)
-    end = time.perf_counter()
+    end = time.process_time()
     if not np.array_equal(stored, decoded):
         raise SystemExit(f"field {row} differs from its PNG")
     return between - start, end - between

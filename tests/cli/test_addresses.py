@@ -20,6 +20,7 @@ FLAGS = {
     "snapshot": " --half",
     "sample": " -n 2",
     "simulate sersic": " -n 2",
+    "simulate fields": " -n 2",
     "score fit": " --data there",
     "score threshold": " --labeled 12 --negatives 2",
 }
@@ -65,6 +66,7 @@ def writing(verb: str) -> str:
         "score fit": "average",
         "score predict": "there there",
         "simulate sersic": "",
+        "simulate fields": "",
         "demo": "",
     }.get(verb, "there")
     suffix = {"measure": ".parquet", "look": ".png"}.get(verb, "")
@@ -72,7 +74,7 @@ def writing(verb: str) -> str:
 
 
 WRITING = [verb.name for verb in VERBS if verb.writes]
-READING = [verb.name for verb in VERBS if verb.name not in ("demo", "simulate sersic")]
+READING = [verb.name for verb in VERBS if verb.name not in ("demo", "simulate sersic", "simulate fields")]
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ WRONG = [
     ("ingest field s3://b/x -o new --zero-points g=25", 1, "is no path"),
     ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
     ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
+    ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates galaxies"),
     ("train pca_difusion --data there -o new", 2, "did you mean 'pca_diffusion'"),
     ("train pca_diffusion --data gone -o new", 1, "gone: there is no such store"),
     ("train pca_diffusion --data there -o new --minutes -1", 2, "--minutes -1.0: wanted a number above 0"),

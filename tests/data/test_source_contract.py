@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from galsmith.data.fields import FieldSettings, SimulatedFields
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
@@ -24,6 +25,7 @@ from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import hash_json
+from galsmith.settings import apply_overrides, read_recipe, typed_settings
 
 KINDS = (
     "sersic",
@@ -36,6 +38,7 @@ KINDS = (
     "skirt",
     "real galaxies",
     "store",
+    "fields",
 )
 
 
@@ -71,7 +74,14 @@ def open_stored(folder, draw):
     return StoreSource(folder / "store")
 
 
+def open_fields(folder, draw):
+    del folder, draw
+    recipe = apply_overrides(read_recipe("fields-250"), ["side_pix=32"])
+    return SimulatedFields(typed_settings(FieldSettings, recipe, source="fields-250"), n=5, seed=3)
+
+
 OPENERS = {
+    "fields": open_fields,
     "stamps in a tar": open_stamps_in_a_tar,
     "skirt": open_skirt,
     "real galaxies": open_real_galaxies,

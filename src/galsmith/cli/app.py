@@ -29,7 +29,7 @@ DESCRIPTION = (
 )
 GROUPS = {
     "ingest": "Read galaxy images from files into a store.",
-    "simulate": "Simulate galaxies into a store.",
+    "simulate": "Simulate galaxies or fields into a store.",
     "score": "Learn and predict how like the ideal cosmology field an image is.",
 }
 
@@ -74,6 +74,13 @@ VERBS = (
         simulate.SERSIC_EXAMPLE,
         resumes=True,
         explains=simulate.priors_text,
+    ),
+    Verb(
+        "simulate fields",
+        simulate.simulate_fields,
+        simulate.FIELDS_EXAMPLE,
+        resumes=True,
+        explains=simulate.laws_text,
     ),
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),

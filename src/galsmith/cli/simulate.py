@@ -1,4 +1,4 @@
-"""``galsmith simulate KIND``: make a store of simulated galaxies."""
+"""``galsmith simulate KIND``: make a store of simulated galaxies or fields."""
 
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_places
 from galsmith.settings import prior_names, priors_named
 
+FIELDS_EXAMPLE = "galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1"
 SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
 
@@ -55,6 +56,44 @@ def simulate_sersic(
     return outcome_of_store("simulate sersic", images, output)
 
 
+def simulate_fields(
+    *,
+    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many fields.")],
+    output: Output,
+    recipe: Annotated[str, Parameter(help="The law: a shipped recipe by name, or a TOML file.")] = "fields",
+    seed: Seed = 0,
+    overrides: Sets = NO_SETTINGS,
+    flags: SetFlags = KEEP_ALL,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Simulate fields of many sources, with galaxyness scores, into a store; an interrupted run goes on when repeated."""
+    check_places([recipe], [output])
+    check_counts({"n": n})
+    flags.check()
+    priors_named(recipe, "fields")
+    from galsmith.cli.summaries import outcome_of_store
+    from galsmith.data.simulate import fields
+
+    with shown.progress() as progress:
+        images = fields(
+            output,
+            n=n,
+            seed=seed,
+            recipe=recipe,
+            overrides=overrides,
+            options=flags.to_options(),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return outcome_of_store("simulate fields", images, output)
+
+
 def priors_text() -> str:
-    """Name the shipped priors."""
+    """Name the shipped priors of galaxies."""
     return f"Shipped priors: {', '.join(prior_names())}."
+
+
+def laws_text() -> str:
+    """Name the shipped laws of fields."""
+    return f"Shipped laws: {', '.join(prior_names('fields'))}."

@@ -299,6 +299,9 @@ def _write_chunk(
     companions = None
     if isinstance(source, SourceWithCompanions):
         companions = source.companions(np.array(rows, dtype=np.int64))
+    if companions is not None:
+        shapes, options = source.listing.shapes[rows], plan.options
+        companions = companions.shaped(shapes, crop_pix=options.crop_pix, resize_pix=options.resize_pix)
     described = _described(source, plan, rows, fluxes)
     writer.write_chunk(chunk, list(images.values()), described, companions=companions)
 
