@@ -113,4 +113,4 @@ class ResidualMlp(torch.nn.Module):
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):
             for block in self.blocks:
                 hidden = block(hidden, embedding)
-        return self.leave(hidden.float())  # the output stays float32 whatever the trunk is in
+        return self.leave(hidden.to(values.dtype))  # the output stays float32 whatever the trunk is in
