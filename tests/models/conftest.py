@@ -10,6 +10,7 @@ from galsmith.models.cvae.config import CvaeConfig
 from galsmith.models.dcgan.config import DcganConfig
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import family_named
+from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
@@ -83,6 +84,14 @@ TINY_CONFIGS: dict[str, Settings] = {
     "cvae": CvaeConfig(latent_size=6, width=2, learning_rate=5e-3),
     "dcgan": TINY_DCGAN,
     "dcgan, as published": TINY_DCGAN.model_copy(update={"as_published": True, "width": 4}),
+    "field_composer": FieldComposerConfig(
+        width=32,
+        depth=2,
+        warmup_images=0,
+        learning_rate=3e-3,
+        sampler_steps=4,
+        pair_edges_pix=(0.0, 4.0, 12.0),
+    ),
     "wgan": TINY_WGAN,
     "wgan, clipped": TINY_WGAN.model_copy(
         update={"gradient_penalty": 0.0, "weight_clipping": 0.05, "learning_rate": 3e-3}
@@ -90,6 +99,9 @@ TINY_CONFIGS: dict[str, Settings] = {
 }
 OF_PICTURES = {"wgan", "cvae", "dcgan"}
 """Families that take pixels between black and white with nothing beside them."""
+OF_FIELDS = {"field_composer"}
+"""Families that take pictures of many sources in one gray band."""
+FIELD_PIX = 48
 
 
 def _blobs(n: int, *, n_bands: int = 2, size_pix: int = SIZE_PIX, seed: int = 5) -> NetworkBatch:
@@ -110,11 +122,31 @@ def _pictures(batch: NetworkBatch) -> NetworkBatch:
     return NetworkBatch((batch.pixels + 0.3).clamp(0, 1), batch.scalars[:, :0])
 
 
-def _is_of_pictures(request: pytest.FixtureRequest) -> bool:
-    """Whether a test is of a family, or a variant of one, that takes pictures alone."""
-    if "family" not in request.fixturenames:
-        return False
-    return TINY_CONFIGS[request.getfixturevalue("family")].family in OF_PICTURES
+def _fields(n: int, *, n_bands: int = 1, size_pix: int = FIELD_PIX, seed: int = 5) -> NetworkBatch:
+    """Fields of some eight small sources on a noisy sky, whole gray levels divided by 255, with nothing beside them."""
+    chance = generator_from_seed(seed)
+    axis = torch.arange(size_pix, dtype=torch.float32)
+    pixels = 2 + 0.7 * torch.randn(n, n_bands, size_pix, size_pix, generator=chance)
+    for place in range(n):
+        level = 0.6 + 0.8 * torch.rand(1, generator=chance)
+        for _ in range(int(torch.randint(5, 12, (1,), generator=chance))):
+            x, y, bright, wide = torch.rand(4, generator=chance)
+            width = (1.0 + wide) * level
+            radius = ((axis - x * size_pix) ** 2 + (axis[:, None] - y * size_pix) ** 2) / width**2
+            pixels[place] += 12 * (bright + 0.05) ** -1.0 * torch.exp(-radius / 2)
+    return NetworkBatch(pixels.floor().clamp(0, 255) / 255, torch.empty(n, 0))
+
+
+def _maker_for(request: pytest.FixtureRequest):
+    """The function that makes a set which the family of a test, or a variant of one, takes."""
+    family = (
+        TINY_CONFIGS[request.getfixturevalue("family")].family if "family" in request.fixturenames else ""
+    )
+    if family in OF_FIELDS:
+        return _fields
+    if family in OF_PICTURES:
+        return lambda n, **shape: _pictures(_blobs(n, **shape))
+    return _blobs
 
 
 def _description_of(batch: NetworkBatch) -> DataDescription:
@@ -125,6 +157,7 @@ def _description_of(batch: NetworkBatch) -> DataDescription:
         size_pix=batch.pixels.shape[-1],
         scalar_names=tuple(f"log_flux_{band}" for band in range(batch.scalars.shape[1])),
         n_train=len(batch.pixels),
+        shows="field" if batch.pixels.shape[-1] == FIELD_PIX else "galaxy",
         pixel_range=(0.0, 1.0) if batch.scalars.shape[1] == 0 and bool((batch.pixels >= 0).all()) else None,
     )
 
@@ -144,14 +177,17 @@ def _build(family: str, batch: NetworkBatch, *, seed: int = 0, config: Settings 
 
 @pytest.fixture
 def training_blobs(request) -> NetworkBatch:
-    return _pictures(_blobs(96)) if _is_of_pictures(request) else _blobs(96)
+    return _maker_for(request)(96)
 
 
 @pytest.fixture
 def blobs(request):
-    if _is_of_pictures(request):
-        return lambda n, **shape: _pictures(_blobs(n, **shape))
-    return _blobs
+    return _maker_for(request)
+
+
+@pytest.fixture(scope="session")
+def fields():
+    return _fields
 
 
 @pytest.fixture(scope="session")

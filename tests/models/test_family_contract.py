@@ -12,6 +12,7 @@ from galsmith.models.families import FAMILIES, family_named, model_settings
 from galsmith.models.protocols import Generator, NetworkBatch, TrainingProgress
 
 N_FEW = 24
+OF_FIELDS = {"field_composer"}  # gray fields of many sources
 
 
 def few_of(batch: NetworkBatch) -> NetworkBatch:
@@ -41,12 +42,18 @@ def test_drawn_galaxies_have_the_shape_of_the_training_set_and_are_finite(family
 
 @pytest.mark.parametrize("n_bands", [1, 3])
 def test_any_number_of_bands_and_no_scalars(family, n_bands, build, blobs):
-    batch = blobs(24, n_bands=n_bands)
+    batch = blobs(64, n_bands=n_bands)
     bare = NetworkBatch(batch.pixels, batch.scalars[:, :0])
+    if family in OF_FIELDS and n_bands > 1:
+        with pytest.raises(
+            SettingsError, match="images of 3 bands: field_composer learns fields of one gray band"
+        ):
+            build(family, bare)
+        return
     trainer = build(family, bare)
     assert all(math.isfinite(loss) for loss in steps(trainer, bare, first=0, last=2))
     drawn = trainer.generator.eval().sample([7])
-    assert drawn.pixels.shape == (1, n_bands, 16, 16)
+    assert drawn.pixels.shape == (1, *bare.pixels.shape[1:])
     assert drawn.scalars.shape == (1, 0)
 
 
@@ -146,7 +153,10 @@ def test_bfloat16_keeps_float32_weights_and_stays_near_float32(
     )
     drawn = [trainer.generator.eval().sample(list(range(8))) for trainer in (half, whole)]
     away = float((drawn[0].pixels - drawn[1].pixels).abs().max())
-    assert 0 < away < 0.12 * float(drawn[1].pixels.std())
+    # where a source lies may hang on the last bit, so that fields are drawn without rounding
+    is_rounded = family not in OF_FIELDS
+    assert (away > 0) == is_rounded
+    assert away < 0.12 * float(drawn[1].pixels.std())
     assert drawn[0].pixels.dtype == torch.float32
     losses = [steps(trainer, training_blobs, first=3, last=4)[0] for trainer in (half, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=0.03, abs=2e-3)
@@ -190,6 +200,9 @@ def test_a_copy_of_the_generator_draws_the_same(family, training_blobs, build):
 
 def test_unequal_orientations_are_drawn_only_when_symmetric(family, training_blobs, build):
     symmetric = build(family, training_blobs).generator.eval()
+    if family in OF_FIELDS:
+        assert not hasattr(symmetric.config, "symmetric")  # sources have no preferred place or angle
+        return
     fixed = copy.deepcopy(symmetric)
     fixed.config = fixed.config.model_copy(update={"symmetric": False})
     seeds = list(range(16))

@@ -10,7 +10,7 @@ from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
-OF_PICTURES = {"wgan", "cvae", "dcgan"}  # their sides are tested with them
+OF_PICTURES = {"wgan", "cvae", "dcgan", "field_composer"}  # their sides are tested with them
 FITTED_ON_IMAGES = {"pca_diffusion", "pca_diffusion, place and texture", "diffusion, spectral"}
 
 
@@ -30,6 +30,10 @@ def test_equal_images_and_scalars_are_refused_or_trained_on_without_a_bad_number
     equal = NetworkBatch(pixels.repeat(16, 1, 1, 1), one.scalars.repeat(16, 1))
     if flat and family in FITTED_ON_IMAGES:
         with pytest.raises(InputError, match="all training images are equal"):
+            build(family, equal)
+        return
+    if family == "field_composer":
+        with pytest.raises(SettingsError, match="16 training fields: field_composer needs 50 at least"):
             build(family, equal)
         return
     trainer = build(family, equal)

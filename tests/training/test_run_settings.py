@@ -23,6 +23,7 @@ FAMILIES_OF_RECIPES = [
     "alae",
     "alae-64",
     "demo",
+    "field_composer",
     *(
         f"{family}-fields{side}"
         for family in ("wgan", "cvae", "dcgan", "stylegan2")

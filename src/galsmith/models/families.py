@@ -63,6 +63,10 @@ FAMILIES: dict[str, Listing] = {
         "as stylegan, without its droplet artifacts and a quarter faster to train",
         "galsmith.models.stylegan2:FAMILY",
     ),
+    "field_composer": Listing(
+        "whole fields of any size from minutes of training, each with its truth: sources, sky and how they cluster",
+        "galsmith.models.field_composer.trainer:FAMILY",
+    ),
     "wgan": Listing(
         "whole fields of 1000 px with sparse sources, and a critic to predict their scores",
         "galsmith.models.wgan.trainer:FAMILY",

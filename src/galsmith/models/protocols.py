@@ -6,6 +6,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 
+from galsmith.images.header import Shown
+
 
 @dataclass(frozen=True)
 class NetworkBatch:
@@ -50,6 +52,8 @@ class DataDescription:
         Number of training images.
     pixel_range : tuple of float, optional
         Least and largest value that a pixel can have, black and white of pictures; None where it is not known.
+    shows : {"galaxy", "field"}
+        What every image is a picture of.
     """
 
     bands: tuple[str, ...]
@@ -57,12 +61,15 @@ class DataDescription:
     scalar_names: tuple[str, ...]
     n_train: int
     pixel_range: tuple[float, float] | None = None
+    shows: Shown = "galaxy"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; a range that is not known is left out."""
+        """Return plain JSON values; a range that is not known, and that galaxies are shown, is left out."""
         values = asdict(self)
         if self.pixel_range is None:
             del values["pixel_range"]
+        if self.shows == "galaxy":
+            del values["shows"]
         return values
 
     @classmethod
@@ -75,6 +82,7 @@ class DataDescription:
             tuple(value["scalar_names"]),
             value["n_train"],
             None if reach is None else (reach[0], reach[1]),
+            value.get("shows", "galaxy"),
         )
 
 

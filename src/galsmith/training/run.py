@@ -329,6 +329,7 @@ def describe(training_set: TrainingSet) -> DataDescription:
         scalar_names=training_set.transform.scalar_names,
         n_train=len(training_set),
         pixel_range=training_set.transform.pixel_range,
+        shows=training_set.images.header.shows,
     )
 
 

@@ -152,80 +152,74 @@ def _smoothed(field: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _root(parents: Any, label: int) -> int:
-    """Label that a label was given up for."""
+    """Follow a label to the one that it was given up for."""
     while parents[label] != label:
         label = parents[label]
     return label
 
 
 @numba.njit(cache=True, nogil=True)
-def _labelled(smoothed: Any, threshold: float, noise: float) -> Any:
-    """Part what is above the threshold by its peaks; labels [y, x] from the brightest peak down, and how many."""
-    height, width = smoothed.shape
-    labels = np.zeros((height, width), dtype=np.int32)
-    count = 0
-    for y in range(height):
-        for x in range(width):
-            count += smoothed[y, x] > threshold
-    places, values, number = np.empty(count, np.int64), np.empty(count, np.int64), 0
-    for y in range(height):
-        for x in range(width):
-            if smoothed[y, x] > threshold:
-                places[number], values[number] = y * width + x, smoothed[y, x]
-                number += 1
-    order = np.argsort(-values, kind="mergesort")
-    parents, tops = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
-    n_labels = 0
-    for position in order:
-        y, x = places[position] // width, places[position] % width
-        value, best = smoothed[y, x], 0
-        for dy in range(-1, 2):
-            for dx in range(-1, 2):
-                v, u = y + dy, x + dx
-                if not (0 <= v < height and 0 <= u < width) or labels[v, u] == 0:
-                    continue
-                other = _root(parents, labels[v, u])
-                if best == 0 or other == best:
-                    best = other
-                    continue
+def _joined(labels: Any, y: int, x: int, parents: Any, tops: Any, noise: float, value: int) -> int:
+    """Give the label of the peak that a pixel hangs on, 0 where it is one; of two that meet in it, one may be given up."""
+    height, width = labels.shape
+    best = 0
+    for v in range(max(y - 1, 0), min(y + 2, height)):
+        for u in range(max(x - 1, 0), min(x + 2, width)):
+            if labels[v, u] == 0:
+                continue
+            other = _root(parents, labels[v, u])
+            if best == 0:
+                best = other
+            elif other != best:
                 high, low = (best, other) if tops[best] >= tops[other] else (other, best)
                 # a peak stands out by four deviations of the noise and by a tenth of where it is cut off
                 if tops[low] - value < max(4 * noise, 0.1 * value):
                     parents[low] = high
                 best = high
+    return best
+
+
+@numba.njit(cache=True, nogil=True)
+def _labelled(smoothed: Any, threshold: float, noise: float) -> Any:
+    """Part what is above the threshold by its peaks; labels [y, x] from the brightest peak down, and how many."""
+    height, width = smoothed.shape
+    labels, flat = np.zeros((height, width), dtype=np.int32), smoothed.reshape(-1)
+    places = np.flatnonzero(flat > threshold)
+    places = places[np.argsort(-flat[places], kind="mergesort")]
+    parents, tops = np.zeros(len(places) + 1, np.int64), np.zeros(len(places) + 1, np.int64)
+    n_labels = 0
+    for place in places:
+        y, x, value = place // width, place % width, flat[place]
+        best = _joined(labels, y, x, parents, tops, noise, value)
         if best == 0:
             n_labels += 1
             best = n_labels
             parents[best], tops[best] = best, value
         labels[y, x] = best
-    return _numbered(labels, parents, n_labels)
+    return labels, _number(labels.reshape(-1), parents, n_labels)
 
 
 @numba.njit(cache=True, nogil=True)
-def _numbered(labels: Any, parents: Any, n_labels: int) -> Any:
-    """Number the labels that are left from 1, without those of fewer than three pixels."""
-    height, width = labels.shape
+def _number(flat: Any, parents: Any, n_labels: int) -> int:
+    """Count the labels of three pixels or more, and number them from 1 in place; others become 0."""
     areas = np.zeros(n_labels + 1, np.int64)
-    for y in range(height):
-        for x in range(width):
-            if labels[y, x]:
-                labels[y, x] = _root(parents, labels[y, x])
-                areas[labels[y, x]] += 1
+    for place in range(len(flat)):
+        if flat[place]:
+            flat[place] = _root(parents, flat[place])
+            areas[flat[place]] += 1
     numbers, kept = np.zeros(n_labels + 1, np.int32), 0
     for label in range(1, n_labels + 1):
         if areas[label] >= 3:
             kept += 1
             numbers[label] = kept
-    for y in range(height):
-        for x in range(width):
-            if labels[y, x]:
-                labels[y, x] = numbers[labels[y, x]]
-    return labels, kept
+    for place in range(len(flat)):
+        flat[place] = numbers[flat[place]]
+    return kept
 
 
 @numba.njit(cache=True, nogil=True)
 def _blank(labels: Any) -> Any:
-    """Pixels that are no source's and have none within three pixels along both axes."""
+    """Say which pixels are no source's and have none within three pixels along both axes."""
     height, width = labels.shape
     blank = np.ones((height, width), dtype=np.bool_)
     for y in range(height):
@@ -237,7 +231,7 @@ def _blank(labels: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _moments(field: Any, labels: Any, n_sources: int, mean: float) -> Any:
-    """Sums over each source's own pixels: light, x, y, xx, xy, yy weighted by it, and the brightest pixel."""
+    """Sum over each source's own pixels: light, x, y, xx, xy, yy weighted by it; and its brightest pixel."""
     sums = np.zeros((n_sources, 7))
     height, width = labels.shape
     for y in range(height):
@@ -322,9 +316,7 @@ def _fit_profile(
             damping *= 8
         else:
             new_normal, new_slope = np.zeros_like(normal), np.zeros_like(slope)
-            new_chi2, _ = _equations(
-                field, labels, label, trial, half, mean, exponent, new_normal, new_slope
-            )
+            new_chi2, _ = _equations(field, labels, label, trial, half, mean, exponent, new_normal, new_slope)
             if new_chi2 < chi2:
                 is_done = chi2 - new_chi2 < 1e-4 * chi2
                 best, chi2, normal, slope, damping = trial, new_chi2, new_normal, new_slope, damping * 0.2
@@ -352,7 +344,7 @@ def _equations(
     """Sum the normal equations of a profile into `normal` and `slope`; gives chi2 and the number of pixels."""
     height, width = labels.shape
     light, x0, y0, a, b, c = profile
-    middle_x, middle_y = int(round(x0)), int(round(y0))
+    middle_x, middle_y = round(x0), round(y0)
     chi2, n_used, grad = 0.0, 0, np.empty(N_PARAMETERS)
     for y in range(max(middle_y - half, 0), min(middle_y + half + 1, height)):
         for x in range(max(middle_x - half, 0), min(middle_x + half + 1, width)):

@@ -71,7 +71,7 @@ def _floor_of_lowest(low: int, share: float, knot: float, slope: float) -> float
 
 
 def sky_correlation(field: NDArray[np.uint8], is_blank: NDArray[np.bool_]) -> tuple[Values, Values]:
-    """Sums of products of two blank pixels and their numbers, by distance, [2 * 2 + 1, 2 * 2 + 1] float64 each.
+    """Sum products of two blank pixels, and count them, by distance, [2 * 2 + 1, 2 * 2 + 1] float64 each.
 
     Pairs are of (y, x) and (y + dy, x + dx) with dy and dx from -2 to 2, about the mean of the blank pixels; sums of
     several fields may be added before they are divided.

@@ -1,8 +1,8 @@
 """Laws to draw from, corrected until fields composed from them are detected to have the laws that were measured.
 
 Detection loses sources and joins near ones, and so do the laws measured with it; composed fields would lose them twice.
-Fields are composed from measured vectors, their sources detected anew, and what differs on average is added to what is drawn
-from: indirect inference (Gourieroux, Monfort & Renault 1993), with the detection as the auxiliary model.
+Fields are composed from measured vectors, their sources detected anew, and what differs on average is added to what is
+drawn from: indirect inference (Gourieroux, Monfort & Renault 1993), with the detection as the auxiliary model.
 """
 
 from dataclasses import replace
@@ -74,7 +74,9 @@ def _corrected(
     first = 1 + len(laws.sky_axes)
     # of fluxes and shapes the quantiles of all sources are corrected
     lacking[first : first + len(laws.flux_axes) + 3] = 0.0
-    flux, size, ratio = (_smooth(want - got) for want, got in zip(wanted, _quantiles(laws, found), strict=True))
+    flux, size, ratio = (
+        _smooth(want - got) for want, got in zip(wanted, _quantiles(laws, found), strict=True)
+    )
     return replace(
         laws,
         shift=laws.shift + DAMPING * lacking,

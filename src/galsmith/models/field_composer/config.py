@@ -1,5 +1,6 @@
 """Settings of the family `field_composer`."""
 
+import itertools
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -57,6 +58,6 @@ class FieldComposerConfig(Settings):
     @classmethod
     def _rising_from_zero(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         """Refuse radii that part no distances."""
-        if len(value) < 2 or value[0] != 0 or any(b <= a for a, b in zip(value, value[1:], strict=False)):
+        if len(value) < 2 or value[0] != 0 or any(b <= a for a, b in itertools.pairwise(value)):
             raise ValueError("pair_edges_pix rises from 0, with one radius more at least")
         return value

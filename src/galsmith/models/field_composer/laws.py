@@ -132,10 +132,12 @@ class FieldLaws:
         )
 
     def flux_scores(self, log_flux: Values) -> Values:
-        """Normal numbers of log fluxes, [source]."""
+        """Bring log fluxes to normal numbers, [source]."""
         return _interpolated(log_flux, self.flux_quantiles, KNOTS)
 
-    def marks(self, numbers: "FieldNumbers", n: int, *, rng: np.random.Generator) -> tuple[Values, Values, Values]:
+    def marks(
+        self, numbers: "FieldNumbers", n: int, *, rng: np.random.Generator
+    ) -> tuple[Values, Values, Values]:
         """Draw flux, size in pixels and axis ratio of the `n` sources of a field."""
         # one from each of n equal shares: the realized quantiles are the field's
         normal = ndtri((rng.permutation(n) + rng.uniform(0.02, 0.98, n)) / max(n, 1))
@@ -154,11 +156,13 @@ class FieldLaws:
         middles = self.bin_middles
         right = np.clip(np.searchsorted(middles, scores), 1, len(middles) - 1)
         share = np.clip((scores - middles[right - 1]) / (middles[right] - middles[right - 1]), 0, 1)
-        mixed: Values = quantiles[right - 1] + share[:, np.newaxis] * (quantiles[right] - quantiles[right - 1])
+        mixed: Values = quantiles[right - 1] + share[:, np.newaxis] * (
+            quantiles[right] - quantiles[right - 1]
+        )
         return mixed
 
     def _scores(self, values: Values, scores: Values, quantiles: Values) -> Values:
-        """Normal numbers of a mark, given those of flux."""
+        """Bring a mark to normal numbers, given those of flux."""
         rows = self._mixed(scores, quantiles)
         right = np.clip(np.sum(rows < values[:, np.newaxis], axis=1), 1, len(KNOTS) - 1)
         every = np.arange(len(values))
@@ -200,11 +204,11 @@ class FieldNumbers:
     pairs: Values
 
     def n_sources(self, shape: tuple[int, int]) -> int:
-        """Sources of a field of this height and width."""
+        """Count the sources of a field of this height and width."""
         return max(round(math.exp(self.log_density) * shape[0] * shape[1] / PIXELS_OF_A_UNIT - 0.5), 0)
 
     def wanted_pairs(self, n: int, shape: tuple[int, int], edges_pix: Values) -> Values:
-        """Pairs of `n` sources by distance."""
+        """Give the pairs of `n` sources by distance."""
         return np.exp(self.pairs) * (expected_pairs(n, shape, edges_pix) + 0.5) - 0.5
 
 
@@ -229,14 +233,28 @@ def fit_laws(
     flux_mean, flux_axes = _principal(np.reshape(of_fields, (-1, len(FLUX_NORMAL))), flux_components)
     # bins of flux with equal numbers of sources
     bins = np.array_split(np.argsort(scores, kind="stable"), N_FLUX_BINS)
-    by_flux = [
-        np.array([_rising(np.quantile(mark[some], ndtr(KNOTS))) for some in bins]) for mark in (log_size, ratio)
-    ]
+    size, by_ratio = (
+        np.array([_rising(np.quantile(mark[some], ndtr(KNOTS))) for some in bins])
+        for mark in (log_size, ratio)
+    )
     middles = _rising(np.array([scores[some].mean() for some in bins]))
     edges = np.asarray(pair_edges_pix, dtype=np.float64)
-    own = (sky_mean, sky_axes, flux_quantiles, flux_mean, flux_axes, middles, *by_flux, edges)
     shift = np.zeros(N_OTHER_VALUES + sky_components + flux_components + len(edges) - 1)
-    return FieldLaws(*own, flux_quantiles, *by_flux, shift)
+    return FieldLaws(
+        sky_mean=sky_mean,
+        sky_axes=sky_axes,
+        flux_quantiles=flux_quantiles,
+        flux_mean=flux_mean,
+        flux_axes=flux_axes,
+        bin_middles=middles,
+        size_quantiles=size,
+        ratio_quantiles=by_ratio,
+        pair_edges_pix=edges,
+        drawn_flux=flux_quantiles,
+        drawn_size=size,
+        drawn_ratio=by_ratio,
+        shift=shift,
+    )
 
 
 def field_quantiles(scores: Values) -> Values:

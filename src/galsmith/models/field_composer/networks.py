@@ -34,6 +34,7 @@ from galsmith.seeds import random_stream
 FIELDS_PER_CALL = 16
 BRIGHTEST_LEVEL = 255
 KERNEL_SIDE_PIX = 5
+LARGEST_NORMAL = 5.0
 
 
 class FieldComposer(torch.nn.Module):
@@ -79,7 +80,10 @@ class FieldComposer(torch.nn.Module):
             for field in gray_levels(batch.pixels)
         ]
         values = torch.from_numpy(np.array(vectors, dtype=np.float32)).to(batch.pixels.device)
-        return NetworkBatch(self.marginals.to_normal(values), batch.scalars)
+        # a field beyond all that the laws were fitted on must not lead a step alone
+        return NetworkBatch(
+            self.marginals.to_normal(values).clamp(-LARGEST_NORMAL, LARGEST_NORMAL), batch.scalars
+        )
 
     def denoise(self, noisy: torch.Tensor, noise_level: torch.Tensor) -> torch.Tensor:
         """Estimate clean normal numbers [field, value], of unit deviation, of noisy ones at `noise_level` [field]."""
@@ -133,7 +137,9 @@ class FieldComposer(torch.nn.Module):
         schedule = noise_schedule(
             config.sampler_steps, lowest=config.lowest_noise_level, highest=config.highest_noise_level
         )
-        chance = filled_normal(seeds, self.marginals.quantiles.shape[0], per_call=FIELDS_PER_CALL, device=device)
+        chance = filled_normal(
+            seeds, self.marginals.quantiles.shape[0], per_call=FIELDS_PER_CALL, device=device
+        )
         start = chance.double() * float((schedule[0] ** 2 + 1).sqrt())  # variance of data and noise together
 
         def denoise(noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

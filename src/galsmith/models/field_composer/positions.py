@@ -158,25 +158,19 @@ def _move(x: Any, y: Any, height: float, width: float, wanted: Any, edges: Any, 
     edges2, counts = edges * edges, _pairs(x, y, edges)
     before, after = np.zeros(n_bins), np.zeros(n_bins)
     for trial in range(len(chance)):
-        lacking, worst, n_off = 0, 0.0, 0
-        for k in range(n_bins):
-            error = (wanted[k] - counts[k]) / math.sqrt(wanted[k] + 1)
-            n_off += abs(wanted[k] - counts[k]) > 0.75
-            if error > worst:
-                lacking, worst = k, error
-        if n_off == 0:
+        lacking, is_short, is_done = _worst(counts, wanted)
+        if is_done:
             return
         i = int(chance[trial, 0] * len(x))
-        if worst > 0 and chance[trial, 1] < 0.7:
+        at_x, at_y = chance[trial, 2] * width - 0.5, chance[trial, 3] * height - 0.5
+        if is_short and chance[trial, 1] < 0.7:
             # to the distance at which pairs lack, from some other point
             j, angle = int(chance[trial, 2] * len(x)), 2 * math.pi * chance[trial, 3]
             low, high = edges2[lacking], edges2[lacking + 1]
             radius = math.sqrt(low + chance[trial, 4] * (high - low))
             at_x, at_y = x[j] + radius * math.cos(angle), y[j] + radius * math.sin(angle)
-            if not (-0.5 <= at_x < width - 0.5 and -0.5 <= at_y < height - 0.5):
-                continue
-        else:
-            at_x, at_y = chance[trial, 2] * width - 0.5, chance[trial, 3] * height - 0.5
+        if not (-0.5 <= at_x < width - 0.5 and -0.5 <= at_y < height - 0.5):
+            continue
         _around(x, y, i, x[i], y[i], edges2, before)
         _around(x, y, i, at_x, at_y, edges2, after)
         gain = 0.0
@@ -185,5 +179,16 @@ def _move(x: Any, y: Any, height: float, width: float, wanted: Any, edges: Any, 
             gain += (old * old - new * new) / (wanted[k] + 1)
         if gain > 0:
             x[i], y[i] = at_x, at_y
-            for k in range(n_bins):
-                counts[k] += after[k] - before[k]
+            counts += after - before
+
+
+@numba.njit(cache=True, nogil=True)
+def _worst(counts: Any, wanted: Any) -> Any:
+    """Find where pairs lack most, whether they do, and whether all are as wanted but for parts of one."""
+    lacking, worst, n_off = 0, 0.0, 0
+    for k in range(len(counts)):
+        error = (wanted[k] - counts[k]) / math.sqrt(wanted[k] + 1)
+        n_off += abs(wanted[k] - counts[k]) > 0.75
+        if error > worst:
+            lacking, worst = k, error
+    return lacking, worst > 0, n_off == 0

@@ -1,8 +1,8 @@
 """How sources differ from an elliptical profile: a factor analysis of their stamps that knows the noise of every pixel.
 
-A stamp's correction (see `canvas`) is linear in its terms, so that each bright source gives normal equations for them. Their
-mean and covariance over all sources are found by expectation and maximization (Rubin & Thayer 1982, with a known noise in
-place of a fitted one): noise of pixels does not pass into them, and a drawn stamp is one of no source.
+A stamp's correction (see `canvas`) is linear in its terms, so that each bright source gives normal equations for them.
+Their mean and covariance over all sources are found by expectation and maximization (Rubin & Thayer 1982, with a known
+noise in place of a fitted one): noise of pixels does not pass into them, and a drawn stamp is one of no source.
 """
 
 import math
@@ -157,21 +157,32 @@ def _equations(
                 dx, dy = x - x0, y - y0
                 along, across = (dx * cos + dy * sin) / long_side, (dy * cos - dx * sin) / short_side
                 u = math.sqrt(along * along + across * across)
-                if u >= NODES[-1]:
-                    continue
-                light = top * (1 + u * u / (2 * exponent)) ** -exponent / deviation
-                safe = max(u, 1e-9)
-                node = stamp_terms(u, along / safe, across / safe, terms)
-                share = (u - NODES[node]) / (NODES[node + 1] - NODES[node])
-                for k in range(N_ANGULAR):
-                    places[k], places[N_ANGULAR + k] = node * N_ANGULAR + k, (node + 1) * N_ANGULAR + k
-                    # the center has no angle
-                    values[k] = light * (1 - share) * (terms[k] if node > 0 or k == 0 else 0.0)
-                    values[N_ANGULAR + k] = light * share * terms[k]
-                data = (field[y, x] - level) / deviation
-                squares[number] += data * data
-                for k in range(2 * N_ANGULAR):
-                    vector[number, places[k]] += values[k] * data
-                    for m in range(2 * N_ANGULAR):
-                        matrix[number, places[k], places[m]] += values[k] * values[m]
+                if u < NODES[-1]:
+                    light = top * (1 + u * u / (2 * exponent)) ** -exponent / deviation
+                    safe = max(u, 1e-9)
+                    node = stamp_terms(u, along / safe, across / safe, terms)
+                    _write_row(u, node, light, terms, places, values)
+                    data = (field[y, x] - level) / deviation
+                    squares[number] += data * data
+                    _add(matrix[number], vector[number], places, values, data)
     return matrix, vector, squares
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_row(u: float, node: int, light: float, terms: Any, places: Any, values: Any) -> None:
+    """Write which terms a pixel sees, and how strongly."""
+    share = (u - NODES[node]) / (NODES[node + 1] - NODES[node])
+    for k in range(N_ANGULAR):
+        places[k], places[N_ANGULAR + k] = node * N_ANGULAR + k, (node + 1) * N_ANGULAR + k
+        # the center has no angle
+        values[k] = light * (1 - share) * (terms[k] if node > 0 or k == 0 else 0.0)
+        values[N_ANGULAR + k] = light * share * terms[k]
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(matrix: Any, vector: Any, places: Any, values: Any, data: float) -> None:
+    """Add one pixel to normal equations."""
+    for k in range(len(places)):
+        vector[places[k]] += values[k] * data
+        for m in range(len(places)):
+            matrix[places[k], places[m]] += values[k] * values[m]

@@ -19,6 +19,7 @@ from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.field_composer.laws import N_FLUX_BINS, MeasuredField, fit_laws
 from galsmith.models.field_composer.networks import KERNEL_SIDE_PIX, FieldComposer, gray_levels
 from galsmith.models.field_composer.stamps import StampEquations, fit_stamps, joined, stamp_equations
+from galsmith.models.latent_generator import refuse_all_but_pictures
 from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import DescentTrainer, learning_rate
@@ -182,11 +183,15 @@ def _refuse_empty(gathered: _Found, config: FieldComposerConfig) -> None:
 
 def _check(config: FieldComposerConfig, description: DataDescription) -> None:
     """Refuse sets that are no gray fields, or too few."""
-    if len(description.bands) != 1 or description.scalar_names or description.pixel_range != (0.0, 1.0):
+    if len(description.bands) != 1:
         raise SettingsError(
-            f"images of {len(description.bands)} bands with {len(description.scalar_names)} scalars beside their pixels: "
-            "field_composer needs fields of one gray band, 0 to 255; set transform.kind=display, and ingest fields "
-            "(galsmith simulate fields, galsmith ingest cosmology)"
+            f"images of {len(description.bands)} bands: field_composer learns fields of one gray band; ingest one band"
+        )
+    refuse_all_but_pictures(config, description)
+    if description.shows != "field":
+        raise SettingsError(
+            "images that show a galaxy each: field_composer learns fields of many sources; ingest them with "
+            "`shows=field` if they are fields, or train pca_diffusion"
         )
     if description.n_train < FEWEST_FIELDS:
         raise SettingsError(
