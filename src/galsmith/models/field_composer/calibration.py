@@ -62,6 +62,7 @@ def calibrated(
             levels = np.round(composed.pixels * _BRIGHTEST_LEVEL).astype(np.uint8)
             detected = detect_field(levels, threshold_sigma=threshold_sigma, exponent=stamps.exponent)
             found.append(MeasuredField.of(detected))
+        # a step of the fixed point: what is lacking is added, damped
         laws = _corrected(laws, vectors, found, wanted)
     return laws
 

@@ -31,6 +31,7 @@ _ONE, _TWELVE, _LOW_BITS = np.uint64(1), np.uint64(12), np.uint64(SKY_TABLE - 1)
 @numba.njit(cache=True, nogil=True, inline="always")
 def _mixed(state: Any) -> Any:
     """Output of SplitMix64 (Steele, Lea & Flood 2014)."""
+    # variant 13 of Stafford's mixers
     state = (state ^ (state >> _SHIFTS[0])) * _MIX_1
     state = (state ^ (state >> _SHIFTS[1])) * _MIX_2
     return state ^ (state >> _SHIFTS[2])
@@ -47,6 +48,7 @@ def fill_from_table(canvas: Any, table: Any, seed: Any) -> None:
     for place in range(number):
         state += _STEP
         bits = _mixed(state)
+        # 48 of the 64 bits are used
         for part in range(4):
             flat[4 * place + part] = table[bits & _LOW_BITS]
             bits >>= _TWELVE
@@ -66,6 +68,7 @@ def fill_correlated(canvas: Any, white: Any, kernel: Any, table: Any) -> None:
     """
     height, width = canvas.shape
     scale, top = len(table) / 8.0, len(table) - 1
+    # a row at a time stays in the cache
     line = np.empty(width, np.float32)
     for y in range(height):
         line[:] = 0
@@ -115,6 +118,7 @@ def add_sources(canvas: Any, sources: Any, stamps: Any, exponent: float) -> None
     terms = np.empty(N_ANGULAR)
     for number in range(len(sources)):
         x0, y0, flux, size, ratio, angle = sources[number]
+        # a Moffat profile of total flux 1 has this in its middle
         top = flux * (exponent - 1) / (2 * math.pi * exponent * size * size)
         if top <= FAINTEST_LIGHT:
             continue
@@ -127,6 +131,7 @@ def add_sources(canvas: Any, sources: Any, stamps: Any, exponent: float) -> None
             for x in range(max(int(x0 - half), 0), min(int(x0 + half) + 2, width)):
                 dx, dy = x - x0, y - y0
                 along, across = (dx * cos + dy * sin) / long_side, (dy * cos - dx * sin) / short_side
+                # squared elliptical radius, in widths of the core
                 u2 = along * along + across * across
                 if u2 > reach * reach:
                     continue

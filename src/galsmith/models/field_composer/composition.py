@@ -91,6 +91,7 @@ def compose_field(
     wanted = numbers.wanted_pairs(n, shape, laws.pair_edges_pix)
     x, y = draw_positions(n, shape, wanted, laws.pair_edges_pix, rng=rng)
     angle = rng.uniform(-0.5 * math.pi, 0.5 * math.pi, n)
+    # drawn from the law of stamps, of no source of the training set
     terms = stamps.mean + rng.standard_normal((n, len(stamps.deviations))) @ stamps.deviations
     canvas = _sky(numbers.sky, shape, sky_kernel, rng)
     add_sources(canvas, np.stack([x, y, flux, size, ratio, angle], axis=1), terms, stamps.exponent)
@@ -106,6 +107,7 @@ def _sky(
     canvas = np.empty(shape, dtype=np.float32)
     seed = rng.integers(0, 2**64, dtype=np.uint64)
     if kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] == 1:
+        # white: independent draws of equally likely values
         table = np.interp(_EQUAL_SHARES, SKY_NORMAL, quantiles).astype(np.float32)
         fill_from_table(canvas, table, seed)
         return canvas

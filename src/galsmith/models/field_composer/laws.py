@@ -119,6 +119,7 @@ class FieldLaws:
             shape = np.array([sizes.mean(), math.log(sizes.std() + 0.05), ratios.mean()])
         found = count_pairs(sources.x_pix, sources.y_pix, self.pair_edges_pix)
         random = expected_pairs(n, field.shape, self.pair_edges_pix)
+        # half a source, so that empty fields have a logarithm too
         parts = [[math.log((n + 0.5) / area)], np.nan_to_num(sky), flux, shape]
         return np.concatenate([*parts, np.log((found + 0.5) / (random + 0.5))])
 
@@ -126,6 +127,7 @@ class FieldLaws:
         """Part a vector into what it says."""
         ends = np.cumsum([1, len(self.sky_axes), len(self.flux_axes), 3])
         density, sky, flux, shape, pairs = np.split(vector + self.shift, ends)
+        # a law's quantiles rise
         quantiles = np.maximum.accumulate(self.sky_mean + sky @ self.sky_axes)
         return FieldNumbers(
             float(density[0]), quantiles, self.flux_mean + flux @ self.flux_axes, shape, pairs
@@ -141,6 +143,7 @@ class FieldLaws:
         """Draw flux, size in pixels and axis ratio of the `n` sources of a field."""
         # one from each of n equal shares: the realized quantiles are the field's
         normal = ndtri((rng.permutation(n) + rng.uniform(0.02, 0.98, n)) / max(n, 1))
+        # a field's own quantiles, as normal numbers of all fluxes
         scores = normal + np.interp(normal, FLUX_NORMAL, numbers.flux)
         flux = np.exp(_interpolated(scores, KNOTS, self.drawn_flux))
         sizes, ratios = rng.standard_normal(n), rng.standard_normal(n)
@@ -260,6 +263,7 @@ def fit_laws(
 def field_quantiles(scores: Values) -> Values:
     """Quantiles of one field's normal numbers less those expected, at `FLUX_NORMAL`; the outermost go on."""
     n = len(scores)
+    # Hazen's plotting positions
     expected = ndtri((np.arange(n) + 0.5) / n)
     return np.interp(FLUX_NORMAL, expected, np.sort(scores) - expected)
 
@@ -270,6 +274,7 @@ def _principal(rows: Values, n_components: int) -> tuple[Values, Values]:
     if not len(rows):
         return np.zeros(rows.shape[1]), axes
     mean = rows.mean(axis=0)
+    # principal components of quantiles: straight lines in the Wasserstein distance of laws
     directions = np.linalg.svd(rows - mean, full_matrices=False)[2][:n_components]
     axes[: len(directions)] = directions
     return mean, axes

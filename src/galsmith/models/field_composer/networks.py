@@ -118,6 +118,7 @@ class FieldComposer(torch.nn.Module):
             rng = random_stream(seed, "compose.field")
             return compose_field(vector, shape, laws=laws, stamps=stamps, sky_kernel=kernel, rng=rng)
 
+        # compiled parts let go of the interpreter, so that threads help
         fields: list[ComposedField] = []
         with ThreadPoolExecutor(max(torch.get_num_threads(), 1)) as pool:
             for start in range(0, len(seeds), FIELDS_PER_CALL):
@@ -134,6 +135,7 @@ class FieldComposer(torch.nn.Module):
         network, marginals = copy.deepcopy(self.network).double(), copy.deepcopy(self.marginals).double()
         network.trunk_dtype = torch.float32  # drawn without rounding, whatever it is trained in
         config, device = self.config, self.laws.device
+        # Karras+22, algorithm 1, on vectors of some fifteen numbers
         schedule = noise_schedule(
             config.sampler_steps, lowest=config.lowest_noise_level, highest=config.highest_noise_level
         )

@@ -55,6 +55,7 @@ def expected_pairs(n: int, shape: tuple[int, int], edges_pix: Values) -> Values:
     height, width = shape
     area = height * width
     r = np.minimum(edges_pix, min(shape))
+    # Ghosh 1951, for r not above the shorter side
     share = (math.pi * r**2 * area - 4 / 3 * r**3 * (height + width) + r**4 / 2) / area**2
     return np.asarray(0.5 * n * (n - 1) * np.diff(share), dtype=np.float64)
 
@@ -87,6 +88,7 @@ def draw_positions(
     x, y = rng.uniform(-0.5, width - 0.5, n), rng.uniform(-0.5, height - 0.5, n)
     if n_parents > 0 and n > 1:
         parent = rng.integers(0, n_parents, n)
+        # a Thomas process: each child belongs to a parent drawn at random
         to_x = rng.uniform(-0.5, width - 0.5, n_parents)[parent] + width_pix * rng.standard_normal(n)
         to_y = rng.uniform(-0.5, height - 0.5, n_parents)[parent] + width_pix * rng.standard_normal(n)
         inside = (to_x >= -0.5) & (to_x < width - 0.5) & (to_y >= -0.5) & (to_y < height - 0.5)
@@ -110,6 +112,7 @@ def _clusters(n: int, shape: tuple[int, int], wanted: Values, edges_pix: Values)
         # mean of exp(-r^2 / 4 s^2) / (4 pi s^2) over an annulus
         inside = np.exp(-(inner**2) / (4 * width**2)) - np.exp(-(outer**2) / (4 * width**2))
         model = inside / (math.pi * (outer**2 - inner**2))
+        # weighted least squares in the amplitude 1 / kappa, by the pairs expected
         amplitude = float((random[usable] * model) @ excess / ((random[usable] * model) @ model + 1e-300))
         error = float(random[usable] @ (excess - amplitude * model) ** 2)
         if amplitude > 0 and error < best:
@@ -122,6 +125,7 @@ def _clusters(n: int, shape: tuple[int, int], wanted: Values, edges_pix: Values)
 def _pairs(x: Any, y: Any, edges: Any) -> Any:
     """Count pairs by distance."""
     counts, last = np.zeros(len(edges) - 1), edges[-1]
+    # sorted along y, so that near points alone are met
     order = np.argsort(y)
     for first in range(len(x)):
         i = order[first]
@@ -173,6 +177,7 @@ def _move(x: Any, y: Any, height: float, width: float, wanted: Any, edges: Any, 
             continue
         _around(x, y, i, x[i], y[i], edges2, before)
         _around(x, y, i, at_x, at_y, edges2, after)
+        # errors in units of their Poisson variance
         gain = 0.0
         for k in range(n_bins):
             old, new = counts[k] - wanted[k], counts[k] + after[k] - before[k] - wanted[k]

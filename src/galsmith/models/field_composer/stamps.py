@@ -115,6 +115,7 @@ def fit_stamps(equations: StampEquations, n_components: int) -> tuple[Values, Va
     for _ in range(MAXIMIZATIONS):
         # expectation: what each source says of its own terms
         precision = np.linalg.inv(covariance)
+        # posterior of a normal law: precisions add
         spread = np.linalg.inv(precision + matrix)
         apart = np.einsum("sij,sj->si", spread, vector - matrix @ mean)
         # maximization, with a weak prior that keeps what no pixel sees
@@ -158,6 +159,7 @@ def _equations(
                 along, across = (dx * cos + dy * sin) / long_side, (dy * cos - dx * sin) / short_side
                 u = math.sqrt(along * along + across * across)
                 if u < NODES[-1]:
+                    # the profile as `canvas` draws it
                     light = top * (1 + u * u / (2 * exponent)) ** -exponent / deviation
                     safe = max(u, 1e-9)
                     node = stamp_terms(u, along / safe, across / safe, terms)

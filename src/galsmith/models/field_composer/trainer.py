@@ -159,6 +159,7 @@ def _fit(config: FieldComposerConfig, description: DataDescription, batches: Tra
         threshold_sigma=config.threshold_sigma,
     )
     vectors = torch.from_numpy(np.array([laws.vector_of(one) for one in gathered.measured]))
+    # the laws of vectors are fitted as those of scalars are
     rows = NetworkBatch(vectors, vectors)
     state = fit_marginals(lambda: iter([rows]), laws.n_values).state_dict(prefix="marginals.")
     arrays = {f"laws.{name}": values for name, values in laws.to_arrays().items()}
