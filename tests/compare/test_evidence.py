@@ -259,3 +259,37 @@ def test_the_file_of_evidence_is_claimed_as_every_output_is(make_galaxies, tmp_p
     assert beside.read_bytes() == written
     judge_tables(*sets, place, beyond=False, replicates=20, splits=20, seed=1, overwrite=True)
     assert beside.read_bytes() != written
+
+
+def test_a_property_that_only_the_reference_has_constant_tells_the_sets_apart(make_table):
+    rng = random_stream(0, "test.usual")
+    values = rng.normal(size=(4, 300))
+    few = np.where(np.arange(300) < 4, values[3], 2.0)
+
+    def judged_columns(theirs, ours):
+        tables = [
+            make_table({"gini": values[place], "asymmetry": side, "concentration": values[place + 2]})
+            for place, side in enumerate((theirs, ours))
+        ]
+        judgment = judged(*tables)
+        return judgment, [item for item in evidence_of(judgment) if item.name == "usual: asymmetry"]
+
+    constant, rounded = np.full(300, 2.0), 2.0 + 1e-9 * rng.normal(size=(2, 300))
+    huge = 1e5 + values[3]  # as chi2 of images with noise beside that of a noiseless fit
+    for theirs, ours in ((constant, values[2]), (few, values[2]), (rounded[0], values[2]), (values[2], huge)):
+        judgment, (test,) = judged_columns(theirs, ours)
+        assert judgment.comparison.distance("asymmetry").reason.startswith("not comparable")
+        assert test.is_told
+        assert test.value < 0.1
+        assert test.floor > 0.9
+        assert (judgment.verdict.status, judgment.verdict.by[0].name) == ("told_apart", test.name)
+    for theirs, ours in ((constant, constant), (few, few), (rounded[0], rounded[1])):
+        judgment, (test,) = judged_columns(theirs, ours)
+        assert test.p_value == 1.0
+        assert judgment.verdict.status != "told_apart"
+    # One of the generated set alone has a distance; and a few wild galaxies hide none.
+    for ours in (constant, np.where(np.arange(300) < 100, 1e9, values[3] + 1.0)):
+        judgment, found = judged_columns(values[2], ours)
+        assert not found
+        assert judgment.comparison.distance("asymmetry").reason == ""
+        assert next(item for item in evidence_of(judgment) if item.name == "asymmetry").is_told

@@ -1,8 +1,11 @@
-"""What is lost: `ImageLosses`, of one side before any is compared, and `Losses`, galaxies without a value of a property."""
+"""What is lost: images before any galaxy is compared, values of a property; and values that all but few galaxies have."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,34 @@ class Losses:
 
     count: int
     reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UsualValues:
+    """How many galaxies have values as all or nearly all of the reference, where its spread is no unit for a distance.
+
+    Attributes
+    ----------
+    low, high : float
+        From where to where these values lie, in the property's unit.
+    n_reference, n_generated : int
+        Galaxies of either side with such a value.
+    """
+
+    low: float
+    high: float
+    n_reference: int
+    n_generated: int
+
+    @classmethod
+    def within(
+        cls, low: float, high: float, reference: NDArray[np.float64], generated: NDArray[np.float64]
+    ) -> "UsualValues":
+        """Count the measured values of both sides in a range, its ends included."""
+        counts = (
+            int(np.count_nonzero((values >= low) & (values <= high))) for values in (reference, generated)
+        )
+        return cls(low, high, *counts)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from galsmith.compare.conditions import Condition
-from galsmith.compare.losses import Losses
+from galsmith.compare.losses import Losses, UsualValues
 from galsmith.compare.sides import CutCount, Side
 from galsmith.provenance import Provenance
 
@@ -143,6 +143,8 @@ class Distance(Estimated):
         From where on the distance is told in its family; see `galsmith.compare.correction.FAMILY_LEVEL`.
     reason : str
         Why there is no distance; empty where there is one.
+    usual : UsualValues or None
+        How many galaxies have values as the reference, where a distance would have no unit.
     note : str
         What the reference cannot tell in this property, whatever the distance; empty where there is nothing to say.
     beside : mapping of str to Statistic
@@ -175,6 +177,7 @@ class Distance(Estimated):
     p_near_family: float = float("nan")
     told_from: float = float("nan")
     reason: str = ""
+    usual: UsualValues | None = None
     note: str = ""
     beside: Mapping[str, "Statistic"] = field(default_factory=dict)
 

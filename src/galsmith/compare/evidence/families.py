@@ -89,7 +89,7 @@ FAMILIES: dict[str, EvidenceFamily] = {
             "outside",
             "Properties outside of the means",
             "Is any other measured property distributed otherwise?",
-            (marginal.of_properties_outside,),
+            (marginal.of_properties_outside, marginal.of_usual_values),
         ),
         EvidenceFamily("means", "Means", "Are many properties off, each by little?", (marginal.of_means,)),
         EvidenceFamily(

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
-from galsmith.compare.evidence.records import BY_DEALS, FLOORS, SD, Evidence, Findings
+from scipy import stats
+
+from galsmith.compare.evidence.losses import LITTLE_LOSS
+from galsmith.compare.evidence.records import BY_DEALS, FLOORS, NO_INTERVAL, SD, SHARE, Evidence, Findings
 from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.compare.records import Distance, Mean
 
@@ -32,6 +35,34 @@ def of_properties_outside(findings: Findings) -> Iterator[Evidence]:
     for item in findings.comparison.distances:
         if not item.in_means and not item.reason:
             yield _far("outside", item)
+
+
+def of_usual_values(findings: Findings) -> Iterator[Evidence]:
+    """Properties of which the reference has one value, or a spread that is no unit: whether others have it too."""
+    for item in findings.comparison.distances:
+        if item.usual is None:
+            continue
+        counts, sizes = (
+            (item.usual.n_reference, item.usual.n_generated),
+            (item.n_reference, item.n_generated),
+        )
+        shares = counts[0] / sizes[0], counts[1] / sizes[1]
+        table = [[count, size - count] for count, size in zip(counts, sizes, strict=True)]
+        yield Evidence(
+            family="outside",
+            block="usual values",
+            title=title_of(item),
+            name=f"usual: {item.name}",
+            label=f"{label_of(item, with_band=False)} as in the reference",
+            value=shares[1],
+            interval=NO_INTERVAL,
+            floor=shares[0],
+            # Fisher (1935): exact, so that a fair set of which few have another value makes no alarm.
+            p_value=float(stats.fisher_exact(table)[1]),
+            effect=shares[1] - shares[0],
+            unit=SHARE,
+            is_little=abs(shares[1] - shares[0]) < LITTLE_LOSS,
+        )
 
 
 def of_means(findings: Findings) -> Iterator[Evidence]:

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.compare.losses import Losses
+from galsmith.compare.losses import Losses, UsualValues
 from galsmith.compare.marginal.wasserstein import (
     Floats,
     PooledValues,
@@ -86,6 +86,8 @@ GRID_WORDS = {
 UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
 POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
 GRID = re.compile(r"grid_(axes|period|lines)_([a-z0-9]+)(?:_(.+))?$")
+# A unit of which so many lie between the sets is that of another quantity, such as the rounding of a noiseless fit.
+MOST_UNITS_OFF = 1000.0
 COMPONENT = re.compile(r"pc_(\d+)$")
 
 
@@ -114,6 +116,8 @@ class ColumnPair:
     lost : tuple of ndarray [row], bool, or None
         Rows of the reference and the generated set that should have a value and have none; None for all that
         are NaN. Galaxies of another type are not lost.
+    usual : UsualValues or None
+        What is compared in place of a distance that has no unit.
     """
 
     name: str
@@ -127,6 +131,7 @@ class ColumnPair:
     reason: str
     is_headline: bool
     lost: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
+    usual: UsualValues | None = None
 
     @property
     def in_means(self) -> bool:
@@ -396,37 +401,62 @@ def _pair(
     is_headline: bool,
 ) -> ColumnPair:
     """Make one pair, compared on the line; find out whether it can be compared."""
-    reason = _too_few(values)
+    reason, usual = _too_few(values), None
     # The reference alone sets the unit: a set that spreads too widely must not shrink its own distance.
     scale = float("nan") if reason else scale_of(measured(values[0]), normalization)
     if not reason and normalization != "none":
-        reason = _too_constant(values[0], values[1])
+        reason, usual = _without_unit(measured(values[0]), measured(values[1]), scale)
     if not reason and scale == 0:
+        usual = _usual_values(measured(values[0]), measured(values[1]))
         reason = f"half of the reference set has one value, so that {normalization} has nothing to divide by"
     return ColumnPair(
-        column, column, declared, None, *values, normalization, scale, reason, is_headline=is_headline
+        column,
+        column,
+        declared,
+        None,
+        *values,
+        normalization,
+        scale,
+        reason,
+        is_headline=is_headline,
+        usual=usual,
     )
 
 
-def _too_constant(reference: Floats, generated: Floats) -> str:
-    """Say that the reference's spread is rounding, or made by a few galaxies among equal ones; or nothing."""
-    kept = measured(reference)
-    middle, counts = np.unique(kept, return_counts=True)
-    usual, count = float(middle[counts.argmax()]), int(counts.max())
-    if scale_of(kept, "reference-zscore") == 0:
+def _without_unit(reference: Floats, generated: Floats, scale: float) -> tuple[str, UsualValues | None]:
+    """Say that the reference's spread is rounding, made by a few galaxies, or no unit for the other set; or nothing."""
+    middle = float(np.median(reference))
+    if scale_of(reference, "reference-zscore") == 0:
+        # Ten times as far as rounding takes the reference: other galaxies that are rounded alike lie there too.
+        reach = 10 * float(np.abs(reference - middle).max())
         return (
-            f"not comparable: the reference set does not vary but for rounding ({kept.std():.1g} about "
-            f"{float(np.median(kept)):.4g}), so that differences have no unit"
-        )
+            f"not comparable: the reference set does not vary but for rounding ({reference.std():.1g} about "
+            f"{middle:.4g}), so that differences have no unit"
+        ), UsualValues.within(middle - reach, middle + reach, reference, generated)
+    usual = _usual_values(reference, generated)
     # The unit would be that of so few galaxies, and any other value a million of them.
-    if kept.size - count < MINIMUM_MEASURED:
-        theirs = int(np.count_nonzero(measured(generated) == usual))
+    if reference.size - usual.n_reference < MINIMUM_MEASURED:
         return (
-            f"not comparable: {count} of {kept.size} galaxies of the reference set have one value, {usual:.4g} "
-            f"({theirs} of {measured(generated).size} of the generated set), so that its spread is that of "
-            f"{kept.size - count}"
-        )
-    return ""
+            f"not comparable: {usual.n_reference} of {reference.size} galaxies of the reference set have one value, "
+            f"{usual.low:.4g} ({usual.n_generated} of {generated.size} of the generated set), so that its spread is that "
+            f"of {reference.size - usual.n_reference}"
+        ), usual
+    # The median, so that a few wild galaxies hide nothing.
+    off = float(np.median(np.abs(generated - middle))) / scale if scale > 0 else 0.0
+    if off > MOST_UNITS_OFF:
+        low, high = float(reference.min()), float(reference.max())
+        return (
+            f"not comparable: half of the generated set lies {off:.1g} times as far from the reference's median as its "
+            "spread, so that this is no unit"
+        ), UsualValues.within(low, high, reference, generated)
+    return "", None
+
+
+def _usual_values(reference: Floats, generated: Floats) -> UsualValues:
+    """Find the value that most galaxies of the reference have."""
+    values, counts = np.unique(reference, return_counts=True)
+    value = float(values[counts.argmax()])
+    return UsualValues.within(value, value, reference, generated)
 
 
 def _too_few(values: tuple[NDArray[np.float64], NDArray[np.float64]]) -> str:

@@ -264,6 +264,7 @@ def _record(pair: ColumnPair, tables: tuple[QTable, QTable], chance: Chance) -> 
         core=core,
         tail_share=tail_share,
         reason=pair.reason,
+        usual=pair.usual,
         note=handedness_note(pair.reference, seed=chance.seed) if pair.column in MIRRORED else "",
     )
 
