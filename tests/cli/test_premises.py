@@ -22,6 +22,7 @@ WRONG = [
     ("ingest fits there -o new --crop 0", 2, "--crop 0: wanted 1 or more"),
     ("ingest store gone -o new", 1, "gone: there is no such store"),
     ("ingest arrays gone -o new", 1, "gone: there is no such"),
+    ("ingest cosmology gone -o new", 1, "gone: there is no such folder"),
     ("ingest skirt gone -o new", 1, "gone: there is no such folder"),
     ("ingest cosmos gone -o new", 1, "gone: there is no such"),
     ("ingest field s3://b/x -o new --zero-points g=25", 1, "is no path"),

@@ -19,6 +19,7 @@ NEEDED = {
     "folder": "folder",
     "fits": "folder",
     "skirt": "folder",
+    "cosmology": "folder",
     "store": "store; make one with galsmith ingest or simulate",
 }
 

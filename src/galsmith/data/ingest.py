@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.options import FieldOptions, GivenZeroPoints, Hdu
+from galsmith.data.readers.options import CosmologyOptions, FieldOptions, GivenZeroPoints, Hdu
 from galsmith.data.readers.registry import (
     ArrayOptions,
     CosmosOptions,
@@ -265,3 +265,27 @@ def field(
         Bands, zero points, how sources are found, told from stars and cut out; other arguments as in `ingest`.
     """
     return ingest("field", source, output, reading=reading, **how)
+
+
+def cosmology(
+    source: str | Path,
+    output: str | Path,
+    *,
+    parts: Sequence[str] | None = None,
+    **how: Unpack[Making],
+) -> ImageSet:
+    """Make a store of the published cosmology fields, gray pictures of 8 bits in ``"display"`` units.
+
+    Its header says that it shows fields. The catalog has ``object_id`` (the Id), ``part``, ``label`` (1 for a real field, 0
+    for another image) and ``score`` (galaxyness, 0 to 8); NaN where they are not known.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder with ``labeled/`` and ``labeled.csv``, ``scored/`` and ``scored.csv`` (columns ``Id`` and ``Actual``), and
+        ``query/``; any of them.
+    parts : sequence of str, optional
+        See `CosmologyOptions`; other arguments as in `ingest`.
+    """
+    reading = CosmologyOptions(None if parts is None else tuple(parts))
+    return ingest("cosmology", source, output, reading=reading, **how)

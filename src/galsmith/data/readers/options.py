@@ -16,6 +16,7 @@ GivenZeroPoints = Mapping[str, float] | Sequence[float]
 HDU_HELP = "HDU that has the image: number, name, or name and version as SCI,2; the first when left out."
 ZERO_POINTS_HELP = "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none."
 PLANE_HELP = "The only plane of a cube to take, from 0."
+COSMOLOGY_PARTS = ("labeled", "scored", "query")
 AT_LEAST_ONE = ("minimum_area_pix", "minimum_cutout_pix", "maximum_cutout_pix", "sky_box_pix")
 POSITIVE = ("threshold_sigma", "extent_multiple", "pixel_scale_arcsec", "star_r_half_pix")
 
@@ -127,6 +128,39 @@ def with_zero_points(header: "ImageHeader", given: GivenZeroPoints | None) -> "I
         return header
     found = {**header.zero_points_mag, **zero_points_by_band(given, header.bands)}
     return replace(header, zero_points_mag=found)
+
+
+def parse_parts(text: str) -> tuple[str, ...]:
+    """Read parts written as ``labeled,scored``."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+@dataclass(frozen=True)
+class CosmologyOptions:
+    """How the published cosmology fields are read.
+
+    Attributes
+    ----------
+    parts : tuple of str or None
+        Which of ``"labeled"``, ``"scored"`` and ``"query"``; all that are there when None.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such part, or none is named.
+    """
+
+    parts: tuple[str, ...] | None = option(
+        "Which of labeled,scored,query to read; all that are there when left out.", parse=parse_parts
+    )
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        unknown = [name for name in self.parts or () if name not in COSMOLOGY_PARTS]
+        if unknown or self.parts == ():
+            raise SettingsError(
+                argument="parts", came=self.parts, wanted=f"some of {','.join(COSMOLOGY_PARTS)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ class PictureSource:
     progress : callable
         Told how far reading the heads is.
 
+    Attributes
+    ----------
+    bits : int
+        Of a channel of a pixel: 8 or 16.
+
     Raises
     ------
     InputError
@@ -90,6 +95,7 @@ class PictureSource:
             self._paths, _read_head, errors=HEAD_ERRORS, kind="PNG or JPEG", progress=progress
         )
         self.header = ImageHeader(_common_kind(self._paths, self._heads), "display")
+        self.bits = next((head.bits for head in self._heads if head is not None), 8)
         sizes = [(head.height_pix, head.width_pix) if head else (0, 0) for head in self._heads]
         self.listing = Listing(list(map(str, self._paths)), np.array(sizes, dtype=np.int64), faults)
         settings, parents = (

@@ -23,6 +23,7 @@ from galsmith.data.readers.options import (
     HDU_HELP,
     PLANE_HELP,
     ZERO_POINTS_HELP,
+    CosmologyOptions,
     FieldOptions,
     GivenZeroPoints,
     Hdu,
@@ -390,6 +391,15 @@ READERS: dict[str, Reader] = {
             "galsmith ingest field images -o galaxies --bands g,r,i --max-mag 21.5",
             more="Cutouts are as large as each galaxy asks for; those over the edge of the field are left out and counted.",
             takes_several=True,
+        ),
+        Reader(
+            "cosmology",
+            "Read the published cosmology fields, with their labels and galaxyness scores, into a store of fields.",
+            "Folder with labeled/ and labeled.csv, scored/ and scored.csv, query/; any of them.",
+            CosmologyOptions,
+            "galsmith.data.readers.cosmology_fields:CosmologyFields",
+            "galsmith ingest cosmology cosmology_aux_data -o fields --parts scored,query",
+            more="Ids, part, label and score go into the catalog; what is not known is NaN.",
         ),
     )
 }
