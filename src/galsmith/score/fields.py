@@ -14,7 +14,6 @@ from galsmith.seeds import random_stream
 LOWEST_SCORE, HIGHEST_SCORE = 0.0, 8.0  # of galaxyness (paper, II-A)
 FIRST_FEW = 10  # of what is wrong, are listed
 FEWEST_FIELDS = 10  # from which anything is learned
-REAL, CORRUPT = "cosmology", "not cosmology"
 
 
 @dataclass(frozen=True)
@@ -28,12 +27,15 @@ class ScoredFields:
     scores : ndarray [field], float64
         Galaxyness, in [0, 8].
     is_real : ndarray [field], bool, or None
-        Whether it shows cosmology, where the catalog's ``label`` says so of every one.
+        Whether it shows cosmology, uncorrupted, where the catalog's ``label`` says so of every one.
+    kinds : ndarray [field], str
+        What each shows, as the catalog's ``kind`` has it; empty where it has none.
     """
 
     images: ImageSet
     scores: Floats
     is_real: NDArray[np.bool_] | None
+    kinds: NDArray[np.str_]
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -47,7 +49,7 @@ class ScoredFields:
     def select(self, rows: NDArray[np.int64]) -> "ScoredFields":
         """Keep some, in their order."""
         is_real = None if self.is_real is None else self.is_real[rows]
-        return ScoredFields(self.images.select(rows), self.scores[rows], is_real)
+        return ScoredFields(self.images.select(rows), self.scores[rows], is_real, self.kinds[rows])
 
 
 def side_of(images: ImageSet) -> int:
@@ -108,7 +110,10 @@ def scored_fields(images: ImageSet) -> ScoredFields:
         raise InputError(
             f"{name}: all {len(rows)} scores are {scores[rows[0]]:g}; wanted fields of several scores"
         )
-    return ScoredFields(images.select(rows), scores[rows], _is_real(images, rows))
+    kinds = np.full(len(images), "")
+    if "kind" in images.catalog.colnames:
+        kinds = np.asarray(images.catalog["kind"], dtype=str)
+    return ScoredFields(images.select(rows), scores[rows], _is_real(images, rows), kinds[rows])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -91,7 +91,7 @@ def fit(
     images = open_store(data)
     fields = scored_fields(images)
     parts = held_out_parts(len(fields), splits=splits, held_out=held_out, seed=seed) if splits else []
-    parents = (images.as_parent("scored fields"), *_base_parents(found, base, fields.side_pix))
+    parents = (images.as_parent("scored fields"), *_base_parents(found, chosen, base, fields.side_pix))
     said = {
         "method": method,
         **{"settings": chosen.model_dump(mode="json"), "splits": splits, "held_out": held_out},
@@ -143,6 +143,7 @@ def held_out_table(
             "Predicted": in_range(values, out_of_range),
             "split": np.repeat(np.arange(len(parts)), [len(part) for part in parts]),
             "is_real": "" if fields.is_real is None else fields.is_real[rows].astype(int),
+            "kind": fields.kinds[rows],
         }
     )
 
@@ -194,9 +195,12 @@ def _settings_of(method: Method, settings: Settings | None, overrides: Sequence[
     )
 
 
-def _base_parents(method: Method, base: str | Path | None, side_pix: int) -> tuple[Parent, ...]:
+def _base_parents(
+    method: Method, settings: Settings, base: str | Path | None, side_pix: int
+) -> tuple[Parent, ...]:
     """Name the network that a method starts from, and refuse one that it cannot use or does not want."""
-    if base is None and method.wants_base:
+    wants_base = method.wants_base is not None and method.wants_base(settings)
+    if base is None and wants_base:
         raise SettingsError(
             f"the method {method.name} starts from a trained network",
             argument="base",
@@ -204,20 +208,13 @@ def _base_parents(method: Method, base: str | Path | None, side_pix: int) -> tup
         )
     if base is None:
         return ()
-    if not method.wants_base:
+    if not wants_base:
         raise SettingsError(
-            f"the method {method.name} starts from no network",
+            f"the method {method.name} starts from no network as it is set",
             argument="base",
             came=base,
             way_out="leave `base` out",
         )
-    if method.check_base is not None:
-        method.check_base(Path(base), side_pix)
-    return (Parent("base network", hash_of_base(Path(base)), str(base)),)
-
-
-def hash_of_base(base: Path) -> str:
-    """Hash of the weights of a run's snapshot."""
-    from galsmith.models.snapshot import find_snapshot, read_snapshot_page
-
-    return str(read_snapshot_page(find_snapshot(base))["tensors_sha256"])
+    if method.hash_base is None:
+        return ()
+    return (Parent("base network", method.hash_base(Path(base), side_pix), str(base)),)

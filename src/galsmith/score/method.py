@@ -1,5 +1,7 @@
 """`Method`: one way to predict galaxyness, as a record; `ScoreModel`: all that is known of what a method learned."""
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,16 @@ def rows_of(seen: Any, rows: NDArray[np.int64]) -> Any:
     return seen[rows] if isinstance(seen, np.ndarray) else SelectedPixels(seen, rows)
 
 
+def hash_of(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of names, types, shapes and bytes, in the order of names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        value = arrays[name]
+        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class Method:
     """One way to learn scores from images.
@@ -120,10 +132,11 @@ class Method:
         found once and be used in several fits. The pixels themselves where it is left out.
     explain : callable, optional
         ``(model, seen, scores, seed=...) -> list of dict``: says of held-out fields what the score is read from.
-    wants_base : bool
-        Whether `fit` starts from a trained network, which `Learning.base` names.
-    check_base : callable, optional
-        ``(base, side_pix) -> None``: refuses a base that cannot be used, before anything long starts.
+    wants_base : callable, optional
+        ``(settings) -> bool``: whether `fit` starts from a trained network, which `Learning.base` names; it never does
+        where this is left out.
+    hash_base : callable, optional
+        ``(base, side_pix) -> str``: the hash of what is learned from; refuses a base that cannot be used.
     """
 
     name: str
@@ -132,5 +145,5 @@ class Method:
     restore: Callable[[Mapping[str, Any], Mapping[str, NDArray[Any]]], ScoreModel]
     look: Callable[..., Any] = pixels_themselves
     explain: Callable[..., list[dict[str, Any]]] | None = None
-    wants_base: bool = False
-    check_base: Callable[[Path, int], None] | None = None
+    wants_base: Callable[[Any], bool] | None = None
+    hash_base: Callable[[Path, int], str] | None = None

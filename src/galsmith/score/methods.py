@@ -32,9 +32,16 @@ class Listing:
 
 METHODS: dict[str, Listing] = {
     "average": Listing("the mean of the training scores", "galsmith.score.average:METHOD", 0.885),
+    "cnn": Listing("the paper's plain convolutional network", "galsmith.score.cnn:METHOD", 0.772),
     "wavelets": Listing(
         "boosted trees on Coiflet energies, the paper's features", "galsmith.score.wavelets:METHOD", 0.289
     ),
+    "critic": Listing(
+        "a Wasserstein GAN's critic, fine-tuned in two stages; hours, or a GPU",
+        "galsmith.score.critic:METHOD",
+        0.126,
+    ),
+    "ensemble": Listing("the mean of five such critics", "galsmith.score.ensemble:METHOD", 0.104),
     "spectrum": Listing(
         "power in rings of frequency and the histogram, by kernel ridge and boosted trees: ours, in seconds",
         "galsmith.score.spectrum:METHOD",

@@ -1,7 +1,5 @@
 """`Scorer`: a fitted method as it is saved and used: refuses other sizes, clips, and knows its held-out errors."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from galsmith.files import Kind, read_json, said_in_json, settle, write_json, wr
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
 from galsmith.score.fields import HIGHEST_SCORE, LOWEST_SCORE, side_of
-from galsmith.score.method import Floats, Method, ScoreModel
+from galsmith.score.method import Floats, Method, ScoreModel, hash_of
 from galsmith.score.methods import method_named
 from galsmith.settings import Settings, typed_settings
 
@@ -67,7 +65,8 @@ class Scorer:
         What becomes of predictions outside of [0, 8]; see `in_range`.
     held_out : DataFrame
         What models of the same method, fitted without some fields, predicted for those: columns ``Id``, ``Actual``,
-        ``Predicted``, ``split``, ``is_real`` (1, 0; empty where unknown); no rows where nothing was held out.
+        ``Predicted``, ``split``, ``is_real`` (1, 0; empty where unknown), ``kind`` (what it shows; empty where unknown);
+        no rows where nothing was held out.
     explained : sequence of dict
         What `Method.explain` says of each split's held-out fields, with their ``split``.
     provenance : Provenance
@@ -130,7 +129,7 @@ def write_scorer(folder: Path, scorer: Scorer) -> None:
         "out_of_range": scorer.out_of_range,
         "model": scorer.model.to_page(),
         "explained": [dict(one) for one in scorer.explained],
-        "arrays_sha256": _hash_of(arrays),
+        "arrays_sha256": hash_of(arrays),
         "provenance": scorer.provenance.to_dict(),
     }
     write_json(folder / PAGE_FILE, page)
@@ -148,7 +147,7 @@ def load_scorer(place: str | Path) -> Scorer:
     page = read_scorer_page(folder)
     method = method_named(page["method"])
     arrays = _read_arrays(folder / ARRAYS_FILE)
-    if _hash_of(arrays) != page["arrays_sha256"]:
+    if hash_of(arrays) != page["arrays_sha256"]:
         raise InputError(
             f"{folder / ARRAYS_FILE}: damaged, its numbers do not match their hash; fit the scorer again or copy it again"
         )
@@ -197,7 +196,7 @@ def read_scorer_page(place: str | Path) -> dict[str, Any]:
 def read_held_out(folder: Path) -> pd.DataFrame:
     """Read the held-out predictions of a scorer; see `Scorer.held_out`."""
     try:
-        return pd.read_csv(folder / HELD_OUT_FILE, dtype={"Id": str})
+        return pd.read_csv(folder / HELD_OUT_FILE, dtype={"Id": str, "kind": str})
     except (OSError, ValueError) as error:
         raise InputError(
             f"{folder / HELD_OUT_FILE}: cannot be read ({error}); fit the scorer again"
@@ -216,13 +215,3 @@ def _read_arrays(file: Path) -> dict[str, NDArray[Any]]:
             f"{file}: cannot be read ({error}); fit the scorer again or copy it again"
         ) from error
     return found
-
-
-def _hash_of(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """SHA-256 of names, types, shapes and bytes, in the order of names."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        value = arrays[name]
-        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
-    return digest.hexdigest()
