@@ -7,6 +7,7 @@ from galsmith.compare import judge_tables
 from galsmith.compare.losses import ImageLosses
 from galsmith.compare.tables import losses_of_images
 from galsmith.data.ingest import arrays
+from galsmith.data.ingest import store as ingest_store
 from galsmith.data.options import SetOptions
 from galsmith.data.store import open_store
 from galsmith.errors import OutputExistsError
@@ -54,6 +55,34 @@ def test_a_part_of_a_store_has_its_share_of_what_was_left_out(tmp_path):
     some = open_store(tmp_path / "store").select(np.arange(15))
     found = losses_of_images(measured(some, settings=QUICK), ["gini"])
     assert (found.n_given, found.n_left_out) == (20, 5)
+
+
+def test_a_store_of_a_store_carries_on_what_was_lost(tmp_path):
+    """All of them in a copy, their share in a part, those that the copy loses itself added; through two copies as well."""
+    images = spoiled(stamps(40), 10)
+    images[10:12, 4:28, 4:28] = 0  # black in their middle alone
+    np.savez(tmp_path / "set.npz", images=images, mag=np.arange(40.0))
+    arrays(tmp_path / "set.npz", tmp_path / "store", options=SetOptions(on_bad="skip"))
+    copy = ingest_store(tmp_path / "store", tmp_path / "copy")
+    assert copy.catalog.meta["given"] == {"n_images": 40, "unusable": {"not finite": 5, "constant": 5}}
+    assert copy.catalog.meta["left_out"] == {}
+    found = losses_of_images(measured(copy, settings=QUICK), ["gini"])
+    assert (found.n_given, found.n_left_out, found.is_counted) == (40, 10, True)
+    half = ingest_store(tmp_path / "copy", tmp_path / "half", options=SetOptions(where="mag=25.."))
+    given = half.catalog.meta["given"]
+    assert (given["n_images"], sum(given["unusable"].values())) == (20, 5)
+    assert sorted(given["unusable"].values()) == [2, 3]
+    cropped = ingest_store(
+        tmp_path / "copy", tmp_path / "cropped", options=SetOptions(crop_pix=24, on_bad="skip")
+    )
+    assert cropped.catalog.meta["given"] == {"n_images": 40, "unusable": {"not finite": 5, "constant": 7}}
+
+
+def test_a_store_of_a_whole_store_lost_none(tmp_path):
+    np.save(tmp_path / "set.npy", stamps(10))
+    arrays(tmp_path / "set.npy", tmp_path / "store")
+    copy = ingest_store(tmp_path / "store", tmp_path / "copy")
+    assert copy.catalog.meta["given"] == {"n_images": 10, "unusable": {}}
 
 
 def test_images_that_are_not_wanted_are_no_losses(tmp_path):

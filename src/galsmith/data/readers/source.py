@@ -76,12 +76,15 @@ class Origin:
         What is worth telling about the input, as plain JSON values; goes to the catalog's metadata.
     stage : str
         What reading is called in progress events.
+    lost_before : mapping of str to int
+        Images that an earlier step could not use, by reason: they are not in the catalog, and no judge may forget them.
     """
 
     settings: Mapping[str, Any]
     parents: tuple[Parent, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     stage: str = "ingesting"
+    lost_before: Mapping[str, int] = field(default_factory=dict)
 
 
 class Source(Protocol):

@@ -65,7 +65,8 @@ class StoreSource:
         settings: dict[str, Any] = {"kind": "store", "properties": properties is not None}
         if options.zero_points_mag is not None:
             settings["zero_points_mag"] = dict(self.header.zero_points_mag)
-        self.origin = Origin(settings, tuple(parents), notes, stage="copying")
+        lost = dict((images.catalog.meta.get("given") or {}).get("unusable", {}))
+        self.origin = Origin(settings, tuple(parents), notes, stage="copying", lost_before=lost)
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in the header's unit per pixel."""

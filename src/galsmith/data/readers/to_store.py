@@ -396,16 +396,37 @@ def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:
             skipped[reason] += 1
             messages.append(message)
     left_out = dict(Counter(plan.left_out) + skipped)
-    unusable = dict(Counter(plan.unusable) + skipped)
+    n_wanted = len(plan.rows) + sum(plan.unusable.values())
+    before = lost_before(source, n_wanted)
+    unusable = dict(Counter(plan.unusable) + skipped + before)
     for reason, count in left_out.items():
         logger.warning("%s: %d images left out: %s", writer.path, count, reason)
     return {
         "left_out": left_out,
         "left_out_files": messages[:NAMES_KEPT],
         # what a judge wants to know: images that were not wanted are no losses
-        "given": {"n_images": len(plan.rows) + sum(plan.unusable.values()), "unusable": unusable},
+        "given": {"n_images": n_wanted + before.total(), "unusable": unusable},
         **source.origin.notes,
     }
+
+
+def lost_before(source: Source, n_wanted: int) -> Counter[str]:
+    """Share of the images that earlier steps lost, by reason, that falls to a part of a source.
+
+    Parameters
+    ----------
+    source : Source
+        Made from what was left.
+    n_wanted : int
+        Images of it that are wanted; of all of them, all lost ones are counted.
+    """
+    lost, n_all = source.origin.lost_before, len(source.listing.names)
+    total = sum(lost.values())
+    if not total or not n_all:
+        return Counter()
+    # which of the lost ones would have been wanted nobody knows: as large a share as of those that are left
+    counts = split_counts(round(total * n_wanted / n_all), list(lost.values()))
+    return Counter({reason: count for reason, count in zip(lost, counts, strict=True) if count})
 
 
 def _refuse_empty(writer: StoreWriter, plan: Plan, summary: Mapping[str, Any]) -> None:
