@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from galsmith.cli import main
-from galsmith.cli.flags import MEASURE_SETTINGS
+from galsmith.cli.premises import MEASURE_SETTINGS
 from galsmith.measure import MeasureSettings, read_measurements
 from galsmith.seeds import random_stream
 

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from galsmith.cli.app import VERBS
-from galsmith.cli.premises import FIGURE_ENDINGS, TABLE_ENDINGS, path_of_set
+from galsmith.cli.premises import (
+    CUT_NAMES,
+    FIGURE_ENDINGS,
+    PAPER_NAMES,
+    TABLE_ENDINGS,
+    TRAIN_SETTINGS,
+    path_of_set,
+)
+from galsmith.cli.simulate import WHOLE_RECIPE
 from galsmith.errors import SettingsError
+from galsmith.models.families import FAMILIES, family_named
+from galsmith.settings import priors_named
 
 HEAVY = ("numpy", "numba", "torch", "astropy", "pandas", "scipy", "pyarrow", "h5py", "matplotlib")
 # words, exit code, what is said
@@ -19,6 +29,11 @@ WRONG = [
     ("ingest folder gone -o new", 1, "gone: there is no such folder"),
     ("ingest folder there -o new --split 1/2", 2, "wanted three shares"),
     ("ingest fits gone -o new", 1, "gone: there is no such folder"),
+    ("ingest fits there -o new --pixel-scale 0", 2, "--pixel-scale 0.0: wanted a positive angle"),
+    ("ingest fits there -o new --zero-points g=x", 2, "--zero-points g=x: wanted a magnitude"),
+    ("ingest skirt there -o new --crop-fraction 0.7", 2, "--crop-fraction 0.7: wanted 0 (no crop)"),
+    ("ingest field g=missing -o new", 1, "g=missing: there is no such folder or file"),
+    ("ingest field g=missing.fits r=missing.fits -o new", 1, "g=missing.fits: there is no such"),
     ("ingest fits there -o new --crop 0", 2, "--crop 0: wanted 1 or more"),
     ("ingest store gone -o new", 1, "gone: there is no such store"),
     ("ingest arrays gone -o new", 1, "gone: there is no such"),
@@ -29,7 +44,14 @@ WRONG = [
     ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
     ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
     ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates galaxies"),
+    ("simulate sersic -n 3 -o new --set axis_ratoi=1", 2, "did you mean 'axis_ratio'"),
     ("train pca_difusion --data there -o new", 2, "did you mean 'pca_diffusion'"),
+    ("train pca_diffusion --data there -o new --set training.imags=4", 2, "did you mean 'images'"),
+    ("train pca_diffusion --data there -o new --set transform.softning=4", 2, "did you mean 'softening'"),
+    ("train pca_diffusion --data there -o new --set model.widht=4", 2, "did you mean 'width'"),
+    ("train diffusion --data there -o new --set model.scalar_width=x", 2, "setting 'scalar_width' is 'x'"),
+    ("train pca_diffusion --data there -o new --set modle.width=4", 2, "unknown table or key 'modle'"),
+    ("train pca_diffusion --data there -o new --set width", 2, "wanted key=value"),
     ("train pca_diffusion --data gone -o new", 1, "gone: there is no such store"),
     ("train pca_diffusion --data there -o new --minutes -1", 2, "--minutes -1.0: wanted a number above 0"),
     ("snapshot gone -o new --half", 1, "gone: not a run"),
@@ -50,12 +72,18 @@ WRONG = [
     ),
     ("measure there.txt -o new.parquet --gain 0", 2, "--gain 0.0: wanted a number above 0"),
     ("measure there.txt -o new.parquet --uncertainties 3", 2, "8 or more repetitions"),
+    ("measure there.txt -o new.parquet --set thresold_sigma=3", 2, "did you mean 'threshold_sigma'"),
+    ("measure there.txt -o new.parquet --set threshold_sigma", 2, "wanted key=value"),
+    ("measure there.txt -o new.parquet --sky box --set sky=box", 2, "--sky says it too"),
     ("measure there.txt -o new.parquet --workers 0", 2, "--workers 0: wanted 1 or more"),
     ("measure there.txt -o new.parquet --label x", 2, "wanted whole numbers"),
     ("measure there.txt -o new.parquet --catalog gone.csv", 1, "gone.csv: there is no such file"),
     ("compare gone there.txt -o new.json", 1, "gone: there is no such file"),
     ("compare there.txt name=gone -o new.json", 1, "gone: there is no such file"),
     ("compare there.txt there.txt -o new.json --training gone", 1, "gone: there is no such file"),
+    ("compare there.txt there.txt -o new.json --set sersik=none", 2, "did you mean 'sersic'"),
+    ("compare there.txt there.txt -o new.json --paper holzschuh", 2, "wanted one of holzschuh2022-sersic"),
+    ("compare there.txt there.txt -o new.json --cuts holz", 2, "wanted one of holzschuh2022-notebook"),
     ("look gone -o new.png", 1, "gone: there is no such file"),
     ("look there.txt -o new.gif", 2, "wanted a name that ends in .png, .pdf or .svg"),
     ("look there.txt -o new.png -n 0", 2, "-n 0: wanted 1 or more"),
@@ -133,6 +161,30 @@ def test_the_library_refuses_the_same_endings():
         checked_output(Path("x.png"))
     with pytest.raises(SettingsError):
         figure_format(Path("x.parquet"), "output")
+
+
+def test_the_library_knows_the_same_names():
+    from galsmith.compare import NAMED_CUTS, PAPERS
+    from galsmith.data.sersic import SersicSettings
+    from galsmith.data.transforms import TransformSettings
+
+    assert tuple(PAPERS) == PAPER_NAMES
+    assert tuple(NAMED_CUTS) == CUT_NAMES
+    assert set(TransformSettings.model_fields) == TRAIN_SETTINGS["transform"]
+    assert set(priors_named(WHOLE_RECIPE)) == set(SersicSettings.model_fields)
+
+
+def test_the_library_knows_the_same_settings_of_training_and_models():
+    pytest.importorskip("torch")
+    from galsmith.training import TrainingSettings
+
+    assert set(TrainingSettings.model_fields) == TRAIN_SETTINGS["training"]
+    for name, listing in FAMILIES.items():
+        if listing.config:
+            assert (
+                listing.config
+                == f"{family_named(name).config.__module__}:{family_named(name).config.__name__}"
+            )
 
 
 def test_sets_with_names_are_looked_for_by_their_path(tmp_path, monkeypatch):

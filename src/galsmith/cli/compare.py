@@ -20,12 +20,19 @@ from galsmith.cli.options import (
     worker_count,
 )
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_places, check_there, path_of_set
+from galsmith.cli.premises import (
+    CUT_NAMES,
+    PAPER_NAMES,
+    check_counts,
+    check_name,
+    check_places,
+    check_there,
+    path_of_set,
+)
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
     from galsmith.compare.judge import NamedSet
-    from galsmith.measure import MeasureSettings
 
 EXAMPLE = "galsmith compare reference.parquet generated.parquet -o comparison.json"
 NO_EXTRACTORS: list[str] = []
@@ -110,6 +117,10 @@ def compare(
     sets = [str(reference), *map(path_of_set, generated)]
     check_places([*sets, training or ""], [output])
     check_counts({"workers": workers, "limit": limit})
+    check_name(paper, PAPER_NAMES, argument="paper", problem="its choices are not known")
+    check_name(cuts, CUT_NAMES, argument="cuts", problem="there is no such set of cuts")
+    method = MethodFlags(segmentation=segmentation)
+    method.check(overrides)
     for images in sets:
         check_there(images, wanted=IMAGES)
     if training is not None:
@@ -132,7 +143,7 @@ def compare(
             normalization=normalization,
             cuts=cuts,
             bands=None if bands is None else parse_bands(bands),
-            measure_settings=_measure_settings(segmentation, overrides),
+            measure_settings=method.to_settings(overrides) if segmentation or overrides else None,
             seed=seed,
             workers=worker_count(workers),
             limit=limit,
@@ -140,15 +151,6 @@ def compare(
             progress=progress,
         )
     return outcome_of_card(card, output)
-
-
-def _measure_settings(
-    segmentation: Literal["paper", "survey"] | None, overrides: list[str]
-) -> "MeasureSettings | None":
-    """Say how images are measured; None where nothing was chosen."""
-    if segmentation is None and not overrides:
-        return None
-    return MethodFlags(segmentation=segmentation).to_settings(overrides)
 
 
 def named_paths(generated: Sequence[str]) -> "list[NamedSet]":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import App
 
 from galsmith.cli.app import VERBS, build_app
+from galsmith.cli.premises import MEASURE_SETTINGS
 
 if TYPE_CHECKING:
     from galsmith.report.calls import Call, Spelling
@@ -16,33 +17,8 @@ if TYPE_CHECKING:
 ARGUMENT = re.compile(r"`([a-z][a-z0-9_]*)(?:=([^`]*))?`")
 UNITS = ("_arcsec", "_kpc", "_mag", "_pix", "_sigma")
 YES, NO = ("True", "true"), ("False", "false")
-# settings of a measurement, and the verbs that take those without a flag of their own as --set
+# the verbs that take settings of a measurement without a flag of their own as --set
 MEASURING = ("measure", "compare")
-MEASURE_SETTINGS = frozenset(
-    {
-        *(
-            "quantities",
-            "band",
-            "segmentation",
-            "sky",
-            "sersic",
-            "double_sersic",
-            "colors",
-            "color_apertures",
-            "gain",
-        ),
-        *(
-            "uncertainties",
-            "corrections",
-            "psf_fwhm_pix",
-            "psf_kind",
-            "subtract_background",
-            "threshold_sigma",
-            "minimum_pixels",
-        ),
-        "smoothing_pix",
-    }
-)
 
 
 def in_flags(message: str, verb: str = "") -> str:

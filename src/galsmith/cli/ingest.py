@@ -45,10 +45,10 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         flags.check()
         for one in places:
             check_folder(one, f"there is no such {NEEDED.get(reader.name, 'folder or file')}")
+        reading = reader.options(**{name: _parsed(reader, name, value) for name, value in given.items()})
         from galsmith.cli.summaries import outcome_of_store
         from galsmith.data.ingest import ingest
 
-        reading = reader.options(**{name: _parsed(reader, name, value) for name, value in given.items()})
         options = flags.to_options()
         with shown.progress() as progress:
             images = ingest(

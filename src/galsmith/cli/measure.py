@@ -66,7 +66,7 @@ def measure(
     check_places(inputs, [output, figure.figure])
     check_ending(output, TABLE_ENDINGS, argument="output")
     check_counts({"workers": workers, "limit": limit})
-    method.check()
+    method.check(overrides)
     files.check(images)
     from galsmith.cli.summaries import outcome_of_table
     from galsmith.files import check_output

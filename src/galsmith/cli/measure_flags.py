@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from galsmith.cli.premises import FIGURE_ENDINGS, check_counts, check_ending, check_positive, check_there
+from galsmith.cli.premises import (
+    FIGURE_ENDINGS,
+    MEASURE_SETTINGS,
+    check_counts,
+    check_ending,
+    check_overrides,
+    check_positive,
+    check_there,
+)
 from galsmith.data.readers.options import parse_bands, parse_hdu, parse_zero_points
 from galsmith.errors import SettingsError
 
@@ -94,8 +102,13 @@ class MethodFlags:
         Literal["galsmith", "statmorph"], Parameter(help="What measures; statmorph is the oracle, slow.")
     ] = "galsmith"
 
-    def check(self) -> None:
-        """Refuse numbers that no measurement can have, before the settings are loaded that would."""
+    def check(self, overrides: list[str]) -> None:
+        """Refuse settings and numbers that no measurement can have, before the settings are loaded that would."""
+        chosen = check_overrides(overrides, MEASURE_SETTINGS)
+        for key in self._values():
+            if key in chosen:
+                option = key.replace("_", "-")
+                raise SettingsError(f"--set {key}={chosen[key]}: --{option} says it too; give one of them")
         check_positive({"gain": self.gain})
         if (
             self.uncertainties is not None
@@ -123,12 +136,8 @@ class MethodFlags:
         from galsmith.measure import MeasureSettings
         from galsmith.settings import apply_overrides, typed_settings
 
-        named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
-        named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
-        named["uncertainties"] = self.uncertainties
-        named["corrections"] = self.corrections or None
-        named["colors"] = None if self.colors is None else parse_colors(self.colors)
-        values = {key: value for key, value in named.items() if value is not None}
+        self.check(overrides)
+        values = self._values()
         if self.engine == "statmorph" and self.sersic == "integrated":
             raise SettingsError(
                 "engine 'statmorph' fits in its own way; take 'parity', or leave it out",
@@ -137,11 +146,17 @@ class MethodFlags:
             )
         chosen = apply_overrides({}, overrides)
         for key, value in values.items():
-            if key in chosen:
-                option = key.replace("_", "-")
-                raise SettingsError(f"--set {key}={chosen[key]}: --{option} says it too; give one of them")
             typed_settings(MeasureSettings, {key: value}, source=f"--{key.replace('_', '-')}")
         return typed_settings(MeasureSettings, {**chosen, **values}, source="--set")
+
+    def _values(self) -> dict[str, Any]:
+        """Give the settings that flags of their own name."""
+        named: dict[str, Any] = {"segmentation": self.segmentation, "sky": self.sky, "sersic": self.sersic}
+        named |= {"band": self.band, "gain": self.gain, "double_sersic": self.double_sersic or None}
+        named["uncertainties"] = self.uncertainties
+        named["corrections"] = self.corrections or None
+        named["colors"] = None if self.colors is None else parse_colors(self.colors)
+        return {key: value for key, value in named.items() if value is not None}
 
 
 @Parameter(name="*")

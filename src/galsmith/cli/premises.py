@@ -4,16 +4,65 @@ The library checks all of it again, for those who call it. Here only the ground 
 line is told at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from galsmith.data.readers.listing import array_place, check_existence, has_glob
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import partial_folder
 from galsmith.files.remote import refuse_remote_input, refuse_remote_output
+from galsmith.settings import apply_overrides, near_miss
 
 TABLE_ENDINGS = (".parquet", ".ecsv", ".fits", ".csv")
 FIGURE_ENDINGS = (".png", ".pdf", ".svg")
+# `galsmith.compare.papers.PAPERS` and `galsmith.compare.cuts.NAMED_CUTS`
+PAPER_NAMES = ("holzschuh2022-sersic", "holzschuh2022-cosmos", "holzschuh2022-skirt")
+CUT_NAMES = ("holzschuh2022-notebook",)
+# `galsmith.measure.MeasureSettings`
+MEASURE_SETTINGS = frozenset(
+    {
+        *(
+            "quantities",
+            "band",
+            "segmentation",
+            "sky",
+            "sersic",
+            "double_sersic",
+            "colors",
+            "color_apertures",
+            "gain",
+        ),
+        *(
+            "uncertainties",
+            "corrections",
+            "psf_fwhm_pix",
+            "psf_kind",
+            "subtract_background",
+            "threshold_sigma",
+            "minimum_pixels",
+        ),
+        "smoothing_pix",
+    }
+)
+
+# tables of a recipe that every family has, and their settings
+TRAIN_SETTINGS = {
+    "transform": frozenset({"kind", "softening", "factor_flux", "size_pix", "conditions"}),
+    "training": frozenset(
+        {
+            *("minutes", "images", "seed", "batch_size", "ema_width", "posthoc_averages", "memory_gb"),
+            *(
+                "checkpoint_seconds",
+                "log_seconds",
+                "sample_grids",
+                "grid_images",
+                "choose_snapshot",
+                "choose_by",
+            ),
+            *("evaluations", "evaluation_galaxies", "tensorboard", "data_license"),
+        }
+    ),
+}
 
 
 def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -> None:
@@ -105,6 +154,51 @@ def check_positive(values: Mapping[str, float | None]) -> None:
             raise SettingsError(argument=name, came=value, wanted="a number above 0")
 
 
+def check_name(name: str | None, known: Sequence[str], *, argument: str, problem: str) -> None:
+    """Refuse a name that is in no table; none is none.
+
+    Raises
+    ------
+    SettingsError
+        It names the near miss.
+    """
+    if name and name not in known:
+        raise SettingsError(
+            f"{problem}{near_miss(name, known)}",
+            argument=argument,
+            came=name,
+            wanted=f"one of {', '.join(known)}",
+        )
+
+
+def check_overrides(overrides: Sequence[str], known: Collection[str]) -> Mapping[str, object]:
+    """Read what --set gave for settings without tables, and refuse what none is called.
+
+    Raises
+    ------
+    SettingsError
+        If an entry is not ``key=value``, or its key is unknown; it names the near miss.
+    """
+    chosen = apply_overrides({}, overrides)
+    check_keys(chosen, known, source="--set")
+    return chosen
+
+
+def check_keys(chosen: Iterable[str], known: Collection[str], *, source: str) -> None:
+    """Refuse a key that no setting has, in the words of `galsmith.settings.typed_settings`.
+
+    Raises
+    ------
+    SettingsError
+        It names the near miss.
+    """
+    unknown, names = [key for key in chosen if key not in known], sorted(known)
+    if unknown:
+        raise SettingsError(
+            f"{source}: unknown setting {unknown[0]!r}{near_miss(unknown[0], names)}; known here: {', '.join(names)}"
+        )
+
+
 def path_of_set(text: str) -> str:
     """Path of a generated set that is written as ``PATH`` or ``NAME=PATH``."""
     name, separator, path = text.partition("=")
@@ -113,4 +207,4 @@ def path_of_set(text: str) -> str:
 
 def _is_place(text: str) -> bool:
     """Whether a text can only be one file, folder or store."""
-    return not (has_glob(text) or "[" in text or array_place(text) or "=" in text or "," in text)
+    return not (has_glob(text) or "[" in text or array_place(text) or "," in text)

@@ -16,10 +16,11 @@ from galsmith.cli.options import (
     Shown,
 )
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_places
+from galsmith.cli.premises import check_counts, check_overrides, check_places
 from galsmith.settings import prior_names, priors_named
 
 FIELDS_EXAMPLE = "galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1"
+WHOLE_RECIPE = "sersic"  # has every setting that there is
 SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
 
@@ -39,6 +40,7 @@ def simulate_sersic(
     check_counts({"n": n})
     flags.check()
     priors_named(recipe)
+    check_overrides(overrides, priors_named(WHOLE_RECIPE))
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.data.simulate import sersic
 

@@ -10,9 +10,23 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive
+from galsmith.cli.premises import (
+    TRAIN_SETTINGS,
+    check_counts,
+    check_folder,
+    check_keys,
+    check_places,
+    check_positive,
+)
 from galsmith.errors import SettingsError
-from galsmith.models.families import listed_families, recipe_named, recipes_by_family
+from galsmith.models.families import (
+    check_model_settings,
+    check_tables,
+    listed_families,
+    recipe_named,
+    recipes_by_family,
+)
+from galsmith.settings import apply_overrides
 
 if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
@@ -58,7 +72,7 @@ def train(
     check_places([recipe, data, init_from or ""], [output])
     check_positive({"minutes": minutes})
     check_counts({"images": images})
-    recipe_named(recipe)
+    _check_overrides(recipe, overrides)
     check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
     from galsmith.cli.device import choose_device, choose_precision
     from galsmith.training import read_run_settings
@@ -86,6 +100,19 @@ def train(
             progress=progress,
         )
     return _outcome(run)
+
+
+def _check_overrides(recipe: str, overrides: list[str]) -> None:
+    """Refuse settings that there are none of, before anything is loaded that trains."""
+    changed = apply_overrides({}, overrides)
+    source, values = f"recipe {recipe!r}", apply_overrides(recipe_named(recipe), overrides)
+    check_tables(values, source=source)
+    for table, known in TRAIN_SETTINGS.items():
+        wanted = changed.get(table, {})
+        if isinstance(wanted, Mapping):
+            check_keys(wanted, known, source=f"{source}, [{table}]")
+    if isinstance(values.get("model"), Mapping):
+        check_model_settings(values["model"], source=source)
 
 
 def _judge_of_snapshots(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GROUP = "galsmith.families"
 HOUSE = "galsmith"
+TABLES = ("transform", "model", "training")
+ALSO_ALLOWED = ("about", "run", "data")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Listing:
         One line for whoever must choose.
     record : Family or str
         The family, or where it is: ``"module:NAME"``, as entry points write it.
+    config : str
+        Where its settings are, in the same way, if they can be had without torch; else empty.
     given_by : str
         The distribution with its version, or the module that registered it.
     fault : str
@@ -34,6 +38,7 @@ class Listing:
 
     when_to_choose: str
     record: "Family | str"
+    config: str = ""
     given_by: str = HOUSE
     fault: str = ""
 
@@ -42,18 +47,22 @@ FAMILIES: dict[str, Listing] = {
     "pca_diffusion": Listing(
         "few cores: minutes to train, hundreds of galaxies a second; fine texture is drawn as noise",
         "galsmith.models.pca_diffusion.trainer:FAMILY",
+        "galsmith.models.pca_diffusion.config:PcaDiffusionConfig",
     ),
     "diffusion": Listing(
         "arms, clumps and stars that must be seen, conditions, a GPU or hours of time",
         "galsmith.models.diffusion.trainer:FAMILY",
+        "galsmith.models.diffusion.config:DiffusionConfig",
     ),
     "vae": Listing(
         "a latent space and the paper's baseline: stable and fast, but too smooth",
         "galsmith.models.vae.trainer:FAMILY",
+        "galsmith.models.vae.config:VaeConfig",
     ),
     "alae": Listing(
         "a latent space with sharp images, as in the paper; a GPU and hours of time",
         "galsmith.models.alae.trainer:FAMILY",
+        "galsmith.models.alae.config:AlaeConfig",
     ),
     "stylegan": Listing(
         "the paper's best generator, to compare with; a GPU and hours to train",
@@ -102,7 +111,7 @@ def register_family(family: "Family", *, when_to_choose: str) -> None:
         raise SettingsError(
             f"family {family.name!r}: is given by {known.given_by} already; choose another name"
         )
-    FAMILIES[family.name] = Listing(when_to_choose, family, family.config.__module__)
+    FAMILIES[family.name] = Listing(when_to_choose, family, given_by=family.config.__module__)
 
 
 def listed_families() -> dict[str, Listing]:
@@ -114,7 +123,7 @@ def listed_families() -> dict[str, Listing]:
             both = f"{found[point.name].given_by} and {listing.given_by}"
             fault = f"is given by {both}; uninstall one of them, or ask its authors for another name"
             # which of the two a snapshot meant cannot be known
-            listing = Listing(f"cannot be used: {fault}", point.value, both, fault)
+            listing = Listing(f"cannot be used: {fault}", point.value, given_by=both, fault=fault)
         found[point.name] = listing
     return found
 
@@ -184,6 +193,36 @@ def model_settings(values: Mapping[str, Any], *, source: str) -> tuple["Family",
     return family, typed_settings(family.config, values, source=f"{source}, [model]")
 
 
+def check_tables(values: Mapping[str, Any], *, source: str) -> None:
+    """Refuse a key of another name at the top of a recipe.
+
+    Raises
+    ------
+    SettingsError
+        It names the near miss.
+    """
+    for name in values:
+        if name not in (*TABLES, *ALSO_ALLOWED):
+            raise SettingsError(
+                f"{source}: unknown table or key {name!r}{near_miss(name, TABLES)}; a recipe has the tables "
+                f"[{'], ['.join(TABLES)}]"
+            )
+
+
+def check_model_settings(values: Mapping[str, Any], *, source: str) -> None:
+    """Check the table ``[model]`` of a recipe as far as it can be without torch.
+
+    Raises
+    ------
+    SettingsError
+        If a setting of a family of the house is unknown (the near miss is named) or out of range.
+    """
+    listing = FAMILIES.get(str(values.get("family")))
+    if listing is not None and listing.config:
+        config = metadata.EntryPoint("config", listing.config, GROUP).load()
+        typed_settings(config, values, source=f"{source}, [model]")
+
+
 def _listing_of(point: metadata.EntryPoint) -> Listing:
     """List a family of a package by what its metadata say."""
     try:
@@ -196,8 +235,9 @@ def _listing_of(point: metadata.EntryPoint) -> Listing:
         fault = (
             f"the metadata of the package that gives {point.value} cannot be read ({error}); install it again"
         )
-        return Listing(f"cannot be used: {fault}", point.value, point.value, fault)
-    return Listing(f"{summary} (from {given_by})" if summary else f"from {given_by}", point.value, given_by)
+        return Listing(f"cannot be used: {fault}", point.value, given_by=point.value, fault=fault)
+    said = f"{summary} (from {given_by})" if summary else f"from {given_by}"
+    return Listing(said, point.value, given_by=given_by)
 
 
 def _loaded(name: str, listing: Listing) -> "Family":

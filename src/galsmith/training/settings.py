@@ -9,14 +9,12 @@ from pydantic import Field, field_validator
 
 from galsmith.data.transforms import TransformSettings
 from galsmith.errors import SettingsError
-from galsmith.models.families import model_settings, recipe_named
+from galsmith.models.families import check_tables, model_settings, recipe_named
 from galsmith.models.family import Family
-from galsmith.settings import Settings, apply_overrides, near_miss, typed_settings
+from galsmith.settings import Settings, apply_overrides, typed_settings
 from galsmith.training.budget import Budget
 
-TABLES = ("transform", "model", "training")
 SHOWN_DIFFERENCES = 4
-ALSO_ALLOWED = ("about", "run", "data")
 FREE_TO_CHANGE = {
     "training.minutes",
     "training.images",
@@ -154,7 +152,7 @@ def read_run_settings(
     plain = recipe if isinstance(recipe, Mapping) else recipe_named(recipe)
     _refuse_said_twice(overrides, minutes=minutes, images=images, seed=seed)
     values = apply_overrides(plain, overrides)
-    _refuse_unknown_tables(values, source)
+    check_tables(values, source=source)
     training = _with_arguments(values.get("training", {}), minutes=minutes, images=images, seed=seed)
     family, model = model_settings(values.get("model", {}), source=source)
     settings = RunSettings(
@@ -194,16 +192,6 @@ def listed(found: Sequence[str]) -> str:
     """Join the first few differences."""
     more = f" (and {len(found) - SHOWN_DIFFERENCES} more)" if len(found) > SHOWN_DIFFERENCES else ""
     return "; ".join(found[:SHOWN_DIFFERENCES]) + more
-
-
-def _refuse_unknown_tables(values: Mapping[str, Any], source: str) -> None:
-    """Raise if the top of a recipe has a key of another name."""
-    for name in values:
-        if name not in (*TABLES, *ALSO_ALLOWED):
-            raise SettingsError(
-                f"{source}: unknown table or key {name!r}{near_miss(name, TABLES)}; a recipe has the tables "
-                f"[{'], ['.join(TABLES)}]"
-            )
 
 
 def _with_arguments(
