@@ -12,7 +12,7 @@ from matplotlib.patches import PathPatch
 from galsmith.compare import Judgment, read_card, write_card
 from galsmith.report import figures, write_report
 from galsmith.report.figures import painting, pictures
-from galsmith.report.figures.distances import board_figure, dot_figure
+from galsmith.report.figures.distances import MARK_POINTS, board_figure, dot_figure
 from galsmith.report.figures.painting import STYLE, Panel, look_of, outline_of, paint, sheet
 from galsmith.report.material import gather
 from galsmith.report.panels.drawn import drawn_set
@@ -118,3 +118,7 @@ def test_rows_lie_on_paper_where_they_lie_on_the_page(painted, card_path):
     ]
     assert [float(at) for _, at in on_page] == on_paper
     assert len({at for _, at in on_page}) > 10
+    # marks at the ends of an axis, where what lies beyond is put, stand beside its line and not on it
+    for axis in (axis for figure in drawn for axis in figure.axes):
+        per_point = axis.get_position().width * axis.figure.get_figwidth() * 72 / 100
+        assert -axis.get_xlim()[0] * per_point > MARK_POINTS / 2

@@ -17,6 +17,8 @@ from galsmith.report.panels.giveaways import ClassifierPanel
 from galsmith.report.verdict import VerdictWords
 
 MARKS = {"not_told": "o", "borderline": "o", "told": "D"}
+MARK_POINTS = 5.5
+MARGIN = 2.5  # percent of the axis, at either end: room for half a mark
 BOARD_INCHES, DOTS_INCHES = 0.27, 0.21
 STATUS_COLORS = {
     "not_told": color_of("within"),
@@ -57,8 +59,9 @@ def dot_figure(comparison: Comparison, evidence: Mapping[str, Evidence]) -> Figu
 
 def _shade(axis: Axes, place: int, row: Row, *, half_height: float, color: str) -> None:
     """Shade where the distance of a row is expected to lie if nothing differs."""
-    low, high = row.expected_low / 100, row.expected_high / 100
-    axis.axhspan(-place - half_height, -place + half_height, low, high, color=color, lw=0, zorder=0)
+    low = row.expected_low if row.expected_low > 0 else -MARGIN
+    high = row.expected_high if row.expected_high < 100 else 100 + MARGIN
+    axis.fill_betweenx([-place - half_height, -place + half_height], low, high, color=color, lw=0, zorder=0)
 
 
 def giveaway_figure(panels: list[ClassifierPanel]) -> Figure:
@@ -95,7 +98,7 @@ def _tracks(parts: list[Part], *, width: float, row_inches: float) -> tuple[Figu
                 axis.hlines(-place, row.low, row.high, color="0.4", lw=1.2)
             for dot in row.dots:
                 _mark(axis, dot.at, -place, dot.status)
-        axis.set(xlim=(0, 100), ylim=(-len(part.rows) + 0.4, 0.6))
+        axis.set(xlim=(-MARGIN, 100 + MARGIN), ylim=(-len(part.rows) + 0.4, 0.6))
         axis.set_xticks([tick.at for tick in part.ticks], [tick.text for tick in part.ticks])
         axis.tick_params(axis="y", length=0)
         # The title begins at the left end of the figure, where it has room; the blank one keeps the height.
@@ -117,4 +120,4 @@ def _mark(axis: Axes, x: float, y: float, status: str) -> None:
     """Draw one number as its status looks: a disc, a ring or a diamond."""
     color = STATUS_COLORS[status]
     face = "white" if status == "borderline" else color
-    axis.plot(x, y, MARKS[status], color=color, mfc=face, mew=1.6, ms=5.5, zorder=3, clip_on=False)
+    axis.plot(x, y, MARKS[status], color=color, mfc=face, mew=1.6, ms=MARK_POINTS, zorder=3, clip_on=False)

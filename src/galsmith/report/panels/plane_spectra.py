@@ -123,7 +123,7 @@ def _colored(shares: Floats, name: str) -> Bytes:
 
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 448, 10, 250
+LEFT, RIGHT, TOP, BOTTOM = 68, 448, 10, 250
 FLOOR_DB = -60.0
 
 
