@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from galsmith.compare.marginal.columns import shared_properties
 from galsmith.errors import SettingsError
 from galsmith.measure import MeasureSettings, measured, morphology, property_of_column
+from galsmith.measure.arrays import given_arrays
 from galsmith.measure.properties.uncertainty import quantity_of_uncertainty, uncertainty_column
 from galsmith.measure.uncertainties import calmed
 from galsmith.seeds import random_stream
@@ -61,7 +62,7 @@ def test_values_are_those_without(repeats):
     for name in one.colnames:
         if name not in ("flags", "message"):
             np.testing.assert_array_equal(np.asarray(one[name]), np.asarray(other[name]))
-    assert not [name for name in added if name.startswith(("stamp_", "sersic_", "power_"))]
+    assert not [name for name in added if name.startswith(("stamp_", "sersic_"))]
     assert "provenance" in one.meta
     assert "uncertainties" not in one.meta["provenance"]["settings"]
 
@@ -114,6 +115,70 @@ def test_colors_and_fluxes_of_bands_have_theirs(clean):
     assert 0.4 * expected < float(np.asarray(row["color_gr_sigma_mag"])) < 1.6 * expected
 
 
+def in_bands(clean, count, told=SIGMA, **how):
+    """Galaxies of two bands, one twice as bright, with power and details."""
+    rng = random_stream(5, "tests.uncertainties.bands")
+    images = list(np.stack([clean, 2 * clean]) + rng.normal(0, SIGMA, (count, 2, SIDE, SIDE)))
+    beside = {"labels": [(clean > 4).astype(np.int32)] * count, "label": None, "masks": None, "psf": None}
+    beside["sigma_maps"] = [np.full((SIDE, SIDE), told)] * count
+    settings = MeasureSettings(quantities=("morphology", "power", "details"), sersic="none", **how)
+    return measured(given_arrays(images, ("g", "r"), **beside), settings=settings)
+
+
+def test_power_and_details_have_theirs(clean):
+    """The log of the mean of M/2 amplitudes of noise alone, each of Rayleigh's law, has an uncertainty that is known."""
+    table = in_bands(clean, 1, uncertainties=200)
+    plain_table = in_bands(clean, 1)
+    columns = [name for name in table.colnames if name not in plain_table.colnames]
+    assert {
+        uncertainty_column(f"power_{kind}_14_{band}") for kind in ("rings", "wavelength") for band in "gr"
+    } <= set(columns)
+    assert {"grid_lines_x_g_sigma", "grid_axes_fine_r_sigma", "coherence_coarse_gr_sigma"} <= set(columns)
+    for name in plain_table.colnames:
+        if name not in ("flags", "message"):
+            np.testing.assert_array_equal(np.asarray(table[name]), np.asarray(plain_table[name]))
+    # waves of 14 to 15 periods, of which the galaxy has next to none
+    radius = np.hypot(*np.meshgrid(*[np.fft.fftfreq(SIDE) * SIDE] * 2))
+    independent = np.sum((radius >= 14) & (radius < 15)) / 2
+    expected = np.sqrt(4 / np.pi - 1) / np.log(10) / np.sqrt(independent)
+    # 200 repetitions: 5 %
+    assert plain(table, "power_rings_14_g_sigma")[0] == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.slow
+def test_pulls_of_power_and_details(clean):
+    """Of what the galaxy has, half of the noise is half of the scatter."""
+    names = (
+        "power_wavelength_01_g",
+        "power_rings_02_r",
+        "grid_axes_coarse_r",
+        "offset_x_gr_pix",
+        "gradient_gr_mag",
+    )
+    right, wrong = (in_bands(clean, 200, told=told, uncertainties=24) for told in (SIGMA, SIGMA / 2))
+    for name in names:
+        scatter = [
+            np.std(plain(table, name)) / np.median(plain(table, uncertainty_column(name)))
+            for table in (right, wrong)
+        ]
+        assert 0.8 < scatter[0] < 1.25, (name, scatter)
+        assert 1.6 < scatter[1] / scatter[0] < 2.4, (name, scatter)
+
+
+def test_the_level_of_pictures_is_in_their_power(clean):
+    """Power is of the picture with its sky, and so is its uncertainty: that of a mean amplitude, over ln 10."""
+    from galsmith.images import ImageHeader, image_set_from_arrays
+
+    rng = random_stream(6, "tests.uncertainties.pictures")
+    picture = (clean + 20 + rng.normal(0, SIGMA, clean.shape)).astype(np.float32)[np.newaxis, np.newaxis]
+    settings = MeasureSettings(
+        quantities=("morphology", "power"), sersic="none", uncertainties=100, segmentation="survey"
+    )
+    row = measured(image_set_from_arrays(picture, ImageHeader(("r",), "display")), settings=settings)[0]
+    expected = float(row["sky_sigma"]) * SIDE / picture.sum() / np.log(10)
+    assert float(row["power_rings_00_sigma"]) == pytest.approx(expected, rel=0.25)
+
+
 def test_what_was_not_measured_has_no_uncertainty_and_says_so():
     table = morphology(np.zeros((2, 48, 48)), uncertainties=8)
     assert np.isnan(plain(table, "gini_sigma")).all()
@@ -148,7 +213,14 @@ def measured_with_statmorph(images, settings):
 
 @pytest.mark.parametrize(
     ("column", "quantity"),
-    [("gini_sigma", "gini"), ("r_half_sigma_pix", "r_half_pix"), ("color_gr_sigma_mag", "color_gr_mag")],
+    [
+        ("gini_sigma", "gini"),
+        ("r_half_sigma_pix", "r_half_pix"),
+        ("color_gr_sigma_mag", "color_gr_mag"),
+        ("power_wavelength_03_g_sigma", "power_wavelength_03_g"),
+        ("power_rings_03_sigma", "power_rings_03"),
+        ("grid_period_2_F606W_sigma", "grid_period_2_F606W"),
+    ],
 )
 def test_uncertainties_are_declared_by_their_quantities(column, quantity):
     assert (uncertainty_column(quantity), quantity_of_uncertainty(column)) == (column, quantity)

@@ -18,14 +18,13 @@ from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
 from galsmith.measure.noise import gain_of_unit
-from galsmith.measure.power.spectrum import Binning, log_power
+from galsmith.measure.power.spectrum import BINNINGS, power_columns
 from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
 from galsmith.measure.settings import ALL_BANDS, MeasureSettings
 from galsmith.measure.statmorph import engine as statmorph_engine
 from galsmith.measure.uncertainties import add_uncertainties, map_of
 
-BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]] = {
     "galsmith": compiled_engine.measure_morphology,
     "statmorph": statmorph_engine.measure_morphology,
@@ -161,13 +160,13 @@ def _measured(inputs: Mapping[str, GalaxyInput], band: str, method: Method) -> M
         add_fluxes(result, list(inputs.values()), settings, list(inputs), measure=measure)
         if "details" in settings.quantities:
             add_details(result, inputs, band, settings)
-        if settings.uncertainties:
-            add_uncertainties(result, inputs, band, settings)
         if settings.corrections:
             add_corrections(result, inputs[band], settings)
     if "power" in settings.quantities:
         for name, galaxy in inputs.items():
             _add_power(result, galaxy.image, suffix=f"_{name}" if len(inputs) > 1 else "")
+    if settings.uncertainties:
+        add_uncertainties(result, inputs, band, settings)
     return result
 
 
@@ -218,15 +217,15 @@ def _stamp_of(result: Measured, galaxy: GalaxyInput, band: str, method: Method) 
 
 def _add_power(result: Measured, stamp: NDArray[Any], *, suffix: str) -> None:
     """Add the power modes of one band; pixels that are not finite leave none."""
-    pixels = stamp if stamp.dtype.kind == "f" else stamp.astype(np.float64)
-    finite = bool(np.isfinite(pixels).all())
+    finite = stamp.dtype.kind != "f" or bool(np.isfinite(stamp).all())
     if not finite and "not_finite_pixels" not in result.flags:
         result.flags.append("not_finite_pixels")
     for binning in BINNINGS:
-        modes = log_power([pixels], binning=binning)[0]
-        for mode, value in enumerate(modes):
-            result.values[f"power_{binning}_{mode:02d}{suffix}"] = float(value)
-        if finite and np.isnan(modes).any():
+        modes = {
+            name: float(value[0]) for name, value in power_columns([stamp], binning, suffix=suffix).items()
+        }
+        result.values.update(modes)
+        if finite and np.isnan(list(modes.values())).any():
             result.flags.append(NO_POWER.of(f"{binning}{suffix}"))
 
 

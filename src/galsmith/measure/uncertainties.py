@@ -19,6 +19,7 @@ from galsmith.measure.colors import add_fluxes, color_mag
 from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput, chosen_label, find_galaxy
 from galsmith.measure.flags import CATASTROPHIC, UNCERTAINTY_UNDEFINED
+from galsmith.measure.power.spectrum import BINNINGS, power_columns
 from galsmith.measure.properties.registry import is_resampled, property_of_column
 from galsmith.measure.properties.uncertainty import uncertainty_column
 from galsmith.measure.row import Measured
@@ -46,11 +47,14 @@ class Noisy:
         The image, its noise damped.
     sigma : ndarray [y, x], float64
         Standard deviation of the noise of each pixel.
+    level : float
+        The sky's, which power spectra are taken with.
     """
 
     galaxy: GalaxyInput
     calm: Floats
     sigma: Floats
+    level: float
 
     def again(self, rng: np.random.Generator) -> GalaxyInput:
         """Draw other noise."""
@@ -95,10 +99,10 @@ def _measured_again(
     """Measure the galaxy with other noise, in the same map, without fits."""
     if result.flag == CATASTROPHIC:
         return []
-    has_details = "details" in settings.quantities
+    has_details, has_power = "details" in settings.quantities, "power" in settings.quantities
     used = (
         set(inputs)
-        if has_details
+        if has_details or has_power
         else {band, *(name for pair in settings.colors or () for name in parse_pair(pair, list(inputs)))}
     )
     ready = {name: _noisy(inputs[name], settings, result if name == band else None) for name in used}
@@ -109,7 +113,8 @@ def _measured_again(
     plain = settings.model_copy(
         update={"sersic": "none", "double_sersic": False, "subtract_background": False}
     )
-    rows = []
+    rows: list[dict[str, float]] = []
+    drawn_pixels: dict[str, list[Floats]] = {name: [] for name in inputs}
     identity = _identity(noisy[band].galaxy.image)
     for repetition in range(settings.uncertainties):
         rng = _stream(identity, repetition)
@@ -126,16 +131,31 @@ def _measured_again(
         if has_details:
             add_details(row, {name: drawn[name] for name in bands}, band, plain)
         rows.append(row.values)
+        if has_power:
+            for name, galaxy in drawn.items():
+                drawn_pixels[name].append((galaxy.image + noisy[name].level).astype(np.float32))
+    if has_power:
+        _add_power(rows, drawn_pixels)
     return rows
+
+
+def _add_power(rows: Sequence[dict[str, float]], images: Mapping[str, Sequence[Floats]]) -> None:
+    """Add the power modes of every band to the rows, one image a row."""
+    for band, drawn in images.items():
+        for binning in BINNINGS:
+            columns = power_columns(drawn, binning, suffix=f"_{band}" if len(images) > 1 else "")
+            for place, row in enumerate(rows):
+                row.update({name: float(values[place]) for name, values in columns.items()})
 
 
 def _noisy(galaxy: GalaxyInput, settings: MeasureSettings, row: Measured | None) -> Noisy | None:
     """Prepare a band; None where nothing says how noisy it is."""
-    image = compiled_engine.above_sky(galaxy.image, settings)
+    level = compiled_engine.sky_level(galaxy.image, settings)
+    image = np.asarray(galaxy.image, dtype=np.float64) - level
     sigma = pixel_sigma(galaxy, image, settings, sky_sigma=None if row is None else row.values["sky_sigma"])
     if sigma is None:
         return None
-    return Noisy(replace(galaxy, image=image), calmed(image, sigma), sigma)
+    return Noisy(replace(galaxy, image=image), calmed(image, sigma), sigma, level)
 
 
 def pixel_sigma(

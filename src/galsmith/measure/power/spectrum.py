@@ -23,6 +23,7 @@ ORDINARY_EXPONENT = (
 Array = NDArray[np.float64]
 Binning = Literal["wavelength", "rings"]
 Precision = Literal["float32", "float64"]
+BINNINGS: tuple[Binning, ...] = ("wavelength", "rings")
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,28 @@ def log_power(
             stack = np.stack([np.asarray(images[place]) for place in some])
             modes[some] = _log_means(stack, binning, shape, precision)
     return modes
+
+
+def power_columns(images: Sequence[NDArray[Any]], binning: Binning, *, suffix: str) -> dict[str, Array]:
+    """Modes of one binning by the names of their columns, which end in the band where there are several.
+
+    Parameters
+    ----------
+    images : sequence of ndarray [y, x]
+        Flux per pixel of one band; what is no float is made one.
+    binning : {"wavelength", "rings"}
+        As `log_power` takes it.
+    suffix : str
+        Such as ``"_g"``, or nothing.
+
+    Returns
+    -------
+    dict of column to ndarray [image], float64
+        In dex.
+    """
+    pixels = [image if image.dtype.kind == "f" else image.astype(np.float64) for image in images]
+    modes = log_power(pixels, binning=binning)
+    return {f"power_{binning}_{mode:02d}{suffix}": modes[:, mode] for mode in range(N_POWER_MODES)}
 
 
 def log_power_wavelength(stamp: Array) -> Array:

@@ -11,11 +11,11 @@ from galsmith.measure.properties.details import (
 from galsmith.measure.properties.morphology import CORRECTED_PROPERTIES, KERNEL_PROPERTIES
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.uncertainty import (
-    NOT_LINEAR,
     is_resampled_group,
     quantity_of_uncertainty,
     uncertainty_column,
     uncertainty_of,
+    why_not_linear,
 )
 from galsmith.settings import near_miss
 
@@ -126,16 +126,19 @@ def property_of_column(column: str) -> Property | None:
     if found is not None:
         return found
     quantity = quantity_of_uncertainty(column)
-    of_what = None if quantity is None else _property_named(quantity) or _bands_property(quantity)
-    if of_what is not None:
-        return uncertainty_of(of_what, column)
+    of_what = None if quantity is None else _property_named(quantity) or _of_bands(quantity)
+    return _of_bands(column) if of_what is None else uncertainty_of(of_what, column)
+
+
+def _of_bands(column: str) -> Property | None:
+    """Find what a column holds that is there for every band, or pair of bands."""
     if not column.startswith(BANDED_PREFIXES):
         return _bands_property(column)
     return _property_named("_".join(column.split("_")[:3]))
 
 
 def is_resampled(column: str) -> bool:
-    """Whether a column gets an uncertainty by measuring again: not fits, power and own computations."""
+    """Whether a column gets an uncertainty by measuring again: not fits, corrections and own computations."""
     entry = property_of_column(column)
     return (
         entry is not None
@@ -173,17 +176,19 @@ def properties_markdown() -> str:
 
 def _uncertainty_rows() -> list[str]:
     """Render the uncertainties that measuring again gives."""
-    said = [(entry.name, NOT_LINEAR.get(entry.name, "")) for entry in PROPERTIES if is_resampled(entry.name)]
+    plain = [entry for entry in PROPERTIES if not entry.group.startswith("power_")]
+    said = [(entry.name, why_not_linear(entry.name)) for entry in plain if is_resampled(entry.name)]
     return [
         "## uncertainties",
         "",
         "| column | of | approximate, since it is |",
         "|---|---|---|",
         *(f"| `{uncertainty_column(name)}` | `{name}` | {mark} |" for name, mark in said),
+        "| `power_<binning>_<mode>_sigma` | `power_<binning>_<mode>` |  |",
         "| `flux_<band>_sigma` | `flux_<band>` |  |",
         "| `color_<bands>_sigma_mag` | `color_<bands>_mag` |  |",
         *(
-            f"| `{uncertainty_column(entry.name)}` | `{entry.name}` | {NOT_LINEAR.get(entry.name, '')} |"
+            f"| `{uncertainty_column(entry.name)}` | `{entry.name}` | {why_not_linear(entry.name)} |"
             for entry in PAIR_PROPERTIES
         ),
     ]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from galsmith.measure.properties.property import Property
 
 _SUFFIXES = ("_pix", "_rad", "_mag")
-_FITTED = ("sersic", "double_sersic", "sersic_uncertainty", "power_wavelength", "power_rings", "grid")
+_FITTED = ("sersic", "double_sersic", "sersic_uncertainty", "corrected")
 # Their scatter is not that of a linear function of the noise: docs/how-to/uncertainties.md has their pulls.
 NOT_LINEAR = {
     "asymmetry": "a sum of absolute values",
@@ -21,7 +21,14 @@ NOT_LINEAR = {
     "center_x_pix": "of a search that stops",
     "center_y_pix": "of a search that stops",
     "sky_sigma": "of an image that is calm where it is flat",
+    "winding_quality": "the largest of many shares",
+    "coherence": "of products of the noise of two bands",
 }
+
+
+def why_not_linear(name: str) -> str:
+    """Say why a quantity's sigma is approximate, of columns of bands by their first word; empty where it is not."""
+    return NOT_LINEAR.get(name) or NOT_LINEAR.get(name.partition("_")[0], "")
 
 
 def uncertainty_column(name: str) -> str:
@@ -43,7 +50,7 @@ def quantity_of_uncertainty(column: str) -> str | None:
 
 def uncertainty_of(entry: Property, column: str) -> Property:
     """Declare the standard deviation of a quantity."""
-    mark = NOT_LINEAR.get(entry.name)
+    mark = why_not_linear(entry.name)
     said = f"; approximate, since it is {mark}" if mark else ""
     definition = entry.definition.rstrip(".")
     return replace(
