@@ -16,7 +16,7 @@ from galsmith.cli.premises import (
     TRAIN_SETTINGS,
     path_of_set,
 )
-from galsmith.cli.simulate import WHOLE_RECIPE
+from galsmith.cli.simulate import WHOLE_FIELDS, WHOLE_RECIPE
 from galsmith.errors import SettingsError
 from galsmith.models.families import FAMILIES, family_named
 from galsmith.settings import priors_named
@@ -44,6 +44,7 @@ WRONG = [
     ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
     ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
     ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates galaxies"),
+    ("simulate fields -n 3 -o new --set side_pxi=1", 2, "did you mean 'side_pix'"),
     ("simulate sersic -n 3 -o new --set axis_ratoi=1", 2, "did you mean 'axis_ratio'"),
     ("train pca_difusion --data there -o new", 2, "did you mean 'pca_diffusion'"),
     ("train pca_diffusion --data there -o new --set training.imags=4", 2, "did you mean 'images'"),
@@ -165,6 +166,7 @@ def test_the_library_refuses_the_same_endings():
 
 def test_the_library_knows_the_same_names():
     from galsmith.compare import NAMED_CUTS, PAPERS
+    from galsmith.data.fields.law import FieldSettings
     from galsmith.data.sersic import SersicSettings
     from galsmith.data.transforms import TransformSettings
 
@@ -172,6 +174,7 @@ def test_the_library_knows_the_same_names():
     assert tuple(NAMED_CUTS) == CUT_NAMES
     assert set(TransformSettings.model_fields) == TRAIN_SETTINGS["transform"]
     assert set(priors_named(WHOLE_RECIPE)) == set(SersicSettings.model_fields)
+    assert set(priors_named(WHOLE_FIELDS, "fields")) == set(FieldSettings.model_fields)
 
 
 def test_the_library_knows_the_same_settings_of_training_and_models():

@@ -47,7 +47,7 @@ MEASURE_SETTINGS = frozenset(
 
 # tables of a recipe that every family has, and their settings
 TRAIN_SETTINGS = {
-    "transform": frozenset({"kind", "softening", "factor_flux", "size_pix", "conditions"}),
+    "transform": frozenset({"kind", "softening", "factor_flux", "size_pix", "whole_numbers", "conditions"}),
     "training": frozenset(
         {
             *("minutes", "images", "seed", "batch_size", "ema_width", "posthoc_averages", "memory_gb"),

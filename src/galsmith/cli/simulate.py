@@ -20,7 +20,8 @@ from galsmith.cli.premises import check_counts, check_overrides, check_places
 from galsmith.settings import prior_names, priors_named
 
 FIELDS_EXAMPLE = "galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1"
-WHOLE_RECIPE = "sersic"  # has every setting that there is
+# recipes that have every setting that there is
+WHOLE_RECIPE, WHOLE_FIELDS = "sersic", "fields"
 SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
 
@@ -74,6 +75,7 @@ def simulate_fields(
     check_counts({"n": n})
     flags.check()
     priors_named(recipe, "fields")
+    check_overrides(overrides, priors_named(WHOLE_FIELDS, "fields"))
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.data.simulate import fields
 

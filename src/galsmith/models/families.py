@@ -75,18 +75,22 @@ FAMILIES: dict[str, Listing] = {
     "field_composer": Listing(
         "whole fields of any size from minutes of training, each with its truth: sources, sky and how they cluster",
         "galsmith.models.field_composer.trainer:FAMILY",
+        "galsmith.models.field_composer.config:FieldComposerConfig",
     ),
     "wgan": Listing(
         "whole fields of 1000 px with sparse sources, and a critic to predict their scores",
         "galsmith.models.wgan.trainer:FAMILY",
+        "galsmith.models.wgan.config:WganConfig",
     ),
     "cvae": Listing(
         "the fields' paper's first baseline, to compare with: stable, and too smooth for sources of a few pixels",
         "galsmith.models.cvae.trainer:FAMILY",
+        "galsmith.models.cvae.config:CvaeConfig",
     ),
     "dcgan": Listing(
         "the fields' paper's second baseline, to compare with; fast to train, few details",
         "galsmith.models.dcgan.trainer:FAMILY",
+        "galsmith.models.dcgan.config:DcganConfig",
     ),
 }
 
