@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from galsmith.data.transforms import PixelTransform
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.protocols import NetworkBatch
 from galsmith.seeds import random_stream
+from galsmith.training.augmentation import FIELD_COPIES, drawn_offsets, field_copies
 from galsmith.training.settings import RunSettings
 
 logger = logging.getLogger("galsmith")
@@ -73,15 +74,32 @@ class BatchOrder:
         Of the training set, and of a step.
     seed : int
         The run's seed.
+    n_copies : int
+        How many copies of each image a pass shows: 1, or those of `galsmith.training.augmentation`.
     """
 
     n_images: int
     batch_size: int
     seed: int
+    n_copies: int = 1
 
     def after(self, images_seen: int) -> NDArray[np.int64]:
         """Positions of the images that come after `images_seen` others."""
-        return image_order(self.n_images, seed=self.seed, images_seen=images_seen, count=self.batch_size)
+        return self._shown(images_seen) % self.n_images
+
+    def augmented(self, batch: NetworkBatch, images_seen: int) -> NetworkBatch:
+        """Make of the images that `after` names the copies that are shown; the same ones where there is one copy."""
+        if self.n_copies == 1:
+            return batch
+        side = batch.pixels.shape[-1]
+        offsets = drawn_offsets(len(batch.pixels), side_pix=side, seed=self.seed, images_seen=images_seen)
+        pixels = field_copies(batch.pixels, self._shown(images_seen) // self.n_images, offsets)
+        return NetworkBatch(pixels, batch.scalars)
+
+    def _shown(self, images_seen: int) -> NDArray[np.int64]:
+        """Numbers of copies, copy by copy of the whole set."""
+        count = self.n_images * self.n_copies
+        return image_order(count, seed=self.seed, images_seen=images_seen, count=self.batch_size)
 
 
 class Batches(Protocol):
@@ -141,6 +159,7 @@ def make_batches(
     seed: int,
     memory_gb: float,
     device: torch.device,
+    augmentation: Literal["fields"] | None = None,
 ) -> Batches:
     """Choose between keeping the compacted set in memory and reading it as training goes.
 
@@ -158,9 +177,26 @@ def make_batches(
         Largest size to keep, in 1e9 bytes.
     device : torch.device
         Where steps are taken.
+    augmentation : {"fields"}, optional
+        Show the 16 copies of `galsmith.training.augmentation` in place of each image, made before it is compacted.
+
+    Raises
+    ------
+    SettingsError
+        If images that are to be moved against a black frame are not shown to the network as pictures, where black is 0.
     """
-    order = BatchOrder(len(training_set), batch_size, seed)
-    first = compacted(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
+    if augmentation is not None and training_set.transform.kind != "display":
+        raise SettingsError(
+            f"moves fields against a black frame, and {training_set.transform.kind} pixels have no black",
+            argument="training.augmentation",
+            came=augmentation,
+            way_out="set transform.kind=display, or leave it out",
+        )
+    order = BatchOrder(
+        len(training_set), batch_size, seed, n_copies=1 if augmentation is None else FIELD_COPIES
+    )
+    kept = compacted if order.n_copies == 1 else _unchanged
+    first = kept(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
     bytes_per_image = (first.pixels.nbytes + first.scalars.nbytes) / len(first.pixels)
     if bytes_per_image * len(training_set) <= memory_gb * 1e9:
         return KeptBatches(training_set, compacted, order, device=device)
@@ -174,7 +210,9 @@ class KeptBatches:
         self, training_set: TrainingSet, compacted: Compaction, order: BatchOrder, *, device: torch.device
     ) -> None:
         self._order, self._device = order, device
-        pixels, scalars = _filled(training_set, compacted, device)
+        # copies are made of whole images, and compacted when they are shown
+        self._late = _unchanged if order.n_copies == 1 else compacted
+        pixels, scalars = _filled(training_set, compacted if order.n_copies == 1 else _unchanged, device)
         if device.type == "cuda":
             if _fits_on(device, pixels.nbytes + scalars.nbytes):
                 pixels, scalars = pixels.to(device), scalars.to(device)
@@ -185,7 +223,8 @@ class KeptBatches:
     def at(self, images_seen: int) -> NetworkBatch:
         """Give the images that come after `images_seen` others."""
         rows = torch.from_numpy(self._order.after(images_seen)).to(self._set.pixels.device)
-        return moved(NetworkBatch(self._set.pixels[rows], self._set.scalars[rows]), self._device)
+        batch = moved(NetworkBatch(self._set.pixels[rows], self._set.scalars[rows]), self._device)
+        return self._late(self._order.augmented(batch, images_seen))
 
     def close(self) -> None:
         """Let go of nothing: the memory goes with the object."""
@@ -207,7 +246,7 @@ class ReadBatches:
         wanted = self._ahead.pop(images_seen, None) or self._reader.submit(self._read, images_seen)
         following = images_seen + self._order.batch_size
         self._ahead = {following: self._reader.submit(self._read, following)}
-        return self._compacted(moved(wanted.result(), self._device))
+        return self._compacted(self._order.augmented(moved(wanted.result(), self._device), images_seen))
 
     def close(self) -> None:
         """End the reading thread."""
@@ -219,6 +258,11 @@ class ReadBatches:
         if self._device.type != "cuda":
             return batch
         return NetworkBatch(batch.pixels.pin_memory(), batch.scalars.pin_memory())
+
+
+def _unchanged(batch: NetworkBatch) -> NetworkBatch:
+    """Leave a batch as it is."""
+    return batch
 
 
 def moved(batch: NetworkBatch, device: torch.device) -> NetworkBatch:

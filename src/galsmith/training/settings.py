@@ -44,6 +44,9 @@ class TrainingSettings(Settings):
         Fixes all chance of the run.
     batch_size : int
         Images a step.
+    augmentation : {"fields"} or None
+        Show 16 copies of each image, turned, moved against a black frame and flipped, as the fields' paper does; for
+        ``transform.kind = "display"``. A pass then has 16 times the images.
     ema_width : float
         Width of the weights' averaging profile as a share of the training's length; see `PowerFunctionEma`.
     posthoc_averages : int or None
@@ -79,6 +82,7 @@ class TrainingSettings(Settings):
     images: int | None = Field(default=None, ge=1)
     seed: int = 0
     batch_size: int = Field(default=256, ge=1)
+    augmentation: Literal["fields"] | None = None
     ema_width: float = Field(default=0.1, gt=0, lt=0.28)
     posthoc_averages: int | None = Field(default=None, ge=0)
     memory_gb: float = Field(default=4.0, ge=0)

@@ -234,6 +234,7 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
             seed=training.seed,
             memory_gb=training.memory_gb,
             device=run.device,
+            augmentation=training.augmentation,
         )
     log = TrainingLog(
         run.folder.log_file,
