@@ -12,6 +12,8 @@ import pytest
 from astropy.table import QTable
 
 from galsmith.compare import judge_tables
+from galsmith.compare.memory.copies import Copies, CopySearch, LikePair
+from galsmith.compare.memory.repeats import Repeats
 from galsmith.compare.records import (
     BeyondMarginals,
     ClassifierTest,
@@ -213,6 +215,18 @@ def memorization(*, share=0.311, p_value=0.001, distance=0.25):
     )
 
 
+def copies(*, unexplained=0.0123):
+    pair = LikePair(4, 7, unexplained, 0.05, -22.5, 1.1457, is_mirrored=True, yardstick_quantile=0.0)
+    half = LikePair(5, 1, 0.0004, 0.001, -180.0, 1.0, is_mirrored=False, yardstick_quantile=0.0)
+    share = statistic("share closer", 0.1, floor=0.01, p_value=0.2)
+    searches = tuple(
+        CopySearch(name, share, share, (0.0, 1.0), (0.1, 1.0), (0.2, 1.0), (pair, half), 40, 40, 40)
+        for name in ("training images", "reference")
+    )
+    repeats = Repeats(40, 39, share, share, 38.0, (2,), 40, ((2, 9),))
+    return Copies(searches, (), repeats)
+
+
 @pytest.fixture(scope="session")
 def records():
     """Makers of hand-made records of what goes beyond single properties."""
@@ -223,6 +237,7 @@ def records():
         beyond=beyond,
         features=features,
         memorization=memorization,
+        copies=copies,
     )
 
 

@@ -64,7 +64,7 @@ def test_a_full_card_has_every_block_and_no_excuse(full_page, parsed):
         "Correlations that differ most",
         "Who can tell them apart",
         "In the eyes of a network",
-        "Copies of training images",
+        "Copies and repeats",
         "All distances",
         "How to repeat it",
     ):
@@ -98,6 +98,36 @@ def test_evidence_is_shown_with_pictures(full_page, parsed):
     assert all(load.startswith("data:image/webp;base64,") for load in page.loads)
     assert len(page.ids) == len(set(page.ids))
     assert {link["href"][1:] for link in page.links if link["href"].startswith("#")} <= set(page.ids)
+
+
+def test_images_that_are_alike_are_shown_with_how_they_lie(one_band, records, parsed, tmp_path):
+    card = full_card(one_band, records)
+    judgment = replace(card.judgment(), copies=records.copies())
+    text = reported(one_band, replace(card, judgments=(judgment,)), tmp_path / "alike" / "out")
+    words, page = words_of(text, parsed), parsed(text)
+    assert words.count("mirrored, turned by −22°, 1.15 times as large; 1.2 % unexplained") == 2
+    assert words.count("turned by 180°; 0.0400 % unexplained; 0.0 % of the held-out stand out more") == 2
+    assert (
+        "Of 40 generated images 39 differ by more than quarter turns and flips; in effect there are 38 galaxies."
+        in words
+    )
+    names = [read_measurements(table)["object_id"] for table in one_band.tables]
+    alts = [image["alt"] for image in page.images]
+    for title, second, rows in (
+        ("Altered training images", "training", (4, 7)),
+        ("Altered images of the reference", "reference", (4, 7)),
+        ("Pairs within the generated set", "generated", (2, 9)),
+    ):
+        place = alts.index(f"{title}: generated galaxy {names[1][rows[0]]}")
+        other = names[1 if second == "generated" else 0][rows[1]]
+        assert alts[place + 1] == f"beside it {second} galaxy {other}"
+    stems = {path.stem for path in (tmp_path / "alike" / "out" / "figures").iterdir()}
+    assert sum(stem.startswith("like_") for stem in stems) == 3
+    # Without images the words stay, and say why there are none to see.
+    gone = replace(card, judgments=(judgment,), provenance=replace(card.provenance, parents=()))
+    assert IN_PYTHON.text(HOW_TO["pairs"]) in words_of(
+        reported(one_band, gone, tmp_path / "gone" / "out"), parsed
+    )
 
 
 def test_the_galaxies_most_surely_told_are_those_of_the_rows(full_page, one_band, parsed):

@@ -250,6 +250,8 @@ CAPTIONS = {
     "column is shuffled, mean ± standard deviation. Above each panel, the area: 0.5 is guessing, 1 certainty.",
     "copies": "Distance to the nearest training image, quantile by quantile: generated dashed, real images that nobody "
     "trained on solid. Copies lie nearer to the training images than those.",
+    "like": "Generated images over those that they are likest to, up to gain, turn, mirror and zoom: of the training set, "
+    "of the reference, or within the generated set. Below, how the first lies to the second; each has its own stretch.",
     "closest_pairs": "The generated images nearest to a training image, over that training image, turned and flipped as "
     "it is nearest; each pair under one stretch, the distance below.",
 }

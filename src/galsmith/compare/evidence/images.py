@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from galsmith.compare.evidence.records import BY_DEALS, SHARE, Evidence, Findings
+from galsmith.compare.evidence.records import BY_DEALS, HALF, SHARE, Evidence, Findings
 from galsmith.compare.memory.copies import REFERENCE, TRAINING
 from galsmith.compare.records import FeatureComparison, Memorization, Statistic
 
@@ -94,8 +94,9 @@ def of_repeats(findings: Findings) -> Iterator[Evidence]:
     label = f"there already; {repeats.n_effective:,.0f} of {repeats.n_generated:,} in effect"
     yield _of_images(REPEATED, repeats.redundant, name="repeated images", label=label)
     if repeats.closest_pairs is not None:
-        label = "closest pairs within the set"
-        yield _of_images(REPEATED, repeats.closest_pairs, name="closest pairs", label=label)
+        label = "closest pairs of images that lie in it, not in the reference:"
+        found = _of_images(REPEATED, repeats.closest_pairs, name="closest pairs", label=label)
+        yield replace(found, unit=HALF)
 
 
 def _of_set(findings: Findings, searched: str, heading: tuple[str, str]) -> Iterator[Evidence]:

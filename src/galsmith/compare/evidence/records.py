@@ -15,6 +15,7 @@ BY_DEALS, BY_HOLM = "deals", "holm"
 TOLD, BORDERLINE, NOT_TOLD = "told", "borderline", "not_told"
 STATUSES = (NOT_TOLD, BORDERLINE, TOLD)  # The worst last.
 SD, FLOORS, AREA, SHARE, CORRELATION = "sd", "floors", "AUC", "share", "correlation"
+HALF = "share of two"  # that are alike if nothing differs
 
 
 class Findings(Protocol):
@@ -66,8 +67,8 @@ class Evidence:
     effect : float
         Its size in `unit`.
     unit : str
-        ``"sd"`` (standard deviations of the reference), ``"floors"``, ``"AUC"``, ``"share"``, ``"correlation"``, or the
-        statistic's own name.
+        ``"sd"`` (standard deviations of the reference), ``"floors"``, ``"AUC"``, ``"share"``, ``"share of two"`` (sets, a
+        half each if nothing differs), ``"correlation"``, or the statistic's own name.
     floor_sigma : float
         Spread of that number about the floor if nothing differs; NaN where that is not known.
     told_from : float
@@ -123,6 +124,8 @@ class Evidence:
             return f"AUC {self.value:.2f} ({low:.2f} to {high:.2f})"
         if self.unit == SHARE:
             return f"{100 * self.value:.1f} %, against {100 * self.floor:.1f} %"
+        if self.unit == HALF:
+            return f"{100 * self.value:.0f} %, half if nothing differs"
         return f"{self.effect:+.2f}" if self.unit == CORRELATION else f"{self.value:.3g}"
 
     @property

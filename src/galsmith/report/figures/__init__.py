@@ -86,7 +86,12 @@ def _evidence_figures(item: DrawnSet) -> Iterator[tuple[str, Figure]]:
         key = (("r-line", "held-out"), LINES[1])
         yield f"copies_{file_name(panel.space)}", sheet([Panel(drawing("copies", panel), title)], key=key)
         if panel.pairs:
-            yield f"closest_pairs_{file_name(panel.space)}", pair_figure(panel.pairs)
+            rows = [(item.generated, item.training, f"{item.pair.distance:.3g}") for item in panel.pairs]
+            yield f"closest_pairs_{file_name(panel.space)}", pair_figure(rows, "training")
+    for like in item.like:
+        if like.pairs:
+            pairs = [(one.first, one.second, one.words.replace(", ", "\n")) for one in like.pairs]
+            yield f"like_{file_name(like.title)}", pair_figure(pairs, like.second)
 
 
 def _histogram_figures(item: DrawnSet) -> Iterator[tuple[str, Figure]]:

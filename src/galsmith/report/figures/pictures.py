@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from galsmith.report.figures.painting import HEAD_HEIGHT, canvas, color_of, paint, size_of
 from galsmith.report.page import drawing
-from galsmith.report.panels.copies import PairPictures
 from galsmith.report.panels.galaxies import Block, Bytes, Picture
 from galsmith.report.panels.plane_spectra import AverageSpectra, OneSpectrum
 
@@ -78,16 +77,16 @@ def one_spectrum_figure(one: OneSpectrum) -> Figure:
     return figure
 
 
-def pair_figure(pairs: list[PairPictures]) -> Figure:
-    """Show generated images over their nearest training images."""
+def pair_figure(pairs: list[tuple[Picture, Picture, str]], second: str) -> Figure:
+    """Show generated images over those that they are near to, with words below."""
     figure = Figure(figsize=(1.35 * len(pairs) + 0.4, 2.9), layout="constrained")
     axes = figure.subplots(2, len(pairs), squeeze=False)
-    for place, item in enumerate(pairs):
-        _show(axes[0, place], item.generated.pixels)
-        _show(axes[1, place], item.training.pixels)
-        axes[1, place].set_xlabel(f"{item.pair.distance:.3g}", fontsize=8)
+    for place, (upper, lower, words) in enumerate(pairs):
+        _show(axes[0, place], upper.pixels)
+        _show(axes[1, place], lower.pixels)
+        axes[1, place].set_xlabel(words, fontsize=8)
     axes[0, 0].set_ylabel("generated", color=_color("s1"), fontweight="bold")
-    axes[1, 0].set_ylabel("training", color=_color("s0"), fontweight="bold")
+    axes[1, 0].set_ylabel(second, color=_color("s1" if second == "generated" else "s0"), fontweight="bold")
     return figure
 
 

@@ -1,10 +1,11 @@
-"""Memorization: how near generated images lie to training images, and the closest pairs side by side."""
+"""Copies: how near generated images lie to training images, and pairs of images that are alike side by side."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from galsmith.compare.evidence.images import network_of
+from galsmith.compare.memory.copies import REFERENCE, TRAINING, CopySearch, LikePair
 from galsmith.compare.memory.nearest import turned
 from galsmith.compare.records import ClosestPair, Memorization
 from galsmith.images import ImageSet
@@ -51,6 +52,109 @@ class CopiesPanel:
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     pairs: list[PairPictures]
+
+
+@dataclass(frozen=True)
+class LikePictures:
+    """An image beside one that it is like: what they are, how the first lies to the second, in words; and a remark."""
+
+    first: Picture
+    second: Picture
+    words: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class LikePanel:
+    """Pairs of images that are like one another up to gain, turn, mirror and zoom.
+
+    Attributes
+    ----------
+    title, said : str
+        What was looked for, and how much of it there is.
+    second : str
+        What the second of each pair is.
+    pairs : list of LikePictures
+        The likest; empty where the images cannot be shown.
+    """
+
+    title: str
+    said: str
+    second: str
+    pairs: list[LikePictures]
+
+    @property
+    def caption(self) -> str:
+        """What the pictures are."""
+        below = "" if self.second == "generated" else "; below, how the first lies to the second"
+        return f"Generated, and the {self.second} image that it is likest to{below}. Each image has its own stretch."
+
+
+def like_panels(material: Material) -> list[LikePanel]:
+    """Lay out altered training images, altered images of the reference, and repeats within the set."""
+    copies, ours = material.judgment.copies, material.generated.images
+    if copies is None:
+        return []
+    others = {TRAINING: material.training, REFERENCE: material.reference.images}
+    found = [_search_panel(search, ours, others[search.searched]) for search in copies.searches]
+    repeats = copies.repeats
+    said = (
+        f"Of {repeats.n_generated:,} generated images {repeats.n_distinct:,} differ by more than quarter turns and flips; "
+        f"in effect there are {repeats.n_effective:,.0f} galaxies."
+    )
+    if repeats.pairs:
+        pairs = [_like(ours, ours, pair, "", "") for pair in repeats.pairs[:MOST_PAIRS] if ours is not None]
+        found.append(LikePanel("Pairs within the generated set", said, "generated", pairs))
+    return found
+
+
+def _search_panel(search: CopySearch, ours: ImageSet | None, others: ImageSet | None) -> LikePanel:
+    """Show the images for which one other image stands out most."""
+    share = search.share_closer
+    said = (
+        f"For {100 * share.value:.1f} % of {search.n_generated:,} generated images one of {search.n_searched:,} "
+        f"{_called(search.searched)} stands out as for 1 % of the {search.n_held_out:,} images that nobody trained on, "
+        "whatever its gain, gamma, turn, mirror, zoom and crop."
+    )
+    pairs = [
+        _like(ours, others, (pair.generated, pair.other), pose_text(pair), _remark(pair))
+        for pair in search.pairs[:MOST_PAIRS]
+        if ours is not None and others is not None
+    ]
+    return LikePanel(f"Altered {_called(search.searched)}", said, search.searched.split()[0], pairs)
+
+
+def _called(searched: str) -> str:
+    """Name the images of a set that was searched."""
+    return "images of the reference" if searched == REFERENCE else searched
+
+
+def pose_text(pair: LikePair) -> str:
+    """Say how a generated image lies to the one it is like."""
+    parts = ["mirrored"] if pair.is_mirrored else []
+    if pair.turn_deg:
+        half = abs(pair.turn_deg) == 180.0
+        parts.append("turned by 180°" if half else f"turned by {pair.turn_deg:+.0f}°".replace("-", "−"))
+    if pair.zoom != 1:
+        parts.append(f"{pair.zoom:.2f} times as large")
+    return ", ".join(parts) or "as it is"
+
+
+def _remark(pair: LikePair) -> str:
+    """Say how much of the image the other leaves unexplained, and how rare that is."""
+    left, rarer = 100 * pair.unexplained, 100 * pair.yardstick_quantile
+    return f"{left:.{1 if left >= 0.1 else 4}f} % unexplained; {rarer:.1f} % of the held-out stand out more"
+
+
+def _like(ours: ImageSet, others: ImageSet, rows: tuple[int, int], words: str, remark: str) -> LikePictures:
+    """Draw two images, each under its own stretch: a copy may have another gain."""
+    pictures = []
+    for images, row in zip((ours, others), rows, strict=True):
+        image = shrunk(images[row])
+        peak = float(np.nanmax(image)) if np.isfinite(image).any() else 1.0
+        stretch = common_stretch([image], flux_unit=images.header.flux_unit, reference_peak=peak)
+        pictures.append(Picture(str(images.catalog["object_id"][row]), picture_of(image, stretch)))
+    return LikePictures(pictures[0], pictures[1], words, remark)
 
 
 def copies_panels(material: Material) -> list[CopiesPanel]:

@@ -8,7 +8,7 @@ from galsmith.compare.marginal.columns import group_title
 from galsmith.compare.records import FeatureComparison
 from galsmith.report.material import CardMaterial, Material
 from galsmith.report.panels.color_bulge import ColorBulgePanel, color_bulge_of, color_bulge_panel
-from galsmith.report.panels.copies import CopiesPanel, copies_panels
+from galsmith.report.panels.copies import CopiesPanel, LikePanel, copies_panels, like_panels
 from galsmith.report.panels.corner import Corner, corner_drawing, corners_of
 from galsmith.report.panels.galaxies import PER_ROW, Block, Picture, blocks_of, chosen_rows, rows_of_sets
 from galsmith.report.panels.giveaways import ClassifierPanel, classifier_panels
@@ -56,6 +56,7 @@ class DrawnSet:
     classifiers: list[ClassifierPanel]
     features: list[FeaturePanel]
     copies: list[CopiesPanel]
+    like: list[LikePanel]
 
 
 def drawn_set(material: Material, *, is_alone: bool = True) -> DrawnSet:
@@ -79,6 +80,7 @@ def drawn_set(material: Material, *, is_alone: bool = True) -> DrawnSet:
         else classifier_panels(beyond.classifiers, material, on="properties"),
         features=[_feature_panel(item, material) for item in judgment.features],
         copies=copies_panels(material),
+        like=like_panels(material),
     )
 
 
