@@ -271,7 +271,7 @@ def test_closest_pairs_fall_to_either_set_by_chance():
             for _ in range(2)
         )
         labels = (np.arange(60), np.arange(60))
-        values.append(repeats_within(labels, sides, np.arange(60)).closest_pairs.p_value)
+        values.append(repeats_within(labels, sides, np.arange(60))[0].closest_pairs.p_value)
     for level in (0.06, 0.25, 0.6):  # Of a discrete test, at values that it takes.
         reached = max(value for value in np.unique(values) if value <= level)
         share = np.mean(np.array(values) <= reached)

@@ -25,6 +25,7 @@ from galsmith.compare.resampling import Chance
 from galsmith.seeds import random_stream
 
 CARDS = 400
+N_WHOLE = 40
 QUICK = Chance(seed=0, replicates=2, splits=2)
 
 
@@ -133,7 +134,7 @@ def test_whole_searches_see_the_stated_dose(name, pictures):  # noqa: F811
     fault = FAULTS[name]
     told, doses = [], []
     shares = found_shares(as_set_of(pictures[:1200]), 0)
-    for case in range(40):
+    for case in range(N_WHOLE):
         order = random_stream(case, "test.whole").permutation(len(pictures))
         trained_on, held_out, fresh = np.split(
             order[: N_TRAINING // 2 + 900], [N_TRAINING // 2, N_TRAINING // 2 + 500]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.normalization import GAUSSIAN_IQR, ROUNDING
+from galsmith.compare.resampling import GalaxyGroups
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
@@ -29,11 +30,14 @@ class CompleteRows:
         Finite, in their own units.
     columns : tuple of str
         Their names.
+    groups : GalaxyGroups
+        Which rows are of one galaxy.
     """
 
     reference: Floats
     generated: Floats
     columns: tuple[str, ...]
+    groups: GalaxyGroups
 
     @cached_property
     def standardized(self) -> tuple[Floats, Floats]:

@@ -12,8 +12,24 @@ ALARMS = 0.05  # The usual 5 %: of fair sets so many are told apart in all.
 MOST_FAMILIES = 16
 FAMILY_LEVEL = ALARMS / MOST_FAMILIES
 # With 1,000 deals the smallest p is 1 / 1001, which 4 blocks of 12 families leave below 5 %.
-LEAST_DEALS = 1000
+LEAST_DEALS, LEAST_BLOCKS = 1000, 4
 TIED = 1e-9  # Sums in another order differ in the last places; equal sets must not seem unlike themselves.
+
+
+def deals_of(n_blocks: int) -> int:
+    """Say how many deals let a test of one of so many blocks of a family tell two sets apart.
+
+    Parameters
+    ----------
+    n_blocks : int
+        Of the family: tests that are not dealt together.
+
+    Returns
+    -------
+    int
+        `LEAST_DEALS` or more.
+    """
+    return LEAST_DEALS * max(n_blocks, LEAST_BLOCKS) // LEAST_BLOCKS
 
 
 def holm(p_values: Floats) -> Floats:

@@ -18,7 +18,7 @@ from galsmith.compare.files import ASKED, CARD, read_card, to_json, to_plain
 from galsmith.compare.joint.statistics import beyond_marginals
 from galsmith.compare.marginal.columns import count_flags, pair_columns, values_of
 from galsmith.compare.marginal.distances import NamedReplicates, joint_distances, paired_differences
-from galsmith.compare.memory.copies import Copies
+from galsmith.compare.memory.copies import Copies, groups_of
 from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.power.likeness import searches_of
@@ -29,7 +29,7 @@ from galsmith.compare.records import (
     FeatureComparison,
     Memorization,
 )
-from galsmith.compare.resampling import Chance
+from galsmith.compare.resampling import Chance, GalaxyGroups
 from galsmith.compare.sides import Side
 from galsmith.compare.tables import (
     MeasuredSet,
@@ -113,11 +113,14 @@ class ComparedPair:
         Reference and generated rows that the cuts left.
     replicates : NamedReplicates
         Of the distances that enter the means.
+    groups : GalaxyGroups
+        Which rows are of one galaxy.
     """
 
     comparison: Comparison
     tables: tuple[QTable, QTable]
     replicates: NamedReplicates
+    groups: GalaxyGroups
 
 
 def judge_tables(
@@ -312,7 +315,10 @@ def _judged(
     """Put all that is found out about pairs on a card."""
     paper, chance, extras = choices.paper, choices.chance, late.gather()
     doses = _visible_doses(pairs, choices, late.images, extras, progress)
-    compared = {name: _compared(pair, choices, progress) for name, pair in pairs.items()}
+    compared = {
+        name: _compared(pair, choices, groups_of(extras.get(name, Extras()).copies, pair.tables), progress)
+        for name, pair in pairs.items()
+    }
     judgments = tuple(
         _judgment(
             name, pair, extras.get(name, Extras()), doses[name], choices, workers=workers, progress=progress
@@ -457,6 +463,7 @@ def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: Progress
         values[0][rows[0]],
         values[1][rows[1]],
         columns,
+        pair.groups.of_rows(*rows),
         seed=chance.seed,
         confidence=chance.confidence,
         workers=workers,
@@ -466,7 +473,9 @@ def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: Progress
 
 
 @one_thread()
-def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> ComparedPair:
+def _compared(
+    pair: ReadyPair, choices: Choices, repeated: GalaxyGroups, progress: ProgressCallback
+) -> ComparedPair:
     """Compare a reference and a generated set, property by property."""
     chance, groups = choices.chance, choices.paper.groups
     joint = joint_distances(
@@ -474,6 +483,7 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
             *pair.tables, list(pair.columns), pair.normalization, binning=choices.binning, groups=groups
         ),
         pair.tables,
+        repeated,
         chance=chance,
         progress=progress,
     )
@@ -505,7 +515,7 @@ def _compared(pair: ReadyPair, choices: Choices, progress: ProgressCallback) -> 
     named = NamedReplicates(
         tuple(item.name for item in counted), tuple(item.group for item in counted), joint.replicates
     )
-    return ComparedPair(comparison, pair.tables, named)
+    return ComparedPair(comparison, pair.tables, named, repeated)
 
 
 def _side(side: MeasuredSet, table: QTable, columns: Sequence[str]) -> Side:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numba
 import numpy as np
@@ -11,6 +12,10 @@ from galsmith.errors import SettingsError
 from galsmith.seeds import random_stream
 
 Counts = NDArray[np.int16]
+Rows = NDArray[np.int64]
+Deal = Callable[[int, int], Counts]
+"""Gives counts [row] of all rows dealt anew, by seed and number."""
+MOST_OFTEN = np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,65 @@ def dealt_counts(n_reference: int, n_generated: int, seed: int, number: int) -> 
     shuffled = random_stream(seed, "compare.permutation", number).permutation(n_reference + n_generated)
     counts = np.full(n_reference + n_generated, -1, dtype=np.int16)
     counts[shuffled[:n_reference]] = 1  # Without replacement: every row is dealt to one side.
+    return counts
+
+
+@dataclass(frozen=True)
+class GalaxyGroups:
+    """Which rows of two sets are of one galaxy, so that a galaxy that is there twice is dealt once.
+
+    Where nothing differs galaxies are exchangeable, and how often each side shows its own is not: a deal gives every
+    place of a side another galaxy, as often as that place has its own.
+
+    Attributes
+    ----------
+    reference, generated : ndarray [row], int64
+        Rows of one number are of one galaxy; the two sides have none in common.
+    """
+
+    reference: Rows
+    generated: Rows
+
+    @classmethod
+    def of_sizes(cls, n_reference: int, n_generated: int) -> "GalaxyGroups":
+        """Take each row for a galaxy of its own."""
+        return cls(np.arange(n_reference), np.arange(n_generated))
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each row is a galaxy of its own."""
+        return all(len(np.unique(side)) == len(side) for side in (self.reference, self.generated))
+
+    def of_rows(self, reference: Rows, generated: Rows) -> "GalaxyGroups":
+        """Take some rows of either set."""
+        return GalaxyGroups(self.reference[reference], self.generated[generated])
+
+    def once(self) -> tuple[Rows, Rows]:
+        """Rows of either set, one of each galaxy."""
+        first, second = (
+            np.sort(np.unique(side, return_index=True)[1]) for side in (self.reference, self.generated)
+        )
+        return first, second
+
+    def deal(self) -> Deal:
+        """Give counts of all rows dealt anew, by seed and number; `dealt_counts` where no galaxy comes twice."""
+        sizes = len(self.reference), len(self.generated)
+        if self.is_plain:
+            return partial(dealt_counts, *sizes)
+        sides = [np.unique(side, return_inverse=True)[1] for side in (self.reference, self.generated)]
+        n_first = int(sides[0].max()) + 1
+        galaxy = np.concatenate([sides[0], n_first + sides[1]])
+        return partial(_dealt_groups, np.argsort(galaxy, kind="stable"), np.bincount(galaxy), n_first)
+
+
+def _dealt_groups(by_galaxy: Rows, sizes: Rows, n_first: int, seed: int, number: int) -> Counts:
+    """Deal galaxies [galaxy] to places of these sizes, of which `n_first` are on the first side."""
+    rng = random_stream(seed, "compare.permutation", number)
+    # Rows of a galaxy may differ, as measured images of it do: one of them stands for it.
+    chosen = by_galaxy[np.cumsum(sizes) - sizes + rng.integers(0, sizes)]
+    counts = np.zeros(len(by_galaxy), dtype=np.int16)
+    signed = np.where(np.arange(len(sizes)) < n_first, sizes, -sizes)
+    counts[chosen[rng.permutation(len(sizes))]] = np.clip(signed, -MOST_OFTEN, MOST_OFTEN)
     return counts
 
 

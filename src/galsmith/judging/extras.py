@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from galsmith.compare import (
     Chance,
@@ -15,9 +16,11 @@ from galsmith.compare import (
     pixels_of,
     stretch_of,
 )
-from galsmith.compare.memory.copies import MINIMUM_IMAGES, Copies, is_too_much
+from galsmith.compare.correction import deals_of
+from galsmith.compare.memory.copies import MINIMUM_IMAGES, TRAINING, Copies, groups_of, is_too_much
 from galsmith.compare.memory.repeats import identity_labels
 from galsmith.compare.records import Memorization
+from galsmith.compare.resampling import GalaxyGroups
 from galsmith.errors import GalsmithError, InputError
 from galsmith.execution import one_thread
 from galsmith.images import ImageSet
@@ -131,22 +134,34 @@ def _extras(
     training = trainings.places.get(name)
     if training is None:
         missing["memorization"] = trainings.unknown[name]
+    # Copies first: what repeats within a set is seen once by everything else.
+    copies = _copies(place, reference, training, work, missing)
+    groups = None if copies is None else _groups(copies, reference, place, work)
     compared = []
-    for extractor, rendering in itertools.product(features, _renderings(reference, work) if features else ()):
+    # Blocks of one family: the kernel distance and the support of each network and rendering.
+    renderings = _renderings(reference, work) if features else ()
+    deals = deals_of(2 * len(features) * len(renderings))
+    for extractor, rendering in itertools.product(features, renderings):
         try:
             of_reference = _features(extractor, rendering, "reference", reference, work)
             of_generated = _features(extractor, rendering, name, place, work)
-            chance = Chance(seed=work.seed)
             compared.append(
                 compare_features(
-                    of_reference, of_generated, chance=chance, workers=work.workers, progress=work.progress
+                    of_reference,
+                    of_generated,
+                    groups,
+                    chance=Chance(seed=work.seed, permutations=deals),
+                    workers=work.workers,
+                    progress=work.progress,
                 )
             )
         except (GalsmithError, ImportError) as error:
             missing[f"features of {extractor}"] = str(error)
-    found, parents = _memorization(place, reference, training, work, missing)
-    # What the one search could not use, the other cannot either; the reference and repeats are always looked at.
-    copies = _copies(place, reference, training if found else None, work, missing)
+    galaxies = None if groups is None else groups.generated
+    found, parents = _memorization(place, reference, training, work, missing, galaxies=galaxies)
+    if copies is not None and not found:
+        # What the one search could not use, the other cannot either; the reference and repeats are always looked at.
+        copies = copies.without(TRAINING)
     return Extras(tuple(compared), found, copies, missing, parents)
 
 
@@ -172,7 +187,13 @@ def _features(extractor: str, rendering: str, name: str, place: Place, work: Wor
 
 @one_thread()
 def _memorization(
-    generated: Place, reference: Place, training: Place | None, work: Workplace, missing: Missing
+    generated: Place,
+    reference: Place,
+    training: Place | None,
+    work: Workplace,
+    missing: Missing,
+    *,
+    galaxies: NDArray[np.int64] | None,
 ) -> tuple[tuple[Memorization, ...], tuple[Parent, ...]]:
     """Compare the distances to the training images, in pixels."""
     if training is None:
@@ -185,7 +206,7 @@ def _memorization(
             pixels_of(images, stretch=stretch)
             for images in (images_at(generated, work.limit), trained, held_out)
         ]
-        found = memorization(*pictures, seed=work.seed, progress=work.progress)
+        found = memorization(*pictures, galaxies=galaxies, seed=work.seed, progress=work.progress)
         return (found,), (trained.as_parent("training images"),)
     except GalsmithError as error:
         missing["memorization"] = str(error)
@@ -213,8 +234,17 @@ def _copies(
             progress=work.progress,
         )
     except GalsmithError as error:
-        missing["copies"] = str(error)
-        return None
+        if training is None:
+            missing["copies"] = str(error)
+            return None
+    # Why the training images cannot be used the search pixel by pixel says.
+    return _copies(generated, reference, None, work, missing)
+
+
+def _groups(copies: Copies, reference: Place, generated: Place, work: Workplace) -> GalaxyGroups:
+    """Find which images of either set are of one galaxy."""
+    theirs, ours = (images_at(place, work.limit).catalog for place in (reference, generated))
+    return groups_of(copies, (theirs, ours))
 
 
 def _held_out(training: ImageSet, reference: Place, limit: int | None) -> ImageSet:

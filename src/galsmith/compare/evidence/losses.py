@@ -10,12 +10,13 @@ from galsmith.compare.marginal.columns import words_of
 
 LITTLE_LOSS = 0.02
 Counts = tuple[int, int]
+Shares = tuple[float, float]
 
 
 def of_losses(findings: Findings) -> Iterator[Evidence]:
     """Images left out or not measured, galaxies without a value of a property, and those that each cut removed."""
-    compared = findings.comparison
-    yield from _of_images(findings)
+    compared, shares = findings.comparison, _shares_effective(findings)
+    yield from _of_images(findings, shares)
     # Galaxies of which nothing was measured count once, and not with each property again.
     unmeasured = compared.reference.losses.n_unmeasured, compared.generated.losses.n_unmeasured
     sizes = compared.reference.n_compared - unmeasured[0], compared.generated.n_compared - unmeasured[1]
@@ -26,14 +27,19 @@ def of_losses(findings: Findings) -> Iterator[Evidence]:
         counts = max(lost[0], 0), max(lost[1], 0)
         # A test that cannot tell, given how many are lost in all, costs the others nothing (Tarone 1990).
         if min(sizes) > 0 and any(counts):
-            yield _loss(f"lost: {column}", f"no {words_of(column)}", counts, sizes)
+            yield _loss(f"lost: {column}", f"no {words_of(column)}", counts, sizes, shares)
     measured = compared.reference.n_measured, compared.generated.n_measured
     for cut in compared.cuts:
         counts = cut.removed_reference, cut.removed_generated
-        yield _loss(f"cut: {cut.column}", f"cut off by {words_of(cut.column)}", counts, measured)
+        yield _loss(f"cut: {cut.column}", f"cut off by {words_of(cut.column)}", counts, measured, shares)
 
 
-def _of_images(findings: Findings) -> Iterator[Evidence]:
+def _shares_effective(findings: Findings) -> Shares:
+    """Galaxies in effect over images of either set; 1 where nobody looked."""
+    return (1.0, 1.0) if findings.copies is None else findings.copies.shares_effective
+
+
+def _of_images(findings: Findings, shares: Shares) -> Iterator[Evidence]:
     """Images that could not be used, where both sides counted them, and galaxies of which nothing was measured.
 
     Where one side alone had images left out, as of a folder beside a table, the two are one: what one way leaves out,
@@ -52,6 +58,7 @@ def _of_images(findings: Findings) -> Iterator[Evidence]:
             _lost_text(sides[1], "images left out or not measured"),
             counts,
             given,
+            shares,
             block="images",
         )
         return
@@ -59,12 +66,12 @@ def _of_images(findings: Findings) -> Iterator[Evidence]:
         counts = sides[0].n_left_out, sides[1].n_left_out
         label = _lost_text(sides[1], "images that could not be used", is_measured=False)
         # A survey has bad cutouts that a generator need not have: one-sided.
-        yield _loss("images left out", label, counts, given, block="images", alternative="less")
+        yield _loss("images left out", label, counts, given, shares, block="images", alternative="less")
     measured = given[0] - sides[0].n_left_out, given[1] - sides[1].n_left_out
     if all(measured):
         counts = sides[0].n_unmeasured, sides[1].n_unmeasured
         label = _lost_text(sides[1], "galaxies of which nothing was measured", is_left_out=False)
-        yield _loss("galaxies not measured", label, counts, measured, block="images")
+        yield _loss("galaxies not measured", label, counts, measured, shares, block="images")
 
 
 def _lost_text(losses: ImageLosses, words: str, *, is_left_out: bool = True, is_measured: bool = True) -> str:
@@ -82,25 +89,31 @@ def _loss(
     label: str,
     counts: Counts,
     sizes: Counts,
+    shares: Shares,
     *,
     block: str = "properties",
     alternative: str = "two-sided",
 ) -> Evidence:
     """Fisher's exact test that both sets lose the same share; "less" asks whether the reference loses less."""
+    # Rao & Scott (1992): counts and sizes of what comes several times are divided by the design effect.
+    effective = [
+        (round(count * share), round(size * share))
+        for count, size, share in zip(counts, sizes, shares, strict=True)
+    ]
     # Fisher (1935): exact for any numbers, so that a single lost galaxy makes no alarm.
-    table = [[count, size - count] for count, size in zip(counts, sizes, strict=True)]
-    shares = counts[0] / sizes[0], counts[1] / sizes[1]
+    table = [[count, size - count] for count, size in effective]
+    lost = counts[0] / sizes[0], counts[1] / sizes[1]
     return Evidence(
         family="losses",
         block=block,
         title="Galaxies lost",
         name=name,
         label=label,
-        value=shares[1],
+        value=lost[1],
         interval=NO_INTERVAL,
-        floor=shares[0],
+        floor=lost[0],
         p_value=float(stats.fisher_exact(table, alternative=alternative)[1]),
-        effect=shares[1] - shares[0],
+        effect=lost[1] - lost[0],
         unit=SHARE,
-        is_little=abs(shares[1] - shares[0]) < LITTLE_LOSS,
+        is_little=abs(lost[1] - lost[0]) < LITTLE_LOSS,
     )

@@ -13,7 +13,7 @@ from galsmith.compare.features.frechet import frechet_statistic
 from galsmith.compare.features.kernel import kernel_statistic
 from galsmith.compare.features.support import support
 from galsmith.compare.records import ClassifierTest, FeatureComparison
-from galsmith.compare.resampling import Chance
+from galsmith.compare.resampling import Chance, GalaxyGroups
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 
@@ -57,6 +57,7 @@ class NamedFeatures:
 def compare_features(
     reference: FeatureTable,
     generated: FeatureTable,
+    groups: GalaxyGroups | None = None,
     *,
     chance: Chance | None = None,
     classifiers: bool = True,
@@ -69,6 +70,8 @@ def compare_features(
     ----------
     reference, generated : FeatureTable
         Of the same extractor; rows with NaN are left out.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy: tests, neighbors and classifiers see it once. Each is where left out.
     chance : Chance, optional
         Seed, draws and confidence; the distances take fewer draws than stated where those are dear.
     classifiers : bool
@@ -93,10 +96,17 @@ def compare_features(
             "extract both with the same network"
         )
     label, kernel_label = _labels(reference.extractor_id)
-    chosen = _few(rows[0], "reference", drawing.seed), _few(rows[1], "generated", drawing.seed)
+    whole = groups or GalaxyGroups.of_sizes(len(reference.values), len(generated.values))
+    once = whole.of_rows(*rows).once()
+    chosen = (
+        _few(rows[0][once[0]], "reference", drawing.seed),
+        _few(rows[1][once[1]], "generated", drawing.seed),
+    )
     # Distances see all rows; neighbors and classifiers want them in float64, in pairs.
     few = reference.values[chosen[0]], generated.values[chosen[1]]
-    kernel, subsets = kernel_statistic(first, second, chance=drawing, label=kernel_label, progress=progress)
+    kernel, subsets = kernel_statistic(
+        first, second, once, chance=drawing, label=kernel_label, progress=progress
+    )
     return FeatureComparison(
         extractor_id=reference.extractor_id,
         label=label,
@@ -108,7 +118,7 @@ def compare_features(
             seed=drawing.seed,
             replicates=min(drawing.replicates, SUPPORT_REPLICATES),
             splits=min(drawing.splits, SUPPORT_SPLITS),
-            permutations=LEAST_DEALS,
+            permutations=max(drawing.permutations, LEAST_DEALS),
             confidence=drawing.confidence,
             progress=progress,
         ),

@@ -1,10 +1,12 @@
 """Kernel distance: squared discrepancy with the cubic kernel, unbiased, of many draws in one pass, and its test."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.correction import LEAST_DEALS
-from galsmith.compare.estimates import distance_statistic
+from galsmith.compare.estimates import distance_statistic, permutation_p
 from galsmith.compare.features.frechet import refuse_other_shapes
 from galsmith.compare.intervals import student_ends
 from galsmith.compare.records import Statistic
@@ -23,6 +25,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 Features = NDArray[np.floating]
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int16]
+Rows = NDArray[np.int64]
 
 ROWS_AT_ONCE = 1024
 MOST_REPLICATES, MOST_SPLITS = 100, 100
@@ -121,6 +124,7 @@ def _both_sides(counts: Counts, start: int) -> Floats:
 def kernel_statistic(
     first: Features,
     second: Features,
+    once: tuple[Rows, Rows] | None = None,
     *,
     chance: Chance,
     label: str,
@@ -132,8 +136,10 @@ def kernel_statistic(
     ----------
     first, second : ndarray [galaxy, feature], float32
         The reference and the generated set; finite.
+    once : tuple of ndarray [galaxy], int64, optional
+        Rows of either set that are tested, where others are of the same galaxies; all where left out.
     chance : Chance
-        Seed, draws and confidence; at most `MOST_REPLICATES` and `MOST_SPLITS` draws, and `LEAST_DEALS` deals.
+        Seed, draws and confidence; at most `MOST_REPLICATES` and `MOST_SPLITS` draws, and `LEAST_DEALS` deals or more.
     label : str
         What the distance is called.
     progress : callable
@@ -150,9 +156,12 @@ def kernel_statistic(
     n_each = size_of_parts(*sizes)
     # Half of the smaller set where 1,000 are more than it has: subsets of all rows would not vary.
     subset_size = SUBSET_SIZE if min(sizes) >= SUBSET_SIZE else min(sizes) // 2
-    draws = _draws(sizes, n_each, subset_size, chance)
+    tested = _tested_rows(sizes, once)
+    draws = _draws(sizes, n_each, subset_size, tested, chance)
     distances = kernel_distances(first, second, np.concatenate(draws), progress=progress)
-    value, drawn, floor, dealt, subsets = np.split(distances, np.cumsum([len(block) for block in draws[:-1]]))
+    value, tested_value, drawn, floor, dealt, subsets = np.split(
+        distances, np.cumsum([len(block) for block in draws[:-1]])
+    )
     # Where nothing differs the mean is 0 and the spread goes as 1/n + 1/m; what sampling alone makes is the mean size.
     floor = np.abs(floor) * (1 / sizes[0] + 1 / sizes[1]) * n_each / 2
     statistic = distance_statistic(
@@ -166,20 +175,45 @@ def kernel_statistic(
         sizes=sizes,
         ends=student_ends(float(value[0]), drawn, chance.confidence),
     )
+    # The value is of all images, as elsewhere; what tests it has each galaxy once.
+    statistic = replace(statistic, p_value=float(permutation_p(tested_value, dealt[:, np.newaxis])[0]))
     return statistic, (float(subsets.mean()), float(subsets.std(ddof=1)))
 
 
-def _draws(sizes: tuple[int, int], n_each: int, subset_size: int, chance: Chance) -> tuple[Counts, ...]:
+def _tested_rows(sizes: tuple[int, int], once: tuple[Rows, Rows] | None) -> Counts:
+    """Take the rows that are tested: 1 for the reference's, -1 for the generated set's, 0 for the others."""
+    counts = itself(*sizes)
+    if once is None:
+        return counts
+    is_tested = np.zeros(len(counts), dtype=bool)
+    is_tested[once[0]] = True
+    is_tested[sizes[0] + once[1]] = True
+    return np.where(is_tested, counts, 0).astype(np.int16)
+
+
+def _deals(tested: Counts, seed: int, count: int) -> Counts:
+    """Deal the rows that are tested anew, [deal, row]."""
+    rows = np.flatnonzero(tested)
+    n_first = int((tested > 0).sum())
+    dealt = np.zeros((count, len(tested)), dtype=np.int16)
+    dealt[:, rows] = stacked(lambda number: dealt_counts(n_first, len(rows) - n_first, seed, number), count)
+    return dealt
+
+
+def _draws(
+    sizes: tuple[int, int], n_each: int, subset_size: int, tested: Counts, chance: Chance
+) -> tuple[Counts, ...]:
     """Choose rows for the value, the interval, the floor, the test and the subsets, [draw, row] each."""
     seed = chance.seed
     n_drawn, n_floor = min(chance.replicates, MOST_REPLICATES), min(chance.splits, MOST_SPLITS)
     parts = stacked(lambda split: split_counts(sizes[0], n_each, seed, split), n_floor)
     return (
         itself(*sizes)[np.newaxis],
+        tested[np.newaxis],
         stacked(lambda number: half_sample(*sizes, seed, number), n_drawn),
         # No row of the generated set is in the floor.
         np.pad(parts, ((0, 0), (0, sizes[1]))),
-        stacked(lambda number: dealt_counts(*sizes, seed, number), LEAST_DEALS),
+        _deals(tested, seed, max(chance.permutations, LEAST_DEALS)),
         stacked(lambda number: subset(*sizes, subset_size, seed, number), N_SUBSETS),
     )
 

@@ -13,7 +13,8 @@ from galsmith.compare.intervals import Law, inverted, norm_law
 from galsmith.compare.records import CorrelationPair, JointFinding
 from galsmith.compare.resampling import (
     Chance,
-    dealt_counts,
+    Deal,
+    GalaxyGroups,
     drawn_counts,
     rows_of_sides,
     size_of_parts,
@@ -38,6 +39,7 @@ def correlation_difference(
     reference: Floats,
     generated: Floats,
     columns: Sequence[str],
+    groups: GalaxyGroups | None = None,
     *,
     chance: Chance,
     progress: ProgressCallback = ignore_progress,
@@ -53,6 +55,8 @@ def correlation_difference(
         Finite numbers.
     columns : sequence of str
         Their names.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy; each is where left out.
     chance : Chance
         Seed, draws, confidence.
     progress : callable
@@ -64,12 +68,12 @@ def correlation_difference(
         NaN where there are no two columns that vary; with all pairs, the largest difference first.
     """
     seed = derive_seed(chance.seed, "compare.correlation")
-    sides = [
-        dense_ranks(
-            values[choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.correlation.{side}")]
-        )
+    rows = tuple(
+        choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.correlation.{side}")
         for side, values in (("reference", reference), ("generated", generated))
-    ]
+    )
+    sides = [dense_ranks(reference[rows[0]]), dense_ranks(generated[rows[1]])]
+    deal = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows).deal()
     sizes = len(sides[0]), len(sides[1])
     measured = [_upper(spearman(side)) for side in sides]
     difference = measured[1] - measured[0]
@@ -78,7 +82,7 @@ def correlation_difference(
         return JointFinding(missing_statistic(SYMBOL, DEFINITION, sizes))
     with one_thread():  # thousands of products of a few columns
         drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
-        dealt = np.stack([*_dealt(sides, seed, chance.permutations, progress)])
+        dealt = np.stack([*_dealt(sides, deal, seed, chance.permutations, progress)])
         floor = _floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes)
     law = _law(difference[usable], (drawn[:, 1] - drawn[:, 0])[:, usable])
     statistic = distance_statistic(
@@ -165,14 +169,13 @@ def _drawn(
 
 
 def _dealt(
-    sides: Sequence[Ranks], seed: int, permutations: int, progress: ProgressCallback
+    sides: Sequence[Ranks], deal: Deal, seed: int, permutations: int, progress: ProgressCallback
 ) -> Iterator[Floats]:
     """Differences [pair] after dealing the galaxies anew, each with its ranks within its own set."""
-    sizes = len(sides[0]), len(sides[1])
     # Ranks within each set first: deals then mix equal margins, and what differs is how columns go together.
     pooled = dense_ranks(np.concatenate([_shares(side) for side in sides]))
     for number in range(permutations):
-        rows = rows_of_sides(dealt_counts(*sizes, seed, number))
+        rows = rows_of_sides(deal(seed, number))
         first, second = (_upper(spearman(pooled[side])) for side in rows)
         yield second - first
         if (number + 1) % 50 == 0 or number + 1 == permutations:

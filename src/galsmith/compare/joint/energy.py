@@ -11,7 +11,8 @@ from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import (
     Chance,
     Counts,
-    dealt_counts,
+    Deal,
+    GalaxyGroups,
     drawn_counts,
     itself,
     size_of_parts,
@@ -34,7 +35,12 @@ DEFINITION = (
 
 
 def energy_statistic(
-    reference: Floats, generated: Floats, *, chance: Chance, progress: ProgressCallback = ignore_progress
+    reference: Floats,
+    generated: Floats,
+    groups: GalaxyGroups | None = None,
+    *,
+    chance: Chance,
+    progress: ProgressCallback = ignore_progress,
 ) -> Statistic:
     """Energy distance with bootstrap, floor and test.
 
@@ -45,19 +51,23 @@ def energy_statistic(
     ----------
     reference, generated : ndarray [galaxy, column], float64
         Standardized, finite.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy; each is where left out.
     chance : Chance
         Seed, draws, confidence.
     progress : callable
         Told after each block of rows.
     """
     seed = derive_seed(chance.seed, "compare.energy")
-    first, second = (
-        values[choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.energy.{side}")]
+    rows = tuple(
+        choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.energy.{side}")
         for side, values in (("reference", reference), ("generated", generated))
     )
+    first, second = reference[rows[0]], generated[rows[1]]
     sizes = len(first), len(second)
+    deal = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows).deal()
     n_each = size_of_parts(*sizes)
-    counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(sizes, n_each, seed, chance)])
+    counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(sizes, n_each, deal, seed, chance)])
     squares, products = _energies(np.concatenate([first, second]), counts, progress)
     places = np.cumsum([1, chance.replicates, chance.splits])
     (square,), drawn, floor, dealt = np.split(np.maximum(squares, 0.0), places)
@@ -129,12 +139,12 @@ def _energies(points: Floats, counts: Counts, progress: ProgressCallback) -> tup
 
 
 def _all_counts(
-    sizes: tuple[int, int], n_each: int, seed: int, chance: Chance
+    sizes: tuple[int, int], n_each: int, deal: Deal, seed: int, chance: Chance
 ) -> tuple[Counts, Counts, Counts]:
     """Draws of the bootstrap, the floor and the test."""
     drawn = stacked(lambda number: drawn_counts(*sizes, seed, number), chance.replicates)
     parts = stacked(lambda number: split_counts(sizes[0], n_each, seed, number), chance.splits)
-    dealt = stacked(lambda number: dealt_counts(*sizes, seed, number), chance.permutations)
+    dealt = stacked(lambda number: deal(seed, number), chance.permutations)
     # No row of the generated set is in the floor.
     return drawn, np.pad(parts, ((0, 0), (0, sizes[1]))), dealt
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from galsmith.compare.estimates import distance_statistic
 from galsmith.compare.marginal.empirical_process import bootstrap_processes
-from galsmith.compare.marginal.per_property import PERMUTATION, floor_distances, redrawn_distances
+from galsmith.compare.marginal.per_property import floor_distances, permutation_of, redrawn_distances
 from galsmith.compare.marginal.wasserstein import pool_values, replicate_distances
 from galsmith.compare.records import Statistic
-from galsmith.compare.resampling import Chance, itself
+from galsmith.compare.resampling import Chance, GalaxyGroups, itself
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.seeds import derive_seed, random_stream
 
@@ -27,7 +27,12 @@ DEFINITION = (
 
 
 def sliced_wasserstein(
-    reference: Floats, generated: Floats, *, chance: Chance, progress: ProgressCallback = ignore_progress
+    reference: Floats,
+    generated: Floats,
+    groups: GalaxyGroups | None = None,
+    *,
+    chance: Chance,
+    progress: ProgressCallback = ignore_progress,
 ) -> Statistic:
     """Sliced Wasserstein-1 distance with bootstrap, floor and test (Bonneel et al. 2015).
 
@@ -35,6 +40,8 @@ def sliced_wasserstein(
     ----------
     reference, generated : ndarray [galaxy, column], float64
         Standardized, finite.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy; each is where left out.
     chance : Chance
         Seed, draws, confidence.
     progress : callable
@@ -56,7 +63,8 @@ def sliced_wasserstein(
     once = itself(*sizes)[np.newaxis]
     value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
     drawn, scatter = bootstrap_processes(pooled, **both, draws=chance.replicates, progress=told)
-    dealt = redrawn_distances(pooled, PERMUTATION, **both, draws=chance.permutations, progress=told)
+    dealing = permutation_of(groups or GalaxyGroups.of_sizes(*sizes))
+    dealt = redrawn_distances(pooled, dealing, **both, draws=chance.permutations, progress=told)
     floor = floor_distances(
         alone, np.tile(sizes, (len(axes), 1)), **both, splits=chance.splits, progress=told
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from galsmith.compare.classifiers.two_sample import two_sample_classifiers
+from galsmith.compare.classifiers.two_sample import in_rows, two_sample_classifiers
 from galsmith.compare.complete_rows import CompleteRows, Floats, checked_rows, choose_rows
 from galsmith.compare.correction import LEAST_DEALS
 from galsmith.compare.estimates import distance_statistic
@@ -15,7 +15,7 @@ from galsmith.compare.records import BeyondMarginals, JointFinding
 from galsmith.compare.resampling import (
     Chance,
     Counts,
-    dealt_counts,
+    GalaxyGroups,
     drawn_counts,
     rows_of_sides,
     size_of_parts,
@@ -56,18 +56,22 @@ class JointStatistic:
 
 def _sliced(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
     """Sliced Wasserstein-1 distance of the standardized columns."""
-    return JointFinding(sliced.sliced_wasserstein(*rows.standardized, chance=chance, progress=progress))
+    return JointFinding(
+        sliced.sliced_wasserstein(*rows.standardized, rows.groups, chance=chance, progress=progress)
+    )
 
 
 def _energy(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
     """Energy distance of the standardized columns."""
-    return JointFinding(energy.energy_statistic(*rows.standardized, chance=chance, progress=progress))
+    return JointFinding(
+        energy.energy_statistic(*rows.standardized, rows.groups, chance=chance, progress=progress)
+    )
 
 
 def _correlation(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
     """Difference of Spearman's correlations, which no monotone change of a column alters."""
     return correlations.correlation_difference(
-        rows.reference, rows.generated, rows.columns, chance=chance, progress=progress
+        rows.reference, rows.generated, rows.columns, rows.groups, chance=chance, progress=progress
     )
 
 
@@ -116,10 +120,12 @@ def joint_distance(
 
     def compute(rows: CompleteRows, chance: Chance, progress: ProgressCallback) -> JointFinding:
         seed = derive_seed(chance.seed, f"compare.joint.{name}")
-        sides = tuple(
-            values[choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.joint.{role}")]
+        chosen = tuple(
+            choose_rows(len(values), MOST_ROWS, seed=seed, purpose=f"compare.joint.{role}")
             for role, values in zip(("reference", "generated"), rows.standardized, strict=True)
         )
+        sides = tuple(values[some] for values, some in zip(rows.standardized, chosen, strict=True))
+        deal = rows.groups.of_rows(*chosen).deal()
         sizes, pooled = (len(sides[0]), len(sides[1])), np.concatenate(sides)
         # Parts of the reference that scatter as the two sets do, or halves of it.
         n_each = size_of_parts(*sizes)
@@ -129,7 +135,7 @@ def joint_distance(
             # Two parts of the reference, which differ by sampling alone.
             ("floor", chance.splits, lambda number: split_counts(sizes[0], n_each, seed, number)),
             # All rows dealt anew: exact where nothing differs (Phipson & Smyth 2010).
-            ("permutations", chance.permutations, lambda number: dealt_counts(*sizes, seed, number)),
+            ("permutations", chance.permutations, lambda number: deal(seed, number)),
         )
         found = []
         for stage, count, counts_of in kinds:
@@ -168,6 +174,7 @@ def beyond_marginals(
     reference: ArrayLike,
     generated: ArrayLike,
     columns: Sequence[str],
+    groups: GalaxyGroups | None = None,
     *,
     seed: int = 0,
     replicates: int = 200,
@@ -188,6 +195,8 @@ def beyond_marginals(
         Finite numbers in any unit: only galaxies of which all columns were measured.
     columns : sequence of str
         Their names.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy: it is dealt as one, and classifiers see it once. Each is where left out.
     seed : int
         Fixes all draws.
     replicates, splits, permutations : int
@@ -213,21 +222,26 @@ def beyond_marginals(
         If a set has fewer than 20 galaxies, values that are not finite, or columns without names.
     """
     chance = Chance(seed, replicates, splits, confidence, permutations)
-    rows = CompleteRows(*checked_rows(reference, generated, columns), tuple(columns))
+    given = checked_rows(reference, generated, columns)
+    whole = groups or GalaxyGroups.of_sizes(len(given[0]), len(given[1]))
+    rows = CompleteRows(*given, tuple(columns), whole)
+    # A galaxy in two folds would be known to a classifier that has not seen that image.
+    once = whole.once()
     # In the order of the table; each has its own stream of chance, so that one more changes none.
     found = {name: entry.compute(rows, chance, progress) for name, entry in JOINT.items()}
+    classifiers = two_sample_classifiers(
+        rows.reference[once[0]],
+        rows.generated[once[1]],
+        columns,
+        seed=seed,
+        confidence=confidence,
+        workers=workers,
+        progress=progress,
+    )
     return BeyondMarginals(
         statistics={name: finding.statistic for name, finding in found.items()},
         correlation_pairs=tuple(pair for finding in found.values() for pair in finding.pairs),
-        classifiers=two_sample_classifiers(
-            rows.reference,
-            rows.generated,
-            columns,
-            seed=seed,
-            confidence=confidence,
-            workers=workers,
-            progress=progress,
-        ),
+        classifiers=tuple(in_rows(test, *once) for test in classifiers),
         columns=rows.columns,
         n_reference=len(rows.reference),
         n_generated=len(rows.generated),

@@ -25,16 +25,16 @@ from galsmith.compare.marginal.handedness import handedness_note
 from galsmith.compare.marginal.per_property import (
     BOOTSTRAP,
     PER_PROPERTY,
-    PERMUTATION,
     WASSERSTEIN,
     FloorReplicates,
     PropertyDistance,
     floor_distances,
+    permutation_of,
     redrawn_distances,
 )
 from galsmith.compare.normalization import influence_of
 from galsmith.compare.records import Distance, Mean, PairedDifference, Statistic
-from galsmith.compare.resampling import Chance, itself
+from galsmith.compare.resampling import Chance, GalaxyGroups, itself
 from galsmith.execution import ProgressCallback
 from galsmith.measure.properties.details import MIRRORED
 
@@ -62,7 +62,12 @@ class JointDistances:
 
 
 def joint_distances(
-    pairs: list[ColumnPair], tables: tuple[QTable, QTable], *, chance: Chance, progress: ProgressCallback
+    pairs: list[ColumnPair],
+    tables: tuple[QTable, QTable],
+    groups: GalaxyGroups,
+    *,
+    chance: Chance,
+    progress: ProgressCallback,
 ) -> JointDistances:
     """Compare all pairs of columns under the same draws of galaxies, in every distance of `PER_PROPERTY`.
 
@@ -72,22 +77,24 @@ def joint_distances(
         Those with a reason are recorded without a distance.
     tables : tuple of QTable
         Reference and generated rows, for the names of the flags.
+    groups : GalaxyGroups
+        Which rows are of one galaxy.
     chance : Chance
         Draws, splits, seed, confidence.
     progress : callable
         Told of bootstrap and floor.
     """
     usable = [pair for pair in pairs if not pair.reason]
-    found = {name: _resampled(kind, usable, tables, chance, progress) for name, kind in PER_PROPERTY.items()}
+    found = {name: _resampled(kind, usable, groups, chance, progress) for name, kind in PER_PROPERTY.items()}
     first = found.pop(WASSERSTEIN.name)  # Means and verdict rest on W1 alone.
     far, near = _tested(usable, first)
     # Means are of joint replicates, since properties of one draw vary together.
     counted = [place for place, pair in enumerate(usable) if pair.in_means]
-    groups = [usable[place].declared.group for place in counted]
+    titles = [usable[place].declared.group for place in counted]
     every = np.eye(len(usable))
     means = estimate_means(
         first.replicates.columns(counted),
-        groups,
+        titles,
         lambda weights: first.ends(weights @ every[counted], chance.confidence),
     )
     records = [_record(pair, tables, chance) for pair in pairs]
@@ -110,7 +117,7 @@ def joint_distances(
     )
     return JointDistances(
         distances,
-        _tested_means(means, groups, first.replicates.values[counted], first.dealt[:, counted]),
+        _tested_means(means, titles, first.replicates.values[counted], first.dealt[:, counted]),
         first.floor.n_each,
         first.replicates.columns(counted),
     )
@@ -138,14 +145,14 @@ class _Resampled:
 def _resampled(
     kind: PropertyDistance,
     usable: list[ColumnPair],
-    tables: tuple[QTable, QTable],
+    groups: GalaxyGroups,
     chance: Chance,
     progress: ProgressCallback,
 ) -> _Resampled:
     """Values, bootstrap, floor and test of one distance; equal draws for all properties and all distances."""
     sizes: dict[str, Any] = {
-        "n_reference": len(tables[0]),
-        "n_generated": len(tables[1]),
+        "n_reference": len(groups.reference),
+        "n_generated": len(groups.generated),
         "seed": chance.seed,
     }
     pooled = [pair.pooled() for pair in usable]
@@ -155,7 +162,7 @@ def _resampled(
             pooled,
             **sizes,
             draws=chance.replicates,
-            influences=_influences(usable, len(tables[0])),
+            influences=_influences(usable, len(groups.reference)),
             progress=progress,
         )
     else:
@@ -175,10 +182,11 @@ def _resampled(
     values = (
         np.array([pair.distance() for pair in usable])
         if kind is WASSERSTEIN
-        else kind.replicates(pooled, itself(len(tables[0]), len(tables[1]))[np.newaxis])[0][0]
+        else kind.replicates(pooled, itself(len(groups.reference), len(groups.generated))[np.newaxis])[0][0]
     )
     deals = max(chance.permutations, LEAST_DEALS)
-    dealt = redrawn_distances(pooled, PERMUTATION, **sizes, kind=kind, draws=deals, progress=progress)
+    dealing = permutation_of(groups)
+    dealt = redrawn_distances(pooled, dealing, **sizes, kind=kind, draws=deals, progress=progress)
     return _Resampled(Replicates(values, drawn, floor.distances), floor, dealt, scatter)
 
 

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.compare.marginal.wasserstein import Floats, PooledValues, joint_replicates
-from galsmith.compare.resampling import Counts, dealt_counts, drawn_counts, size_of_parts, split_counts
+from galsmith.compare.resampling import (
+    Counts,
+    GalaxyGroups,
+    dealt_counts,
+    drawn_counts,
+    size_of_parts,
+    split_counts,
+)
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 
@@ -92,6 +99,18 @@ class Redrawing(NamedTuple):
 # With replacement, each set from itself; and all rows dealt into two sets of the same sizes.
 BOOTSTRAP = Redrawing("bootstrap", "replicates", drawn_counts)
 PERMUTATION = Redrawing("permutations", "permutations", dealt_counts)
+
+
+def permutation_of(groups: GalaxyGroups) -> Redrawing:
+    """Deal galaxies, each with all its rows.
+
+    Parameters
+    ----------
+    groups : GalaxyGroups
+        Of all rows.
+    """
+    deal = groups.deal()
+    return PERMUTATION._replace(counts=lambda n_reference, n_generated, seed, number: deal(seed, number))
 
 
 def redrawn_distances(

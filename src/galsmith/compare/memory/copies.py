@@ -1,9 +1,11 @@
 """Altered copies: whether generated images are images of another set, whatever their gain, gamma, turn, zoom or crop."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.compare.memory.log_polar import (
@@ -35,7 +37,7 @@ from galsmith.compare.memory.repeats import (
     twins_of,
 )
 from galsmith.compare.records import Statistic
-from galsmith.compare.resampling import Chance
+from galsmith.compare.resampling import Chance, GalaxyGroups
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet
@@ -53,6 +55,8 @@ LEAST_UNEXPLAINED = 1e-5  # What is left of an identical image in single precisi
 PAIRS, AT_LEAST, AT_MOST = 4_000_000, 400, 1000
 # Images of each part in what is looked for in every comparison: 5 s on one core.
 ALWAYS = 600
+# Of a set that repeats its galaxies so many are compared pair by pair, to know which are of one: 3 s at 88 px.
+MOST_REPEATED = 2000
 N_PAIRS = 12
 
 DEFINITIONS = {
@@ -142,11 +146,30 @@ class Copies:
         The same, pixel by pixel.
     repeats : Repeats
         Within the generated set.
+    reference_repeats, generated_repeats : tuple of tuple of str
+        Names (``object_id``) of the images of each galaxy that is there more than once: in the reference identical ones.
     """
 
     searches: tuple[CopySearch, ...]
     twins: tuple[Twins, ...]
     repeats: Repeats
+    reference_repeats: tuple[tuple[str, ...], ...] = ()
+    generated_repeats: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def shares_effective(self) -> tuple[float, float]:
+        """Galaxies in effect over images, of the reference and of the generated set."""
+        n_reference = next(item.share.n_reference for item in self.twins if item.searched == REFERENCE)
+        # n^2 over the sum of squares, of which all that are there once give n.
+        more = sum(len(names) * (len(names) - 1) for names in self.reference_repeats)
+        return n_reference / (n_reference + more), self.repeats.n_effective / self.repeats.n_generated
+
+    def without(self, searched: str) -> "Copies":
+        """Leave out what was looked for in one set."""
+        searches = tuple(item for item in self.searches if item.searched != searched)
+        return replace(
+            self, searches=searches, twins=tuple(item for item in self.twins if item.searched != searched)
+        )
 
 
 def find_copies(
@@ -191,6 +214,16 @@ def find_copies(
     chance = Chance(seed, replicates, splits)
     sets = [generated, reference] if training is None else [generated, reference, training]
     ours, theirs, *trained = identity_labels(*sets, *([] if held_out is None else [held_out]))
+    first, second, drawn = halves(
+        described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed, workers=workers)
+    )
+    repeats, galaxies = repeats_within(
+        (theirs, ours),
+        *_equally_many(first, second, drawn),
+        partial(_more_spectra, generated, reference, seed, workers),
+        workers=workers,
+        progress=progress,
+    )
     twins: list[Twins] = []
     searches: list[CopySearch | None] = []
     if training is not None:
@@ -207,30 +240,72 @@ def find_copies(
             twins_of(ours, trained[0], n_others=len(yard), n_others_identical=overlap, searched=TRAINING)
         )
         yardstick = reference if held_out is None else held_out
-        most = int(np.clip(PAIRS // max(len(training), 1), AT_LEAST, AT_MOST))
-        trained_on = described(
-            training,
-            (training, len(training)),
-            (yardstick, most),
-            (generated, most),
-            seed=seed,
-            workers=workers,
-        )
-        searches.append(_searched(TRAINING, trained_on, chance, progress, workers=workers))
+        trained_on = _described_training(training, yardstick, generated, seed=seed, workers=workers)
+        searches.append(_searched(TRAINING, trained_on, galaxies, chance, workers=workers, progress=progress))
     twin_count = int(repeated(theirs).sum())
     twins.append(
         twins_of(ours, theirs, n_others=len(theirs), n_others_identical=twin_count, searched=REFERENCE)
     )
-    first, second, drawn = halves(
-        described(reference, (reference, 2 * ALWAYS), (generated, ALWAYS), seed=seed, workers=workers)
-    )
+    sides = first, second, drawn
     searches.append(
-        _searched(REFERENCE, (first, second, drawn), chance, progress, workers=workers, rings_moved=(0,))
+        _searched(REFERENCE, sides, galaxies, chance, workers=workers, rings_moved=(0,), progress=progress)
     )
-    repeats = repeats_within(
-        (theirs, ours), *_equally_many(first, second, drawn), workers=workers, progress=progress
+    return Copies(
+        tuple(item for item in searches if item is not None),
+        tuple(twins),
+        repeats,
+        _repeated_names(reference, theirs),
+        _repeated_names(generated, galaxies),
     )
-    return Copies(tuple(item for item in searches if item is not None), tuple(twins), repeats)
+
+
+def _described_training(
+    training: ImageSet, yardstick: ImageSet, generated: ImageSet, *, seed: int, workers: int
+) -> "list[Described]":
+    """Describe all training images, and as many of the others as can be held against them."""
+    most = int(np.clip(PAIRS // max(len(training), 1), AT_LEAST, AT_MOST))
+    sets = (training, len(training)), (yardstick, most), (generated, most)
+    return described(training, *sets, seed=seed, workers=workers)
+
+
+def _more_spectra(generated: ImageSet, reference: ImageSet, seed: int, workers: int) -> tuple[Spectra, Rows]:
+    """Describe more generated images, as `MOST_REPEATED` says, and say which they are."""
+    sets = (reference, 2 * ALWAYS), (generated, MOST_REPEATED)
+    found = described(reference, *sets, seed=seed, workers=workers)[1]
+    return found.spectra, found.rows
+
+
+def _repeated_names(images: ImageSet, galaxies: Rows) -> tuple[tuple[str, ...], ...]:
+    """Names of the images of each galaxy [image] that is there more than once."""
+    names = np.asarray(images.catalog["object_id"]).astype(str)
+    order = np.argsort(galaxies, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(galaxies[order])) + 1)
+    return tuple(tuple(names[part].tolist()) for part in parts if len(part) > 1)
+
+
+def groups_of(copies: Copies | None, tables: tuple[QTable, QTable]) -> GalaxyGroups:
+    """Find which rows of two tables are of one galaxy, by the names of their images.
+
+    Parameters
+    ----------
+    copies : Copies or None
+        What was found out about the images; without it each row is a galaxy of its own.
+    tables : tuple of QTable
+        Reference and generated rows, with ``object_id``.
+    """
+    sides = []
+    groups = ((), ()) if copies is None else (copies.reference_repeats, copies.generated_repeats)
+    for names, table in zip(groups, tables, strict=True):
+        labels = np.arange(len(table))
+        if names and "object_id" in table.colnames:
+            first = {name: group[0] for group in names for name in group}
+            rows = [first.get(str(name), "") for name in table["object_id"]]
+            known = np.flatnonzero([bool(name) for name in rows])
+            number = np.unique([rows[row] for row in known], return_inverse=True)[1]
+            # Numbers beyond all rows, for others keep theirs.
+            labels[known] = len(table) + number
+        sides.append(labels)
+    return GalaxyGroups(sides[0], sides[1])
 
 
 def is_too_much(n_trained_on: int, n_held_out: int) -> bool:
@@ -315,11 +390,12 @@ def _equally_many(
 def _searched(
     searched: str,
     sides: Sequence[Described],
+    galaxies: Rows,
     chance: Chance,
-    progress: ProgressCallback,
     *,
     workers: int,
     rings_moved: tuple[int, ...] = RINGS_MOVED,
+    progress: ProgressCallback,
 ) -> CopySearch | None:
     """Search a set for the likest image of held-out and of generated images; None where there are too few."""
     points, held_out, generated = sides
@@ -337,7 +413,8 @@ def _searched(
         for side in (held_out, generated)
     )
     ratios = [ratios_of(yard), ratios_of(found)]
-    statistics = closeness(Yard(ratios[1]), Yard(ratios[0]), DEFINITIONS, chance=chance)
+    once = np.unique(galaxies[generated.rows], return_index=True)[1]
+    statistics = closeness(Yard(ratios[1]), Yard(ratios[0]), DEFINITIONS, once, chance=chance)
     return CopySearch(
         searched=searched,
         share_closer=statistics[CLOSER],

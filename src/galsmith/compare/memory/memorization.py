@@ -71,6 +71,7 @@ def memorization(
     training: ArrayLike,
     held_out: ArrayLike,
     *,
+    galaxies: NDArray[np.int64] | None = None,
     space: str = PIXELS,
     seed: int = 0,
     replicates: int = 200,
@@ -89,6 +90,8 @@ def memorization(
         In pixels [galaxy, band, y, x] from `galsmith.compare.memory.nearest.pixels_of`, all with the stretch of the
         training set; else features [galaxy, feature] of one extractor. `held_out` are images of the same origin as
         the training set that were not trained on.
+    galaxies : ndarray [image], int64, optional
+        One number for generated images of one galaxy: each galaxy is tested once.
     space : str
         ``"pixels"``, or the id of a feature extractor.
     seed : int
@@ -124,7 +127,8 @@ def memorization(
     own = _own_distances(sets["training"], (found, yard), progress)
     # Alaa et al. (2022): authentic is farther from its nearest training image than that is from another.
     sides = tuple(Yard(item.distance, item.distance > own[item.row]) for item in (found, yard))
-    statistics = closeness(sides[0], sides[1], DEFINITIONS, chance=chance)
+    once = None if galaxies is None else np.unique(galaxies, return_index=True)[1]
+    statistics = closeness(sides[0], sides[1], DEFINITIONS, once, chance=chance)
     authenticity = replace(statistics[AUTHENTIC], n_reference=len(sets["training"]))
     return Memorization(
         space=space,
@@ -142,7 +146,12 @@ def memorization(
 
 
 def closeness(
-    generated: Yard, held_out: Yard, definitions: Mapping[str, str], *, chance: Chance
+    generated: Yard,
+    held_out: Yard,
+    definitions: Mapping[str, str],
+    once: NDArray[np.int64] | None = None,
+    *,
+    chance: Chance,
 ) -> dict[str, Statistic]:
     """Compare two sets by their distances to a third.
 
@@ -153,6 +162,8 @@ def closeness(
     definitions : mapping of str to str
         Of ``"AuthPct"`` (where it is known), ``"C_T"`` and ``"share closer"``, in this order; they may name ``{rank}``,
         ``{held_out}`` and ``{expected}``.
+    once : ndarray [galaxy], int64, optional
+        Generated images that are tested, where others are of the same galaxies; all where left out.
     chance : Chance
         Draws of bootstrap and floor.
 
@@ -174,7 +185,7 @@ def closeness(
         values,
         drawn=_bootstrap(generated, held_out, chance),
         floors=_floors(held_out, chance),
-        p_values=_p_values(generated, held_out, values),
+        p_values=_p_values(generated if once is None else generated.drawn(once), held_out),
         confidence=chance.confidence,
         sizes=(m, n),
         trials={AUTHENTIC: n, CLOSER: n},
@@ -310,13 +321,14 @@ def rank_of(n_held_out: int) -> int:
     return max(int(CLOSE_SHARE * (n_held_out + 1)), 1)  # The k-th of m lies at k / (m + 1) on average.
 
 
-def _p_values(generated: Yard, held_out: Yard, values: Floats) -> list[float]:
+def _p_values(generated: Yard, held_out: Yard) -> list[float]:
     """Chance of as much nearness where generated images are like held-out ones, for this third set.
 
     Given the third set, the distances of fresh images are independent. A fresh image lies below the k-th of m held-out
     distances with a chance that is distributed as Beta(k, m + 1 - k).
     """
     n, m = len(generated.distance), len(held_out.distance)
+    values = _values(generated, held_out)
     closer, rank = round(float(values[-1]) * n), rank_of(m)
     nearness = [
         # C_T is standard normal where nothing is copied; copies lie below 0.

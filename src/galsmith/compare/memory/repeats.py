@@ -1,6 +1,6 @@
 """The same galaxy more than once, in a set or in two: pixel by pixel or nearly, and how many there are in effect."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,10 +203,11 @@ def repeats_within(
     labels: tuple[Rows, Rows],
     spectra: tuple[Spectra, Spectra],
     rows: Rows,
+    more: Callable[[], tuple[Spectra, Rows]] | None = None,
     *,
     workers: int = 1,
     progress: ProgressCallback = ignore_progress,
-) -> Repeats:
+) -> tuple[Repeats, Rows]:
     """Look for galaxies that a generated set has more than once, as the reference has not.
 
     Parameters
@@ -217,15 +218,24 @@ def repeats_within(
         Whitened, of as many images of either set, in this order.
     rows : ndarray [image], int64
         Which generated images these are.
+    more : callable, optional
+        Gives spectra of more generated images and which they are, where there are more: asked for if galaxies repeat.
     workers : int
         Threads of the search.
     progress : callable
         Told of the search.
+
+    Returns
+    -------
+    repeats : Repeats
+        What was found.
+    galaxies : ndarray [image], int64
+        One number for generated images of one galaxy.
     """
     reference, generated = labels
     extra = [len(side) - len(np.unique(side)) for side in labels]
     redundant = share_against("redundant", REDUNDANT, (extra[1], len(generated)), (extra[0], len(reference)))
-    groups = np.unique(generated[rows], return_inverse=True)[1]
+    galaxies = np.unique(generated, return_inverse=True)[1]
     closest, pairs = None, np.empty((0, 2), dtype=np.int64)
     if len(rows) >= FEWEST_IMAGES and len(spectra[0]) == len(rows):
         theirs, ours = (_edges(_likest_within(side, workers, progress)) for side in spectra)
@@ -233,10 +243,16 @@ def repeats_within(
         pairs = _disjoint(*ours)[0]
         if closest.p_value < CERTAIN:
             # What is closer than the reference's second closest pair is the same galaxy: one pair may be twins.
-            groups = _joined(groups, ours[0][ours[1] < _disjoint(*theirs)[1][1]])
-    counts = np.bincount(groups)
+            limit = _disjoint(*theirs)[1][1]
+            if more is not None and len(rows) < len(generated):
+                everything, rows_of_all = more()
+                edges = _edges(_likest_within(everything, workers, progress))
+                galaxies = _joined(galaxies, rows_of_all[edges[0][edges[1] < limit]])
+            else:
+                galaxies = _joined(galaxies, rows[ours[0][ours[1] < limit]])
+    counts = np.unique(galaxies[rows], return_counts=True)[1]
     shares = [_repeated_share(counts), _repeated_share(np.unique(generated, return_counts=True)[1])]
-    return Repeats(
+    found = Repeats(
         n_generated=len(generated),
         n_distinct=len(generated) - extra[1],
         redundant=redundant,
@@ -247,6 +263,7 @@ def repeats_within(
         n_compared=len(rows),
         pairs=tuple((int(low), int(high)) for low, high in np.sort(rows[pairs[:N_LISTED]], axis=1)),
     )
+    return found, galaxies
 
 
 def closest_ratios(spectra: Spectra) -> Floats:
