@@ -50,6 +50,7 @@ def reading(verb: str) -> str:
         "measure": f"{ADDRESS}",
         "score fit": f"average --data {ADDRESS}",
         "score predict": f"there {ADDRESS}",
+        "score judge": f"there there {ADDRESS}",
     }.get(verb, ADDRESS)
     suffix = {"measure": ".parquet", "compare": ".json", "look": ".png"}.get(verb, "")
     output = "" if verb in ("info", "score threshold") else f" -o made{suffix}"
@@ -65,6 +66,7 @@ def writing(verb: str) -> str:
         "measure": "there.fits",
         "score fit": "average",
         "score predict": "there there",
+        "score judge": "there there there",
         "simulate sersic": "",
         "simulate fields": "",
         "demo": "",

@@ -93,6 +93,8 @@ WRONG = [
     ("score fit average --data gone -o new", 1, "gone: there is no such store"),
     ("score fit average --data there -o new --splits -1", 2, "--splits -1: wanted 0 or more"),
     ("score predict gone there -o new.csv", 1, "gone: there is no such scorer"),
+    ("score judge there gone there -o new.json", 1, "gone: there is no such store"),
+    ("score judge there there -o new.json", 2, "no generated set to judge"),
     ("score threshold there.txt --labeled 12", 2, "--labeled and --negatives, or --labels"),
     ("score threshold gone.csv --labeled 12 --negatives 2", 1, "gone.csv: there is no such file"),
     ("info gone", 1, "gone: there is no such file or folder"),

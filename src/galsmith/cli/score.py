@@ -7,13 +7,14 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Seed, Sets, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_folder, check_places, check_positive, check_there
+from galsmith.cli.premises import check_folder, check_places, check_positive, check_there, path_of_set
 from galsmith.errors import SettingsError
 from galsmith.score.methods import METHODS, check_method
 
 FIT_EXAMPLE = "galsmith score fit wavelets --data fields -o scorer --splits 5"
 PREDICT_EXAMPLE = "galsmith score predict scorer fields -o submission.csv"
 THRESHOLD_EXAMPLE = "galsmith score threshold scored.csv --labeled 1200 --negatives 200"
+JUDGE_EXAMPLE = "galsmith score judge scorer fields wgan=generated -o judged.json"
 NO_STORE = "there is no such store"
 
 
@@ -165,6 +166,70 @@ def score_threshold(
             f"  of all intervals: {ends}",
         ),
     )
+
+
+def score_judge(
+    scorer: Annotated[Path, Parameter(help="What galsmith score fit wrote.")],
+    source: Annotated[Path, Parameter(help="Store of the source.")],
+    /,
+    *generated: Annotated[
+        str, Parameter(help="Stores of generated fields; NAME=PATH gives one a name.", negative=())
+    ],
+    output: Output,
+    least_score: Annotated[
+        float | None,
+        Parameter(
+            help="Only fields of the source with this score or more, as the generator's training set had."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Compare the law of predicted scores of generated fields with the source's: mean, deviation and W1."""
+    if not generated:
+        raise SettingsError(
+            "there is no generated set to judge", argument="generated", wanted="one or more stores of fields"
+        )
+    check_places([scorer, source, *map(path_of_set, generated)], [output])
+    check_folder(scorer, "there is no such scorer")
+    for store in [str(source), *map(path_of_set, generated)]:
+        check_folder(store, NO_STORE)
+    from galsmith.compare import Chance
+    from galsmith.score.judged_sets import judge
+
+    named = [(path_of_set(text), text.partition("=")[0]) for text in generated]
+    sets = [(Path(path).name if name in ("", path) else name, path) for path, name in named]
+    with shown.progress() as progress:
+        found = judge(
+            scorer,
+            source,
+            sets,
+            output,
+            least_score=least_score,
+            chance=Chance(seed=seed),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    lines = [f"source: {found.source.mean:.3f} +- {found.source.deviation:.3f} ({found.source.n:,} fields)"]
+    lines += [
+        f"{one.law.name}: {one.law.mean:.3f} +- {one.law.deviation:.3f} ({one.law.n:,} fields), "
+        f"W1 {one.distance.value:.3f} ({one.distance.interval[0]:.3f} to {one.distance.interval[1]:.3f}, floor {one.distance.floor:.3f})"
+        for one in found.sets
+    ]
+    numbers = {
+        one.law.name: {
+            "mean": one.law.mean,
+            "deviation": one.law.deviation,
+            "w1": one.distance.value,
+            "interval": list(one.distance.interval),
+            "floor": one.distance.floor,
+            "p_value": one.p_value,
+        }
+        for one in found.sets
+    }
+    summary = f"{len(found.sets)} sets by the {found.method} scorer"
+    return Outcome("score judge", summary, output, numbers=numbers, details=tuple(lines))
 
 
 def _device(wanted: str) -> str:

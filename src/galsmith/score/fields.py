@@ -13,7 +13,7 @@ from galsmith.seeds import random_stream
 
 LOWEST_SCORE, HIGHEST_SCORE = 0.0, 8.0  # of galaxyness (paper, II-A)
 FIRST_FEW = 10  # of what is wrong, are listed
-FEWEST_FIELDS = 10  # from which anything is learned
+REAL_FIELDS_AT_LEAST = FEWEST_FIELDS = 10  # from which anything is learned
 
 
 @dataclass(frozen=True)
