@@ -212,11 +212,11 @@ def score_judge(
             progress=progress,
         )
     lines = [f"source: {found.source.mean:.3f} +- {found.source.deviation:.3f} ({found.source.n:,} fields)"]
-    lines += [
-        f"{one.law.name}: {one.law.mean:.3f} +- {one.law.deviation:.3f} ({one.law.n:,} fields), "
-        f"W1 {one.distance.value:.3f} ({one.distance.interval[0]:.3f} to {one.distance.interval[1]:.3f}, floor {one.distance.floor:.3f})"
-        for one in found.sets
-    ]
+    for one in found.sets:
+        law, distance = one.law, one.distance
+        ends = f"{distance.interval[0]:.3f} to {distance.interval[1]:.3f}, floor {distance.floor:.3f}"
+        said = f"{law.mean:.3f} +- {law.deviation:.3f} ({law.n:,} fields), W1 {distance.value:.3f} ({ends})"
+        lines.append(f"{law.name}: {said}")
     numbers = {
         one.law.name: {
             "mean": one.law.mean,
