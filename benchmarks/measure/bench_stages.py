@@ -29,6 +29,7 @@ from galsmith.measure.engine.stamp import cut_stamp
 REPEATS = 3
 NOTHING = np.empty((0, 0))
 NO_MASK = np.empty((0, 0), dtype=np.bool_)
+AS_STATMORPH = (False,)  # not symmetric
 
 
 class Stages:
@@ -57,7 +58,9 @@ def stage_seconds(image: BenchImage) -> dict[str, float]:
     labels, failure = timed("segmentation", paper_map, image.pixels, 1.5, 5, 10)
     if failure >= 0:
         return {}
-    stamp = timed("cutting the stamp", cut_stamp, image.pixels, labels, 1, NO_MASK, NOTHING, noticed)
+    stamp = timed(
+        "cutting the stamp", cut_stamp, image.pixels, labels, 1, NO_MASK, NOTHING, *AS_STATMORPH, noticed
+    )
     sky = timed("sky box", sky_box, stamp, noticed)
     middle = timed("moments", centroid, stamp, noticed)
     timed("moments", moments_about, stamp, *middle, noticed)

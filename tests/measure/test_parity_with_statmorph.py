@@ -98,7 +98,7 @@ def _maps(pair, labels):
     galaxy, values, noticed = pair.galaxy, pair.ours.values, np.zeros(flags.N_FLAGS, dtype=np.uint8)
     mask = np.empty((0, 0), dtype=bool) if galaxy.mask is None else galaxy.mask
     sigma_map = np.empty((0, 0)) if galaxy.sigma_map is None else galaxy.sigma_map
-    stamp = cut_stamp(galaxy.image, labels, galaxy.label, mask, sigma_map, noticed)
+    stamp = cut_stamp(galaxy.image, labels, galaxy.label, mask, sigma_map, False, noticed)
     corner = np.array([stamp.x_min, stamp.y_min])
     x, y = np.array([values["center_x_pix"], values["center_y_pix"]]) - corner
     centroid = np.array([values["centroid_x_pix"], values["centroid_y_pix"]]) - corner

@@ -3,6 +3,7 @@
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,18 +32,29 @@ def engine_versions() -> dict[str, str]:
     return {"galsmith.measure.engine": ENGINE_VERSION, "oracle": ORACLE}
 
 
-def load_kernels(progress: ProgressCallback) -> None:
-    """Load the kernels if they are not in memory, or compile them where they were never used, and say so.
+def kernels_of(settings: MeasureSettings, *, has_psf: bool) -> list[str]:
+    """Names of the kernels that settings ask for, where the images bring point spread functions or not."""
+    return kernels.kernels_for(
+        segmentation=chosen_segmentation(settings),
+        sersic=settings.sersic,
+        has_psf=has_psf or settings.psf_fwhm_pix is not None,
+    )
+
+
+def load_kernels(progress: ProgressCallback, names: Sequence[str] = tuple(kernels.KERNELS)) -> None:
+    """Load kernels if they are not in memory, or compile them where they were never used, and say so.
 
     Parameters
     ----------
     progress : callable
         Told that the engine is loaded, or how many of its functions are compiled.
+    names : sequence of str
+        As `kernels_of` gives them; by default all.
     """
-    if _is_loaded():
+    if _is_loaded(names):
         return
     progress(ProgressEvent("loading the engine", 0, None, "galaxies"))
-    missing, processes = kernels.missing_kernels(), kernels.usable_cores()
+    missing, processes = kernels.missing_kernels(names), kernels.usable_cores()
 
     def tell(done: int) -> None:
         progress(ProgressEvent("compiling the engine", done, None, "functions"))
@@ -51,12 +63,12 @@ def load_kernels(progress: ProgressCallback) -> None:
         LOGGER.warning(COMPILING)
     if len(missing) > 1 and processes > 1 and sys.executable:
         kernels.compile_in_processes(missing, processes=processes, tell=tell)
-    kernels.compile_kernels(list(kernels.KERNELS), tell=tell)
+    kernels.compile_kernels(list(names), tell=tell)
 
 
-def _is_loaded() -> bool:
-    """Whether all kernels are in memory."""
-    return all(kernel.function.signatures for kernel in kernels.KERNELS.values())
+def _is_loaded(names: Sequence[str]) -> bool:
+    """Whether kernels are in memory."""
+    return all(kernels.KERNELS[name].function.signatures for name in names)
 
 
 def options_of(settings: MeasureSettings) -> Options:

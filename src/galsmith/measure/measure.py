@@ -25,7 +25,7 @@ from galsmith.measure.chunks import (
     measure_into_file,
 )
 from galsmith.measure.colors import settings_of_colors
-from galsmith.measure.compiled_engine import engine_versions, load_kernels
+from galsmith.measure.compiled_engine import engine_versions, kernels_of, load_kernels
 from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method
 from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, refuse_idle_settings, resolved_settings
@@ -268,8 +268,7 @@ def _planned(
 ) -> Plan:
     """Check all before anything is written."""
     method = method_for(galaxies, settings, engine=engine)
-    # a parent's role begins with what it is, such as "psf (names, sizes, times)"
-    given = {parent.role.partition(" ")[0] for parent in galaxies.origin.parents}
+    given = _given_beside(galaxies)
     asked = MeasureSettings() if settings is None else settings
     of_files = bool(galaxies.origin.inputs)
     refuse_idle_settings(asked, method.settings, given=given, is_known=of_files, engine=engine)
@@ -307,13 +306,21 @@ def _run(
 ) -> Iterator[tuple[int, Result]]:
     """Measure chunks on threads or processes, and give (place, result) as each one ends."""
     if plan.method.is_compiled and chunks:
-        load_kernels(progress)
+        load_kernels(
+            progress, kernels_of(plan.method.settings, has_psf="psf" in _given_beside(plan.galaxies))
+        )
     progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
     with _threads(plan.workers if plan.method.is_compiled else 1) as threads:
         for place, result in map_tasks(function, chunks, workers=plan.workers, executor=threads):
             n_done += chunks[place].stop - chunks[place].start
             yield place, result
             progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
+
+
+def _given_beside(galaxies: Galaxies) -> set[str]:
+    """Which maps were given beside the images."""
+    # a parent's role begins with what it is, such as "psf (names, sizes, times)"
+    return {parent.role.partition(" ")[0] for parent in galaxies.origin.parents}
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ def _cut(image, labels, *, mask=None, sigma_map=None):
         1,
         NO_MASK if no_mask else mask,
         NO_SIGMA_MAP if no_sigma else sigma_map,
+        False,
         _noticed(),
     )
 

@@ -26,7 +26,7 @@ class _OnlyCut(statmorph.SourceMorphology):
 
 def _cut(image, labels, *, label=1, mask=NO_MASK, sigma=NO_SIGMA):
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
-    stamp = cut_stamp(image, labels, label, mask, sigma, noticed)
+    stamp = cut_stamp(image, labels, label, mask, sigma, False, noticed)
     return stamp, {flags.FLAG_NAMES[index] for index in np.flatnonzero(noticed)}
 
 

@@ -30,7 +30,7 @@ def cache(tmp_path, monkeypatch):
 def log(monkeypatch, caplog):
     """What is done and said where nothing is in memory."""
     done = []
-    monkeypatch.setattr(compiled_engine, "_is_loaded", lambda: False)
+    monkeypatch.setattr(compiled_engine, "_is_loaded", lambda names: False)
     monkeypatch.setattr(
         kernels,
         "compile_in_processes",
@@ -72,6 +72,41 @@ def test_readonly_float64_pixels_and_maps_need_no_other_types_either():
     readonly = measure_galaxy_input(GalaxyInput(image, labels=labels, mask=mask), Options(Segmenting()))
     assert readonly.values == pytest.approx(writable.values, nan_ok=True, rel=0)
     assert _signatures() == before
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "sersic", "fwhm"),
+    [("paper", "integrated", None), ("survey", "integrated", 2.0), ("paper", "none", None)],
+)
+def test_a_measurement_calls_the_kernels_that_are_compiled_for_it_and_no_others(segmentation, sersic, fwhm):
+    script = f"""
+import numpy as np
+from galsmith.measure.compiled_engine import gaussian_psf
+from galsmith.measure.engine import kernels
+from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
+y, x = np.mgrid[:48, :48] - 23.5
+psf = None if {fwhm} is None else gaussian_psf({fwhm})
+image = np.exp(-np.hypot(x, 1.5 * y) / 4)
+measured = measure_galaxy_input(GalaxyInput(image), Options(Segmenting({segmentation!r}), sersic={sersic!r}, psf=psf))
+assert measured.flag < 4
+called = [name for name, kernel in kernels.KERNELS.items() if kernel.function.signatures]
+print(*called)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    called = set(ended.stdout.split())
+    wanted = kernels.kernels_for(segmentation=segmentation, sersic=sersic, has_psf=fwhm is not None)
+    assert called == set(wanted)
+    assert ("fit_blurred" in called) == (fwhm is not None)
+    assert ("fit_sharp" in called) == (fwhm is None and sersic != "none")
+
+
+def test_only_what_is_wanted_is_compiled(cache, log, monkeypatch):
+    monkeypatch.setattr(kernels, "usable_cores", lambda: 2)
+    wanted = kernels.kernels_for(segmentation="paper", sersic="none", has_psf=False)
+    cache([])
+    compiled_engine.load_kernels(lambda event: None, wanted)
+    assert log == [(wanted, 2), (wanted, 1)]
+    assert set(wanted) < set(kernels.KERNELS)
 
 
 def test_what_the_cache_holds_is_not_compiled_again(cache, log, caplog):

@@ -18,7 +18,7 @@ def _noticed():
 
 def _stamp_of(image, labels=None):
     labels = np.ones(image.shape, dtype=np.int32) if labels is None else labels
-    return cut_stamp(image, labels, 1, NO_MASK, NO_SIGMA, _noticed())
+    return cut_stamp(image, labels, 1, NO_MASK, NO_SIGMA, False, _noticed())
 
 
 def _names(noticed):

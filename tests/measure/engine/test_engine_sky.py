@@ -32,7 +32,7 @@ def _galaxy_with_noise(sersic, seed, *, size=128, noise=NOISE, n=1.0, q=0.6):
 
 def _measured(image, labels, *, mask=NO_MASK):
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
-    stamp = cut_stamp(image, labels, 1, mask, NO_SIGMA, noticed)
+    stamp = cut_stamp(image, labels, 1, mask, NO_SIGMA, False, noticed)
     middle = (image.shape[1] - 1) / 2 - stamp.x_min, (image.shape[0] - 1) / 2 - stamp.y_min
     box, background = sky_box(stamp, noticed), sky_background(stamp, *middle, noticed)
     return box, background, {flags.FLAG_NAMES[index] for index in np.flatnonzero(noticed)}, stamp
@@ -122,7 +122,7 @@ def test_the_sky_does_not_see_the_wings_that_a_tight_map_leaves(sersic):
     image, _ = _galaxy_with_noise(sersic, 4, size=160, n=3.0, q=1.0)
     labels = np.int32(image > 6 * NOISE)
     noticed = np.zeros(flags.N_FLAGS, dtype=np.uint8)
-    stamp = cut_stamp(image, labels, 1, NO_MASK, NO_SIGMA, noticed)
+    stamp = cut_stamp(image, labels, 1, NO_MASK, NO_SIGMA, False, noticed)
     beside = stamp.pixels[~stamp.occupied & ~stamp.mask].mean()
     background = _measured(image, labels)[1]
     assert beside > 0.1

@@ -43,7 +43,7 @@ from galsmith.measure.engine.row import PLACE, tell_double_sersic, tell_sersic
 from galsmith.measure.engine.sersic.double_fit import fit_double_sersic
 from galsmith.measure.engine.sersic.fit import INTEGRATED, Fitted, Maps, Start, fit_sersic, with_outliers
 from galsmith.measure.engine.sky import sky_background, sky_box
-from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp, cut_symmetric_stamp
+from galsmith.measure.engine.stamp import Moments, SkyBox, Stamp, cut_stamp
 from galsmith.measure.flags import CATASTROPHIC
 
 FLUX_EXTENT = 2.0  # radius of the aperture for fluxes, in Petrosian radii
@@ -163,10 +163,7 @@ def cut_galaxy(
     noticed: NDArray[np.uint8],
 ) -> Stamp:
     """First step: the stamp, where it lies, and the galaxy's centroid in it."""
-    if is_symmetric:
-        stamp = cut_symmetric_stamp(image, labels, label, caller_mask, sigma_map, noticed)
-    else:
-        stamp = cut_stamp(image, labels, label, caller_mask, sigma_map, noticed)
+    stamp = cut_stamp(image, labels, label, caller_mask, sigma_map, is_symmetric, noticed)
     x, y = centroid(stamp, noticed)
     n_y, n_x = stamp.pixels.shape
     row[PLACE.centroid_x_pix], row[PLACE.centroid_y_pix] = x, y

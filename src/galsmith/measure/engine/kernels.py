@@ -1,7 +1,8 @@
 """The kernels that Python calls, with the types they are called with: kept from an earlier run, or compiled now.
 
-Compiling takes half a minute of one core, so several processes share it: they write into the cache that numba keeps, and
-this process reads from there. Where a process could not, this one compiles what is missing.
+Compiling takes about half a minute of one core, so several processes share it, and a call compiles what it needs: they
+write into the cache that numba keeps, and this process reads from there. Where a process could not, this one compiles what
+is missing.
 """
 
 import gc
@@ -10,7 +11,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import Enum
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -36,7 +38,7 @@ from galsmith.measure.engine.light.statistics import noise_map
 from galsmith.measure.engine.row import N_COLUMNS
 from galsmith.measure.engine.segmentation.methods import paper_map, survey_map
 from galsmith.measure.engine.sersic.fit import Start, make_conventional, sersic_start
-from galsmith.measure.engine.sersic.optimum import bounds_of, fit_integrated
+from galsmith.measure.engine.sersic.optimum import bounds_of, fit_blurred, fit_sharp
 from galsmith.measure.engine.sersic.point_spread import PointSpread
 from galsmith.measure.engine.sersic.residuals import (
     SersicData,
@@ -66,38 +68,71 @@ _STAMP = Stamp(
 _DATA = SersicData(_PIXELS, _PIXELS, PointSpread(_PIXELS, 0, 0, _PIXELS, _PIXELS))
 
 
+class Use(Enum):
+    """Which measurements call a kernel; what a few galaxies of others need is compiled when they come."""
+
+    ALWAYS = "always"
+    PAPER = "segmentation by the paper's method"
+    SURVEY = "segmentation by the survey's method"
+    FIT = "Sérsic fit"
+    SHARP = "Sérsic fit without a point spread"
+    BLURRED = "Sérsic fit behind a point spread"
+
+
 class Kernel(NamedTuple):
-    """A compiled function, arguments of the types it is called with, and about how long it compiles, seconds."""
+    """A compiled function, arguments of the types it is called with, about how long it compiles (seconds), and its use."""
 
     function: Any
     arguments: tuple[Any, ...]
     seconds: float
+    use: Use = Use.ALWAYS
 
 
 KERNELS: dict[str, Kernel] = {
     kernel.function.__name__: kernel
     for kernel in (
         Kernel(tell_maps, (_STAMP, _PLACE, 1.0, _PIXELS, *_RESULTS), 9),
-        Kernel(fit_integrated, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, False, _PIXELS), 8),
+        Kernel(fit_sharp, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, False, _PIXELS), 6, Use.SHARP),
+        Kernel(fit_blurred, (_DATA, _PARAMETERS, _FLAT, 1e-9, 1, _PIXELS), 5, Use.BLURRED),
         Kernel(tell_radii, (_STAMP, _SKY, _PLACE, *_RESULTS), 4.3),
         Kernel(find_place, (_STAMP, _SKY, *_RESULTS), 1.4),
-        Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 1.8),
+        Kernel(paper_map, (_PIXELS, 1.5, 5, 10), 1.8, Use.PAPER),
         Kernel(cut_galaxy, (_PIXELS, _LABELS, 1, _MAP, _PIXELS, True, *_RESULTS), 1.6),
-        Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 0.8),
+        Kernel(sersic_data, (_PIXELS, _PIXELS, _PIXELS), 0.8, Use.FIT),
         Kernel(tell_structure, (_STAMP, _SKY, _PLACE, 1.0, *_RESULTS), 1),
-        Kernel(survey_map, (_PIXELS, 1.5, 5), 1.2),
+        Kernel(survey_map, (_PIXELS, 1.5, 5), 1.2, Use.SURVEY),
         Kernel(find_sky, (_STAMP, True, *_RESULTS), 1),
-        Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 0.4),
+        Kernel(sersic_start, (_STAMP, Start(0.0, 0.0, 1.0, 3.0, _MOMENTS), _RESULTS[1]), 0.4, Use.FIT),
         Kernel(noise_map, (_STAMP, 1.0, _SKY, _PIXELS), 0.2),
-        Kernel(make_conventional, (_PARAMETERS,), 0.1),
-        Kernel(with_light_from_beyond, (_DATA,), 0.5),
-        Kernel(bounds_of, ((1, 1), 7), 0.1),
-        Kernel(half_light_scale, (1.0,), 0.1),
-        Kernel(half_light_slope, (1.0,), 0.1),
-        Kernel(count_used, (_PIXELS,), 0.1),
+        Kernel(make_conventional, (_PARAMETERS,), 0.1, Use.FIT),
+        Kernel(with_light_from_beyond, (_DATA,), 0.5, Use.BLURRED),
+        Kernel(bounds_of, ((1, 1), 7), 0.1, Use.FIT),
+        Kernel(half_light_scale, (1.0,), 0.1, Use.FIT),
+        Kernel(half_light_slope, (1.0,), 0.1, Use.FIT),
+        Kernel(count_used, (_PIXELS,), 0.1, Use.FIT),
         Kernel(finite_sum, (_PIXELS,), 0.1),
     )
 }
+
+
+def kernels_for(*, segmentation: str, sersic: str, has_psf: bool) -> list[str]:
+    """Names of the kernels that galaxies measured in one way need.
+
+    Parameters
+    ----------
+    segmentation : {"paper", "survey"}
+        How galaxies are found.
+    sersic : {"integrated", "parity", "none"}
+        The fit.
+    has_psf : bool
+        Whether the fits take a point spread into account.
+    """
+    uses = {Use.ALWAYS, Use.SURVEY if segmentation == "survey" else Use.PAPER}
+    if sersic != "none":
+        uses.add(Use.FIT)
+    if sersic == "integrated":
+        uses.add(Use.BLURRED if has_psf else Use.SHARP)
+    return [name for name, kernel in KERNELS.items() if kernel.use in uses]
 
 
 class _FunctionCount(event.Listener):
@@ -131,16 +166,16 @@ def compile_kernels(names: list[str], *, tell: Callable[[int], None]) -> None:
     try:
         with event.install_listener("numba:compile", _FunctionCount(tell)):
             for name in names:
-                function, arguments, _ = KERNELS[name]
-                function.compile(tuple(_type_of(argument) for argument in arguments))
+                kernel = KERNELS[name]
+                kernel.function.compile(tuple(_type_of(argument) for argument in kernel.arguments))
     finally:
         if is_collecting:
             gc.enable()
 
 
-def missing_kernels() -> list[str]:
-    """Names of the kernels of which the cache has no code, those that compile longest first."""
-    return [name for name, kernel in KERNELS.items() if not _is_kept(kernel.function)]
+def missing_kernels(names: Iterable[str] = KERNELS) -> list[str]:
+    """Give those of some kernels of which the cache has no code, those that compile longest first."""
+    return [name for name in names if not _is_kept(KERNELS[name].function)]
 
 
 def compile_in_processes(names: list[str], *, processes: int, tell: Callable[[int], None]) -> None:

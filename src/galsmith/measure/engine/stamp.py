@@ -376,11 +376,10 @@ def cut_stamp(
     label: int,
     caller_mask: NDArray[np.bool_],
     sigma_map: NDArray[np.float64],
+    is_symmetric: bool,  # noqa: FBT001 - kernels take arguments by position
     noticed: NDArray[np.uint8],
 ) -> Stamp:
     """Cut one galaxy out of an image, as statmorph 0.7.2 does, and prepare what the later steps read.
-
-    `cut_symmetric_stamp` takes the same.
 
     Parameters
     ----------
@@ -394,6 +393,8 @@ def cut_stamp(
         True where pixels are to be ignored; 0x0 for none.
     sigma_map : ndarray [y, x], float64
         Standard deviation per pixel, of which only NaN and infinity matter here; 0x0 for none.
+    is_symmetric : bool
+        Whether the stamp is to turn and flip with the image, as statmorph's does not (`symmetric_stamp_box`).
     noticed : ndarray [flag], uint8
         Set where pixels are not finite, the label is missing, masked away, at the image's edge or has no flux
         above zero, or the stamp is less than 2 px wide.
@@ -404,22 +405,13 @@ def cut_stamp(
         Of 0x0 pixels where the label is missing.
     """
     box = bounding_box(labels, label)
-    cut = stamp_box(box, image.shape[0], image.shape[1]) if box[0] >= 0 else (0, 0, 0, 0)
-    return _stamp_within(image, labels, label, caller_mask, sigma_map, box, cut, noticed)
-
-
-@compiled
-def cut_symmetric_stamp(
-    image: NDArray[np.float64],
-    labels: NDArray[np.int32],
-    label: int,
-    caller_mask: NDArray[np.bool_],
-    sigma_map: NDArray[np.float64],
-    noticed: NDArray[np.uint8],
-) -> Stamp:
-    """Cut one galaxy out such that a turned or flipped image gives the stamp turned or flipped."""
-    box = bounding_box(labels, label)
-    cut = symmetric_stamp_box(box, image.shape[0], image.shape[1]) if box[0] >= 0 else (0, 0, 0, 0)
+    height, width = image.shape
+    if box[0] < 0:
+        cut = (0, 0, 0, 0)
+    elif is_symmetric:
+        cut = symmetric_stamp_box(box, height, width)
+    else:
+        cut = stamp_box(box, height, width)
     return _stamp_within(image, labels, label, caller_mask, sigma_map, box, cut, noticed)
 
 

@@ -15,7 +15,7 @@ from galsmith.data.galaxies import Galaxies
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Partial
-from galsmith.measure.compiled_engine import load_kernels
+from galsmith.measure.compiled_engine import kernels_of, load_kernels
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.galaxies import WHOLE_IMAGE, Cutout, cutout_of, input_of
 from galsmith.measure.measure import method_for
@@ -166,8 +166,8 @@ def draw_galaxy(
         raise InputError(
             f"galaxy {names[row]} cannot be drawn: {galaxy.message}", argument="figure", came=output
         )
-    load_kernels(progress)
     drawn = input_of(galaxy, method.header.bands.index(method.bands[0]), method.header.flux_unit)
+    load_kernels(progress, kernels_of(method.settings, has_psf=drawn.psf is not None))
     write_galaxy_figure(
         drawn.image,
         output,

@@ -37,7 +37,19 @@ _VIEWS = {
 }
 
 
-class PartLibrary(JITCodeLibrary):
+class _Library(JITCodeLibrary):
+    """Code whose functions are simplified one by one as they come."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Do as numba does, but make the passes once a module, and leave out the many functions that are only named."""
+        ll_module.data_layout = self._codegen._data_layout
+        passes, builder = self._codegen._function_pass_manager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
+
+
+class PartLibrary(_Library):
     """Code of a part as it was lowered; what it calls is named by it, not linked into it."""
 
     def finalize(self) -> None:
@@ -45,7 +57,7 @@ class PartLibrary(JITCodeLibrary):
         self._finalized = True
 
 
-class KernelLibrary(JITCodeLibrary):
+class KernelLibrary(_Library):
     """Code of a kernel with all parts below it, optimized as one."""
 
     def finalize(self) -> None:

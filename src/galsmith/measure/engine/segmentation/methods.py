@@ -158,7 +158,7 @@ def paper_map(
     if largest == 0:
         return np.zeros(image.shape, dtype=np.int32), flags.NO_SOURCE
     segmentation_map = _smoothed_outline(labels, largest, smoothing_pix)
-    is_left = segmentation_map.max() == GALAXY
+    is_left = (segmentation_map == GALAXY).any()
     return segmentation_map, FOUND if is_left else flags.SOURCE_BELOW_SMOOTHING
 
 

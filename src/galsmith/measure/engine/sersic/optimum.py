@@ -1,6 +1,7 @@
 """The fit of integrated Sérsic laws to the minimum: MINPACK's trust radius (1980), normal equations, bounds."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,8 @@ from galsmith.measure.engine.sersic.residuals import (
     SersicData,
     blurred_data,
     exact_data,
-    fill_normal_equations,
+    fill_blurred_equations,
+    fill_sharp_equations,
     rough_data,
 )
 
@@ -49,7 +51,7 @@ HIGHEST_ELLIPTICITY = 0.98
 
 
 class _Point(NamedTuple):
-    """Parameters, and the quadratic approximation of chi^2 about them (`fill_normal_equations`)."""
+    """Parameters, and the quadratic approximation of chi^2 about them (`fill_sharp_equations`)."""
 
     parameters: NDArray[np.float64]
     matrix: NDArray[np.float64]
@@ -87,14 +89,13 @@ def bounds_of(shape: tuple[int, int], n_parameters: int) -> Bounds:
     return Bounds(low, high)
 
 
-@compiled
 def fit_integrated(
     data: SersicData,
     parameters: NDArray[np.float64],
     free: NDArray[np.int64],
     tolerance: float,
     most_evaluations: int,
-    ends_rough: bool,  # noqa: FBT001 - kernels take arguments by position
+    ends_rough: bool,  # noqa: FBT001 - as the kernels take it
     matrix: NDArray[np.float64],
 ) -> tuple[int, int, float]:
     """Fit some parameters of integrated Sérsic laws.
@@ -112,7 +113,7 @@ def fit_integrated(
     most_evaluations : int
         Bound of the work.
     ends_rough : bool
-        Whether pixels far from the center are read in cells only: to tell minima apart.
+        Whether pixels far from the center are read in cells only: to tell minima apart. Behind a point spread none are.
     matrix : ndarray [parameter, parameter], float64
         Is overwritten by J^T J at the result, its upper triangle only.
 
@@ -125,25 +126,63 @@ def fit_integrated(
     chi2 : float
         Sum of the squared residuals.
     """
-    bounds = bounds_of(data.pixels.shape, parameters.size)
-    for k in range(parameters.size):
-        parameters[k] = min(max(parameters[k], bounds.low[k]), bounds.high[k])
     if data.spread.pixels.size > 0:
-        return _fit(blurred_data(data), parameters, free, bounds, tolerance, most_evaluations, matrix)
-    rough = rough_data(data, parameters)
-    status, first, chi2 = _fit(
-        rough, parameters, free, bounds, max(_ROUGH, tolerance), most_evaluations, matrix
+        return fit_blurred(data, parameters, free, tolerance, most_evaluations, matrix)
+    return fit_sharp(data, parameters, free, tolerance, most_evaluations, ends_rough, matrix)
+
+
+@compiled
+def fit_blurred(
+    data: SersicData,
+    parameters: NDArray[np.float64],
+    free: NDArray[np.int64],
+    tolerance: float,
+    most_evaluations: int,
+    matrix: NDArray[np.float64],
+) -> tuple[int, int, float]:
+    """Fit behind a point spread: a kernel of its own, as most calls need one of the two."""
+    bounds = bounds_of(data.pixels.shape, parameters.size)
+    _hold(parameters, bounds)
+    blurred = blurred_data(data)
+    return _fit(
+        fill_blurred_equations, blurred, parameters, free, bounds, tolerance, most_evaluations, matrix
     )
+
+
+@compiled
+def fit_sharp(
+    data: SersicData,
+    parameters: NDArray[np.float64],
+    free: NDArray[np.int64],
+    tolerance: float,
+    most_evaluations: int,
+    ends_rough: bool,  # noqa: FBT001 - kernels take arguments by position
+    matrix: NDArray[np.float64],
+) -> tuple[int, int, float]:
+    """Fit without a point spread: cells first, then every pixel."""
+    bounds = bounds_of(data.pixels.shape, parameters.size)
+    _hold(parameters, bounds)
+    fill, coarse = fill_sharp_equations, max(_ROUGH, tolerance)
+    rough = rough_data(data, parameters)
+    status, first, chi2 = _fit(fill, rough, parameters, free, bounds, coarse, most_evaluations, matrix)
     if status == NOT_FINITE or ends_rough:
         return status, first, chi2
     left = most_evaluations - first
     exact = exact_data(data, parameters)
-    status, second, chi2 = _fit(exact, parameters, free, bounds, tolerance, left, matrix)
+    status, second, chi2 = _fit(fill, exact, parameters, free, bounds, tolerance, left, matrix)
     return status, first + second, chi2
 
 
 @compiled
+def _hold(parameters: NDArray[np.float64], bounds: Bounds) -> None:
+    """Bring parameters within their bounds."""
+    for k in range(parameters.size):
+        parameters[k] = min(max(parameters[k], bounds.low[k]), bounds.high[k])
+
+
+@compiled
 def _fit(
+    fill: Callable[..., float],
     data: IntegratedData,
     parameters: NDArray[np.float64],
     free: NDArray[np.int64],
@@ -152,10 +191,10 @@ def _fit(
     most_evaluations: int,
     matrix: NDArray[np.float64],
 ) -> tuple[int, int, float]:
-    """Fit with the same pixels integrated all along; arguments and results are those of `fit_integrated`."""
+    """Fit with the same pixels integrated all along, equations filled in by `fill`; the rest as `fit_integrated` has it."""
     here, there = _empty_point(parameters), _empty_point(parameters)
-    chi2 = fill_normal_equations(data, here.parameters, here.matrix, here.gradient)
-    matrix[:] = here.matrix
+    chi2 = fill(data, here.parameters, here.matrix, here.gradient)
+    _copy_matrix(here.matrix, matrix)
     if not math.isfinite(chi2):
         return NOT_FINITE, 1, chi2
     # a noise-free law is fitted to rounding: no share of chi^2 can then be gained
@@ -170,7 +209,7 @@ def _fit(
             for k in range(parameters.size):
                 parameters[k] = there.parameters[k]
             return CONVERGED, evaluation - 1, chi2 - max(step.gain, 0.0)
-        trial_chi2 = fill_normal_equations(data, there.parameters, there.matrix, there.gradient)
+        trial_chi2 = fill(data, there.parameters, there.matrix, there.gradient)
         # lmdif: the first step bounds the radius
         radius, damping = adjusted_radius(
             min(radius, step.length) if steps == 0 else radius,
@@ -187,11 +226,19 @@ def _fit(
             here, there = there, here
             for k in range(parameters.size):
                 parameters[k] = here.parameters[k]
-            matrix[:] = here.matrix
+            _copy_matrix(here.matrix, matrix)
         size = _widen_scale(here, free, scale)
         if is_flat or chi2 <= floor or radius <= _LEAST_RADIUS * size:
             return CONVERGED, evaluation, chi2
     return OUT_OF_EVALUATIONS, most_evaluations, chi2
+
+
+@compiled
+def _copy_matrix(source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    # a loop: numba's assignment of whole arrays compiles the sentence about shapes that do not fit
+    for k in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[k, j] = source[k, j]
 
 
 @compiled

@@ -202,13 +202,13 @@ def with_light_from_beyond(data: SersicData) -> SersicData:
 
 
 @compiled
-def fill_normal_equations(
+def fill_sharp_equations(
     data: IntegratedData,
     parameters: NDArray[np.float64],
     matrix: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> float:
-    """Sum of squared residuals, and its quadratic approximation.
+    """Sum of squared residuals without a point spread, and its quadratic approximation.
 
     Parameters
     ----------
@@ -226,15 +226,28 @@ def fill_normal_equations(
     float
         r^T r.
     """
-    n = parameters.size
-    for k in range(n):
+    _clear(matrix, gradient)
+    return _of_sharp_model(data, sersic_model_with_slopes(parameters), matrix, gradient)
+
+
+@compiled
+def fill_blurred_equations(
+    data: IntegratedData,
+    parameters: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> float:
+    """Do what `fill_sharp_equations` does, behind a point spread."""
+    _clear(matrix, gradient)
+    return _of_blurred_model(data, sersic_model_with_slopes(parameters), matrix, gradient)
+
+
+@compiled
+def _clear(matrix: NDArray[np.float64], gradient: NDArray[np.float64]) -> None:
+    for k in range(gradient.size):
         gradient[k] = 0.0
-        for j in range(n):
+        for j in range(gradient.size):
             matrix[k, j] = 0.0
-    model = sersic_model_with_slopes(parameters)
-    if data.spread.pixels.size > 0:
-        return _of_blurred_model(data, model, matrix, gradient)
-    return _of_sharp_model(data, model, matrix, gradient)
 
 
 @compiled
