@@ -63,6 +63,7 @@ CONTESTANTS = {
     "dcgan-as-published": Contestant("dcgan-fields-250", ("model.as_published=true",)),
     "stylegan2": Contestant("stylegan2-fields-250"),
     "stylegan2-pretrained": Contestant("stylegan2-fields-250", is_pretrained=True),
+    "field_composer": Contestant("field_composer"),
 }
 
 
