@@ -1,6 +1,7 @@
 """Families of fields from a store to drawn 8-bit fields: stop and resume, seeds, starting from a snapshot, memory."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from galsmith.data.store import open_store, write_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
@@ -109,6 +111,30 @@ def test_a_run_starts_from_a_snapshot_of_other_fields(family: str, tmp_path: Pat
     # batch statistics of one step are all that may move
     away = float((after - before).abs().mean())
     assert away < 0.2 * float((alone - before).abs().mean())
+
+
+@pytest.mark.parametrize(("family", "beside"), [("wgan", "critic"), ("stylegan2", "discriminator")])
+def test_a_run_from_a_run_has_its_critic_and_one_from_a_snapshot_alone_a_new_one(
+    family: str,
+    beside: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parent = train(recipe_of(family), sparse_fields(100, seed=1), tmp_path / "sky")
+    shutil.copytree(parent / "snapshot", tmp_path / "alone")
+    monkeypatch.setattr("galsmith.training.start.run_loop", lambda *_, **__: True)
+    states = []
+    for name, start in (("tuned", parent), ("tuned from alone", tmp_path / "alone")):
+        caplog.clear()
+        run = train(recipe_of(family), sparse_fields(100), tmp_path / name, init_from=start, seed=7)
+        states.append(load_checkpoint(run / "checkpoint/checkpoint.pt").trainer)
+        assert ("holds the generator only, and does not lie in its run" in caplog.text) == (start != parent)
+    trained = load_checkpoint(parent / "checkpoint/checkpoint.pt").trainer
+    for name, value in trained[beside].items():
+        assert torch.equal(value, states[0][beside][name])
+    assert any(not torch.equal(value, states[1][beside][name]) for name, value in trained[beside].items())
+    assert states[0]["optimizers"][beside]["state"] == {}
 
 
 def test_the_autoencoder_of_fields_says_why_it_cannot_start_from_a_snapshot(tmp_path: Path) -> None:

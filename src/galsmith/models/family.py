@@ -119,7 +119,8 @@ class Family:
     only_in_training : tuple of str
         Parts of the generator that only training needs: it draws the same with them and without.
     beside_generator : tuple of str
-        Networks that training needs and a snapshot does not hold; in a run that starts from one they are new.
+        Networks that training needs and a snapshot does not hold, by their names in the trainer's state; a run that starts
+        from a snapshot takes them from the checkpoint beside it, and has new ones where there is none.
     why_not_from_snapshot : str
         Why no run can start from a snapshot; empty where one can.
     recipe : mapping

@@ -11,6 +11,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageSet
 from galsmith.models.snapshot import Snapshot, find_snapshot, load_snapshot, read_snapshot_page
 from galsmith.settings import Settings, typed_settings
+from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder, read_run_tables
 from galsmith.training.settings import RunSettings, differences, listed
 
@@ -40,6 +41,23 @@ class StartingPoint:
     def to_table(self) -> dict[str, str]:
         """Return what the table ``[run]`` of ``settings.toml`` says of it."""
         return {PATH_KEY: self.path, HASH_KEY: self.sha256}
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run starts from, read.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+        Its generator and transform.
+    beside : mapping of str to mapping
+        States of the networks that its run trained beside the generator, by name; empty where the snapshot does not lie in
+        its run any more.
+    """
+
+    snapshot: Snapshot
+    beside: Mapping[str, Any]
 
 
 def find_parent(init_from: str | Path | None, folder: RunFolder) -> StartingPoint | None:
@@ -80,8 +98,8 @@ def with_transform_of(parent: StartingPoint | None, settings: RunSettings) -> Ru
 
 def load_parent(
     parent: StartingPoint, settings: RunSettings, images: ImageSet, *, asked: TransformSettings
-) -> Snapshot:
-    """Read the snapshot's weights once it is clear that the run can start from them.
+) -> Beginning:
+    """Read the snapshot's weights, and the networks beside them, once it is clear that the run can start from them.
 
     Parameters
     ----------
@@ -108,12 +126,13 @@ def load_parent(
         )
     _refuse_family(parent, snapshot, settings)
     _refuse_data(parent, snapshot, images)
-    _say_what_is_taken(parent, snapshot, settings, asked=asked, images=images)
-    return snapshot
+    beginning = Beginning(snapshot, _networks_beside(parent, settings))
+    _say_what_is_taken(parent, beginning, settings, asked=asked, images=images)
+    return beginning
 
 
-def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]:
-    """Put a snapshot's generator in the place of a new trainer's, whose optimizers have not stepped.
+def starting_state(new: Mapping[str, Any], beginning: Beginning) -> dict[str, Any]:
+    """Put a snapshot's generator, and networks beside it, in the place of a new trainer's; no optimizer has stepped.
 
     The laws of the scalars stay those of the new training set: flux and size are drawn right from the start,
     and networks see their normal numbers, of the same law in both sets. What only training needs may be new, or
@@ -123,15 +142,26 @@ def starting_state(new: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]
     ----------
     new : mapping
         What ``state_dict`` of a trainer built on the new set gave.
-    snapshot : Snapshot
+    beginning : Beginning
         What to start from.
     """
-    family = snapshot.family
+    snapshot, family = beginning.snapshot, beginning.snapshot.family
     fresh, known = new["generator"], snapshot.generator.state_dict()
     fitted, added = _parts_of(fresh, family.fitted_to_set), _parts_of(fresh, family.only_in_training)
     dropped = {*_parts_of(known, family.only_in_training)} - {*fresh}
     kept = {name: value for name, value in known.items() if name not in dropped}
-    return {**new, "generator": {**added, **kept, **fitted}}
+    return {**new, **beginning.beside, "generator": {**added, **kept, **fitted}}
+
+
+def _networks_beside(parent: StartingPoint, settings: RunSettings) -> dict[str, Any]:
+    """Read from the checkpoint of a snapshot's own run what the run trained beside the generator."""
+    place = Path(parent.path)
+    run = RunFolder(place.parent)
+    names = settings.family.beside_generator
+    if not names or run.snapshot_folder != place or not run.checkpoint_file.is_file():
+        return {}
+    trained = load_checkpoint(run.checkpoint_file).trainer
+    return {name: trained[name] for name in names}
 
 
 def _parts_of(state: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
@@ -211,18 +241,19 @@ def _refuse_data(parent: StartingPoint, snapshot: Snapshot, images: ImageSet) ->
 
 def _say_what_is_taken(
     parent: StartingPoint,
-    snapshot: Snapshot,
+    beginning: Beginning,
     settings: RunSettings,
     *,
     asked: TransformSettings,
     images: ImageSet,
 ) -> None:
     """Tell where the new run differs from the snapshot's own, and what starts from nothing."""
-    new = settings.family.beside_generator
+    snapshot = beginning.snapshot
+    new = [name for name in settings.family.beside_generator if name not in beginning.beside]
     if new:
         logger.warning(
-            "%s: holds the generator only: the %s of %s is new, and until it has learned something the generator may "
-            "forget some of what it knows; look at the first pictures in samples/",
+            "%s: holds the generator only, and does not lie in its run: the %s of %s is new, and until it has learned "
+            "something the generator may forget some of what it knows; look at the first pictures in samples/",
             parent.path,
             " and ".join(new),
             settings.family.name,

@@ -15,7 +15,7 @@ from galsmith.models.devices import is_out_of_memory
 from galsmith.models.draws import draw_images, draw_pixels, refuse_misdrawn
 from galsmith.models.families import HOUSE, listed_families
 from galsmith.models.protocols import DataDescription, Precision, Trainer
-from galsmith.models.snapshot import Snapshot, save_snapshot
+from galsmith.models.snapshot import save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.averages.folder import started_averages
@@ -28,6 +28,7 @@ from galsmith.training.grids import write_grid
 from galsmith.training.parent import (
     HASH_KEY,
     PATH_KEY,
+    Beginning,
     StartingPoint,
     explained_misfit,
     load_parent,
@@ -263,7 +264,7 @@ def start_run(
         refuse_equal_images(training_images)
         if parent is not None:
             start = load_parent(parent, settings, training_images, asked=asked)
-            transform = start.transform
+            transform = start.snapshot.transform
     training_set = TrainingSet(training_images, transform, progress=progress)
 
     def built(state: Mapping[str, Any] | None) -> Trainer:
@@ -294,18 +295,18 @@ def start_run(
 
 
 def _started_from(
-    start: Snapshot,
+    start: Beginning,
     new: Mapping[str, Any],
     built: Callable[[Mapping[str, Any] | None], Trainer],
     settings: RunSettings,
 ) -> Trainer:
-    """Build a trainer again, with a snapshot's weights in its generator."""
+    """Build a trainer again, with a snapshot's weights in its generator and those of its run beside it."""
     try:
         return built(starting_state(new, start))
     except (RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, GalsmithError) or is_out_of_memory(error):
             raise
-        raise explained_misfit(start, settings) from error
+        raise explained_misfit(start.snapshot, settings) from error
 
 
 def kept_choice(settings: RunSettings, state: RunState) -> Choice | None:
