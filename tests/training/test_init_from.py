@@ -1,5 +1,6 @@
 """Starting a run from a snapshot's weights: what is taken along, what is new, and what does not fit."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -251,6 +252,9 @@ def test_what_differs_from_the_snapshots_own_run_is_said(
 ) -> None:
     parent = train(tiny_recipe("stylegan2", images=64), small, tmp_path / "parent")
     train(tiny_recipe("stylegan2", images=64), small, tmp_path / "same", init_from=parent)
+    assert "is new" not in caplog.text
+    shutil.copytree(parent / "snapshot", tmp_path / "copied")
+    train(tiny_recipe("stylegan2", images=64), small, tmp_path / "apart", init_from=tmp_path / "copied")
     assert "the discriminator of stylegan2 is new" in caplog.text
     assert "had other settings" not in caplog.text
     assert "the pixel transform is the snapshot's" not in caplog.text
