@@ -35,6 +35,7 @@ OTHER_INPUTS = [
     "measure there.fits --segmap s3://bucket/x --figure made.png",
     "compare a.parquet ours=s3://bucket/x -o made.json",
     "compare a.parquet b.parquet --training s3://bucket/x -o made.json",
+    "score report there --judged s3://bucket/x -o made",
     "score fit average --data there --base s3://bucket/x -o made",
     "score predict s3://bucket/x there -o made.csv",
     "score threshold there.csv --labels s3://bucket/x",

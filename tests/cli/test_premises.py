@@ -95,6 +95,8 @@ WRONG = [
     ("score predict gone there -o new.csv", 1, "gone: there is no such scorer"),
     ("score judge there gone there -o new.json", 1, "gone: there is no such store"),
     ("score judge there there -o new.json", 2, "no generated set to judge"),
+    ("score report gone -o new", 1, "gone: there is no such store"),
+    ("score report there -o new --method wavelet", 2, "did you mean 'wavelets'"),
     ("score threshold there.txt --labeled 12", 2, "--labeled and --negatives, or --labels"),
     ("score threshold gone.csv --labeled 12 --negatives 2", 1, "gone.csv: there is no such file"),
     ("info gone", 1, "gone: there is no such file or folder"),

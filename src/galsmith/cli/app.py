@@ -92,6 +92,7 @@ VERBS = (
     Verb("score fit", score.score_fit, score.FIT_EXAMPLE, resumes=True, explains=score.methods_text),
     Verb("score predict", score.score_predict, score.PREDICT_EXAMPLE),
     Verb("score judge", score.score_judge, score.JUDGE_EXAMPLE),
+    Verb("score report", score.score_report, score.REPORT_EXAMPLE, resumes=True),
     Verb("score threshold", score.score_threshold, score.THRESHOLD_EXAMPLE, writes=False),
     Verb("info", info.info, info.EXAMPLE, writes=False),
 )

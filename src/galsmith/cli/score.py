@@ -7,7 +7,14 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Seed, Sets, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_folder, check_places, check_positive, check_there, path_of_set
+from galsmith.cli.premises import (
+    check_counts,
+    check_folder,
+    check_places,
+    check_positive,
+    check_there,
+    path_of_set,
+)
 from galsmith.errors import SettingsError
 from galsmith.score.methods import METHODS, check_method
 
@@ -15,7 +22,10 @@ FIT_EXAMPLE = "galsmith score fit wavelets --data fields -o scorer --splits 5"
 PREDICT_EXAMPLE = "galsmith score predict scorer fields -o submission.csv"
 THRESHOLD_EXAMPLE = "galsmith score threshold scored.csv --labeled 1200 --negatives 200"
 JUDGE_EXAMPLE = "galsmith score judge scorer fields wgan=generated -o judged.json"
+REPORT_EXAMPLE = "galsmith score report fields -o scores"
 NO_STORE = "there is no such store"
+NONE_GIVEN: list[Path] = []
+QUICK_METHODS = ["average", "wavelets", "spectrum"]
 
 
 def methods_text() -> str:
@@ -230,6 +240,58 @@ def score_judge(
     }
     summary = f"{len(found.sets)} sets by the {found.method} scorer"
     return Outcome("score judge", summary, output, numbers=numbers, details=tuple(lines))
+
+
+def score_report(
+    data: Annotated[Path, Parameter(help="Store of fields with scores.")],
+    /,
+    *,
+    output: Output,
+    scorer: Annotated[
+        list[Path],
+        Parameter(
+            help="What galsmith score fit wrote for this store; may be repeated. Where there is none, methods are fitted.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = NONE_GIVEN,
+    judged: Annotated[Path | None, Parameter(help="What galsmith score judge wrote.")] = None,
+    methods: Annotated[
+        list[str], Parameter(name="--method", help="Fit these where no scorer is given.", negative=())
+    ] = QUICK_METHODS,
+    splits: Annotated[int, Parameter(help="How many parts of the fields are held out in turn.")] = 5,
+    held_out: Annotated[float, Parameter(help="Share of the fields that each split holds out.")] = 0.2,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Write one page: how well methods predict galaxyness, beside the paper's numbers, and what the fields are like."""
+    check_places([data, *scorer, judged or ""], [output])
+    check_counts({"splits": splits})
+    for name in methods:
+        check_method(name)
+    check_folder(data, NO_STORE)
+    for place in scorer:
+        check_folder(place, "there is no such scorer")
+    if judged is not None:
+        check_there(judged, wanted="what galsmith score judge wrote")
+    from galsmith.score.card import report
+
+    with shown.progress() as progress:
+        page = report(
+            data,
+            output,
+            scorers=scorer,
+            judged=judged,
+            methods=methods,
+            splits=splits,
+            held_out=held_out,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    size = page.stat().st_size
+    return Outcome("score report", f"a page of {size / 1e6:.1f} MB", page, numbers={"bytes": size})
 
 
 def _device(wanted: str) -> str:

@@ -24,6 +24,7 @@ _HOMES = {
     "predict": "submission",
     "read_scores": "threshold",
     "register_scorer": "methods",
+    "report": "card",
     "score_threshold": "threshold",
     "scored_fields": "fields",
 }
