@@ -43,6 +43,7 @@ WRONG = [
     ("ingest field s3://b/x -o new --zero-points g=25", 1, "is no path"),
     ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
     ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
+    ("simulate sky-mosaic gone -o new", 1, "there is no such folder or store of pictures"),
     ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates galaxies"),
     ("simulate fields -n 3 -o new --set side_pxi=1", 2, "did you mean 'side_pix'"),
     ("simulate sersic -n 3 -o new --set axis_ratoi=1", 2, "did you mean 'axis_ratio'"),

@@ -82,6 +82,12 @@ VERBS = (
         resumes=True,
         explains=simulate.laws_text,
     ),
+    Verb(
+        "simulate sky-mosaic",
+        simulate.simulate_sky_mosaic,
+        simulate.MOSAIC_EXAMPLE,
+        resumes=True,
+    ),
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

@@ -16,12 +16,13 @@ from galsmith.cli.options import (
     Shown,
 )
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_overrides, check_places
+from galsmith.cli.premises import check_counts, check_folder, check_overrides, check_places
 from galsmith.settings import prior_names, priors_named
 
 FIELDS_EXAMPLE = "galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1"
 # recipes that have every setting that there is
 WHOLE_RECIPE, WHOLE_FIELDS = "sersic", "fields"
+MOSAIC_EXAMPLE = "galsmith simulate sky-mosaic sky_pictures -o sky -n 8 --side 4000"
 SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
 
@@ -91,6 +92,31 @@ def simulate_fields(
             progress=progress,
         )
     return outcome_of_store("simulate fields", images, output)
+
+
+def simulate_sky_mosaic(
+    pictures: Annotated[str, Parameter(help="Folder of PNG or JPEG pictures, or a store of them.")],
+    /,
+    *,
+    output: Output,
+    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many mosaics.")] = 1,
+    side_pix: Annotated[int, Parameter(name="--side", help="Side of each, in pixels.")] = 4000,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Join pictures of the sky to large gray mosaics, of which train takes fresh crops; goes on when repeated."""
+    check_places([pictures], [output])
+    check_counts({"n": n, "side_pix": side_pix})
+    check_folder(pictures, "there is no such folder or store of pictures")
+    from galsmith.cli.summaries import outcome_of_store
+    from galsmith.data.simulate import sky_mosaic
+
+    with shown.progress() as progress:
+        images = sky_mosaic(
+            pictures, output, n=n, side_pix=side_pix, seed=seed, overwrite=overwrite, progress=progress
+        )
+    return outcome_of_store("simulate sky-mosaic", images, output)
 
 
 def priors_text() -> str:

@@ -1,10 +1,10 @@
-"""Simulating galaxies and fields with known truth: ``galsmith.simulate.sersic`` and ``galsmith.simulate.fields``."""
+"""Simulating galaxies and fields with known truth, and mosaics of pictures: ``galsmith.simulate.sersic``, ``fields``..."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from galsmith.data.fields import FieldSettings, SimulatedFields
+from galsmith.data.fields import FieldSettings, SimulatedFields, SkyMosaics
 from galsmith.data.fields import compile_renderer as compile_fields
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.to_store import write_source
@@ -163,6 +163,68 @@ def fields(
         verb="simulate fields",
         seed=seed,
         options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def sky_mosaic(
+    pictures: str | Path,
+    output: str | Path,
+    *,
+    n: int = 1,
+    side_pix: int = 4000,
+    seed: int = 0,
+    options: SetOptions | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> ImageSet:
+    """Join pictures to large gray mosaics, of which training takes fresh crops (``training.crop_pix``).
+
+    Mosaic k depends on the pictures, on `seed` and on k alone.
+
+    Parameters
+    ----------
+    pictures : str or Path
+        A folder of PNG or JPEG pictures, or a store in ``"display"`` units.
+    output : str or Path
+        The folder to become the store.
+    n : int
+        How many mosaics.
+    side_pix : int
+        Height and width of each.
+    seed : int
+        Any integer.
+    options : SetOptions, optional
+        As `sersic` has them; all mosaics are of the split ``"train"`` when left out.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told how far it is.
+
+    Returns
+    -------
+    ImageSet
+        One band of gray levels, whose header says that it shows fields.
+
+    Raises
+    ------
+    SettingsError
+        If `n` is below 1, or a mosaic would be smaller than a picture.
+    InputError
+        If the pictures cannot be used.
+    OutputExistsError
+        If the output is there already.
+    """
+    if n < 1:
+        raise SettingsError(f"-n {n}: wanted 1 mosaic or more")
+    check_output(output, STORE, inputs=[pictures], overwrite=overwrite)
+    return write_source(
+        SkyMosaics(pictures, n=n, side_pix=side_pix, seed=seed, progress=progress),
+        Path(output),
+        verb="simulate sky-mosaic",
+        seed=seed,
+        options=SetOptions(split=(1.0, 0.0, 0.0)) if options is None else options,
         overwrite=overwrite,
         progress=progress,
     )

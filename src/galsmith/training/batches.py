@@ -18,6 +18,7 @@ from galsmith.images import ImageSet
 from galsmith.models.protocols import NetworkBatch
 from galsmith.seeds import random_stream
 from galsmith.training.augmentation import FIELD_COPIES, drawn_offsets, field_copies
+from galsmith.training.crops import FreshCrops
 from galsmith.training.settings import RunSettings
 
 logger = logging.getLogger("galsmith")
@@ -76,15 +77,20 @@ class BatchOrder:
         The run's seed.
     n_copies : int
         How many copies of each image a pass shows: 1, or those of `galsmith.training.augmentation`.
+    is_endless : bool
+        Whether the set gives another image for every number, and is never gone through again.
     """
 
     n_images: int
     batch_size: int
     seed: int
     n_copies: int = 1
+    is_endless: bool = False
 
     def after(self, images_seen: int) -> NDArray[np.int64]:
         """Positions of the images that come after `images_seen` others."""
+        if self.is_endless:
+            return np.arange(images_seen, images_seen + self.batch_size)
         return self._shown(images_seen) % self.n_images
 
     def augmented(self, batch: NetworkBatch, images_seen: int) -> NetworkBatch:
@@ -138,7 +144,9 @@ class TrainingSet:
 
     def rows(self, indices: NDArray[np.int64]) -> NetworkBatch:
         """Read some images, in the order of `indices`, on the CPU."""
-        arrays = self.transform.forward(self.images.pixels.read(indices), self._conditions[indices])
+        arrays = self.transform.forward(
+            self.images.pixels.read(indices), self._conditions[indices % len(self)]
+        )
         return NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
 
     def chunks(self) -> Iterator[NetworkBatch]:
@@ -192,13 +200,20 @@ def make_batches(
             came=augmentation,
             way_out="set transform.kind=display, or leave it out",
         )
-    order = BatchOrder(
-        len(training_set), batch_size, seed, n_copies=1 if augmentation is None else FIELD_COPIES
-    )
+    is_endless = isinstance(training_set.images.pixels, FreshCrops)
+    if augmentation is not None and is_endless:
+        raise SettingsError(
+            "crops are turned, flipped and never the same",
+            argument="training.augmentation",
+            came=augmentation,
+            way_out="leave it out, or training.crop_pix",
+        )
+    n_copies = 1 if augmentation is None else FIELD_COPIES
+    order = BatchOrder(len(training_set), batch_size, seed, n_copies=n_copies, is_endless=is_endless)
     kept = compacted if order.n_copies == 1 else _unchanged
     first = kept(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
     bytes_per_image = (first.pixels.nbytes + first.scalars.nbytes) / len(first.pixels)
-    if bytes_per_image * len(training_set) <= memory_gb * 1e9:
+    if bytes_per_image * len(training_set) <= memory_gb * 1e9 and not is_endless:
         return KeptBatches(training_set, compacted, order, device=device)
     return ReadBatches(training_set, compacted, order, device=device)
 

@@ -23,6 +23,7 @@ from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.batches import TrainingSet, refuse_equal_images, warn_of_few_images
 from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from galsmith.training.crops import CROPS_PER_PASS, fresh_crops
 from galsmith.training.folder import RunFolder
 from galsmith.training.grids import write_grid
 from galsmith.training.parent import (
@@ -254,7 +255,7 @@ def start_run(
     SettingsError
         If the weights of `parent` do not fit the model of `settings`, or a family of others cannot draw.
     """
-    training_images, start = image_set.in_split("train"), None
+    training_images, start = _learned(image_set.in_split("train"), settings), None
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
     warn_of_few_images(training_images, settings)
     if checkpoint is not None:
@@ -292,6 +293,15 @@ def start_run(
     if checkpoint is not None:
         run.go_on_from(checkpoint)
     return run
+
+
+def _learned(images: ImageSet, settings: RunSettings) -> ImageSet:
+    """Give what is learned of the training split: its images, or fresh crops of them."""
+    training = settings.training
+    if training.crop_pix is None:
+        return images
+    per_pass = CROPS_PER_PASS if training.crops_per_pass is None else training.crops_per_pass
+    return fresh_crops(images, crop_pix=training.crop_pix, crops_per_pass=per_pass, seed=training.seed)
 
 
 def _started_from(

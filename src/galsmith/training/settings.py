@@ -47,6 +47,11 @@ class TrainingSettings(Settings):
     augmentation : {"fields"} or None
         Show 16 copies of each image, turned, moved against a black frame and flipped, as the fields' paper does; for
         ``transform.kind = "display"``. A pass then has 16 times the images.
+    crop_pix : int or None
+        Learn fresh crops of this side out of larger images in place of the images themselves, turned and flipped; no crop
+        comes twice.
+    crops_per_pass : int or None
+        How many of them count as a pass; 80,000 when None.
     ema_width : float
         Width of the weights' averaging profile as a share of the training's length; see `PowerFunctionEma`.
     posthoc_averages : int or None
@@ -83,6 +88,8 @@ class TrainingSettings(Settings):
     seed: int = 0
     batch_size: int = Field(default=256, ge=1)
     augmentation: Literal["fields"] | None = None
+    crop_pix: int | None = Field(default=None, ge=4)
+    crops_per_pass: int | None = Field(default=None, ge=1)
     ema_width: float = Field(default=0.1, gt=0, lt=0.28)
     posthoc_averages: int | None = Field(default=None, ge=0)
     memory_gb: float = Field(default=4.0, ge=0)
