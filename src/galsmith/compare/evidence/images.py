@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from galsmith.compare.evidence.records import BY_DEALS, HALF, SHARE, Evidence, Findings
+from galsmith.compare.evidence.records import BY_DEALS, HALF, SHARE, Evidence, Findings, numbers_of
 from galsmith.compare.memory.copies import REFERENCE, TRAINING
 from galsmith.compare.records import FeatureComparison, Memorization, Statistic
 
@@ -127,10 +127,7 @@ def _of_images(heading: tuple[str, str], item: Statistic, *, name: str, label: s
         title=title,
         name=name,
         label=label,
-        value=item.value,
-        interval=item.interval,
-        floor=item.floor,
-        p_value=item.p_value,
+        **numbers_of(item),
         effect=item.value - item.floor,
         unit=SHARE,
     )
@@ -153,10 +150,7 @@ def _feature(
         title=title,
         name=f"{name} in {one.extractor_id}",
         label=item.name,
-        value=item.value,
-        interval=item.interval,
-        floor=item.floor,
-        p_value=item.p_value,
+        **numbers_of(item),
         effect=effect,
         unit=unit,
         is_little=is_little,
@@ -171,10 +165,7 @@ def _copies(memory: Memorization, label: str, item: Statistic, effect: float, un
         title=_copies_title(memory),
         name=f"{label} in {memory.space}",
         label=label,
-        value=item.value,
-        interval=item.interval,
-        floor=item.floor,
-        p_value=item.p_value,
+        **numbers_of(item),
         effect=effect,
         unit=unit,
     )

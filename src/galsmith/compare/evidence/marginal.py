@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from scipy import stats
 
 from galsmith.compare.evidence.losses import LITTLE_LOSS
-from galsmith.compare.evidence.records import BY_DEALS, FLOORS, NO_INTERVAL, SD, SHARE, Evidence, Findings
+from galsmith.compare.evidence.records import (
+    BY_DEALS,
+    FLOORS,
+    NO_INTERVAL,
+    SD,
+    SHARE,
+    Evidence,
+    Findings,
+    numbers_of,
+)
 from galsmith.compare.marginal.columns import band_of, group_title, label_of
 from galsmith.compare.records import Distance, Mean
 
@@ -75,10 +84,7 @@ def of_means(findings: Findings) -> Iterator[Evidence]:
             # A group may be named as a property is.
             name=f"mean of {mean.name}",
             label=MEAN_TITLES.get(mean.name, f"mean of {group_title(mean.name).lower()}"),
-            value=mean.value,
-            interval=mean.interval,
-            floor=mean.floor,
-            p_value=mean.p_value,
+            **numbers_of(mean),
             effect=mean.in_floors,
             unit=FLOORS,
             # The interval decides, not the value: its third digit may fall on either side.
@@ -110,10 +116,7 @@ def _far(family: str, item: Distance) -> Evidence:
         title=title_of(item),
         name=item.name,
         label=label_of(item, with_band=False),
-        value=item.value,
-        interval=item.interval,
-        floor=item.floor,
-        p_value=item.p_value,
+        **numbers_of(item),
         effect=sd_of(item),
         unit=SD,
         floor_sigma=item.estimate.floor_sigma,

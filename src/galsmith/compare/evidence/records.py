@@ -3,11 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from galsmith.compare.correction import ALARMS
 from galsmith.compare.memory.copies import Copies
-from galsmith.compare.records import BeyondMarginals, Comparison, FeatureComparison, Memorization
+from galsmith.compare.records import (
+    BeyondMarginals,
+    Comparison,
+    Distance,
+    FeatureComparison,
+    Mean,
+    Memorization,
+    Statistic,
+)
 
 NAN = float("nan")
 NO_INTERVAL = (NAN, NAN)
@@ -44,6 +52,20 @@ class Findings(Protocol):
     @property
     def missing(self) -> Mapping[str, str]:
         """What was not judged, and why."""
+
+
+class Numbers(TypedDict):
+    """What a test found, as `Evidence` names it."""
+
+    value: float
+    interval: tuple[float, float]
+    floor: float
+    p_value: float
+
+
+def numbers_of(item: Distance | Mean | Statistic) -> Numbers:
+    """Take what a test found from the record of a distance, a mean or another statistic."""
+    return Numbers(value=item.value, interval=item.interval, floor=item.floor, p_value=item.p_value)
 
 
 @dataclass(frozen=True)

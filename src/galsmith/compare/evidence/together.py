@@ -12,6 +12,7 @@ from galsmith.compare.evidence.records import (
     NO_INTERVAL,
     Evidence,
     Findings,
+    numbers_of,
 )
 from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.records import ClassifierTest, Statistic
@@ -34,10 +35,7 @@ def of_joint(findings: Findings) -> Iterator[Evidence]:
                 title="All properties together",
                 name=name,
                 label=item.name,
-                value=item.value,
-                interval=item.interval,
-                floor=item.floor,
-                p_value=item.p_value,
+                **numbers_of(item),
                 # Each statistic has its own unit; what sampling makes of it is common to all.
                 effect=item.in_floors,
                 unit=FLOORS,
