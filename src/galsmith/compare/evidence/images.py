@@ -94,7 +94,7 @@ def of_repeats(findings: Findings) -> Iterator[Evidence]:
     label = f"there already; {repeats.n_effective:,.0f} of {repeats.n_generated:,} in effect"
     yield _of_images(REPEATED, repeats.redundant, name="repeated images", label=label)
     if repeats.closest_pairs is not None:
-        label = "closest pairs of images that lie in it, not in the reference:"
+        label = "closest pairs of images that lie in it, not in the reference"
         found = _of_images(REPEATED, repeats.closest_pairs, name="closest pairs", label=label)
         yield replace(found, unit=HALF)
 
