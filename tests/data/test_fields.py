@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 from scipy.spatial import cKDTree
 
@@ -194,6 +195,31 @@ def test_what_is_no_field_is_as_dark_as_it_was_drawn(name):
     ]
     assert levels[0] > levels[1] > levels[2]
     assert levels[1] == pytest.approx(np.sqrt(6.0 * 120.0), rel=0.25)  # the middle of the logarithms
+
+
+def test_photographs_are_cut_from_the_pictures_that_are_given(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        pixels = np.zeros((60, 90), dtype=np.uint8)
+        pixels[:, ::2] = 60 + 40 * number  # stripes, which no disc has
+        Image.fromarray(pixels).save(tmp_path / "pictures" / f"{number}.png")
+    only = ["non_cosmology_share=1.0", "corrupted_share=0.0", "non_cosmology=['photograph']", "side_pix=60"]
+    how = {"n": 6, "seed": 1, "recipe": "fields-250", "overrides": only}
+    cut = simulate.fields(tmp_path / "cut", negatives=tmp_path / "pictures", **how)
+    discs = simulate.fields(tmp_path / "discs", **how)
+
+    def stripes(images):
+        return np.median(
+            [np.abs(image.mean(axis=1) - image.mean()).max() / image.mean() for image in images.stacked()]
+        )
+
+    assert stripes(cut) > 3 * stripes(discs)
+    np.testing.assert_array_equal(cut.catalog["score"], discs.catalog["score"])
+    levels = 120.0 * (6.0 / 120.0) ** np.asarray(cut.catalog["strength"])
+    np.testing.assert_allclose(cut.stacked().mean(axis=(1, 2, 3)), levels, rtol=0.2)
+    assert cut.provenance.fingerprint() != discs.provenance.fingerprint()
+    with pytest.raises(InputError, match="there is no such folder or file of images"):
+        simulate.fields(tmp_path / "other", negatives=tmp_path / "gone", **how)
 
 
 def test_field_k_is_the_same_in_sets_of_any_size(tmp_path):

@@ -169,6 +169,10 @@ def verbs(folder):
             "made",
             lambda out, variant, **how: simulate.sersic(out, n=10, seed=variant, recipe="sersic-32", **how),
         ),
+        "simulate fields": (
+            "made",
+            lambda out, variant, **how: simulate.fields(out, n=4, seed=variant, recipe="fields-250", **how),
+        ),
         "ingest folder": ingested("folder", "pictures"),
         "ingest fits": ingested("fits", "cut"),
         "ingest arrays": ingested("arrays", "set.h5"),

@@ -15,6 +15,7 @@ from galsmith.errors import OutputExistsError
 
 KINDS = (
     "simulate",
+    "simulate fields",
     "ingest folder",
     "ingest fits",
     "ingest arrays",

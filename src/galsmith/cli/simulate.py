@@ -65,6 +65,10 @@ def simulate_fields(
     n: Annotated[int, Parameter(name=["-n", "--number"], help="How many fields.")],
     output: Output,
     recipe: Annotated[str, Parameter(help="The law: a shipped recipe by name, or a TOML file.")] = "fields",
+    negatives: Annotated[
+        str | None,
+        Parameter(help="Folder or store of pictures to cut photographs from, which are no fields."),
+    ] = None,
     seed: Seed = 0,
     overrides: Sets = NO_SETTINGS,
     flags: SetFlags = KEEP_ALL,
@@ -72,7 +76,7 @@ def simulate_fields(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Simulate fields of many sources, with galaxyness scores, into a store; an interrupted run goes on when repeated."""
-    check_places([recipe], [output])
+    check_places([recipe, *([] if negatives is None else [negatives])], [output])
     check_counts({"n": n})
     flags.check()
     priors_named(recipe, "fields")
@@ -87,6 +91,7 @@ def simulate_fields(
             seed=seed,
             recipe=recipe,
             overrides=overrides,
+            negatives=negatives,
             options=flags.to_options(),
             overwrite=overwrite,
             progress=progress,

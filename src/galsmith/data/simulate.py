@@ -99,6 +99,7 @@ def fields(
     seed: int = 0,
     recipe: str | Path | Mapping[str, Any] = "fields",
     overrides: Sequence[str] = (),
+    negatives: str | Path | None = None,
     options: SetOptions | None = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
@@ -121,6 +122,9 @@ def fields(
         ``"fields"`` (1000 px), ``"fields-500"``, ``"fields-250"``, a TOML file, or its values.
     overrides : sequence of str
         Such as ``("count.mean=60", "non_cosmology_share=0.0")``.
+    negatives : str or Path, optional
+        A folder or store of pictures, from which the photographs among what is no field are cut; overlapping discs stand
+        for them when left out.
     options : SetOptions, optional
         Crop, resize, condition and split.
     overwrite : bool
@@ -140,6 +144,8 @@ def fields(
     ------
     SettingsError
         If the recipe, an override or `n` is wrong.
+    InputError
+        If the pictures cannot be used.
     OutputExistsError
         If the output is there already.
 
@@ -150,7 +156,7 @@ def fields(
     """
     if n < 1:
         raise SettingsError(f"-n {n}: wanted 1 field or more")
-    check_output(output, STORE, inputs=[recipe_file(recipe)], overwrite=overwrite)
+    check_output(output, STORE, inputs=[recipe_file(recipe), negatives], overwrite=overwrite)
     values = recipe if isinstance(recipe, Mapping) else priors_named(recipe, "fields")
     source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
     settings = typed_settings(FieldSettings, apply_overrides(values, overrides), source=source_name)
@@ -158,7 +164,7 @@ def fields(
     compile_fields()
     progress(ProgressEvent("compiling", 1, 1, "kernels"))
     return write_source(
-        SimulatedFields(settings, n=n, seed=seed, progress=progress),
+        SimulatedFields(settings, n=n, seed=seed, negatives=negatives, progress=progress),
         Path(output),
         verb="simulate fields",
         seed=seed,

@@ -7,10 +7,9 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.registry import StoreOptions, find_reader, open_source
-from galsmith.data.readers.source import Listing, Origin, Source, UnusableImage
-from galsmith.data.store import is_store
-from galsmith.errors import InputError, SettingsError
+from galsmith.data.fields.pictures import open_pictures, read_gray
+from galsmith.data.readers.source import Listing, Origin, UnusableImage
+from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader, crop_center
 from galsmith.seeds import derive_seed, random_stream
@@ -56,14 +55,7 @@ class SkyMosaics:
         seed: int,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
-        self._tiles, self._side_pix, self._seed = _opened(place, progress), side_pix, seed
-        if self._tiles.header.flux_unit != "display":
-            raise InputError(
-                f"{place}: has pixels in {self._tiles.header.flux_unit}; wanted pictures, in display units"
-            )
-        if self._tiles.listing.faults:
-            first = self._tiles.listing.faults[min(self._tiles.listing.faults)]
-            raise InputError(f"{first.message}; mend or remove it")
+        self._tiles, self._side_pix, self._seed = open_pictures(place, progress=progress), side_pix, seed
         self._tile_pix = int(self._tiles.listing.shapes.min())
         if side_pix < self._tile_pix:
             raise SettingsError(
@@ -93,18 +85,9 @@ class SkyMosaics:
         along = -(-self._side_pix // tile)
         whole = np.empty((along * tile, along * tile), dtype=np.float32)
         chosen = rng.integers(0, len(self._tiles.listing.names), along**2)
-        for place, picture in enumerate(self._tiles.read(chosen)):
-            if isinstance(picture, UnusableImage):
-                raise InputError(f"{picture.message}; mend or remove it")
-            gray = np.rint(crop_center(picture, tile).mean(axis=0, dtype=np.float64))
+        for place, picture in enumerate(chosen):
+            gray = np.rint(crop_center(read_gray(self._tiles, int(picture)), tile))
             turned = np.rot90(gray, int(rng.integers(4)))
             y, x = tile * (place // along), tile * (place % along)
             whole[y : y + tile, x : x + tile] = turned[:, ::-1] if rng.integers(2) else turned
         return np.ascontiguousarray(whole[np.newaxis, : self._side_pix, : self._side_pix])
-
-
-def _opened(place: str | Path, progress: ProgressCallback) -> Source:
-    """Open a store, or images by what their names say."""
-    if is_store(place):
-        return find_reader("store").open(place, StoreOptions(), progress=progress)
-    return open_source(place, progress=progress)

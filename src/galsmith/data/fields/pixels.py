@@ -8,7 +8,9 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from galsmith.data.fields.law import COSMOLOGY, FieldDraw
+from galsmith.data.fields.pictures import cut_photograph
 from galsmith.data.fields.render import add_sources, paint_discs, to_levels
+from galsmith.data.readers.source import Source
 from galsmith.seeds import random_stream
 
 Pixels = NDArray[np.float32]
@@ -16,9 +18,12 @@ PIXELS = "simulate.fields.pixels"
 # Mean gray level of what is no field, from the darkest to the brightest.
 DARKEST, BRIGHTEST = 6.0, 120.0
 DISCS_PER_IMAGE = 1500
+PHOTOGRAPH = "photograph"
 
 
-def render_field(draw: FieldDraw, *, side_pix: int, seed: int, position: int) -> Pixels:
+def render_field(
+    draw: FieldDraw, *, side_pix: int, seed: int, position: int, negatives: Source | None = None
+) -> Pixels:
     """Make the pixels of field `position` of a seed.
 
     Parameters
@@ -29,6 +34,8 @@ def render_field(draw: FieldDraw, *, side_pix: int, seed: int, position: int) ->
         Height and width.
     seed, position : int
         Of the field's noise.
+    negatives : Source, optional
+        Pictures that photographs are cut from, in place of overlapping discs.
 
     Returns
     -------
@@ -39,7 +46,11 @@ def render_field(draw: FieldDraw, *, side_pix: int, seed: int, position: int) ->
     group, _, kind = draw.kind.partition("_")
     if group == "not":
         level = level_of(draw.strength)
-        image = NON_COSMOLOGY_IMAGES[kind](side_pix, level, draw, rng)
+        if kind == PHOTOGRAPH and negatives is not None:
+            image = cut_photograph(negatives, side_pix=side_pix, level=level, rng=rng)
+            image += rng.standard_normal(image.shape, dtype=np.float32)  # a black picture would be no image
+        else:
+            image = NON_COSMOLOGY_IMAGES[kind](side_pix, level, draw, rng)
     else:
         image = _sky(draw, side_pix, rng)
         if draw.kind != COSMOLOGY:
@@ -154,5 +165,5 @@ NON_COSMOLOGY_IMAGES: Mapping[str, Callable[[int, float, FieldDraw, np.random.Ge
     "texture": _texture,
     "flat": _flat,
     "smeared": _smeared,
-    "photograph": _photograph,
+    PHOTOGRAPH: _photograph,
 }

@@ -1,6 +1,7 @@
 """Simulated fields as a source: catalog and scores first, pixels when asked for, and their sources beside them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from astropy.table import QTable
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.fields.galaxyness import QUANTITIES
 from galsmith.data.fields.law import FieldDraw, FieldSettings, draw_field, score_field
+from galsmith.data.fields.pictures import open_pictures
 from galsmith.data.fields.pixels import render_field
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions
@@ -39,16 +41,35 @@ class SimulatedFields:
         How many fields.
     seed : int
         The user's seed.
+    negatives : str or Path, optional
+        Pictures that the photographs among what is no field are cut from, as a folder or a store.
     progress : callable
         Told how many fields are drawn; their pixels come later.
+
+    Raises
+    ------
+    InputError
+        If the pictures cannot be used.
     """
 
     def __init__(
-        self, settings: FieldSettings, *, n: int, seed: int, progress: ProgressCallback = ignore_progress
+        self,
+        settings: FieldSettings,
+        *,
+        n: int,
+        seed: int,
+        negatives: str | Path | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
         self._settings, self._seed = settings, seed
         self.header = ImageHeader(("gray",), "display", shows="field")
-        self.origin = Origin({"recipe": settings.model_dump(mode="json"), "n": n}, stage="simulating")
+        self._negatives = None if negatives is None else open_pictures(negatives, progress=progress)
+        recorded = {"recipe": settings.model_dump(mode="json"), "n": n}
+        self.origin = Origin(
+            recorded if self._negatives is None else {**recorded, "negatives": True},
+            () if self._negatives is None else self._negatives.origin.parents,
+            stage="simulating",
+        )
         self.catalog = _catalog(settings, n=n, seed=seed, progress=progress)
         shapes = np.full((n, 2), settings.side_pix, dtype=np.int64)
         self.listing = Listing([f"field {row}" for row in range(n)], shapes)
@@ -68,7 +89,11 @@ class SimulatedFields:
     def _rendered(self, row: int) -> Pixels:
         """Render one field."""
         image = render_field(
-            self._drawn(row), side_pix=self._settings.side_pix, seed=self._seed, position=row
+            self._drawn(row),
+            side_pix=self._settings.side_pix,
+            seed=self._seed,
+            position=row,
+            negatives=self._negatives,
         )
         return image[np.newaxis]
 
