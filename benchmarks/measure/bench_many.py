@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
+from galsmith.data.readers.source import Listing, Origin
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store
-from galsmith.images import crop_center
-from galsmith.provenance import Parent
+from galsmith.images import ImageHeader, crop_center
 from galsmith.seeds import random_stream
 
 Pixels = NDArray[np.float32]
@@ -41,38 +41,22 @@ class HubbleLike:
         Side of a stamp.
     """
 
-    stage = "drawing"
-    rows_per_read: int | None = None
-    bands: tuple[str, ...] = ("F814W",)
-    flux_unit = "electron / s"
-    pixel_scale_arcsec: float | None = 0.06
-    physical_pixel_kpc: float | None = None
-    zero_points_mag: Mapping[str, float] = {"F814W": 26.782}
-    parents: tuple[Parent, ...] = ()
-    notes: Mapping[str, Any] = {}
-    faults: Mapping[int, Any] = {}
-    left_out: Mapping[int, str] = {}
+    header = ImageHeader(
+        ("F814W",), "electron / s", pixel_scale_arcsec=0.06, zero_points_mag={"F814W": 26.782}
+    )
 
     def __init__(self, data: Path, *, n: int, size_pix: int) -> None:
-        self.settings: Mapping[str, Any] = {"n": n, "size_pix": size_pix, "seed": SEED}
+        self.origin = Origin({"n": n, "size_pix": size_pix, "seed": SEED}, stage="drawing")
         self.galaxies = [
             crop_center(image[np.newaxis], size_pix)[0] for image in _noise_free(data / "hst_f814w_201")
         ]
         self.catalog = QTable({"object_id": np.array([f"{k:06d}" for k in range(n)])})
-        self.shapes = np.full((n, 2), size_pix, dtype=np.int64)
-
-    def name_of(self, row: int) -> str:
-        """Name a stamp in messages."""
-        return f"stamp {row}"
+        names = [f"stamp {row}" for row in range(n)]
+        self.listing = Listing(names, np.full((n, 2), size_pix, dtype=np.int64))
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels]:
         """Draw stamps, each [1, y, x] float32."""
         return [self._drawn(int(row))[np.newaxis] for row in rows]
-
-    def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
-        """Give catalog rows."""
-        del fluxes
-        return self.catalog[rows]
 
     def _drawn(self, row: int) -> Pixels:
         """Draw one stamp."""

@@ -1,9 +1,9 @@
 """CPU seconds a galaxy of what both photutils 3.1 and galsmith measure, on the same images, each in its own environment.
 
-    python benchmarks/measure/bench_photutils.py --images runs/measure/images.npz --data ../shared/data   # writes, measures
-    PYTHON benchmarks/measure/bench_photutils.py --images runs/measure/images.npz
+    python benchmarks/measure/bench_photutils.py --images runs/measure/images.npz --data ../shared/data --photutils PYTHON
 
-PYTHON has photutils 3.1 and scipy (Python 3.12), and not galsmith. In common are: finding the largest source, its centroid,
+PYTHON has photutils 3.1 and scipy (Python 3.12), and not galsmith; this script runs itself there, set by set in turns. In
+common are: finding the largest source, its centroid,
 ellipticity and orientation, Gini, and radii that hold 20, 50 and 80 % of its light, photutils' within Kron's aperture and
 galsmith's within 1.5 Petrosian radii, which it has to find first. photutils measures stamp by stamp, and all stamps of a
 set as one mosaic, which is what its batch kernels are made for: its second column is the catalog alone, the sources known.
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import time
 import warnings
 from collections.abc import Callable
@@ -45,20 +46,52 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of real galaxies, to write the images")
     parser.add_argument("--galaxies", type=int, default=12, help="images of each set")
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--photutils", type=Path, help="the other Python; prints ratios too")
+    parser.add_argument("--only", help="one set")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {arguments.core})
     if not arguments.images.exists():
         write_images(arguments.images, data=arguments.data, n=arguments.galaxies)
+    if arguments.photutils:
+        print_ratios(arguments)
+        return
     measure = by_galsmith if arguments.data else by_photutils
-    with np.load(arguments.images) as stored, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sets: dict[str, list[Any]] = {}
-        for key in stored.files:
-            sets.setdefault(key.split("/")[0], []).append(stored[key])
-        found = {name: measure(images) for name, images in sets.items()}
+        sets = images_of(arguments.images)
+        wanted = [arguments.only] if arguments.only else list(sets)
+        found = {name: measure(sets[name]) for name in wanted}
     program = "galsmith" if arguments.data else "photutils"
     print(json.dumps({program: metadata.version(program), "numpy": np.__version__, "ms": found}))
+
+
+def images_of(file: Path) -> dict[str, list[Any]]:
+    """Read the images of every set."""
+    sets: dict[str, list[Any]] = {}
+    with np.load(file) as stored:
+        for key in stored.files:
+            sets.setdefault(key.split("/")[0], []).append(stored[key])
+    return sets
+
+
+def print_ratios(arguments: argparse.Namespace) -> None:
+    """Measure set by set, there and here, and print CPU milliseconds a galaxy and their ratios."""
+    print(f"{'ms':20} {'galsmith':>9} {'stamps':>9} {'mosaic':>9} {'ratio':>7} {'ratio':>7}")
+    summary = {}
+    for name, images in images_of(arguments.images).items():
+        command = [str(arguments.photutils), __file__, "--images", str(arguments.images), "--only", name]
+        command += ["--core", str(arguments.core)]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        theirs = json.loads(ended.stdout.splitlines()[-1])["ms"][name]
+        ours = by_galsmith(images)["common"]
+        alone, mosaic = theirs["stamp by stamp"], theirs["mosaic"]
+        print(
+            f"{name:20} {ours:9.2f} {alone:9.2f} {mosaic:9.2f} {alone / ours:7.1f} {mosaic / ours:7.1f}",
+            flush=True,
+        )
+        summary[name] = {"galsmith": ours, **theirs}
+    print(json.dumps({"ms": summary, "load": os.getloadavg()[0]}))
 
 
 def write_images(file: Path, *, data: Path, n: int) -> None:

@@ -3,9 +3,13 @@
     python benchmarks/measure/benchmark_measure.py speed --data ../shared/data
     python benchmarks/measure/benchmark_measure.py stages --data ../shared/data
     python benchmarks/measure/benchmark_measure.py many --data ../shared/data --work runs/measure
+    python benchmarks/measure/benchmark_measure.py workers --data ../shared/data --work runs/measure --stamps 2000
+
+    python benchmarks/measure/benchmark_measure.py start
 
 `speed` compares on six kinds of images, `stages` tells where the engine spends its time, `many` measures
-10,000 Hubble-like stamps with two workers. One JSON line ends each.
+10,000 Hubble-like stamps with two workers, `workers` the same stamps with one and with two, in turns; `start` states
+what one galaxy takes from the start of the program to its row, first and warm. One JSON line ends each.
 """
 
 import argparse
@@ -22,18 +26,20 @@ from typing import Any
 from bench_images import BENCH_SETS, BenchImage, first_images
 from bench_many import measure_many
 from bench_stages import stage_seconds
+from bench_start import start_to_row
 from threadpoolctl import threadpool_limits
 
 from galsmith.measure.engine.batch import GalaxyInput, Options, Segmenting, measure_galaxy_input
 
 REPEATS = 5  # of the engine; the best counts, as for anything that takes milliseconds
 NEEDED_GALAXIES = 8
+TURNS = 3
 
 
 def main() -> None:
-    """Run one of the three."""
+    """Run one of them."""
     arguments = parsed_arguments()
-    {"speed": speed, "stages": stages, "many": many}[arguments.what](arguments)
+    WHAT[arguments.what](arguments)
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -41,12 +47,12 @@ def parsed_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["speed", "stages", "many"])
-    parser.add_argument("--data", type=Path, required=True, help="folder of real galaxies")
+    parser.add_argument("what", choices=list(WHAT))
+    parser.add_argument("--data", type=Path, help="folder of real galaxies; start needs none")
     parser.add_argument("--sets", nargs="*", default=list(BENCH_SETS), choices=list(BENCH_SETS))
     parser.add_argument("--galaxies", type=int, default=NEEDED_GALAXIES, help="images of each set")
     parser.add_argument("--core", type=int, default=0, help="processor to stay on, for speed and stages")
-    parser.add_argument("--stamps", type=int, default=10_000, help="for many")
+    parser.add_argument("--stamps", type=int, default=10_000, help="for many and workers")
     parser.add_argument("--size", type=int, default=256, help="side of a stamp in pixels, for many")
     parser.add_argument("--workers", type=int, default=2, help="for many")
     parser.add_argument("--work", type=Path, default=Path("runs/measure"), help="folder, for many")
@@ -149,6 +155,33 @@ def many(arguments: argparse.Namespace) -> None:
     print(json.dumps({"many": result, "versions": versions()}))
 
 
+def workers(arguments: argparse.Namespace) -> None:
+    """Measure the same stamps with one worker and with several, in turns, and state the ratio of the best wall times."""
+    best: dict[int, float] = {}
+    for _ in range(TURNS):
+        for count in (1, arguments.workers):
+            result = measure_many(
+                data=arguments.data,
+                work=arguments.work,
+                stamps=arguments.stamps,
+                size_pix=arguments.size,
+                workers=count,
+            )
+            best[count] = min(best.get(count, float("inf")), result["wall_s"])
+            print(
+                f"{count} workers: {result['wall_s']:.1f} s, load average {os.getloadavg()[0]:.1f}",
+                flush=True,
+            )
+    ratio = best[1] / best[arguments.workers]
+    print(json.dumps({"workers": best, "times_one": round(ratio, 2), "versions": versions()}))
+
+
+def start(arguments: argparse.Namespace) -> None:
+    """State the time from the start of the program to the row of one galaxy, first and warm."""
+    del arguments
+    print(json.dumps({"start": start_to_row(), "load": round(os.getloadavg()[0], 1), "versions": versions()}))
+
+
 def stay_on(core: int) -> None:
     """Keep this process on one core, where the system can, and linear algebra on one thread."""
     threadpool_limits(1)
@@ -160,6 +193,8 @@ def versions() -> dict[str, str]:
     """Versions that decide the numbers."""
     return {name: metadata.version(name) for name in ("galsmith", "numba", "numpy", "statmorph", "photutils")}
 
+
+WHAT = {"speed": speed, "stages": stages, "many": many, "workers": workers, "start": start}
 
 if __name__ == "__main__":
     main()
