@@ -28,6 +28,8 @@ COORDINATES = re.compile(
     r"WCSAXES|WCSNAME|CTYPE\d+|CUNIT\d+|CRPIX\d+|CDELT\d+|CROTA\d+|CD\d+_\d+|PC\d+_\d+|PC\d{6}|PV\d+_\d+"
     r"|LONPOLE|LATPOLE|(A|B|AP|BP)_(\d_\d|ORDER|DMAX)"
 )
+# IRAF's words, such as the polynomials of TNX and ZPX, go on from card to card
+PARTS_OF_TEXT, PART_LENGTH = re.compile(r"(WAT\d)_\d{3}"), 68
 NUMBERS_OF_COORDINATES = re.compile(r"(CRPIX|CRVAL|CDELT|CD|PC)[\d_]+")
 PLACES = re.compile(r"CRVAL\d+|RADESYS|EQUINOX|EPOCH")
 TABLES_OF_DISTORTION = ("CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
@@ -89,6 +91,7 @@ def coordinates_of(header: Header) -> "WCS | None":
                 cards[key] = value
     if not any(COORDINATES.fullmatch(key) for key in cards):
         return None
+    cards.update(_joined_texts(header))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -99,6 +102,25 @@ def coordinates_of(header: Header) -> "WCS | None":
             Exception
         ):  # wcslib's errors have types of their own, and numbers of a damaged header raise others
             return None
+
+
+def _joined_texts(header: Header) -> dict[str, str]:
+    """Deal IRAF's words to full cards of which none ends in a blank: that is lost in reading, and wcslib would miss it."""
+    texts: dict[str, str] = {}
+    for key in sorted(header):
+        found = PARTS_OF_TEXT.fullmatch(key)
+        if found is not None:
+            texts[found[1]] = texts.get(found[1], "") + str(header[key]).ljust(PART_LENGTH)
+    cards = {}
+    for name, text in texts.items():
+        rest, number = " ".join(text.split()), 1
+        while rest:
+            part, after = rest[:PART_LENGTH], rest[PART_LENGTH:]
+            if after and part.endswith(" "):
+                # a second blank where there is one moves the last word to the end of the card
+                part, after = part[:-1].replace(" ", "  ", 1), " " + after
+            cards[f"{name}_{number:03d}"], rest, number = part, after, number + 1
+    return cards
 
 
 def has_tables_of_distortion(header: Header) -> bool:

@@ -266,6 +266,10 @@ def _first_table(path: Path) -> int:
     with fits.open(path, memmap=False) as units:
         for number, unit in enumerate(units):
             if isinstance(unit, fits.BinTableHDU | fits.TableHDU) and unit.name not in NOT_CATALOGS:
+                if unit.header.get("ZTABLE"):
+                    raise InputError(
+                        f"{path}: its table is compressed in tiles (fpack), which is not read; unpack it with funpack"
+                    )
                 return number
     raise InputError(f"{path}: holds no table; wanted one with a row a galaxy")
 
