@@ -34,6 +34,7 @@ SN, RESOLUTION = (5.0, 100.0), (1.0, 10.0)
 QUANTITIES = ("asymmetry", "concentration", "gini", "m20")
 SN_CELLS, RESOLUTION_CELLS = (12.0, 35.0), (2.0, 4.5)
 HELD_OUT = 4
+STAYS = 0.3  # the center, in half-light radii; that of a pair may be one of the two, or between them
 EDGES, RIDGE = (0.005, 0.995), 1e-3
 HOW = {"box": Options(Segmenting("paper"), sky="box", sersic="none")}
 HOW["annulus"] = Options(Segmenting("survey"), sky="annulus", sersic="none")
@@ -171,10 +172,24 @@ def grid_of(images: Iterable[tuple[str, Floats]], each: int) -> list[dict[str, A
                             "sn": sn,
                             "resolution": resolution,
                             "fwhm": seen[1],
+                            "moved": moved(truths[sky].values, found.values, seen[0]) / r_half,
                         }
                         | {"truth": truths[sky].values, "found": found.values}
                     )
     return rows
+
+
+def moved(truth: dict[str, float], found: dict[str, float], seen: GalaxyInput) -> float:
+    """How far the center of least asymmetry lies from that of the galaxy as it is, in pixels of the latter."""
+    factor = SIDE // seen.image.shape[0]
+    return float(
+        np.hypot(
+            *(
+                factor * found[f"center_{axis}_pix"] + (factor - 1) / 2 - truth[f"center_{axis}_pix"]
+                for axis in "xy"
+            )
+        )
+    )
 
 
 def fitted(rows: list[dict[str, Any]], quantity: str) -> dict[str, Any]:
@@ -205,11 +220,14 @@ def known_parts(rows: list[dict[str, Any]], quantity: str) -> tuple[Floats, Floa
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Tell of the galaxies held out: bias in cells of noise and resolution, and scatter, before and after."""
-    yield "| quantity | images | outside | bias before, after | in cells, rms | largest | scatter before, after |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| quantity | images | outside | bias before, after | in cells, rms | largest | scatter before, after "
+        "| center stays: after (images) |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
     held = [row for row in rows if row["galaxy"] % HELD_OUT == HELD_OUT - 1]
     for quantity, correction in corrections().items():
-        before, after, cells, outside = [], [], [], 0
+        before, after, cells, stays, outside = [], [], [], [], 0
         for row in held:
             features = features_of(row["found"], row["fwhm"])
             error = row["found"][quantity] - row["truth"][quantity]
@@ -218,6 +236,7 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
                 continue
             before.append(error)
             after.append(error + correction.size(features))
+            stays.append(row["moved"] < STAYS)
             cells.append(
                 (np.searchsorted(SN_CELLS, row["sn"]), np.searchsorted(RESOLUTION_CELLS, row["resolution"]))
             )
@@ -228,7 +247,8 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
         numbers = [errors.mean(axis=1), np.sqrt((means**2).mean(axis=0)), np.abs(means).max(axis=0)]
         numbers.append(np.sqrt((errors**2).mean(axis=1)))
         said = " | ".join(f"{one:.3f}, {other:.3f}" for one, other in numbers)
-        yield f"| `{quantity}` | {len(before)} | {outside} | {said} |"
+        resting = np.sqrt((errors[1, stays] ** 2).mean())
+        yield f"| `{quantity}` | {len(before)} | {outside} | {said} | {resting:.3f} ({sum(stays)}) |"
 
 
 def main() -> None:

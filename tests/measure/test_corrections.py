@@ -88,6 +88,20 @@ def test_single_galaxies_come_nearer_to_the_truth(seen, quantity):
     assert np.median(np.abs(after)) < 1.3 * correction.scatter
 
 
+@pytest.mark.slow
+def test_concentration_scatters_where_the_center_of_a_pair_jumps(bench, seen):
+    """Where noise and blur move the center from one of a pair to between the two, another galaxy is measured."""
+    correction, stays, jumps = corrections()["concentration"], [], []
+    for row in seen:
+        features = features_of(row["found"], row["fwhm"])
+        if np.isfinite(features).all() and correction.is_known(features):
+            error = row["found"]["concentration"] - row["truth"]["concentration"]
+            (stays if row["moved"] < bench.STAYS else jumps).append(error + correction.size(features))
+    assert 0 < len(jumps) < 0.03 * len(stays)
+    assert np.sqrt(np.mean(np.square(stays))) < 1.3 * correction.scatter
+    assert np.sqrt(np.mean(np.square(jumps))) > 0.7
+
+
 @pytest.fixture(scope="module")
 def stamps(sersic):
     rng = random_stream(1, "tests.corrections.stamps")
