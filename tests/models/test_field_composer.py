@@ -1,10 +1,13 @@
 """`field_composer`: fields of the learned laws, of any size, with their truth; and no source of the training set again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from galsmith.data.fields.detection import FieldSources, detect_field
+from galsmith.data.fields.sky import SKY_NORMAL
 from galsmith.errors import InputError, SettingsError
 from galsmith.models.families import family_named
 from galsmith.models.field_composer.canvas import (
@@ -15,6 +18,7 @@ from galsmith.models.field_composer.canvas import (
     fill_correlated,
     fill_from_table,
 )
+from galsmith.models.field_composer.composition import StampLaw, compose_field
 from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.field_composer.positions import count_pairs, draw_positions, expected_pairs
 from galsmith.models.field_composer.stamps import ROUND_STAMP, fit_stamps, joined, stamp_equations
@@ -45,7 +49,7 @@ def drawn_field(rng, *, side=200, psf=1.3, n=60):
     canvas = rng.normal(2.0, 0.8, (side, side)).astype(np.float32)
     add_sources(canvas, rows, stamps_of(n), EXPONENT)
     cut_to_levels(canvas)
-    return np.round(canvas * 255).astype(np.uint8)
+    return canvas.astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def fitted(training_fields):
 
 def levels_of(fields):
     """Gray levels of composed fields."""
-    return [np.round(field.pixels * 255).astype(np.uint8) for field in fields]
+    return [field.levels.astype(np.uint8) for field in fields]
 
 
 def test_expected_pairs_are_those_of_points_at_random():
@@ -95,8 +99,8 @@ def test_a_profile_has_its_flux_and_is_saturated():
     assert float(canvas.sum()) == pytest.approx(8000, rel=0.02)
     bright = canvas * 10
     cut_to_levels(bright)
-    assert float(bright.max()) == 1.0
-    assert len(np.unique(np.round(bright * 255) - bright * 255)) < 300
+    assert float(bright.max()) == 255
+    assert np.array_equal(bright, np.floor(np.minimum(canvas * 10, 255)))
 
 
 def test_a_sky_is_drawn_from_its_table_by_its_seed():
@@ -141,7 +145,7 @@ def test_stamps_are_told_from_noise(amount):
         canvas = rng.normal(3, 0.6, (200, 200)).astype(np.float32)
         add_sources(canvas, np.hstack([rows, shape]), terms, EXPONENT)
         cut_to_levels(canvas)
-        field = np.round(canvas * 255).astype(np.uint8)
+        field = canvas.astype(np.uint8)
         found = detect_field(field, exponent=EXPONENT)
         parts.append(stamp_equations(field, found, level=2.5, noise=0.6, exponent=EXPONENT))
     mean, deviations = fit_stamps(joined(parts), 3)
@@ -194,11 +198,9 @@ def test_unclustered_positions_would_be_seen(fitted):
     rng = np.random.default_rng(1)
     x, y = rng.uniform(0, 200, (2, 50))
     ratio = count_pairs(x, y, edges)[2] / expected_pairs(50, (200, 200), edges)[2]
+    drawn = [field.sources for field in fitted.generator.eval().compose(range(20), (200, 200))]
     clustered = np.mean(
-        [
-            count_pairs(one.x_pix, one.y_pix, edges)[2] / expected_pairs(len(one), (200, 200), edges)[2]
-            for one in (field.sources for field in fitted.generator.eval().compose(range(20), (200, 200)))
-        ]
+        [count_pairs(*one.T[:2], edges)[2] / expected_pairs(len(one), (200, 200), edges)[2] for one in drawn]
     )
     assert clustered > 1.5 * ratio
 
@@ -206,25 +208,46 @@ def test_unclustered_positions_would_be_seen(fitted):
 def test_a_field_of_another_size_keeps_its_density_and_its_truth(fitted):
     generator = fitted.generator.eval()
     small, large = generator.compose([3], (100, 140))[0], generator.compose([3], (300, 420))[0]
-    assert small.pixels.shape == (100, 140)
+    assert small.levels.shape == (100, 140)
     assert len(large.sources) == pytest.approx(9 * len(small.sources), rel=0.1)
-    sources = large.sources
-    light = np.round(large.pixels * 255)
-    bright = sources.of(sources.peak > 40)
-    inside = (bright.x_pix > 2) & (bright.x_pix < 417) & (bright.y_pix > 2) & (bright.y_pix < 297)
-    places = np.round(np.stack([bright.y_pix[inside], bright.x_pix[inside]])).astype(int)
-    assert len(places[0]) > 5
-    assert (light[places[0], places[1]] > 15).all()
+    x, y, flux, r_half, ratio, _ = large.sources.T
+    # a Moffat profile of 2.5 has its half light within 1.15 widths and its middle at flux / (7.5 widths^2)
+    bright = (flux / r_half**2 > 300) & (x > 8) & (x < 411) & (y > 8) & (y < 291)
+    assert bright.sum() > 5
+    assert (ratio > 0).all()
+    places = np.round(np.stack([y, x])[:, bright]).astype(int)
+    assert (large.levels[places[0], places[1]] > 15).all()
+
+
+def test_the_truth_has_the_light_of_the_pixels(fitted):
+    """On a sky of normal noise about 20, of which half a level is cut off; light that falls outside is a few hundredths."""
+    generator = fitted.generator.eval()
+    laws, arrays = generator.field_laws(), generator.stamps.arrays()
+    laws = replace(laws, sky_mean=20 + SKY_NORMAL, sky_axes=0 * laws.sky_axes)
+    stamps = StampLaw(float(arrays["exponent"]), arrays["mean"], arrays["deviations"])
+    vector = np.array([7.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, 0])
+    light, truth = 0.0, 0.0
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        field = compose_field(
+            vector, (300, 300), laws=laws, stamps=stamps, sky_kernel=generator.sky.arrays()["kernel"], rng=rng
+        )
+        if (field.levels < 255).all():
+            light += field.levels.sum() - 19.5 * field.levels.size
+            truth += field.sources[:, 2].sum()
+    assert truth > 10_000
+    assert light / truth == pytest.approx(1, abs=0.08)
 
 
 def test_a_field_is_its_seed_s_alone_and_whole_levels(fitted):
     generator = fitted.generator.eval()
     together, alone = generator.compose(range(20), (64, 64)), generator.compose([17], (64, 64))[0]
-    assert np.array_equal(together[17].pixels, alone.pixels)
-    assert np.array_equal(together[17].sources.flux, alone.sources.flux)
-    assert not np.array_equal(together[16].pixels, alone.pixels)
-    levels = alone.pixels * 255
-    assert levels == pytest.approx(np.round(levels), abs=1e-4)
+    assert np.array_equal(together[17].levels, alone.levels)
+    assert np.array_equal(together[17].sources, alone.sources)
+    assert not np.array_equal(together[16].levels, alone.levels)
+    assert np.array_equal(alone.levels, np.round(alone.levels))
+    drawn = generator.sample([17]).pixels * 255
+    assert float((drawn - drawn.round()).abs().max()) < 1e-4
 
 
 def test_no_drawn_stamp_is_one_of_the_training_set(fitted, training_fields):

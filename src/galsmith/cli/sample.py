@@ -52,6 +52,11 @@ def sample(
         Literal["heun", "dpm"] | None,
         Parameter(help="Heun's method, or DPM-Solver++(2M), which is twice as fast a step."),
     ] = None,
+    height_pix: Annotated[
+        int | None,
+        Parameter(help="Height of fields that are composed (field_composer); as in training when left out."),
+    ] = None,
+    width_pix: Annotated[int | None, Parameter(help="Their width; a square's when one is given.")] = None,
     kind: Annotated[
         Literal["store", "fits"],
         Parameter(name="--format", help="A store, or a folder of FITS cutouts with full headers."),
@@ -63,7 +68,7 @@ def sample(
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
     source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
     check_places([source], [target])
-    check_counts({"n": n, "steps": steps})
+    check_counts({"n": n, "steps": steps, "height_pix": height_pix, "width_pix": width_pix})
     check_folder(source, "there is no such folder; give the run folder that galsmith train wrote")
     from galsmith.cli.device import choose_device
     from galsmith.cli.summaries import outcome_of_store
@@ -79,6 +84,8 @@ def sample(
             guidance=guidance,
             steps=steps,
             solver=solver,
+            height_pix=height_pix,
+            width_pix=width_pix,
             kind=kind,
             device=choose_device(device),
             overwrite=overwrite,

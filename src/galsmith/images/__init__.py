@@ -3,7 +3,7 @@
 from galsmith.images.header import ImageHeader
 from galsmith.images.image_set import ImageSet, PixelSequence, image_set_from_arrays
 from galsmith.images.resample import crop_center, resize_conserving_flux, resize_keeping_level, resize_linear
-from galsmith.images.where import Condition, parse_where, rows_where
+from galsmith.images.where import Condition, parse_where, rows_chosen, rows_where
 
 __all__ = [
     "Condition",
@@ -16,5 +16,6 @@ __all__ = [
     "resize_conserving_flux",
     "resize_keeping_level",
     "resize_linear",
+    "rows_chosen",
     "rows_where",
 ]

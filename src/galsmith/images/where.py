@@ -1,5 +1,6 @@
 """Conditions on catalog columns, written as on the command line: ``mag=22..23, T=-5..0, bar=1``."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,27 @@ def parse_where(expression: str) -> tuple[Condition, ...]:
         If a part is not of that form.
     """
     return tuple(_parse_condition(part.strip()) for part in expression.split(",") if part.strip())
+
+
+def rows_chosen(catalog: QTable, expression: str) -> NDArray[np.bool_]:
+    """Rows of a catalog that meet what is written: conditions separated by commas, or others after ``or``.
+
+    Parameters
+    ----------
+    catalog : QTable
+        Its columns are named in the conditions.
+    expression : str
+        Such as ``"score=1.. or label=1, part=labeled"``: `parse_where` reads each side of ``or``.
+
+    Raises
+    ------
+    SettingsError
+        If a part is not of that form, or a column is missing or of another kind.
+    """
+    chosen = np.zeros(len(catalog), dtype=bool)
+    for part in re.split(r"\s+or\s+", expression.strip()):
+        chosen |= rows_where(catalog, parse_where(part))
+    return chosen
 
 
 def rows_where(catalog: QTable, conditions: Sequence[Condition]) -> NDArray[np.bool_]:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from galsmith.images.header import Shown
 
@@ -160,6 +162,31 @@ class ConditionalGenerator(Generator, Protocol):
             Standardized; exactly those of ``sample(seeds)``, and ``sample(seeds, draw_scalars(seeds))`` draws the
             same galaxies.
         """
+
+
+@dataclass(frozen=True)
+class ComposedField:
+    """A drawn field and its truth.
+
+    Attributes
+    ----------
+    levels : ndarray [y, x], float32
+        Whole gray levels, 0 to 255.
+    sources : ndarray [source, column], float64
+        All sources that were put there, those too faint to be seen included; columns as
+        `galsmith.data.store.SOURCE_COLUMNS`.
+    """
+
+    levels: NDArray[np.float32]
+    sources: NDArray[np.float64]
+
+
+@runtime_checkable
+class ComposingGenerator(Generator, Protocol):
+    """A `Generator` of fields that knows what it puts there, and draws them of any size."""
+
+    def compose(self, seeds: Sequence[int], shape: tuple[int, int]) -> Sequence[ComposedField]:
+        """Draw one field for each seed, of a height and width; those of `sample` have the training set's."""
 
 
 class Trainer(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
-from galsmith.data.store import StoreWriter
+from galsmith.data.store import Companions, StoreWriter
 from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -38,6 +38,7 @@ SOLVERS = ("heun", "dpm")
 OWN_COLUMNS = ("object_id", "seed", "split", "native_size_pix")
 GALAXIES_PER_CHUNK_AT_LEAST, PIXELS_PER_CHUNK = 256, 2**24
 SPLIT = "generated"
+SMALLEST_SIDE_PIX, LARGEST_SIDE_PIX = 16, 16_384
 
 
 def sample(
@@ -50,6 +51,8 @@ def sample(
     guidance: float | None = None,
     steps: int | None = None,
     solver: Literal["heun", "dpm"] | None = None,
+    height_pix: int | None = None,
+    width_pix: int | None = None,
     kind: str = "store",
     device: str = "cpu",
     overwrite: bool = False,
@@ -80,8 +83,12 @@ def sample(
         Steps of the solver; the model's own when left out.
     solver : {"heun", "dpm"}, optional
         Heun's method, or DPM-Solver++(2M), which asks the network once a step in place of twice.
+    height_pix, width_pix : int, optional
+        Of fields, which the family `field_composer` draws of any size, sources as dense as in training; one of them
+        alone is that of a square.
     kind : {"store", "fits"}
-        ``fits`` writes one file a galaxy with unit, pixel scale, bands and provenance in its header.
+        A store keeps the sources of composed fields (`galsmith.data.store.read_sources`); ``fits`` writes one file a
+        galaxy with unit, pixel scale, bands and provenance in its header.
     device : str
         Name that torch knows.
     overwrite : bool
@@ -112,12 +119,15 @@ def sample(
     check_output(output, CUTOUTS if kind == "fits" else STORE, inputs=[run], overwrite=overwrite)
     choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
     folder = find_snapshot(run)
-    source = GalaxySource(folder, seed=seed, device=usable_device(device), where=where, choice=choice)
+    shape = _shape(height_pix, width_pix)
+    source = GalaxySource(
+        folder, seed=seed, device=usable_device(device), where=where, choice=choice, shape=shape
+    )
     for line in beyond_training(source.asked):
         logger.warning("%s", line)
-    header = header_of_drawn(folder, settings=_settings(n, source, choice), seed=seed)
+    header = header_of_drawn(folder, settings=_settings(n, source, choice, shape), seed=seed)
     place, batch = Path(output), source.batch_size
-    at_least = min(GALAXIES_PER_CHUNK_AT_LEAST, max(1, PIXELS_PER_CHUNK // source.size_pix**2))
+    at_least = min(GALAXIES_PER_CHUNK_AT_LEAST, max(1, PIXELS_PER_CHUNK // math.prod(source.shape)))
     per_chunk = batch if kind == "fits" else batch * -(-at_least // batch)
     made: CutoutFolder | StoreWriter = (
         CutoutFolder(place, header, n=n, per_chunk=per_chunk, overwrite=overwrite)
@@ -138,15 +148,30 @@ def sample(
     return drawn
 
 
-def _settings(n: int, source: GalaxySource, choice: SamplerChoice) -> dict[str, Any]:
+def _shape(height_pix: int | None, width_pix: int | None) -> tuple[int, int] | None:
+    """Join height and width; one alone is that of a square."""
+    for name, side in (("height_pix", height_pix), ("width_pix", width_pix)):
+        if side is not None and not SMALLEST_SIDE_PIX <= side <= LARGEST_SIDE_PIX:
+            raise SettingsError(
+                argument=name, came=side, wanted=f"{SMALLEST_SIDE_PIX} to {LARGEST_SIDE_PIX} px"
+            )
+    sides = [side for side in (height_pix, width_pix) if side is not None]
+    return (sides[0], sides[-1]) if sides else None
+
+
+def _settings(
+    n: int, source: GalaxySource, choice: SamplerChoice, shape: tuple[int, int] | None
+) -> dict[str, Any]:
     """Say what decides the drawn galaxies, besides snapshot and seed; what is as trained is left out."""
     asked = {"where": where_text(source.asked)} if source.asked else {}
     changed = {"steps": choice.n_steps, "solver": choice.method}
     guidance = {} if choice.guidance == 1 else {"guidance": choice.guidance}
+    sides = {} if shape is None else {"height_pix": shape[0], "width_pix": shape[1]}
     return {
         "n": n,
         **asked,
         **guidance,
+        **sides,
         **{name: value for name, value in changed.items() if value is not None},
     }
 
@@ -175,14 +200,20 @@ def _filled(
         if not writer.is_done(chunk):
             images: list[Pixels] = []
             catalogs: list[QTable] = []
+            sources: list[NDArray[np.float64]] = []
             for number in range(first // source.batch_size, -(-end // source.batch_size)):
                 drawn = source.batch(number, n - number * source.batch_size)
                 indices = np.arange(first + len(images), first + len(images) + len(drawn.images))
                 refuse_non_finite(drawn.images, source.seeds(indices))
                 images += drawn.images
+                sources += drawn.sources
                 catalogs.append(drawn_catalog(source, indices, drawn.columns))
                 progress(ProgressEvent("sampling", first + len(images), n, "galaxies"))
-            writer.write_chunk(chunk, images, vstack(catalogs, metadata_conflicts="silent"))
+            catalog = vstack(catalogs, metadata_conflicts="silent")
+            if sources and isinstance(writer, StoreWriter):
+                writer.write_chunk(chunk, images, catalog, companions=Companions(sources=sources))
+            else:
+                writer.write_chunk(chunk, images, catalog)
         progress(ProgressEvent("sampling", end, n, "galaxies"))
     return writer.open() if writer.is_complete else writer.finish()
 

@@ -14,7 +14,7 @@ from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.models.draws import Pixels, draw_arrays, physical_images
-from galsmith.models.protocols import ConditionalGenerator, Generator, SamplerChoice
+from galsmith.models.protocols import ComposingGenerator, ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.sampling.candidates import choose_galaxies, choose_scalars
@@ -24,6 +24,7 @@ from galsmith.seeds import derive_seed
 SEEDS_NAMED = 5
 AS_TRAINED = SamplerChoice()
 BROUGHT_IN = "is_brought_into_range"
+N_SOURCES = "n_sources"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,13 @@ class DrawnGalaxies:
     columns : mapping of str to ndarray [galaxy]
         What was drawn beside the pixels: the model's conditions, and what was asked, each in its unit, float64; and
         ``is_brought_into_range``, bool, where none of a galaxy's candidates was as asked: see `choose_scalars`.
+    sources : sequence of ndarray [source, column], float64
+        What was put into each field, where it is known; columns as `galsmith.data.store.SOURCE_COLUMNS`.
     """
 
     images: list[Pixels]
     columns: Mapping[str, NDArray[Any]]
+    sources: Sequence[NDArray[np.float64]] = ()
 
 
 class GalaxySource:
@@ -61,6 +65,8 @@ class GalaxySource:
         What all galaxies are to be, such as ``"r_half_pix=5..8"``.
     choice : SamplerChoice
         How to draw.
+    shape : tuple of int, optional
+        Height and width, of families that draw fields of any size; that of the training set when left out.
 
     Attributes
     ----------
@@ -86,6 +92,7 @@ class GalaxySource:
         device: torch.device,
         where: str | None = None,
         choice: SamplerChoice = AS_TRAINED,
+        shape: tuple[int, int] | None = None,
     ) -> None:
         self._snapshot = load_snapshot(folder, device=device)
         self._seed = seed
@@ -96,12 +103,14 @@ class GalaxySource:
         drawn = (*self._kept, *(one.column for one in self.asked))
         self.units = {column.name: column.encoding.unit for column in drawn}
         self.batch_size = self._generator.galaxies_per_call
+        side = self._snapshot.transform.size_pix
+        self.shape = (side, side) if shape is None else shape
         self._set_up(choice)
-
-    @property
-    def size_pix(self) -> int:
-        """Side of the network's images."""
-        return self._snapshot.transform.size_pix
+        if shape is not None and not isinstance(self._generator, ComposingGenerator):
+            raise SettingsError(
+                f"`height_pix` and `width_pix` are for fields that are composed; a {self._snapshot.family.name} model "
+                f"draws {side} px alone: leave them out, or train the family field_composer"
+            )
 
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
@@ -121,9 +130,18 @@ class GalaxySource:
         first = number * self.batch_size
         seeds = [int(seed) for seed in self.seeds(np.arange(first, first + self.batch_size))]
         wanted = self.batch_size if count is None else min(count, self.batch_size)
+        if isinstance(self._generator, ComposingGenerator):
+            return self._composed(self._generator, seeds[:wanted])
         arrays, asked_columns = self._drawn_as_asked(seeds, wanted)
         columns = {column.name: column.values(arrays.scalars) for column in self._kept}
         return DrawnGalaxies(physical_images(arrays, self._snapshot.transform), {**columns, **asked_columns})
+
+    def _composed(self, generator: ComposingGenerator, seeds: Sequence[int]) -> DrawnGalaxies:
+        """Draw fields with their sources; their levels are physical pixels as they are."""
+        fields = generator.compose(seeds, self.shape)
+        sources = [field.sources for field in fields]
+        n_sources = np.array([len(one) for one in sources], dtype=np.int64)
+        return DrawnGalaxies([field.levels[np.newaxis] for field in fields], {N_SOURCES: n_sources}, sources)
 
     def _set_up(self, choice: SamplerChoice) -> None:
         """Tell the generator how to draw, and refuse what it cannot."""

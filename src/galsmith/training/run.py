@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
-from galsmith.errors import GalsmithError
+from galsmith.errors import GalsmithError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent
-from galsmith.images import ImageSet
+from galsmith.images import ImageSet, rows_chosen
 from galsmith.models.devices import is_out_of_memory
 from galsmith.models.draws import draw_images, draw_pixels, refuse_misdrawn
 from galsmith.models.families import HOUSE, listed_families
@@ -255,7 +255,8 @@ def start_run(
     SettingsError
         If the weights of `parent` do not fit the model of `settings`, or a family of others cannot draw.
     """
-    training_images, start = _learned(image_set.in_split("train"), settings), None
+    chosen = training_split(image_set, settings.training.where)
+    training_images, start = _learned(chosen, settings), None
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
     warn_of_few_images(training_images, settings)
     if checkpoint is not None:
@@ -330,6 +331,26 @@ def kept_width(settings: RunSettings, state: RunState) -> float:
     if choice is None or choice.ema_width is None:
         return settings.training.ema_width
     return choice.ema_width
+
+
+def training_split(image_set: ImageSet, where: str | None) -> ImageSet:
+    """Give the images of a set's training split that are learned from.
+
+    Raises
+    ------
+    SettingsError
+        If `where` cannot be read, names a column that is not there, or no image meets it.
+    """
+    images = image_set.in_split("train")
+    if where is None:
+        return images
+    chosen = rows_chosen(images.catalog, where)
+    if not chosen.any():
+        raise SettingsError(
+            f"training.where is {where!r}, which none of {len(images):,} training images meets; look at the catalog's "
+            "columns with galsmith info"
+        )
+    return images.select(chosen)
 
 
 def describe(training_set: TrainingSet) -> DataDescription:

@@ -40,6 +40,9 @@ class TrainingSettings(Settings):
         counts.
     images : int or None
         Budget in training images shown; one of the two is wanted.
+    where : str or None
+        Which images of the training split are learned from, by columns of the catalog, such as
+        ``"score=1.. or label=1"``; see `galsmith.images.rows_chosen`. None takes all.
     seed : int
         Fixes all chance of the run.
     batch_size : int
@@ -85,6 +88,7 @@ class TrainingSettings(Settings):
 
     minutes: float | None = Field(default=None, gt=0)
     images: int | None = Field(default=None, ge=1)
+    where: str | None = None
     seed: int = 0
     batch_size: int = Field(default=256, ge=1)
     augmentation: Literal["fields"] | None = None

@@ -21,7 +21,6 @@ ROUNDS, FIELDS = 4, 96
 DAMPING = 0.7
 _LARGEST_NORMAL = 2.5  # beyond it, quantiles of some thousand sources are too rough to correct by
 _SMOOTHED_OVER = 7
-_BRIGHTEST_LEVEL = 255
 
 
 def calibrated(
@@ -59,7 +58,7 @@ def calibrated(
                 sky_kernel=sky_kernel,
                 rng=random_stream(number, "compose.calibration", position),
             )
-            levels = np.round(composed.pixels * _BRIGHTEST_LEVEL).astype(np.uint8)
+            levels = composed.levels.astype(np.uint8)
             detected = detect_field(levels, threshold_sigma=threshold_sigma, exponent=stamps.exponent)
             found.append(MeasuredField.of(detected))
         # a step of the fixed point: what is lacking is added, damped

@@ -146,8 +146,9 @@ def add_sources(canvas: Any, sources: Any, stamps: Any, exponent: float) -> None
 
 @numba.njit(cache=True, nogil=True)
 def cut_to_levels(canvas: Any) -> None:
-    """Cut a canvas to whole levels from 0 to 255 and divide it by 255, in place."""
+    """Cut a canvas to whole levels from 0 to 255, in place."""
     flat, brightest = canvas.reshape(-1), np.float32(_BRIGHTEST)
     for place in range(len(flat)):
         level = np.floor(flat[place])
-        flat[place] = min(max(level, np.float32(0)), brightest) / brightest
+        # no zero is negative, so that a store may keep bytes
+        flat[place] = min(level, brightest) if level > 0 else np.float32(0)

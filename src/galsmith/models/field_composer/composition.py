@@ -2,14 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from galsmith.data.fields.detection import FieldSources
 from galsmith.data.fields.sky import SKY_NORMAL
 from galsmith.models.field_composer.canvas import (
+    N_ANGULAR,
+    NODES,
     SKY_TABLE,
     add_sources,
     cut_to_levels,
@@ -18,28 +20,12 @@ from galsmith.models.field_composer.canvas import (
 )
 from galsmith.models.field_composer.laws import FieldLaws
 from galsmith.models.field_composer.positions import draw_positions
+from galsmith.models.protocols import ComposedField
 
 Values = NDArray[np.float64]
 _EQUAL_SHARES: Values = ndtri((np.arange(SKY_TABLE) + 0.5) / SKY_TABLE)
 _EVEN_STEPS: Values = np.linspace(-4.0, 4.0, SKY_TABLE)
 _MARGIN_PIX = 4
-
-
-@dataclass(frozen=True)
-class ComposedField:
-    """A field and its truth.
-
-    Attributes
-    ----------
-    pixels : ndarray [y, x], float32
-        Whole gray levels divided by 255.
-    sources : FieldSources
-        All sources that were put there, those too faint to be seen included; `flux` is that of the plain profile, and
-        `peak` its brightest point.
-    """
-
-    pixels: NDArray[np.float32]
-    sources: FieldSources
 
 
 @dataclass(frozen=True)
@@ -84,6 +70,11 @@ def compose_field(
         Of the sky's noise; squares sum to 1, white noise has all in the middle.
     rng : numpy.random.Generator
         Of this field.
+
+    Returns
+    -------
+    ComposedField
+        The flux of a source is that of its corrected profile, its half-light radius that of the plain one.
     """
     numbers = laws.parted(vector)
     n = numbers.n_sources(shape)
@@ -96,8 +87,24 @@ def compose_field(
     canvas = _sky(numbers.sky, shape, sky_kernel, rng)
     add_sources(canvas, np.stack([x, y, flux, size, ratio, angle], axis=1), terms, stamps.exponent)
     cut_to_levels(canvas)
-    peak = flux * (stamps.exponent - 1) / (2 * math.pi * stamps.exponent * size**2)
-    return ComposedField(canvas, FieldSources(x, y, flux, size, ratio, angle, peak))
+    light = flux * np.maximum(terms[:, ::N_ANGULAR] @ _shares_of_light(stamps.exponent), 0.0)
+    truth = np.stack([x, y, light, size * _half_light_radius(stamps.exponent), ratio, angle], axis=1)
+    return ComposedField(canvas, truth)
+
+
+def _half_light_radius(exponent: float) -> float:
+    """Half-light radius of a plain Moffat profile in widths of its core."""
+    return math.sqrt(2 * exponent * (2 ** (1 / (exponent - 1)) - 1))
+
+
+@lru_cache
+def _shares_of_light(exponent: float) -> Values:
+    """Shares of a profile's light that the terms without an angle multiply, one a node, summing to 1."""
+    u = np.concatenate([np.linspace(0, NODES[-1], 1501), np.geomspace(NODES[-1], 1e4, 1500)[1:]])
+    weights = u * (1 + u**2 / (2 * exponent)) ** -exponent
+    shares = np.array([np.interp(u, NODES, row) for row in np.eye(len(NODES))])
+    light = np.trapezoid(shares * weights, u, axis=1)
+    return np.asarray(light / light.sum())
 
 
 def _sky(

@@ -13,7 +13,7 @@ from galsmith.data.fields.detection import detect_field
 from galsmith.data.fields.sky import SKY_NORMAL
 from galsmith.models.family import Blueprint
 from galsmith.models.field_composer.canvas import N_STAMP_TERMS
-from galsmith.models.field_composer.composition import ComposedField, StampLaw, compose_field
+from galsmith.models.field_composer.composition import StampLaw, compose_field
 from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.field_composer.laws import (
     FLUX_NORMAL,
@@ -28,7 +28,7 @@ from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.protocols import ComposedField, NetworkBatch
 from galsmith.seeds import random_stream
 
 FIELDS_PER_CALL = 16
@@ -96,7 +96,7 @@ class FieldComposer(torch.nn.Module):
         composed = self.compose(seeds, (side, side))
         pixels = torch.empty((len(seeds), 1, side, side))
         for number, field in enumerate(composed):
-            pixels[number, 0] = torch.from_numpy(field.pixels)
+            pixels[number, 0] = torch.from_numpy(field.levels) / BRIGHTEST_LEVEL
         return NetworkBatch(pixels.to(device), torch.empty((len(seeds), 0), device=device))
 
     @torch.no_grad()
