@@ -71,9 +71,12 @@ def _corrected(
 ) -> FieldLaws:
     """Add what is lacking on average."""
     lacking = (vectors - np.array([laws.vector_of(field) for field in found])).mean(axis=0)
-    first = 1 + len(laws.sky_axes)
-    # of fluxes and shapes the quantiles of all sources are corrected
-    lacking[first : first + len(laws.flux_axes) + 3] = 0.0
+    # the sky's level stays; of fluxes and shapes the quantiles of all sources are corrected
+    first = 2 + len(laws.sky_axes)
+    lacking[1] = 0.0
+    follow = first + len(laws.flux_axes) + 2
+    lacking[first:follow] = 0.0
+    lacking[follow + 1] = 0.0
     flux, size, ratio = (
         _smooth(want - got) for want, got in zip(wanted, _quantiles(laws, found), strict=True)
     )

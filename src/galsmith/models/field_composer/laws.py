@@ -23,7 +23,9 @@ KNOTS: Values = np.linspace(-4.0, 4.0, 81)
 FLUX_NORMAL: Values = np.linspace(-2.0, 2.0, 9)
 N_FLUX_BINS = 8
 FEW_SOURCES = 8
-N_OTHER_VALUES = 4  # the number of sources, mean and spread of sizes, mean of axis ratios
+FAR_LEVELS = 0.25  # of gray levels
+N_SHAPE_VALUES = 4  # mean and spread of sizes, how they follow flux, mean of axis ratios
+N_OTHER_VALUES = 2 + N_SHAPE_VALUES  # and the number of sources, and the level of the sky
 PIXELS_OF_A_UNIT = 1e6
 """Sources are counted by the million pixels."""
 
@@ -59,8 +61,10 @@ class FieldLaws:
 
     Attributes
     ----------
+    sky_levels : ndarray [knot]
+        Median of the sky, of all fields, at `KNOTS`; between levels that are far apart no field has one.
     sky_mean, sky_axes : ndarray [quantile], [component, quantile]
-        Mean of the sky's quantiles, and the directions in which fields differ.
+        Mean of the sky's quantiles less their median, and the directions in which fields differ.
     flux_quantiles : ndarray [knot]
         Log flux of the sources of all fields, at `KNOTS`.
     flux_mean, flux_axes : ndarray [quantile], [component, quantile]
@@ -77,6 +81,7 @@ class FieldLaws:
         Added to a vector before a field is composed from it, to the same end.
     """
 
+    sky_levels: Values
     sky_mean: Values
     sky_axes: Values
     flux_quantiles: Values
@@ -109,29 +114,30 @@ class FieldLaws:
         """Describe a field by its vector, [value] float64; what it is too empty to say is as in the mean of fields."""
         sources, n = field.sources, len(field.sources)
         area = field.shape[0] * field.shape[1] / PIXELS_OF_A_UNIT
-        sky = (field.sky - self.sky_mean) @ self.sky_axes.T
-        flux, shape = np.zeros(len(self.flux_axes)), np.zeros(3)
+        # the level alone: skies of little noise have whole ones, and are none between two of them
+        level = field.sky[len(field.sky) // 2]
+        sky = (field.sky - level - self.sky_mean) @ self.sky_axes.T
+        flux, shape = np.zeros(len(self.flux_axes)), np.zeros(N_SHAPE_VALUES)
         if n >= FEW_SOURCES:
             scores = self.flux_scores(np.log(sources.flux))
             flux = (field_quantiles(scores) - self.flux_mean) @ self.flux_axes.T
             sizes = self._scores(np.log(sources.size_pix), scores, self.size_quantiles)
             ratios = self._scores(_logit(sources.axis_ratio), scores, self.ratio_quantiles)
-            shape = np.array([sizes.mean(), math.log(sizes.std() + 0.05), ratios.mean()])
+            follow = float(np.clip(np.corrcoef(sizes, scores)[0, 1], -0.95, 0.95))
+            shape = np.array([sizes.mean(), math.log(sizes.std() + 0.05), math.atanh(follow), ratios.mean()])
         found = count_pairs(sources.x_pix, sources.y_pix, self.pair_edges_pix)
         random = expected_pairs(n, field.shape, self.pair_edges_pix)
         # half a source, so that empty fields have a logarithm too
-        parts = [[math.log((n + 0.5) / area)], np.nan_to_num(sky), flux, shape]
+        parts = [[math.log((n + 0.5) / area)], np.nan_to_num([level, *sky]), flux, shape]
         return np.concatenate([*parts, np.log((found + 0.5) / (random + 0.5))])
 
     def parted(self, vector: Values) -> "FieldNumbers":
         """Part a vector into what it says."""
-        ends = np.cumsum([1, len(self.sky_axes), len(self.flux_axes), 3])
-        density, sky, flux, shape, pairs = np.split(vector + self.shift, ends)
+        ends = np.cumsum([1, 1, len(self.sky_axes), len(self.flux_axes), N_SHAPE_VALUES])
+        density, level, sky, flux, shape, pairs = np.split(vector + self.shift, ends)
         # a law's quantiles rise
         quantiles = np.maximum.accumulate(self.sky_mean + sky @ self.sky_axes)
-        return FieldNumbers(
-            float(density[0]), quantiles, self.flux_mean + flux @ self.flux_axes, shape, pairs
-        )
+        return FieldNumbers(float(density[0]), self._level_near(level[0]) + quantiles, flux, shape, pairs)
 
     def flux_scores(self, log_flux: Values) -> Values:
         """Bring log fluxes to normal numbers, [source]."""
@@ -141,18 +147,31 @@ class FieldLaws:
         self, numbers: "FieldNumbers", n: int, *, rng: np.random.Generator
     ) -> tuple[Values, Values, Values]:
         """Draw flux, size in pixels and axis ratio of the `n` sources of a field."""
-        # one from each of n equal shares: the realized quantiles are the field's
-        normal = ndtri((rng.permutation(n) + rng.uniform(0.02, 0.98, n)) / max(n, 1))
-        # a field's own quantiles, as normal numbers of all fluxes
-        scores = normal + np.interp(normal, FLUX_NORMAL, numbers.flux)
+        normal = np.sort(rng.standard_normal(n))
+        expected = _expected_normal(n)
+        # what the draw has of the field's own directions is replaced by what the field is to have
+        drawn = (
+            np.interp(FLUX_NORMAL, expected, normal - expected) if n else FLUX_NORMAL * 0
+        ) @ self.flux_axes.T
+        away = self.flux_mean + (numbers.flux - drawn) @ self.flux_axes
+        scores = rng.permutation(normal + np.interp(expected, FLUX_NORMAL, away))
         flux = np.exp(_interpolated(scores, KNOTS, self.drawn_flux))
         sizes, ratios = rng.standard_normal(n), rng.standard_normal(n)
-        mean, log_spread, ratio = numbers.shape
-        spread = max(math.exp(log_spread) - 0.05, 0.0)
+        mean, log_spread, follow, ratio = numbers.shape
         if n >= FEW_SOURCES:
-            sizes, ratios = (sizes - sizes.mean()) / sizes.std(), ratios - ratios.mean()
+            ratios = ratios - ratios.mean()
+            sizes = _correlated(sizes, scores, math.tanh(follow))
+        spread = max(math.exp(log_spread) - 0.05, 0.0)
         size = np.exp(self._values(mean + spread * sizes, scores, self.drawn_size))
         return flux, size, _expit(self._values(ratio + ratios, scores, self.drawn_ratio))
+
+    def _level_near(self, level: float) -> float:
+        """Bring a level to the nearer of two that fields have, where these are far apart."""
+        right = int(np.clip(np.searchsorted(self.sky_levels, level), 1, len(KNOTS) - 1))
+        low, high = self.sky_levels[right - 1], self.sky_levels[right]
+        if high - low < FAR_LEVELS or not low < level < high:
+            return level
+        return float(low if level - low < high - level else high)
 
     def _mixed(self, scores: Values, quantiles: Values) -> Values:
         """Quantiles of a mark at the fluxes of sources, [source, knot], between the bins' middles."""
@@ -192,10 +211,11 @@ class FieldNumbers:
         Of the number of sources a million pixels.
     sky : ndarray [quantile], float64
         Of the noise, at `SKY_NORMAL`.
-    flux : ndarray [quantile], float64
-        At `FLUX_NORMAL`: normal numbers of all fluxes less those expected.
-    shape : ndarray [3], float64
-        Mean and log spread of sizes, mean of axis ratios, as normal numbers given flux.
+    flux : ndarray [component], float64
+        In which directions the quantiles of its fluxes differ from those of all.
+    shape : ndarray [4], float64
+        Mean and log spread of sizes, their correlation with flux (its inverse hyperbolic tangent), mean of axis ratios,
+        as normal numbers given flux.
     pairs : ndarray [annulus], float64
         Log of pairs over those expected at random.
     """
@@ -224,7 +244,10 @@ def fit_laws(
 ) -> FieldLaws:
     """Fit the laws that all fields share; there must be a source for each bin of flux."""
     skies = np.array([field.sky for field in measured])
-    sky_mean, sky_axes = _principal(skies[np.isfinite(skies).all(axis=1)], sky_components)
+    skies = skies[np.isfinite(skies).all(axis=1)]
+    levels = skies[:, skies.shape[1] // 2]
+    sky_levels = np.quantile(levels, ndtr(KNOTS)) if len(levels) else np.zeros(len(KNOTS))
+    sky_mean, sky_axes = _principal(skies - levels[:, np.newaxis], sky_components)
     log_flux, log_size, ratio = joined_marks(measured)
     flux_quantiles = _rising(np.quantile(log_flux, ndtr(KNOTS)))
     scores = _interpolated(log_flux, flux_quantiles, KNOTS)
@@ -244,6 +267,7 @@ def fit_laws(
     edges = np.asarray(pair_edges_pix, dtype=np.float64)
     shift = np.zeros(N_OTHER_VALUES + sky_components + flux_components + len(edges) - 1)
     return FieldLaws(
+        sky_levels=sky_levels,
         sky_mean=sky_mean,
         sky_axes=sky_axes,
         flux_quantiles=flux_quantiles,
@@ -262,10 +286,22 @@ def fit_laws(
 
 def field_quantiles(scores: Values) -> Values:
     """Quantiles of one field's normal numbers less those expected, at `FLUX_NORMAL`; the outermost go on."""
-    n = len(scores)
-    # Hazen's plotting positions
-    expected = ndtri((np.arange(n) + 0.5) / n)
+    expected = _expected_normal(len(scores))
     return np.interp(FLUX_NORMAL, expected, np.sort(scores) - expected)
+
+
+def _expected_normal(n: int) -> Values:
+    """Give the normal numbers that `n` sorted ones are near to."""
+    # Hazen's plotting positions
+    return np.asarray(ndtri((np.arange(n) + 0.5) / max(n, 1)), dtype=np.float64)
+
+
+def _correlated(values: Values, others: Values, correlation: float) -> Values:
+    """Bring values to mean 0, deviation 1, and a correlation with others, all of them exactly."""
+    others = (others - others.mean()) / (others.std() + 1e-12)
+    apart = values - values.mean()
+    apart -= (apart @ others) / len(others) * others
+    return np.asarray(correlation * others + math.sqrt(1 - correlation**2) * apart / (apart.std() + 1e-12))
 
 
 def _principal(rows: Values, n_components: int) -> tuple[Values, Values]:

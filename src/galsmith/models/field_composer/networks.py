@@ -174,6 +174,7 @@ def _empty_laws(config: FieldComposerConfig) -> dict[str, Any]:
     """Give laws of the shapes that the settings say, before they are fitted."""
     n_sky, n_flux = len(SKY_NORMAL), len(FLUX_NORMAL)
     shapes = {
+        "sky_levels": (len(KNOTS),),
         "sky_mean": (n_sky,),
         "sky_axes": (config.sky_components, n_sky),
         "flux_quantiles": (len(KNOTS),),
