@@ -4,7 +4,7 @@ import pytest
 from astropy.table import QTable
 
 from galsmith.errors import SettingsError
-from galsmith.images import Condition, parse_where, rows_where
+from galsmith.images import Condition, parse_where, rows_chosen, rows_where
 
 
 @pytest.fixture
@@ -71,3 +71,11 @@ def test_other_forms_are_refused(expression, message):
 def test_conditions_that_do_not_fit_the_catalog(catalog, expression, message):
     with pytest.raises(SettingsError, match=message):
         rows_where(catalog, parse_where(expression))
+
+
+def test_either_side_of_or_is_enough():
+    table = QTable({"score": [0.5, 1.0, np.nan, np.nan], "label": [np.nan, np.nan, 1.0, 0.0]})
+    assert rows_chosen(table, "score=1.0.. or label=1").tolist() == [False, True, True, False]
+    assert rows_chosen(table, "score=0.. , score=..0.7").tolist() == [True, False, False, False]
+    with pytest.raises(SettingsError, match=r"column=low\.\.high"):
+        rows_chosen(table, "score=1.. or label")
