@@ -18,6 +18,7 @@ from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import Kind, read_json
 from galsmith.images import ImageSet
+from galsmith.provenance import Provenance
 from galsmith.report.labels import distance_number, number
 from galsmith.report.panels.galaxies import rows_of_ids
 from galsmith.report.scores import drawings
@@ -95,8 +96,6 @@ def write_score_page(folder: Path, *, progress: ProgressCallback = ignore_progre
 
 def _fingerprint(card: Mapping[str, Any]) -> str:
     """Fingerprint of what a card was made from."""
-    from galsmith.provenance import Provenance
-
     return Provenance.from_dict(card["provenance"]).fingerprint()
 
 
@@ -110,13 +109,14 @@ def _pictures(card: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _picture(images: ImageSet, example: Mapping[str, Any]) -> dict[str, Any]:
-    """Draw one field: as it is, its pixels above the mean, and a corner larger."""
+    """Draw one field: as it is, its pixels above the mean, and what lies about its brightest pixel larger."""
     rows = rows_of_ids(images, [example["object_id"]])
     image = images[int(rows[0])][0]
     levels = np.clip(np.rint(image[::-1]), 0, 255).astype(np.uint8)
     side = max(1, round(len(levels) * ZOOMED_SHARE))
-    start = (len(levels) - side) // 2
-    zoomed = levels[start : start + side, start : start + side].repeat(ZOOM, 0).repeat(ZOOM, 1)
+    brightest = np.unravel_index(int(levels.argmax()), levels.shape)
+    top, left = (int(np.clip(place - side // 2, 0, len(levels) - side)) for place in brightest)
+    zoomed = levels[top : top + side, left : left + side].repeat(ZOOM, 0).repeat(ZOOM, 1)
     above = (255 * (levels > levels.mean())).astype(np.uint8)
     return {
         **example,
@@ -124,7 +124,7 @@ def _picture(images: ImageSet, example: Mapping[str, Any]) -> dict[str, Any]:
         "above": _data_url(above),
         "zoomed": _data_url(zoomed),
         "side": len(levels),
-        "zoom_words": f"the middle {side}x{side} px, {ZOOM} times as large",
+        "zoom_words": f"{side}x{side} px about the brightest one, {ZOOM} times as large",
         "mean": float(image.mean(dtype=np.float64)),
         "shares": np.bincount(levels.ravel(), minlength=256) / levels.size,
     }
