@@ -10,9 +10,9 @@ from galsmith.cli.app import build_app
 from galsmith.data.ingest import ingest
 from galsmith.data.options import SetOptions
 from galsmith.data.store import open_store, read_description, write_store
-from galsmith.errors import InputError, SettingsError
+from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
-from galsmith.measure import measure
+from galsmith.measure import MeasureSettings, measure
 
 PIXELS = [np.full((1, 12, 12), value, dtype=np.float32) + np.eye(12, dtype=np.float32) for value in (1, 2)]
 GALAXY, FIELD = ImageHeader(("gray",), "display"), ImageHeader(("gray",), "display", shows="field")
@@ -59,8 +59,9 @@ def test_the_way_into_a_store_may_say_what_images_show(tmp_path):
 
 
 def test_fields_are_not_measured_as_galaxies(tmp_path):
-    with pytest.raises(InputError, match="shows fields of many sources"):
-        measure(image_set_from_arrays(PIXELS, FIELD), tmp_path / "table.parquet")
+    morphology = MeasureSettings(quantities=("morphology",))
+    with pytest.raises(SettingsError, match="the images show fields of many sources"):
+        measure(image_set_from_arrays(PIXELS, FIELD), tmp_path / "table.parquet", settings=morphology)
     assert not any(tmp_path.iterdir())
 
 

@@ -212,8 +212,8 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
     Parameters
     ----------
     reference, generated : mapping
-        What is known of the images: ``"bands"``, ``"flux_unit"``, ``"pixel_scale_arcsec"``, and the ``"band"`` that is
-        measured.
+        What is known of the images: ``"bands"``, ``"flux_unit"``, ``"pixel_scale_arcsec"``, the ``"band"`` that is
+        measured, and what they show, ``"shows"``, where it is no galaxy each.
 
     Returns
     -------
@@ -223,8 +223,14 @@ def refuse_unlike_images(reference: Mapping[str, Any], generated: Mapping[str, A
     Raises
     ------
     InputError
-        If bands (where not one and the same is measured), pixel scale or flux unit differ; it says which.
+        If what they show, bands (where not one and the same is measured), pixel scale or flux unit differ; it says which.
     """
+    kinds = [side.get("shows", "galaxy") for side in (reference, generated)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"each image of the reference set shows a {kinds[0]}, each of the generated set a {kinds[1]}: they cannot be "
+            f"compared; where a header is wrong, make that store again with `shows={kinds[0]}` (galsmith ingest)"
+        )
     one_sided: list[Condition] = []
     for key, what in (
         ("bands", "bands"),

@@ -220,7 +220,7 @@ class LookedAt:
 
 
 def refuse_fields(reference: LookedAt) -> None:
-    """Refuse a reference of fields: what is measured is one galaxy an image.
+    """Refuse a reference of fields that says it shows galaxies: one galaxy an image would be measured.
 
     Raises
     ------
@@ -228,11 +228,12 @@ def refuse_fields(reference: LookedAt) -> None:
         With the ways to the properties of their sources.
     """
     found = reference.found
-    if found.is_of_fields:
+    if found.is_of_fields and not reference.header.shows_fields:
         raise InputError(
             f"{reference.images.path}: its images are fields of about {found.n_sources:.0f} sources, none of them in the "
-            "middle, and one galaxy an image would be measured; cut the galaxies out (galsmith ingest field), or "
-            "measure all sources of each field (galsmith measure, with `catalog` or `segmap`), and compare these"
+            "middle, and one galaxy an image would be measured; make a store that says `shows=field` (galsmith ingest), to "
+            "compare the fields as a whole; or cut the galaxies out (galsmith ingest field), or measure all sources of "
+            "each (galsmith measure, with `catalog` or `segmap`), and compare these"
         )
 
 
@@ -250,7 +251,7 @@ def unlike_conditions(reference: LookedAt, generated: LookedAt) -> tuple[Conditi
 
 def _other_kind(generated: LookedAt) -> Condition | None:
     """Fields in the place of galaxies."""
-    if not generated.found.is_of_fields:
+    if generated.header.shows_fields or not generated.found.is_of_fields:
         return None
     return Condition(
         "kind",

@@ -21,7 +21,7 @@ from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback
 from galsmith.files import settle
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
-from galsmith.images.header import UNKNOWN_UNIT, unnamed_bands
+from galsmith.images.header import UNKNOWN_UNIT, Shown, unnamed_bands
 from galsmith.measure import MeasureSettings, measure, read_measurements
 from galsmith.measure.settings import resolved_settings
 from galsmith.provenance import Provenance
@@ -86,7 +86,8 @@ def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | 
     work : Workplace
         Where the store goes.
     header : ImageHeader, optional
-        What arrays in memory are in; ``band0``, ... in an unknown unit where left out.
+        Of the set that it is compared with: arrays in memory are in its bands and unit, files show fields where it does.
+        Where left out, arrays have ``band0``, ... in an unknown unit.
 
     Raises
     ------
@@ -101,7 +102,8 @@ def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | 
         settle(images)
         if not is_image_place(images):
             check_existence(Path(images), wanted="a store, a folder of images, an array file or a table")
-        return _stored_files(Path(images), work.folder / f"{name}.store", work)
+        shows: Shown | None = "field" if header is not None and header.shows_fields else None
+        return _stored_files(Path(images), work.folder / f"{name}.store", work, shows=shows)
     whole = images if isinstance(images, ImageSet) else _set_of(images, name, header, work.bands)
     if whole.path and is_store(whole.path) and open_store(whole.path).content_hash == whole.content_hash:
         return Path(whole.path)
@@ -198,7 +200,7 @@ def _images_of_table(place: Place) -> ImageSet:
     )
 
 
-def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
+def _stored_files(place: Path, store: Path, work: Workplace, *, shows: Shown | None) -> Path:
     """Make a store of a folder or an array of images, unless an earlier call did; all else stays as it is."""
     if is_store(place) or not is_image_place(place):
         return place
@@ -208,7 +210,7 @@ def _stored_files(place: Path, store: Path, work: Workplace) -> Path:
             store,
             verb=VERB,
             seed=0,
-            options=SetOptions(split=ALL_TRAIN, on_bad="skip"),
+            options=SetOptions(split=ALL_TRAIN, on_bad="skip", shows=shows),
             overwrite=work.overwrite,
             progress=work.progress,
         )

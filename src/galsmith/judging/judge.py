@@ -287,11 +287,11 @@ def _looked_at(place: Place, work: Workplace) -> LookedAt | None:
 
 
 def _stored_like(images: Images | _Drawing, name: str, reference: Place, work: Workplace) -> Place:
-    """Give a place of images; those in memory are in the reference's bands, unit and scale."""
+    """Give a place of images; those in memory are in the reference's bands, unit and scale, files show what it shows."""
     if isinstance(images, _Drawing):
         images = drawn_images(images.generator, n=images.n, seed=work.seed, progress=work.progress)
-    in_arrays = not isinstance(images, KNOWN)
-    return stored(images, name, work, header=header_of(reference) if in_arrays else None)
+    says_nothing = isinstance(images, str | Path) or not isinstance(images, KNOWN)
+    return stored(images, name, work, header=header_of(reference) if says_nothing else None)
 
 
 def _refuse_output(output: Path, sets: Sequence[Any], *, overwrite: bool) -> None:

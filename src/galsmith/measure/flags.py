@@ -339,6 +339,20 @@ CORRECTION_OUTSIDE_GRID = Flag(
     "a half-light radius of 1 to 10 widths of the point spread and a signal to noise of 5 and more are wanted; in noise, "
     "`segmentation=survey` finds more of the galaxy",
 )
+ONE_LEVEL = Flag(
+    "one_gray_level",
+    CATASTROPHIC,
+    "all pixels of the field have one gray level, such as an image that is all black: nothing can be measured",
+)
+BEYOND_LEVELS = Flag(
+    "beyond_gray_levels",
+    SUSPECT,
+    "pixels lie below 0 or above 255 and were cut off there, as an image file of 8 bits has it",
+    "bring the fields to gray levels from 0 to 255, for instance by dividing those of 16 bits by 257",
+)
+FEW_SOURCES = Flag(
+    "few_sources", 0, "fewer than two sources stand out of the field: they have no scatter, and no pairs"
+)
 COMPUTATION_ERROR = Flag("computation_error", 0, "a property's own computation failed; `message` says how")
 ENGINE_ERROR = Flag("engine_error", CATASTROPHIC, "statmorph failed; `message` says how")
 _OTHERS = (
@@ -351,6 +365,9 @@ _OTHERS = (
     ZERO_BORDER,
     CORRECTION_UNDEFINED,
     CORRECTION_OUTSIDE_GRID,
+    ONE_LEVEL,
+    BEYOND_LEVELS,
+    FEW_SOURCES,
     COMPUTATION_ERROR,
     ENGINE_ERROR,
     *(

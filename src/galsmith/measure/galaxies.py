@@ -16,6 +16,7 @@ from galsmith.measure.colors import add_fluxes, ignored_pixels
 from galsmith.measure.corrections import add_corrections
 from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput
+from galsmith.measure.field.row import field_row
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
 from galsmith.measure.noise import gain_of_unit
 from galsmith.measure.power.spectrum import BINNINGS, power_columns
@@ -87,6 +88,11 @@ class Method:
     @property
     def is_compiled(self) -> bool:
         """Whether kernels do the work, which want threads; anything else wants processes."""
+        return self.has_engine or "field" in self.settings.quantities
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether these are the kernels of the compiled engine."""
         return self.engine == "galsmith" and "morphology" in self.settings.quantities
 
 
@@ -143,6 +149,8 @@ def _measured_bands(galaxy: Galaxy, method: Method) -> list[Measured]:
     """Measure all that the settings name."""
     unit = method.header.flux_unit
     inputs = {name: input_of(galaxy, place, unit) for place, name in enumerate(method.header.bands)}
+    if "field" in method.settings.quantities:  # alone: where images show fields no galaxy is measured
+        return [field_row(inputs[name].image) for name in method.bands]
     if method.settings.band == ALL_BANDS:
         return [_measured({name: one}, name, method) for name, one in inputs.items()]
     return [_measured(inputs, str(method.settings.band), method)]

@@ -45,6 +45,7 @@ from galsmith.settings import near_miss
 Result = TypeVar("Result")
 # Nothing is lost in memory by a kill; chunks are small so that each thread has some.
 CHUNKS_PER_WORKER = 4
+GRAY_LEVELS = "display"
 
 
 @dataclass(frozen=True)
@@ -245,13 +246,13 @@ def method_for(galaxies: Galaxies, settings: MeasureSettings | None, *, engine: 
     SettingsError
         If a setting does not fit the galaxies.
     InputError
-        If the images show fields, or nobody said which plane of a cube is to be measured.
+        If the images show fields in another unit than gray levels, or nobody said which plane of a cube is to be measured.
     """
     header, origin = galaxies.header, galaxies.origin
-    if header.shows_fields:
+    if header.shows_fields and header.flux_unit != GRAY_LEVELS:
         raise InputError(
-            f"{origin.path or 'images'}: shows fields of many sources, and what is measured is one galaxy an image; "
-            "cut the sources out first (galsmith ingest field), or make the store with `shows=galaxy`"
+            f"{origin.path or 'images'}: fields in {header.flux_unit or 'no unit'!r}; they are measured in gray levels "
+            f"from 0 to 255, the unit {GRAY_LEVELS!r}: bring them to it first, as a picture of 8 bits"
         )
     wanted = MeasureSettings() if settings is None else settings
     if wanted.band is None and not origin.has_named_bands and len(header.bands) > 1:
@@ -305,7 +306,7 @@ def _run(
     progress: ProgressCallback,
 ) -> Iterator[tuple[int, Result]]:
     """Measure chunks on threads or processes, and give (place, result) as each one ends."""
-    if plan.method.is_compiled and chunks:
+    if plan.method.has_engine and chunks:
         load_kernels(
             progress, kernels_of(plan.method.settings, has_psf="psf" in _given_beside(plan.galaxies))
         )
@@ -342,6 +343,13 @@ def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
         raise SettingsError(
             f"engine {engine!r}: unknown{near_miss(engine, list(MORPHOLOGY_ENGINES))}; "
             f"known: {', '.join(MORPHOLOGY_ENGINES)}"
+        )
+    if "field" in settings.quantities and engine != "galsmith":
+        raise SettingsError(
+            "it measures galaxies, and the images show fields",
+            argument="engine",
+            came=engine,
+            way_out="leave it out",
         )
     if "morphology" not in settings.quantities:
         return {}

@@ -17,7 +17,7 @@ logger = logging.getLogger("galsmith")
 ALL_BANDS = "all"
 FEWEST_REPETITIONS = 8  # of fewer a standard deviation is off by a quarter and more
 
-Quantities = Literal["morphology", "power", "details"]
+Quantities = Literal["morphology", "power", "details", "field"]
 Segmentation = Literal["paper", "survey"]
 Sky = Literal["box", "annulus"]
 SersicFitting = Literal["integrated", "parity", "none"]
@@ -30,9 +30,11 @@ class MeasureSettings(Settings):
 
     Attributes
     ----------
-    quantities : tuple of {"morphology", "power", "details"}
-        What is measured: shapes, sizes and fits of one band; power spectra of every band; and bands against each other,
-        patterns of the pixel grid and the winding of arms, which need the center and radii of the morphology.
+    quantities : tuple of {"morphology", "power", "details", "field"}
+        What is measured of galaxies: shapes, sizes and fits of one band; power spectra of every band; and bands against
+        each other, patterns of the pixel grid and the winding of arms, which need the center and radii of the
+        morphology. Of fields, whose header says ``shows: field``, it is always ``"field"`` alone: their sources, sky and
+        waves.
     band : str or None
         The band on which morphology is measured; None takes the only band, or the middle one
         (i of g, r, i, z as Holzschuh et al. 2022 do), ``"all"`` measures every band, a row each.
@@ -143,6 +145,7 @@ _DEFAULTS = {name: field.default for name, field in MeasureSettings.model_fields
 # What has an effect in some cases alone.
 _OF_SEARCH = ("threshold_sigma", "minimum_pixels", "smoothing_pix")
 _OF_PSF = ("psf_fwhm_pix", "psf_kind")
+_OF_A_FIELD: tuple[Quantities, ...] = ("field",)
 _OF_MORPHOLOGY = (*_OF_SEARCH, *_OF_PSF, "sersic", "double_sersic", "gain", "color_apertures")
 
 
@@ -175,8 +178,10 @@ def resolved_settings(
     Raises
     ------
     SettingsError
-        If the set lacks a band that was asked for, or colors are wanted where there can be none.
+        If the set lacks a band that was asked for, colors are wanted where there can be none, or the quantities are those
+        of galaxies where the images show fields, or the other way round.
     """
+    settings = settings.model_copy(update={"quantities": _chosen_quantities(settings, header)})
     bands = header.bands
     band = bands[len(bands) // 2] if settings.band is None else settings.band
     if band not in (*bands, ALL_BANDS):
@@ -195,7 +200,7 @@ def resolved_settings(
         "subtract_background": settings.subtract_background,
     }
     if settings.subtract_background is None:
-        chosen["subtract_background"] = header.flux_unit == "display"
+        chosen["subtract_background"] = header.flux_unit == "display" and not header.shows_fields
     chosen["colors"] = _chosen_colors(settings, band, bands)
     return settings.model_copy(update=chosen)
 
@@ -231,7 +236,7 @@ def refuse_idle_settings(
     asks_for_psf = chosen.sersic != "none" or chosen.corrections
     wanted = [name for name, default in _DEFAULTS.items() if getattr(asked, name) != default]
     for names, is_idle, why in (
-        (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, "only power is measured"),
+        (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, "no morphology is measured"),
         (
             _OF_SEARCH,
             "label_map" in given,
@@ -265,10 +270,34 @@ def refuse_idle_settings(
         logger.warning("`psf` has no effect: without a Sérsic fit nothing asks for the point spread function")
 
 
+def _chosen_quantities(settings: MeasureSettings, header: ImageHeader) -> tuple[Quantities, ...]:
+    """Take what was asked for, or all that goes with what the images show; refuse what does not go with it."""
+    asked = settings.quantities
+    if not header.shows_fields:
+        if "field" in asked:
+            raise SettingsError(
+                "'field' is measured of images that show fields of many sources, and these show a galaxy each",
+                argument="quantities",
+                came=", ".join(asked),
+                way_out="leave it out, or say of the images that they show fields: `shows=field`",
+            )
+        return asked
+    if asked not in (_OF_A_FIELD, _DEFAULTS["quantities"]):
+        raise SettingsError(
+            "the images show fields of many sources, of which 'field' alone is measured",
+            argument="quantities",
+            came=", ".join(asked),
+            way_out="leave it out; or cut the sources out first (galsmith ingest field), to measure each as a galaxy",
+        )
+    return _OF_A_FIELD
+
+
 def _chosen_colors(settings: MeasureSettings, band: str, bands: Sequence[str]) -> tuple[str, ...]:
     """Name the colors that are measured, in the form of ``g-i``, each once."""
     obstacle = ""
-    if "morphology" not in settings.quantities:
+    if "field" in settings.quantities:
+        obstacle = "the images show fields, of which no color is measured"
+    elif "morphology" not in settings.quantities:
         obstacle = "their apertures come from the quantity 'morphology'; add it to quantities"
     elif band == ALL_BANDS and len(bands) > 1:
         obstacle = (

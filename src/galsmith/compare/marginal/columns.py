@@ -48,6 +48,7 @@ GROUP_TITLES = {
     "registration": "Bands against each other",
     "grid": "Patterns of the pixel grid",
     "winding": "Winding of arms",
+    "field": "Fields",
 }
 WORDS = {
     "gini": "Gini coefficient",

@@ -54,13 +54,13 @@ class Property:
         An astropy unit, ``"dex"``, ``"flux"`` for the flux unit of the image set, or nothing.
     group : str
         ``morphology``, ``size``, ``position``, ``photometry``, ``sersic``, ``double_sersic``, ``sky``,
-        ``color``, ``power_wavelength``, ``power_rings``, ``grid``, ``winding`` or ``registration``.
+        ``color``, ``power_wavelength``, ``power_rings``, ``grid``, ``winding``, ``registration`` or ``field``.
     definition : str
         One sentence with its source.
     is_circular : bool
         Whether it is an angle that repeats; see `period`.
     headline : bool
-        Whether it counts in the headline distance (Holzschuh et al. 2022, section 4.1).
+        Whether it counts in the headline distance: of galaxies Holzschuh et al. 2022, section 4.1; of fields all.
     is_compared : bool
         Whether sets are compared by it; not so an uncertainty, which tells of the noise and not of the galaxy.
     period : float or None

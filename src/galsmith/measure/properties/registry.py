@@ -8,6 +8,7 @@ from galsmith.measure.properties.details import (
     WINDING_PROPERTIES,
     pair_property,
 )
+from galsmith.measure.properties.field import FIELD_PROPERTIES
 from galsmith.measure.properties.morphology import CORRECTED_PROPERTIES, KERNEL_PROPERTIES
 from galsmith.measure.properties.property import Property
 from galsmith.measure.properties.uncertainty import (
@@ -54,6 +55,7 @@ PROPERTIES: list[Property] = [
     *POWER_PROPERTIES,
     *GRID_PROPERTIES,
     *WINDING_PROPERTIES,
+    *FIELD_PROPERTIES,
     *COMPUTED,
 ]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from galsmith.measure.properties.property import Property
 
 _SUFFIXES = ("_pix", "_rad", "_mag")
-_FITTED = ("sersic", "double_sersic", "sersic_uncertainty", "corrected")
+_NOT_RESAMPLED = ("sersic", "double_sersic", "sersic_uncertainty", "corrected", "field")
 # Their scatter is not that of a linear function of the noise: docs/how-to/uncertainties.md has their pulls.
 NOT_LINEAR = {
     "asymmetry": "a sum of absolute values",
@@ -68,5 +68,5 @@ def uncertainty_of(entry: Property, column: str) -> Property:
 
 
 def is_resampled_group(group: str) -> bool:
-    """Whether quantities of a group get their standard deviation by measuring again; fits tell their own."""
-    return group not in _FITTED
+    """Whether a group's quantities get their standard deviation by measuring again; fits tell their own, fields none."""
+    return group not in _NOT_RESAMPLED

@@ -1,0 +1,1 @@
+"""Fields of many sources: what is measured of each as a whole."""
