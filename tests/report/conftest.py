@@ -13,7 +13,7 @@ from astropy.table import QTable
 
 from galsmith.compare import judge_tables
 from galsmith.compare.memory.copies import Copies, CopySearch, LikePair
-from galsmith.compare.memory.repeats import Repeats
+from galsmith.compare.memory.repeats import Repeats, Twins
 from galsmith.compare.records import (
     BeyondMarginals,
     ClassifierTest,
@@ -224,7 +224,8 @@ def copies(*, unexplained=0.0123):
         for name in ("training images", "reference")
     )
     repeats = Repeats(40, 39, share, share, 38.0, (2,), 40, ((2, 9),))
-    return Copies(searches, (), repeats)
+    twins = tuple(Twins(search.searched, 0, share, ()) for search in searches)
+    return Copies(searches, twins, repeats)
 
 
 @pytest.fixture(scope="session")
