@@ -13,6 +13,7 @@ from galsmith.data.store import open_store, read_description, write_store
 from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, measure
+from galsmith.report import look
 
 PIXELS = [np.full((1, 12, 12), value, dtype=np.float32) + np.eye(12, dtype=np.float32) for value in (1, 2)]
 GALAXY, FIELD = ImageHeader(("gray",), "display"), ImageHeader(("gray",), "display", shows="field")
@@ -63,6 +64,11 @@ def test_fields_are_not_measured_as_galaxies(tmp_path):
     with pytest.raises(SettingsError, match="the images show fields of many sources"):
         measure(image_set_from_arrays(PIXELS, FIELD), tmp_path / "table.parquet", settings=morphology)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_sheet_of_fields_says_that_they_are_fields(tmp_path):
+    assert look(image_set_from_arrays(PIXELS, FIELD), tmp_path / "fields.png").kind == "fields"
+    assert look(image_set_from_arrays(PIXELS, GALAXY), tmp_path / "galaxies.png").kind == "galaxies"
 
 
 def test_the_command_line_tells_it(tmp_path, capsys):

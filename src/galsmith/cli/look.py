@@ -65,7 +65,7 @@ def look(
             progress=progress,
         )
     chosen = "" if sheet.n_panels == sheet.n_there else f" of {sheet.n_there:,}"
-    shows = "curves and pictures of a run" if sheet.kind == "run" else "galaxies"
+    shows = "curves and pictures of a run" if sheet.kind == "run" else sheet.kind
     return Outcome(
         verb="look",
         summary=f"{sheet.n_panels:,}{chosen} {shows}",

@@ -56,7 +56,7 @@ class Sheet:
     Attributes
     ----------
     kind : str
-        ``"galaxies"`` or ``"run"``.
+        ``"galaxies"``, ``"fields"`` or ``"run"``.
     names : tuple of str
         Of the galaxies, row by row; empty for a run.
     n_panels : int
@@ -238,7 +238,7 @@ def _of_galaxies(
     names = tuple(gathered.names[entry] for entry in entries)
     made_from = hash_json([gathered.made_from, gathered.name, vars(choice)])
     draw = partial(_drawn, gathered, entries, n_there, choice, progress)
-    return made_from, Sheet("galaxies", names, len(entries), n_there), draw
+    return made_from, Sheet(gathered.galaxies.header.images_name, names, len(entries), n_there), draw
 
 
 def _drawn(
