@@ -246,7 +246,7 @@ def fit_laws(
     skies = np.array([field.sky for field in measured])
     skies = skies[np.isfinite(skies).all(axis=1)]
     levels = skies[:, skies.shape[1] // 2]
-    sky_levels = np.quantile(levels, ndtr(KNOTS)) if len(levels) else np.zeros(len(KNOTS))
+    sky_levels = np.quantile(levels, ndtr(KNOTS), method="nearest") if len(levels) else np.zeros(len(KNOTS))
     sky_mean, sky_axes = _principal(skies - levels[:, np.newaxis], sky_components)
     log_flux, log_size, ratio = joined_marks(measured)
     flux_quantiles = _rising(np.quantile(log_flux, ndtr(KNOTS)))

@@ -1,8 +1,9 @@
 """The generator of `field_composer`: a diffusion of the vectors of fields, and the laws by which they become fields."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -119,8 +120,9 @@ class FieldComposer(torch.nn.Module):
             return compose_field(vector, shape, laws=laws, stamps=stamps, sky_kernel=kernel, rng=rng)
 
         # compiled parts let go of the interpreter, so that threads help
+        n_workers = max(torch.get_num_threads(), 1)
         fields: list[ComposedField] = []
-        with ThreadPoolExecutor(max(torch.get_num_threads(), 1)) as pool:
+        with ThreadPoolExecutor(n_workers) as pool, _one_torch_thread():
             for start in range(0, len(seeds), FIELDS_PER_CALL):
                 some = seeds[start : start + FIELDS_PER_CALL]
                 fields += pool.map(composed, some, self._vectors(some))
@@ -150,6 +152,17 @@ class FieldComposer(torch.nn.Module):
         normal = sample_heun(denoise, start, schedule)
         vectors = marginals.from_normal(normal)[: len(seeds)]
         return vectors.float().double().cpu().numpy()
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """Let torch compute in one thread: matrices of sixteen rows are slower in two, and much slower beside other work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Arrays(torch.nn.Module):
