@@ -155,6 +155,25 @@ def test_stamps_are_told_from_noise(amount):
     assert strength > 0.2 if amount else strength < 0.12
 
 
+def test_light_that_is_cut_to_none_is_taken_for_no_shape():
+    """Without noise light of less than half a level is lost: nearer in for faint sources than for bright ones."""
+    rng, parts = np.random.default_rng(9), []
+    for _ in range(8):
+        x, y = (grid.ravel() for grid in np.meshgrid(np.arange(20.0, 200, 32), np.arange(20.0, 200, 32)))
+        n = len(x)
+        flux, size = np.exp(rng.uniform(5.5, 8, n)), np.full(n, 1.8)
+        canvas = np.full((200, 200), 0.5, dtype=np.float32)
+        rows = np.stack([x + rng.random(n), y, flux, size, np.full(n, 0.8), rng.uniform(-1, 1, n)], axis=1)
+        add_sources(canvas, rows, stamps_of(n), EXPONENT)
+        cut_to_levels(canvas)
+        field = canvas.astype(np.uint8)
+        found = detect_field(field, exponent=EXPONENT)
+        parts.append(stamp_equations(field, found, level=0.0, noise=0.0, exponent=EXPONENT))
+    mean, deviations = fit_stamps(joined(parts), 3)
+    assert mean[::N_ANGULAR] == pytest.approx(np.ones(len(mean) // N_ANGULAR), abs=0.2)
+    assert float(np.linalg.norm(deviations[0])) < 0.3
+
+
 def test_composed_fields_are_detected_to_have_the_laws_of_the_training_set(fitted, training_fields):
     """Composed from the vectors of the training fields, whose own means they must give back."""
     generator = fitted.generator.eval()

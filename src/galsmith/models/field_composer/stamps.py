@@ -19,6 +19,7 @@ from galsmith.models.field_composer.canvas import N_ANGULAR, N_STAMP_TERMS, NODE
 Values = NDArray[np.float64]
 LEAST_PEAK_SIGMA = 8.0
 MAXIMIZATIONS = 8
+DITHERING_NOISE = 0.4  # of a level
 _HALF_PIX = 15
 _FIRST_DEVIATION = 0.1
 _ROUNDING = 1 / 12  # variance of cutting to whole levels
@@ -77,8 +78,12 @@ def stamp_equations(
     shape = np.stack(
         [sources.x_pix, sources.y_pix, top, sources.size_pix, sources.axis_ratio, sources.orientation_rad]
     )
+    # where noise does not dither it, light of less than a level is cut to none, which says nothing of its shape
+    least = 1.0 if noise < DITHERING_NOISE else 0.0
     return StampEquations(
-        *_equations(field, found.labels, np.ascontiguousarray(shape.T), rows, level, deviation, exponent)
+        *_equations(
+            field, found.labels, np.ascontiguousarray(shape.T), rows, level, deviation, exponent, least
+        )
     )
 
 
@@ -135,7 +140,14 @@ def fit_stamps(equations: StampEquations, n_components: int) -> tuple[Values, Va
 
 @numba.njit(cache=True, nogil=True)
 def _equations(
-    field: Any, labels: Any, shape: Any, rows: Any, level: float, deviation: float, exponent: float
+    field: Any,
+    labels: Any,
+    shape: Any,
+    rows: Any,
+    level: float,
+    deviation: float,
+    exponent: float,
+    least_light: float,
 ) -> Any:
     """Sum normal equations; `shape` is [source, (x, y, top, size, axis ratio, angle)]."""
     height, width = labels.shape
@@ -158,7 +170,7 @@ def _equations(
                 dx, dy = x - x0, y - y0
                 along, across = (dx * cos + dy * sin) / long_side, (dy * cos - dx * sin) / short_side
                 u = math.sqrt(along * along + across * across)
-                if u < NODES[-1]:
+                if u < NODES[-1] and top * (1 + u * u / (2 * exponent)) ** -exponent >= least_light:
                     # the profile as `canvas` draws it
                     light = top * (1 + u * u / (2 * exponent)) ** -exponent / deviation
                     safe = max(u, 1e-9)
