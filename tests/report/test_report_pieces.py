@@ -39,6 +39,8 @@ from galsmith.seeds import random_stream
         (r"$\log_{10} P_{3}$", "<i>log<sub>10</sub> P<sub>3</sub></i>"),
         (r"$(1 - b/a)_\mathrm{Sersic}$", "<i>(1 − b/a)<sub>Sersic</sub></i>"),
         (r"$\bar{x}$", "<i>x\u0304</i>"),
+        (r"$1+\bar\xi_{10}$", "<i>1+ξ\u0304<sub>10</sub></i>"),
+        (r"$\langle q\rangle$", "<i>⟨q⟩</i>"),
         (r"$A_\mathrm{rms}^2$", "<i>A<sub>rms</sub><sup>2</sup></i>"),
         (r"$\chi^2_{\nu,\mathrm{double}}$", "<i>χ<sup>2</sup><sub>ν,double</sub></i>"),
         ("$F(G, M_{20})$", "<i>F(G, M<sub>20</sub>)</i>"),
@@ -57,7 +59,7 @@ def test_flags_are_not_broken_and_text_is_escaped():
 
 @pytest.mark.parametrize("entry", PROPERTIES, ids=lambda entry: entry.name)
 def test_no_symbol_of_a_property_shows_how_it_is_written(entry):
-    assert not re.search(r"[\\^_{}]|bar|chi|nu|mathrm", str(symbol_html(entry.symbol)))
+    assert not re.search(r"[\\^_{}]|bar|chi|nu|mathrm|angle", str(symbol_html(entry.symbol)))
 
 
 @pytest.mark.parametrize(

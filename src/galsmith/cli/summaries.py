@@ -43,10 +43,11 @@ def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str
 
     numbers = numbers_of(table)
     said = ", ".join(f"{name} {count:,}" for name, count in numbers["flags"].items()) or "none"
+    shown = "fields" if table.meta.get("shows") == "field" else "galaxies"
     rows = "" if numbers["n_rows"] == numbers["n_galaxies"] else f", {numbers['n_rows']:,} rows"
     return Outcome(
         verb="measure",
-        summary=f"{numbers['n_galaxies']:,} galaxies{rows} (flags: {said})",
+        summary=f"{numbers['n_galaxies']:,} {shown}{rows} (flags: {said})",
         output=output,
         content_hash=str(table.meta.get("content_hash", "")),
         numbers=numbers,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from galsmith.compare.conditions import Condition
 from galsmith.compare.losses import Losses, UsualValues
 from galsmith.compare.sides import CutCount, Side
+from galsmith.measure.properties.field import FIELD_GROUP
 from galsmith.provenance import Provenance
 
 
@@ -258,6 +259,16 @@ class Comparison:
                 return mean
         known = ", ".join(item.name for item in self.means)
         raise KeyError(f"no mean {name!r}; {f'there are {known}' if known else 'nothing was compared'}")
+
+    @property
+    def is_of_fields(self) -> bool:
+        """Whether each image is a field of many sources, not one galaxy."""
+        return any(item.group == FIELD_GROUP for item in self.distances)
+
+    @property
+    def images_name(self) -> str:
+        """What the images are called in words: galaxies or fields."""
+        return "fields" if self.is_of_fields else "galaxies"
 
     @property
     def headline(self) -> Mean:

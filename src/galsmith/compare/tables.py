@@ -27,6 +27,7 @@ from galsmith.compare.sides import CutCount
 from galsmith.errors import InputError, argument_text
 from galsmith.measure import read_measurements
 from galsmith.measure.flags import CATASTROPHIC
+from galsmith.measure.properties.field import FIELD_GROUP
 from galsmith.measure.settings import ALL_BANDS
 from galsmith.provenance import Parent, Provenance
 
@@ -342,7 +343,8 @@ def _ready(sides: tuple[MeasuredSet, MeasuredSet], choices: Choices) -> ReadyPai
     kept = [without_outliers(side, choices.cuts) for side in sides]
     tables = kept[0][0], kept[1][0]
     for side, table in zip(sides, tables, strict=True):
-        _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])))
+        shown = "fields" if FIELD_GROUP in groups else "galaxies"
+        _check_size(side.role, len(table), n_other=max(len(tables[0]), len(tables[1])), shown=shown)
     return ReadyPair(
         sides,
         tables,
@@ -369,18 +371,19 @@ def _tell_other_method(reference: MeasuredSet, paper: Paper) -> None:
             )
 
 
-def _check_size(role: str, count: int, *, n_other: int) -> None:
+def _check_size(role: str, count: int, *, n_other: int, shown: str) -> None:
     """Refuse a side of a few galaxies; warn of one that says little."""
     if count < MINIMUM_MEASURED:
         raise InputError(
-            f"the {role} set has {count} galaxies; wanted {MINIMUM_MEASURED} or more: measure more, or cut less"
+            f"the {role} set has {count} {shown}; wanted {MINIMUM_MEASURED} or more: measure more, or cut less"
         )
     if count < FEW_GALAXIES:
         floor = GAUSSIAN_FLOOR * np.sqrt(1 / count + 1 / n_other)
         logger.warning(
-            "the %s set has only %d galaxies: sampling alone makes distances of about %.2f standard deviations",
+            "the %s set has only %d %s: sampling alone makes distances of about %.2f standard deviations",
             role,
             count,
+            shown,
             floor,
         )
 

@@ -310,12 +310,13 @@ def _run(
         load_kernels(
             progress, kernels_of(plan.method.settings, has_psf="psf" in _given_beside(plan.galaxies))
         )
-    progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
+    unit = plan.method.header.images_name
+    progress(ProgressEvent("measuring", n_done, plan.count, unit))
     with _threads(plan.workers if plan.method.is_compiled else 1) as threads:
         for place, result in map_tasks(function, chunks, workers=plan.workers, executor=threads):
             n_done += chunks[place].stop - chunks[place].start
             yield place, result
-            progress(ProgressEvent("measuring", n_done, plan.count, "galaxies"))
+            progress(ProgressEvent("measuring", n_done, plan.count, unit))
 
 
 def _given_beside(galaxies: Galaxies) -> set[str]:

@@ -19,6 +19,10 @@ LETTERS = {
     r"\sigma": "σ",
     r"\log": "log",
     r"\Delta": "Δ",
+    r"\xi": "ξ",
+    r"\langle ": "⟨",
+    r"\langle": "⟨",
+    r"\rangle": "⟩",
 }
 SUPERSCRIPT = re.compile(r"\^(\w)")
 SUBSCRIPT = re.compile(r"_(?:\{((?:[^{}]|\{[^{}]*\})*)\}|(\w))")
@@ -36,7 +40,7 @@ def symbol_html(symbol: str) -> Markup:
     text = str(escape(symbol.strip("$"))).replace(" - ", " − ")
     for name, letter in LETTERS.items():
         text = text.replace(name, letter)
-    text = re.sub(r"\\bar\{(\w)\}", "\\1\u0304", text)  # a combining macron
+    text = re.sub(r"\\bar\{?(\w)\}?", "\\1\u0304", text)  # a combining macron
     text = re.sub(r"\\(?:mathrm|mathit)\{([^{}]*)\}", r"\1", re.sub(r"_\\mathrm\{([^{}]*)\}", r"_{\1}", text))
     text = SUBSCRIPT.sub(lambda found: f"<sub>{found.group(1) or found.group(2)}</sub>", text)
     text = SUPERSCRIPT.sub(r"<sup>\1</sup>", text)

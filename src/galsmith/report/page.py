@@ -85,6 +85,7 @@ def page_html(
             card=card,
             material=material,
             comparison=first,
+            images_name=first.images_name,
             title=headline_of(verdicts),
             generator=f"{GENERATOR} {sha256_of_file(card_path)}",
             verdicts=verdicts,

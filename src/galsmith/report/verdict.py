@@ -111,7 +111,7 @@ def verdict_words(judgment: Judgment) -> VerdictWords:
         *_unlike_sentences(comparison),
         *_copies_sentence(verdict),
         *_by_sentences(verdict),
-        power_text(verdict),
+        power_text(verdict, judgment.comparison.images_name),
         doses_text(verdict),
     ]
     if comparison.counted:
@@ -152,13 +152,13 @@ def headline_of(verdicts: tuple[VerdictWords, ...]) -> str:
     return said + (f"; not judged: {', '.join(unjudged)}" if unjudged else "")
 
 
-def power_text(verdict: Verdict) -> str:
+def power_text(verdict: Verdict, shown: str) -> str:
     """Say what would have been seen; nothing where no property was compared."""
     power = verdict.power
     if not math.isfinite(power.shift_sd):
         return ""
     return (
-        f"With {power.n_generated:,} against {power.n_reference:,} galaxies, a shift of one property by "
+        f"With {power.n_generated:,} against {power.n_reference:,} {shown}, a shift of one property by "
         f"{power.shift_sd:.2f} standard deviations is told apart in {100 * power.share:g} of 100 cards; smaller ones may "
         "go unseen."
     )
@@ -284,9 +284,9 @@ def _mean_sentence(comparison: Comparison) -> str:
     low, high = (distance_number(end) for end in mean.interval)
     return (
         f"On average the properties of the two sets are {distance_number(mean.value)} standard deviations of the reference "
-        f"apart. Two sets of galaxies of one kind would be {distance_number(mean.floor)} apart at these sizes, by sampling "
-        f"alone: this is {mean.in_floors:.1f} times that floor. With what sampling adds taken off, the true distance lies "
-        f"in {low} to {high} ({100 * comparison.settings.get('confidence', 0.95):.0f} % interval)."
+        f"apart. Two sets of {comparison.images_name} of one kind would be {distance_number(mean.floor)} apart at these "
+        f"sizes, by sampling alone: this is {mean.in_floors:.1f} times that floor. With what sampling adds taken off, "
+        f"the true distance lies in {low} to {high} ({100 * comparison.settings.get('confidence', 0.95):.0f} % interval)."
     )
 
 
@@ -300,16 +300,17 @@ def _warnings(comparison: Comparison) -> tuple[str, ...]:
     """Say what limits the verdict: part of a reference, few galaxies, losses, left out properties, cuts."""
     part = comparison.settings.get("reference_part")
     found = [f"The reference is {part}."] if part else []
+    shown = comparison.images_name
     for role, side in (("reference", comparison.reference), ("generated", comparison.generated)):
         if side.n_compared < FEW_GALAXIES:
             found.append(
-                f"The {role} set has only {side.n_compared} galaxies: small differences cannot be seen."
+                f"The {role} set has only {side.n_compared} {shown}: small differences cannot be seen."
             )
     lost_reference, lost_generated = mean_losses(comparison)
     if abs(lost_generated - lost_reference) > 0.02:
         found.append(
-            f"On average {percent(lost_generated, 1)} of the generated galaxies have no value of a property, "
-            f"{percent(lost_reference, 1)} of the reference ones: the two sides lose galaxies at different rates."
+            f"On average {percent(lost_generated, 1)} of the generated {shown} have no value of a property, "
+            f"{percent(lost_reference, 1)} of the reference ones: the two sides lose {shown} at different rates."
         )
     wild = [item for item in comparison.counted if item.tail_share > 0.5 and item.in_floors > WILD_FLOORS]
     if wild:

@@ -224,6 +224,9 @@ CAPTIONS = {
     "deviations, at the sizes of these two sets). Diamonds are told apart, rings are borderline, discs are not told apart.",
     "galaxies": "Galaxies drawn by lot, not chosen: rows of the reference set over rows of generated ones, each block "
     f"under one stretch (as Figs 2 and D of {PAPER}).",
+    "fields": "Fields drawn by lot, not chosen: rows of the reference set over rows of generated ones, all their pixels, "
+    "the root of the share of white, so that faint sources are seen. Click on one, or go to it by keyboard, to see it at "
+    "three times its size.",
     "histograms": "Distributions of measured properties, as the share of galaxies in common bins: the reference filled, "
     "generated sets as lines. W1 is the Wasserstein-1 distance from the reference, in its standard deviations unless "
     f"the settings say otherwise, and a floor is what sampling alone makes (as Figs 4 and E of {PAPER}).",

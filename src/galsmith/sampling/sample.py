@@ -195,6 +195,7 @@ def _filled(
     writer: _Writer, source: GalaxySource, *, n: int, per_chunk: int, progress: ProgressCallback
 ) -> ImageSet:
     """Draw the chunks that a writer lacks, batch by batch."""
+    unit = source.images_name
     for chunk in range(-(-n // per_chunk)):
         first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, n)
         if not writer.is_done(chunk):
@@ -208,13 +209,13 @@ def _filled(
                 images += drawn.images
                 sources += drawn.sources
                 catalogs.append(drawn_catalog(source, indices, drawn.columns))
-                progress(ProgressEvent("sampling", first + len(images), n, "galaxies"))
+                progress(ProgressEvent("sampling", first + len(images), n, unit))
             catalog = vstack(catalogs, metadata_conflicts="silent")
             if sources and isinstance(writer, StoreWriter):
                 writer.write_chunk(chunk, images, catalog, companions=Companions(sources=sources))
             else:
                 writer.write_chunk(chunk, images, catalog)
-        progress(ProgressEvent("sampling", end, n, "galaxies"))
+        progress(ProgressEvent("sampling", end, n, unit))
     return writer.open() if writer.is_complete else writer.finish()
 
 

@@ -74,6 +74,8 @@ class GalaxySource:
         What `where` says.
     units : dict of str to str
         Unit of each drawn column.
+    images_name : str
+        What the images are called in words: galaxies or fields.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class GalaxySource:
         drawn = (*self._kept, *(one.column for one in self.asked))
         self.units = {column.name: column.encoding.unit for column in drawn}
         self.batch_size = self._generator.galaxies_per_call
+        self.images_name = "fields" if self._snapshot.description.shows == "field" else "galaxies"
         side = self._snapshot.transform.size_pix
         self.shape = (side, side) if shape is None else shape
         self._set_up(choice)

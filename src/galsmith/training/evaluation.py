@@ -131,8 +131,8 @@ class Evaluation:
     def _numbers(self, evaluate: Evaluate, generator: torch.nn.Module | None) -> dict[str, float]:
         """Draw galaxies and ask the judge."""
         training = self._run.settings.training
-        count = training.evaluation_galaxies
-        self._progress(ProgressEvent("judging drawn galaxies", 0, count, "galaxies", self.fields))
+        count, shown = training.evaluation_galaxies, self._run.image_set.header.images_name
+        self._progress(ProgressEvent(f"judging drawn {shown}", 0, count, shown, self.fields))
         numbers = {
             name: float(value) for name, value in evaluate(self._run.draw_for_judge(generator)).items()
         }

@@ -48,7 +48,7 @@ GROUP_TITLES = {
     "registration": "Bands against each other",
     "grid": "Patterns of the pixel grid",
     "winding": "Winding of arms",
-    "field": "Fields",
+    "field": "Whole fields",
 }
 WORDS = {
     "gini": "Gini coefficient",
@@ -84,11 +84,31 @@ GRID_WORDS = {
     "period": "period of {} px",
     "lines": "largest line, {}",
 }
+FIELD_WORDS = {
+    "sources": "number of sources",
+    "log_flux_mean": "mean log flux of sources",
+    "log_flux_sigma": "scatter of log flux",
+    "log_size_mean": "mean log width of sources",
+    "log_size_sigma": "scatter of log width",
+    "axis_ratio_mean": "mean axis ratio of sources",
+    "level": "level of the sky",
+    "noise": "noise of the sky",
+    "share_above_mean": "share of pixels above the mean",
+}
 UNIT_SUFFIXES = ("_pix", "_rad", "_mag", "_arcsec", "_kpc")
 POWER = re.compile(r"power_(wavelength|rings)_(\d+)(?:_(.+))?$")
 GRID = re.compile(r"grid_(axes|period|lines)_([a-z0-9]+)(?:_(.+))?$")
 # A unit of which so many lie between the sets is that of another quantity, such as the rounding of a noiseless fit.
 MOST_UNITS_OFF = 1000.0
+# What a number in the name of a quantity of fields is; the last band of power has no other end.
+FIELD_NUMBERS = (
+    (re.compile(r"sources_below_(\d+)$"), "sources of flux below {}"),
+    (re.compile(r"sources_(\d+)_to_(\d+)$"), "sources of flux {} to {}"),
+    (re.compile(r"sources_above_(\d+)$"), "sources of flux {} and more"),
+    (re.compile(r"pairs_(\d+)$"), "pairs within {} px"),
+    (re.compile(r"brighter_(\d+)$"), "pixels {} levels above the sky"),
+    (re.compile(r"power_(\d+)$"), "power, waves from {} px"),
+)
 COMPONENT = re.compile(r"pc_(\d+)$")
 
 
@@ -513,7 +533,7 @@ def words_of(column: str) -> str:
     # Columns of the classifier on products of two.
     if " * " in column:
         return " × ".join(words_of(part) for part in column.split(" * "))
-    told = _words_of_band(column) or _words_of_bands(column)
+    told = _words_of_field(column) or _words_of_band(column) or _words_of_bands(column)
     if told:
         return told
     if column in WORDS:
@@ -521,6 +541,15 @@ def words_of(column: str) -> str:
     for suffix in UNIT_SUFFIXES:
         column = column.removesuffix(suffix)
     return column.replace("_", " ")
+
+
+def _words_of_field(column: str) -> str:
+    """Words for a quantity of a whole field; none for another."""
+    name = column.removeprefix("field_")
+    if name == column:
+        return ""
+    found = ((pattern.match(name), words) for pattern, words in FIELD_NUMBERS)
+    return next((words.format(*match.groups()) for match, words in found if match), FIELD_WORDS.get(name, ""))
 
 
 def _words_of_band(column: str) -> str:

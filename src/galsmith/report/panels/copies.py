@@ -150,9 +150,11 @@ def _like(ours: ImageSet, others: ImageSet, rows: tuple[int, int], words: str, r
     """Draw two images, each under its own stretch: a copy may have another gain."""
     pictures = []
     for images, row in zip((ours, others), rows, strict=True):
-        image = shrunk(images[row])
+        image, header = shrunk(images[row], images.header), images.header
         peak = float(np.nanmax(image)) if np.isfinite(image).any() else 1.0
-        stretch = common_stretch([image], flux_unit=images.header.flux_unit, reference_peak=peak)
+        stretch = common_stretch(
+            [image], flux_unit=header.flux_unit, reference_peak=peak, shows_fields=header.shows_fields
+        )
         pictures.append(Picture(str(images.catalog["object_id"][row]), picture_of(image, stretch)))
     return LikePictures(pictures[0], pictures[1], words, remark)
 
@@ -194,10 +196,13 @@ def _pairs(memory: Memorization, generated: ImageSet | None, training: ImageSet 
 
 def _pair(pair: ClosestPair, generated: ImageSet, training: ImageSet) -> PairPictures:
     """Draw one pair."""
-    one = shrunk(generated[pair.generated])
-    other = np.asarray(turned(shrunk(training[pair.training]), pair.turn), dtype=np.float64)
+    header = training.header
+    one = shrunk(generated[pair.generated], header)
+    other = np.asarray(turned(shrunk(training[pair.training], header), pair.turn), dtype=np.float64)
     peak = float(np.nanmax(other)) if np.isfinite(other).any() else 1.0
-    stretch = common_stretch([other], flux_unit=training.header.flux_unit, reference_peak=peak)
+    stretch = common_stretch(
+        [other], flux_unit=header.flux_unit, reference_peak=peak, shows_fields=header.shows_fields
+    )
     return PairPictures(
         pair,
         Picture(str(generated.catalog["object_id"][pair.generated]), picture_of(one, stretch)),

@@ -14,6 +14,15 @@ from galsmith.report.material import Material
 from galsmith.report.panels.axes import Axis, Tick, line_path, step_path
 
 MAIN = ("asymmetry", "concentration", "gini", "m20", "r_half_pix", "sersic_index", "ellipticity")
+MAIN_OF_FIELDS = (
+    "field_sources",
+    "field_log_flux_mean",
+    "field_log_size_mean",
+    "field_pairs_25",
+    "field_level",
+    "field_noise",
+    "field_power_16",
+)
 MODES = (1, 3, 5, 7, 9, 11, 13)
 MOST_COLUMNS = 7
 FEWEST_GALAXIES = 20
@@ -24,6 +33,13 @@ SHORT = {
     "gini": "Gini",
     "r_half_pix": "r half [px]",
     "sersic_index": "Sérsic n",
+    "field_sources": "sources",
+    "field_log_flux_mean": "log flux",
+    "field_log_size_mean": "log width",
+    "field_pairs_25": "pairs, 25 px",
+    "field_level": "sky level",
+    "field_noise": "sky noise",
+    "field_power_16": "power, 16 px",
 }
 ENCLOSED = (0.865, 0.393)  # two and one standard deviations of a Gaussian in the plane
 
@@ -199,7 +215,7 @@ def main_members(counted: tuple[Distance, ...]) -> tuple[Distance, ...]:
     """Choose the main properties, or the first ones where few of those were measured."""
     whole = [item for item in counted if not type_of_distance(item.name, item.column)]
     plain = [item for item in whole if mode_of(item.column) is None and item.metric == "linear"]
-    chosen = [item for name in MAIN for item in plain if item.column == name]
+    chosen = [item for name in (*MAIN, *MAIN_OF_FIELDS) for item in plain if item.column == name]
     rest = [item for item in plain if item not in chosen]
     return tuple((chosen if len(chosen) > 3 else chosen + rest)[:MOST_COLUMNS])
 

@@ -10,7 +10,7 @@ from galsmith.report.material import CardMaterial, Material
 from galsmith.report.panels.color_bulge import ColorBulgePanel, color_bulge_of, color_bulge_panel
 from galsmith.report.panels.copies import CopiesPanel, LikePanel, copies_panels, like_panels
 from galsmith.report.panels.corner import Corner, corner_drawing, corners_of
-from galsmith.report.panels.galaxies import PER_ROW, Block, Picture, blocks_of, chosen_rows, rows_of_sets
+from galsmith.report.panels.galaxies import Block, Picture, blocks_of, chosen_rows, per_row_of, rows_of_sets
 from galsmith.report.panels.giveaways import ClassifierPanel, classifier_panels
 from galsmith.report.panels.heat_map import HeatMap, heat_map_of
 from galsmith.report.panels.histograms import HistogramPanel, histogram_panel
@@ -177,12 +177,13 @@ def _blocks(sets: tuple[Material, ...]) -> list[list[NamedRow]]:
         if item.generated.images is not None
     ]
     seed = sets[0].comparison.seed
-    count = min(PER_ROW * N_BLOCKS, *(len(images) for _, _, images, _ in rows))
+    per_row = per_row_of(reference)
+    count = min(per_row * N_BLOCKS, *(len(images) for _, _, images, _ in rows))
     chosen = [chosen_rows(images, count, seed=seed, role=role) for _, _, images, role in rows]
     blocks = []
-    for start in range(0, count, PER_ROW):
+    for start in range(0, count, per_row):
         drawn = rows_of_sets(
-            [images for _, _, images, _ in rows], [places[start : start + PER_ROW] for places in chosen]
+            [images for _, _, images, _ in rows], [places[start : start + per_row] for places in chosen]
         )
         blocks.append(
             [NamedRow(name, style, pictures) for (name, style, *_), pictures in zip(rows, drawn, strict=True)]

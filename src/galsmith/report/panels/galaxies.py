@@ -10,14 +10,15 @@ from astropy.visualization import make_lupton_rgb
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from galsmith.images import ImageSet, resize_linear
+from galsmith.images import ImageHeader, ImageSet, resize_linear
 from galsmith.report.material import Material
 from galsmith.seeds import random_stream
 
-PER_ROW = 5
+PER_ROW, FIELDS_PER_ROW = 5, 3
 N_BLOCKS = 4
-LARGEST_SIDE_PIX = 128
+LARGEST_SIDE_PIX, LARGEST_FIELD_PIX = 128, 1000
 PICTURE_RANGES = (1.0, 255.0, 65535.0)
+FIELD_POWER = 0.5  # most sources of a field peak at less than 20 of 255 levels
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -37,12 +38,15 @@ class Stretch:
         Flux shown as white.
     is_display : bool
         The pixels are a picture already: 0 to `peak`, unchanged.
+    power : float
+        Of a picture: to what power of its share of `peak` a pixel is shown; 1 shows it as it is.
     """
 
     sky: float
     softening: float
     peak: float
     is_display: bool
+    power: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def blocks_of(material: Material) -> list[Block]:
     reference, generated = (side.images for side in material.sides)
     if reference is None or generated is None:
         return []
-    count = min(PER_ROW * N_BLOCKS, len(reference), len(generated))
+    per_row = per_row_of(reference)
+    count = min(per_row * N_BLOCKS, len(reference), len(generated))
     chosen = [
         chosen_rows(images, count, seed=material.comparison.seed, role=side.role)
         for images, side in zip((reference, generated), material.sides, strict=True)
@@ -79,13 +84,20 @@ def blocks_of(material: Material) -> list[Block]:
     return [
         pair_of_rows(
             (reference, generated),
-            (chosen[0][start : start + PER_ROW], chosen[1][start : start + PER_ROW]),
+            (chosen[0][start : start + per_row], chosen[1][start : start + per_row]),
         )
-        for start in range(0, count, PER_ROW)
+        for start in range(0, count, per_row)
     ]
 
 
-def common_stretch(images: list[Floats], *, flux_unit: str, reference_peak: float) -> Stretch:
+def per_row_of(images: ImageSet) -> int:
+    """How many images of a set stand in a row: fewer fields than galaxies, as their sources are small."""
+    return FIELDS_PER_ROW if images.header.shows_fields else PER_ROW
+
+
+def common_stretch(
+    images: list[Floats], *, flux_unit: str, reference_peak: float, shows_fields: bool = False
+) -> Stretch:
     """Find one stretch for a pair of rows.
 
     Parameters
@@ -96,10 +108,12 @@ def common_stretch(images: list[Floats], *, flux_unit: str, reference_peak: floa
         ``"display"`` is shown as it is.
     reference_peak : float
         Brightest pixel of the reference images; tells 8-bit pictures from 16-bit ones.
+    shows_fields : bool
+        Pictures of fields are shown as the root of their share of white.
     """
     if flux_unit == "display":
         peak = next((top for top in PICTURE_RANGES if reference_peak <= top), reference_peak)
-        return Stretch(0.0, 1.0, peak, is_display=True)
+        return Stretch(0.0, 1.0, peak, is_display=True, power=FIELD_POWER if shows_fields else 1.0)
     values = np.concatenate([image.ravel() for image in images])
     values = values[np.isfinite(values)]
     if not values.size or np.ptp(values) == 0:
@@ -130,7 +144,8 @@ def picture_of(image: Floats, stretch: Stretch) -> Bytes:
     """
     flipped = np.nan_to_num(image[:, ::-1, :], nan=stretch.sky, posinf=stretch.peak, neginf=stretch.sky)
     if stretch.is_display:
-        shown = np.clip(255 * flipped[:3] / stretch.peak, 0, 255).round().astype(np.uint8)
+        shares = np.clip(flipped[:3] / stretch.peak, 0, 1) ** stretch.power
+        shown = (255 * shares).round().astype(np.uint8)
         return shown[0] if len(shown) < 3 else np.moveaxis(shown, 0, -1)
     if len(flipped) == 1:
         return _gray(flipped[0], stretch)
@@ -200,12 +215,17 @@ def rows_of_sets(sets: Sequence[ImageSet], rows: Sequence[NDArray[np.int64]]) ->
         Which galaxies of each.
     """
     pixels = [
-        [shrunk(image) for image in images.pixels.read(chosen)]
+        [shrunk(image, images.header) for image in images.pixels.read(chosen)]
         for images, chosen in zip(sets, rows, strict=True)
     ]
     peak = max((float(np.nanmax(image)) for image in pixels[0] if np.isfinite(image).any()), default=1.0)
     every = [image for row in pixels for image in row]
-    stretch = common_stretch(every, flux_unit=sets[0].header.flux_unit, reference_peak=peak)
+    stretch = common_stretch(
+        every,
+        flux_unit=sets[0].header.flux_unit,
+        reference_peak=peak,
+        shows_fields=sets[0].header.shows_fields,
+    )
     return [
         [
             Picture(str(images.catalog["object_id"][row]), picture_of(image, stretch))
@@ -215,9 +235,10 @@ def rows_of_sets(sets: Sequence[ImageSet], rows: Sequence[NDArray[np.int64]]) ->
     ]
 
 
-def shrunk(image: NDArray[np.float32]) -> Floats:
-    """Bring a large image down to what a page shows, as float64."""
+def shrunk(image: NDArray[np.float32], header: ImageHeader | None = None) -> Floats:
+    """Bring a large image down to what a page shows, as float64: more of a field than of a galaxy."""
+    largest_pix = LARGEST_FIELD_PIX if header is not None and header.shows_fields else LARGEST_SIDE_PIX
     side = max(image.shape[-2:])
-    if side > LARGEST_SIDE_PIX:
-        image = resize_linear(image, LARGEST_SIDE_PIX)
+    if side > largest_pix:
+        image = resize_linear(image, largest_pix)
     return image.astype(np.float64)

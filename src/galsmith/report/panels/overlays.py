@@ -24,7 +24,7 @@ from galsmith.report.panels.histograms import (
 )
 from galsmith.report.verdict import status_of
 
-OPEN_GROUPS = ("morphology", "color")
+OPEN_GROUPS = ("morphology", "color", "field")
 N_STYLES = 6
 
 Floats = NDArray[np.float64]

@@ -1,0 +1,98 @@
+"""Fields against fields: fair sets are not told apart, each known fault is; 400 against 400 simulated fields of 250 px."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from galsmith.compare.marginal.columns import words_of
+from galsmith.data import simulate
+from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
+from galsmith.judging import judge
+from galsmith.measure.properties.field import FIELD_PROPERTIES
+from galsmith.seeds import random_stream
+
+N_FIELDS = 400
+CLEAN = ("non_cosmology_share=0.0", "corrupted_share=0.0")
+QUICK = {"beyond": False, "replicates": 50, "splits": 60}
+
+Fields = NDArray[np.float32]
+
+
+def test_every_quantity_of_fields_has_words():
+    words = [words_of(entry.name) for entry in FIELD_PROPERTIES]
+    assert words_of("field_pairs_25") == "pairs within 25 px"
+    assert words_of("field_sources_30_to_300") == "sources of flux 30 to 300"
+    assert all(words)
+    assert len(set(words)) == len(words)
+    assert not any("field" in text or "_" in text for text in words)
+
+
+def drawn(folder, *, seed: int, law: tuple[str, ...] = (), count: int = N_FIELDS) -> Fields:
+    """Simulate clean fields, [field, band, y, x]."""
+    images = simulate.fields(
+        folder / f"fields_{seed}", n=count, seed=seed, recipe="fields-250", overrides=(*CLEAN, *law)
+    )
+    return np.stack(images.pixels.read(np.arange(count)))
+
+
+def as_set(images: Fields) -> ImageSet:
+    """Make a set of fields in whole gray levels."""
+    levels = np.clip(np.rint(images), 0, 255).astype(np.float32)
+    return image_set_from_arrays(levels, ImageHeader(("gray",), "display", shows="field"))
+
+
+def verdict_of(reference: Fields, generated: Fields, **how):
+    """Judge fields, property by property and image by image."""
+    return judge(as_set(reference), {"generated": as_set(generated)}, **(QUICK | how)).judgment().verdict
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Fields:
+    return drawn(tmp_path_factory.mktemp("reference"), seed=101)
+
+
+@pytest.fixture(scope="module")
+def fair(tmp_path_factory) -> Fields:
+    return drawn(tmp_path_factory.mktemp("fair"), seed=102)
+
+
+def noise(images: Fields) -> Fields:
+    """Give the sky alone."""
+    return random_stream(1, "test.noise").normal(0.7, 0.5, images.shape).astype(np.float32)
+
+
+def a_tenth_black(images: Fields) -> Fields:
+    """Make every tenth field black."""
+    black = images.copy()
+    black[::10] = 0
+    return black
+
+
+ALTERED = {
+    "blurred": lambda images: ndimage.gaussian_filter(images, (0, 0, 1, 1)),
+    "a level brighter": lambda images: images + 1,
+    "noise alone": noise,
+    "a tenth black": a_tenth_black,
+}
+LAWS = {
+    "sources not clustered": ("clustering.fraction_alpha=0.01", "clustering.fraction_beta=100.0"),
+    "a tenth fewer sources": ("count.mean=36.0",),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ALTERED)
+def test_altered_fields_are_told(reference, fair, fault):
+    assert verdict_of(reference, ALTERED[fault](fair)).status == "told_apart"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", LAWS)
+def test_fields_of_another_law_are_told(reference, fault, tmp_path):
+    assert verdict_of(reference, drawn(tmp_path, seed=103, law=LAWS[fault])).status == "told_apart"
+
+
+@pytest.mark.slow
+def test_fair_fields_are_not_told(reference, fair):
+    assert verdict_of(reference, fair).status == "not_told_apart"
