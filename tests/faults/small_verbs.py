@@ -11,10 +11,10 @@ from PIL import Image
 from scipy import ndimage
 
 import galsmith.judging
-from galsmith import simulate
+from galsmith import score, simulate
 from galsmith.cli.demo import plan, steps
 from galsmith.cli.options import Shown
-from galsmith.compare import judge_tables
+from galsmith.compare import Chance, judge_tables
 from galsmith.data import ingest
 from galsmith.data.galaxies import FileRequest, open_galaxies
 from galsmith.data.options import SetOptions
@@ -101,6 +101,8 @@ def make_inputs(folder, patch=setattr):
         simulate.sersic(folder / name, n=60, seed=seed, recipe="sersic-32")
         measure(folder / name, folder / f"{table}.parquet", settings=POWER)
         train(recipe(seed), folder / "store", folder / run)
+    simulate.fields(folder / "fields", n=24, recipe="fields-250")
+    score.fit("average", folder / "fields", folder / "scorer", splits=3)
     for seed in (1, 2):
         tables = folder / "a.parquet", folder / "b.parquet"
         judge_tables(*tables, folder / f"card{seed}.json", seed=seed, **QUICK)
@@ -221,6 +223,30 @@ def verbs(folder):
             "features.h5",
             lambda out, variant, **how: extract(
                 open_store(stores[variant]), out, extractor=Extractor(), workers=1, **how
+            ),
+        ),
+        "score fit": (
+            "made",
+            lambda out, variant, **how: score.fit(
+                "average", folder / "fields", out, splits=3, seed=variant, **how
+            ),
+        ),
+        # a submission says no more than that it is one, so that none is its own
+        "score judge": (
+            "judged.json",
+            lambda out, variant, **how: score.judge(
+                folder / "scorer",
+                folder / "fields",
+                [("same", folder / "fields")],
+                out,
+                chance=Chance(seed=variant, replicates=4, splits=4, permutations=4),
+                **how,
+            ),
+        ),
+        "score report": (
+            "made",
+            lambda out, variant, **how: score.report(
+                folder / "fields", out, methods=["average"], splits=3, seed=variant, **how
             ),
         ),
         "report": (

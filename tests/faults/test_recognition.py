@@ -38,10 +38,13 @@ KINDS = (
     "compare",
     "judge",
     "features",
+    "score fit",
+    "score judge",
+    "score report",
     "report",
 )
 SLOW = ("measure morphology", "measure statmorph", "report figures", "demo")
-FOLDERS = ("simulate", "train", "snapshot", "sample fits", "report")
+FOLDERS = ("score fit", "score report", "simulate", "train", "snapshot", "sample fits", "report")
 OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo) of"
 
 

@@ -11,6 +11,7 @@ from galsmith.compare import Chance
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.score import fit, judge
+from galsmith.score.judged_sets import read_judged
 
 QUICK = Chance(replicates=100, splits=50, permutations=200)
 
@@ -89,6 +90,15 @@ def test_a_filtered_source_is_what_a_filtered_generator_learned(scorer, fields, 
     found = judge(scorer, fields, [("half", stores / "half")], tmp_path / "j", least_score=3.1, chance=QUICK)
     assert found.source.n < 60
     assert found.sets[0].p_value > 0.01
+
+
+def test_the_file_says_it_all_again_and_the_same_call_writes_nothing(judged, scorer, fields, stores):
+    found, file = judged
+    assert read_judged(file) == found
+    before = file.stat().st_mtime_ns
+    named = [(name, stores / name) for name in ("fair", "half", "middle")]
+    assert judge(scorer, fields, named, file, chance=QUICK) == found
+    assert file.stat().st_mtime_ns == before
 
 
 def test_pairs_are_compared_against_the_same_source(judged):

@@ -10,15 +10,14 @@ import pandas as pd
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import Partial, check_output, read_json, write_json
+from galsmith.files import Partial, check_output, write_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Parent, Provenance
 from galsmith.report.scores.page import CARD_FILE, SCORE_REPORT, write_score_page
 from galsmith.score.accuracy import Accuracy, accuracy_differences, accuracy_of
 from galsmith.score.fields import HIGHEST_SCORE, ScoredFields, scored_fields
 from galsmith.score.fitting import fit
-from galsmith.score.judged_sets import BIN_WIDTH
-from galsmith.score.judged_sets import FORMAT_NAME as JUDGED_FORMAT
+from galsmith.score.judged_sets import BIN_WIDTH, JudgedScores, read_judged
 from galsmith.score.methods import METHODS, check_method
 from galsmith.score.scorer import Scorer, load_scorer
 from galsmith.seeds import random_stream
@@ -84,7 +83,7 @@ def report(
     images = open_store(data)
     fields = scored_fields(images)
     given = _given_scorers(scorers, images)
-    said = None if judged is None else _read_judged(Path(judged))
+    said = None if judged is None else read_judged(judged)
     provenance = _provenance(
         images, given, said, {"methods": list(methods), "splits": splits, "held_out": held_out}, seed
     )
@@ -120,18 +119,10 @@ def _given_scorers(places: Sequence[str | Path], images: ImageSet) -> dict[str, 
     return found
 
 
-def _read_judged(file: Path) -> dict[str, Any]:
-    """Read judged sets."""
-    page = read_json(file)
-    if page.get("format") != JUDGED_FORMAT:
-        raise InputError(f"{file}: not what galsmith score judge wrote")
-    return page
-
-
 def _provenance(
     images: ImageSet,
     scorers: Mapping[str, Scorer],
-    judged: Mapping[str, Any] | None,
+    judged: JudgedScores | None,
     said: dict[str, Any],
     seed: int,
 ) -> Provenance:
@@ -139,14 +130,14 @@ def _provenance(
     parents = [images.as_parent("scored fields")]
     parents += [Parent(f"scorer: {name}", one.provenance.fingerprint()) for name, one in scorers.items()]
     if judged is not None:
-        parents.append(Parent("judged sets", Provenance.from_dict(judged["provenance"]).fingerprint()))
+        parents.append(Parent("judged sets", judged.provenance.fingerprint()))
     return Provenance("score report", said, seed, tuple(parents))
 
 
 def _card_of(
     fields: ScoredFields,
     scorers: Mapping[str, Scorer],
-    judged: Mapping[str, Any] | None,
+    judged: JudgedScores | None,
     provenance: Provenance,
     seed: int,
 ) -> dict[str, Any]:
@@ -173,7 +164,7 @@ def _card_of(
         "best": best,
         "predicted": _points(held[best], seed),
         "examples": _examples(fields),
-        "judged": None if judged is None else dict(judged),
+        "judged": None if judged is None else judged.to_page(),
         "provenance": provenance.to_dict(),
     }
 

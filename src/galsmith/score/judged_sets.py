@@ -16,7 +16,7 @@ from galsmith.compare.marginal.wasserstein import pool_values, wasserstein_dista
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import Kind, Partial, check_output, said_in_json, write_json
+from galsmith.files import Kind, Partial, check_output, read_json, said_in_json, write_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Parent, Provenance
 from galsmith.score.fields import HIGHEST_SCORE, LOWEST_SCORE, REAL_FIELDS_AT_LEAST
@@ -129,6 +129,41 @@ class JudgedScores:
         }
 
 
+def read_judged(file: str | Path) -> JudgedScores:
+    """Read what `judge` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    page = read_json(Path(file))
+    if page.get("format") != FORMAT_NAME or page.get("format_version") != FORMAT_VERSION:
+        raise InputError(f"{file}: not what galsmith score judge wrote")
+    sets = [
+        JudgedSet(
+            _read_law(one["law"]),
+            Estimate(**{**one["distance"], "interval": tuple(one["distance"]["interval"])}),
+            one["p_value"],
+        )
+        for one in page["sets"]
+    ]
+    return JudgedScores(
+        page["method"],
+        page["side_pix"],
+        _read_law(page["source"]),
+        page["n_seen"],
+        tuple(sets),
+        tuple(page["differences"]),
+        Provenance.from_dict(page["provenance"]),
+    )
+
+
+def _read_law(values: Mapping[str, Any]) -> ScoreLaw:
+    """Read a law."""
+    return ScoreLaw(**{**values, "counts": tuple(values["counts"])})
+
+
 def judge(
     scorer: str | Path,
     source: str | Path,
@@ -181,6 +216,8 @@ def judge(
     with Partial(
         output, JUDGED, provenance.fingerprint(), inputs=inputs, overwrite=overwrite, resumes=False
     ) as partial:
+        if partial.is_complete:
+            return read_judged(output)
         rows = _rows_of_source(real, least_score)
         scores, n_seen = _scores_of_source(fitted, real.select(rows), real.content_hash, progress)
         found, replicates = [], {}
