@@ -50,7 +50,16 @@ TRAIN_SETTINGS = {
     "transform": frozenset({"kind", "softening", "factor_flux", "size_pix", "whole_numbers", "conditions"}),
     "training": frozenset(
         {
-            *("minutes", "images", "seed", "batch_size", "augmentation", "crop_pix", "crops_per_pass"),
+            *(
+                "minutes",
+                "images",
+                "where",
+                "seed",
+                "batch_size",
+                "augmentation",
+                "crop_pix",
+                "crops_per_pass",
+            ),
             *("ema_width", "posthoc_averages", "memory_gb"),
             *(
                 "checkpoint_seconds",
