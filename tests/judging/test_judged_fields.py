@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.compare.marginal.columns import words_of
+from galsmith.compare.memory.log_polar import SIDE_PIX, likest_rows, log_polar_spectra, whitening_of
+from galsmith.compare.memory.nearest import stretch_of
 from galsmith.data import simulate
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.judging import judge
@@ -93,6 +95,49 @@ def test_fields_of_another_law_are_told(reference, fault, tmp_path):
     assert verdict_of(reference, drawn(tmp_path, seed=103, law=LAWS[fault])).status == "told_apart"
 
 
+def moved(images: Fields) -> Fields:
+    """Move each field by 5 to 40 px, black where nothing was."""
+    chance, found = random_stream(2, "test.moved"), np.zeros_like(images)
+    for image, place in zip(images, found, strict=True):
+        y, x = chance.integers(5, 40, 2)
+        place[:, y:, x:] = image[:, :-y, :-x]
+    return found
+
+
+COPIED = {
+    "as they are": lambda images: images,
+    "turned and flipped": lambda images: np.rot90(images, axes=(-2, -1))[..., ::-1],
+    "moved": moved,
+}
+
+
 @pytest.mark.slow
-def test_fair_fields_are_not_told(reference, fair):
-    assert verdict_of(reference, fair).status == "not_told_apart"
+@pytest.mark.parametrize("how", COPIED)
+def test_a_tenth_of_training_fields_is_told(reference, fair, how, tmp_path):
+    training = drawn(tmp_path, seed=104)
+    generated = fair.copy()
+    generated[: N_FIELDS // 10] = COPIED[how](training[: N_FIELDS // 10])
+    assert verdict_of(reference, generated, training=as_set(training)).is_told_by("copies")
+
+
+@pytest.mark.slow
+def test_fair_fields_are_not_told(reference, fair, tmp_path):
+    training = drawn(tmp_path, seed=105)
+    assert verdict_of(reference, fair, training=as_set(training)).status == "not_told_apart"
+
+
+@pytest.mark.parametrize(("shows", "is_seen"), [("field", True), ("galaxy", False)])
+def test_a_moved_field_is_described_alike(shows, is_seen):
+    chance = random_stream(3, "test.field")
+    images = np.zeros((60, 1, 256, 256), dtype=np.float32)
+    for image in images:
+        places = chance.integers(60, 190, (2, 15))
+        image[0, places[0], places[1]] = 200
+    smooth = ndimage.gaussian_filter(images + chance.normal(0, 0.1, images.shape), (0, 0, 2, 2))
+    header = ImageHeader(("gray",), "display", shows=shows)
+    sets = [image_set_from_arrays(np.roll(smooth, shift, (-2, -1)), header) for shift in (0, 24)]
+    stretch = stretch_of(sets[0], side_pix=SIDE_PIX)
+    points, queries = (log_polar_spectra(images, stretch) for images in sets)
+    weights = whitening_of(points)
+    found = likest_rows(queries * weights, points * weights, ranks=2).rows[:, 0]
+    assert (np.mean(found == np.arange(60)) == 1) == is_seen

@@ -100,7 +100,12 @@ def log_polar_spectra(images: ImageSet, stretch: Stretch, *, workers: int = 1) -
         light = pictures - np.median(rim_of(pictures), axis=-1)[..., None, None]
         stretched = np.arcsinh(light / (SOFTENING * noise))
         smooth = ndimage.gaussian_filter(stretched, (0, 0, SMOOTHING_PIX, SMOOTHING_PIX), mode="nearest")
-        rings = _rings(smooth, _centers(light.sum(axis=1)))
+        if images.header.shows_fields:
+            smooth = _autocorrelations(smooth)
+            centers = np.full((len(rows), 2), float(SIDE_PIX // 2))
+        else:
+            centers = _centers(light.sum(axis=1))
+        rings = _rings(smooth, centers)
         found[rows] = fft.rfft(rings, axis=-1)[..., 1 : N_MODES + 1] * _ring_weights()
 
     with ThreadPoolExecutor(max(workers, 1)) as pool:
@@ -216,6 +221,19 @@ def _centers(light: Floats) -> Floats:
         step = np.where(is_lit[:, None], means / np.where(is_lit, total, 1.0)[:, None] - centers, 0.0)
         centers = np.clip(centers + 1.5 * step, middle - most, middle + most)
     return centers
+
+
+def _autocorrelations(pictures: Floats) -> Floats:
+    """Correlate pictures [field, band, y, x] with themselves, lag 0 at ``side // 2``: wherever the sources were moved to.
+
+    Fields have no center; the lags between their sources turn and mirror with them, and do not know of shifts.
+    """
+    side = pictures.shape[-1]
+    light = pictures - pictures.mean(axis=(-2, -1), keepdims=True)
+    power = np.abs(fft.rfft2(light, s=(2 * side, 2 * side))) ** 2  # framed, so that no lag wraps around
+    lags = fft.fftshift(fft.irfft2(power, s=(2 * side, 2 * side)), axes=(-2, -1))
+    middle: Floats = lags[..., side // 2 : side // 2 + side, side // 2 : side // 2 + side]
+    return middle
 
 
 def _rings(pictures: Floats, centers: Floats) -> Singles:
