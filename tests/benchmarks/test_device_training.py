@@ -17,6 +17,12 @@ from galsmith.models.protocols import NetworkBatch
 from galsmith.models.snapshot import load_snapshot
 
 CPU = torch.device("cpu")
+OF_FIELDS = {
+    "wgan",
+    "cvae",
+    "dcgan",
+    "field_composer",
+}  # they take no galaxies, which are drawn on the device here
 RECIPES = ("pca_diffusion", "diffusion", "flow", "vae", "alae", "stylegan", "stylegan2")
 
 
@@ -32,7 +38,7 @@ def small_plan(**changes):
 
 def test_every_family_has_a_recipe_here():
     plans = [family_plan(name, minutes=1.0, seed=0, precision="float32", overrides={}) for name in RECIPES]
-    assert {plan.config.model_dump()["family"] for plan in plans} == set(FAMILIES)
+    assert {plan.config.model_dump()["family"] for plan in plans} == set(FAMILIES) - OF_FIELDS
 
 
 def test_the_paper_keeps_its_field_on_fewer_pixels():
