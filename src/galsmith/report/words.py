@@ -123,7 +123,7 @@ GLOSSARY = {
     "headline": "The mean of the group means, each group of properties counting once.",
     "told apart, borderline, not told apart": "A test tells the sets apart where its p value is at most 0.05 among all "
     "tests of the card; it is borderline where that holds within its family alone. A set is told apart if any test tells "
-    "it; it is not judged if nothing does and too few galaxies were there to see much.",
+    "it; it is not judged if nothing does and too few images were there to see much.",
     "family": "Tests that ask one question. Each family may raise an equal share of the alarms that are allowed: on 5 of "
     "100 fair cards.",
     "power": "How often a difference of a stated size is told apart: what a card that tells nothing apart is worth.",
@@ -141,7 +141,7 @@ GLOSSARY = {
 
 LIMITS = (
     "Only what is measured is compared; a difference that no property, no network and no pixel distance sees stays unseen.",
-    "That nothing differs is never shown: more galaxies lower the floor and show smaller differences.",
+    "That nothing differs is never shown: more images lower the floor and show smaller differences.",
     "Whether the set serves a purpose, such as training or calibrating a method, is for a test of that purpose to say.",
 )
 
@@ -157,7 +157,7 @@ HOW_TO = {
     "put them back and write the report again.",
     "histograms": "The measurements are not where the comparison says, so there are no histograms; "
     "put them back and write the report again. The table below has what the comparison recorded.",
-    "corner": "Corner plots need both tables of measurements, with two or more properties and 20 or more galaxies.",
+    "corner": "Corner plots need both tables of measurements, with two or more properties and 20 or more rows each.",
     "color": "Colors were not compared: the tables have none. Measure images of two or more bands, and both sets alike.",
     "spectrum": "Fewer than three modes of the power spectrum could be compared; measure the quantity power.",
     "planes": "The average two-dimensional spectra need the images of both sets.",
@@ -227,7 +227,7 @@ CAPTIONS = {
     "fields": "Fields drawn by lot, not chosen: rows of the reference set over rows of generated ones, all their pixels, "
     "the root of the share of white, so that faint sources are seen. Click on one, or go to it by keyboard, to see it at "
     "three times its size.",
-    "histograms": "Distributions of measured properties, as the share of galaxies in common bins: the reference filled, "
+    "histograms": "Distributions of measured properties, as the share of each set in common bins: the reference filled, "
     "generated sets as lines. W1 is the Wasserstein-1 distance from the reference, in its standard deviations unless "
     f"the settings say otherwise, and a floor is what sampling alone makes (as Figs 4 and E of {PAPER}).",
     "power_spectrum": "Power against wavelength: the median of each mode, filled from the 16th to the 84th percentile. "
@@ -239,7 +239,7 @@ CAPTIONS = {
     "average_spectra": "Average two-dimensional power spectra of both sets, in steps of 3 dB below the peak of the "
     "reference, and generated less reference. Frequency 0 is in the middle, the finest structure at the edges (as "
     f"Fig. 5 of {PAPER}).",
-    "corner_properties": "The main properties two at a time: contours hold 39 % and 86 % of each set's galaxies, the "
+    "corner_properties": "The main properties two at a time: contours hold 39 % and 86 % of each set, the "
     "diagonal has the histograms. Reference solid or filled, generated dashed or as a line.",
     "corner_power": "Modes of the power spectrum two at a time, in log10 power: contours hold 39 % and 86 % of each "
     f"set's galaxies, the diagonal has the histograms (as Fig. 6 of {PAPER}). Reference solid or filled, generated "

@@ -67,7 +67,7 @@ FAMILIES: dict[str, EvidenceFamily] = {
         EvidenceFamily(
             "repeats",
             "Repeats",
-            "Does it have galaxies more than once?",
+            "Does it have images more than once?",
             (images.of_repeats,),
             "copies",
             "compare the images, not tables alone",
@@ -75,10 +75,10 @@ FAMILIES: dict[str, EvidenceFamily] = {
         EvidenceFamily(
             "near",
             "Too near",
-            "Are the sets nearer than two sets of galaxies can be?",
+            "Are the sets nearer than two sets of one kind can be?",
             (marginal.of_nearness, together.of_classifiers_below),
         ),
-        EvidenceFamily("losses", "Losses", "Does it lose other galaxies in measuring?", (losses.of_losses,)),
+        EvidenceFamily("losses", "Losses", "Does it lose other images in measuring?", (losses.of_losses,)),
         EvidenceFamily(
             "marginal",
             "Properties",
@@ -111,7 +111,7 @@ FAMILIES: dict[str, EvidenceFamily] = {
         EvidenceFamily(
             "classifiers",
             "Classifiers",
-            "Can a classifier tell galaxies that it has not seen?",
+            "Can a classifier tell images that it has not seen?",
             (together.of_classifiers,),
             "beyond",
             _TOGETHER,
