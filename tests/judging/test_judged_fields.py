@@ -9,6 +9,7 @@ from galsmith.compare.marginal.columns import words_of
 from galsmith.compare.memory.log_polar import SIDE_PIX, likest_rows, log_polar_spectra, whitening_of
 from galsmith.compare.memory.nearest import stretch_of
 from galsmith.data import simulate
+from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.judging import judge
 from galsmith.measure.properties.field import FIELD_PROPERTIES
@@ -28,6 +29,12 @@ def test_every_quantity_of_fields_has_words():
     assert all(words)
     assert len(set(words)) == len(words)
     assert not any("field" in text or "_" in text for text in words)
+
+
+def test_faults_of_galaxies_are_not_put_into_fields():
+    some = np.zeros((12, 1, 32, 32), dtype=np.float32)
+    with pytest.raises(SettingsError, match="those of galaxies, and the images show fields"):
+        judge(as_set(some), {"generated": as_set(some)}, power=True)
 
 
 def drawn(folder, *, seed: int, law: tuple[str, ...] = (), count: int = N_FIELDS) -> Fields:

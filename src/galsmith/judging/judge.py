@@ -20,7 +20,7 @@ from galsmith.data.readers.listing import array_place
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Claim, refuse_harm, settle
-from galsmith.images import ImageSet
+from galsmith.images import ImageHeader, ImageSet
 from galsmith.judging.conditions import LookedAt, refuse_fields, unlike_conditions
 from galsmith.judging.extras import asked_extras, gather_extras, refuse_unusable_training
 from galsmith.judging.faulty_images import FaultyImages
@@ -135,7 +135,8 @@ def judge(
     Raises
     ------
     SettingsError
-        If an argument is out of range, the output exists, or two generated sets have one name.
+        If an argument is out of range, the output exists, two generated sets have one name, or `power` is asked for of
+        fields.
     InputError
         If a set cannot be read or measured, has fewer than 10 galaxies, or is not like the reference in bands,
         scale, unit or settings of the measurement.
@@ -156,6 +157,7 @@ def judge(
         band_names = None if bands is None else tuple(bands)
         work = Workplace(folder, settings, seed, workers, limit, overwrite, progress, band_names)
         against = stored(reference, "reference", work)
+        _refuse_faults_of_galaxies(header_of(against), power=power)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
         trainings = Trainings.of(places, trained)
@@ -194,6 +196,17 @@ class _Drawing:
 
     generator: Generator
     n: int
+
+
+def _refuse_faults_of_galaxies(header: ImageHeader, *, power: bool) -> None:
+    """Refuse to put faults of galaxies into fields."""
+    if power and header.shows_fields:
+        raise SettingsError(
+            "the faults that it puts into the reference are those of galaxies, and the images show fields",
+            argument="power",
+            came=power,
+            way_out="leave it out",
+        )
 
 
 def _compared_part(
