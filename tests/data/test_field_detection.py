@@ -119,6 +119,17 @@ def test_one_level_is_noise_in_its_middle_and_no_pixel_none():
     assert (sky_quantiles(counts) == 2.5).all()
 
 
+@pytest.mark.parametrize("few", [1, 5, 200])
+def test_a_few_pixels_of_another_level_do_not_move_the_sky(few):
+    below, above = (np.zeros(256, dtype=np.int64) for _ in range(2))
+    below[[1, 2]], above[[1, 2]] = (few, 250_000), (250_000, few)
+    middle = len(SKY_NORMAL) // 2
+    # what is counted in the level below is the mirror image of what is counted in the level above
+    assert sky_quantiles(below) == pytest.approx(4 - sky_quantiles(above)[::-1], abs=1e-5)
+    assert sky_quantiles(below)[middle] == pytest.approx(2.5, abs=0.02)
+    assert sky_quantiles(above)[middle] == pytest.approx(1.5, abs=0.02)
+
+
 def test_a_kernel_gives_noise_the_correlation_that_was_measured():
     rng = np.random.default_rng(5)
     white = rng.standard_normal((400, 400))

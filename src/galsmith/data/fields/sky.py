@@ -17,7 +17,8 @@ def sky_quantiles(counts: NDArray[np.int64], normal: Values = SKY_NORMAL) -> Val
     """Quantiles of the noise whose whole part has been counted, at standard normal numbers.
 
     A level k holds all noise in [k, k + 1); between the counted shares the noise is linear in the normal number, which is
-    exact for normal noise, and does not leave the levels that occur. In the lowest level its mean is in the middle.
+    exact for normal noise, and does not leave the levels that occur. In the lowest and in the highest level its mean is in
+    the middle: where nearly all of the sky is in one of them, a few pixels in the other do not move it.
 
     Parameters
     ----------
@@ -48,7 +49,9 @@ def sky_quantiles(counts: NDArray[np.int64], normal: Values = SKY_NORMAL) -> Val
     first = (edges[1] - edges[0]) / (knots[1] - knots[0]) if len(knots) > 1 else 0.5
     floor = _floor_of_lowest(low, float(shares[0]), knots[0], first)
     below = np.maximum(edges[0] + first * (normal - knots[0]), floor)
-    above = edges[-1] + slope * (normal - knots[-1])
+    # the highest level is the lowest one of the mirrored sky
+    ceiling = 2 * high + 1 - _floor_of_lowest(high, 1 - float(shares[-1]), -knots[-1], slope)
+    above = np.minimum(edges[-1] + slope * (normal - knots[-1]), ceiling)
     inside = np.interp(normal, knots, edges)
     values = np.where(normal < knots[0], below, np.where(normal > knots[-1], above, inside))
     return np.asarray(np.clip(values, low, high + 1 - 1e-6), dtype=np.float64)
