@@ -114,6 +114,10 @@ def no_table(folder):
     (folder / "scored.csv").unlink()
 
 
+def no_folder(folder):
+    (folder / "scored").rename(folder / "elsewhere")
+
+
 def other_size(folder):
     Image.fromarray(draw_field(1, side_pix=25)).save(folder / "query" / "3000002.png")
 
@@ -143,7 +147,8 @@ def cut_off(folder):
         (label_between, r"1 of 3 values are no label: 1000339 \(0.5\); wanted 0 or 1"),
         (one_class, r"all 3 images have the label 1; wanted both classes.*`parts`"),
         (other_columns, r"has no column Id; wanted Id,Actual, it has id, label"),
-        (no_table, r"scored.csv: there is no such file"),
+        (no_table, r"scored.csv: there is no such file; wanted the score of each image of scored/.*`parts`"),
+        (no_folder, r"archive: has scored.csv without the folder scored/ of its images; .*`parts`"),
         (other_size, r"3000002.png: has 25x25 px, 7 others have 24x24; wanted one size"),
         (color, r"3000001.png: is RGB of 8 bits, 1000051.png is gray of 8 bits"),
         (id_of_another_part, r"query: 1 Ids are in labeled/ as well: 1000051; an Id names one image"),
@@ -184,3 +189,5 @@ def test_folders_and_parts_that_are_not_there_are_named(archive, tmp_path):
     (archive / "query").rename(archive / "other")
     with pytest.raises(SettingsError, match="has no folder query/; it has labeled, scored"):
         CosmologyFields(archive, CosmologyOptions(("query",)))
+    (archive / "scored").rename(archive / "elsewhere")
+    assert len(CosmologyFields(archive, CosmologyOptions(("labeled",))).catalog) == 3

@@ -91,6 +91,7 @@ def _chosen_parts(place: Path, options: CosmologyOptions) -> Sequence[str]:
             f"{place}: holds none of the folders {', '.join(f'{name}/' for name in COSMOLOGY_PARTS)}"
         )
     if options.parts is None:
+        _refuse_lone_tables(place, there)
         return there
     missing = [name for name in options.parts if name not in there]
     if missing:
@@ -100,6 +101,15 @@ def _chosen_parts(place: Path, options: CosmologyOptions) -> Sequence[str]:
             came=options.parts,
         )
     return [name for name in there if name in options.parts]
+
+
+def _refuse_lone_tables(place: Path, there: Sequence[str]) -> None:
+    """Refuse a table whose folder of images is not there: all of its rows would be left out unsaid."""
+    for name in MEANINGS:
+        if name not in there and _table_of(place, name).is_file():
+            raise InputError(
+                f"{place}: has {name}.csv without the folder {name}/ of its images; put it there, or choose `parts`"
+            )
 
 
 def _table_of(place: Path, part: str) -> Path:
@@ -112,6 +122,11 @@ def _read_part(place: Path, name: str) -> _Part:
     files = list_files(place / name, SUFFIXES, nested=False)
     if name not in MEANINGS:
         return _Part(name, files, {})
+    if not _table_of(place, name).is_file():
+        raise InputError(
+            f"{_table_of(place, name)}: there is no such file; wanted the {MEANINGS[name]} of each image of {name}/, or "
+            "leave the part out with `parts`"
+        )
     values = _read_values(_table_of(place, name), MEANINGS[name])
     for problem, ids in (
         (f"rows of {name}.csv have no image", [one for one in values if one not in files]),
