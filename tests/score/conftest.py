@@ -18,7 +18,7 @@ def field_of(rng, n_sources):
     return np.clip(image, 0, 255).round()
 
 
-def make_fields(*, n=N_FIELDS, seed=0, scores=None, labels=None, side=None):
+def make_fields(*, n=N_FIELDS, seed=0, scores=None, labels=None, side=None, shows="field"):
     """Fields whose score grows with the number of their sources; a third of them are not cosmology."""
     rng = np.random.default_rng(seed)
     counts = rng.integers(1, 30, n)
@@ -29,7 +29,7 @@ def make_fields(*, n=N_FIELDS, seed=0, scores=None, labels=None, side=None):
     catalog["object_id"] = np.array([f"f{index}" for index in range(n)])
     catalog["score"] = counts * 0.2 if scores is None else scores
     catalog["label"] = (counts > 9).astype(float) if labels is None else labels
-    return image_set_from_arrays(images, ImageHeader(("gray",), "display"), catalog=catalog)
+    return image_set_from_arrays(images, ImageHeader(("gray",), "display", shows=shows), catalog=catalog)
 
 
 @pytest.fixture(scope="session")

@@ -125,3 +125,18 @@ def test_what_cannot_be_judged_is_refused(scorer, fields, stores, fields_made, t
         judge(scorer, fields, [("x", tmp_path / "small")], tmp_path / "j")
     with pytest.raises(InputError, match=r"0 fields have a score of 7\.5 or more"):
         judge(scorer, fields, [("x", stores / "fair")], tmp_path / "j", least_score=7.5)
+
+
+@pytest.mark.parametrize("few", ["source", "generated"])
+def test_a_law_of_nine_fields_is_no_law(few, scorer, stores, fields_made, tmp_path):
+    for n in (9, 10):
+        write_store(tmp_path / f"of_{n}", fields_made(n=n))
+    sides = {"source": stores / "fair", "generated": stores / "half"}
+    with pytest.raises(InputError, match="of_9: has 9 fields; wanted 10 or more"):
+        _judge_sides(scorer, {**sides, few: tmp_path / "of_9"}, tmp_path / "j")
+    _judge_sides(scorer, {**sides, few: tmp_path / "of_10"}, tmp_path / "j")
+
+
+def _judge_sides(scorer, sides, output):
+    """Judge one set."""
+    return judge(scorer, sides["source"], [("x", sides["generated"])], output, chance=QUICK)

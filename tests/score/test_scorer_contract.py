@@ -1,6 +1,7 @@
 """Fitting, saving, loading and predicting: what holds for every method that starts from scored fields alone."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from galsmith.score import (
 )
 from galsmith.score.average import AverageSettings, restore
 from galsmith.score.average import fit as fit_average
-from galsmith.score.scorer import ARRAYS_FILE, PAGE_FILE, in_range
+from galsmith.score.scorer import ARRAYS_FILE, HELD_OUT_FILE, PAGE_FILE, in_range
 
 # what makes a method quick at no loss of what is tested
 QUICK = {
@@ -104,6 +105,13 @@ def test_fields_of_another_size_are_refused(name, fitted, fields_made):
         fitted(name)[1].predict(fields_made(n=12, side=48))
 
 
+def test_galaxies_have_no_score_as_fields(fitted, fields_made):
+    _, scorer = fitted("average")
+    assert len(scorer.predict(fields_made(n=12))) == 12
+    with pytest.raises(InputError, match="each image shows a galaxy"):
+        scorer.predict(fields_made(n=12, shows="galaxy"))
+
+
 def test_every_method_of_the_table_is_in_the_contract():
     assert {name for name in METHODS if method_named(name).wants_base is None} == set(QUICK)
     for name in METHODS:
@@ -179,6 +187,23 @@ def test_a_scorer_that_was_altered_is_refused(fitted, tmp_path, fields):
         load_scorer(tmp_path / "gone")
 
 
+def test_held_out_predictions_that_were_cut_off_are_refused(fitted, tmp_path, capsys):
+    place, _ = fitted("average")
+    shutil.copytree(place, tmp_path / "scorer")
+    assert len(load_scorer(tmp_path / "scorer").held_out)
+    file = tmp_path / "scorer" / HELD_OUT_FILE
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(
+        InputError, match=r"held_out.csv: damaged, it does not match its hash; fit the scorer"
+    ):
+        load_scorer(tmp_path / "scorer")
+    assert main(["info", str(tmp_path / "scorer")]) == 1
+    assert "held_out.csv: damaged" in capsys.readouterr().err
+    file.unlink()
+    with pytest.raises(InputError, match=r"held_out.csv: there is no such file"):
+        load_scorer(tmp_path / "scorer")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -188,6 +213,7 @@ def test_a_scorer_that_was_altered_is_refused(fitted, tmp_path, fields):
         ),
         ({"scores": np.full(20, np.nan)}, "0 fields have a score; wanted 10 or more"),
         ({"scores": np.full(20, 2.0)}, "all 20 scores are 2; wanted fields of several scores"),
+        ({"shows": "galaxy"}, "store: each image shows a galaxy; scores are those of whole fields"),
     ],
 )
 def test_stores_that_nothing_can_be_learned_from_are_refused_before_any_fit(

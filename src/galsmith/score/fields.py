@@ -53,16 +53,21 @@ class ScoredFields:
 
 
 def side_of(images: ImageSet) -> int:
-    """Return the side of square images of one size and one band, in pixels.
+    """Return the side of square fields of one size and one band, in pixels.
 
     Raises
     ------
     InputError
-        If there are none, or they are not that.
+        If there are none, or they are not that, or show a galaxy each.
     """
     name = images.path if images.path else "images"
     if not len(images):
         raise InputError(f"{name}: holds no images; wanted fields with scores")
+    if not images.header.shows_fields:
+        raise InputError(
+            f"{name}: each image shows a galaxy; scores are those of whole fields: where its header is wrong, make the "
+            "store again with `shows=field` (galsmith ingest)"
+        )
     smallest, largest = images.shape_range
     if smallest != largest or smallest[0] != smallest[1]:
         raise InputError(

@@ -204,7 +204,7 @@ def judge(
     SettingsError
         If there is no generated set, or two have one name.
     InputError
-        If fields are of another size than the scorer's, or too few are left.
+        If fields are of another size than the scorer's, images show a galaxy each, or a set has fewer than 10 fields.
     """
     drawing = Chance() if chance is None else chance
     _refuse_names(generated)
@@ -212,6 +212,8 @@ def judge(
     check_output(output, JUDGED, inputs=inputs, overwrite=overwrite)
     fitted, real = load_scorer(scorer), open_store(source)
     sets = {name: open_store(path) for name, path in generated}
+    for images in (real, *sets.values()):
+        _refuse_few(images)
     provenance = _provenance(scorer, fitted, real, sets, {"least_score": least_score, **vars(drawing)})
     with Partial(
         output, JUDGED, provenance.fingerprint(), inputs=inputs, overwrite=overwrite, resumes=False
@@ -249,6 +251,14 @@ def _refuse_names(generated: Sequence[tuple[str, str | Path]]) -> None:
     if twice:
         raise SettingsError(
             f"two sets are called {twice[0]}", argument="generated", way_out="give them names, as name=path"
+        )
+
+
+def _refuse_few(images: ImageSet) -> None:
+    """Refuse a set whose law of scores nothing can be said of."""
+    if len(images) < REAL_FIELDS_AT_LEAST:
+        raise InputError(
+            f"{images.path}: has {len(images)} fields; wanted {REAL_FIELDS_AT_LEAST} or more to speak of their scores' law"
         )
 
 

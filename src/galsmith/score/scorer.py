@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import Kind, read_json, said_in_json, settle, write_json, written_atomically
+from galsmith.files import (
+    Kind,
+    read_json,
+    said_in_json,
+    settle,
+    sha256_of_file,
+    write_json,
+    written_atomically,
+)
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
 from galsmith.score.fields import HIGHEST_SCORE, LOWEST_SCORE, side_of
@@ -130,6 +138,7 @@ def write_scorer(folder: Path, scorer: Scorer) -> None:
         "model": scorer.model.to_page(),
         "explained": [dict(one) for one in scorer.explained],
         "arrays_sha256": hash_of(arrays),
+        "held_out_sha256": sha256_of_file(folder / HELD_OUT_FILE),
         "provenance": scorer.provenance.to_dict(),
     }
     write_json(folder / PAGE_FILE, page)
@@ -163,7 +172,7 @@ def load_scorer(place: str | Path) -> Scorer:
         model=model,
         side_pix=page["side_pix"],
         out_of_range=page["out_of_range"],
-        held_out=read_held_out(folder),
+        held_out=read_held_out(folder, page),
         provenance=Provenance.from_dict(page["provenance"]),
         explained=page["explained"],
     )
@@ -193,14 +202,28 @@ def read_scorer_page(place: str | Path) -> dict[str, Any]:
     return page
 
 
-def read_held_out(folder: Path) -> pd.DataFrame:
-    """Read the held-out predictions of a scorer; see `Scorer.held_out`."""
-    try:
-        return pd.read_csv(folder / HELD_OUT_FILE, dtype={"Id": str, "kind": str})
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{folder / HELD_OUT_FILE}: cannot be read ({error}); fit the scorer again"
-        ) from error
+def read_held_out(place: str | Path, page: Mapping[str, Any]) -> pd.DataFrame:
+    """Read the held-out predictions of a scorer; see `Scorer.held_out`.
+
+    Parameters
+    ----------
+    place : path
+        The scorer.
+    page : mapping
+        What it says of itself.
+
+    Raises
+    ------
+    InputError
+        If they are missing, or not those that were written.
+    """
+    file = Path(place) / HELD_OUT_FILE
+    way_out = "fit the scorer again or copy it again"
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file; {way_out}")
+    if sha256_of_file(file) != page.get("held_out_sha256"):
+        raise InputError(f"{file}: damaged, it does not match its hash; {way_out}")
+    return pd.read_csv(file, dtype={"Id": str, "kind": str})
 
 
 def _read_arrays(file: Path) -> dict[str, NDArray[Any]]:

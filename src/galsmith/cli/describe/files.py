@@ -58,7 +58,8 @@ def describe_scorer(path: Path) -> Description:
     from galsmith.score.accuracy import accuracy_of
     from galsmith.score.scorer import read_held_out, read_scorer_page
 
-    page, held_out = read_scorer_page(path), read_held_out(path)
+    page = read_scorer_page(path)
+    held_out = read_held_out(path, page)
     provenance = Provenance.from_dict(page["provenance"])
     numbers: dict[str, Any] = {"method": page["method"], "side_pix": page["side_pix"]}
     error = "no fields were held out"
