@@ -10,7 +10,7 @@ from galsmith.cli import main
 from galsmith.compare import Chance
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, SettingsError
-from galsmith.score import fit, judge
+from galsmith.score import fit, judge, predict
 from galsmith.score.judged_sets import read_judged
 
 QUICK = Chance(replicates=100, splits=50, permutations=200)
@@ -125,6 +125,25 @@ def test_what_cannot_be_judged_is_refused(scorer, fields, stores, fields_made, t
         judge(scorer, fields, [("x", tmp_path / "small")], tmp_path / "j")
     with pytest.raises(InputError, match=r"0 fields have a score of 7\.5 or more"):
         judge(scorer, fields, [("x", stores / "fair")], tmp_path / "j", least_score=7.5)
+
+
+def test_what_was_judged_and_what_was_predicted_are_described(judged, scorer, stores, tmp_path, capsys):
+    found, file = judged
+    assert main(["info", str(file)]) == 0
+    said = capsys.readouterr().out
+    fair = found.sets[0]
+    assert "judged scores" in said
+    assert f"W1 {fair.distance.value:.3f} (floor {fair.distance.floor:.3f})" in said
+    submission = tmp_path / "submission.csv"
+    scores = predict(scorer, stores / "fair", submission)["Predicted"]
+    assert main(["info", str(submission)]) == 0
+    assert f"60 fields, mean {scores.mean():.3f}" in capsys.readouterr().out
+    submission.write_text("Id,Predicted\na,high\n")
+    assert main(["info", str(submission)]) == 1
+    assert "cannot be read as Id,Predicted" in capsys.readouterr().err
+    submission.write_text("Id,Score\na,1\n")
+    assert main(["info", str(submission)]) == 1
+    assert "nothing that galsmith made" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("few", ["source", "generated"])

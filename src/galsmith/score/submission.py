@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from galsmith.data.store import open_store
+from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Kind, Partial, check_output, sha256_of_file
 from galsmith.provenance import hash_json
@@ -21,6 +22,25 @@ def _made_from(file: Path) -> str | None:
 
 
 SUBMISSION = Kind("submission", _made_from)
+
+
+def read_submission(file: str | Path) -> pd.DataFrame:
+    """Read a submission.
+
+    Returns
+    -------
+    DataFrame
+        ``Id`` (str) and ``Predicted`` (float64), a row a field.
+
+    Raises
+    ------
+    InputError
+        If a prediction is no number.
+    """
+    try:
+        return pd.read_csv(file, dtype={"Id": str, "Predicted": np.float64})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read as {','.join(COLUMNS)} ({error}); predict again") from error
 
 
 def predict(

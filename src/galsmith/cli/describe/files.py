@@ -1,4 +1,4 @@
-"""Descriptions of measurement tables, comparisons, reports and scorers."""
+"""Descriptions of measurement tables, comparisons, reports, scorers, judged scores and submissions."""
 
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,57 @@ def describe_scorer(path: Path) -> Description:
         *provenance_rows(provenance),
     ]
     return Description("scorer", rows, provenance.fingerprint(), numbers)
+
+
+def is_judged(path: Path) -> bool:
+    """Whether a file is what ``score judge`` wrote."""
+    if not path.is_file() or path.suffix != ".json":
+        return False
+    from galsmith.score.judged_sets import JUDGED
+
+    return JUDGED.fingerprint_of(path) is not None
+
+
+def describe_judged(path: Path) -> Description:
+    """Describe judged scores: the law of the source, and how far each set's is from it."""
+    from galsmith.score.judged_sets import read_judged
+
+    found = read_judged(path)
+    rows = [
+        ("scorer", f"{found.method}, fields of {found.side_pix}x{found.side_pix} px"),
+        ("source", f"{found.source.mean:.3f} +- {found.source.deviation:.3f} ({found.source.n:,} fields)"),
+    ]
+    for one in found.sets:
+        law, distance = one.law, one.distance
+        rows.append(
+            (
+                law.name,
+                f"{law.mean:.3f} +- {law.deviation:.3f} ({law.n:,} fields), "
+                f"W1 {distance.value:.3f} (floor {distance.floor:.3f})",
+            )
+        )
+    numbers = {one.law.name: {"w1": one.distance.value, "floor": one.distance.floor} for one in found.sets}
+    rows += provenance_rows(found.provenance)
+    return Description("judged scores", rows, sha256_of_file(path), numbers)
+
+
+def is_submission(path: Path) -> bool:
+    """Whether a file is what ``score predict`` wrote."""
+    if not path.is_file() or path.suffix != ".csv":
+        return False
+    from galsmith.score.submission import SUBMISSION
+
+    return SUBMISSION.fingerprint_of(path) is not None
+
+
+def describe_submission(path: Path) -> Description:
+    """Describe predicted scores: how many, and their mean; the file says no more."""
+    from galsmith.score.submission import read_submission
+
+    scores = read_submission(path)["Predicted"]
+    rows = [("predicted scores", f"{len(scores):,} fields, mean {scores.mean():.3f}")]
+    numbers = {"n": len(scores), "mean": float(scores.mean())}
+    return Description("submission", rows, sha256_of_file(path), numbers)
 
 
 def _with_unit(column: Any) -> str:

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from galsmith.cli.describe.files import describe_comparison, describe_report, describe_scorer, describe_table
+from galsmith.cli.describe.files import (
+    describe_comparison,
+    describe_judged,
+    describe_report,
+    describe_scorer,
+    describe_submission,
+    describe_table,
+    is_judged,
+    is_submission,
+)
 from galsmith.cli.describe.record import Description
 from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
@@ -42,6 +51,8 @@ KINDS = {
     "scorer": Kind(lambda path: (path / "scorer.json").is_file(), describe_scorer),
     "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
     "measurements": Kind(lambda path: path.is_file() and path.suffix in TABLE_SUFFIXES, describe_table),
+    "submission": Kind(is_submission, describe_submission),
+    "judged scores": Kind(is_judged, describe_judged),
     "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),
     "recipe": Kind(lambda path: str(path) in _recipes() or _is_toml(path), describe_recipe),
 }
