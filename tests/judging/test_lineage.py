@@ -107,6 +107,19 @@ def test_a_reference_is_compared_by_what_was_held_out(chain, tmp_path):
     assert reference_part(foreign, known, None, work_in(tmp_path)) == (foreign, "")
 
 
+def test_fields_are_called_fields(chain, tmp_path):
+    shown = noise_store(tmp_path / "fields", case=6, header=replace(HEADER, shows="field"))
+    _, _, drawn = chain
+    said = [
+        reference_part(shown, Trainings.of({"ours": drawn}, training), None, work_in(tmp_path))[1]
+        for training in (None, shown)
+    ]
+    assert said == [
+        "all 150 fields: the model is known to have been trained on others",
+        "the 80 of 150 fields that are held out (test, validation)",
+    ]
+
+
 def test_a_split_is_chosen(chain, tmp_path):
     _, data, drawn = chain
     trainings = Trainings.of({"ours": drawn}, None)

@@ -45,7 +45,7 @@ def score_fit(
     ] = None,
     splits: Annotated[
         int,
-        Parameter(help="How many tenths of the fields are held out in turn, to know the error; 0 for none."),
+        Parameter(help="How many parts of the fields are held out in turn, to know the error; 0 for none."),
     ] = 1,
     held_out: Annotated[float, Parameter(help="Share of the fields that each split holds out.")] = 0.1,
     out_of_range: Annotated[
@@ -238,7 +238,7 @@ def score_judge(
         }
         for one in found.sets
     }
-    summary = f"{len(found.sets)} sets by the {found.method} scorer"
+    summary = f"{len(found.sets)} {'set' if len(found.sets) == 1 else 'sets'} by the {found.method} scorer"
     return Outcome("score judge", summary, output, numbers=numbers, details=tuple(lines))
 
 

@@ -456,7 +456,8 @@ def _beyond(pair: ComparedPair, chance: Chance, workers: int, progress: Progress
     for role, kept, side in zip(("reference", "generated"), rows, values, strict=True):
         if len(kept) < MINIMUM_COMPLETE:
             raise InputError(
-                f"only {len(kept)} of {len(side)} galaxies of the {role} set have all of the {len(columns)} properties; "
+                f"only {len(kept)} of {len(side)} {pair.comparison.images_name} of the {role} set have all of the "
+                f"{len(columns)} properties; "
                 f"wanted {MINIMUM_COMPLETE} or more to judge them together"
             )
     found = beyond_marginals(

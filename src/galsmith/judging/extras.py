@@ -73,6 +73,7 @@ def refuse_unusable_training(
                 f"copies of {training} cannot be looked for: {name} has {len(images)} images",
                 argument="training",
                 wanted=f"{MINIMUM_IMAGES} or more of each set",
+                way_out="give more images, or leave `training` out",
             )
         if len(images.header.bands) != len(trained.header.bands):
             raise InputError(

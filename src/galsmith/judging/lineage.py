@@ -136,7 +136,10 @@ def reference_part(
     if split == ALL or (split is None and (TRAIN not in names or len(names) == 1)):
         return reference, ""
     if split is None and not (trainings.unknown or images.content_hash in trainings.hashes.values()):
-        return reference, f"all {len(images):,} galaxies: the model is known to have been trained on others"
+        return (
+            reference,
+            f"all {len(images):,} {images.header.images_name}: the model is known to have been trained on others",
+        )
     is_in = np.asarray(images.catalog["split"], dtype=str)
     part = images.select(is_in != TRAIN if split is None else is_in == split)
     chosen = (
@@ -144,7 +147,7 @@ def reference_part(
         if split is None
         else f"in the split {split}"
     )
-    said = f"the {len(part):,} of {len(images):,} galaxies that are {chosen}"
+    said = f"the {len(part):,} of {len(images):,} {images.header.images_name} that are {chosen}"
     if len(part) < FEWEST:
         raise InputError(
             f"is compared by {said}", argument="reference", wanted=f"{FEWEST} or more",

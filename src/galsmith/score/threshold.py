@@ -69,10 +69,10 @@ def score_threshold(
     """
     if labeled < 2 or not 0 < negatives < labeled:
         raise SettingsError(
-            f"{negatives} of {labeled} labeled fields are not cosmology; wanted some of both classes",
+            f"{negatives} of {labeled} labeled fields are not cosmology",
             argument="negatives",
             came=negatives,
-            wanted="more than 0 and fewer than `labeled`",
+            wanted="some of both classes: more than 0, and fewer than `labeled`",
         )
     if not 0.5 < confidence < 1.0:
         raise SettingsError(

@@ -337,8 +337,9 @@ def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
     ways = ["start from a model of a larger set with `init_from`"]
     ways += [f"raise model.{name}" for name in settings.family.against_repeats]
     logger.warning(
-        "only %d training images: expect drawn galaxies that repeat them, where some thousands are wanted; %s, and keep "
+        "only %d training images: expect drawn %s that repeat them, where some thousands are wanted; %s, and keep "
         "the best snapshot with training.choose_snapshot=best",
         len(images),
+        images.header.images_name,
         ", ".join(ways),
     )
