@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.gaussian_process.kernels import Matern
 
+from galsmith.errors import InputError
 from galsmith.score.kernel_ridge import fit_ridge, knots_of, matern, normal_ranks, ridge_weights
 from galsmith.score.method import Learning
 from galsmith.score.radial_power import STRETCHES, rings_of, tail_levels
@@ -45,6 +46,15 @@ def test_the_ridge_learns_a_smooth_function():
     ridge = fit_ridge(features[:500], values[:500], length=1.0, ridge=0.01)
     error = np.abs(ridge.predict(features[500:]) - values[500:]).mean()
     assert error < 0.35 * np.abs(values[500:] - values[:500].mean()).mean()
+
+
+def test_fields_that_look_the_same_are_refused():
+    features, values = np.random.default_rng(4).normal(0, 1, (40, 3)), np.linspace(0, 8, 40)
+    features[:12] = features[0]  # a few may
+    assert np.isfinite(fit_ridge(features, values, length=1.0, ridge=0.01).predict(features)).all()
+    features[:36] = features[0]
+    with pytest.raises(InputError, match="most of 40 training fields look the same"):
+        fit_ridge(features, values, length=1.0, ridge=0.01)
 
 
 def seen_fields(n, seed):

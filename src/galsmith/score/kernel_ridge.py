@@ -9,6 +9,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from galsmith.errors import InputError
 from galsmith.score.method import Floats
 
 PREFIX = "ridge."
@@ -130,11 +131,21 @@ def fit_ridge(features: NDArray[Any], values: Floats, *, length: float, ridge: f
         Of the kernel, in median distances between training rows.
     ridge : float
         Variance of the noise over that of the function.
+
+    Raises
+    ------
+    InputError
+        If half of the pairs of rows or more are equal: distances then have no unit.
     """
     knots = knots_of(features)
     points = normal_ranks(features, knots)
     squares = squared_distances(points, points)
     absolute = length * float(np.sqrt(np.median(squares)))
+    if absolute == 0:
+        raise InputError(
+            f"most of {len(points)} training fields look the same, as black or repeated ones do; leave them out, or learn "
+            "by another method, such as wavelets"
+        )
     mean = float(values.mean())
     weights = ridge_weights(matern(squares, absolute), values - mean, ridge)
     return KernelRidge(knots, points, weights, mean, absolute)
