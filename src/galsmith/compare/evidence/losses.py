@@ -70,7 +70,11 @@ def _of_images(findings: Findings, shares: Shares) -> Iterator[Evidence]:
     measured = given[0] - sides[0].n_left_out, given[1] - sides[1].n_left_out
     if all(measured):
         counts = sides[0].n_unmeasured, sides[1].n_unmeasured
-        label = _lost_text(sides[1], "galaxies of which nothing was measured", is_left_out=False)
+        label = _lost_text(
+            sides[1],
+            f"{findings.comparison.images_name} of which nothing was measured",
+            is_left_out=False,
+        )
         yield _loss("galaxies not measured", label, counts, measured, shares, block="images")
 
 
