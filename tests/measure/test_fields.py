@@ -186,5 +186,5 @@ def test_what_does_not_go_with_the_images_is_refused() -> None:
     with pytest.raises(SettingsError, match="it measures galaxies, and the images show fields"):
         measured(set_of(images), engine="statmorph")
     idle = MeasureSettings(sersic="none")
-    with pytest.raises(SettingsError, match="no morphology is measured"):
+    with pytest.raises(SettingsError, match="fields are measured as a whole"):
         measured(set_of(images), settings=idle)

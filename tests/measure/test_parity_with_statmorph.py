@@ -188,9 +188,9 @@ def test_the_page_for_those_who_come_from_statmorph_names_every_quantity():
     assert told == {quantity: name for name, (quantity, _) in names.ALL.items()}
     measured = {entry.name for entry in PROPERTIES if not entry.group.startswith("power_")}
     uncertainties = {entry.name for entry in PROPERTIES if entry.group == "sersic_uncertainty"}
-    # what statmorph does not have: bands against each other, the pixel grid, winding
-    details = {entry.name for entry in PROPERTIES if entry.group in ("grid", "winding", "bands")}
-    assert set(names.ALL) == measured - uncertainties - details - {"flux_frame"}
+    # what statmorph does not have: bands against each other, the pixel grid, winding, and whole fields
+    others = {entry.name for entry in PROPERTIES if entry.group in ("grid", "winding", "bands", "field")}
+    assert set(names.ALL) == measured - uncertainties - others - {"flux_frame"}
     for name in names.LEFT_OUT:
         assert f"`{name}`" in page
 

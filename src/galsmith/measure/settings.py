@@ -233,10 +233,11 @@ def refuse_idle_settings(
     SettingsError
         With what makes it idle.
     """
+    alone = "fields are measured as a whole" if "field" in chosen.quantities else "only power is measured"
     asks_for_psf = chosen.sersic != "none" or chosen.corrections
     wanted = [name for name, default in _DEFAULTS.items() if getattr(asked, name) != default]
     for names, is_idle, why in (
-        (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, "no morphology is measured"),
+        (_OF_MORPHOLOGY, "morphology" not in chosen.quantities, alone),
         (
             _OF_SEARCH,
             "label_map" in given,
