@@ -102,6 +102,15 @@ def test_fields_of_another_law_are_told(reference, fault, tmp_path):
     assert verdict_of(reference, drawn(tmp_path, seed=103, law=LAWS[fault])).status == "told_apart"
 
 
+@pytest.mark.slow
+def test_fields_without_sources_are_called_fields(reference, fair):
+    losses = next(
+        item for item in verdict_of(reference, a_tenth_black(fair)).families if item.name == "losses"
+    )
+    assert losses.n_told > 0
+    assert losses.strongest.label.startswith("fields of which nothing was measured")
+
+
 def moved(images: Fields) -> Fields:
     """Move each field by 5 to 40 px, black where nothing was."""
     chance, found = random_stream(2, "test.moved"), np.zeros_like(images)
