@@ -22,8 +22,8 @@ from galsmith.models.field_composer.stamps import StampEquations, fit_stamps, jo
 from galsmith.models.latent_generator import refuse_all_but_pictures
 from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
-from galsmith.models.layers.optimization import DescentTrainer, learning_rate
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches, TrainingProgress
+from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
+from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 LARGEST_GRADIENT = 10.0
 FEWEST_FIELDS = 50
@@ -204,23 +204,10 @@ def _check(config: FieldComposerConfig, description: DataDescription) -> None:
 def _trainer(generator: FieldComposer, blueprint: Blueprint) -> DescentTrainer:
     """Start the optimizer."""
     config = blueprint.config
-    optimizer = torch.optim.AdamW(
-        generator.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-    def rate(progress: TrainingProgress) -> float:
-        warmup, decay = config.warmup_images, config.decay_share
-        return learning_rate(config.learning_rate, progress, warmup_images=warmup, decay_share=decay)
-
-    return DescentTrainer(
+    return warmed_and_decayed(
         generator,
         DenoisingLoss(generator, config),
-        optimizer,
-        rate=rate,
+        config,
         largest_gradient=LARGEST_GRADIENT,
         compact=generator.encode,
     )

@@ -164,3 +164,37 @@ class DescentTrainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         fill_parts(self._parts, state)
+
+
+def warmed_and_decayed(
+    generator: torch.nn.Module,
+    loss: Callable[[NetworkBatch, torch.Generator], torch.Tensor],
+    config: Any,
+    *,
+    largest_gradient: float,
+    compact: Callable[[NetworkBatch], NetworkBatch],
+) -> DescentTrainer:
+    """Start a `DescentTrainer` on AdamW, whose rate warms up and decays by a family's settings.
+
+    Parameters
+    ----------
+    generator, loss, largest_gradient, compact
+        As `DescentTrainer` takes them.
+    config : Settings
+        With ``learning_rate``, ``weight_decay``, ``warmup_images`` and ``decay_share``.
+    """
+    optimizer = torch.optim.AdamW(
+        generator.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+    def rate(progress: TrainingProgress) -> float:
+        warmup, decay = config.warmup_images, config.decay_share
+        return learning_rate(config.learning_rate, progress, warmup_images=warmup, decay_share=decay)
+
+    return DescentTrainer(
+        generator, loss, optimizer, rate=rate, largest_gradient=largest_gradient, compact=compact
+    )

@@ -7,11 +7,11 @@ from galsmith.models.family import Blueprint, Family, State
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
-from galsmith.models.layers.optimization import DescentTrainer, learning_rate
+from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
 from galsmith.models.pca_diffusion.components import fit_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.networks import PcaGenerator
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches, TrainingProgress
+from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 LARGEST_GRADIENT = 10.0
 
@@ -54,24 +54,10 @@ class DenoisingLoss:
 def _trainer(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
     """Start the optimizer."""
     config = blueprint.config
-    optimizer = torch.optim.AdamW(
-        generator.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-    def rate(progress: TrainingProgress) -> float:
-        warmup, decay = config.warmup_images, config.decay_share
-        return learning_rate(config.learning_rate, progress, warmup_images=warmup, decay_share=decay)
-
-    loss = DenoisingLoss(generator, config)
-    return DescentTrainer(
+    return warmed_and_decayed(
         generator,
-        loss,
-        optimizer,
-        rate=rate,
+        DenoisingLoss(generator, config),
+        config,
         largest_gradient=LARGEST_GRADIENT,
         compact=generator.encode,
     )
