@@ -4,7 +4,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,50 +19,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-Simulated = Literal["galaxies", "fields"]
 SettingsType = TypeVar("SettingsType", bound=BaseModel)
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
     return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
-
-
-def prior_names(images: Simulated = "galaxies") -> list[str]:
-    """Names of the shipped recipes that say priors of galaxies or of fields, not how to train a model."""
-    return [name for name in recipe_names() if _made_by(read_recipe(name)) == f"simulates {images}"]
-
-
-def priors_named(recipe: str | Path, images: Simulated = "galaxies") -> Mapping[str, Any]:
-    """Read priors from a file or a shipped recipe.
-
-    Raises
-    ------
-    SettingsError
-        If there are none of that name (the near miss is named), or the recipe trains a model or simulates other images.
-    """
-    name, known = str(recipe), prior_names(images)
-    if recipe_file(recipe) is None and name not in known:
-        is_what = (
-            _made_by(read_recipe(name)) if name in recipe_names() else f"not found{near_miss(name, known)}"
-        )
-        raise SettingsError(
-            is_what,
-            argument="recipe",
-            came=name,
-            wanted=f"priors: {', '.join(known)}, or the path of a .toml file",
-        )
-    values = read_recipe(recipe)
-    if _made_by(values) != f"simulates {images}":
-        raise SettingsError(_made_by(values), argument="recipe", came=name, wanted=f"priors of {images}")
-    return values
-
-
-def _made_by(values: Mapping[str, Any]) -> str:
-    """Say what a recipe does, from the tables that it has."""
-    if "model" in values:
-        return "trains a model"
-    return "simulates fields" if "clustering" in values else "simulates galaxies"
 
 
 def recipe_file(recipe: str | Path | Mapping[str, Any]) -> Path | None:

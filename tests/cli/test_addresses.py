@@ -7,6 +7,7 @@ import pytest
 from galsmith import ingest, simulate
 from galsmith.cli import main
 from galsmith.cli.app import VERBS
+from galsmith.data.simulate import SIMULATORS
 from galsmith.errors import InputError, SettingsError
 from galsmith.files.remote import refuse_remote_input, refuse_remote_output
 from galsmith.judging import judge
@@ -19,8 +20,7 @@ FLAGS = {
     "ingest field": " --zero-points r=25",
     "snapshot": " --half",
     "sample": " -n 2",
-    "simulate sersic": " -n 2",
-    "simulate fields": " -n 2",
+    **{f"simulate {name}": " -n 2" for name in SIMULATORS},
     "score fit": " --data there",
     "score threshold": " --labeled 12 --negatives 2",
 }
@@ -68,8 +68,7 @@ def writing(verb: str) -> str:
         "score fit": "average",
         "score predict": "there there",
         "score judge": "there there there",
-        "simulate sersic": "",
-        "simulate fields": "",
+        **{f"simulate {name}": "" for name in SIMULATORS},
         "demo": "",
     }.get(verb, "there")
     suffix = {"measure": ".parquet", "look": ".png"}.get(verb, "")
@@ -77,7 +76,8 @@ def writing(verb: str) -> str:
 
 
 WRITING = [verb.name for verb in VERBS if verb.writes]
-READING = [verb.name for verb in VERBS if verb.name not in ("demo", "simulate sersic", "simulate fields")]
+MAKING = {"demo", *(f"simulate {name}" for name in SIMULATORS)}
+READING = [verb.name for verb in VERBS if verb.name not in MAKING]
 
 
 @pytest.fixture(autouse=True)

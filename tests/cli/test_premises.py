@@ -16,10 +16,9 @@ from galsmith.cli.premises import (
     TRAIN_SETTINGS,
     path_of_set,
 )
-from galsmith.cli.simulate import WHOLE_FIELDS, WHOLE_RECIPE
+from galsmith.data.simulate import SIMULATORS, priors_named
 from galsmith.errors import SettingsError
 from galsmith.models.families import FAMILIES, family_named
-from galsmith.settings import priors_named
 
 HEAVY = ("numpy", "numba", "torch", "astropy", "pandas", "scipy", "pyarrow", "h5py", "matplotlib")
 # words, exit code, what is said
@@ -44,7 +43,7 @@ WRONG = [
     ("simulate sersic -n 0 -o new", 2, "-n 0: wanted 1 or more"),
     ("simulate sersic -n 3 -o new --recipe sersik", 2, "did you mean 'sersic'"),
     ("simulate sky-mosaic gone -o new", 1, "there is no such folder or store of pictures"),
-    ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates galaxies"),
+    ("simulate fields -n 3 -o new --recipe sersic-64", 2, "simulates Sérsic galaxies"),
     ("simulate fields -n 3 -o new --set side_pxi=1", 2, "did you mean 'side_pix'"),
     ("simulate sersic -n 3 -o new --set axis_ratoi=1", 2, "did you mean 'axis_ratio'"),
     ("train pca_difusion --data there -o new", 2, "did you mean 'pca_diffusion'"),
@@ -171,15 +170,13 @@ def test_the_library_refuses_the_same_endings():
 
 def test_the_library_knows_the_same_names():
     from galsmith.compare import NAMED_CUTS, PAPERS
-    from galsmith.data.fields.law import FieldSettings
-    from galsmith.data.sersic import SersicSettings
     from galsmith.data.transforms import TransformSettings
 
     assert tuple(PAPERS) == PAPER_NAMES
     assert tuple(NAMED_CUTS) == CUT_NAMES
     assert set(TransformSettings.model_fields) == TRAIN_SETTINGS["transform"]
-    assert set(priors_named(WHOLE_RECIPE)) == set(SersicSettings.model_fields)
-    assert set(priors_named(WHOLE_FIELDS, "fields")) == set(FieldSettings.model_fields)
+    for name, simulator in SIMULATORS.items():
+        assert set(priors_named(name, name)) == set(simulator.load(simulator.settings).model_fields)
 
 
 def test_the_library_knows_the_same_settings_of_training_and_models():

@@ -23,9 +23,10 @@ from galsmith.data.fields.render import MOFFAT_BETA, add_sources
 from galsmith.data.fields.source import SimulatedFields
 from galsmith.data.ingest import ingest
 from galsmith.data.options import SetOptions
+from galsmith.data.simulate import prior_names
 from galsmith.data.store import open_store, read_sources
 from galsmith.errors import InputError, SettingsError
-from galsmith.settings import apply_overrides, prior_names, read_recipe, typed_settings
+from galsmith.settings import apply_overrides, read_recipe, typed_settings
 
 RECIPES = ("fields", "fields-500", "fields-250")
 CLEAN = ("non_cosmology_share=0.0", "corrupted_share=0.0")
@@ -273,8 +274,10 @@ def _without_sources(folder):
 
 def test_wrong_recipes_are_refused_with_the_way_out(tmp_path):
     assert set(RECIPES) == set(prior_names("fields"))
-    assert not set(RECIPES) & set(prior_names())
-    with pytest.raises(SettingsError, match="`recipe=sersic-64`: simulates galaxies; wanted priors: fields,"):
+    assert not set(RECIPES) & set(prior_names("sersic"))
+    with pytest.raises(
+        SettingsError, match="`recipe=sersic-64`: simulates Sérsic galaxies; wanted priors: fields,"
+    ):
         simulate.fields(tmp_path / "set", n=1, recipe="sersic-64")
     with pytest.raises(SettingsError, match="`recipe=fields`: simulates fields; wanted priors: sersic,"):
         simulate.sersic(tmp_path / "set", n=1, recipe="fields")

@@ -10,9 +10,10 @@ from scipy.stats import kstest
 from galsmith import simulate
 from galsmith.data.options import SetOptions
 from galsmith.data.sersic import draw_parameters
+from galsmith.data.simulate import SIMULATORS, prior_names
 from galsmith.data.store import open_store, verify_store
 from galsmith.errors import OutputExistsError, SettingsError
-from galsmith.settings import prior_names, read_recipe
+from galsmith.settings import read_recipe
 
 
 def values(column):
@@ -234,4 +235,31 @@ def test_memory_stays_bounded(tmp_path):
 def test_what_is_no_prior_is_refused_with_the_priors(recipe, message, tmp_path):
     with pytest.raises(SettingsError, match=message):
         simulate.sersic(tmp_path / "set", n=3, recipe=recipe)
-    assert prior_names() == ["sersic", "sersic-32", "sersic-64", "sersic-demo"]
+    assert prior_names("sersic") == ["sersic", "sersic-32", "sersic-64", "sersic-demo"]
+
+
+def test_any_kind_is_simulated_by_its_name(tmp_path):
+    by_door = simulate.sersic(tmp_path / "door", n=3, seed=2, recipe="sersic-32")
+    by_name = simulate.simulate("sersic", tmp_path / "name", n=3, seed=2, recipe="sersic-32")
+    assert by_name.content_hash == by_door.content_hash
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS.values(), ids=lambda simulator: simulator.name)
+def test_every_shipped_recipe_belongs_to_one_simulator(simulator):
+    assert simulator.name in prior_names(simulator.name)
+    for other in SIMULATORS.values():
+        assert other is simulator or not set(prior_names(simulator.name)) & set(prior_names(other.name))
+
+
+@pytest.mark.parametrize(
+    ("kind", "negatives", "message"),
+    [
+        ("sersik", None, r"no such simulator \(did you mean 'sersic'\?\).*wanted one of sersic, fields"),
+        ("sersic", "pictures", "`negatives=pictures`: wanted none, as sersic takes no pictures"),
+    ],
+)
+def test_a_kind_that_is_not_there_and_pictures_that_nobody_takes_are_refused(
+    tmp_path, kind, negatives, message
+):
+    with pytest.raises(SettingsError, match=message):
+        simulate.simulate(kind, tmp_path / "set", n=3, negatives=negatives)

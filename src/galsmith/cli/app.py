@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -22,6 +23,7 @@ from galsmith.cli import (
     train,
 )
 from galsmith.data.readers.registry import readers
+from galsmith.data.simulate import SIMULATORS
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -68,19 +70,15 @@ VERBS = (
         Verb(f"ingest {name}", ingest.ingest_command(reader), reader.example, resumes=True)
         for name, reader in readers().items()
     ),
-    Verb(
-        "simulate sersic",
-        simulate.simulate_sersic,
-        simulate.SERSIC_EXAMPLE,
-        resumes=True,
-        explains=simulate.priors_text,
-    ),
-    Verb(
-        "simulate fields",
-        simulate.simulate_fields,
-        simulate.FIELDS_EXAMPLE,
-        resumes=True,
-        explains=simulate.laws_text,
+    *(
+        Verb(
+            f"simulate {name}",
+            simulate.simulate_command(simulator),
+            simulator.example,
+            resumes=True,
+            explains=partial(simulate.recipes_text, simulator),
+        )
+        for name, simulator in SIMULATORS.items()
     ),
     Verb(
         "simulate sky-mosaic",

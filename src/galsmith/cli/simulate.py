@@ -1,6 +1,9 @@
-"""``galsmith simulate KIND``: make a store of simulated galaxies or fields."""
+"""``galsmith simulate KIND``: make a store of simulated galaxies or fields; the verbs are made from the simulators."""
 
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from inspect import Parameter as Argument
+from inspect import Signature
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -17,86 +20,79 @@ from galsmith.cli.options import (
 )
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_overrides, check_places
-from galsmith.settings import prior_names, priors_named
+from galsmith.data.simulate import Simulator, prior_names, priors_named, simulate
 
-FIELDS_EXAMPLE = "galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1"
-# recipes that have every setting that there is
-WHOLE_RECIPE, WHOLE_FIELDS = "sersic", "fields"
 MOSAIC_EXAMPLE = "galsmith simulate sky-mosaic sky_pictures -o sky -n 8 --side 4000"
-SERSIC_EXAMPLE = "galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1"
 
 
-def simulate_sersic(
-    *,
-    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many galaxies.")],
-    output: Output,
-    recipe: Annotated[str, Parameter(help="Priors: a shipped recipe by name, or a TOML file.")] = "sersic",
-    seed: Seed = 0,
-    overrides: Sets = NO_SETTINGS,
-    flags: SetFlags = KEEP_ALL,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Simulate galaxies with Sérsic profiles into a store; an interrupted run goes on when repeated."""
-    check_places([recipe], [output])
-    check_counts({"n": n})
-    flags.check()
-    priors_named(recipe)
-    check_overrides(overrides, priors_named(WHOLE_RECIPE))
-    from galsmith.cli.summaries import outcome_of_store
-    from galsmith.data.simulate import sersic
+def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
+    """Make the command of one simulator: how many, a recipe with its settings, and what all have in common."""
 
-    with shown.progress() as progress:
-        images = sersic(
-            output,
-            n=n,
-            seed=seed,
-            recipe=recipe,
-            overrides=overrides,
-            options=flags.to_options(),
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("simulate sersic", images, output)
+    def command(
+        *,
+        n: int,
+        output: Any,
+        recipe: str = simulator.name,
+        negatives: str | None = None,
+        seed: int = 0,
+        overrides: Sets = NO_SETTINGS,
+        flags: SetFlags = KEEP_ALL,
+        overwrite: bool = False,
+        shown: Shown = SHOWN_ALL,
+    ) -> Outcome:
+        check_places([recipe, *([] if negatives is None else [negatives])], [output])
+        check_counts({"n": n})
+        flags.check()
+        priors_named(recipe, simulator.name)
+        check_overrides(overrides, priors_named(simulator.name, simulator.name))
+        from galsmith.cli.summaries import outcome_of_store
+
+        with shown.progress() as progress:
+            images = simulate(
+                simulator.name,
+                output,
+                n=n,
+                seed=seed,
+                recipe=recipe,
+                overrides=overrides,
+                negatives=negatives,
+                options=flags.to_options(),
+                overwrite=overwrite,
+                progress=progress,
+            )
+        return outcome_of_store(f"simulate {simulator.name}", images, output)
+
+    command.__name__ = f"simulate_{simulator.name}"
+    command.__doc__ = simulator.summary
+    command.__signature__ = Signature(list(_arguments(simulator)))  # type: ignore[attr-defined]
+    command.__annotations__ = {}
+    return command
 
 
-def simulate_fields(
-    *,
-    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many fields.")],
-    output: Output,
-    recipe: Annotated[str, Parameter(help="The law: a shipped recipe by name, or a TOML file.")] = "fields",
-    negatives: Annotated[
-        str | None,
-        Parameter(help="Folder or store of pictures to cut photographs from, which are no fields."),
-    ] = None,
-    seed: Seed = 0,
-    overrides: Sets = NO_SETTINGS,
-    flags: SetFlags = KEEP_ALL,
-    overwrite: Overwrite = False,
-    shown: Shown = SHOWN_ALL,
-) -> Outcome:
-    """Simulate fields of many sources, with galaxyness scores, into a store; an interrupted run goes on when repeated."""
-    check_places([recipe, *([] if negatives is None else [negatives])], [output])
-    check_counts({"n": n})
-    flags.check()
-    priors_named(recipe, "fields")
-    check_overrides(overrides, priors_named(WHOLE_FIELDS, "fields"))
-    from galsmith.cli.summaries import outcome_of_store
-    from galsmith.data.simulate import fields
+def _arguments(simulator: Simulator) -> Iterator[Argument]:
+    """Give the parameters of a simulator's command."""
+    how_many = f"How many {simulator.images}."
+    yield _flag("n", Annotated[int, Parameter(name=["-n", "--number"], help=how_many)])
+    yield _flag("output", Output)
+    help_text = f"The law of {simulator.makes}: a shipped recipe by name, or a TOML file."
+    yield _flag("recipe", Annotated[str, Parameter(help=help_text)], simulator.name)
+    if simulator.negatives is not None:
+        yield _flag("negatives", Annotated[str | None, Parameter(help=simulator.negatives)], None)
+    yield _flag("seed", Seed, 0)
+    yield _flag("overrides", Sets, NO_SETTINGS)
+    yield _flag("flags", SetFlags, KEEP_ALL)
+    yield _flag("overwrite", Overwrite, default=False)
+    yield _flag("shown", Shown, SHOWN_ALL)
 
-    with shown.progress() as progress:
-        images = fields(
-            output,
-            n=n,
-            seed=seed,
-            recipe=recipe,
-            overrides=overrides,
-            negatives=negatives,
-            options=flags.to_options(),
-            overwrite=overwrite,
-            progress=progress,
-        )
-    return outcome_of_store("simulate fields", images, output)
+
+def _flag(name: str, kind: Any, default: Any = Argument.empty) -> Argument:
+    """Make a keyword of a command."""
+    return Argument(name, Argument.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+def recipes_text(simulator: Simulator) -> str:
+    """Name the shipped recipes of a simulator."""
+    return f"Shipped recipes: {', '.join(prior_names(simulator.name))}."
 
 
 def simulate_sky_mosaic(
@@ -122,13 +118,3 @@ def simulate_sky_mosaic(
             pictures, output, n=n, side_pix=side_pix, seed=seed, overwrite=overwrite, progress=progress
         )
     return outcome_of_store("simulate sky-mosaic", images, output)
-
-
-def priors_text() -> str:
-    """Name the shipped priors of galaxies."""
-    return f"Shipped priors: {', '.join(prior_names())}."
-
-
-def laws_text() -> str:
-    """Name the shipped laws of fields."""
-    return f"Shipped laws: {', '.join(prior_names('fields'))}."

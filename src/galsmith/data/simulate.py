@@ -1,20 +1,278 @@
-"""Simulating galaxies and fields with known truth, and mosaics of pictures: ``galsmith.simulate.sersic``, ``fields``..."""
+"""Simulating galaxies and fields with known truth, and mosaics of pictures: ``galsmith.simulate.sersic``, ``fields``...
 
-from collections.abc import Mapping, Sequence
+`SIMULATORS` is the table of all that simulate from a recipe; the command line is made from it. A simulator is one folder
+with its law and a `Source`, one entry and one door here, and its page. Nothing is imported before it is called, so that
+help is quick.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from galsmith.data.fields import FieldSettings, SimulatedFields, SkyMosaics
-from galsmith.data.fields import compile_renderer as compile_fields
-from galsmith.data.options import SetOptions
-from galsmith.data.readers.to_store import write_source
-from galsmith.data.sersic import SersicSettings, SersicSource, compile_renderer
-from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import check_output
-from galsmith.images import ImageSet
-from galsmith.settings import apply_overrides, priors_named, recipe_file, typed_settings
+from galsmith.settings import (
+    Settings,
+    apply_overrides,
+    near_miss,
+    read_recipe,
+    recipe_file,
+    recipe_names,
+    typed_settings,
+)
+
+if TYPE_CHECKING:
+    from galsmith.data.options import SetOptions
+    from galsmith.data.readers.source import Source
+    from galsmith.images import ImageSet
+
+Recipe = str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """One kind of images that are made from a recipe, a seed and a number.
+
+    Attributes
+    ----------
+    name : str
+        The word after ``simulate``, and the recipe that has every setting that there is.
+    makes : str
+        What the images are called in words, such as ``"Sérsic galaxies"``.
+    one : str
+        What one is called: ``"galaxy"`` or ``"field"``.
+    summary : str
+        The first line of the command's help.
+    mark : str
+        A setting that its recipes have and those of no other simulator.
+    module, settings, source : str
+        The room in which it is built, and there the names of the record of a recipe and of the `Source`; the room has
+        ``compile_renderer`` as well.
+    example : str
+        A working command line.
+    negatives : str or None
+        What the flag ``negatives`` is for, where it takes pictures.
+    """
+
+    name: str
+    makes: str
+    one: str
+    summary: str
+    mark: str
+    module: str
+    settings: str
+    source: str
+    example: str
+    negatives: str | None = None
+
+    @property
+    def images(self) -> str:
+        """What the images are called in general."""
+        return {"galaxy": "galaxies", "field": "fields"}[self.one]
+
+    def load(self, name: str) -> Any:
+        """Import something of its room."""
+        return getattr(import_module(self.module), name)
+
+
+SIMULATORS = {
+    simulator.name: simulator
+    for simulator in (
+        Simulator(
+            name="sersic",
+            makes="Sérsic galaxies",
+            one="galaxy",
+            summary="Simulate galaxies with Sérsic profiles into a store; an interrupted run goes on when repeated.",
+            mark="sersic_index",
+            module="galsmith.data.sersic",
+            settings="SersicSettings",
+            source="SersicSource",
+            example="galsmith simulate sersic -n 2000 -o galaxies --recipe sersic-64 --seed 1",
+        ),
+        Simulator(
+            name="fields",
+            makes="fields",
+            one="field",
+            summary="Simulate fields of many sources, with galaxyness scores, into a store; an interrupted run goes on "
+            "when repeated.",
+            mark="clustering",
+            module="galsmith.data.fields",
+            settings="FieldSettings",
+            source="SimulatedFields",
+            example="galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1",
+            negatives="Folder or store of pictures to cut photographs from, which are no fields.",
+        ),
+    )
+}
+
+
+def prior_names(kind: str) -> list[str]:
+    """Names of the shipped recipes of one simulator."""
+    return [name for name in recipe_names() if _simulator_of(read_recipe(name)) == kind]
+
+
+def priors_named(recipe: str | Path, kind: str) -> Mapping[str, Any]:
+    """Read priors from a file or a shipped recipe.
+
+    Parameters
+    ----------
+    recipe : str or Path
+        A name, or the path of a TOML file.
+    kind : str
+        Of `SIMULATORS`.
+
+    Raises
+    ------
+    SettingsError
+        If there are none of that name (the near miss is named), or the recipe trains a model or simulates other images.
+    """
+    name, known, makes = str(recipe), prior_names(kind), SIMULATORS[kind].makes
+    if recipe_file(recipe) is None and name not in known:
+        is_what = (
+            _made_by(read_recipe(name)) if name in recipe_names() else f"not found{near_miss(name, known)}"
+        )
+        raise SettingsError(
+            is_what,
+            argument="recipe",
+            came=name,
+            wanted=f"priors: {', '.join(known)}, or the path of a .toml file",
+        )
+    values = read_recipe(recipe)
+    if "model" in values or _simulator_of(values) not in (kind, None):
+        raise SettingsError(_made_by(values), argument="recipe", came=name, wanted=f"priors of {makes}")
+    return values
+
+
+def _simulator_of(values: Mapping[str, Any]) -> str | None:
+    """Name the simulator whose mark a recipe bears."""
+    return next((name for name, simulator in SIMULATORS.items() if simulator.mark in values), None)
+
+
+def _made_by(values: Mapping[str, Any]) -> str:
+    """Say what a recipe does."""
+    kind = _simulator_of(values)
+    return "trains a model" if kind is None or "model" in values else f"simulates {SIMULATORS[kind].makes}"
+
+
+def simulate(
+    kind: str,
+    output: str | Path,
+    *,
+    n: int,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    overrides: Sequence[str] = (),
+    negatives: str | Path | None = None,
+    options: "SetOptions | None" = None,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> "ImageSet":
+    """Simulate images of any kind and write them as a store; `sersic`, `fields` and so on say what each makes.
+
+    Image k depends on `seed` and k alone. An interrupted run goes on when it is called again, and gives the same store.
+
+    Parameters
+    ----------
+    kind : str
+        Of `SIMULATORS`.
+    output : str or Path
+        The folder to become the store.
+    n : int
+        How many images.
+    seed : int
+        Any integer.
+    recipe : str, Path or mapping
+        A shipped recipe by name, a TOML file, or its values; the kind's own when left out.
+    overrides : sequence of str
+        Such as ``("magnitude.low=20",)``.
+    negatives : str or Path, optional
+        Pictures, for a kind that takes some.
+    options : SetOptions, optional
+        Crop, resize, condition and split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told the stages ``compiling`` and ``simulating``.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such kind, or the recipe, an override or `n` is wrong.
+    InputError
+        If pictures cannot be used.
+    OutputExistsError
+        If the output is there already.
+    """
+    if kind not in SIMULATORS:
+        raise SettingsError(
+            f"no such simulator{near_miss(kind, list(SIMULATORS))}",
+            argument="kind",
+            came=kind,
+            wanted=f"one of {', '.join(SIMULATORS)}",
+        )
+    simulator = SIMULATORS[kind]
+    if negatives is not None and simulator.negatives is None:
+        raise SettingsError(argument="negatives", came=negatives, wanted=f"none, as {kind} takes no pictures")
+    chosen = kind if recipe is None else recipe
+
+    def make() -> "Source":
+        values = chosen if isinstance(chosen, Mapping) else priors_named(chosen, kind)
+        named = "recipe" if isinstance(chosen, Mapping) else f"recipe {chosen}"
+        record: type[Settings] = simulator.load(simulator.settings)
+        settings = typed_settings(record, apply_overrides(values, overrides), source=named)
+        progress(ProgressEvent("compiling", 0, 1, "kernels"))
+        simulator.load("compile_renderer")()
+        progress(ProgressEvent("compiling", 1, 1, "kernels"))
+        pictures = {} if simulator.negatives is None else {"negatives": negatives, "progress": progress}
+        source: Source = simulator.load(simulator.source)(settings, n=n, seed=seed, **pictures)
+        return source
+
+    return _written(
+        make,
+        output,
+        verb=f"simulate {kind}",
+        counted=(n, simulator.one),
+        inputs=(recipe_file(chosen), negatives),
+        seed=seed,
+        options=options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def _written(
+    make: "Callable[[], Source]",
+    output: str | Path,
+    *,
+    verb: str,
+    counted: tuple[int, str],
+    inputs: Sequence[str | Path | None],
+    seed: int,
+    options: "SetOptions | None",
+    overwrite: bool,
+    progress: ProgressCallback,
+) -> "ImageSet":
+    """Check what was asked for, make a source, and write it; each simulator's own part is `make`."""
+    from galsmith.data.options import SetOptions
+    from galsmith.data.readers.to_store import write_source
+    from galsmith.data.store.layout import STORE
+    from galsmith.files import check_output
+
+    n, one = counted
+    if n < 1:
+        raise SettingsError(f"-n {n}: wanted 1 {one} or more")
+    check_output(output, STORE, inputs=list(inputs), overwrite=overwrite)
+    return write_source(
+        make(),
+        Path(output),
+        verb=verb,
+        seed=seed,
+        options=SetOptions() if options is None else options,
+        overwrite=overwrite,
+        progress=progress,
+    )
 
 
 def sersic(
@@ -22,12 +280,12 @@ def sersic(
     *,
     n: int,
     seed: int = 0,
-    recipe: str | Path | Mapping[str, Any] = "sersic",
+    recipe: Recipe = "sersic",
     overrides: Sequence[str] = (),
-    options: SetOptions | None = None,
+    options: "SetOptions | None" = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
-) -> ImageSet:
+) -> "ImageSet":
     """Simulate Sérsic galaxies, each pixel the integral of the law over its area, and write them as a store.
 
     Galaxy k depends on `seed` and k alone: the first ten of a thousand are the ten of a run with ``n=10``.
@@ -72,21 +330,14 @@ def sersic(
     >>> from galsmith import simulate
     >>> galaxies = simulate.sersic("store", n=1000, seed=1, recipe="sersic-64")  # doctest: +SKIP
     """
-    if n < 1:
-        raise SettingsError(f"-n {n}: wanted 1 galaxy or more")
-    check_output(output, STORE, inputs=[recipe_file(recipe)], overwrite=overwrite)
-    values = recipe if isinstance(recipe, Mapping) else priors_named(recipe)
-    source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
-    settings = typed_settings(SersicSettings, apply_overrides(values, overrides), source=source_name)
-    progress(ProgressEvent("compiling", 0, 1, "kernels"))
-    compile_renderer()
-    progress(ProgressEvent("compiling", 1, 1, "kernels"))
-    return write_source(
-        SersicSource(settings, n=n, seed=seed),
-        Path(output),
-        verb="simulate sersic",
+    return simulate(
+        "sersic",
+        output,
+        n=n,
         seed=seed,
-        options=SetOptions() if options is None else options,
+        recipe=recipe,
+        overrides=overrides,
+        options=options,
         overwrite=overwrite,
         progress=progress,
     )
@@ -97,13 +348,13 @@ def fields(
     *,
     n: int,
     seed: int = 0,
-    recipe: str | Path | Mapping[str, Any] = "fields",
+    recipe: Recipe = "fields",
     overrides: Sequence[str] = (),
     negatives: str | Path | None = None,
-    options: SetOptions | None = None,
+    options: "SetOptions | None" = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
-) -> ImageSet:
+) -> "ImageSet":
     """Simulate fields of hundreds of sources, each with a galaxyness score, and write them as a store.
 
     They stand in for the cosmology fields of Blatter et al. (2020), which are not to be had;
@@ -154,21 +405,15 @@ def fields(
     >>> from galsmith import simulate
     >>> images = simulate.fields("fields", n=1000, seed=1, recipe="fields-250")  # doctest: +SKIP
     """
-    if n < 1:
-        raise SettingsError(f"-n {n}: wanted 1 field or more")
-    check_output(output, STORE, inputs=[recipe_file(recipe), negatives], overwrite=overwrite)
-    values = recipe if isinstance(recipe, Mapping) else priors_named(recipe, "fields")
-    source_name = "recipe" if isinstance(recipe, Mapping) else f"recipe {recipe}"
-    settings = typed_settings(FieldSettings, apply_overrides(values, overrides), source=source_name)
-    progress(ProgressEvent("compiling", 0, 1, "kernels"))
-    compile_fields()
-    progress(ProgressEvent("compiling", 1, 1, "kernels"))
-    return write_source(
-        SimulatedFields(settings, n=n, seed=seed, negatives=negatives, progress=progress),
-        Path(output),
-        verb="simulate fields",
+    return simulate(
+        "fields",
+        output,
+        n=n,
         seed=seed,
-        options=SetOptions() if options is None else options,
+        recipe=recipe,
+        overrides=overrides,
+        negatives=negatives,
+        options=options,
         overwrite=overwrite,
         progress=progress,
     )
@@ -181,10 +426,10 @@ def sky_mosaic(
     n: int = 1,
     side_pix: int = 4000,
     seed: int = 0,
-    options: SetOptions | None = None,
+    options: "SetOptions | None" = None,
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
-) -> ImageSet:
+) -> "ImageSet":
     """Join pictures to large gray mosaics, of which training takes fresh crops (``training.crop_pix``).
 
     Mosaic k depends on the pictures, on `seed` and on k alone.
@@ -222,13 +467,15 @@ def sky_mosaic(
     OutputExistsError
         If the output is there already.
     """
-    if n < 1:
-        raise SettingsError(f"-n {n}: wanted 1 mosaic or more")
-    check_output(output, STORE, inputs=[pictures], overwrite=overwrite)
-    return write_source(
-        SkyMosaics(pictures, n=n, side_pix=side_pix, seed=seed, progress=progress),
-        Path(output),
+    from galsmith.data.fields import SkyMosaics
+    from galsmith.data.options import SetOptions
+
+    return _written(
+        lambda: SkyMosaics(pictures, n=n, side_pix=side_pix, seed=seed, progress=progress),
+        output,
         verb="simulate sky-mosaic",
+        counted=(n, "mosaic"),
+        inputs=(pictures,),
         seed=seed,
         options=SetOptions(split=(1.0, 0.0, 0.0)) if options is None else options,
         overwrite=overwrite,
