@@ -29,6 +29,7 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|raise NotImplementedError)\b")
 PATH_OF_A_MACHINE = re.compile(r"(?<![\w.])/(home|root|Users|work|mnt|scratch)/\w")
 KINDS_OF_CHANGES = {"science", "feature", "fix", "format", "docs", "internal"}
 JUDGE = (
+    "galsmith.observe",
     "galsmith.measure",
     "galsmith.compare",
     "galsmith.report",

@@ -15,6 +15,7 @@ _ROOMS = {
     "images": "galsmith.images",
     "training": "galsmith.training",
     "sampling": "galsmith.sampling",
+    "observe": "galsmith.observe",
     "measure": "galsmith.measure",
     "compare": "galsmith.compare",
     "judging": "galsmith.judging",
