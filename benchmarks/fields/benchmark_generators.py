@@ -4,9 +4,9 @@
     python benchmarks/fields/benchmark_generators.py -o runs/fields --table
 
 FIELDS is a store of fields with the columns `score` and `label` (`galsmith simulate fields`, `galsmith ingest cosmology`);
-those of a score of 1.0 or more and those labeled real are learned, as in the paper. With --mosaic, a store of crops of
-larger images of the same side, StyleGAN2 is trained once more from weights that were pretrained on them for the same
-time. Every step that is done is skipped and trainings go on from their last checkpoint: repeat the command after a kill.
+those of a score of 1.0 or more and those labeled real are learned, as in the paper. With --mosaic, a store of larger
+images (`galsmith simulate sky-mosaic`), StyleGAN2 is trained once more from weights that were pretrained on fresh crops of
+them for the same time. Every step that is done is skipped and trainings go on from their last checkpoint: repeat the command after a kill.
 `drawn/NAME` are stores for `galsmith score judge`, `galsmith compare` and `galsmith look`; `results/NAME.json` says how
 they were made.
 """
@@ -16,7 +16,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def parsed_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="store of fields to learn")
-    parser.add_argument("--mosaic", type=Path, help="store of crops of larger images, to pretrain on")
+    parser.add_argument("--mosaic", type=Path, help="store of larger images, to pretrain on crops of")
     parser.add_argument("--minutes", type=float, default=30.0, help="of training, each")
     parser.add_argument("--draw", type=int, default=1000, help="fields to draw of each")
     parser.add_argument("--seed", type=int, default=0)
@@ -138,7 +138,10 @@ def one_result(
     start, pretraining = None, {}
     if contestant.is_pretrained:
         start = arguments.output / "runs" / f"{name}-mosaic"
-        pretraining = trained(start, contestant, open_store(arguments.mosaic), arguments)
+        mosaics = open_store(arguments.mosaic)
+        side = int(fields.shapes[0][-1])
+        cropped = replace(contestant, overrides=(*contestant.overrides, f"training.crop_pix={side}"))
+        pretraining = trained(start, cropped, mosaics, arguments)
     run = arguments.output / "runs" / name
     training = trained(run, contestant, fields, arguments, start=start)
     drawing = drawn(run, arguments.output / "drawn" / name, arguments)
