@@ -2,7 +2,16 @@
 
 from galsmith.images.header import ImageHeader
 from galsmith.images.image_set import ImageSet, PixelSequence, image_set_from_arrays
-from galsmith.images.resample import crop_center, resize_conserving_flux, resize_keeping_level, resize_linear
+from galsmith.images.resample import (
+    crop_center,
+    resampled_ivar,
+    resampled_mask,
+    resampled_psf,
+    resize_conserving_flux,
+    resize_in_unit,
+    resize_keeping_level,
+    resize_linear,
+)
 from galsmith.images.where import Condition, parse_where, rows_chosen, rows_where
 
 __all__ = [
@@ -13,7 +22,11 @@ __all__ = [
     "crop_center",
     "image_set_from_arrays",
     "parse_where",
+    "resampled_ivar",
+    "resampled_mask",
+    "resampled_psf",
     "resize_conserving_flux",
+    "resize_in_unit",
     "resize_keeping_level",
     "resize_linear",
     "rows_chosen",

@@ -229,26 +229,34 @@ class _ArrayPixels:
 
 
 class SelectedPixels:
-    """Some of the pixels of another sequence, in a chosen order."""
+    """Some of the pixels of another sequence, in a chosen order.
+
+    Parameters
+    ----------
+    base : PixelSequence
+        The others among them.
+    rows : ndarray [galaxy], int64
+        Which of it.
+    """
 
     def __init__(self, base: PixelSequence, rows: NDArray[np.int64]) -> None:
-        self._base = base
-        self._rows = rows
+        self.base = base
+        self.rows = rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def __getitem__(self, index: int) -> Pixels:
-        return self._base[int(self._rows[index])]
+        return self.base[int(self.rows[index])]
 
     @property
     def shapes(self) -> NDArray[np.int64]:
         """Height and width of every chosen image, [galaxy, 2] int64, in pixels."""
-        return self._base.shapes[self._rows]
+        return self.base.shapes[self.rows]
 
     def read(self, indices: Sequence[int] | NDArray[np.int64]) -> list[Pixels]:
         """Read several of the chosen images, in the order of `indices`."""
-        return self._base.read(self._rows[np.asarray(indices, dtype=np.int64)])
+        return self.base.read(self.rows[np.asarray(indices, dtype=np.int64)])
 
 
 def _hash_of_arrays(images: Sequence[Pixels], header: ImageHeader) -> str:

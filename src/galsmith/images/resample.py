@@ -1,19 +1,24 @@
-"""Cropping and resizing of [band, y, x] images."""
+"""Cropping and resizing of [band, y, x] images, and of what lies beside them: variances, masks, PSFs."""
 
+import math
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.images.units import is_per_area
+
 Pixels = NDArray[np.float32]
+Kind = TypeVar("Kind", bound=np.generic)
 
 
-def crop_center(image: Pixels, size_pix: int) -> Pixels:
-    """Cut the central square out of an image.
+def crop_center(image: NDArray[Kind], size_pix: int) -> NDArray[Kind]:
+    """Cut the central square out of an image, or out of a map of it.
 
     Parameters
     ----------
-    image : ndarray [band, y, x], float32
+    image : ndarray [band, y, x]
         At least `size_pix` on both sides.
     size_pix : int
         Side of the result. The pixel ``n // 2`` of the input becomes pixel ``size_pix // 2``.
@@ -79,6 +84,97 @@ def resize_keeping_level(image: Pixels, size_pix: int) -> Pixels:
     """
     height, width = image.shape[-2:]
     return resize_conserving_flux(image, size_pix) * np.float32(size_pix**2 / (height * width))
+
+
+def resize_in_unit(image: Pixels, size_pix: int, flux_unit: str) -> Pixels:
+    """Resample to a square as the unit of the image asks for: display units keep their level, fluxes their sum.
+
+    Parameters
+    ----------
+    image : ndarray [band, y, x], float32
+        Any height and width.
+    size_pix : int
+        Side of the result.
+    flux_unit : str
+        Of a pixel's value.
+    """
+    if flux_unit == "display":
+        return resize_linear(image, size_pix)
+    resize = resize_keeping_level if is_per_area(flux_unit) else resize_conserving_flux
+    return resize(image, size_pix)
+
+
+def resampled_ivar(ivar: Pixels, size_pix: int, flux_unit: str) -> Pixels:
+    """Inverse variance of the noise of an image that `resize_in_unit` resampled.
+
+    The variance of a sum of independent pixels is that of their variances, each times the square of its weight. Resampled
+    pixels that share a pixel have correlated noise, which an inverse variance cannot say.
+
+    Parameters
+    ----------
+    ivar : ndarray [band, y, x], float32
+        Of the image before; 0 where nothing is known, and whatever has a share of that is 0.
+    size_pix : int
+        Side of the result.
+    flux_unit : str
+        Of the image.
+    """
+    vertical, horizontal, factor = _weights_in_unit(ivar.shape[-2:], size_pix, flux_unit)
+    known = ivar > 0
+    variance = np.where(known, 1.0 / np.where(known, ivar, 1.0).astype(np.float64), 0.0)
+    summed = factor**2 * (vertical**2 @ variance @ (horizontal**2).T)
+    unknown = resampled_mask(~known, size_pix, flux_unit) | (summed == 0)
+    return np.where(unknown, 0.0, 1.0 / np.where(unknown, 1.0, summed)).astype(np.float32)
+
+
+def resampled_mask(mask: NDArray[np.bool_], size_pix: int, flux_unit: str) -> NDArray[np.bool_]:
+    """Mask of an image that `resize_in_unit` resampled: whatever has a share of a masked pixel, [band, y, x] bool."""
+    vertical, horizontal, _ = _weights_in_unit(mask.shape[-2:], size_pix, flux_unit)
+    # of rounding there may be shares of 1e-16
+    return np.asarray(vertical @ mask.astype(np.float64) @ horizontal.T > 1e-12)
+
+
+def resampled_psf(psf: Pixels, factor: float) -> Pixels:
+    """Point spread function in pixels whose side is `factor` times as long, by the overlap of pixel areas.
+
+    It is that of a source in the middle of a pixel of both; its sum stays.
+
+    Parameters
+    ----------
+    psf : ndarray [..., y, x], float32
+        Its center is that of the array.
+    factor : float
+        Of enlargement.
+
+    Returns
+    -------
+    ndarray [..., y, x], float32
+        Of odd sides.
+    """
+    if factor == 1:
+        return psf
+    vertical, horizontal = (_centered_weights(side, factor) for side in psf.shape[-2:])
+    return np.asarray(vertical @ psf.astype(np.float64) @ horizontal.T, dtype=np.float32)
+
+
+def _centered_weights(n_in: int, factor: float) -> NDArray[np.float64]:
+    """Share [n_out, n_in] of each pixel that falls into each of the enlarged ones, centers of both arrays on another."""
+    half = max(0, math.ceil((n_in / factor - 1) / 2 - 1e-9))
+    low = (np.arange(-half, half + 1)[:, np.newaxis] - 0.5) * factor
+    left = np.arange(n_in)[np.newaxis, :] - n_in / 2
+    return np.clip(np.minimum(low + factor, left + 1) - np.maximum(low, left), 0.0, None)
+
+
+def _weights_in_unit(
+    shape: tuple[int, ...], size_pix: int, flux_unit: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Weights of rows and of columns, [n_out, n_in], and a factor, by which `resize_in_unit` makes pixels."""
+    is_display = flux_unit == "display"
+    vertical, horizontal = (
+        (_triangle_weights if is_display else _overlap_weights)(side, size_pix) for side in shape
+    )
+    keeps_level = not is_display and is_per_area(flux_unit)
+    return vertical, horizontal, size_pix**2 / (shape[0] * shape[1]) if keeps_level else 1.0
 
 
 @lru_cache(maxsize=64)

@@ -53,6 +53,8 @@ class Listing:
         Images that the source's own rules leave out, each with the rule; they are counted, and never read.
     splits : ndarray [galaxy], str, or None
         The split that each image was dealt to before, and stays in unless other shares are asked for.
+    bytes_beside : int
+        How many bytes of maps lie beside each pixel; as many fewer images are held in memory at once.
     """
 
     names: Sequence[str]
@@ -60,6 +62,7 @@ class Listing:
     faults: Mapping[int, UnusableImage] = field(default_factory=dict)
     left_out: Mapping[int, str] = field(default_factory=dict)
     splits: NDArray[np.str_] | None = None
+    bytes_beside: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from galsmith.data.readers.listing import file_as_parent
 from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.registry import StoreOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
-from galsmith.data.store import Companions, open_store, read_companions
+from galsmith.data.store import Companions, bytes_beside, companions_of, open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 
@@ -56,7 +56,12 @@ class StoreSource:
         self.catalog = images.catalog.copy()
         self.catalog.meta.clear()
         names = [f"{images.path}: {name}" for name in self.catalog[NAME_COLUMN]]
-        self.listing = Listing(names, images.shapes, splits=np.asarray(self.catalog["split"], dtype=str))
+        self.listing = Listing(
+            names,
+            images.shapes,
+            splits=np.asarray(self.catalog["split"], dtype=str),
+            bytes_beside=bytes_beside(images),
+        )
         parents, notes = [images.as_parent("store")], {}
         if properties is not None:
             table = Path(properties)
@@ -73,8 +78,8 @@ class StoreSource:
         return self._images.pixels.read(rows)
 
     def companions(self, rows: NDArray[np.int64]) -> Companions | None:
-        """Read the point spread functions and noise correlations of images, where the store has them."""
-        return read_companions(self._images.path, rows)
+        """Read what lies beside images, where the store has anything."""
+        return companions_of(self._images, rows)
 
 
 def join_properties(catalog: QTable, path: Path) -> dict[str, int]:

@@ -23,12 +23,10 @@ from galsmith.images import (
     ImageSet,
     crop_center,
     parse_where,
-    resize_conserving_flux,
-    resize_keeping_level,
-    resize_linear,
+    resize_in_unit,
     rows_where,
 )
-from galsmith.images.units import is_magnitude, is_per_area
+from galsmith.images.units import is_magnitude
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
 
@@ -38,6 +36,7 @@ SPLIT_NAMES = ("train", "validation", "test")
 SKIPPED_SUFFIX = ".skipped"
 IMAGES_PER_CHUNK = 256
 BYTES_PER_CHUNK = 2**26
+PIXEL_BYTES = 4
 SMALLEST_MIDDLE = 16  # a smaller square of finite pixels holds no galaxy with its sky
 WAY_OUT = "mend or remove it, or leave such images out with `on_bad=skip`"
 logger = logging.getLogger(__name__)
@@ -105,7 +104,8 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise InputError(f"none of {len(native)} images is left ({reasons}); loosen what leaves them out")
     _check_shapes(source, rows, options)
-    largest = int(source.listing.shapes[rows].prod(axis=1).max()) * len(source.header.bands) * 4
+    bytes_a_pixel = len(source.header.bands) * PIXEL_BYTES + source.listing.bytes_beside
+    largest = int(source.listing.shapes[rows].prod(axis=1).max()) * bytes_a_pixel
     return Plan(
         options=options,
         rows=rows,
@@ -300,8 +300,12 @@ def _write_chunk(
     if isinstance(source, SourceWithCompanions):
         companions = source.companions(np.array(rows, dtype=np.int64))
     if companions is not None:
-        shapes, options = source.listing.shapes[rows], plan.options
-        companions = companions.shaped(shapes, crop_pix=options.crop_pix, resize_pix=options.resize_pix)
+        companions = companions.shaped(
+            source.listing.shapes[rows],
+            crop_pix=plan.options.crop_pix,
+            resize_pix=plan.options.resize_pix,
+            flux_unit=source.header.flux_unit,
+        )
     described = _described(source, plan, rows, fluxes)
     writer.write_chunk(chunk, list(images.values()), described, companions=companions)
 
@@ -380,10 +384,7 @@ def _shaped(image: Pixels, flux_unit: str, options: SetOptions) -> Pixels:
     cropped = np.ascontiguousarray(_cropped(image, options))
     if options.resize_pix is None or cropped.shape[-2:] == (options.resize_pix, options.resize_pix):
         return cropped
-    if flux_unit == "display":
-        return resize_linear(cropped, options.resize_pix)
-    resize = resize_keeping_level if is_per_area(flux_unit) else resize_conserving_flux
-    return resize(cropped, options.resize_pix)
+    return resize_in_unit(cropped, options.resize_pix, flux_unit)
 
 
 def _summary(writer: StoreWriter, source: Source, plan: Plan) -> dict[str, Any]:

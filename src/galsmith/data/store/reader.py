@@ -1,11 +1,12 @@
 """Reading a store lazily, by chunk and by index, from any number of processes; and checking its hashes."""
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -29,6 +30,7 @@ from galsmith.files import partial_folder, read_json, read_mark, settle, sha256_
 from galsmith.images import ImageSet
 
 Pixels = NDArray[np.float32]
+Found = TypeVar("Found")
 OPEN_FILES_AT_MOST = 16
 ROWS_SKIPPED = 3  # A call costs as much as a few images of 64 px.
 
@@ -151,6 +153,44 @@ class StorePixels:
                 images[int(position)] = image
         return images
 
+    @property
+    def folder(self) -> Path:
+        """The store."""
+        return self._folder
+
+    def read_parts(
+        self,
+        indices: Sequence[int] | NDArray[np.int64],
+        read: Callable[[h5py.File, NDArray[np.int64]], Found],
+    ) -> Iterator[tuple[NDArray[np.int64], Found]]:
+        """Read something else of the parts that hold images, one after the other.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Which images.
+        read : callable
+            Is given an open part and rows of it.
+
+        Yields
+        ------
+        positions : ndarray [image], int64
+            Of the part's images in `indices`.
+        found : object
+            What `read` gave.
+
+        Raises
+        ------
+        InputError
+            If a part cannot be read.
+        """
+        wanted = np.asarray(indices, dtype=np.int64)
+        for part in np.unique(self._part_of[wanted]).tolist():
+            positions = np.flatnonzero(self._part_of[wanted] == part)
+            with self._reading, self._readable(part):
+                found = read(self._file(part), self._row_of[wanted[positions]])
+            yield positions, found
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open files and the lock behind."""
         return {**self.__dict__, "_open": OrderedDict(), "_reading": None}
@@ -161,14 +201,20 @@ class StorePixels:
 
     def _read_rows(self, part: int, start: int, count: int) -> Pixels:
         """Read consecutive rows of one part, [galaxy, band, y, x]."""
-        path = self._folder / self._parts[part].file
-        try:
+        with self._readable(part):
             stored = self._file(part)["image_array"][start : start + count]
+        return np.asarray(stored, dtype=np.float32)  # 8-bit integers where all pixels are some
+
+    @contextlib.contextmanager
+    def _readable(self, part: int) -> Iterator[None]:
+        """Turn what HDF5 says of a damaged part into an error that names it."""
+        try:
+            yield
         except (OSError, KeyError, RuntimeError) as error:
+            path = self._folder / self._parts[part].file
             raise InputError(
                 f"{path}: cannot be read ({error}); check the store with galsmith info (`verify`)"
             ) from error
-        return np.asarray(stored, dtype=np.float32)  # 8-bit integers where all pixels are some
 
     def _file(self, part: int) -> h5py.File:
         """Open a part, keeping the last few open; a forked process never shares its parent's handles."""

@@ -1,7 +1,6 @@
 """Writing a store chunk by chunk, so that a killed writer leaves a marked partial store that can go on."""
 
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +10,7 @@ import numpy as np
 from astropy.table import QTable, vstack
 from numpy.typing import NDArray
 
-from galsmith.data.store.companions import Companions
+from galsmith.data.store.companions import Companions, companions_of
 from galsmith.data.store.layout import (
     CATALOG_FILE,
     DESCRIPTION_FILE,
@@ -23,6 +22,7 @@ from galsmith.data.store.layout import (
     STORE,
     Part,
     StoreHeader,
+    compression_of,
     content_hash,
     hash_of_catalog,
     read_catalog,
@@ -44,10 +44,6 @@ from galsmith.images.image_set import completed_catalog
 
 Pixels = NDArray[np.float32]
 IMAGES_PER_CHUNK = 256
-# gzip because every HDF5 has it (lzf is of h5py alone); level 4 takes 1.6 times as long for fields half as large.
-COMPRESSED: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1}
-SAMPLED_IMAGES = 8
-LARGEST_SHARE = 0.5  # of its size that a part may keep when compressed, or it stays as it is and reads faster
 
 
 class StoreWriter:
@@ -144,12 +140,14 @@ class StoreWriter:
         OutputError
             If the disk is full; the chunk is then not there at all.
         ValueError
-            If an image has not the header's bands.
+            If an image has not the header's bands, or a companion does not belong to it.
         """
         images = [
             self.header.images.checked_image(image, f"image {position} of chunk {chunk}")
             for position, image in enumerate(images)
         ]
+        if companions is not None:
+            companions.check(images)
         rows = completed_catalog(catalog, [image.shape[-1] for image in images])
         try:
             parts, part_of, row_of = self._write_parts(chunk, images, companions)
@@ -222,7 +220,10 @@ class StoreWriter:
         with h5py.File("part", "w", driver="core", backing_store=False, block_size=2**22) as part:
             stored = _smallest_exact(pixels)
             data = part.create_dataset(
-                "image_array", data=stored, chunks=(1, *pixels.shape[1:]), **_compression(stored)
+                "image_array",
+                data=stored,
+                chunks=(1, *pixels.shape[1:]),
+                **(compression_of(stored) if stored.dtype == np.uint8 else {}),
             )
             header = self.header.images
             data.attrs["image_band"] = list(header.bands)
@@ -274,18 +275,8 @@ def _smallest_exact(pixels: Pixels) -> NDArray[Any]:
     return integers if is_exact else floats
 
 
-def _compression(stored: NDArray[Any]) -> dict[str, Any]:
-    """Compress 8-bit images that become much smaller by it; images of noise and float32 do not."""
-    if stored.dtype != np.uint8 or not stored.size:
-        return {}
-    rows = np.unique(np.linspace(0, len(stored) - 1, SAMPLED_IMAGES).astype(np.int64))
-    sample = stored[rows].tobytes()
-    is_smaller = len(zlib.compress(sample, COMPRESSED["compression_opts"])) < LARGEST_SHARE * len(sample)
-    return dict(COMPRESSED) if is_smaller else {}
-
-
 def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) -> ImageSet:
-    """Write an image set as a store, streaming, and open it.
+    """Write an image set as a store, streaming, and open it; what lies beside images of a store goes with them.
 
     Parameters
     ----------
@@ -304,5 +295,6 @@ def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) 
     with writer:
         for chunk, (indices, pixels) in enumerate(images.chunks(IMAGES_PER_CHUNK)):
             if not writer.is_done(chunk):
-                writer.write_chunk(chunk, pixels, images.catalog[indices])
+                beside = companions_of(images, indices)
+                writer.write_chunk(chunk, pixels, images.catalog[indices], companions=beside)
         return writer.open() if writer.is_complete else writer.finish()
