@@ -21,6 +21,7 @@ _ROOMS = {
     "judging": "galsmith.judging",
     "report": "galsmith.report",
     "score": "galsmith.score",
+    "denoise": "galsmith.denoise",
 }
 
 __all__ = list(_ROOMS)

@@ -1,0 +1,63 @@
+"""The ways to denoise, `DENOISERS`: the paper's network, ours, classical methods, other people's; loaded when used."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from galsmith.errors import SettingsError
+from galsmith.settings import near_miss
+
+if TYPE_CHECKING:
+    from galsmith.denoise.method import Method
+
+DENOISERS: dict[str, "Method | str"] = {
+    "paper_resnet": "galsmith.denoise.paper_resnet:METHOD",
+}
+"""The record of each name, or where it is: ``"module:NAME"``; `denoiser_named` gives the record."""
+
+
+def register_denoiser(name: str, method: "Method") -> None:
+    """Add a way to denoise of one's own, for this process.
+
+    Parameters
+    ----------
+    name : str
+        How it is asked for.
+    method : Method
+        The record.
+
+    Raises
+    ------
+    SettingsError
+        If there is one of that name already.
+    """
+    if name in DENOISERS:
+        raise SettingsError("DENOISERS has it already", argument="name", came=name, wanted="a new name")
+    DENOISERS[name] = method
+
+
+def check_denoiser(name: str) -> None:
+    """Refuse a name that no denoiser has; `SettingsError` names the near miss."""
+    if name not in DENOISERS:
+        raise SettingsError(
+            f"there is no such denoiser{near_miss(name, list(DENOISERS))}",
+            argument="denoiser",
+            came=name,
+            wanted=f"one of {', '.join(DENOISERS)}",
+        )
+
+
+def denoiser_named(name: str) -> "Method":
+    """Load the record of a denoiser.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that name (the near miss is named).
+    """
+    check_denoiser(name)
+    record = DENOISERS[name]
+    if not isinstance(record, str):
+        return record
+    module, _, attribute = record.partition(":")
+    found: Method = getattr(importlib.import_module(module), attribute)
+    return found
