@@ -20,7 +20,7 @@ class Convolver:
         Height and width of the images, in pixels.
     """
 
-    def __init__(self, kernels: Floats, shape: tuple[int, int]) -> None:
+    def __init__(self, kernels: Floats, shape: tuple[int, ...]) -> None:
         reach = kernels.shape[-1] // 2
         self._shape = shape
         # with `reach` zeros beside it, what leaves the frame at one edge does not come in at the other

@@ -13,16 +13,20 @@ from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader
 from galsmith.images.units import is_magnitude, is_per_area
 from galsmith.observe.convolution import Convolver
-from galsmith.observe.noise import GaussianNoise
+from galsmith.observe.masks import filled, grown, mask_of
+from galsmith.observe.noise import GaussianNoise, Noise
 from galsmith.observe.observed import Observed
-from galsmith.observe.pixel_grid import Resampling, resampled
-from galsmith.observe.psf import GaussianPsf
+from galsmith.observe.pixel_grid import Resampling, resampled, resampled_side, touched
+from galsmith.observe.psf import GaussianPsf, Psf
+from galsmith.observe.sky import Sky
 from galsmith.provenance import hash_json
 from galsmith.settings import Settings
 
 Pixels = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 PLANS_KEPT = 64
+LARGEST_CUT = 0.01
 
 
 class Scene(NamedTuple):
@@ -31,6 +35,7 @@ class Scene(NamedTuple):
     mean: Floats
     truth: Floats
     kernels: Floats
+    mask: Mask | None
 
 
 class Observation(Settings):
@@ -40,7 +45,7 @@ class Observation(Settings):
 
     Attributes
     ----------
-    psf : GaussianPsf or None
+    psf : GaussianPsf, MoffatPsf, ImagePsf or None
         Law of the point spread function; None leaves the light where it is.
     pixel_scale_arcsec : float or None
         Angle per pixel side of the observed image.
@@ -51,16 +56,19 @@ class Observation(Settings):
     convolve : {"before", "after"}
         Whether light is spread in the pixels of the clean image and then comes into the observed ones, as in an
         instrument, or in the observed pixels. A width in pixels is one in the pixels in which light is spread.
-    noise : GaussianNoise or None
+    sky : Sky or None
+        Level of the sky, which matters to noise that is counted, and where it is kept.
+    noise : GaussianNoise, PoissonNoise, ExposureNoise, CorrelatedNoise or None
         Law of the noise.
     """
 
-    psf: GaussianPsf | None = None
+    psf: Psf | None = None
     pixel_scale_arcsec: float | None = Field(default=None, gt=0)
     pixel_factor: float | None = Field(default=None, gt=0)
     resampling: Resampling = "area"
     convolve: Literal["before", "after"] = "before"
-    noise: GaussianNoise | None = None
+    sky: Sky | None = None
+    noise: Noise | None = None
     _plans: dict[Any, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -73,7 +81,13 @@ class Observation(Settings):
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of all that decides an observation, 64 hexadecimal digits: it names operator and noise law."""
-        return hash_json(self.model_dump(mode="json"))
+        return hash_json(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values of all that decides an observation; of files their content, not their place."""
+        laws = {"psf": self.psf, "sky": self.sky, "noise": self.noise}
+        plain = self.model_dump(mode="json", exclude_none=True, exclude=set(laws))
+        return {**plain, **{name: law.to_dict() for name, law in laws.items() if law is not None}}
 
     def factor(self, header: ImageHeader) -> float:
         """How often larger the observed pixels are than those of images with this header.
@@ -116,45 +130,56 @@ class Observation(Settings):
         image: ArrayLike,
         chance: np.random.Generator,
         header: ImageHeader,
+        *,
+        mask: ArrayLike | None = None,
     ) -> Observed:
         """Observe one image.
 
         Parameters
         ----------
         image : array_like [band, y, x]
-            The clean image, in the header's unit per pixel; [y, x] for one band.
+            The clean image, in the header's unit per pixel; [y, x] for one band. Pixels that are not finite are masked.
         chance : Generator
             Of random numbers, such as ``random_stream(seed, "observe", position)``.
         header : ImageHeader
             Of the clean images.
+        mask : array_like [y, x] or [band, y, x], bool, optional
+            True where the clean image is not to be used.
 
         Raises
         ------
         SettingsError
             If the settings do not fit the images.
         ValueError
-            If the image has not the header's bands.
+            If the image has not the header's bands, or no pixel that can be used.
         """
-        scene = self.scene(image, header)
-        truth = scene.truth.astype(np.float32)
-        psf = scene.kernels.astype(np.float32)
-        if self.noise is None:
-            mean = scene.mean.astype(np.float32)
-            return Observed(mean, np.full(mean.shape, np.inf, dtype=np.float32), psf, truth)
+        scene = self.scene(image, header, mask=mask)
         observed_header = self._observed_header(header)
-        sky = np.zeros(len(header.bands))
-        noisy = self.noise.added(scene.mean, sky, chance, observed_header)
-        return Observed(noisy.image, (1 / noisy.variance).astype(np.float32), psf, truth)
+        sky = np.zeros(len(header.bands)) if self.sky is None else self.sky.levels(observed_header)
+        truth, psf = scene.truth.astype(np.float32), scene.kernels.astype(np.float32)
+        correlation = None
+        noisy, ivar = scene.mean.astype(np.float32), np.full(truth.shape, np.inf, dtype=np.float32)
+        if self.noise is not None:
+            noisy, variance = self.noise.added(scene.mean, sky, chance, observed_header)
+            ivar, correlation = (1 / variance).astype(np.float32), self.noise.correlation
+        if self.sky is not None and self.sky.is_kept:
+            noisy += sky[:, np.newaxis, np.newaxis].astype(np.float32)
+        if scene.mask is not None:
+            ivar[scene.mask] = 0
+        alike = None if correlation is None else correlation.astype(np.float32)
+        return Observed(noisy, ivar, psf, truth, scene.mask, alike)
 
-    def scene(self, image: ArrayLike, header: ImageHeader) -> Scene:
+    def scene(self, image: ArrayLike, header: ImageHeader, *, mask: ArrayLike | None = None) -> Scene:
         """Do all that has no chance in it: spread the light and bring it into the observed pixels.
 
         Parameters
         ----------
         image : array_like [band, y, x]
-            The clean image, in the header's unit per pixel; [y, x] for one band.
+            The clean image, in the header's unit per pixel; [y, x] for one band. Pixels that are not finite are masked.
         header : ImageHeader
             Of the clean images.
+        mask : array_like [y, x] or [band, y, x], bool, optional
+            True where the clean image is not to be used.
         """
         if is_magnitude(header.flux_unit):
             raise SettingsError(
@@ -164,14 +189,22 @@ class Observation(Settings):
             )
         clean = header.checked_image(image, "image")
         factor = self.factor(header)
+        bad = mask_of(clean, mask)
+        if bad is not None:
+            clean = filled(clean, bad).astype(np.float32)
         truth = self._resampled(clean, header, factor)
         if self.psf is None:
-            return Scene(truth, truth, np.ones((len(clean), 1, 1)))
+            return Scene(truth, truth, np.ones((len(clean), 1, 1)), self._touched(bad, factor))
         if self.convolve == "after" or factor == 1:
-            convolver, kernels = self._plan(header, truth.shape[-2:], factor)
-            return Scene(convolver(truth), truth, kernels)
-        convolver, kernels = self._plan(header, clean.shape[-2:], factor)
-        return Scene(self._resampled(convolver(clean), header, factor), truth, kernels)
+            convolver, spread, kernels = self._plan(header, truth.shape[-2:], factor)
+            return Scene(convolver(truth), truth, kernels, grown(self._touched(bad, factor), spread))
+        convolver, spread, kernels = self._plan(header, clean.shape[-2:], factor)
+        mean = self._resampled(convolver(clean), header, factor)
+        return Scene(mean, truth, kernels, self._touched(grown(bad, spread), factor))
+
+    def _touched(self, bad: Mask | None, factor: float) -> Mask | None:
+        """Bring a mask to the observed pixels."""
+        return bad if bad is None or factor == 1 else touched(bad, factor, self.resampling)
 
     def _resampled(self, image: NDArray[np.floating], header: ImageHeader, factor: float) -> Floats:
         """Bring an image to the observed pixels."""
@@ -186,8 +219,10 @@ class Observation(Settings):
             )
         return resampled(image, factor, self.resampling, keeps_level=is_per_area(header.flux_unit))
 
-    def _plan(self, header: ImageHeader, shape: tuple[int, int], factor: float) -> tuple[Convolver, Floats]:
-        """Give what convolves images of this size, and the kernels at the observed scale; made once."""
+    def _plan(
+        self, header: ImageHeader, shape: tuple[int, ...], factor: float
+    ) -> tuple[Convolver, Floats, Floats]:
+        """Give what convolves images of this size, its kernels, and those at the observed scale; made once."""
         key = (header.bands, header.pixel_scale_arcsec, shape)
         if key not in self._plans:
             if len(self._plans) >= PLANS_KEPT:
@@ -196,18 +231,38 @@ class Observation(Settings):
         return self._plans[key]
 
     def _made_plan(
-        self, header: ImageHeader, shape: tuple[int, int], factor: float
-    ) -> tuple[Convolver, Floats]:
+        self, header: ImageHeader, shape: tuple[int, ...], factor: float
+    ) -> tuple[Convolver, Floats, Floats]:
         """Draw the kernels in the pixels in which light is spread, and in those that are observed."""
         if self.psf is None:
             raise ValueError("psf is None; nothing is convolved then")
         own = header.pixel_scale_arcsec
         observed = None if own is None else own * factor
         if self.convolve == "after" or factor == 1:
-            kernels = self.psf.kernels(header.bands, observed)
-            return Convolver(kernels, shape), kernels
-        spread = self.psf.kernels(header.bands, own)
-        return Convolver(spread, shape), self.psf.kernels(header.bands, observed, enlarged=factor)
+            spread = self._cut(self.psf.kernels(header.bands, observed), shape)
+            return Convolver(spread, shape), spread, spread
+        spread = self._cut(self.psf.kernels(header.bands, own), shape)
+        coarse = tuple(resampled_side(side, factor) for side in shape)
+        kernels = self._cut(self.psf.kernels(header.bands, observed, enlarged=factor), coarse)
+        return Convolver(spread, shape), spread, kernels
+
+    def _cut(self, kernels: Floats, shape: tuple[int, ...]) -> Floats:
+        """Cut kernels to the image, so that none is larger; refuse where they lose too much by it."""
+        reach, most = kernels.shape[-1] // 2, (min(shape) - 1) // 2
+        if reach <= most:
+            return kernels
+        inner = kernels[:, reach - most : reach + most + 1, reach - most : reach + most + 1]
+        left = inner.sum(axis=(-2, -1), keepdims=True)
+        if left.min() < 1 - LARGEST_CUT:
+            raise SettingsError(
+                f"is larger than images of {shape[0]}x{shape[1]} px: {1 - left.min():.1%} of its light falls outside of "
+                f"{2 * most + 1} px",
+                argument="psf",
+                came=f"{kernels.shape[-1]}x{kernels.shape[-1]} px",
+                wanted=f"at most {LARGEST_CUT:.0%} there",
+                way_out="give larger images, or cut the point spread function to its core (`psf.radius_pix`)",
+            )
+        return inner / left
 
     def _observed_header(self, header: ImageHeader) -> ImageHeader:
         """Give the header of observed images; made once."""
