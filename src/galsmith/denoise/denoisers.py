@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 
 DENOISERS: dict[str, "Method | str"] = {
     "paper_resnet": "galsmith.denoise.paper_resnet:METHOD",
+    "wiener": "galsmith.denoise.classical.wiener:METHOD",
+    "tikhonov": "galsmith.denoise.classical.tikhonov:METHOD",
+    "starlet": "galsmith.denoise.classical.starlet:METHOD",
+    "starlet_fista": "galsmith.denoise.classical.sparse_deconvolution:METHOD",
+    "tv": "galsmith.denoise.classical.neighborhoods:TOTAL_VARIATION",
+    "nlm": "galsmith.denoise.classical.neighborhoods:NON_LOCAL_MEANS",
+    "bm3d": "galsmith.denoise.classical.block_matching:BLOCK_MATCHING",
+    "richardson_lucy": "galsmith.denoise.classical.richardson_lucy:METHOD",
+    "bm3d_rl": "galsmith.denoise.classical.block_matching:BLOCK_MATCHING_DECONVOLUTION",
 }
 """The record of each name, or where it is: ``"module:NAME"``; `denoiser_named` gives the record."""
 
