@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from galsmith.data.components import ComponentGalaxies, ComponentSettings
 from galsmith.data.fields import FieldSettings, SimulatedFields
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.arrays import ArraySource
@@ -39,6 +40,7 @@ KINDS = (
     "real galaxies",
     "store",
     "fields",
+    "components",
 )
 
 
@@ -80,7 +82,16 @@ def open_fields(folder, draw):
     return SimulatedFields(typed_settings(FieldSettings, recipe, source="fields-250"), n=5, seed=3)
 
 
+def open_components(folder, draw):
+    del folder, draw
+    overrides = ["frame.low_pix=32", "frame.high_pix=32"]
+    recipe = apply_overrides(read_recipe("components"), overrides)
+    settings = typed_settings(ComponentSettings, recipe, source="components")
+    return ComponentGalaxies(settings, n=5, seed=3)
+
+
 OPENERS = {
+    "components": open_components,
     "fields": open_fields,
     "stamps in a tar": open_stamps_in_a_tar,
     "skirt": open_skirt,

@@ -175,6 +175,10 @@ def verbs(folder):
             "made",
             lambda out, variant, **how: simulate.fields(out, n=4, seed=variant, recipe="fields-250", **how),
         ),
+        "simulate components": (
+            "made",
+            lambda out, variant, **how: simulate.components(out, n=4, seed=variant, **how),
+        ),
         "ingest folder": ingested("folder", "pictures"),
         "ingest fits": ingested("fits", "cut"),
         "ingest arrays": ingested("arrays", "set.h5"),

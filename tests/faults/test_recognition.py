@@ -16,6 +16,7 @@ from galsmith.errors import OutputExistsError
 KINDS = (
     "simulate",
     "simulate fields",
+    "simulate components",
     "ingest folder",
     "ingest fits",
     "ingest arrays",

@@ -104,6 +104,18 @@ SIMULATORS = {
             example="galsmith simulate fields -n 2000 -o fields --recipe fields-250 --seed 1",
             negatives="Folder or store of pictures to cut photographs from, which are no fields.",
         ),
+        Simulator(
+            name="components",
+            makes="galaxies of components",
+            one="galaxy",
+            summary="Simulate galaxies of bulge, disk, bar, arms, clumps and dust in four bands into a store; an "
+            "interrupted run goes on when repeated.",
+            mark="bulge",
+            module="galsmith.data.components",
+            settings="ComponentSettings",
+            source="ComponentGalaxies",
+            example="galsmith simulate components -n 2000 -o galaxies --seed 1",
+        ),
     )
 }
 
@@ -413,6 +425,74 @@ def fields(
         recipe=recipe,
         overrides=overrides,
         negatives=negatives,
+        options=options,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def components(
+    output: str | Path,
+    *,
+    n: int,
+    seed: int = 0,
+    recipe: Recipe = "components",
+    overrides: Sequence[str] = (),
+    options: "SetOptions | None" = None,
+    overwrite: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> "ImageSet":
+    """Simulate noise-free galaxies of several components in several bands, and write them as a store.
+
+    Bulge and disk, bars, logarithmic arms or clumps, dust, and gradients of color; images differ in size.
+    docs/how-to/simulate-components.md says the law. Galaxy k depends on `seed` and k alone. An interrupted run goes on when
+    it is called again.
+
+    Parameters
+    ----------
+    output : str or Path
+        The folder to become the store.
+    n : int
+        How many galaxies.
+    seed : int
+        Any integer.
+    recipe : str, Path or mapping
+        ``"components"`` (g, r, i, z; 32 to 96 px), a TOML file, or its values.
+    overrides : sequence of str
+        Such as ``("frame.low_pix=64", "frame.high_pix=64")``, or ``"dust.optical_depth.median=0.1"``.
+    options : SetOptions, optional
+        Crop, resize, condition and split.
+    overwrite : bool
+        Replace what is there.
+    progress : callable
+        Told the stages ``compiling`` and ``simulating``.
+
+    Returns
+    -------
+    ImageSet
+        Pixels [band, y, x] in electron / s; the catalog has the truth: ``kind``, flux a band of the whole and of each
+        component (``flux_g``, ``bulge_flux_g``..., without dust, to infinity), what lies in the frame (``frame_flux_g``),
+        ``r_half_pix``, the shape of each component, arms, clumps and dust.
+
+    Raises
+    ------
+    SettingsError
+        If the recipe, an override or `n` is wrong.
+    OutputExistsError
+        If the output is there already.
+
+    Examples
+    --------
+    >>> from galsmith import simulate
+    >>> galaxies = simulate.components("store", n=1000, seed=1)  # doctest: +SKIP
+    """
+    return simulate(
+        "components",
+        output,
+        n=n,
+        seed=seed,
+        recipe=recipe,
+        overrides=overrides,
         options=options,
         overwrite=overwrite,
         progress=progress,

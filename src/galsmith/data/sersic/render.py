@@ -120,24 +120,41 @@ def _render_all(shapes: Values, images: Values) -> None:
 def _render_one(shape: Values, image: Values) -> None:
     """Fill one image."""
     center_x, center_y, A, B, C, steepest, b, n, brightness = shape
-    p = 0.5 / n
     for row in range(image.shape[0]):
-        y = row - center_y
         for column in range(image.shape[1]):
-            x = column - center_x
-            s = A * x * x + 2 * B * x * y + C * y * y
-            Z = b * math.exp(p * math.log(s)) if s > 0 else 0.0
-            slope = max(1.0, 2 * p * Z)
-            change = steepest * slope * slope
-            if change < LAPLACIAN_BELOW * s:
-                mean = _corrected_middle((x, y), (A, B, C), s, Z, p)
-            elif change < COARSE_BELOW * s:
-                mean = _mean_on_grid((x, y), (A, B, C), b, p, _COARSE)
-            elif steepest < SMOOTH_BELOW * s:
-                mean = _mean_on_grid((x, y), (A, B, C), b, p, _FINE)
-            else:
-                mean = _mean_by_border((x, y), (A, B, C), b, n)
-            image[row, column] = brightness * mean
+            middle = (column - center_x, row - center_y)
+            image[row, column] = brightness * mean_over_pixel(middle, (A, B, C), steepest, b, n)
+
+
+@numba.njit(cache=True)
+def mean_over_pixel(middle: Point, conic: Conic, steepest: float, b: float, n: float) -> float:
+    """Mean of exp(-Z) over a pixel, compiled, for other kernels.
+
+    Parameters
+    ----------
+    middle : tuple of float
+        x and y of the pixel's middle from the galaxy's center, in pixels.
+    conic : tuple of float
+        A, B and C of s = A x^2 + 2 B x y + C y^2, the squared elliptical radius in effective radii.
+    steepest : float
+        The larger eigenvalue of that form.
+    b, n : float
+        The law's.
+    """
+    x, y = middle
+    A, B, C = conic
+    p = 0.5 / n
+    s = A * x * x + 2 * B * x * y + C * y * y
+    Z = b * math.exp(p * math.log(s)) if s > 0 else 0.0
+    slope = max(1.0, 2 * p * Z)
+    change = steepest * slope * slope
+    if change < LAPLACIAN_BELOW * s:
+        return _corrected_middle(middle, conic, s, Z, p)
+    if change < COARSE_BELOW * s:
+        return _mean_on_grid(middle, conic, b, p, _COARSE)
+    if steepest < SMOOTH_BELOW * s:
+        return _mean_on_grid(middle, conic, b, p, _FINE)
+    return _mean_by_border(middle, conic, b, n)
 
 
 @numba.njit(cache=True)
