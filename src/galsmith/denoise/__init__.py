@@ -1,6 +1,26 @@
 """From observations to the scenes before point spread function and noise: networks and classical methods, one interface."""
 
-from galsmith.denoise.denoisers import DENOISERS, denoiser_named, register_denoiser
-from galsmith.denoise.method import Denoised, Denoiser, Method
+import importlib
+from typing import Any
 
-__all__ = ["DENOISERS", "Denoised", "Denoiser", "Method", "denoiser_named", "register_denoiser"]
+_HOMES = {
+    "DENOISERS": "denoisers",
+    "Denoised": "method",
+    "Denoiser": "method",
+    "LookRange": "looks",
+    "Method": "method",
+    "TrainedDenoiser": "model",
+    "denoiser_named": "denoisers",
+    "fit": "fitting",
+    "load_denoiser": "model",
+    "register_denoiser": "denoisers",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is named from the file that it lives in, so that the names of methods cost nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'galsmith.denoise' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"galsmith.denoise.{_HOMES[name]}"), name)

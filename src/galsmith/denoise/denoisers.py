@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 DENOISERS: dict[str, "Method | str"] = {
     "paper_resnet": "galsmith.denoise.paper_resnet:METHOD",
+    "filter_bank": "galsmith.denoise.filter_bank:METHOD",
     "wiener": "galsmith.denoise.classical.wiener:METHOD",
     "tikhonov": "galsmith.denoise.classical.tikhonov:METHOD",
     "starlet": "galsmith.denoise.classical.starlet:METHOD",

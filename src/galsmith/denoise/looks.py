@@ -136,6 +136,10 @@ class Looks:
         found = replace(self._without_psf.observe(mean, chance, self.header), psf=kernels, truth=image)
         return _with_noise_times(found, mean, noise_factor)
 
+    def with_fixed_noise(self) -> "Looks":
+        """Give looks at which the noise is that of the observation."""
+        return replace(self, range=self.range.model_copy(update={"noise_factor": (1.0, 1.0)}))
+
     @property
     def _without_noise(self) -> Observation:
         """The observation, but for its noise."""

@@ -1,12 +1,14 @@
 """`DenoisingNetwork`: what may be known of a network; `ObservedBatch`: observations as it sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from galsmith.models.protocols import Precision
 from galsmith.observe.observed import Observed
 
 LARGEST_IVAR = 1e30  # of images without noise: a network divides by its deviation
@@ -71,6 +73,8 @@ class DenoisingNetwork(Protocol):
 
     is_equivariant: bool
     """Whether image and noise times any number give the result times it: then it is right at any noise level."""
+    precision: Precision
+    """Of its residual blocks; what enters and what leaves is float32 always."""
     reads_psf: bool
     """Whether it is told the PSF; one that is not is right for that of its training alone."""
 
@@ -91,7 +95,15 @@ class DenoisingNetwork(Protocol):
         """Give what is minimized first, as ``"loss"``, and what else is worth a line in the log."""
 
 
-Module = Any  # a DenoisingNetwork that is a torch.nn.Module too: Python has no name for both
+NetworkModule = Any  # a DenoisingNetwork that is a torch.nn.Module too: Python has no name for both
+
+
+@contextmanager
+def in_trunk(precision: Precision, seen: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Compute the block in a precision, and give what enters it in that precision."""
+    is_half = precision == "bfloat16"
+    with torch.autocast(seen.device.type, dtype=torch.bfloat16, enabled=is_half):
+        yield seen.bfloat16() if is_half else seen
 
 
 def masked_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

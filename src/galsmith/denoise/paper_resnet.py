@@ -8,8 +8,9 @@ from torch import nn
 from torch.nn.functional import leaky_relu
 
 from galsmith.denoise.method import Method
-from galsmith.denoise.network import ObservedBatch, Restored, masked_mean
+from galsmith.denoise.network import ObservedBatch, Restored, in_trunk, masked_mean
 from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.protocols import Precision
 from galsmith.seeds import derive_seed
 from galsmith.settings import Settings
 
@@ -48,6 +49,7 @@ class PaperResnet(nn.Module):
 
     is_equivariant = False  # to the noise level: it knows the one that it was trained at
     reads_psf = False
+    precision: Precision = "float32"
 
     def __init__(self, settings: PaperResnetSettings, n_bands: int) -> None:
         super().__init__()
@@ -77,7 +79,12 @@ class PaperResnet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map observed images [galaxy, band, y, x] to denoised ones."""
-        return self.output(self._half(self.decoder, self.bottleneck(self._half(self.encoder, image))))
+        seen = self.encoder[0](image)
+        with in_trunk(self.precision, seen) as trunk:
+            encoded = self.bottleneck(self._half(self.encoder, trunk))
+            decoded = self._half(self.decoder, self.decoder[0](encoded))
+        restored: torch.Tensor = self.output(decoded.float())
+        return restored
 
     def restored(self, batch: ObservedBatch) -> Restored:
         """Denoise a batch; no uncertainty is stated."""
@@ -88,11 +95,11 @@ class PaperResnet(nn.Module):
         mean_square = masked_mean((self(batch.image) - batch.truth) ** 2, batch.weight).mean()
         return {"loss": mean_square}
 
-    def _half(self, layers: nn.ModuleList, image: torch.Tensor) -> torch.Tensor:
-        """One half: a convolution, then residual blocks of two."""
-        first, *others = layers
+    def _half(self, layers: nn.ModuleList, seen: torch.Tensor) -> torch.Tensor:
+        """Residual blocks of two convolutions on what the first of a half gave."""
+        others = list(layers)[1:]
         is_code = self.settings.variant == "code"
-        seen = leaky_relu(first(image), SLOPE) if is_code else first(image)
+        seen = leaky_relu(seen, SLOPE) if is_code else seen
         for one, two in zip(others[::2], others[1::2], strict=True):
             if is_code:
                 seen = leaky_relu(seen + two(leaky_relu(one(seen), SLOPE)), SLOPE)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -108,10 +108,13 @@ class BatchOrder:
         return image_order(count, seed=self.seed, images_seen=images_seen, count=self.batch_size)
 
 
-class Batches(Protocol):
+Batch_co = TypeVar("Batch_co", covariant=True)
+
+
+class Batches(Protocol[Batch_co]):
     """Gives the batch of any step."""
 
-    def at(self, images_seen: int) -> NetworkBatch:
+    def at(self, images_seen: int) -> Batch_co:
         """Give the images that come after `images_seen` others, on the training device."""
 
     def close(self) -> None:
@@ -168,7 +171,7 @@ def make_batches(
     memory_gb: float,
     device: torch.device,
     augmentation: Literal["fields"] | None = None,
-) -> Batches:
+) -> Batches[NetworkBatch]:
     """Choose between keeping the compacted set in memory and reading it as training goes.
 
     Parameters

@@ -8,14 +8,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import Protocol, TypeVar
+
+import torch
 
 from galsmith.errors import DivergedError
-from galsmith.models.protocols import Trainer, TrainingProgress
+from galsmith.models.protocols import TrainingProgress
 from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.batches import Batches
 from galsmith.training.budget import Budget, RunState
 
 BAD_STEPS_AT_MOST = 10
+Batch = TypeVar("Batch")
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
 
 class InterruptNote:
@@ -78,9 +83,20 @@ class StepReport:
 Listener = Callable[[StepReport], None]
 
 
+class Stepping(Protocol[Batch_contra]):
+    """What the loop asks of a trainer, whatever its batches are."""
+
+    @property
+    def generator(self) -> torch.nn.Module:
+        """The network that is averaged over time."""
+
+    def step(self, batch: Batch_contra, progress: TrainingProgress) -> Mapping[str, float]:
+        """Take one step and return the losses by name."""
+
+
 def run_loop(
-    trainer: Trainer,
-    batches: Batches,
+    trainer: Stepping[Batch],
+    batches: Batches[Batch],
     *,
     averages: Sequence[PowerFunctionEma],
     state: RunState,
@@ -94,8 +110,8 @@ def run_loop(
 
     Parameters
     ----------
-    trainer : Trainer
-        Takes the steps.
+    trainer : Stepping
+        Takes the steps: a `Trainer`, or one of other batches.
     batches : Batches
         Gives the images of each.
     averages : sequence of PowerFunctionEma
