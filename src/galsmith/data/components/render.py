@@ -1,7 +1,7 @@
 """Pixels of galaxies of several components, compiled: Sérsic laws, arms and waves that move a disk's light, clumps, dust.
 
 The smooth components are integrated over every pixel as `galsmith.data.sersic.render` does; what arms, waves and dust do to
-them is taken at its middle.
+them is taken at its middle, or at nine points of it where arms are narrow.
 """
 
 import math
@@ -22,6 +22,8 @@ FLUX = 7  # where brightnesses begin in one
 WAVES, SPIRAL, DEPTH, BEHIND = 0, 1, 2, 3
 CLUMP_REACH = 5.0  # standard deviations beyond which a clump is dark: 3e-6 of its light
 SMALLEST_RADIUS, SMALLEST_DEPTH = 1e-3, 1e-9
+# Where the phase of arms turns by more than so many radians over a pixel, they are taken at 3 x 3 points of it.
+COARSEST_TURN, FINE = 1.0, 3
 DARK_SHARE = 1e-6  # of a component's light that is left out, where it is faintest
 # Depth of a bulge at a point, in that point's distance from the center: that of a sphere's is of this order.
 BULGE_DEPTH = 0.7
@@ -207,40 +209,52 @@ def _sandwich_share(depth: float, mixed: float) -> float:
 def _fill_maps(plane: Plane, maps: Arrays) -> None:
     """Fill what waves and arms do to the disk, the dust's optical depth, and the share of the bulge behind it."""
     center_x, center_y, cosine, sine, disk_ratio, dust_ratio, r_eff, tangent = plane.frame
-    count, cotangent, phase, sharpness, mean, inner, outer, unequal, unequal_phase, shift = plane.arms
-    waves, dust = plane.waves, plane.dust
+    dust = plane.dust
+    # The phase of arms changes by this over a pixel at a distance of 1 pixel from the center.
+    turning = max(1.0, plane.arms[0]) * math.hypot(1.0, plane.arms[1]) / disk_ratio
     for row in range(maps.shape[1]):
         for column in range(maps.shape[2]):
             x, y = column - center_x, row - center_y
             along, across = x * cosine + y * sine, y * cosine - x * sine
-            r = max(math.hypot(along, across / disk_ratio), SMALLEST_RADIUS)
-            phi, log_r = math.atan2(across / disk_ratio, along), math.log(r / r_eff)
-            total = 0.0
-            for wave in range(len(waves)):
-                total += waves[wave, 0] * math.cos(
-                    waves[wave, 1] * phi + waves[wave, 2] * log_r + waves[wave, 3]
-                )
-            # Waves and arms begin where angles do not yet meet,
-            # and end where the disk does: beyond, they would wind on for ever.
-            rise = r**4 / (r**4 + inner**4) * math.exp(-((r / outer) ** 4))
-            maps[WAVES, row, column] = rise * total
-            lanes = 1.0
-            if count > 0:
-                theta = count * (phi - cotangent * log_r - phase)
-                sides = rise * (1.0 + unequal * math.cos(phi - unequal_phase))
-                # exp(k cos theta) / I0(k) has the mean 1 on every circle (Abramowitz & Stegun 9.6.16).
-                maps[SPIRAL, row, column] = sides * (math.exp(sharpness * math.cos(theta)) * mean - 1.0)
-                lane = math.exp(sharpness * math.cos(theta + shift)) * mean - 1.0
-                lanes = max(0.0, 1.0 + dust[2] * rise * lane)
+            r = math.hypot(along, across / disk_ratio)
+            count = FINE if turning > COARSEST_TURN * r and r < 2 * plane.arms[6] else 1
+            waves, spiral, lanes = 0.0, 0.0, 0.0
+            for place in range(count * count):
+                u = along + (place // count + 0.5) / count - 0.5
+                v = (across + (place % count + 0.5) / count - 0.5) / disk_ratio
+                one, other, lane = _unevenness(u, v, r_eff, plane)
+                waves, spiral, lanes = waves + one, spiral + other, lanes + lane
+            maps[WAVES, row, column], maps[SPIRAL, row, column] = waves / count**2, spiral / count**2
             if dust[0] > 0:
                 layer = math.hypot(along, across / dust_ratio)
-                patches = max(0.0, 1.0 + 2.0 * rise * total)
-                maps[DEPTH, row, column] = dust[0] * math.exp(-layer / dust[1]) * lanes * patches
+                maps[DEPTH, row, column] = dust[0] * math.exp(-layer / dust[1]) * lanes / count**2
                 # The bulge's light along a line of sight is Gaussian in depth; the layer crosses it at across * tan i.
                 spread = BULGE_DEPTH * math.sqrt(along * along + across * across + dust[3] * dust[3])
-                maps[BEHIND, row, column] = 0.5 * (
-                    1.0 + math.erf(across * tangent / (math.sqrt(2.0) * spread))
-                )
+                crossing = across * tangent / (math.sqrt(2.0) * spread)
+                maps[BEHIND, row, column] = 0.5 * (1.0 + math.erf(crossing))
+
+
+@numba.njit(cache=True)
+def _unevenness(u: float, v: float, r_eff: float, plane: Plane) -> tuple[float, float, float]:
+    """Give what waves add to a disk's light at a point of its plane, arms at a contrast of 1, and the factor of dust."""
+    count, cotangent, phase, sharpness, mean, inner, outer, unequal, unequal_phase, shift = plane.arms
+    r = max(math.hypot(u, v), SMALLEST_RADIUS)
+    phi, log_r = math.atan2(v, u), math.log(r / r_eff)
+    total = 0.0
+    for wave in range(len(plane.waves)):
+        amplitude, m, radial, wave_phase = plane.waves[wave]
+        total += amplitude * math.cos(m * phi + radial * log_r + wave_phase)
+    # Waves and arms begin where angles do not yet meet, and end where the disk does: beyond, they would wind on for ever.
+    rise = r**4 / (r**4 + inner**4) * math.exp(-((r / outer) ** 4))
+    patches = max(0.0, 1.0 + 2.0 * rise * total)
+    if count == 0:
+        return rise * total, 0.0, patches
+    theta = count * (phi - cotangent * log_r - phase)
+    sides = rise * (1.0 + unequal * math.cos(phi - unequal_phase))
+    # exp(k cos theta) / I0(k) has the mean 1 on every circle (Abramowitz & Stegun 9.6.16).
+    spiral = sides * (math.exp(sharpness * math.cos(theta)) * mean - 1.0)
+    lane = math.exp(sharpness * math.cos(theta + shift)) * mean - 1.0
+    return rise * total, spiral, patches * max(0.0, 1.0 + plane.dust[2] * rise * lane)
 
 
 @numba.njit(cache=True)

@@ -71,8 +71,8 @@ class ComponentGalaxies:
     def describe(self, rows: NDArray[np.int64], fluxes: NDArray[np.float64]) -> QTable:
         """Give catalog rows, with the flux in the frame a band, which dust and the frame's edge leave."""
         table = self.catalog[rows]
-        for band, flux in zip(self._settings.bands, fluxes.T, strict=True):
-            table[f"frame_flux_{band}"] = flux * (u.electron / u.s)
+        for place, band in enumerate(self._settings.bands):
+            table[f"frame_flux_{band}"] = fluxes[:, place] * (u.electron / u.s)
         return table
 
     def _rendered(self, row: int) -> Pixels:
