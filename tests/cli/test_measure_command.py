@@ -28,6 +28,16 @@ def cutouts(tmp_path):
     return tmp_path / "in"
 
 
+def test_one_file_is_measured_without_pandas_and_with_the_collector_on(cutouts, tmp_path):
+    words = ["measure", str(cutouts / "a.fits"), "-o", str(tmp_path / "t.parquet"), "--sersic", "none"]
+    code = (
+        f"import gc, sys; sys.argv = ['galsmith', *{words!r}]; from galsmith.cli import main; code = main(); "
+        "print(code, 'pandas' in sys.modules, 'pyarrow' in sys.modules, gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 False True True", done.stderr
+
+
 @pytest.fixture
 def cutouts_here(cutouts, monkeypatch):
     """The same, in the working directory."""

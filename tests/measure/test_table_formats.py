@@ -2,11 +2,13 @@
 
 import astropy.units as u
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.io import fits
 from astropy.table import QTable, Table
 
 from galsmith.errors import InputError, SettingsError
+from galsmith.measure.arrow import arrow_of, column_of
 from galsmith.measure.table_formats import (
     checked_output,
     read_csv,
@@ -47,6 +49,49 @@ def test_values_units_and_metadata_come_back(tmp_path, table, suffix):
     for name in table.colnames:
         assert getattr(back[name], "unit", None) == getattr(table[name], "unit", None)
         np.testing.assert_array_equal(np.asarray(back[name]), np.asarray(table[name]))
+
+
+def test_parquet_has_the_bytes_that_astropy_writes(tmp_path, table):
+    table["is_kept"] = np.array([True, False])
+    table["rank"] = np.array([3, 1], dtype=np.uint8)
+    table["swapped"] = np.array([1.5, 2.5], dtype=">f4")
+    table["name"] = np.array(["Sérsic", "ß"])
+    write_table(tmp_path / "ours.parquet", table)
+    table.write(tmp_path / "astropy.parquet", format="parquet")
+    assert (tmp_path / "ours.parquet").read_bytes() == (tmp_path / "astropy.parquet").read_bytes()
+
+
+def test_columns_of_vectors_and_bytes_are_written_too(tmp_path, table):
+    table["vector"] = np.array([[1.0, 2.0], [3.0, 4.0]])
+    table["raw"] = np.array([b"a", b"bc"])
+    write_table(tmp_path / "t.parquet", table)
+    back = QTable.read(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(back["vector"], table["vector"])
+    np.testing.assert_array_equal(np.asarray(back["raw"]).astype(bytes), table["raw"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([1 / 3, np.nan, -np.inf]),
+        np.array([1.5, np.nan], dtype=np.float32),
+        np.array([3, -1], dtype=np.int32),
+        np.array([2**40], dtype=np.int64),
+        np.array(["", "Sérsic", "a"], dtype=object),
+        np.array([], dtype=np.float64),
+        np.array([], dtype=object),
+    ],
+)
+def test_columns_become_the_arrays_that_pyarrow_makes(values):
+    made = arrow_of(values)
+    made.validate(full=True)
+    wanted = pa.array(values, type=pa.string() if values.dtype == object else None)
+    assert made.type == wanted.type
+    assert made.to_pylist()[:1] == wanted.to_pylist()[:1]
+    np.testing.assert_array_equal(made.to_numpy(zero_copy_only=False), wanted.to_numpy(zero_copy_only=False))
+    back = column_of(pa.chunked_array([made.slice(1), made.slice(0, 1)]))
+    assert back.dtype == values.dtype
+    np.testing.assert_array_equal(back, np.concatenate([values[1:], values[:1]]))
 
 
 def test_csv_has_the_values_and_says_what_it_lost(tmp_path, table, caplog):

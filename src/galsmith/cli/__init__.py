@@ -13,6 +13,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Words after ``galsmith``; those of this process when left out.
     """
+    if arguments is None:
+        gc.disable()  # modules stay: looking through them again and again takes a quarter of a short command
     from galsmith.cli.command import run
 
     code = run(sys.argv[1:] if arguments is None else list(arguments))

@@ -1,5 +1,6 @@
 """Flags that several verbs share, as flat records."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ class Shown:
         from galsmith.cli.progress import ProgressDisplay
         from galsmith.execution import ignore_progress
 
+        if not gc.isenabled():  # as `galsmith.cli.main` has it while a verb loads what it works with
+            gc.freeze()
+            gc.enable()
         if self.quiet:
             yield ignore_progress
             return

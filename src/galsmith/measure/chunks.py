@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from galsmith.data.galaxies import Galaxies, Galaxy
 from galsmith.errors import InputError
 from galsmith.files import written_atomically
+from galsmith.measure.arrow import arrow_of, column_of
 from galsmith.measure.galaxies import Method, rows_of
 from galsmith.measure.row import columns_of_rows
 
@@ -100,7 +101,7 @@ class ChunkFiles:
         """All finished chunks as columns, in order."""
         parts = [_read_chunk(self.file(chunk)) for chunk in range(len(self.ranges()))]
         table = pa.concat_tables(parts)
-        return {name: table[name].to_numpy() for name in table.column_names}
+        return {name: column_of(table[name]) for name in table.column_names}
 
 
 def measure_chunk(chunk: Chunk) -> dict[str, NDArray[Any]]:
@@ -123,7 +124,7 @@ def joined_columns(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDA
 def write_chunk(file: Path, columns: Mapping[str, NDArray[Any]]) -> None:
     """Write the columns of one chunk, atomically."""
     with written_atomically(file) as temporary:
-        pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), temporary)
+        pq.write_table(pa.table({name: arrow_of(values) for name, values in columns.items()}), temporary)
 
 
 def chunk_size_for(galaxies: Galaxies, method: Method) -> int:

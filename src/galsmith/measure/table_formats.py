@@ -13,10 +13,13 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import QTable, Table
-from astropy.table.meta import get_header_from_yaml
+from astropy.table.meta import get_header_from_yaml, get_yaml_from_table
+from astropy.table.serialize import represent_mixins_as_columns
+from astropy.utils.data_info import serialize_context_as
 
 from galsmith.errors import InputError, OutputExistsError, SettingsError
 from galsmith.files import read_json, sha256_of_file, write_json, written_atomically
+from galsmith.measure.arrow import KINDS, arrow_of
 from galsmith.settings import near_miss
 
 logger = logging.getLogger("galsmith")
@@ -209,7 +212,26 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def _write_parquet(path: Path, table: QTable) -> None:
-    table.write(path, format="parquet")
+    """Write the bytes that astropy's own writer would: it hands arrays to pyarrow in the way that imports pandas."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if any(column.ndim > 1 or column.dtype.kind not in KINDS for column in table.columns.values()):
+        table.write(path, format="parquet")  # a catalog's own columns of vectors, bytes or times
+        return
+    with serialize_context_as("parquet"):
+        plain = represent_mixins_as_columns(table)
+    # astropy's order: the description of the table behind the length of texts of the first column
+    described = "\n".join(get_yaml_from_table(plain))
+    metadata: dict[str | bytes, str] = {}
+    for name in plain.colnames:
+        if plain[name].dtype.kind == "U":
+            metadata[f"table::len::{name}"] = str(plain[name].dtype.itemsize // 4)
+        metadata.setdefault(ASTROPY_KEY, described)
+    columns = {name: arrow_of(np.asarray(plain[name])) for name in plain.colnames}
+    schema = pa.schema([(name, column.type) for name, column in columns.items()], metadata=metadata)
+    with pq.ParquetWriter(path, schema, version="2.4") as writer:
+        writer.write_table(pa.Table.from_arrays(list(columns.values()), schema=schema))
 
 
 def _write_ecsv(path: Path, table: QTable) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
-from astropy.coordinates import Angle, SkyCoord
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.settings import near_miss, near_words
 
 if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
     from astropy.wcs import WCS
 
 # The first of these that a catalog has is taken, whatever its case.
@@ -269,6 +269,8 @@ def _degrees(path: Path, table: Table, name: str, *, is_right_ascension: bool) -
 
 def _sexagesimal(path: Path, column: Any, name: str, *, is_right_ascension: bool) -> NDArray[np.float64]:
     """Read angles such as ``10:00:00.7``, right ascensions in hours where they have parts, ``10h00m00.7s`` or ``150.0``."""
+    from astropy.coordinates import Angle  # all of them take 40 ms, and few images come with a catalog
+
     found = np.full(len(column), np.nan)
     for row, value in enumerate(column):
         text = "" if np.ma.is_masked(value) else _text(value)
@@ -290,6 +292,8 @@ def _to_pixels(
     path: Path, head: FitsHead, ra_deg: NDArray[np.float64], dec_deg: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels of sky positions by the image's world coordinates; NaN where there is none."""
+    from astropy.coordinates import SkyCoord
+
     coordinates = sky_coordinates(head)
     if coordinates is None:
         raise InputError(
@@ -305,7 +309,7 @@ def _to_pixels(
     return found[0], found[1]
 
 
-def _pixels_of(coordinates: "WCS", sky: SkyCoord) -> NDArray[np.float64]:
+def _pixels_of(coordinates: "WCS", sky: "SkyCoord") -> NDArray[np.float64]:
     """Pixels [2, position] of places on the sky, whatever system and order of axes the image has."""
     first = np.array(coordinates.world_to_pixel(sky), dtype=np.float64)
     if coordinates.det2im1 is None and coordinates.det2im2 is None:
