@@ -1,5 +1,10 @@
 """Each kind of output is known again by what its own room wrote, and nothing else is replaced, whatever words it holds."""
 
+import errno
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -11,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from small_verbs import hashes, make_inputs, verbs
 
-from galsmith.errors import OutputExistsError
+from galsmith.errors import OutputError, OutputExistsError
 
 KINDS = (
     "simulate",
@@ -57,6 +62,32 @@ def known(tmp_path_factory):
         yield verbs(folder)
 
 
+@contextmanager
+def closed_to_writing(folder):
+    """A folder as on a file system that is mounted to be read, also to root: no file is made or opened to be written."""
+
+    def refusing(call, is_writing):
+        def called(path, *args, **kwargs):
+            inside = isinstance(path, str | Path) and Path(path).absolute().is_relative_to(folder)
+            if inside and is_writing(*args, **kwargs):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            return call(path, *args, **kwargs)
+
+        return called
+
+    def may_not(path, mode, access=os.access, **kwargs):
+        inside = Path(path).absolute().is_relative_to(folder)
+        return access(path, mode, **kwargs) and not (inside and mode & os.W_OK)
+
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(os, "access", may_not)
+        writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+        patching.setattr(os, "open", refusing(os.open, lambda flags, *_, **__: flags & writing))
+        for name in ("mkdir", "unlink", "rename", "replace", "rmdir"):
+            patching.setattr(os, name, refusing(getattr(os, name), lambda *_, **__: True))
+        yield
+
+
 def check_repeats(name, known, folder, caplog):
     """Make, repeat, refuse other settings, replace."""
     file, make = known[name]
@@ -65,6 +96,11 @@ def check_repeats(name, known, folder, caplog):
     make(folder / file, 1)
     assert hashes(folder) == made
     assert "is already there" in caplog.text or name in ("features", "demo")
+    with closed_to_writing(folder):
+        make(folder / file, 1)
+        with pytest.raises((OutputExistsError, OutputError), match=rf"{OF_OTHER_SETTINGS}|cannot be written"):
+            make(folder / file, 2)
+    assert hashes(folder) == made
     with pytest.raises(OutputExistsError, match=OF_OTHER_SETTINGS):
         make(folder / file, 2)
     assert hashes(folder) == made

@@ -104,11 +104,13 @@ def check_output(
     path, given = Path(output), tuple(inputs)
     for place in (path, partial_folder(output)):
         refuse_harm(place, given)
-    _refuse_unwritable(path)
     mark = read_mark(output)
     if mark is None:
         settle(output)
-    if COMPLETE not in (mark or {}) and (overwrite or not kind.fingerprint_of(path)):
+    if not overwrite and kind.fingerprint_of(path):
+        return
+    _refuse_unwritable(path)
+    if COMPLETE not in (mark or {}):
         refuse_existing(path, kind, overwrite=overwrite)
 
 
@@ -238,6 +240,11 @@ class Partial:
         self._mark: dict[str, Any] = {"kind": kind.name, "fingerprint": fingerprint, **(layout or {})}
         for place in (self.output, self.folder):
             refuse_harm(place, inputs)
+        self._claim: Claim | None = None
+        # without a claim, so that what is finished is found where nothing may be written
+        self.is_complete = not os.path.lexists(self.folder) and self._is_there()
+        if self.is_complete:
+            return
         self._claim = Claim(output)
         try:
             self.is_complete = self._take()
@@ -259,16 +266,18 @@ class Partial:
             raise_if_unwritable(error, self.output)
             raise
         self.is_complete = True
-        self._claim.release()
+        self.close()
 
     def discard(self) -> None:
         """Give up: remove what was made so far and let the output go."""
-        _clear(self.folder)
-        self._claim.release()
+        if self._claim is not None:
+            _clear(self.folder)
+        self.close()
 
     def close(self) -> None:
         """Let the output go; what is done is kept."""
-        self._claim.release()
+        if self._claim is not None:
+            self._claim.release()
 
     def __enter__(self) -> Self:
         return self
@@ -293,8 +302,7 @@ class Partial:
                 return self._left(is_rest=False)
             found = None
         is_same = found == self._mark
-        if not self._overwrite and self._kind.fingerprint_of(self.output) == self._mark["fingerprint"]:
-            logger.warning("%s: is already there, made by the same settings from the same data", self.output)
+        if self._is_there():
             return self._left(is_rest=is_same)
         if self._resumes and found is not None and not is_same and not self._overwrite:
             raise OutputExistsError(
@@ -315,8 +323,15 @@ class Partial:
         """Let go of an output that is there, and of the rest of a replacement by its like."""
         if is_rest:
             _clear(self.folder)
-        self._claim.release()
+        self.close()
         return True
+
+    def _is_there(self) -> bool:
+        """Whether the same call made the output, and say so."""
+        is_there = not self._overwrite and self._kind.fingerprint_of(self.output) == self._mark["fingerprint"]
+        if is_there:
+            logger.warning("%s: is already there, made by the same settings from the same data", self.output)
+        return is_there
 
 
 @contextlib.contextmanager
@@ -349,7 +364,8 @@ def grown_folder(
     Yields
     ------
     Path
-        Where to work. What is there may be something else: that is for the caller to see and to refuse.
+        Where to work. What is there may be something else: that is for the caller to see and to refuse. Where nothing may
+        be written to what galsmith made it is not claimed, so that one who finds it finished can say so.
     """
     place, given = Path(output), tuple(inputs)
     if overwrite:
@@ -360,10 +376,43 @@ def grown_folder(
                 partial.finish()
             return
     refuse_harm(place, given)
+    if is_only_read(place) and kind.fingerprint_of(place) is not None:
+        yield place
+        return
     with Claim(place):
         if is_empty_tree(place) or kind.fingerprint_of(place) is not None:
             remove_temporaries(place)
         yield place
+
+
+@contextlib.contextmanager
+def claimed_folder(folder: str | Path) -> Iterator[None]:
+    """Claim a folder for a while, unless nothing may be written in it nor beside it, and nobody can harm what is there.
+
+    Parameters
+    ----------
+    folder : str or Path
+        There or not.
+
+    Raises
+    ------
+    OutputExistsError, OutputError
+        As `Claim` does.
+    """
+    if is_only_read(Path(folder)):
+        yield
+        return
+    with Claim(folder):
+        yield
+
+
+def is_only_read(folder: Path) -> bool:
+    """Whether nothing may be written in a folder, there or not, nor beside it."""
+    above = folder.absolute().parent
+    is_closed = above.is_dir() and not any(
+        os.access(place, os.W_OK) for place in (above, folder) if place.is_dir()
+    )
+    return is_closed and not partial_folder(folder).exists()
 
 
 def _put_in_place(output: Path, folder: Path) -> None:

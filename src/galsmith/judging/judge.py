@@ -19,7 +19,7 @@ from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images,
 from galsmith.data.readers.listing import array_place
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import Claim, refuse_harm, settle
+from galsmith.files import claimed_folder, refuse_harm, settle
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.judging.conditions import LookedAt, refuse_fields, unlike_conditions
 from galsmith.judging.extras import asked_extras, gather_extras, refuse_unusable_training
@@ -326,7 +326,7 @@ def _folder_beside(output: Path | None) -> Iterator[Path]:
     """Claim the folder beside the card before anything long starts, or make one that does not stay."""
     if output is not None:
         beside = _beside(output)
-        with Claim(beside):
+        with claimed_folder(beside):
             yield beside
         return
     with TemporaryDirectory(prefix="galsmith-") as folder:
