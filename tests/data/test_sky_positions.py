@@ -144,3 +144,30 @@ def test_tables_of_distortion_that_are_missing_are_said(tmp_path, caplog):
         "cut.fits[0]: the tables of distortion that its header names cannot be read; left out" in caplog.text
     )
     assert float(catalog["position_x_pix"][0]) == pytest.approx(59.5)
+
+
+@pytest.mark.parametrize("named", ["TNX", "TAN-SIP", "TAN-XYZ"])
+def test_polynomials_of_distortion_that_are_missing_are_said(tmp_path, named, caplog):
+    field_of(tmp_path, TAN | STRAIGHT | {"CTYPE1": f"RA---{named}", "CTYPE2": f"DEC--{named}"})
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    found, wanted = positions(tmp_path, WCS(fits.Header(TAN | STRAIGHT)))
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    said = (
+        f"names the distortion {named.removeprefix('TAN-')} and has no terms of it that can be read; left out"
+    )
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_no_distortion_is_missed_where_none_is(tmp_path, name, caplog):
+    path = field_of(tmp_path, HEADERS[name])
+    caplog.set_level(logging.WARNING, logger="galsmith")
+    positions(tmp_path, WCS(fits.getheader(path)))
+    assert "distortion" not in caplog.text
+
+
+def test_tpv_without_terms_is_tan(tmp_path):
+    """Its first terms are 1 where a header leaves them out; astropy puts every pixel at the reference point."""
+    field_of(tmp_path, {key: value for key, value in TPV.items() if not key.startswith("PV")})
+    found, wanted = positions(tmp_path, WCS(fits.Header(TAN | STRAIGHT)))
+    np.testing.assert_allclose(found, wanted, atol=1e-3)

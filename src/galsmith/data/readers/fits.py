@@ -28,6 +28,7 @@ from galsmith.data.readers.fits_header import (
     derived_zero_point,
     has_tables_of_distortion,
     keywords_of,
+    missing_distortion,
     pixel_scale_of,
     unit_text_of,
     zero_points_of,
@@ -328,8 +329,16 @@ def sky_coordinates(head: FitsHead) -> "WCS | None":
         logger.warning(
             "%s: the tables of distortion that its header names cannot be read; left out", head.place
         )
-    found = coordinates_of(head.keywords)
-    return found if found is not None and found.has_celestial else None
+    found, missing = coordinates_of(head.keywords), missing_distortion(head.keywords)
+    if found is None or not found.has_celestial:
+        return None
+    if missing is not None:
+        logger.warning(
+            "%s: its header names the distortion %s and has no terms of it that can be read; left out",
+            head.place,
+            missing,
+        )
+    return found
 
 
 def _first_stated(rule: Callable[[Header], Fact | None], headers: Sequence[Header]) -> Fact | None:

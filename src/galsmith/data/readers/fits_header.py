@@ -32,6 +32,14 @@ COORDINATES = re.compile(
 PARTS_OF_TEXT, PART_LENGTH = re.compile(r"(WAT\d)_\d{3}"), 68
 NUMBERS_OF_COORDINATES = re.compile(r"(CRPIX|CRVAL|CDELT|CD|PC)[\d_]+")
 PLACES = re.compile(r"CRVAL\d+|RADESYS|EQUINOX|EPOCH")
+# of which the projection is the first word, and what it is completed by the second, as in RA---TNX and DEC--TAN-SIP
+TYPE_OF_AXIS = re.compile(r"[A-Z0-9]{1,4}-+([A-Z]{3})(?:-(\w+))?")
+TERM = re.compile(r"PV\d_\d+")
+POLYNOMIALS = {
+    "TNX": re.compile(r"WAT[12]_\d{3}"),
+    "ZPX": re.compile(r"WAT[12]_\d{3}"),
+    "SIP": re.compile(r"[AB]_ORDER"),
+}
 TABLES_OF_DISTORTION = ("CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
 ZERO_POINT_KEYS = ("MAGZP", "MAGZERO", "MAGZPT", "PHOTZP", "ABMAGZP", "ZEROPNT", "ZPT", "ZP")
 # Customs of pipelines, in arcsec; the last is of drizzled images.
@@ -91,7 +99,7 @@ def coordinates_of(header: Header) -> "WCS | None":
                 cards[key] = value
     if not any(COORDINATES.fullmatch(key) for key in cards):
         return None
-    cards.update(_joined_texts(header))
+    cards.update(_joined_texts(header) | _types_without_terms(header))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
@@ -102,6 +110,29 @@ def coordinates_of(header: Header) -> "WCS | None":
             Exception
         ):  # wcslib's errors have types of their own, and numbers of a damaged header raise others
             return None
+
+
+def missing_distortion(header: Header) -> str | None:
+    """Name the distortion that the types of axes name and no card tells, which astropy leaves out in silence."""
+    for key in ("CTYPE1", "CTYPE2"):
+        found = TYPE_OF_AXIS.fullmatch(_text(header, key).upper())
+        projection, suffix = found.groups(default="") if found else ("", "")
+        named = suffix or (projection if projection in POLYNOMIALS else "")
+        if named and not (named in POLYNOMIALS and any(map(POLYNOMIALS[named].fullmatch, header))):
+            return named
+    return None
+
+
+def _types_without_terms(header: Header) -> dict[str, str]:
+    """Give the types of axes in TPV without terms: TAN, since x and y are 1 where they are not given; wcslib takes 0.
+
+    FITS registry of conventions, "The TPV World Coordinate System Convention".
+    """
+    types = {key: _text(header, key) for key in ("CTYPE1", "CTYPE2")}
+    has_terms = any(TERM.fullmatch(key) for key in header)
+    return {
+        key: text.replace("-TPV", "-TAN") for key, text in types.items() if "-TPV" in text and not has_terms
+    }
 
 
 def _joined_texts(header: Header) -> dict[str, str]:
