@@ -1,8 +1,10 @@
-"""Recipes in TOML to typed, frozen settings; an unknown key is an error that names the near miss."""
+"""Recipes in TOML to typed, frozen settings, and conditions as they are written; near misses of unknown keys are named."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -142,3 +144,62 @@ def _tagged(choice: Any, tag: str) -> bool:
     """Whether a record of a discriminated union carries `tag` as a literal field."""
     fields = getattr(choice, "model_fields", {}).values()
     return any(tag in get_args(item.annotation) for item in fields)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One column and the values wanted: a closed range, open ended where None, or one text."""
+
+    column: str
+    low: float | None = None
+    high: float | None = None
+    text: str | None = None
+
+
+def parse_where(expression: str) -> tuple[Condition, ...]:
+    """Read ``column=low..high`` (either end may be left out) or ``column=value``, separated by commas.
+
+    Raises
+    ------
+    SettingsError
+        If a part is not of that form.
+    """
+    return tuple(_parse_condition(part.strip()) for part in expression.split(",") if part.strip())
+
+
+def parse_alternatives(expression: str) -> tuple[tuple[Condition, ...], ...]:
+    """Read what `parse_where` does on each side of ``or``.
+
+    Raises
+    ------
+    SettingsError
+        If a part is not of that form.
+    """
+    return tuple(parse_where(part) for part in re.split(r"\s+or\s+", expression.strip()))
+
+
+def _parse_condition(part: str) -> Condition:
+    """Read one condition."""
+    column, separator, wanted = (piece.strip() for piece in part.partition("="))
+    if not separator or not column or not wanted:
+        raise SettingsError(
+            argument="where", came=repr(part), wanted="column=low..high or column=value, such as mag=22..23"
+        )
+    if ".." in wanted:
+        low, _, high = wanted.partition("..")
+        return Condition(column, low=_number(low, part), high=_number(high, part))
+    try:
+        value = float(wanted)
+    except ValueError:
+        return Condition(column, text=wanted)
+    return Condition(column, low=value, high=value, text=wanted)
+
+
+def _number(text: str, part: str) -> float | None:
+    """Read one end of a range; an empty one is open."""
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SettingsError(f"{text.strip()!r} is not a number", argument="where", came=repr(part)) from error

@@ -15,8 +15,7 @@ from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.registry import ArrayOptions, SkirtOptions
 from galsmith.errors import GalsmithError, InputError, OutputError, SettingsError
 from galsmith.files import Kind, refuse_existing
-from galsmith.images import where
-from galsmith.settings import apply_overrides
+from galsmith.settings import apply_overrides, parse_where
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ CASES = [
     ("ingest skirt", lambda cube: SkirtOptions(larger_than_pix=-1), "larger_than_pix=-1", "--larger-than -1"),
     ("ingest skirt", lambda cube: SkirtOptions(redshift=-0.1), "redshift=-0.1", "--redshift -0.1"),
     ("ingest folder", lambda cube: SetOptions(on_bad="stop"), "on_bad=stop", "--on-bad stop"),
-    ("ingest folder", lambda cube: where.parse_where("mag"), "where='mag'", "--where 'mag'"),
+    ("ingest folder", lambda cube: parse_where("mag"), "where='mag'", "--where 'mag'"),
     ("measure", lambda cube: FileRequest((str(cube),), labels=(3,)), "labels=3", "--label 3"),
     ("measure", lambda cube: FileRequest((str(cube),), cutout_pix=9), "cutout_pix=9", "--cutout 9"),
     ("train", lambda cube: apply_overrides({}, ["a.b"]), "overrides=a.b", "--set a.b"),

@@ -4,7 +4,8 @@ import pytest
 from astropy.table import QTable
 
 from galsmith.errors import SettingsError
-from galsmith.images import Condition, parse_where, rows_chosen, rows_where
+from galsmith.images import rows_chosen, rows_where
+from galsmith.settings import Condition, parse_where
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
-from galsmith.models.stylegan import StyleganConfig
-from galsmith.models.stylegan2 import Stylegan2Config
+from galsmith.models.style_based.settings import Stylegan2Config, StyleganConfig
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.wgan.config import WganConfig
 from galsmith.settings import Settings

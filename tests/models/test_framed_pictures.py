@@ -8,7 +8,7 @@ from galsmith.models.families import family_named, model_settings
 from galsmith.models.layers.adversarial import hinge_discriminator_loss, hinge_generator_loss
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.models.style_based.generator import framed, unframed
-from galsmith.models.stylegan2 import Stylegan2Config
+from galsmith.models.style_based.settings import Stylegan2Config
 from galsmith.settings import read_recipe
 
 TINY = Stylegan2Config(latent_width=8, z_width=4, channels=(3, 4), game="hinge", r1_every=2)

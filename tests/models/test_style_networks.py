@@ -15,10 +15,10 @@ from galsmith.models.protocols import DataDescription
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, with_scalar_planes
 from galsmith.models.style_based.mapping import MappingNetwork
-from galsmith.models.style_based.settings import auto_r1_weight
+from galsmith.models.style_based.settings import Stylegan2Config, StyleganConfig, auto_r1_weight
 from galsmith.models.style_based.styled_level import adapted
-from galsmith.models.stylegan import StyleganConfig, StyleganSynthesis
-from galsmith.models.stylegan2 import StyledConv, Stylegan2Config, Stylegan2Synthesis, ToPixels
+from galsmith.models.stylegan import StyleganSynthesis
+from galsmith.models.stylegan2 import StyledConv, Stylegan2Synthesis, ToPixels
 from galsmith.settings import read_recipe
 from galsmith.training.averages.power_function import gamma_from_width
 

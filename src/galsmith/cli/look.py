@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import FIGURE_ENDINGS, check_counts, check_ending, check_places, check_there
+from galsmith.settings import parse_where
 
 EXAMPLE = "galsmith look galaxies -o sheet.png"
 
@@ -45,6 +46,7 @@ def look(
     check_places(things, [output])
     check_ending(output, FIGURE_ENDINGS, argument="output")
     check_counts({"n": n, "columns": columns})
+    parse_where(where or "")
     for thing in things:
         check_there(thing, wanted="a store, a table of galsmith measure, a run, or image files")
     from galsmith.report import look as look_at

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.premises import check_counts
 from galsmith.errors import SettingsError
+from galsmith.settings import parse_where
 
 if TYPE_CHECKING:
     from galsmith.data.options import SetOptions
@@ -104,6 +105,7 @@ class SetFlags:
     def check(self) -> None:
         """Refuse what cannot be read, before the library's record is loaded."""
         parse_split(self.split)
+        parse_where(self.where or "")
         check_counts(
             {
                 "crop_pix": self.crop_pix,

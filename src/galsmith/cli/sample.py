@@ -9,7 +9,7 @@ from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places
 from galsmith.errors import SettingsError
-from galsmith.settings import near_miss
+from galsmith.settings import near_miss, parse_where
 
 # as `galsmith.sampling.pretrained` has it, which loads what reads snapshots
 PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
@@ -68,6 +68,8 @@ def sample(
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
     source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
     check_places([source], [target])
+    for conditions in where:
+        parse_where(conditions)
     check_counts({"n": n, "steps": steps, "height_pix": height_pix, "width_pix": width_pix})
     check_folder(source, "there is no such folder; give the run folder that galsmith train wrote")
     from galsmith.cli.device import choose_device

@@ -26,7 +26,7 @@ from galsmith.models.families import (
     recipe_named,
     recipes_by_family,
 )
-from galsmith.settings import apply_overrides
+from galsmith.settings import apply_overrides, parse_alternatives
 
 if TYPE_CHECKING:
     from galsmith.execution import ProgressCallback
@@ -111,8 +111,22 @@ def _check_overrides(recipe: str, overrides: list[str]) -> None:
         wanted = changed.get(table, {})
         if isinstance(wanted, Mapping):
             check_keys(wanted, known, source=f"{source}, [{table}]")
-    if isinstance(values.get("model"), Mapping):
+    where = _table(values, "training").get("where")
+    try:
+        parse_alternatives(where if isinstance(where, str) else "")
+    except SettingsError as error:
+        raise SettingsError(
+            f"{source}, [training]: setting 'where' is {where!r}; wanted column=low..high or column=value, others after "
+            "commas or 'or'"
+        ) from error
+    if _table(values, "model"):
         check_model_settings(values["model"], source=source)
+
+
+def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Take a table of a recipe; nothing where it is none."""
+    table = values.get(name)
+    return table if isinstance(table, Mapping) else {}
 
 
 def _judge_of_snapshots(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from galsmith.errors import SettingsError
-from galsmith.images import parse_where
 from galsmith.images.header import Shown
+from galsmith.settings import parse_where
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SetOptions:
     split : tuple of float
         Fractions of train, validation and test.
     where : str or None
-        Conditions on the catalog, labels included, such as ``"T=-5..0"``; see `galsmith.images.parse_where`.
+        Conditions on the catalog, labels included, such as ``"T=-5..0"``; see `galsmith.settings.parse_where`.
     shows : {"galaxy", "field"} or None
         What every image is a picture of; as the source says when None.
     on_bad : {"error", "skip"}

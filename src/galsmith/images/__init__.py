@@ -12,16 +12,14 @@ from galsmith.images.resample import (
     resize_keeping_level,
     resize_linear,
 )
-from galsmith.images.where import Condition, parse_where, rows_chosen, rows_where
+from galsmith.images.where import rows_chosen, rows_where
 
 __all__ = [
-    "Condition",
     "ImageHeader",
     "ImageSet",
     "PixelSequence",
     "crop_center",
     "image_set_from_arrays",
-    "parse_where",
     "resampled_ivar",
     "resampled_mask",
     "resampled_psf",

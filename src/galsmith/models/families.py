@@ -67,10 +67,12 @@ FAMILIES: dict[str, Listing] = {
     "stylegan": Listing(
         "the paper's best generator, to compare with; a GPU and hours to train",
         "galsmith.models.stylegan:FAMILY",
+        "galsmith.models.style_based.settings:StyleganConfig",
     ),
     "stylegan2": Listing(
         "as stylegan, without its droplet artifacts and a quarter faster to train",
         "galsmith.models.stylegan2:FAMILY",
+        "galsmith.models.style_based.settings:Stylegan2Config",
     ),
     "field_composer": Listing(
         "whole fields of any size from minutes of training, each with its truth: sources, sky and how they cluster",

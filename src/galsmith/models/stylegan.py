@@ -1,12 +1,11 @@
 """Family stylegan: levels with noise and adaptive instance normalization (Karras et al. 2019)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 
 from galsmith.models.style_based.equalized import EqualizedConv
-from galsmith.models.style_based.settings import StyleSettings
+from galsmith.models.style_based.settings import StyleganConfig
 from galsmith.models.style_based.styled_level import repeated, styled_levels
 from galsmith.models.style_based.trainer import style_family
 
@@ -37,15 +36,6 @@ class StyleganSynthesis(torch.nn.Module):
             values = level(values, styles[:, part], noise[part]).to(trunk_dtype)
         pixels: torch.Tensor = self.leave(values.float())
         return pixels
-
-
-class StyleganConfig(StyleSettings):
-    """StyleGAN as Holzschuh et al. (2022, app. A4) train it: styles by adaptive instance normalization.
-
-    All settings are those of `StyleSettings`.
-    """
-
-    family: Literal["stylegan"] = "stylegan"
 
 
 FAMILY = style_family("stylegan", StyleganConfig, StyleganSynthesis)

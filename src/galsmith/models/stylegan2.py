@@ -1,13 +1,12 @@
 """Family stylegan2: modulated convolutions, noise, and images summed over levels (Karras et al. 2020)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import torch
 from torch.nn import functional
 
 from galsmith.models.style_based.equalized import LEAKY_GAIN, EqualizedLinear, bent, upsampled
-from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, StyleSettings
+from galsmith.models.style_based.settings import COARSEST_SIZE_PIX, Stylegan2Config
 from galsmith.models.style_based.styled_level import repeated
 from galsmith.models.style_based.trainer import style_family
 
@@ -129,15 +128,6 @@ class Stylegan2Synthesis(torch.nn.Module):
             values = self.convs[first + 1](values, noise[first + 1], styles[:, first + 1])
             pixels = upsampled(pixels) + to_pixels(values, styles[:, first + 2])  # fig. 7b: sums of skips
         return pixels
-
-
-class Stylegan2Config(StyleSettings):
-    """StyleGAN2 (Karras et al. 2020) in its 'auto' configuration: styles by modulated convolutions.
-
-    All settings are those of `StyleSettings`; the paper itself has 8 mapping layers.
-    """
-
-    family: Literal["stylegan2"] = "stylegan2"
 
 
 FAMILY = style_family("stylegan2", Stylegan2Config, Stylegan2Synthesis)

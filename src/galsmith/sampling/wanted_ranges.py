@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.transforms import ScalarColumn
 from galsmith.errors import SettingsError
-from galsmith.images.where import Condition, parse_where
-from galsmith.settings import near_miss
+from galsmith.settings import Condition, near_miss, parse_where
 
 Values = NDArray[np.float64]
 

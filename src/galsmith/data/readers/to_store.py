@@ -22,13 +22,13 @@ from galsmith.images import (
     ImageHeader,
     ImageSet,
     crop_center,
-    parse_where,
     resize_in_unit,
     rows_where,
 )
 from galsmith.images.units import is_magnitude
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
+from galsmith.settings import parse_where
 
 Pixels = NDArray[np.float32]
 NAMES_KEPT = 20

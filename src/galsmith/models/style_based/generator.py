@@ -12,7 +12,7 @@ from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.protocols import NetworkBatch
 from galsmith.models.style_based.mapping import MappingNetwork, ScalarNetwork
-from galsmith.models.style_based.settings import network_side
+from galsmith.models.style_based.sides import network_side
 
 GALAXIES_PER_CALL, PIXELS_PER_CALL = 32, 2**21
 

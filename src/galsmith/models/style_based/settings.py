@@ -1,19 +1,14 @@
-"""Settings that style-based families share, and the sides and widths that follow from them."""
+"""Settings of style-based families, and the widths that follow from them, without torch, to be checked early."""
 
 import itertools
-import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from galsmith.errors import SettingsError
-from galsmith.models.family import SIDES_PIX, refuse_other_sides
-from galsmith.models.layers.adversarial import GameName
-from galsmith.models.protocols import DataDescription
 from galsmith.settings import Settings
 
 COARSEST_SIZE_PIX = 4  # Karras+18, table 2
-LARGEST_SIDE_PIX = 1024
 ChannelCount = Annotated[int, Field(ge=1)]
 AUTO_R1_WEIGHT = 2e-4  # Karras+20b (ADA), app. C: gamma = 0.0002 N / M with N = side**2
 
@@ -83,7 +78,7 @@ class StyleSettings(DrawingSettings):
     channels: tuple[ChannelCount, ...] | None = Field(default=None, min_length=1)
     learning_rate: float = Field(default=2.5e-3, gt=0)
     adam_beta2: float = Field(default=0.99, gt=0, lt=1)
-    game: GameName = "logistic"
+    game: Literal["logistic", "hinge"] = "logistic"
     r1_weight: float | None = Field(default=None, ge=0)
     r1_every: int = Field(default=16, ge=1)
     path_length_weight: float = Field(default=2.0, ge=0)
@@ -111,27 +106,19 @@ def auto_r1_weight(size_pix: int, batch_size: int) -> float:
     return AUTO_R1_WEIGHT * size_pix**2 / batch_size
 
 
-def network_side(description: DataDescription) -> int:
-    """Side that networks see: that of the images, or the next power of two where black is known and they are framed."""
-    if description.pixel_range is None:
-        return description.size_pix
-    return max(SIDES_PIX[0], int(2 ** math.ceil(math.log2(description.size_pix))))
+class StyleganConfig(StyleSettings):
+    """StyleGAN as Holzschuh et al. (2022, app. A4) train it: styles by adaptive instance normalization.
 
-
-def refuse_sides_not_framed(config: StyleSettings, description: DataDescription) -> None:
-    """Refuse sides that cannot be halved to 4, but of pictures up to 1024 px, which are framed in black.
-
-    Raises
-    ------
-    SettingsError
-        With the nearest side to resize to.
+    All settings are those of `StyleSettings`.
     """
-    size = description.size_pix
-    if description.pixel_range is None:
-        refuse_other_sides(config, description)
-    elif not SIDES_PIX[0] <= size <= LARGEST_SIDE_PIX:
-        nearest = min(max(size, SIDES_PIX[0]), LARGEST_SIDE_PIX)
-        raise SettingsError(
-            f"images of {size} px: {config.family} needs pictures of {SIDES_PIX[0]} to {LARGEST_SIDE_PIX} px; ingest with "
-            f"`resize_pix={nearest}`"
-        )
+
+    family: Literal["stylegan"] = "stylegan"
+
+
+class Stylegan2Config(StyleSettings):
+    """StyleGAN2 (Karras et al. 2020) in its 'auto' configuration: styles by modulated convolutions.
+
+    All settings are those of `StyleSettings`; the paper itself has 8 mapping layers.
+    """
+
+    family: Literal["stylegan2"] = "stylegan2"

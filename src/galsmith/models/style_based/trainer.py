@@ -27,12 +27,8 @@ from galsmith.models.protocols import (
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import StyleGenerator, framed, style_network, with_scalar_planes
 from galsmith.models.style_based.mapping import mixed_styles
-from galsmith.models.style_based.settings import (
-    StyleSettings,
-    auto_r1_weight,
-    network_side,
-    refuse_sides_not_framed,
-)
+from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight
+from galsmith.models.style_based.sides import network_side, refuse_sides_not_framed
 
 PATH_LENGTH_MEMORY = 0.99  # Karras+20, app. B: decay of the running mean a
 

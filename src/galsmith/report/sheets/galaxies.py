@@ -16,12 +16,12 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback
 from galsmith.files import sha256_of_file
 from galsmith.images import ImageSet
-from galsmith.images.where import parse_where, rows_where
+from galsmith.images.where import rows_where
 from galsmith.measure import read_measurements
 from galsmith.provenance import hash_json
 from galsmith.report.material import find
 from galsmith.seeds import random_stream
-from galsmith.settings import near_miss
+from galsmith.settings import near_miss, parse_where
 
 Order = Literal["spread", "smallest", "largest", "extremes"]
 ORDERS = ("spread", "smallest", "largest", "extremes")
