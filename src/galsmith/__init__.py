@@ -1,7 +1,7 @@
 """galsmith: learn galaxies from a survey, draw new ones, and prove how far they can be trusted.
 
 The verbs of the command line are one call each: ``galsmith.simulate.sersic``, ``galsmith.ingest.folder``,
-``galsmith.training.train``, ``galsmith.sampling.sample``, ``galsmith.measure.measure``,
+``galsmith.observe.observe``, ``galsmith.training.train``, ``galsmith.sampling.sample``, ``galsmith.measure.measure``,
 ``galsmith.judging.judge``, ``galsmith.report.write_report`` and ``galsmith.score.fit``. Rooms are imported when
 first used, so a user who only measures never loads torch.
 """

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -134,10 +134,20 @@ def _known_keys(kind: type[BaseModel], location: Sequence[str]) -> list[str]:
     for part in location:
         fields = getattr(record, "model_fields", {})
         if part in fields:
-            record = fields[part].annotation
+            choices = list(_records_in(fields[part].annotation))
+            record = choices[0] if len(choices) == 1 else fields[part].annotation
             continue
-        record = next((choice for choice in get_args(record) if _tagged(choice, part)), record)
+        record = next((choice for choice in _records_in(record) if _tagged(choice, part)), record)
     return sorted(getattr(record, "model_fields", {}))
+
+
+def _records_in(annotation: Any) -> Iterator[Any]:
+    """Find the settings records that an annotation allows, however deep in unions they stand."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+        return
+    for choice in get_args(annotation):
+        yield from _records_in(choice)
 
 
 def _tagged(choice: Any, tag: str) -> bool:

@@ -24,6 +24,7 @@ from galsmith.data.store import open_store
 from galsmith.features import extract, extraction
 from galsmith.judging import judge
 from galsmith.measure import MeasureSettings, chunks, measure
+from galsmith.observe import observe
 from galsmith.report import look, write, write_report
 from galsmith.report.calls import IN_PYTHON
 from galsmith.report.galaxy.figure import write_galaxy_figure
@@ -199,6 +200,12 @@ def verbs(folder):
         "sample fits": (
             "made",
             lambda out, variant, **how: sample(runs[variant], out, n=4, seed=variant, kind="fits", **how),
+        ),
+        "observe": (
+            "made",
+            lambda out, variant, **how: observe(
+                folder / "store", out, overrides=("psf.fwhm_pix=3", "noise.sigma=2"), seed=variant, **how
+            ),
         ),
         "measure": measured("table.parquet"),
         "measure ecsv": measured("table.ecsv"),

@@ -186,7 +186,7 @@ def test_the_law_of_noise_and_not_the_place_of_its_file_is_hashed(tmp_path):
         (
             {"noise": ExposureNoise(zero_point_mag=25.0, exposure_s=10.0), "sky": Sky(level=1.0)},
             ImageHeader(BANDS, "nJy"),
-            "noise=exposure.*AB magnitude of one nJy is not known in g, r.*zero_points_mag",
+            "noise=exposure.*AB magnitude of one nJy is not known in g, r.*ingest",
         ),
         (
             {"noise": PoissonNoise(gain=2.0), "sky": Sky(mag_arcsec2=21.0)},

@@ -42,6 +42,32 @@ class Convolver:
         return convolved[..., :height, :width]
 
 
+def convolved_kernels(one: Floats, other: Floats, *, largest: int) -> NDArray[np.float32]:
+    """Convolve kernels with kernels, band by band, and cut them to an image.
+
+    Parameters
+    ----------
+    one, other : ndarray [band, k, k]
+        Of odd sides; [1, k, k] is for all bands.
+    largest : int
+        Side of the image in pixels, which the result is not to pass.
+
+    Returns
+    -------
+    ndarray [band, k, k], float32
+        Of odd side, each of sum 1.
+    """
+    side = one.shape[-1] + other.shape[-1] - 1
+    size = (side, side)
+    product = scipy.fft.rfft2(one.astype(np.float64), s=size) * scipy.fft.rfft2(
+        other.astype(np.float64), s=size
+    )
+    whole = scipy.fft.irfft2(product, s=size)
+    cut = max(0, side // 2 - (largest - 1) // 2)
+    inner = whole[:, cut : side - cut, cut : side - cut]
+    return (inner / inner.sum(axis=(-2, -1), keepdims=True)).astype(np.float32)
+
+
 @lru_cache(maxsize=1024)
 def _fast_length(length: int) -> int:
     """Smallest length at which a transform is fast."""

@@ -103,7 +103,7 @@ class CountingNoise(NoiseLaw):
                 "a pixel without light would have no noise at all",
                 argument="noise",
                 came=self.to_dict()["kind"],
-                way_out="give a sky (`sky.level` or `sky.mag_arcsec2`) or `noise.read_noise_electron`",
+                way_out="give a sky (sky.level or sky.mag_arcsec2) or noise.read_noise_electron",
             )
         # a clean image that is below zero somewhere has noise of its own: that light is not counted, and stays as it is
         light = np.maximum(mean, 0)
@@ -173,7 +173,7 @@ class ExposureNoise(CountingNoise):
                 f"the AB magnitude of one {header.flux_unit} is not known in {', '.join(missing)}",
                 argument="noise",
                 came=self.kind,
-                way_out="give images whose header has `zero_points_mag`, or noise by its `sigma` or by its `gain`",
+                way_out="ingest the images with `zero_points_mag`, or give noise by its sigma or gain",
             )
         own = np.array([header.zero_points_mag[band] for band in header.bands])
         stated = in_bands(self.zero_point_mag, header.bands, argument="noise.zero_point_mag")

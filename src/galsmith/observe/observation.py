@@ -83,6 +83,12 @@ class Observation(Settings):
         """SHA-256 of all that decides an observation, 64 hexadecimal digits: it names operator and noise law."""
         return hash_json(self.to_dict())
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observation) and self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values of all that decides an observation; of files their content, not their place."""
         laws = {"psf": self.psf, "sky": self.sky, "noise": self.noise}
@@ -104,7 +110,7 @@ class Observation(Settings):
                 "the size of a pixel of the clean images is not known",
                 argument="pixel_scale_arcsec",
                 came=self.pixel_scale_arcsec,
-                way_out="give `pixel_factor`, or images whose header has `pixel_scale_arcsec`",
+                way_out="give pixel_factor, or ingest the images with `pixel_scale_arcsec`",
             )
         return self.pixel_scale_arcsec / header.pixel_scale_arcsec
 

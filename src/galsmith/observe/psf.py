@@ -18,11 +18,12 @@ from galsmith.observe.stamps import Stamps, hash_of_stamp, read_stamp
 from galsmith.settings import Settings
 
 Kernel = NDArray[np.float64]
+Values = Literal["integrated", "points"]
 FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 FLUX_OUTSIDE = 1e-4
 MOST_SUBPIXELS, LARGEST_RADIUS = 40, 1000
 LARGEST_OFFSET_PIX = 0.5
-WAY_OUT_ARCSEC = "give the width in pixels, or images whose header has `pixel_scale_arcsec`"
+WAY_OUT_ARCSEC = "give the width in pixels, or ingest the images with `pixel_scale_arcsec`"
 logger = logging.getLogger(__name__)
 
 
@@ -84,7 +85,7 @@ class AnalyticPsf(PsfLaw):
 
     fwhm_pix: ByBand | None = None
     fwhm_arcsec: ByBand | None = None
-    values: Literal["integrated", "points"] = "integrated"
+    values: Values = "integrated"
     radius_pix: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
@@ -241,7 +242,7 @@ class ImagePsf(PsfLaw):
     path: str | dict[str, str] | None = None
     image: Stamps | None = None
     pixel_scale_arcsec: Annotated[float, Field(gt=0)] | None = None
-    values: Literal["integrated", "points"] = "integrated"
+    values: Values = "integrated"
 
     @model_validator(mode="after")
     def _one_image(self) -> Self:
@@ -271,7 +272,8 @@ class ImagePsf(PsfLaw):
         for position, band in enumerate(bands):
             image, scale, name = self._in_band(band, position, len(bands))
             centered, middle = _checked(image, name)
-            drawn.append(self._drawn(centered, middle, self._step(scale, pixel_scale_arcsec, enlarged)))
+            step = self._step(scale, pixel_scale_arcsec, enlarged)
+            drawn.append(brought_to_step(centered, step, middle=middle, values=self.values))
         side = max(len(kernel) for kernel in drawn)
         filled = np.stack([np.pad(kernel, (side - len(kernel)) // 2) for kernel in drawn])
         return filled / filled.sum(axis=(-2, -1), keepdims=True)
@@ -311,28 +313,47 @@ class ImagePsf(PsfLaw):
                 "the size of a pixel of the images on the sky is not known",
                 argument="psf.pixel_scale_arcsec",
                 came=f"{own:g}",
-                way_out="give images whose header has `pixel_scale_arcsec`",
+                way_out="ingest the images with `pixel_scale_arcsec`",
             )
         return wanted / own
 
-    def _drawn(self, image: Kernel, middle: tuple[float, float], step: float) -> Kernel:
-        """Bring an image to pixels of `step` times its own, [k, k]; its middle comes to the middle of the middle pixel."""
-        height, width = image.shape
-        reach = max(middle[0], height - 1 - middle[0], middle[1], width - 1 - middle[1]) + 0.5
-        radius = max(1, math.ceil(reach / step - 0.5 - 1e-6))
-        offsets = np.arange(-radius, radius + 1) * step
-        if abs(step - 1) < 1e-6 and middle[0] % 1 == 0 and middle[1] % 1 == 0:
-            return _placed(image, (int(middle[0]), int(middle[1])), radius)
-        inside = np.zeros(1)
-        if self.values == "integrated" and step > 1:  # the mean over places within each of the larger pixels
-            count = min(MOST_SUBPIXELS, 4 * math.ceil(step))
-            inside = ((np.arange(count) + 0.5) / count - 0.5) * step
-        y = (middle[0] + offsets[:, np.newaxis] + inside).ravel()
-        x = (middle[1] + offsets[:, np.newaxis] + inside).ravel()
-        places = np.meshgrid(y, x, indexing="ij")
-        fine = map_coordinates(image, places, order=3, mode="grid-constant", cval=0.0)
-        n = len(offsets)
-        return fine.reshape(n, len(inside), n, len(inside)).mean(axis=(1, 3))
+
+def brought_to_step(
+    image: Kernel, step: float, *, middle: tuple[float, float] | None = None, values: Values = "integrated"
+) -> Kernel:
+    """Bring an image of a star to other pixels.
+
+    Parameters
+    ----------
+    image : ndarray [y, x], float64
+        The star.
+    step : float
+        Side of the new pixels in pixels of the image.
+    middle : tuple of float, optional
+        Its middle (y, x), which comes to the middle of the middle pixel; that of the array when left out.
+    values : {"integrated", "points"}
+        Whether larger pixels hold the integral of what is interpolated, or values at their centers.
+
+    Returns
+    -------
+    ndarray [k, k], float64
+        Of odd side; of another normalization.
+    """
+    height, width = image.shape
+    y0, x0 = ((height - 1) / 2, (width - 1) / 2) if middle is None else middle
+    reach = max(y0, height - 1 - y0, x0, width - 1 - x0) + 0.5
+    radius = max(1, math.ceil(reach / step - 0.5 - 1e-6))
+    if abs(step - 1) < 1e-6 and y0 % 1 == 0 and x0 % 1 == 0:
+        return _placed(image, (int(y0), int(x0)), radius)
+    offsets, inside = np.arange(-radius, radius + 1) * step, np.zeros(1)
+    if values == "integrated" and step > 1:  # the mean over places within each of the larger pixels
+        count = min(MOST_SUBPIXELS, 4 * math.ceil(step))
+        inside = ((np.arange(count) + 0.5) / count - 0.5) * step
+    y = (y0 + offsets[:, np.newaxis] + inside).ravel()
+    x = (x0 + offsets[:, np.newaxis] + inside).ravel()
+    fine = map_coordinates(image, np.meshgrid(y, x, indexing="ij"), order=3, mode="grid-constant", cval=0.0)
+    n = len(offsets)
+    return fine.reshape(n, len(inside), n, len(inside)).mean(axis=(1, 3))
 
 
 def width_at_half_maximum(kernel: Kernel) -> float:

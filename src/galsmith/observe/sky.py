@@ -61,7 +61,7 @@ class Sky(Settings):
                 f"{what} is not known",
                 argument="sky.mag_arcsec2",
                 came=self.mag_arcsec2,
-                way_out="give `sky.level` in the images' unit, or images whose header has `zero_points_mag` and "
+                way_out="give sky.level in the images' unit, or ingest them with `zero_points_mag` and "
                 "`pixel_scale_arcsec`",
             )
         magnitudes = in_bands(self.mag_arcsec2, header.bands, argument="sky.mag_arcsec2")

@@ -1,0 +1,315 @@
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.table import QTable
+from numpy.testing import assert_allclose, assert_array_equal
+
+from galsmith import measure, observe, simulate
+from galsmith.cli import main
+from galsmith.cli.observe import PRESET_NAMES
+from galsmith.data.store import Companions, open_store, read_companions, read_sources, verify_store
+from galsmith.data.store.layout import StoreHeader
+from galsmith.data.store.writer import StoreWriter
+from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.execution import ProgressEvent
+from galsmith.images import ImageHeader
+from galsmith.observe import DEPTHS, INSTRUMENTS, PRESETS, Observation, limiting_magnitudes
+from galsmith.observe.noise import CorrelatedNoise, GaussianNoise
+from galsmith.observe.psf import GaussianPsf
+from galsmith.provenance import Provenance
+from galsmith.seeds import random_stream
+
+SETTINGS = ("psf.fwhm_pix=3", "noise.sigma=0.05")
+BANDS = ("g", "r")
+
+
+@pytest.fixture(scope="module")
+def galaxies(tmp_path_factory):
+    """A store of 12 simulated galaxies in one band of 0.16 arcsec a pixel."""
+    store = tmp_path_factory.mktemp("clean") / "galaxies"
+    return simulate.sersic(store, n=12, seed=3, recipe="sersic-32")
+
+
+def written(folder, images, *, header=None, catalog=None, companions=None, n_chunks=1):
+    """A store of some images."""
+    header = header or ImageHeader(BANDS, "nJy", 0.2, zero_points_mag=dict.fromkeys(BANDS, 31.4))
+    with StoreWriter(folder, StoreHeader(header, Provenance("test")), n_chunks=n_chunks) as writer:
+        writer.write_chunk(0, images, QTable() if catalog is None else catalog, companions=companions)
+        return writer.finish()
+
+
+def blobs(n=3, side=48):
+    y, x = np.mgrid[:side, :side] - (side - 1) / 2
+    light = np.exp(-0.5 * (x**2 + y**2) / 16)
+    return [np.stack([light, 2 * light]).astype(np.float32) * (1 + k) for k in range(n)]
+
+
+def test_a_store_is_observed_image_by_image(galaxies, tmp_path):
+    observed = observe.observe(galaxies.path, tmp_path / "observed", overrides=SETTINGS, seed=5)
+    observation = Observation(psf=GaussianPsf(fwhm_pix=3), noise=GaussianNoise(sigma=0.05))
+    beside = read_companions(observed.path, range(12))
+    for row in range(12):
+        expected = observation.observe(galaxies[row], random_stream(5, "observe", row), galaxies.header)
+        assert_array_equal(observed[row], expected.image)
+        assert_array_equal(beside.ivars[row], expected.ivar)
+        assert_array_equal(beside.psfs[row], expected.psf)
+    assert beside.psf_pixel_scale_arcsec == pytest.approx(galaxies.header.pixel_scale_arcsec)
+    assert list(observed.catalog["object_id"]) == list(galaxies.catalog["object_id"])
+    assert list(observed.catalog["split"]) == list(galaxies.catalog["split"])
+    assert observed.catalog["r_eff_arcsec"].unit == u.arcsec
+    assert observed.header.psf == {"psf_fwhm_pix": 3.0}
+    assert observed.provenance.verb == "observe"
+    assert observed.provenance.parents[0].content_hash == galaxies.content_hash
+    assert verify_store(observed.path) == []
+
+
+def test_other_seeds_give_other_noise_and_the_same_call_is_done(galaxies, tmp_path):
+    one = observe.observe(galaxies.path, tmp_path / "one", overrides=SETTINGS, seed=1)
+    other = observe.observe(galaxies.path, tmp_path / "other", overrides=SETTINGS, seed=2)
+    assert np.abs(one[0] - other[0]).std() > 0.01
+    again = observe.observe(galaxies.path, tmp_path / "one", overrides=SETTINGS, seed=1)
+    assert again.content_hash == one.content_hash
+    with pytest.raises(OutputExistsError, match="one"):
+        observe.observe(galaxies.path, tmp_path / "one", overrides=SETTINGS, seed=2)
+
+
+class StoppedError(Exception):
+    """What stops a run."""
+
+
+def test_an_interrupted_run_goes_on_and_gives_the_same_store(tmp_path, monkeypatch):
+    monkeypatch.setattr("galsmith.data.readers.to_store.IMAGES_PER_CHUNK", 2)
+    clean = written(tmp_path / "clean", blobs(7))
+    whole = observe.observe(clean.path, tmp_path / "whole", overrides=SETTINGS)
+
+    def stop(event: ProgressEvent) -> None:
+        if event.done == 5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        observe.observe(clean.path, tmp_path / "halved", overrides=SETTINGS, progress=stop)
+    assert not (tmp_path / "halved").exists()
+    resumed = observe.observe(clean.path, tmp_path / "halved", overrides=SETTINGS)
+    assert resumed.content_hash == whole.content_hash
+
+
+def test_lengths_and_places_follow_the_pixels(tmp_path):
+    catalog = QTable(
+        {"r_half_pix": [8.0, 6.0, 4.0] * u.pix, "x_pix": [23.5, 0.0, 47.0], "center_y_pix": [23.5] * 3}
+    )
+    catalog["flux_g"] = [1.0, 2.0, 3.0]
+    clean = written(tmp_path / "clean", blobs(), catalog=catalog)
+    observed = observe.observe(clean.path, tmp_path / "observed", overrides=["pixel_factor=2.5", *SETTINGS])
+    assert observed.shapes.tolist() == [[19, 19]] * 3
+    assert_allclose(observed.catalog["r_half_pix"].to_value(u.pix), [3.2, 2.4, 1.6])
+    assert_allclose(observed.catalog["x_pix"], [9.0, 9 - 9.4, 9 + 9.4])
+    assert_allclose(observed.catalog["center_y_pix"], 9.0)
+    assert list(observed.catalog["flux_g"]) == [1.0, 2.0, 3.0]
+    assert list(observed.catalog["native_size_pix"]) == [19] * 3
+    assert observed.header.pixel_scale_arcsec == pytest.approx(0.5)
+
+
+def test_each_image_may_have_its_own_size_of_a_pixel(tmp_path):
+    header = ImageHeader(BANDS, "nJy")
+    catalog = QTable({"pixel_scale_arcsec": [0.1, 0.2, 0.4]})
+    clean = written(tmp_path / "clean", blobs(), header=header, catalog=catalog)
+    observed = observe.observe(
+        clean.path,
+        tmp_path / "one",
+        overrides=["psf.fwhm_arcsec=0.8", "pixel_scale_arcsec=0.4", "noise.sigma=1"],
+    )
+    assert observed.shapes[:, 0].tolist() == [12, 24, 48]
+    assert observed.header.pixel_scale_arcsec == 0.4
+    assert "pixel_scale_arcsec" not in observed.catalog.colnames
+    own = observe.observe(clean.path, tmp_path / "own", overrides=["psf.fwhm_arcsec=0.8", "noise.sigma=1"])
+    assert_allclose(own.catalog["pixel_scale_arcsec"], [0.1, 0.2, 0.4])
+    widths = [psf.shape[-1] for psf in read_companions(own.path, range(3)).psfs]
+    assert widths[0] > widths[1] > widths[2]
+
+
+def test_what_lies_beside_the_clean_images_is_carried_on(tmp_path):
+    star = GaussianPsf(sigma_pix=2.0).kernels(("r",), None)[0].astype(np.float32)
+    mask = np.zeros((2, 48, 48), dtype=bool)
+    mask[:, 10, 20] = True
+    beside = Companions([star] * 3, 0.2, masks=[mask, ~mask & False, ~mask & False])
+    clean = written(tmp_path / "clean", blobs(), companions=beside)
+    observed = observe.observe(
+        clean.path, tmp_path / "observed", overrides=["psf.sigma_pix=1.5", "noise.sigma=1"]
+    )
+    found = read_companions(observed.path, range(3))
+    for psf in found.psfs:
+        offsets = np.arange(psf.shape[-1]) - psf.shape[-1] // 2
+        moment = float((psf[0].sum(axis=0, dtype=np.float64) * offsets**2).sum())
+        # both kernels are integrated over pixels; what is cut took 1e-3 of the moment
+        assert moment == pytest.approx(4 + 1.5**2 + 2 / 12, rel=2e-3)
+    assert found.masks[0][0, 10, 20]
+    assert not found.masks[1].any()
+    assert (found.ivars[0] == 0).sum() == found.masks[0].sum() > 2
+
+
+def test_images_with_noise_of_their_own_are_told(tmp_path, caplog):
+    ivars = [np.ones((2, 48, 48), dtype=np.float32)] * 3
+    clean = written(tmp_path / "clean", blobs(), companions=Companions(ivars=ivars))
+    observe.observe(clean.path, tmp_path / "observed", overrides=SETTINGS)
+    assert "have noise of their own" in caplog.text
+
+
+def test_correlations_travel(tmp_path):
+    stamp = np.exp(-(np.hypot(*np.mgrid[-3:4, -3:4]) ** 2) / 4)
+    observation = Observation(noise=CorrelatedNoise(sigma=1.0, correlation_image=stamp))
+    clean = written(tmp_path / "clean", blobs())
+    observed = observe.observe(clean.path, tmp_path / "observed", recipe=observation)
+    assert set(observed.catalog["noise_correlation"]) == {"observed"}
+    found = read_companions(observed.path, range(3)).noise_correlations
+    assert_allclose(found["observed"], stamp, rtol=1e-6)
+
+
+def test_true_sources_of_fields_move_with_their_pixels(tmp_path):
+    clean = simulate.fields(tmp_path / "clean", n=2, seed=1, recipe="fields-250")
+    observed = observe.observe(
+        clean.path, tmp_path / "observed", overrides=["pixel_factor=2", "noise.sigma=2"]
+    )
+    before, after = read_sources(clean.path), read_sources(observed.path)
+    assert observed.header.shows_fields
+    assert len(after) == len(before)
+    assert_allclose(after["x_pix"], (before["x_pix"] - 124.5) / 2 + 62)
+    assert_allclose(after["r_half_pix"], before["r_half_pix"] / 2)
+    assert_allclose(after["flux"], before["flux"])
+
+
+def test_observed_galaxies_are_measured_as_observed(galaxies, tmp_path):
+    settings = measure.MeasureSettings(quantities=("morphology",))
+    words = ["psf.fwhm_pix=6", "noise.sigma=0.002"]
+    observed = observe.observe(galaxies.path, tmp_path / "observed", overrides=words)
+    blurred, sharp = (
+        np.asarray(measure.measured(open_store(store), settings=settings)["r_half_pix"])
+        for store in (observed.path, galaxies.path)
+    )
+    assert np.isfinite(blurred).sum() >= 10
+    # a radius of 4 to 6 px that grows by the width of half of 6 px in quadrature
+    assert np.nanmedian(blurred / sharp) > 1.1
+
+
+def test_recipes_and_changes_of_presets(galaxies, tmp_path):
+    recipe = tmp_path / "seeing.toml"
+    recipe.write_text(
+        '[observation.psf]\nkind = "moffat"\nfwhm_pix = 3.0\n[observation.noise]\nsigma = 0.1\n', "utf-8"
+    )
+    observed = observe.observe(galaxies.path, tmp_path / "one", recipe=recipe, overrides=["psf.beta=2.5"])
+    settings = observed.provenance.settings["observation"]
+    assert settings["psf"] == {"kind": "moffat", "fwhm_pix": 3.0, "beta": 2.5, "values": "integrated"}
+    assert settings["noise"] == {"kind": "gaussian", "sigma": 0.1}
+    assert (
+        observe.stated_observation(preset="holzschuh2022-noise-16", overrides=["noise.sigma=4"])
+        == (PRESETS["holzschuh2022-none"])
+    )
+    recipe.write_text("[psf]\nfwhm_pix = 3.0\n", "utf-8")
+    with pytest.raises(
+        SettingsError, match=r"seeing\.toml.*has the tables psf; wanted a table \[observation\]"
+    ):
+        observe.observe(galaxies.path, tmp_path / "two", recipe=recipe)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({}, "no observation; wanted `preset`"),
+        ({"preset": "hsc"}, r"preset=hsc.*did you mean 'hsc-wide'"),
+        ({"preset": "lsst", "recipe": {}}, "`preset` and `recipe` came"),
+        ({"recipe": "absent.toml"}, "recipe=absent.toml.*no such file"),
+        (
+            {"overrides": ["psf.fwhm=3"]},
+            r"unknown setting 'psf\.gaussian\.fwhm' \(did you mean 'fwhm_pix'\?\)",
+        ),
+        ({"overrides": ["noise.sigma=-1"]}, r"noise\.gaussian\.sigma.* greater than 0"),
+    ],
+)
+def test_what_is_no_observation_is_refused(stated, message):
+    with pytest.raises(SettingsError, match=message):
+        observe.stated_observation(**stated)
+
+
+def test_the_presets_are_named_where_nothing_is_loaded():
+    assert sorted(PRESET_NAMES) == sorted(PRESETS)
+    assert len({preset.content_hash for preset in PRESETS.values()}) == len(PRESETS)
+    assert sorted(DEPTHS) == sorted(INSTRUMENTS)
+
+
+# By how much the depth that comes of a preset's numbers may differ from the published one, in magnitudes: presets are dark
+# skies and laws without diffraction, stacks in the papers have their own weights.
+NEAR_MAG = {"lsst": 0.7, "hsc-wide": 0.35, "hst-acs-f814w": 0.65, "euclid-vis": 0.05, "roman": 1.6}
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_instruments_are_about_as_deep_as_is_said(name):
+    depth = DEPTHS[name]
+    found = limiting_magnitudes(
+        INSTRUMENTS[name],
+        list(depth.magnitudes),
+        n_sigma=depth.n_sigma,
+        aperture_arcsec=depth.aperture_arcsec,
+    )
+    assert_allclose(found, list(depth.magnitudes.values()), atol=NEAR_MAG[name])
+
+
+def test_the_depth_is_that_of_stars_in_drawn_noise():
+    observation, bands = INSTRUMENTS["hsc-wide"], ("r",)
+    header = ImageHeader(bands, "nJy", 0.168, zero_points_mag={"r": 31.4})
+    star = np.zeros((1, 31, 31), dtype=np.float32)
+    [magnitude] = limiting_magnitudes(observation, bands)
+    star[0, 15, 15] = 10 ** (-0.4 * (magnitude - 31.4))
+    fluxes = []
+    for k in range(800):
+        observed = observation.observe(star, random_stream(1, "observe", k), header)
+        weights = observed.psf[0].astype(np.float64)
+        top = 15 - len(weights) // 2
+        cut = observed.image[0, top : top + len(weights), top : top + len(weights)]
+        fluxes.append(float((cut * weights).sum() / (weights**2).sum()))
+    assert np.mean(fluxes) == pytest.approx(star.max(), rel=5 / 5 / np.sqrt(800))
+    assert np.mean(fluxes) / np.std(fluxes) == pytest.approx(5, rel=5 / np.sqrt(2 * 800) + 0.01)
+
+
+def test_the_command_observes(galaxies, tmp_path, capsys):
+    output = tmp_path / "observed"
+    words = [
+        "observe",
+        galaxies.path,
+        "-o",
+        str(output),
+        "--set",
+        "psf.fwhm_pix=3",
+        "--set",
+        "noise.sigma=0.05",
+    ]
+    assert main([*words, "--quiet"]) == 0
+    assert open_store(output).header.psf == {"psf_fwhm_pix": 3.0}
+    assert main(["info", str(output)]) == 0
+    said = capsys.readouterr().out
+    assert "observe" in said
+    assert "psf_fwhm_pix 3" in said
+    assert main(["look", str(output), "-o", str(tmp_path / "sheet.png"), "--quiet"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no observation; wanted --preset, --recipe, or settings as --set"),
+        (["--preset", "lsts"], "did you mean 'lsst'"),
+        (["--preset", "euclid-vis"], "ingest them with --zero-points and --pixel-scale"),
+        (
+            ["--set", "psf.fwhm_arcsec=0.7", "--set", "noise.sigma=1"],
+            "size of a pixel on the sky is not known",
+        ),
+    ],
+)
+def test_the_command_refuses_in_one_line(words, said, tmp_path, capsys):
+    scale = 0.1 if "--preset" in words else None
+    clean = written(tmp_path / "clean", blobs(), header=ImageHeader(BANDS, "nJy", scale))
+    assert main(["observe", clean.path, "-o", str(tmp_path / "observed"), *words]) != 0
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "observed").exists()
+
+
+def test_a_store_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="absent"):
+        observe.observe(tmp_path / "absent", tmp_path / "observed", overrides=SETTINGS)
