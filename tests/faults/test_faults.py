@@ -145,6 +145,7 @@ NAMES = (
     "snapshot",
     "sample store",
     "sample fits",
+    "observe",
     "measure",
     "measure ecsv",
     "measure fits",

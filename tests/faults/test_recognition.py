@@ -33,6 +33,7 @@ KINDS = (
     "snapshot",
     "sample store",
     "sample fits",
+    "observe",
     "measure",
     "measure ecsv",
     "measure fits",
