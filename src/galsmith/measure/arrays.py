@@ -11,7 +11,7 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
 from galsmith.data.galaxies import Galaxy, GalaxyOrigin
-from galsmith.data.galaxies.maps import sigma_of_inverse_variance
+from galsmith.data.readers.maps import sigma_of_inverse_variance
 from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress

@@ -10,10 +10,10 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
-from galsmith.data.galaxies.maps import Companions, chosen_label, read_psf
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.fits_header import gain_of
+from galsmith.data.readers.maps import Companions, chosen_label, read_psf
 from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet

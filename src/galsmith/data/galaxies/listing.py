@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from galsmith.data.galaxies.maps import MapPlace
 from galsmith.data.readers.array_files import arrays_in
 from galsmith.data.readers.fits import FitsPlace, split_hdu
 from galsmith.data.readers.listing import (
@@ -18,6 +17,7 @@ from galsmith.data.readers.listing import (
     matches_of,
     stem_of,
 )
+from galsmith.data.readers.maps import MapPlace
 from galsmith.data.readers.options import Hdu
 from galsmith.data.readers.registry import Reader, reader_of, readers_of_files
 from galsmith.data.readers.surveys import without_maps

@@ -11,7 +11,13 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from galsmith.data.galaxies.file_maps import (
+from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
+from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
+from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
+from galsmith.data.galaxies.positions import parse_columns, read_positions
+from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
+from galsmith.data.readers.field.sky import measure_sky
+from galsmith.data.readers.file_maps import (
     NO_MAPS,
     FileMaps,
     maps_of_array,
@@ -19,10 +25,10 @@ from galsmith.data.galaxies.file_maps import (
     refuse_times,
     tell,
 )
-from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
-from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
-from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
-from galsmith.data.galaxies.maps import (
+from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
+from galsmith.data.readers.fits_agreement import common_header
+from galsmith.data.readers.listing import ArrayPlace, array_place, file_as_parent, has_glob, listing_as_parent
+from galsmith.data.readers.maps import (
     Companions,
     MapHead,
     MapOwner,
@@ -32,12 +38,6 @@ from galsmith.data.galaxies.maps import (
     companion_head,
     psf_head,
 )
-from galsmith.data.galaxies.positions import parse_columns, read_positions
-from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
-from galsmith.data.readers.field.sky import measure_sky
-from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
-from galsmith.data.readers.fits_agreement import common_header
-from galsmith.data.readers.listing import ArrayPlace, array_place, file_as_parent, has_glob, listing_as_parent
 from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.data.readers.source import Source

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies.maps import LABELS_NAMED, MapHead, read_label_map
 from galsmith.data.galaxies.positions import Positions
 from galsmith.data.readers.fits import FitsHead
+from galsmith.data.readers.maps import LABELS_NAMED, MapHead, read_label_map
 from galsmith.errors import InputError
 
 STAMP_EXTENT = 2.5
