@@ -130,7 +130,7 @@ def add_corrections(result: Measured, galaxy: GalaxyInput, settings: MeasureSett
         return
     fwhm = settings.psf_fwhm_pix if galaxy.psf is None else None
     if galaxy.psf is not None:
-        fwhm = width_of(np.asarray(galaxy.psf, dtype=np.float64), kind=settings.psf_kind)
+        fwhm = width_of(np.asarray(galaxy.psf, dtype=np.float64), kind=galaxy.psf_kind or settings.psf_kind)
     features = features_of(result.values, math.nan if fwhm is None else fwhm)
     if not np.isfinite(features).all():
         result.flags.append(CORRECTION_UNDEFINED.name)

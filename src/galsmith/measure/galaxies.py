@@ -31,6 +31,8 @@ MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]
     "statmorph": statmorph_engine.measure_morphology,
 }
 POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
+# what `MeasureSettings.ignore` names, as `Galaxy` has it
+_BESIDE = {"mask": "mask", "noise": "sigma_map", "psf": "psf"}
 APART = "offset_"  # of one band from another, which may be called y
 
 
@@ -109,9 +111,16 @@ def rows_of(galaxy: Galaxy, method: Method) -> list[Measured]:
     method : Method
         How to measure it.
     """
+    galaxy = used(galaxy, method.settings)
     if galaxy.reason:
         return [_not_measured(galaxy, method) for _ in method.bands]
     return [noted(row, cutout_of(galaxy)) for row in _measured_bands(galaxy, method)]
+
+
+def used(galaxy: Galaxy, settings: MeasureSettings) -> Galaxy:
+    """Leave out what lies beside a galaxy's image and is to be ignored."""
+    left_out: dict[str, Any] = {_BESIDE[name]: None for name in settings.ignore}
+    return replace(galaxy, **left_out) if left_out else galaxy
 
 
 def cutout_of(galaxy: Galaxy) -> Cutout:
@@ -140,7 +149,8 @@ def input_of(galaxy: Galaxy, band: int, flux_unit: str) -> GalaxyInput:
         label=galaxy.label,
         mask=mask,
         sigma_map=sigma_map,
-        psf=galaxy.psf,
+        psf=of_band(galaxy.psf),
+        psf_kind=galaxy.psf_kind,
         gain=gain_of_unit(flux_unit) if galaxy.gain is None else galaxy.gain,
     )
 

@@ -64,6 +64,8 @@ class Plan:
         Threads or processes.
     provenance : Provenance
         Of the table.
+    given : frozenset of str
+        What is given beside the images and used, as `galsmith.data.galaxies.GalaxyOrigin` names it.
     """
 
     galaxies: Galaxies
@@ -71,6 +73,7 @@ class Plan:
     count: int
     workers: int
     provenance: Provenance
+    given: frozenset[str] = frozenset()
 
 
 def measure(
@@ -269,7 +272,7 @@ def _planned(
 ) -> Plan:
     """Check all before anything is written."""
     method = method_for(galaxies, settings, engine=engine)
-    given = _given_beside(galaxies)
+    given = given_beside(galaxies, method.settings)
     asked = MeasureSettings() if settings is None else settings
     of_files = bool(galaxies.origin.inputs)
     refuse_idle_settings(asked, method.settings, given=given, is_known=of_files, engine=engine)
@@ -286,15 +289,18 @@ def _planned(
         del recorded["uncertainties"]  # what was measured without them was made by the same
     if not method.settings.corrections:
         del recorded["corrections"]
+    if not method.settings.ignore:
+        del recorded["ignore"]
+    if given:
+        recorded["beside"] = sorted(given)
     if galaxies.origin.given.get("unusable"):
         recorded["given"] = dict(galaxies.origin.given)
     if galaxies.origin.settings:
         recorded["files"] = dict(galaxies.origin.settings)
     if method.computed:
         recorded["computed"] = [entry.name for entry in method.computed]
-    return Plan(
-        galaxies, method, count, workers, Provenance("measure", recorded, parents=galaxies.origin.parents)
-    )
+    provenance = Provenance("measure", recorded, parents=galaxies.origin.parents)
+    return Plan(galaxies, method, count, workers, provenance, given)
 
 
 def _run(
@@ -307,9 +313,7 @@ def _run(
 ) -> Iterator[tuple[int, Result]]:
     """Measure chunks on threads or processes, and give (place, result) as each one ends."""
     if plan.method.has_engine and chunks:
-        load_kernels(
-            progress, kernels_of(plan.method.settings, has_psf="psf" in _given_beside(plan.galaxies))
-        )
+        load_kernels(progress, kernels_of(plan.method.settings, has_psf="psf" in plan.given))
     unit = plan.method.header.images_name
     progress(ProgressEvent("measuring", n_done, plan.count, unit))
     with _threads(plan.workers if plan.method.is_compiled else 1) as threads:
@@ -319,10 +323,9 @@ def _run(
             progress(ProgressEvent("measuring", n_done, plan.count, unit))
 
 
-def _given_beside(galaxies: Galaxies) -> set[str]:
-    """Which maps were given beside the images."""
-    # a parent's role begins with what it is, such as "psf (names, sizes, times)"
-    return {parent.role.partition(" ")[0] for parent in galaxies.origin.parents}
+def given_beside(galaxies: Galaxies, settings: MeasureSettings) -> frozenset[str]:
+    """Say what is given beside the images and used."""
+    return frozenset(galaxies.origin.beside) - set(settings.ignore)
 
 
 @contextlib.contextmanager

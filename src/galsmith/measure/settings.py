@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from galsmith.data.store.companions import PsfKind
 from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader
 from galsmith.images.bands import bands_of_pairs, default_pairs, parse_pair
@@ -21,7 +22,6 @@ Quantities = Literal["morphology", "power", "details", "field"]
 Segmentation = Literal["paper", "survey"]
 Sky = Literal["box", "annulus"]
 SersicFitting = Literal["integrated", "parity", "none"]
-PsfKind = Literal["effective", "optical"]
 ColorApertures = Literal["shared", "each"]
 
 
@@ -74,6 +74,8 @@ class MeasureSettings(Settings):
         What point spread functions hold: ``"effective"`` the pixel too, as an image of a star does, so that a law is
         convolved with it and not integrated over pixels once more; ``"optical"`` values of the function itself at
         pixel centers. Fits with statmorph's steps take either as it is.
+    ignore : tuple of {"mask", "noise", "psf"}
+        What of that which lies beside the images, in their store or in their files, is not used.
     subtract_background : bool or None
         Whether the median of a stamp's border is taken off before its morphology is measured. None does so
         for pictures (flux unit ``"display"``), whose sky is not zero, and for nothing else: on EFIGI's
@@ -99,6 +101,7 @@ class MeasureSettings(Settings):
     corrections: bool = False
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     psf_kind: PsfKind = "effective"
+    ignore: tuple[Literal["mask", "noise", "psf"], ...] = ()
     subtract_background: bool | None = None
     threshold_sigma: float = Field(default=1.5, gt=0)
     minimum_pixels: int = Field(default=5, ge=1)
@@ -145,6 +148,12 @@ _DEFAULTS = {name: field.default for name, field in MeasureSettings.model_fields
 # What has an effect in some cases alone.
 _OF_SEARCH = ("threshold_sigma", "minimum_pixels", "smoothing_pix")
 _OF_PSF = ("psf_fwhm_pix", "psf_kind")
+_WAYS_OUT = {
+    **dict.fromkeys(
+        ("psf_fwhm_pix", "psf_kind"), "; or set 'ignore' to ['psf'], which leaves those beside the images"
+    ),
+    "gain": "; or set 'ignore' to ['noise'], which leaves what lies beside the images",
+}
 _OF_A_FIELD: tuple[Quantities, ...] = ("field",)
 _OF_MORPHOLOGY = (*_OF_SEARCH, *_OF_PSF, "sersic", "double_sersic", "gain", "color_apertures")
 
@@ -222,9 +231,9 @@ def refuse_idle_settings(
     chosen : MeasureSettings
         As `resolved_settings` made them.
     given : container of str
-        Which maps were given beside the images: ``"label_map"``, ``"noise"``, ``"psf"``.
+        Which maps were given beside the images and are used, as `galsmith.data.galaxies.GalaxyOrigin` names them.
     is_known : bool
-        Whether these are all, as of files; arrays in memory may have others.
+        Whether these are all, as of files and stores; arrays in memory may have others.
     engine : str
         What measures morphology.
 
@@ -245,7 +254,8 @@ def refuse_idle_settings(
         ),
         (("smoothing_pix",), chosen.segmentation == "survey", "the survey's method smooths no outline"),
         (_OF_PSF, not asks_for_psf, "without a Sérsic fit nothing asks for the point spread function"),
-        (("psf_fwhm_pix",), "psf" in given, "`psf` gives the point spread function"),
+        (("psf_fwhm_pix",), "psf" in given, "a point spread function is given beside every image"),
+        (("psf_kind",), "psf_kind" in given, "the store says what its point spread functions hold"),
         (
             ("psf_kind",),
             (chosen.sersic == "parity" or engine != "galsmith") and not chosen.corrections,
@@ -265,7 +275,7 @@ def refuse_idle_settings(
                 f"it has no effect: {why}",
                 argument=idle[0],
                 came=getattr(asked, idle[0]),
-                way_out="leave it out",
+                way_out=f"leave it out{_WAYS_OUT.get(idle[0], '') if given else ''}",
             )
     if "psf" in given and not (asks_for_psf and "morphology" in chosen.quantities):
         logger.warning("`psf` has no effect: without a Sérsic fit nothing asks for the point spread function")

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.data.store.companions import PsfKind
 from galsmith.images import ImageHeader
 from galsmith.provenance import Parent, hash_json
 
@@ -28,8 +29,10 @@ class Galaxy:
         True where a pixel is not to be used.
     sigma_map : ndarray [y, x] or [band, y, x], or None
         Standard deviation of every pixel, in flux.
-    psf : ndarray [y, x], float64, or None
-        Point spread function.
+    psf : ndarray [y, x] or [band, y, x], float64, or None
+        Point spread function, in pixels of the image.
+    psf_kind : {"effective", "optical"} or None
+        Whether the pixel is in it; None where nobody but the settings says it.
     gain : float or None
         Electrons per flux unit where the image's header tells it.
     x_offset_pix, y_offset_pix : int
@@ -48,6 +51,7 @@ class Galaxy:
     mask: NDArray[np.bool_] | None = None
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[np.float64] | None = None
+    psf_kind: PsfKind | None = None
     gain: float | None = None
     x_offset_pix: int = 0
     y_offset_pix: int = 0
@@ -75,6 +79,9 @@ class GalaxyOrigin:
         What made galaxies of the files, as plain JSON values; empty for a store.
     inputs : tuple of str
         What is read, as a user writes it, which no output may harm: the store, or files, folders and globs.
+    beside : tuple of str
+        What is given beside every image: ``"label_map"``, ``"mask"``, ``"noise"``, ``"psf"``; and ``"psf_kind"`` where
+        it is said what point spread functions hold.
     has_maps : bool
         Whether segmentation maps were given, so that nothing has to be found.
     is_central : bool
@@ -90,6 +97,7 @@ class GalaxyOrigin:
     parents: tuple[Parent, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     has_maps: bool = False
     is_central: bool = False
     has_named_bands: bool = True

@@ -12,20 +12,27 @@ from numpy.typing import NDArray
 from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
+from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE
 from galsmith.data.readers.fits_header import gain_of
-from galsmith.data.readers.maps import Companions, chosen_label, read_psf
+from galsmith.data.readers.maps import Companions, chosen_label, read_psf, sigma_of_inverse_variance
 from galsmith.data.readers.source import Source, UnusableImage
+from galsmith.data.store import companions_of, names_beside
 from galsmith.errors import InputError
-from galsmith.images import ImageHeader, ImageSet
+from galsmith.images import ImageHeader, ImageSet, resampled_psf
 from galsmith.provenance import Parent
 
 UNREADABLE = "unreadable_file"
 BEYOND_IMAGE = "cutout_beyond_image"
 CATALOG_COLUMNS = ("object_id", "split", "native_size_pix")
+SCALE_COLUMN = "pixel_scale_arcsec"
+
+
+# what is given beside an image, by the names of `galsmith.data.store.Companions`
+BESIDE = {"ivars": "noise", "masks": "mask", "psfs": "psf"}
 
 
 class StoreGalaxies:
-    """Images of a store, or of a set in memory.
+    """Images of a store with all that lies beside them there, or those of a set in memory.
 
     Parameters
     ----------
@@ -41,6 +48,7 @@ class StoreGalaxies:
             images.path,
             (images.as_parent("measured images"),),
             inputs=(images.path,) if images.path else (),
+            beside=_names_beside(images),
             given=dict(images.catalog.meta.get("given", {})),
         )
 
@@ -50,7 +58,41 @@ class StoreGalaxies:
 
     def read(self, rows: Sequence[int]) -> list[Galaxy]:
         """Read some galaxies."""
-        return [Galaxy(image) for image in self._images.pixels.read(np.asarray(rows, dtype=np.int64))]
+        wanted = np.asarray(rows, dtype=np.int64)
+        images = self._images.pixels.read(wanted)
+        found = companions_of(self._images, wanted) if self.origin.beside else None
+        if found is None:
+            return [Galaxy(image) for image in images]
+        factors = self._factors(wanted, found.psf_pixel_scale_arcsec)
+        return [
+            Galaxy(
+                image,
+                mask=found.masks[place] if len(found.masks) else None,
+                sigma_map=sigma_of_inverse_variance(found.ivars[place]) if len(found.ivars) else None,
+                psf=_psf(found.psfs[place], float(factors[place])) if len(found.psfs) else None,
+                psf_kind=found.psf_kind,
+            )
+            for place, image in enumerate(images)
+        ]
+
+    def _factors(self, rows: NDArray[np.int64], psf_pixel_scale_arcsec: float | None) -> NDArray[np.float64]:
+        """How often larger pixels of images are than those of their PSFs, [image] float64; 1 where nobody knows."""
+        scales = np.full(len(rows), self.header.pixel_scale_arcsec or np.nan)
+        if self.header.pixel_scale_arcsec is None and SCALE_COLUMN in self._images.catalog.colnames:
+            scales = np.asarray(self._images.catalog[SCALE_COLUMN], dtype=np.float64)[rows]
+        factors = scales / (psf_pixel_scale_arcsec or np.nan)
+        return np.where(np.abs(factors - 1) > SCALE_TOLERANCE, factors, 1.0)
+
+
+def _names_beside(images: ImageSet) -> tuple[str, ...]:
+    """Name what a store has beside its images that measuring uses."""
+    found = tuple(BESIDE[name] for name in names_beside(images) if name in BESIDE)
+    return (*found, "psf_kind") if "psf" in found else found
+
+
+def _psf(psf: NDArray[np.float32], factor: float) -> NDArray[np.float64]:
+    """Bring a point spread function to the pixels of its image."""
+    return np.asarray(resampled_psf(psf, factor), dtype=np.float64)
 
 
 class SourceGalaxies:
@@ -91,6 +133,7 @@ class SourceGalaxies:
         *,
         label: int | None,
         parents: Sequence[Parent],
+        beside: Sequence[str],
         taken: Mapping[str, Any],
     ) -> "SourceGalaxies":
         """Give the same galaxies with their maps, one an image, and the label that each has in its map, if one is named.
@@ -103,6 +146,7 @@ class SourceGalaxies:
             self.origin,
             parents=(*self.origin.parents, *parents),
             settings={**self.origin.settings, **taken, **({} if label is None else {"label": label})},
+            beside=tuple(beside),
             has_maps=bool(companions) and companions[0].label_map is not None,
         )
         return found

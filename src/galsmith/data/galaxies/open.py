@@ -53,6 +53,7 @@ COUNTED_ABOVE_SIGMA, COUNTED_FROM_PIX, MOST_PIXELS_COUNTED = 5.0, 10, 2**26
 HEADS_PER_EVENT = 64
 logger = logging.getLogger(__name__)
 MAPS = ("segmap", "mask", "sigma", "ivar", "psf")
+ROLES = ("label_map", "mask", "noise", "psf")
 NOTHING = "none"  # in place of a map that is not to be taken
 READING_OPTIONS = (
     *MAPS,
@@ -177,6 +178,7 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
         _parents(heads, companions),
         {"bands": list(header.bands), **taken},
         inputs=request.inputs,
+        beside=_names_of_maps(companions),
         has_named_bands=request.bands is not None or heads[0].bands is not None,
     )
     if request.catalog is not None:
@@ -406,10 +408,15 @@ def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tup
     return (_listing("images", [head.place for head in heads]), *_parents_of_maps(companions))
 
 
+def _names_of_maps(companions: Sequence[Companions]) -> tuple[str, ...]:
+    """Name what is given beside the images."""
+    return tuple(role for role in ROLES if any(getattr(maps, role) is not None for maps in companions))
+
+
 def _parents_of_maps(companions: Sequence[Companions]) -> list[Parent]:
     """Name the files of maps."""
     parents = []
-    for role in ("label_map", "mask", "noise", "psf"):
+    for role in ROLES:
         found = [getattr(maps, role) for maps in companions]
         heads = [one.head if isinstance(one, MaskMap | NoiseMap) else one for one in found]
         places = [head.place for head in heads if head is not None]
@@ -469,6 +476,7 @@ def _of_reader(
         companions,
         label=None if request.labels is None else request.labels[0],
         parents=_parents_of_maps(companions),
+        beside=_names_of_maps(companions),
         taken={"maps": dict(maps.described)} if maps.described else {},
     )
 

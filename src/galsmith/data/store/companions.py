@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -19,6 +19,7 @@ from galsmith.images.image_set import SelectedPixels
 Stamp = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
+PsfKind = Literal["effective", "optical"]
 IVAR, MASK = "image_ivar", "image_mask"
 PSF, PSF_SHAPE, CORRELATION = "psf", "psf_shape", "noise_correlation"
 CORRELATION_COLUMN = "noise_correlation"
@@ -51,6 +52,9 @@ class Companions:
         Inverse variance of the noise of each pixel, in one over the square of the image's unit; 0 where nothing is known.
     masks : sequence of ndarray [band, y, x], bool
         True where a pixel is not to be used.
+    psf_kind : {"effective", "optical"}
+        Whether the pixel is in the PSFs, as in an image of a star, or they are what images that have pixels already were
+        convolved with.
     """
 
     psfs: Sequence[Stamp] = ()
@@ -59,6 +63,7 @@ class Companions:
     sources: Sequence[Values] = ()
     ivars: Sequence[Stamp] = ()
     masks: Sequence[Flags] = ()
+    psf_kind: PsfKind = "effective"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -168,6 +173,8 @@ class Companions:
         data = part.create_dataset(PSF, data=filled, chunks=(1, *filled.shape[1:]))
         if self.psf_pixel_scale_arcsec is not None:
             data.attrs["image_scale"] = self.psf_pixel_scale_arcsec
+        if self.psf_kind != "effective":
+            data.attrs["kind"] = self.psf_kind
         part.create_dataset(PSF_SHAPE, data=shapes)
 
 
@@ -181,10 +188,10 @@ def joined(several: Sequence[Companions]) -> Companions:
     """
     first = several[0]
     for one in several:
-        if one.names != first.names or one.psf_pixel_scale_arcsec != first.psf_pixel_scale_arcsec:
+        if one.names != first.names or _of_psfs(one) != _of_psfs(first):
             raise ValueError(
                 f"some images have {', '.join(first.names) or 'nothing'} beside them, others "
-                f"{', '.join(one.names) or 'nothing'}, or PSFs of another pixel scale; wanted the same of all"
+                f"{', '.join(one.names) or 'nothing'}, or PSFs of another kind or pixel scale; wanted the same of all"
             )
     merged: dict[str, Any] = {
         name: [item for one in several for item in getattr(one, name)] for name in first.names
@@ -348,21 +355,24 @@ def _of_store(pixels: StorePixels, rows: NDArray[np.int64]) -> Companions | None
     """Read what lies beside images of a store, in the order of `rows`."""
     found: dict[str, dict[int, Any]] = {name: {} for name in OF_EACH}
     correlations: dict[str, Stamp] = {}
-    scale: float | None = None
+    psfs: dict[str, Any] = {}
     for positions, there in pixels.read_parts(rows, _of_part):
         for name in there.names:
             found[name] |= dict(zip(positions.tolist(), getattr(there, name), strict=True))
         correlations |= there.noise_correlations
-        scale = scale if there.psf_pixel_scale_arcsec is None else there.psf_pixel_scale_arcsec
+        if len(there.psfs):
+            psfs = {name: getattr(there, name) for name in ("psf_pixel_scale_arcsec", "psf_kind")}
     for name, ones in found.items():
         if ones and len(ones) < len(rows):
             raise InputError(
                 f"{pixels.folder}: has {name} of {len(ones)} of these {len(rows)} images only; make the store again"
             )
-    each = {name: [ones[position] for position in range(len(rows))] for name, ones in found.items() if ones}
+    each: dict[str, Any] = {
+        name: [ones[position] for position in range(len(rows))] for name, ones in found.items() if ones
+    }
     if not each and not correlations:
         return None
-    return Companions(psf_pixel_scale_arcsec=scale, noise_correlations=correlations, **each)
+    return Companions(noise_correlations=correlations, **psfs, **each)
 
 
 def _of_part(part: h5py.File, rows: NDArray[np.int64]) -> Companions:
@@ -379,10 +389,16 @@ def _of_part(part: h5py.File, rows: NDArray[np.int64]) -> Companions:
         ]
         scale = part[PSF].attrs.get("image_scale")
         found["psf_pixel_scale_arcsec"] = None if scale is None else float(scale)
+        found["psf_kind"] = str(part[PSF].attrs.get("kind", "effective"))
     if SOURCES in part:
         values, starts = np.array(part[SOURCES]), np.array(part[SOURCE_START])
         found["sources"] = [values[starts[row] : starts[row + 1]] for row in rows]
     return Companions(**found)
+
+
+def _of_psfs(companions: Companions) -> tuple[float | None, str]:
+    """Give what is true of all PSFs."""
+    return companions.psf_pixel_scale_arcsec, companions.psf_kind
 
 
 def _correlations(part: h5py.File, rows: NDArray[np.int64]) -> dict[str, Stamp]:

@@ -102,6 +102,8 @@ class GalaxyInput:
         Standard deviation of each pixel, in flux units.
     psf : ndarray [y, x] or None
         Used in place of that of the options.
+    psf_kind : {"effective", "optical"} or None
+        Whether the pixel is in it; None takes what the options say.
     gain : float or None
         Electrons per flux unit, where the options do not say it; None where it is not known.
     level : float
@@ -114,6 +116,7 @@ class GalaxyInput:
     mask: NDArray[np.bool_] | None = None
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[Any] | None = None
+    psf_kind: str | None = None
     gain: float | None = None
     level: float = 0.0
 
@@ -291,7 +294,8 @@ def _sigma_map(galaxy: GalaxyInput, noticed: NDArray[np.uint8]) -> NDArray[np.fl
 def _psf(galaxy: GalaxyInput, options: Options) -> NDArray[np.float64]:
     """Give the point spread function as the fit takes it."""
     psf = _pixels(options.psf if galaxy.psf is None else galaxy.psf)
-    is_optical = options.psf_kind == "optical" and options.sersic == "integrated"
+    kind = options.psf_kind if galaxy.psf_kind is None else galaxy.psf_kind
+    is_optical = kind == "optical" and options.sersic == "integrated"
     return effective_psf(psf) if is_optical and psf.size else psf
 
 

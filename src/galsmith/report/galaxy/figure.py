@@ -17,7 +17,7 @@ from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Partial
 from galsmith.measure.compiled_engine import kernels_of, load_kernels
 from galsmith.measure.engine.batch import GalaxyInput
-from galsmith.measure.galaxies import WHOLE_IMAGE, Cutout, cutout_of, input_of
+from galsmith.measure.galaxies import WHOLE_IMAGE, Cutout, cutout_of, input_of, used
 from galsmith.measure.measure import method_for
 from galsmith.measure.settings import MeasureSettings
 from galsmith.provenance import hash_json
@@ -166,12 +166,16 @@ def draw_galaxy(
         raise InputError(
             f"galaxy {names[row]} cannot be drawn: {galaxy.message}", argument="figure", came=output
         )
+    galaxy = used(galaxy, method.settings)
+    chosen = method.settings
+    if galaxy.psf is not None and galaxy.psf_kind is not None:
+        chosen = chosen.model_copy(update={"psf_kind": galaxy.psf_kind})
     drawn = input_of(galaxy, method.header.bands.index(method.bands[0]), method.header.flux_unit)
     load_kernels(progress, kernels_of(method.settings, has_psf=drawn.psf is not None))
     write_galaxy_figure(
         drawn.image,
         output,
-        settings=method.settings,
+        settings=chosen,
         segmentation_map=drawn.labels,
         label=drawn.label,
         mask=drawn.mask,
