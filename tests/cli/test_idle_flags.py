@@ -60,7 +60,10 @@ def run(capsys, *words):
         (("--set", "psf_fwhm_pix=3", "--sersic", "none"), "nothing asks for the point spread function"),
         (("--set", "psf_kind=optical"), "no point spread function was given"),
         (("--psf", "psf.fits", "--set", "psf_kind=optical", "--sersic", "parity"), "with statmorph's steps"),
-        (("--psf", "psf.fits", "--set", "psf_fwhm_pix=3"), "--psf gives the point spread function"),
+        (
+            ("--psf", "psf.fits", "--set", "psf_fwhm_pix=3"),
+            "a point spread function is given beside every image",
+        ),
         (("--set", "color_apertures=each"), "no color is measured"),
         ((*ONLY_POWER, "--sersic", "parity"), "--sersic parity: it has no effect: only power is measured"),
         ((*ONLY_POWER, "--gain", "3"), "only power is measured"),

@@ -18,6 +18,7 @@ from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.source import FieldSource
 from galsmith.data.readers.field.stars import find_shreds, find_stars
 from galsmith.data.readers.options import FieldOptions
+from galsmith.data.store import read_companions
 from galsmith.errors import InputError, SettingsError
 
 SIDE = 480
@@ -98,6 +99,41 @@ def nearest(images, places):
     x, y = np.asarray(images.catalog["x_pix"]), np.asarray(images.catalog["y_pix"])
     distances = np.hypot(x[:, None] - places[:, 0], y[:, None] - places[:, 1])
     return distances.argmin(axis=0), distances.min(axis=0)
+
+
+def test_masks_and_noise_are_cut_out_with_their_galaxies(bands, tmp_path):
+    """The layout of HSC, a file a band; variances grow to the right, and a strip is damaged."""
+    made = tmp_path / "images"
+    made.mkdir()
+    x = np.arange(SIDE)
+    damage = np.zeros((SIDE, SIDE), bool)
+    damage[:, 200:230] = True
+    for band, image in bands.items():
+        variance = np.broadcast_to(np.var(image[:40, :40]) * (1 + x / SIDE), image.shape).astype(np.float32)
+        mask = fits.ImageHDU(damage.astype(np.int32) * 2, name="MASK")
+        mask.header["HIERARCH MP_SAT"] = 1
+        units = [
+            fits.PrimaryHDU(),
+            fits.ImageHDU(image, header(band), name="IMAGE"),
+            mask,
+            fits.ImageHDU(variance, name="VARIANCE"),
+        ]
+        fits.HDUList(units).writeto(made / f"{band}.fits")
+    images = ingest.field(made, tmp_path / "set", reading=READING)
+    found = read_companions(tmp_path / "set", range(len(images)))
+    assert found.names == ("ivars", "masks")
+    for row, ivar in enumerate(found.ivars):
+        half = images.shapes[row, 0] // 2
+        left, below = (round(float(images.catalog[name][row])) - half for name in ("x_pix", "y_pix"))
+        window = slice(below, below + 2 * half), slice(left, left + 2 * half)
+        np.testing.assert_array_equal(found.masks[row], np.stack([damage[window]] * 3))
+        for place, band in enumerate(ZERO_POINTS):
+            factor = 10 ** (-0.4 * (ZERO_POINTS[band] - 31.4))
+            variance = np.var(bands[band][:40, :40]) * (1 + x[window[1]] / SIDE) * factor**2
+            np.testing.assert_allclose(
+                ivar[place], np.broadcast_to(1 / variance, ivar[place].shape), rtol=1e-5
+            )
+    assert any(mask.any() for mask in found.masks)
 
 
 def test_all_galaxies_are_found_and_no_star(folder, tmp_path):

@@ -276,6 +276,76 @@ def test_masks_and_noise_are_taken_as_if_they_were_handed_over(tmp_path, parts, 
     assert number(bare, "flux") != pytest.approx(number(wanted, "flux"), rel=1e-3)
 
 
+OF_THE_PLACE = {"split", "file", "object_id"}
+
+
+def assert_tables_agree(one, other):
+    """Column for column; inverse variances are float32 in a store, so standard deviations may differ in the 8th digit."""
+    columns = [name for name in other.colnames if name not in OF_THE_PLACE]
+    assert [name for name in one.colnames if name not in OF_THE_PLACE] == columns
+    for name in columns:
+        mine, theirs = (np.asarray(getattr(table[name], "value", table[name])) for table in (one, other))
+        if mine.dtype.kind == "f":
+            np.testing.assert_allclose(mine, theirs, rtol=1e-5, equal_nan=True, err_msg=name)
+        else:
+            assert mine.tolist() == theirs.tolist(), name
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
+def test_a_store_is_measured_as_the_files_it_was_made_of(tmp_path, parts, layout):
+    path = written(tmp_path / "in", layout, parts)
+    images = ingest.fits(tmp_path / "in", tmp_path / "store")
+    settings = QUICK.model_copy(update={"band": "all"})
+    files = open_galaxies(FileRequest((str(path),)))
+    stored, of_files = measured(images, settings=settings), measured(files, settings=settings)
+    assert_tables_agree(stored, of_files)
+    for table in (stored, of_files):
+        wanted = ["mask", "noise"] if LAYOUTS[layout][-1][1] else ["noise"]
+        assert table.meta["provenance"]["settings"]["beside"] == wanted
+    bare = measured(
+        ingest.fits(tmp_path / "in", tmp_path / "bare", mask="none", sigma="none"), settings=QUICK
+    )
+    assert "beside" not in bare.meta["provenance"]["settings"]
+    ignored = measured(images, settings=QUICK.model_copy(update={"ignore": ("mask", "noise")}))
+    assert_tables_agree(ignored, bare)
+    assert ignored.meta["provenance"]["settings"]["ignore"] == ["mask", "noise"]
+    assert number(bare[0], "flux") != pytest.approx(number(stored[0], "flux"), rel=1e-3)
+
+
+def test_fits_of_a_store_take_the_noise_masks_and_psfs_of_its_files(tmp_path, parts):
+    path = written(tmp_path / "in", legacy, parts)
+    y, x = np.mgrid[:21, :21] - 10
+    fits.PrimaryHDU(np.exp(-(x**2 + y**2) / 4.5).astype(np.float32)).writeto(tmp_path / "psf.fits")
+    psf = str(tmp_path / "psf.fits")
+    images = ingest.fits(tmp_path / "in", tmp_path / "store", psf=psf)
+    settings = MeasureSettings(quantities=("morphology",), sersic="integrated", band="all")
+    stored = measured(images, settings=settings)
+    assert_tables_agree(
+        stored, measured(open_galaxies(FileRequest((str(path),), psf=psf)), settings=settings)
+    )
+    assert stored.meta["provenance"]["settings"]["beside"] == ["mask", "noise", "psf"]
+    without = measured(images, settings=settings.model_copy(update={"ignore": ("psf",)}))
+    assert number(without[0], "sersic_index") != pytest.approx(number(stored[0], "sersic_index"), rel=1e-2)
+
+
+def test_pixels_that_are_undefined_under_a_mask_do_not_stop_an_ingest(tmp_path, parts):
+    image, noise, mask, light = parts
+    path = written(tmp_path / "in", hsc, (np.where(mask, np.nan, image), noise, mask, light))
+    images = ingest.fits(tmp_path / "in", tmp_path / "store")
+    assert (images[0][0][mask] == 0).all()
+    row, of_file = measured(images, settings=QUICK)[0], row_of(path)
+    same(row, of_file, tolerance=1e-5)
+    with pytest.raises(InputError, match="pixels are NaN or infinite"):
+        ingest.fits(tmp_path / "in", tmp_path / "bare", mask="none")
+
+
+def test_noise_that_no_store_can_hold_is_refused(tmp_path, parts):
+    image, noise, mask, light = parts
+    written(tmp_path / "in", plain, (image * 1e-20, noise * 1e-20, mask, light))
+    with pytest.raises(InputError, match=r"inverse variances of .*e\+\d+ are beyond the numbers of a store"):
+        ingest.fits(tmp_path / "in", tmp_path / "store")
+
+
 @pytest.mark.parametrize("layout", [hsc, des, hst_exposure, legacy], ids=lambda layout: layout.__name__)
 def test_bits_of_light_are_no_damage_but_can_be_asked_for(tmp_path, parts, layout):
     path = written(tmp_path, layout, parts)

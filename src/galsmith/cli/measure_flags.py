@@ -16,7 +16,16 @@ from galsmith.cli.premises import (
     check_positive,
     check_there,
 )
-from galsmith.data.readers.options import parse_bands, parse_hdu, parse_zero_points
+from galsmith.data.readers.options import (
+    IVAR_HELP,
+    MASK_BITS_HELP,
+    MASK_HELP,
+    PSF_HELP,
+    SIGMA_HELP,
+    parse_bands,
+    parse_hdu,
+    parse_zero_points,
+)
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -200,30 +209,24 @@ class FileFlags:
     ] = None
     mask: Annotated[
         str | None,
-        Parameter(
-            group=FILES, help="MAP of pixels to ignore: not 0; none leaves out that of the files of surveys."
-        ),
+        Parameter(group=FILES, help=MASK_HELP),
     ] = None
     mask_bits: Annotated[
         str | None,
         Parameter(
             group=FILES,
-            help="Bits of the mask that count: SAT,CR, values such as 4096, or all; else those of damage.",
+            help=MASK_BITS_HELP,
         ),
     ] = None
     sigma: Annotated[
         str | None,
         Parameter(
             group=FILES,
-            help="MAP of the standard deviation of every pixel; none leaves out that of the files.",
+            help=SIGMA_HELP,
         ),
     ] = None
-    ivar: Annotated[
-        str | None, Parameter(group=FILES, help="MAP of the inverse variance of every pixel, instead.")
-    ] = None
-    psf: Annotated[
-        str | None, Parameter(group=FILES, help="Point spread function of all images, or a MAP of theirs.")
-    ] = None
+    ivar: Annotated[str | None, Parameter(group=FILES, help=IVAR_HELP)] = None
+    psf: Annotated[str | None, Parameter(group=FILES, help=PSF_HELP)] = None
     catalog: Annotated[
         Path | None, Parameter(group=CATALOG, help="CSV, ECSV, FITS or Parquet with x,y (from 0) or ra,dec.")
     ] = None

@@ -31,6 +31,7 @@ MEASURE_SETTINGS = frozenset(
             "colors",
             "color_apertures",
             "gain",
+            "ignore",
         ),
         *(
             "uncertainties",

@@ -133,6 +133,11 @@ def fits(
     flux_unit: str | None = None,
     plane: int | None = None,
     zero_points_mag: GivenZeroPoints | None = None,
+    mask: str | None = None,
+    mask_bits: Sequence[str] | None = None,
+    sigma: str | None = None,
+    ivar: str | None = None,
+    psf: str | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from a folder of FITS cutouts, one galaxy a file; other arguments as in `ingest`.
@@ -145,8 +150,13 @@ def fits(
         value go to the catalog.
     hdu, bands, pixel_scale_arcsec, flux_unit, plane, zero_points_mag
         See `FitsOptions`.
+    mask, mask_bits, sigma, ivar, psf
+        What lies beside the images and goes into the store with them; where no mask or noise is named, those of surveys'
+        own layouts are taken from the files, as `galsmith.measure` does. See `FitsOptions`.
     """
-    reading = FitsOptions(hdu, bands, pixel_scale_arcsec, flux_unit, plane, zero_points_mag)
+    reading = FitsOptions(
+        hdu, bands, pixel_scale_arcsec, flux_unit, plane, zero_points_mag, mask, mask_bits, sigma, ivar, psf
+    )
     return ingest("fits", source, output, reading=reading, **how)
 
 
@@ -159,6 +169,10 @@ def arrays(
     pixel_scale_arcsec: float | None = None,
     flux_unit: str | None = None,
     zero_points_mag: GivenZeroPoints | None = None,
+    mask: str | None = None,
+    sigma: str | None = None,
+    ivar: str | None = None,
+    psf: str | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
     """Make a store from one array of images in an HDF5, NPY, NPZ or FITS file; other arguments as in `ingest`.
@@ -170,8 +184,12 @@ def arrays(
         [galaxy, y, x, band]; arrays beside it with one value an image go to the catalog. Several files have one band each.
     bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag
         See `ArrayOptions`.
+    mask, sigma, ivar, psf
+        Arrays that go into the store with the images. See `ArrayOptions`.
     """
-    reading = ArrayOptions(bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag)
+    reading = ArrayOptions(
+        bands, band_axis, pixel_scale_arcsec, flux_unit, zero_points_mag, mask, sigma, ivar, psf
+    )
     return ingest("arrays", source, output, reading=reading, **how)
 
 

@@ -16,7 +16,7 @@ from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE
 from galsmith.data.readers.fits_header import gain_of
 from galsmith.data.readers.maps import Companions, chosen_label, read_psf, sigma_of_inverse_variance
 from galsmith.data.readers.source import Source, UnusableImage
-from galsmith.data.store import companions_of, names_beside
+from galsmith.data.store import companions_of
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet, resampled_psf
 from galsmith.provenance import Parent
@@ -86,8 +86,11 @@ class StoreGalaxies:
 
 def _names_beside(images: ImageSet) -> tuple[str, ...]:
     """Name what a store has beside its images that measuring uses."""
-    found = tuple(BESIDE[name] for name in names_beside(images) if name in BESIDE)
-    return (*found, "psf_kind") if "psf" in found else found
+    first = companions_of(images, [0]) if len(images) else None
+    if first is None:
+        return ()
+    found = tuple(BESIDE[name] for name in first.names if name in BESIDE)
+    return found if first.psf_kind is None else (*found, "psf_kind")
 
 
 def _psf(psf: NDArray[np.float32], factor: float) -> NDArray[np.float64]:

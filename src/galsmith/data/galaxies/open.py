@@ -1,7 +1,7 @@
 """From what a user names to galaxies that can be measured; all that can be checked is checked here."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from galsmith.data.galaxies.galaxy import Galaxies, GalaxyOrigin
 from galsmith.data.galaxies.images import FitsGalaxies, SourceGalaxies
-from galsmith.data.galaxies.listing import Companion, ListedImages, list_images, pair_with
+from galsmith.data.galaxies.listing import ListedImages, list_images
 from galsmith.data.galaxies.positions import parse_columns, read_positions
 from galsmith.data.galaxies.targets import Target, targets_of_labels, targets_of_positions
 from galsmith.data.readers.field.sky import measure_sky
@@ -21,40 +21,37 @@ from galsmith.data.readers.file_maps import (
     NO_MAPS,
     FileMaps,
     maps_of_array,
-    maps_of_files,
-    refuse_times,
-    tell,
 )
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
 from galsmith.data.readers.fits_agreement import common_header
-from galsmith.data.readers.listing import ArrayPlace, array_place, file_as_parent, has_glob, listing_as_parent
+from galsmith.data.readers.given_maps import (
+    MAPS,
+    NOTHING,
+    GivenMaps,
+    companions_of_files,
+    companions_of_source,
+    folder_of,
+    listing_of,
+    names_of_maps,
+    parents_of_maps,
+)
+from galsmith.data.readers.listing import ArrayPlace, array_place, file_as_parent, has_glob
 from galsmith.data.readers.maps import (
     Companions,
-    MapHead,
-    MapOwner,
-    MapPlace,
-    MaskMap,
-    NoiseMap,
-    companion_head,
-    psf_head,
 )
-from galsmith.data.readers.options import GivenZeroPoints, Hdu, with_zero_points
+from galsmith.data.readers.options import GivenZeroPoints, Hdu, refuse_two_noises, with_zero_points
 from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.data.readers.source import Source
-from galsmith.data.readers.surveys import counted_bits
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
-from galsmith.provenance import Parent, hash_json
+from galsmith.provenance import Parent
 
 DEFAULT_CUTOUT_PIX = 128
 # What is counted as a source where nobody says which are galaxies.
 COUNTED_ABOVE_SIGMA, COUNTED_FROM_PIX, MOST_PIXELS_COUNTED = 5.0, 10, 2**26
 HEADS_PER_EVENT = 64
 logger = logging.getLogger(__name__)
-MAPS = ("segmap", "mask", "sigma", "ivar", "psf")
-ROLES = ("label_map", "mask", "noise", "psf")
-NOTHING = "none"  # in place of a map that is not to be taken
 READING_OPTIONS = (
     *MAPS,
     "catalog",
@@ -136,8 +133,7 @@ class FileRequest:
                 raise SettingsError(
                     f"means something only with `{needed}`; give one", argument=name, came=value
                 )
-        if self.ivar is not None and self.sigma not in (None, NOTHING):
-            raise SettingsError("says what `sigma` says; give one of them", argument="ivar", came=self.ivar)
+        refuse_two_noises(self.sigma, self.ivar)
         if self.labels is not None and min(self.labels) < 1:
             raise SettingsError(argument="labels", came=min(self.labels), wanted="1 or more, 0 is the sky")
 
@@ -172,13 +168,13 @@ def open_galaxies(request: FileRequest, *, progress: ProgressCallback = ignore_p
     header = with_zero_points(
         common_header(heads, bands=request.bands, flux_unit=request.flux_unit), request.zero_points_mag
     )
-    companions, taken = _companions(request, heads)
+    companions, taken = companions_of_files(GivenMaps.of(request), heads)
     origin = GalaxyOrigin(
-        _folder_of(listed.paths),
+        folder_of(listed.paths),
         _parents(heads, companions),
         {"bands": list(header.bands), **taken},
         inputs=request.inputs,
-        beside=_names_of_maps(companions),
+        beside=names_of_maps(companions),
         has_named_bands=request.bands is not None or heads[0].bands is not None,
     )
     if request.catalog is not None:
@@ -332,106 +328,9 @@ def _read_heads(places: Sequence[FitsPlace], progress: ProgressCallback) -> list
     return heads
 
 
-def _companions(request: FileRequest, heads: Sequence[FitsHead]) -> tuple[list[Companions], dict[str, Any]]:
-    """Heads of what belongs to every image, checked against it, and what to say of it in the table."""
-    owners = [MapOwner(head.place.file.name, head.size, head.n_planes) for head in heads]
-    maps = maps_of_files(
-        heads,
-        wants_mask=request.mask is None,
-        wants_noise=request.sigma is None and request.ivar is None,
-    )
-    places = {**_places(request, [head.place.file for head in heads]), **maps.places}
-    found: list[Companions] = []
-    bits: tuple[str, ...] = ()
-    for row, (head, owner) in enumerate(zip(heads, owners, strict=True)):
-        one, bits = _companions_of(request, owner, row, places, maps)
-        if request.ivar is not None and one.noise is not None:
-            refuse_times(places["ivar"][row], head, one.noise.head, option="ivar")
-        found.append(one)
-    tell(maps, bits)
-    taken = {**maps.described, **({"mask_bits": list(bits)} if bits else {})}
-    return found, {"maps": taken} if taken else {}
-
-
-def _places(
-    request: FileRequest, paths: Sequence[Path], *, one_file_holds_all: bool = False
-) -> dict[str, tuple[MapPlace, ...]]:
-    """Find what the user named, one an image."""
-    given = {option: getattr(request, option) for option in MAPS}
-    return {
-        option: pair_with(
-            Companion(option, text, one_for_all=option == "psf"), paths, one_file_holds_all=one_file_holds_all
-        )
-        for option, text in given.items()
-        if text not in (None, NOTHING)
-    }
-
-
-def _companions_of(
-    request: FileRequest,
-    owner: MapOwner,
-    row: int,
-    places: Mapping[str, tuple[MapPlace, ...]],
-    maps: FileMaps = NO_MAPS,
-) -> tuple[Companions, tuple[str, ...]]:
-    """Heads of what belongs to one image, and the names of the bits of its mask that count."""
-
-    def map_head(option: str, planes: int = 1) -> MapHead | None:
-        if option not in places:
-            return None
-        return companion_head(places[option][row], owner, option=option, planes=planes)
-
-    mask, bits = map_head("mask", owner.n_planes), None
-    names: tuple[str, ...] = ()
-    if mask is not None:
-        survey = maps.survey if "mask" in maps.places else None
-        header = mask.keywords if isinstance(mask, FitsHead) else {}
-        bits, names = counted_bits(header, survey, request.mask_bits, name=str(places["mask"][row]))
-    elif request.mask_bits is not None:
-        raise SettingsError(
-            f"{owner.name} has no mask; give one with `mask`", argument="mask_bits", came=request.mask_bits
-        )
-    option = "ivar" if "ivar" in places else "sigma"
-    noise = map_head(option, owner.n_planes)
-    kind = "ivar" if option == "ivar" else maps.kind if "sigma" in maps.places else "sigma"
-    companions = Companions(
-        label_map=map_head("segmap"),
-        mask=None if mask is None else MaskMap(mask, bits),
-        noise=None if noise is None else NoiseMap(noise, kind),
-        psf=psf_head(places["psf"][row], owner) if "psf" in places else None,
-    )
-    return companions, names
-
-
 def _parents(heads: Sequence[FitsHead], companions: Sequence[Companions]) -> tuple[Parent, ...]:
     """Name all files by their names, sizes and times."""
-    return (_listing("images", [head.place for head in heads]), *_parents_of_maps(companions))
-
-
-def _names_of_maps(companions: Sequence[Companions]) -> tuple[str, ...]:
-    """Name what is given beside the images."""
-    return tuple(role for role in ROLES if any(getattr(maps, role) is not None for maps in companions))
-
-
-def _parents_of_maps(companions: Sequence[Companions]) -> list[Parent]:
-    """Name the files of maps."""
-    parents = []
-    for role in ROLES:
-        found = [getattr(maps, role) for maps in companions]
-        heads = [one.head if isinstance(one, MaskMap | NoiseMap) else one for one in found]
-        places = [head.place for head in heads if head is not None]
-        if places:
-            parents.append(_listing(role, places))
-    return parents
-
-
-def _listing(role: str, places: Sequence[FitsPlace | ArrayPlace]) -> Parent:
-    """Name some files as one parent, with the HDUs or arrays that are read."""
-    files = [place.file if isinstance(place, FitsPlace) else place.path for place in places]
-    listing = listing_as_parent(files[0].parent, files)
-    parts = [place.hdu if isinstance(place, FitsPlace) else place.dataset for place in places]
-    units = hash_json([listing.content_hash, parts])
-    return Parent(f"{role} (names, sizes, times)", units, _folder_of(files))
+    return (listing_of("images", [head.place for head in heads]), *parents_of_maps(companions))
 
 
 def _of_reader(
@@ -455,28 +354,29 @@ def _of_reader(
         [name for name in READING_OPTIONS if name not in (*known, *MAPS)],
         f"has no meaning for {' '.join(reader.suffixes)} files",
     )
-    given = {name: getattr(request, name) for name in READING_OPTIONS if name in known}
+    # maps are read from here, segmentation maps with them
+    given = {name: getattr(request, name) for name in READING_OPTIONS if name in known and name not in MAPS}
+    given |= {"sigma": NOTHING} if "sigma" in known else {}
     options = reader.options(**{name: value for name, value in given.items() if value is not None})
     files = None if listed is None else dict(zip(listed.stems, listed.paths, strict=True))
     source = reader.open(place, options, files=files, progress=progress)
-    path = str(place) if listed is None else _folder_of(listed.paths)
+    path = str(place) if listed is None else folder_of(listed.paths)
     galaxies = SourceGalaxies(source, path=path, inputs=request.inputs)
     maps = _maps_of_array(request, source) if reader.name == "arrays" else NO_MAPS
     if not maps.places and all(getattr(request, name) in (None, NOTHING) for name in MAPS):
         return galaxies
-    n_bands = len(source.header.bands)
-    owners = [
-        MapOwner(Path(name).name, (int(height), int(width)), n_bands)
-        for name, (height, width) in zip(source.listing.names, source.listing.shapes, strict=True)
-    ]
-    paths = [Path(name) for name in source.listing.names]
-    places = {**_places(request, paths, one_file_holds_all=reader.is_one_file), **maps.places}
-    companions = [_companions_of(request, owner, row, places, maps)[0] for row, owner in enumerate(owners)]
+    companions = companions_of_source(
+        GivenMaps.of(request),
+        source.listing,
+        n_bands=len(source.header.bands),
+        maps=maps,
+        one_file_holds_all=reader.is_one_file,
+    )
     return galaxies.with_maps(
         companions,
         label=None if request.labels is None else request.labels[0],
-        parents=_parents_of_maps(companions),
-        beside=_names_of_maps(companions),
+        parents=parents_of_maps(companions),
+        beside=names_of_maps(companions),
         taken={"maps": dict(maps.described)} if maps.described else {},
     )
 
@@ -496,11 +396,3 @@ def _refuse_options(request: FileRequest, names: Sequence[str], reason: str) -> 
         value = getattr(request, name)
         if value is not None:
             raise SettingsError(f"{reason}; leave it out", argument=name, came=value)
-
-
-def _folder_of(paths: Sequence[Path]) -> str:
-    """Where files lie, in words: the file, or the folder they share."""
-    if len(paths) == 1:
-        return str(paths[0])
-    folders = {str(path.parent) for path in paths}
-    return next(iter(folders)) if len(folders) == 1 else f"{len(paths)} files in {len(folders)} folders"

@@ -1,5 +1,6 @@
 """Files of named arrays that others wrote, HDF5, NPY and NPZ: what they hold, and reading some rows of it."""
 
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -242,6 +243,11 @@ def listed_arrays(heads: list[ArrayHead]) -> str:
     """Write arrays for an error, the first of them, with names, shapes and types."""
     shown = ", ".join(map(str, heads[:ARRAYS_NAMED])) if heads else "nothing"
     return f"{shown}, and {len(heads) - ARRAYS_NAMED} more" if len(heads) > ARRAYS_NAMED else shown
+
+
+def words_of_array(name: str) -> tuple[str, ...]:
+    """Split the name of an array, without its group, into words of lower case: ``/a/image_ivar`` is image, ivar."""
+    return tuple(word for word in re.split(r"[^a-z0-9]+", name.rpartition("/")[2].lower()) if word)
 
 
 def _first_line(error: BaseException) -> str:

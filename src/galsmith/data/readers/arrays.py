@@ -1,7 +1,6 @@
 """Images in one array of a file, HDF5, NPY or NPZ: [galaxy, y, x], [galaxy, band, y, x] or [galaxy, y, x, band]."""
 
 import math
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +16,11 @@ from galsmith.data.readers.array_files import (
     arrays_in,
     choose_array,
     read_rows,
+    words_of_array,
 )
+from galsmith.data.readers.file_maps import NO_MAPS, maps_of_array
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part, split_hdu
+from galsmith.data.readers.given_maps import MAPS, NOTHING, GivenMaps, MapsBeside, companions_of_source
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import FITS_SUFFIXES, ArrayPlace, array_place, listing_as_parent
 from galsmith.data.readers.options import with_zero_points
@@ -26,6 +28,7 @@ from galsmith.data.readers.pictures import GRAY, RGB
 from galsmith.data.readers.registry import ArrayOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage
 from galsmith.data.readers.surveys import WORDS_OF_MAPS
+from galsmith.data.store import Companions, joined
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
@@ -187,11 +190,6 @@ def _layer_of(source: str | Path, band_axis: BandAxis | None) -> tuple[Layer, li
     return Layer(shown, place.path, head, axes), heads
 
 
-def words_of_array(name: str) -> tuple[str, ...]:
-    """Split the name of an array, without its group, into words of lower case: ``/a/image_ivar`` is image, ivar."""
-    return tuple(word for word in re.split(r"[^a-z0-9]+", name.rpartition("/")[2].lower()) if word)
-
-
 class ArraySource:
     """All images of one array; other arrays beside it with a value an image become columns of the catalog.
 
@@ -257,10 +255,41 @@ class ArraySource:
         self.catalog = _catalog(first.path, heads, first.head)
         shapes = np.tile(np.array([[first.axes.height_pix, first.axes.width_pix]]), (first.n_images, 1))
         self.listing = Listing([f"{first.name}[{row}]" for row in range(first.n_images)], shapes)
+        self._maps = self._maps_beside(options)
+        self.listing = replace(self.listing, bytes_beside=self._maps.bytes_a_pixel(len(self.header.bands)))
+        self.origin = replace(
+            self.origin,
+            settings={**settings, **self._maps.settings},
+            parents=(*self.origin.parents, *self._maps.parents),
+        )
 
     def read(self, rows: NDArray[np.int64]) -> Sequence[Pixels | UnusableImage]:
         """Read images, each [band, y, x] float32 in the header's unit per pixel."""
         return [self._read_one(int(row)) for row in rows]
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions | None:
+        """Read the maps of images; None where there are none."""
+        if not self._maps.companions:
+            return None
+        n_bands = len(self.header.bands)
+        shapes = [(n_bands, *map(int, self.listing.shapes[row])) for row in rows]
+        found = [self._maps.read(int(row), shape) for row, shape in zip(rows, shapes, strict=True)]
+        return joined([one for one in found if one is not None])
+
+    def _maps_beside(self, options: ArrayOptions) -> MapsBeside:
+        """Find the maps that were named, and the noise that lies beside an array of images."""
+        given, found = GivenMaps.of(options), NO_MAPS
+        first = self._layers[0]
+        if len(self._layers) == 1 and first.fits is None and options.sigma is None and options.ivar is None:
+            place = ArrayPlace(first.path, first.head.name or None)
+            found = maps_of_array(place, first.n_images, band_axis=first.axes.band_axis)
+        if not found.places and all(getattr(given, name) in (None, NOTHING) for name in MAPS):
+            return MapsBeside({}, {})
+        companions = companions_of_source(
+            given, self.listing, n_bands=len(self.header.bands), maps=found, one_file_holds_all=True
+        )
+        taken = {"maps": dict(found.described)} if found.described else {}
+        return MapsBeside.of(given, dict(enumerate(companions)), taken)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without the blocks that were read."""

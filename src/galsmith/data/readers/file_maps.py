@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from galsmith.data.readers.array_files import arrays_in
-from galsmith.data.readers.arrays import words_of_array
+from galsmith.data.readers.array_files import arrays_in, words_of_array
 from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, opened_fits, read_head
 from galsmith.data.readers.listing import ArrayPlace, TarMember
 from galsmith.data.readers.maps import MapPlace

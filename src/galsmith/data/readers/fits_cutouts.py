@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, head_of, read_part
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE, common_header, scale_or_given
 from galsmith.data.readers.fits_header import kept_keywords
+from galsmith.data.readers.given_maps import GivenMaps, MapsBeside, companions_of_files
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, listing_as_parent
+from galsmith.data.readers.maps import without_undefined
 from galsmith.data.readers.options import with_zero_points
 from galsmith.data.readers.registry import FitsOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.data.readers.surveys import without_maps
+from galsmith.data.store import Companions, joined
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageHeader
@@ -85,7 +88,14 @@ class FitsSource:
             common if scale is None else replace(common, pixel_scale_arcsec=scale), options.zero_points_mag
         )
         shapes = np.array([head.size if head else (0, 0) for head in self._heads], dtype=np.int64)
-        self.listing = Listing(list(map(str, listed.values())), shapes, faults)
+        self._maps = _maps_beside(self._heads, options)
+        self._read_maps: dict[int, Companions | None] = {}
+        self.listing = Listing(
+            list(map(str, listed.values())),
+            shapes,
+            faults,
+            bytes_beside=self._maps.bytes_a_pixel(len(self.header.bands)),
+        )
         found = good[0].place.hdu if good else 0
         settings = {
             "kind": "fits",
@@ -95,14 +105,24 @@ class FitsSource:
             "flux_unit": self.header.flux_unit,
             **({} if options.plane is None else {"plane": options.plane}),
             **({} if options.zero_points_mag is None else {"zero_points_mag": self.header.zero_points_mag}),
+            **self._maps.settings,
         }
         on_disk = list(dict.fromkeys(place.file for place in places))
-        self.origin = Origin(settings, (listing_as_parent(folder, on_disk),))
+        self.origin = Origin(settings, (listing_as_parent(folder, on_disk), *self._maps.parents))
         self.catalog = _with_keywords(identify(list(listed)), self._heads)
 
     def read(self, rows: NDArray[np.int64]) -> Iterator[Pixels | UnusableImage]:
-        """Read cutouts, each [band, y, x] float32 in the header's unit per pixel."""
+        """Read cutouts, each [band, y, x] float32 in the header's unit per pixel.
+
+        What is not finite under a mask or has no inverse variance is 0, as nobody may use it.
+        """
+        self._read_maps = {}
         return (self._read_one(int(row)) for row in rows)
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions | None:
+        """Give the maps of cutouts that were read last; None where the files have none."""
+        found = [self._read_maps[int(row)] for row in rows]
+        return joined([one for one in found if one is not None]) if self._maps.companions else None
 
     def _read_one(self, row: int) -> Pixels | UnusableImage:
         """Read the pixels of one file."""
@@ -111,9 +131,19 @@ class FitsSource:
             return self.listing.faults[row]
         try:
             with np.errstate(over="ignore"):
-                return read_part(head, planes=range(head.n_planes)).astype(np.float32)
+                image = read_part(head, planes=range(head.n_planes)).astype(np.float32)
+            self._read_maps[row] = beside = self._maps.read(row, image.shape)
+            return image if beside is None else without_undefined(image, beside)
         except InputError as error:
             return UnusableImage(DAMAGED, str(error))
+
+
+def _maps_beside(heads: Sequence[FitsHead | None], options: FitsOptions) -> MapsBeside:
+    """Find the maps that were named, and those that the files have in the layout of a survey."""
+    good = {row: head for row, head in enumerate(heads) if head}
+    given = GivenMaps.of(options)
+    found, taken = companions_of_files(given, list(good.values()))
+    return MapsBeside.of(given, dict(zip(good, found, strict=True)), taken)
 
 
 def _common_scale(heads: Sequence[FitsHead], given_arcsec: float | None) -> float | None:

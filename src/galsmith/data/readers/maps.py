@@ -1,7 +1,7 @@
 """Reading what is given beside an image: segmentation map, mask, noise image, point spread function."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from galsmith.data.readers.array_files import ArrayHead, arrays_in, listed_array
 from galsmith.data.readers.fits import FitsHead, FitsPlace, read_head, read_part
 from galsmith.data.readers.listing import ArrayPlace
 from galsmith.data.readers.surveys import NoiseKind
+from galsmith.data.store import Companions as StoredCompanions
 from galsmith.errors import InputError, argument_text
 
 LARGEST_LABEL = np.iinfo(np.int32).max
@@ -353,6 +354,64 @@ def read_psf(head: MapHead) -> NDArray[np.float64]:
             f"has {what}; wanted finite pixels with a positive sum", argument="psf", came=str(head.place)
         )
     return values
+
+
+def stored_maps(companions: Companions, shape: tuple[int, ...]) -> StoredCompanions:
+    """Read the maps of one image as a store keeps them; a segmentation map goes into no store.
+
+    Parameters
+    ----------
+    companions : Companions
+        Heads of the maps.
+    shape : tuple of int
+        Of the image, [band, y, x]; a map of [y, x] is that of every band.
+
+    Raises
+    ------
+    InputError
+        If one is damaged, cannot be what it was given as, or is too large a number for a store.
+    """
+    maps = replace(companions, label_map=None).read()
+    found: dict[str, Any] = {}
+    if maps.sigma_map is not None:
+        name = "noise" if companions.noise is None else str(companions.noise.head.place)
+        found["ivars"] = [np.broadcast_to(inverse_variance(maps.sigma_map, name=name), shape)]
+    if maps.mask is not None:
+        found["masks"] = [np.broadcast_to(maps.mask, shape)]
+    if maps.psf is not None:
+        found["psfs"] = [(maps.psf / maps.psf.sum()).astype(np.float32)]
+    return StoredCompanions(**found)
+
+
+def without_undefined(image: NDArray[np.float32], beside: StoredCompanions) -> NDArray[np.float32]:
+    """Put 0 where an image [band, y, x] is not finite and its maps say that the pixel is not to be used."""
+    undefined = ~np.isfinite(image)
+    if not undefined.any():
+        return image
+    unused = np.zeros(image.shape, dtype=bool)
+    for mask in beside.masks:
+        unused |= mask
+    for ivar in beside.ivars:
+        unused |= ivar == 0
+    return np.where(undefined & unused, np.float32(0), image)
+
+
+def inverse_variance(sigma_map: NDArray[np.float64], *, name: str) -> NDArray[np.float32]:
+    """Turn standard deviations to inverse variances as a store has them; one of 0 stands for no measurement.
+
+    Raises
+    ------
+    InputError
+        If they are beyond float32; `name` says of which map.
+    """
+    known = np.isfinite(sigma_map) & (sigma_map > 0)
+    values = np.where(known, 1.0 / np.where(known, sigma_map, 1.0) ** 2, 0.0)
+    if values.max(initial=0.0) > np.finfo(np.float32).max:
+        raise InputError(
+            f"{name}: inverse variances of {values.max():.3g} are beyond the numbers of a store; "
+            "bring images and noise to another unit, in which they are not so small"
+        )
+    return values.astype(np.float32)
 
 
 def chosen_label(label_map: NDArray[np.int32], wanted: int | None) -> tuple[int | None, str]:

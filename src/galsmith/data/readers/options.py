@@ -16,6 +16,11 @@ GivenZeroPoints = Mapping[str, float] | Sequence[float]
 HDU_HELP = "HDU that has the image: number, name, or name and version as SCI,2; the first when left out."
 ZERO_POINTS_HELP = "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1, where headers have none."
 PLANE_HELP = "The only plane of a cube to take, from 0."
+MASK_HELP = "MAP of pixels to ignore: not 0; none leaves out that of the files of surveys."
+MASK_BITS_HELP = "Bits of the mask that count: SAT,CR, values such as 4096, or all; else those of damage."
+SIGMA_HELP = "MAP of the standard deviation of every pixel; none leaves out that of the files."
+IVAR_HELP = "MAP of the inverse variance of every pixel, instead."
+PSF_HELP = "Point spread function of all images, or a MAP of theirs."
 COSMOLOGY_PARTS = ("labeled", "scored", "query")
 AT_LEAST_ONE = ("minimum_area_pix", "minimum_cutout_pix", "maximum_cutout_pix", "sky_box_pix")
 POSITIVE = ("threshold_sigma", "extent_multiple", "pixel_scale_arcsec", "star_r_half_pix")
@@ -45,6 +50,18 @@ def option(
         What the command line takes, where the field takes more.
     """
     return field(default=default, metadata={"help": words, "flag": flag, "parse": parse, "kind": kind})
+
+
+def refuse_two_noises(sigma: str | None, ivar: str | None) -> None:
+    """Refuse two statements of the noise; ``"none"`` as `sigma` leaves that of the files.
+
+    Raises
+    ------
+    SettingsError
+        If both came.
+    """
+    if ivar is not None and sigma not in (None, "none"):
+        raise SettingsError("says what `sigma` says; give one of them", argument="ivar", came=ivar)
 
 
 def parse_bands(text: str) -> tuple[str, ...]:

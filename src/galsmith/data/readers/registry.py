@@ -18,10 +18,16 @@ from galsmith.data.readers.listing import (
     PICTURE_SUFFIXES,
     array_place,
     has_files,
+    stem_of,
 )
 from galsmith.data.readers.options import (
     HDU_HELP,
+    IVAR_HELP,
+    MASK_BITS_HELP,
+    MASK_HELP,
     PLANE_HELP,
+    PSF_HELP,
+    SIGMA_HELP,
     ZERO_POINTS_HELP,
     CosmologyOptions,
     FieldOptions,
@@ -31,6 +37,7 @@ from galsmith.data.readers.options import (
     parse_bands,
     parse_hdu,
     parse_zero_points,
+    refuse_two_noises,
 )
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -79,6 +86,11 @@ class FitsOptions:
         The only plane of a cube to take, from 0.
     zero_points_mag : mapping of band to float, or sequence of float, or None
         AB magnitude of one unit; else the headers say it.
+    mask, sigma, ivar, psf : str or None
+        Maps that go into the store with their images, as `galsmith.data.readers.given_maps.NamedMap` has them; those of
+        surveys' layouts are taken where none is named, and left with ``"none"`` as `mask` or `sigma`.
+    mask_bits : sequence of str or None
+        Bits of the mask that count.
 
     Raises
     ------
@@ -96,10 +108,16 @@ class FitsOptions:
     zero_points_mag: GivenZeroPoints | None = option(
         ZERO_POINTS_HELP, flag="zero-points", parse=parse_zero_points
     )
+    mask: str | None = option(MASK_HELP)
+    mask_bits: Sequence[str] | None = option(MASK_BITS_HELP, parse=parse_bands)
+    sigma: str | None = option(SIGMA_HELP)
+    ivar: str | None = option(IVAR_HELP)
+    psf: str | None = option(PSF_HELP)
 
     def __post_init__(self) -> None:
-        """Check the pixel scale."""
+        """Check the pixel scale and what maps are named."""
         _refuse_scale(self.pixel_scale_arcsec)
+        refuse_two_noises(self.sigma, self.ivar)
 
 
 @dataclass(frozen=True)
@@ -119,6 +137,9 @@ class ArrayOptions:
         8 bits and ``"unknown"`` for others.
     zero_points_mag : mapping of band to float, or sequence of float, or None
         AB magnitude of one unit.
+    mask, sigma, ivar, psf : str or None
+        Arrays that go into the store with the images, as ``"set.h5:/mask"``; one of noise beside the images is taken where
+        none is named, and left with ``"none"`` as `sigma`.
 
     Raises
     ------
@@ -135,10 +156,15 @@ class ArrayOptions:
     zero_points_mag: GivenZeroPoints | None = option(
         ZERO_POINTS_HELP, flag="zero-points", parse=parse_zero_points
     )
+    mask: str | None = option(MASK_HELP)
+    sigma: str | None = option(SIGMA_HELP)
+    ivar: str | None = option(IVAR_HELP)
+    psf: str | None = option(PSF_HELP)
 
     def __post_init__(self) -> None:
-        """Check the pixel scale."""
+        """Check the pixel scale and what maps are named."""
         _refuse_scale(self.pixel_scale_arcsec)
+        refuse_two_noises(self.sigma, self.ivar)
 
 
 @dataclass(frozen=True)
@@ -446,6 +472,21 @@ def readers_of_files() -> list[Reader]:
     return sorted(
         known, key=lambda reader: (reader.suffixes != FITS_SUFFIXES, reader.suffixes == PICTURE_SUFFIXES)
     )
+
+
+def readers_of_image_files() -> list[Reader]:
+    """Give the readers of files that hold one image each, that of FITS first."""
+    return [reader for reader in readers_of_files() if not reader.is_one_file]
+
+
+def image_suffixes() -> tuple[str, ...]:
+    """Suffixes of all files that hold one image each."""
+    return tuple(dict.fromkeys(suffix for reader in readers_of_image_files() for suffix in reader.suffixes))
+
+
+def stem_of_image(path: Path) -> str:
+    """Name of an image file without the suffix of its format; all of it where it is nothing but the suffix."""
+    return stem_of(path.name, image_suffixes()) or path.name
 
 
 def reader_of(place: str | Path) -> Reader | None:

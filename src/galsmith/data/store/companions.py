@@ -52,9 +52,9 @@ class Companions:
         Inverse variance of the noise of each pixel, in one over the square of the image's unit; 0 where nothing is known.
     masks : sequence of ndarray [band, y, x], bool
         True where a pixel is not to be used.
-    psf_kind : {"effective", "optical"}
+    psf_kind : {"effective", "optical"} or None
         Whether the pixel is in the PSFs, as in an image of a star, or they are what images that have pixels already were
-        convolved with.
+        convolved with; None where nobody says it, and whoever measures does.
     """
 
     psfs: Sequence[Stamp] = ()
@@ -63,7 +63,7 @@ class Companions:
     sources: Sequence[Values] = ()
     ivars: Sequence[Stamp] = ()
     masks: Sequence[Flags] = ()
-    psf_kind: PsfKind = "effective"
+    psf_kind: PsfKind | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ class Companions:
         data = part.create_dataset(PSF, data=filled, chunks=(1, *filled.shape[1:]))
         if self.psf_pixel_scale_arcsec is not None:
             data.attrs["image_scale"] = self.psf_pixel_scale_arcsec
-        if self.psf_kind != "effective":
+        if self.psf_kind is not None:
             data.attrs["kind"] = self.psf_kind
         part.create_dataset(PSF_SHAPE, data=shapes)
 
@@ -389,14 +389,14 @@ def _of_part(part: h5py.File, rows: NDArray[np.int64]) -> Companions:
         ]
         scale = part[PSF].attrs.get("image_scale")
         found["psf_pixel_scale_arcsec"] = None if scale is None else float(scale)
-        found["psf_kind"] = str(part[PSF].attrs.get("kind", "effective"))
+        found["psf_kind"] = part[PSF].attrs.get("kind")
     if SOURCES in part:
         values, starts = np.array(part[SOURCES]), np.array(part[SOURCE_START])
         found["sources"] = [values[starts[row] : starts[row + 1]] for row in rows]
     return Companions(**found)
 
 
-def _of_psfs(companions: Companions) -> tuple[float | None, str]:
+def _of_psfs(companions: Companions) -> tuple[float | None, str | None]:
     """Give what is true of all PSFs."""
     return companions.psf_pixel_scale_arcsec, companions.psf_kind
 

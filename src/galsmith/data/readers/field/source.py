@@ -27,9 +27,12 @@ from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
 from galsmith.data.readers.fits import sky_coordinates
 from galsmith.data.readers.fits_agreement import scale_or_given
+from galsmith.data.readers.given_maps import GivenMaps, MapsBeside, companions_of_files
 from galsmith.data.readers.listing import listing_as_parent
+from galsmith.data.readers.maps import inverse_variance
 from galsmith.data.readers.options import FieldOptions
 from galsmith.data.readers.source import Listing, Origin, UnusableImage
+from galsmith.data.store import Companions
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
@@ -86,10 +89,12 @@ class FieldSource:
         self._sources = self._detected(image, progress)
         stars = self._stars()
         self._sides = _sides(self._sources, options)
+        self._maps = _maps_of(self._images)
         self.listing = Listing(
             self._names(),
             np.repeat(self._sides[:, np.newaxis], 2, axis=1),
             left_out={**self._not_whole(image.shape), **find_shreds(self._sources), **stars.reasons},
+            bytes_beside=self._maps.bytes_a_pixel(len(bands)),
         )
         notes = {
             "detected_in": self._detect_in,
@@ -98,8 +103,11 @@ class FieldSource:
         }
         paths = dict.fromkeys(image.path for image in self._images.values())
         self.origin = Origin(
-            _plain_settings(options, bands, self._detect_in, own_zero_points),
-            tuple(listing_as_parent(path.parent, [path]) for path in paths),
+            {
+                **_plain_settings(options, bands, self._detect_in, own_zero_points),
+                **self._maps.settings,
+            },
+            (*(listing_as_parent(path.parent, [path]) for path in paths), *self._maps.parents),
             notes,
         )
         self.catalog = self._catalog(image)
@@ -114,6 +122,29 @@ class FieldSource:
                 for cutout, row in zip(cutouts, rows, strict=True):
                     cutout[position] = self._cut(section, band, int(row))
         return cutouts
+
+    def companions(self, rows: NDArray[np.int64]) -> Companions | None:
+        """Cut maps out where sources were; None where the files have none in the layout of a survey."""
+        if not self._maps.companions:
+            return None
+        cut = [self._maps_of_source(int(row)) for row in rows]
+        return Companions(
+            ivars=[ivar for ivar, _ in cut if ivar is not None],
+            masks=[mask for _, mask in cut if mask is not None],
+        )
+
+    def _maps_of_source(self, row: int) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_] | None]:
+        """Cut inverse variances and masks of one source, [band, y, x], in the header's unit."""
+        rows, columns = self._window(row)
+        ivars, masks = [], []
+        for position, (band, image) in enumerate(self._images.items()):
+            maps = self._maps.companions[position].read(rows, columns)
+            if maps.sigma_map is not None:
+                sigma = maps.sigma_map if maps.sigma_map.ndim == 2 else maps.sigma_map[image.plane]
+                ivars.append(inverse_variance(sigma * self._factors[band], name=str(image.path)))
+            if maps.mask is not None:
+                masks.append(maps.mask if maps.mask.ndim == 2 else maps.mask[image.plane])
+        return np.stack(ivars) if ivars else None, np.stack(masks) if masks else None
 
     def _names(self) -> list[str]:
         """Name sources in messages."""
@@ -235,6 +266,13 @@ class FieldSource:
             sigmas = sky.sigmas_at(sources.x_pix, sources.y_pix)
             table[f"background_noise_sigma_{name}"] = sigmas * self._factors[name]
         return table
+
+
+def _maps_of(images: Mapping[str, BandImage]) -> MapsBeside:
+    """Find masks and noise that lie beside every band in the layout of a survey."""
+    given, heads = GivenMaps(), [image.head for image in images.values()]
+    found, taken = companions_of_files(given, heads)
+    return MapsBeside.of(given, dict(enumerate(found)), taken)
 
 
 def _header(

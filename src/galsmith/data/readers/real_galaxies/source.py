@@ -29,7 +29,7 @@ from galsmith.data.readers.real_galaxies.tables import (
 from galsmith.data.readers.registry import CosmosOptions, ExclusionLevel
 from galsmith.data.readers.source import Listing, Origin, Source, UnusableImage
 from galsmith.data.store import Companions
-from galsmith.data.store.companions import CORRELATION_COLUMN
+from galsmith.data.store.companions import CORRELATION_COLUMN, PsfKind
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
@@ -38,6 +38,8 @@ Pixels = NDArray[np.float32]
 Found = TypeVar("Found")
 # What is renamed, or says where a file was rather than what a galaxy is.
 RENAMED = ("IDENT", "RA", "DEC", "BAND", "PIXEL_SCALE", "NOISE_VARIANCE", "NOISE_FILENAME")
+# galsim.RealGalaxy deconvolves by them alone, so the pixel is in them
+PSF_KIND: PsfKind = "effective"
 PLACES = ("GAL_FILENAME", "PSF_FILENAME", "GAL_HDU", "PSF_HDU")
 
 
@@ -111,7 +113,7 @@ class RealGalaxySource:
                     "get the sample again"
                 )
             psfs.append((stamp / total).astype(np.float32))
-        return Companions(psfs, self.header.pixel_scale_arcsec, self._correlations)
+        return Companions(psfs, self.header.pixel_scale_arcsec, self._correlations, psf_kind=PSF_KIND)
 
     def _names(self) -> list[str]:
         """Name galaxies in messages."""
