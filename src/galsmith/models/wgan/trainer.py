@@ -13,6 +13,7 @@ from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.doublings import refuse_sides_out_of_reach
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
+from galsmith.models.layers.piecewise_linear import PiecewiseLinear
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.models.wgan.config import WganConfig
 from galsmith.models.wgan.networks import Critic, critic_of, wgan_network
@@ -27,7 +28,7 @@ def slope_penalty(critic: Any, first: torch.Tensor, second: torch.Tensor, *, sha
     Parameters
     ----------
     critic : callable
-        Maps images to one number each; it may be differentiated twice.
+        Maps images to one number each, and is piecewise linear or free of convolutions, rectifiers and pools.
     first, second : Tensor [galaxy, band, y, x], float32
         Real and drawn images.
     shares : Tensor [galaxy], float32
@@ -40,7 +41,9 @@ def slope_penalty(critic: Any, first: torch.Tensor, second: torch.Tensor, *, sha
     """
     # Gulrajani+17, algorithm 1, line 6: evenly on the line between a real and a drawn image
     places = torch.lerp(second, first, shares[:, None, None, None]).detach().requires_grad_()
-    slopes = (squared_gradients(critic(places), places) + SMALLEST_SQUARE).sqrt()
+    with PiecewiseLinear():
+        scores = critic(places)
+    slopes = (squared_gradients(scores, places) + SMALLEST_SQUARE).sqrt()
     return (slopes - 1).square().mean()  # same paper, eq. 3: two-sided
 
 
