@@ -1,6 +1,6 @@
 """Drawing pictures from a latent alone: for families that learn pixels between black and white and nothing beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -76,6 +76,24 @@ class LatentGenerator(torch.nn.Module):
         """Bring standard normal numbers to the law of z."""
         # twice the normal law's own quantile less one
         return normal if self.law == "normal" else torch.erf(normal / 2**0.5)
+
+
+def pictures_of_sides(
+    refuse_sides: Callable[[str, int], None],
+) -> Callable[[Any, DataDescription], None]:
+    """Make the check of a family that learns pictures alone, of sides that it reaches.
+
+    Parameters
+    ----------
+    refuse_sides : callable
+        Given the family's name and a side in pixels, raises `SettingsError` where it does not reach it.
+    """
+
+    def check(config: Any, description: DataDescription) -> None:
+        refuse_all_but_pictures(config, description)
+        refuse_sides(config.family, description.size_pix)
+
+    return check
 
 
 def refuse_all_but_pictures(config: Any, description: DataDescription) -> None:

@@ -9,7 +9,7 @@ from galsmith.models.cvae.config import CvaeConfig
 from galsmith.models.family import Blueprint
 from galsmith.models.latent_generator import LatentGenerator
 from galsmith.models.layers.batch_normalization import BatchNormalization
-from galsmith.models.layers.doublings import FIRST_SIDE_PIX, LEVEL_CHANNELS, Doublings
+from galsmith.models.layers.doublings import FIRST_SIDE_PIX, Doublings
 from galsmith.models.layers.mixed_blocks import MixedTrunk
 from galsmith.models.layers.same_padding import (
     GlorotLinear,
@@ -92,7 +92,7 @@ class CvaeDecoder(torch.nn.Module):
         config, description, chance = blueprint.config, blueprint.description, blueprint.chance
         self.trunk_dtype = blueprint.trunk_dtype
         self.doublings = Doublings.of(description.size_pix)
-        channels = [count * config.width for count in LEVEL_CHANNELS[: self.doublings.count]]
+        channels = self.doublings.channels(config.width)
         self.enter = GlorotLinear(config.latent_size, channels[0] * FIRST_SIDE_PIX**2, chance=chance)
         self.levels = torch.nn.ModuleList(
             MixedDoubling(n_in, n_out, chance=chance) for n_in, n_out in itertools.pairwise(channels)
@@ -105,7 +105,7 @@ class CvaeDecoder(torch.nn.Module):
         """Map [galaxy, latent] to what the sigmoid makes pixels of, [galaxy, band, y, x], float32."""
         half = self.trunk_dtype != torch.float32
         with torch.autocast(z.device.type, dtype=torch.bfloat16, enabled=half):
-            values = functional.relu(self.enter(z)).reshape(len(z), -1, FIRST_SIDE_PIX, FIRST_SIDE_PIX)
+            values = self.doublings.entered(self.enter(z))
             for number, level in enumerate(self.levels, start=1):
                 values = self.doublings.cropped(level(values), number)
         return self.doublings.cropped(self.leave(values.float()), self.doublings.count).contiguous()

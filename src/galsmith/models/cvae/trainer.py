@@ -10,14 +10,14 @@ import torch
 from galsmith.models.cvae.config import CvaeConfig
 from galsmith.models.cvae.networks import CvaeEncoder, CvaeGenerator, said_of_pixels
 from galsmith.models.family import Blueprint, Family
-from galsmith.models.latent_generator import refuse_all_but_pictures
+from galsmith.models.latent_generator import pictures_of_sides
 from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.doublings import refuse_sides_out_of_reach
 from galsmith.models.layers.evidence_bound import drawn_latent, excess_cross_entropy, gaussian_divergence
 from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, states_of
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
+from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
 LARGEST_GRADIENT = 10.0
 
@@ -83,18 +83,12 @@ class CvaeTrainer:
         fill_parts(self._parts, state)
 
 
-def _check(config: CvaeConfig, description: DataDescription) -> None:
-    """Refuse all but pictures, and sides that the doublings do not reach."""
-    refuse_all_but_pictures(config, description)
-    refuse_sides_out_of_reach(config.family, description.size_pix)
-
-
 FAMILY = Family(
     name="cvae",
     config=CvaeConfig,
     network=CvaeGenerator,
     trainer=CvaeTrainer,
-    check=_check,
+    check=pictures_of_sides(refuse_sides_out_of_reach),
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("encoder",),

@@ -7,13 +7,13 @@ from typing import Any
 from galsmith.models.dcgan.config import DcganConfig
 from galsmith.models.dcgan.networks import DcganDiscriminator, dcgan_network, refuse_sides_not_doubled
 from galsmith.models.family import Blueprint, Family
-from galsmith.models.latent_generator import LatentGenerator, refuse_all_but_pictures
+from galsmith.models.latent_generator import LatentGenerator, pictures_of_sides
 from galsmith.models.layers.adversarial import GAMES, adversarial_adam, energy_distance, played
 from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
+from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
 ADAM_BETAS = (0.9, 0.999)  # those of Keras
 
@@ -71,18 +71,12 @@ class DcganTrainer:
         fill_parts(self._optimizers, state["optimizers"])
 
 
-def _check(config: DcganConfig, description: DataDescription) -> None:
-    """Refuse all but pictures of a side that is a small one doubled."""
-    refuse_all_but_pictures(config, description)
-    refuse_sides_not_doubled(config.family, description.size_pix)
-
-
 FAMILY = Family(
     name="dcgan",
     config=DcganConfig,
     network=dcgan_network,
     trainer=DcganTrainer,
-    check=_check,
+    check=pictures_of_sides(refuse_sides_not_doubled),
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("discriminator",),

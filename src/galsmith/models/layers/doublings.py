@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 from galsmith.errors import SettingsError
 
@@ -43,6 +44,14 @@ class Doublings:
         # doublings until 8 px are no smaller than the odd side
         before = (-(-odd_pix // FIRST_SIDE_PIX) - 1).bit_length()
         return cls(before + after, before, odd_pix)
+
+    def channels(self, width: int) -> list[int]:
+        """Channels before each doubling, in order."""
+        return [count * width for count in LEVEL_CHANNELS[: self.count]]
+
+    def entered(self, values: torch.Tensor) -> torch.Tensor:
+        """Give what a linear layer made of z its first pixels, [galaxy, channel, y, x], without what is below 0."""
+        return functional.relu(values).reshape(len(values), -1, FIRST_SIDE_PIX, FIRST_SIDE_PIX)
 
     def cropped(self, values: torch.Tensor, number: int) -> torch.Tensor:
         """Crop what the doubling `number` gave, counted from 1, where it is time; an odd row or column goes at the end."""

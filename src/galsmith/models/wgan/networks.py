@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from galsmith.models.family import Blueprint
 from galsmith.models.latent_generator import LatentGenerator
-from galsmith.models.layers.doublings import FIRST_SIDE_PIX, LEVEL_CHANNELS, Doublings
+from galsmith.models.layers.doublings import FIRST_SIDE_PIX, Doublings
 from galsmith.models.layers.mixed_blocks import MixedTrunk
 from galsmith.models.layers.same_padding import GlorotLinear, SamePaddedTranspose
 
@@ -32,7 +32,7 @@ class FieldDecoder(torch.nn.Module):
         config, description, chance = blueprint.config, blueprint.description, blueprint.chance
         self.trunk_dtype = blueprint.trunk_dtype
         self.doublings = Doublings.of(description.size_pix)
-        channels = [count * config.width for count in LEVEL_CHANNELS[: self.doublings.count]]
+        channels = self.doublings.channels(config.width)
         # appendix 2: 8192 values without bias, no normalization anywhere
         self.enter = GlorotLinear(
             config.latent_size, channels[0] * FIRST_SIDE_PIX**2, has_bias=False, chance=chance
@@ -49,7 +49,7 @@ class FieldDecoder(torch.nn.Module):
         """Map [galaxy, latent] to [galaxy, band, y, x], float32."""
         half = self.trunk_dtype != torch.float32
         with torch.autocast(z.device.type, dtype=torch.bfloat16, enabled=half):
-            start = functional.relu(self.enter(z)).reshape(len(z), -1, FIRST_SIDE_PIX, FIRST_SIDE_PIX)
+            start = self.doublings.entered(self.enter(z))
             values = start.contiguous(memory_format=torch.channels_last)
             for number, level in enumerate(self.levels, start=1):
                 values = self.doublings.cropped(functional.relu(level(values)), number)

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 
 from galsmith.models.family import Blueprint, Family
-from galsmith.models.latent_generator import LatentGenerator, refuse_all_but_pictures
+from galsmith.models.latent_generator import LatentGenerator, pictures_of_sides
 from galsmith.models.layers.adversarial import adversarial_adam, energy_distance, squared_gradients
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.doublings import refuse_sides_out_of_reach
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
 from galsmith.models.layers.piecewise_linear import PiecewiseLinear
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
+from galsmith.models.protocols import NetworkBatch, TrainingProgress
 from galsmith.models.wgan.config import WganConfig
 from galsmith.models.wgan.networks import Critic, critic_of, wgan_network
 
@@ -157,18 +157,12 @@ class WganTrainer:
         return losses
 
 
-def _check(config: WganConfig, description: DataDescription) -> None:
-    """Refuse all but pictures, and sides that the doublings do not reach."""
-    refuse_all_but_pictures(config, description)
-    refuse_sides_out_of_reach(config.family, description.size_pix)
-
-
 FAMILY = Family(
     name="wgan",
     config=WganConfig,
     network=wgan_network,
     trainer=WganTrainer,
-    check=_check,
+    check=pictures_of_sides(refuse_sides_out_of_reach),
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("critic",),
