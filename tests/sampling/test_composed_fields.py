@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
+from galsmith.data import ingest
+from galsmith.data.options import SetOptions
 from galsmith.data.simulate import fields as simulate_fields
 from galsmith.data.store import SOURCE_COLUMNS, open_store, read_sources
 from galsmith.errors import SettingsError
@@ -44,6 +47,23 @@ def test_a_drawn_store_keeps_its_fields_sources(composer_run, tmp_path):
     assert len(truth) == int(np.sum(drawn.catalog["n_sources"])) > 200
     again = sample(composer_run, tmp_path / "fewer", n=7, seed=3)
     assert np.array_equal(again.stacked(), levels[:7])
+
+
+def test_fits_files_have_the_sources_of_their_fields(composer_run, tmp_path):
+    stored = sample(composer_run, tmp_path / "store", n=5, seed=3)
+    filed = sample(composer_run, tmp_path / "fits", n=5, seed=3, kind="fits")
+    np.testing.assert_array_equal(filed.stacked(), stored.stacked())
+    assert sorted(path.name for path in (tmp_path / "fits").glob("*.fits"))[-1] == "field-00000004.fits"
+    for row in range(5):
+        with fits.open(tmp_path / "fits" / f"field-{row:08d}.fits") as file:
+            assert "synthetic field" in str(file[0].header["HISTORY"])
+            found = file["SOURCES"].data
+        truth = read_sources(tmp_path / "store", [row])
+        assert len(found) == len(truth) == stored.catalog["n_sources"][row]
+        for name in SOURCE_COLUMNS:
+            np.testing.assert_array_equal(found[name], np.asarray(truth[name]))
+    read = ingest.fits(tmp_path / "fits", tmp_path / "read", options=SetOptions(shows="field"))
+    np.testing.assert_array_equal(read.stacked(), stored.stacked())
 
 
 def test_fields_are_drawn_of_any_size(composer_run, tmp_path):

@@ -1,4 +1,4 @@
-"""A folder of FITS cutouts of drawn galaxies, one file each, with headers that say unit, scale, bands and origin."""
+"""A folder of FITS files of drawn images: headers that say unit, scale, bands and origin, and the sources of fields."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.table import QTable, Row, vstack
 from numpy.typing import NDArray
 
-from galsmith.data.store import StoreHeader
+from galsmith.data.store import SOURCE_COLUMNS, Companions, StoreHeader
 from galsmith.errors import InputError
 from galsmith.files import Kind, Partial, said_in_json, write_json, written_atomically
 from galsmith.images import ImageHeader, ImageSet
@@ -31,8 +31,9 @@ CUTOUTS = Kind(
     "folder of FITS cutouts",
     said_in_json(FORMAT_NAME, lambda page: str(page["fingerprint"])),
     MARK_FILE,
-    (MARK_FILE, CATALOG_FILE, "galaxy-*.fits"),
+    (MARK_FILE, CATALOG_FILE, "galaxy-*.fits", "field-*.fits"),
 )
+SOURCES = "SOURCES"  # name of the table that follows the image of a field
 
 
 class CutoutFolder:
@@ -76,8 +77,8 @@ class CutoutFolder:
         self._partial.close()
 
     def file(self, index: int) -> Path:
-        """Name of one galaxy's file."""
-        return cutout_file(self._partial.content, index)
+        """Name of one image's file."""
+        return cutout_file(self._partial.content, index, self.header.images)
 
     def is_done(self, number: int) -> bool:
         """Whether all galaxies of a chunk and their catalog rows are written."""
@@ -86,7 +87,9 @@ class CutoutFolder:
         has_all = self._rows_file(number).exists() and all(self.file(index).exists() for index in indices)
         return self.is_complete or has_all
 
-    def write_chunk(self, number: int, images: Sequence[Pixels], catalog: QTable) -> None:
+    def write_chunk(
+        self, number: int, images: Sequence[Pixels], catalog: QTable, *, companions: Companions | None = None
+    ) -> None:
         """Write the galaxies of a chunk, a file each, then their catalog rows.
 
         Parameters
@@ -97,15 +100,21 @@ class CutoutFolder:
             Written as plain [y, x] images where there is one band.
         catalog : QTable
             One row an image, with the column ``seed``.
+        companions : Companions, optional
+            Whose sources, where there are some, become a table in the file of their field.
         """
+        sources = () if companions is None else companions.sources
         first = number * self._per_chunk
         for position, image in enumerate(images):
             pixels = image[0] if len(self.header.images.bands) == 1 else image
             header = fits_header(
                 self.header, index=first + position, row=catalog[position], size_pix=image.shape[-1]
             )
+            parts = [fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header)]
+            if len(sources):
+                parts.append(source_table(sources[position], self.header.images))
             with written_atomically(self.file(first + position)) as temporary, temporary.open("wb") as stream:
-                fits.PrimaryHDU(np.asarray(pixels, dtype=np.float32), header=header).writeto(stream)
+                fits.HDUList(parts).writeto(stream)
         _write_rows(self._rows_file(number), catalog)
 
     def finish(self) -> ImageSet:
@@ -123,7 +132,7 @@ class CutoutFolder:
     def open(self) -> ImageSet:
         """Open the finished folder."""
         catalog = QTable.read(self.path / CATALOG_FILE, format="ascii.ecsv")
-        pixels = CutoutPixels(self.path, self.n)
+        pixels = CutoutPixels(self.path, self.n, self.header.images)
         return ImageSet(
             pixels=pixels,
             header=self.header.images,
@@ -141,9 +150,10 @@ class CutoutFolder:
 class CutoutPixels:
     """Pixels of a folder of cutouts, read when asked for."""
 
-    def __init__(self, folder: Path, n: int) -> None:
+    def __init__(self, folder: Path, n: int, header: ImageHeader) -> None:
         self._folder = folder
         self._n = n
+        self._header = header
         self._shapes: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
@@ -152,7 +162,7 @@ class CutoutPixels:
     def __getitem__(self, index: int) -> Pixels:
         if not 0 <= index < self._n:
             raise IndexError(f"image {index} of a folder with {self._n} cutouts")
-        path = cutout_file(self._folder, index)
+        path = cutout_file(self._folder, index, self._header)
         try:
             pixels = np.asarray(fits.getdata(path), dtype=np.float32)
         except (OSError, TypeError) as error:
@@ -163,7 +173,8 @@ class CutoutPixels:
     def shapes(self) -> NDArray[np.int64]:
         """Height and width of every image, [galaxy, 2] int64, in pixels, from the headers."""
         if self._shapes is None:
-            headers = (fits.getheader(cutout_file(self._folder, index)) for index in range(self._n))
+            files = (cutout_file(self._folder, index, self._header) for index in range(self._n))
+            headers = (fits.getheader(file) for file in files)
             sizes = [(header["NAXIS2"], header["NAXIS1"]) for header in headers]
             self._shapes = np.array(sizes, dtype=np.int64).reshape(-1, 2)
         return self._shapes
@@ -173,9 +184,31 @@ class CutoutPixels:
         return [self[int(index)] for index in indices]
 
 
-def cutout_file(folder: Path, index: int) -> Path:
-    """Name of the file of galaxy `index`."""
-    return folder / f"galaxy-{index:08d}.fits"
+def cutout_file(folder: Path, index: int, header: ImageHeader) -> Path:
+    """Name of the file of image `index`: it begins with what the image shows."""
+    return folder / f"{header.shows}-{index:08d}.fits"
+
+
+def source_table(sources: NDArray[np.float64], header: ImageHeader) -> fits.BinTableHDU:
+    """Table of the sources of a field, one row each.
+
+    Parameters
+    ----------
+    sources : ndarray [source, column], float64
+        Columns as `galsmith.data.store.SOURCE_COLUMNS`.
+    header : ImageHeader
+        Of the field.
+    """
+    flux_unit = header.flux_unit if header.states_unit else None
+    units = {"x_pix": "pix", "y_pix": "pix", "flux": flux_unit, "r_half_pix": "pix", "orientation_rad": "rad"}
+    columns = [
+        fits.Column(name=name, format="D", unit=units.get(name), array=sources[:, number])
+        for number, name in enumerate(SOURCE_COLUMNS)
+    ]
+    table = fits.BinTableHDU.from_columns(columns, name=SOURCES)
+    table.header.add_comment("Sources that the field was composed of. x_pix and y_pix count from 0:")
+    table.header.add_comment("the first pixel's center is (0, 0), which FITS calls (1, 1).")
+    return table
 
 
 def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> fits.Header:
@@ -194,7 +227,7 @@ def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> 
     """
     images = header.images
     cards = fits.Header()
-    cards["OBJECT"] = (f"{index:08d}", "generated galaxy, position in its set")
+    cards["OBJECT"] = (f"{index:08d}", f"generated {images.shows}, position in its set")
     if images.states_unit:
         cards["BUNIT"] = (images.flux_unit, "unit of a pixel's value")
     _add_bands(cards, images)
@@ -206,12 +239,12 @@ def fits_header(header: StoreHeader, *, index: int, row: Row, size_pix: int) -> 
     if isinstance(images.psf.get("psf_fwhm_pix"), int | float):
         cards["PSFFWHM"] = (images.psf["psf_fwhm_pix"], "[pix] PSF width, FWHM")
     provenance = header.provenance
-    cards["GSSEED"] = (int(row["seed"]), "seed of this galaxy")
+    cards["GSSEED"] = (int(row["seed"]), f"seed of this {images.shows}")
     cards["GSSET"] = (provenance.seed, "seed of the set")
     cards["GSVERS"] = (metadata.version("galsmith"), "galsmith version")
     cards["GSSNAP"] = provenance.parents[0].content_hash
     _add_drawn_values(cards, row)
-    cards.add_history("Drawn by galsmith sample: a synthetic galaxy, not an observation.")
+    cards.add_history(f"Drawn by galsmith sample: a synthetic {images.shows}, not an observation.")
     cards.add_history("GSSNAP is the content hash of the model's snapshot.")
     return cards
 

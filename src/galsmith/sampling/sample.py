@@ -87,8 +87,9 @@ def sample(
         Of fields, which the family `field_composer` draws of any size, sources as dense as in training; one of them
         alone is that of a square.
     kind : {"store", "fits"}
-        A store keeps the sources of composed fields (`galsmith.data.store.read_sources`); ``fits`` writes one file a
-        galaxy with unit, pixel scale, bands and provenance in its header.
+        ``fits`` writes one file an image with unit, pixel scale, bands and provenance in its header. Both keep the
+        sources of composed fields: a store as `galsmith.data.store.read_sources` gives them, a file as the table SOURCES
+        after its image.
     device : str
         Name that torch knows.
     overwrite : bool
@@ -184,7 +185,15 @@ class _Writer(Protocol):
 
     def is_done(self, number: int, /) -> bool: ...
 
-    def write_chunk(self, number: int, images: list[Pixels], catalog: QTable, /) -> object: ...
+    def write_chunk(
+        self,
+        number: int,
+        images: list[Pixels],
+        catalog: QTable,
+        /,
+        *,
+        companions: Companions | None = None,
+    ) -> object: ...
 
     def open(self) -> ImageSet: ...
 
@@ -211,10 +220,8 @@ def _filled(
                 catalogs.append(drawn_catalog(source, indices, drawn.columns))
                 progress(ProgressEvent("sampling", first + len(images), n, unit))
             catalog = vstack(catalogs, metadata_conflicts="silent")
-            if sources and isinstance(writer, StoreWriter):
-                writer.write_chunk(chunk, images, catalog, companions=Companions(sources=sources))
-            else:
-                writer.write_chunk(chunk, images, catalog)
+            companions = Companions(sources=sources) if sources else None
+            writer.write_chunk(chunk, images, catalog, companions=companions)
         progress(ProgressEvent("sampling", end, n, unit))
     return writer.open() if writer.is_complete else writer.finish()
 
