@@ -34,6 +34,12 @@ def recipe_file(recipe: str | Path | Mapping[str, Any]) -> Path | None:
     return Path(recipe) if not isinstance(recipe, Mapping) and Path(recipe).suffix == ".toml" else None
 
 
+def side_of_recipe(recipe: str | Path | Mapping[str, Any]) -> int | None:
+    """Side of the images that a shipped recipe is for, in pixels, where its name ends in it; else None."""
+    last = str(recipe).rpartition("-")[2]
+    return int(last) if recipe in recipe_names() and last.isdecimal() else None
+
+
 def read_recipe(name: str | Path) -> dict[str, Any]:
     """Read a recipe: a shipped one by name, or any TOML file by path.
 

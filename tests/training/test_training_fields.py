@@ -214,3 +214,15 @@ def test_full_size_steps_stay_under_8_gb(family: str, tmp_path: Path) -> None:
     assert np.isfinite(said["losses"]).all()
     if family == "wgan":
         assert said["weights"] == 2_487_617
+
+
+def test_a_recipe_for_smaller_images_says_so_first(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    quick = {"images": 8, "overrides": ["model.width=1", "training.sample_grids=0"]}
+    train("wgan-fields-250", sparse_fields(12, size_pix=300), tmp_path / "large", **quick)
+    train("wgan-fields-250", sparse_fields(12, size_pix=32), tmp_path / "small", **quick)
+    train("wgan-fields", sparse_fields(12, size_pix=32), tmp_path / "any", **quick)
+    said = [line for line in caplog.messages if "is for images of" in line]
+    assert said == [
+        "the recipe wgan-fields-250 is for images of 250 px, these have 300 px and are learned as they are, at 1.4 times "
+        "the cost of a step; `training.crop_pix=250` learns crops of them"
+    ]

@@ -14,7 +14,7 @@ from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.provenance import hash_json
-from galsmith.settings import recipe_file
+from galsmith.settings import recipe_file, side_of_recipe
 from galsmith.training.batches import make_batches
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
@@ -129,6 +129,7 @@ def train(
             _say_finished(folder, settings, progress)
             _say_unchosen(folder, settings, checkpoint.state)
             return Path(output)
+        _tell_other_side(recipe, settings, image_set)
         with memory_explained(folder, settings, is_preparing=True):
             run = start_run(
                 folder,
@@ -176,6 +177,27 @@ def _tables(
             "n_images": len(image_set),
         },
     }
+
+
+def _tell_other_side(
+    recipe: str | Path | Mapping[str, Any], settings: RunSettings, image_set: ImageSet
+) -> None:
+    """Tell that a recipe for small images learns larger ones, before its time is spent on them."""
+    wanted, given = side_of_recipe(recipe), settings.training.crop_pix
+    side = max(image_set.shape_range[1]) if given is None else given
+    if wanted is None or side <= wanted:
+        return
+    shows_fields = image_set.header.shows_fields
+    way_out = "`training.crop_pix={}` learns crops of them" if shows_fields else "ingest with `resize_pix={}`"
+    logger.warning(
+        "the recipe %s is for images of %d px, these have %d px and are learned as they are, at %.2g times the cost of a "
+        "step; %s",
+        recipe,
+        wanted,
+        side,
+        (side / wanted) ** 2,
+        way_out.format(wanted),
+    )
 
 
 def _usable_checkpoint(
