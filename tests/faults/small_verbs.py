@@ -103,6 +103,7 @@ def make_inputs(folder, patch=setattr):
         measure(folder / name, folder / f"{table}.parquet", settings=POWER)
         train(recipe(seed), folder / "store", folder / run)
     simulate.fields(folder / "fields", n=24, recipe="fields-250")
+    simulate.fields(folder / "fewer", n=12, recipe="fields-250")
     score.fit("average", folder / "fields", folder / "scorer", splits=3)
     for seed in (1, 2):
         tables = folder / "a.parquet", folder / "b.parquet"
@@ -242,7 +243,13 @@ def verbs(folder):
                 "average", folder / "fields", out, splits=3, seed=variant, **how
             ),
         ),
-        # a submission says no more than that it is one, so that none is its own
+        # a submission says no more than that it is one: it is made again, and replaced, by all that predict
+        "score predict": (
+            "submission.csv",
+            lambda out, variant, **how: score.predict(
+                folder / "scorer", folder / ("fields" if variant == 1 else "fewer"), out, **how
+            ),
+        ),
         "score judge": (
             "judged.json",
             lambda out, variant, **how: score.judge(

@@ -158,6 +158,10 @@ NAMES = (
     "compare",
     "judge",
     "features",
+    "score fit",
+    "score predict",
+    "score judge",
+    "score report",
     "report",
     "report figures",
     "demo",
@@ -175,7 +179,7 @@ EXISTS = 2  # exit code of a refusal
 ALIKE = dict.fromkeys(
     (
         *("look", "ingest field", "measure ecsv", "measure fits", "measure csv", "measure files"),
-        *("measure morphology", "judge"),
+        *("measure morphology", "judge", "score fit", "score predict", "score judge", "score report"),
     ),
     15,
 )
