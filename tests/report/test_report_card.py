@@ -108,7 +108,7 @@ def test_images_that_are_alike_are_shown_with_how_they_lie(one_band, records, pa
     assert words.count("mirrored, turned by −22°, 1.15 times as large; 1.2 % unexplained") == 2
     assert words.count("turned by 180°; 0.0400 % unexplained; 0.0 % of the held-out stand out more") == 2
     assert (
-        "Of 40 generated images 39 differ by more than quarter turns and flips; in effect there are 38 galaxies."
+        "Of 40 generated images 39 differ by more than quarter turns and flips; in effect there are 38 images."
         in words
     )
     names = [read_measurements(table)["object_id"] for table in one_band.tables]

@@ -58,7 +58,7 @@ def drawn_images(
                 f"it gave {len(found)} images for {len(some)} seeds", argument="generator", wanted="one each"
             )
         images += [_array_of(image) for image in found]
-        progress(ProgressEvent("drawing", len(images), n, "galaxies"))
+        progress(ProgressEvent("drawing", len(images), n, "images"))
     return image_set_from_arrays(images, drawn.header) if isinstance(drawn, ImageSet) else images
 
 

@@ -53,7 +53,7 @@ def load_kernels(progress: ProgressCallback, names: Sequence[str] = tuple(kernel
     """
     if _is_loaded(names):
         return
-    progress(ProgressEvent("loading the engine", 0, None, "galaxies"))
+    progress(ProgressEvent("loading the engine", 0, None, "functions"))
     missing, processes = kernels.missing_kernels(names), kernels.usable_cores()
 
     def tell(done: int) -> None:

@@ -109,7 +109,7 @@ CITATIONS = (
 )
 
 GLOSSARY = {
-    "reference set, generated set": "The galaxies that a model learned from, or others of their kind; the galaxies "
+    "reference set, generated set": "The images that a model learned from, or others of their kind; the images "
     "that the model drew.",
     "W1": "Wasserstein-1 distance between the distributions of one property: how far its values have to be moved, on "
     "average, to turn one distribution into the other. A pure shift by one unit is a distance of one unit.",
@@ -129,13 +129,13 @@ GLOSSARY = {
     "power": "How often a difference of a stated size is told apart: what a card that tells nothing apart is worth.",
     "p": "How often chance alone gives as much: the share of random rearrangements of the two sets, taken as one, that "
     "are as far apart.",
-    "area under the curve": "How often a classifier ranks a generated galaxy above one of the reference: 0.5 is "
+    "area under the curve": "How often a classifier ranks a generated image above one of the reference: 0.5 is "
     "guessing, 1 is certainty.",
     "held-out": "Real images that nobody trained on: how near they lie to the training images is the yardstick for "
     "copies.",
-    "lost": "Galaxies on which a property could not be measured; they take no part in its distance.",
+    "lost": "Images of which a property could not be measured; they take no part in its distance.",
     "power mode": "One of 15 bins of spatial frequency, from mode 0 (the total) to mode 14 (the finest structure).",
-    "flag": "What the measurement says of a galaxy that it could not measure well. Flagged galaxies take part as long "
+    "flag": "What the measurement says of an image that it could not measure well. Flagged images take part as long "
     "as they have a value.",
 }
 

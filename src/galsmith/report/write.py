@@ -101,7 +101,7 @@ def _write(folder: Path, source: Path, spelling: Spelling, progress: ProgressCal
     """Write all of a report."""
     material = gather(source)
     folder.mkdir()
-    progress(ProgressEvent("reading galaxies", 1, 4, "pieces"))
+    progress(ProgressEvent("reading images", 1, 4, "pieces"))
     together = drawn_together(material)
     sets = [drawn_set(item, is_alone=together is None) for item in material.sets]
     progress(ProgressEvent("writing the page", 2, 4, "pieces"))

@@ -229,8 +229,8 @@ def _definition(place: int, head: str, setup: Setup) -> str:
         else ""
     )
     return (
-        f"{what} of {HEAD_NAMES[head]}{reduced} on galaxies that it was not trained on, the mean of {setup.folds} folds "
-        "with as many galaxies of either set (Lopez-Paz & Oquab 2017); 0.5 is chance. The interval allows for "
+        f"{what} of {HEAD_NAMES[head]}{reduced} on images that it was not trained on, the mean of {setup.folds} folds "
+        "with as many images of either set (Lopez-Paz & Oquab 2017); 0.5 is chance. The interval allows for "
         "folds that train one another (Nadeau & Bengio 2003), the test takes folds told by earlier ones alone; the floor "
         "is chance itself, with the scatter of scores that have nothing to do with the sets."
     )

@@ -110,7 +110,7 @@ def _loss(
     return Evidence(
         family="losses",
         block=block,
-        title="Galaxies lost",
+        title="Images lost",
         name=name,
         label=label,
         value=lost[1],

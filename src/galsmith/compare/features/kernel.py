@@ -84,7 +84,7 @@ def kernel_distances(
                 # Pairs of a row with itself do not count in the unbiased estimate.
                 np.fill_diagonal(kernel, 0.0)
             _add_pairs(sums, kernel, left, _both_sides(counts, other), is_diagonal=other == start)
-        progress(ProgressEvent("kernel distance", min(start + ROWS_AT_ONCE, total), total, "galaxies"))
+        progress(ProgressEvent("kernel distance", min(start + ROWS_AT_ONCE, total), total, "images"))
     n_positive, n_negative = (counts > 0).sum(axis=1), (counts < 0).sum(axis=1)
     return (
         # Gretton et al. (2012), lemma 6: means over ordered pairs within each set, less twice the mean over both.

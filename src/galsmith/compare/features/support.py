@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 MOST_ROWS = 10_000
 COMMON = (
-    "as many random galaxies of either set, {most:,} at most; the interval is that of random "
+    "as many random images of either set, {most:,} at most; the interval is that of random "
     "halves of both sets; the floor is between halves of the reference; the test is two-sided."
 )
 DEFINITIONS = {

@@ -31,7 +31,7 @@ MOST_ROWS = 20_000
 DIRECTED_LENGTH = 3.0  # In lengths of noise alone: a third of the direction is then noise.
 DEFINITION = (
     "Root mean square difference of Spearman's correlations over all pairs of columns; the test deals ranks within "
-    f"each set, so that different single columns do not enter; of {MOST_ROWS:,} random galaxies a side at most."
+    f"each set, so that different single columns do not enter; of {MOST_ROWS:,} random images a side at most."
 )
 
 

@@ -30,7 +30,7 @@ ROWS_AT_ONCE = 1_000
 DEFINITION = (
     "Energy distance sqrt(2 E|X-Y| - E|X-X'| - E|Y-Y'|) (Székely & Rizzo 2013), the mean over all pairs, equal ones "
     "included, of the columns in units of the reference's standard deviation, values beyond 10 robust standard "
-    f"deviations cut off there; of {MOST_ROWS:,} random galaxies a side at most."
+    f"deviations cut off there; of {MOST_ROWS:,} random images a side at most."
 )
 
 
@@ -134,7 +134,7 @@ def _energies(points: Floats, counts: Counts, progress: ProgressCallback) -> tup
             products -= weights[here, 0] @ between
             if not is_diagonal:
                 products -= between[:, 0] @ weights[here]
-        progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "galaxies"))
+        progress(ProgressEvent(SYMBOL, min(here.stop, len(points)), len(points), "images"))
     return total, products
 
 

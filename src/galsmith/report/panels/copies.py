@@ -100,7 +100,7 @@ def like_panels(material: Material) -> list[LikePanel]:
     repeats = copies.repeats
     said = (
         f"Of {repeats.n_generated:,} generated images {repeats.n_distinct:,} differ by more than quarter turns and flips; "
-        f"in effect there are {repeats.n_effective:,.0f} galaxies."
+        f"in effect there are {repeats.n_effective:,.0f} images."
     )
     if repeats.pairs:
         pairs = [_like(ours, ours, pair, "", "") for pair in repeats.pairs[:MOST_PAIRS] if ours is not None]

@@ -112,7 +112,7 @@ def read_shown(
         if image is not None and not np.isfinite(image).any():
             image, messages[-1] = None, "no pixel has a value"
         images.append(image)
-        progress(ProgressEvent("reading galaxies", number, len(rows), "galaxies"))
+        progress(ProgressEvent("reading images", number, len(rows), "images"))
     return images, messages
 
 
