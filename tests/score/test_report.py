@@ -54,6 +54,15 @@ def test_the_page_asks_nothing_of_any_network_and_every_drawing_is_there(html):
     assert html.count("data:image/png;base64,") == 8
 
 
+def test_settings_and_kinds_are_words(made, html):
+    text = re.sub(r"<[^>]*>", " ", re.sub(r"<(style|script).*?</\1>", "", html, flags=re.DOTALL))
+    assert "methods average and wavelets and spectrum;" in text
+    assert "no field: noise" in text
+    # a Python list, or a name of a column
+    assert "['" not in text
+    assert "not_noise" not in text
+
+
 def test_table_1_stands_beside_ours(made, html):
     from galsmith.score import load_scorer
 
@@ -79,7 +88,7 @@ def test_the_card_counts_each_field_once(made):
     assert [one["words"] for one in card["examples"]] == [
         "a representative field",
         "the highest score",
-        "not noise",
+        "no field: noise",
     ]
 
 

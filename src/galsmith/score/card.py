@@ -13,7 +13,7 @@ from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import Partial, check_output, write_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Parent, Provenance
-from galsmith.report.scores.page import CARD_FILE, SCORE_REPORT, write_score_page
+from galsmith.report.scores.page import CARD_FILE, SCORE_REPORT, words_of_kind, write_score_page
 from galsmith.score.accuracy import Accuracy, accuracy_differences, accuracy_of
 from galsmith.score.fields import HIGHEST_SCORE, ScoredFields, scored_fields
 from galsmith.score.fitting import fit
@@ -256,7 +256,7 @@ def _examples(fields: ScoredFields) -> list[dict[str, Any]]:
     for kind in np.unique(fields.kinds[others]):
         of_kind = others[fields.kinds[others] == kind]
         middle = of_kind[np.argsort(fields.scores[of_kind], kind="stable")[len(of_kind) // 2]]
-        chosen.append((str(kind).replace("_", " "), middle))
+        chosen.append((words_of_kind(str(kind)), middle))
     return [
         {"words": words, "object_id": str(ids[row]), "score": float(fields.scores[row])}
         for words, row in chosen

@@ -11,6 +11,7 @@ from galsmith.report.labels import number
 
 Floats = NDArray[np.float64]
 
+ROUND_STEPS = (1, 2, 2.5, 5, 10)  # between ticks, times a power of ten
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -54,7 +55,11 @@ class Axis:
     def ticks(self, count: int = 4) -> list[Tick]:
         """Round values on the axis; on a logarithmic one 1, 2 and 5 of each power of ten."""
         first, last = min(self.low, self.high), max(self.low, self.high)
-        values = _round_numbers(first, last) if self.is_log else MaxNLocator(count).tick_values(first, last)
+        values = (
+            _round_numbers(first, last)
+            if self.is_log
+            else MaxNLocator(count, steps=ROUND_STEPS).tick_values(first, last)
+        )
         slack = 1e-9 * (last - first)
         inside = [float(value) for value in values if first - slack <= value <= last + slack]
         return [Tick(float(self.at(value)), tick_text(value)) for value in inside]

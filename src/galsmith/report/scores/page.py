@@ -94,6 +94,15 @@ def write_score_page(folder: Path, *, progress: ProgressCallback = ignore_progre
     return folder / PAGE_FILE
 
 
+def words_of_kind(kind: str) -> str:
+    """Say what an image of a kind is, such as ``corrupted_ghost`` or ``not_noise``."""
+    first, _, rest = kind.partition("_")
+    words = rest.replace("_", " ")
+    return {"corrupted": f"corrupted by {words}", "not": f"no field: {words}"}.get(
+        first, kind.replace("_", " ")
+    )
+
+
 def _fingerprint(card: Mapping[str, Any]) -> str:
     """Fingerprint of what a card was made from."""
     return Provenance.from_dict(card["provenance"]).fingerprint()
@@ -146,5 +155,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(number=number, distance_number=distance_number)
+    environment.globals.update(number=number, distance_number=distance_number, words_of_kind=words_of_kind)
     return environment
