@@ -133,7 +133,7 @@ def rule_text(rule: Rule) -> str:
     return (
         "Two sets are told apart where a test is no chance among all tests of the card: of fair sets "
         f"{100 * rule.alarms:g} in 100 are, or fewer. Within a block of tests p values are corrected by the same deals of "
-        "galaxies (Westfall & Young 1993) or by Holm's steps, between blocks and families by their number. A test is "
+        "images (Westfall & Young 1993) or by Holm's steps, between blocks and families by their number. A test is "
         "borderline where it is no chance within its family alone. A set that nothing tells apart is not judged where a "
         f"shift of {rule.needed_shift_sd:g} standard deviations would not have been seen in {100 * rule.power:g} of 100 "
         "cards."
