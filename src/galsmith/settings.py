@@ -123,7 +123,8 @@ def _toml_value(text: str) -> Any:
 def _explained(kind: type[BaseModel], error: ValidationError) -> str:
     """First fault of a validation in one line."""
     fault = error.errors()[0]
-    location = [str(part) for part in fault["loc"]]
+    # a value that may be of several types has their names in its place
+    location = [str(part) for part in fault["loc"] if not re.search(r"\[|float|^int$", str(part))]
     dotted = ".".join(location) or "settings"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if fault["type"] == "extra_forbidden":

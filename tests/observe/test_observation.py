@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -240,3 +242,21 @@ def test_a_width_is_stated_once(widths):
 def test_bands_that_are_missing_are_refused():
     with pytest.raises(ValueError, match=r"shape \(3, 64, 64\); wanted .* 4 bands"):
         PAPER.observe(galaxy(bands=3), random_stream(0, "observe"), HEADER)
+
+
+def test_bands_are_called_as_the_settings_do():
+    settings = {
+        "psf": GaussianPsf(fwhm_pix={"i": 3.0, "g": 2.0}),
+        "noise": GaussianNoise(sigma={"i": 2.0, "g": 1.0}),
+    }
+    header = ImageHeader(("F814W", "g"), "nJy", 0.1, zero_points_mag={"F814W": 31.4, "g": 31.0})
+    renamed, own = Observation(**settings, bands={"F814W": "i"}), Observation(**settings)
+    observed = renamed.observe(galaxy(bands=2), random_stream(0, "observe"), header)
+    expected = own.observe(galaxy(bands=2), random_stream(0, "observe"), replace(header, bands=("i", "g")))
+    assert_array_equal(observed.image, expected.image)
+    assert_array_equal(observed.psf, expected.psf)
+    assert renamed.observed_header(header).bands == ("F814W", "g")
+    assert renamed.observed_header(header).psf == {"psf_fwhm_pix_by_band": {"F814W": 3.0, "g": 2.0}}
+    assert renamed.content_hash != own.content_hash
+    with pytest.raises(SettingsError, match="none for the band 'F814W'"):
+        own.observe(galaxy(bands=2), random_stream(0, "observe"), header)

@@ -193,7 +193,7 @@ def test_a_point_spread_larger_than_the_image_is_cut_or_refused():
     assert observed.psf.shape == (1, 31, 31)
     assert observed.psf.sum(dtype=np.float64) == pytest.approx(1, abs=1e-6)
     with pytest.raises(
-        SettingsError, match=r"psf=.*larger than images of 32x32 px: 5\.\d% .* outside of 31 px"
+        SettingsError, match=r"has 307x307 px, and 5\.\d% of its light outside of the 31 px .* 32x32 px"
     ):
         Observation(psf=MoffatPsf(fwhm_pix=8.0, beta=2.5)).observe(clean, random_stream(0, "o"), header)
 

@@ -109,9 +109,9 @@ _EUCLID = _exposed(
     n_exposures=4.0,
     read_noise_electron=4.5,
 )
-# Roman, a high-latitude survey of five exposures of 174 s (Spergel et al. 2015, arXiv:1503.03757): widths and sky at the
-# least zodiacal light of the WFI's technical page at GSFC; zero points of its filters in GalSim's module `roman`, times
-# the collecting area of 37,570 cm^2 that it has; read noise and dark current of the same.
+# Roman, a high-latitude survey of five exposures of 174 s (Spergel et al. 2015, arXiv:1503.03757): widths, read noise and
+# sky at the least zodiacal light of the WFI's technical page at GSFC; zero points of its filters in GalSim's module
+# `roman`, times the collecting area of 37,570 cm^2 that it has; dark current of the same.
 _ROMAN = _exposed(
     GaussianPsf(fwhm_arcsec={"F106": 0.087, "F129": 0.105, "F158": 0.127, "F184": 0.151}),
     pixel_scale_arcsec=0.11,
@@ -119,7 +119,7 @@ _ROMAN = _exposed(
     zero_point_mag={"F106": 26.46, "F129": 26.48, "F158": 26.51, "F184": 26.06},
     exposure_s=870.0,
     n_exposures=5.0,
-    read_noise_electron=8.5,
+    read_noise_electron=15.5,
     dark_electron_s=0.015,
 )
 INSTRUMENTS: Mapping[str, Observation] = {

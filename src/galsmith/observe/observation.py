@@ -1,6 +1,6 @@
 """`Observation`: what an instrument does to a clean image, as typed settings; and the shifts of the galaxies paper."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
@@ -60,6 +60,9 @@ class Observation(Settings):
         Level of the sky, which matters to noise that is counted, and where it is kept.
     noise : GaussianNoise, PoissonNoise, ExposureNoise, CorrelatedNoise or None
         Law of the noise.
+    bands : mapping of str to str
+        What bands of the images are called in the other settings, such as ``{"F814W": "i"}``; by their own names when left
+        out.
     """
 
     psf: Psf | None = None
@@ -69,6 +72,7 @@ class Observation(Settings):
     convolve: Literal["before", "after"] = "before"
     sky: Sky | None = None
     noise: Noise | None = None
+    bands: dict[str, str] = Field(default_factory=dict)
     _plans: dict[Any, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -93,6 +97,8 @@ class Observation(Settings):
         """Return plain JSON values of all that decides an observation; of files their content, not their place."""
         laws = {"psf": self.psf, "sky": self.sky, "noise": self.noise}
         plain = self.model_dump(mode="json", exclude_none=True, exclude=set(laws))
+        if not self.bands:
+            del plain["bands"]
         return {**plain, **{name: law.to_dict() for name, law in laws.items() if law is not None}}
 
     def factor(self, header: ImageHeader) -> float:
@@ -108,11 +114,30 @@ class Observation(Settings):
         if header.pixel_scale_arcsec is None:
             raise SettingsError(
                 "the size of a pixel of the clean images is not known",
-                argument="pixel_scale_arcsec",
+                argument="observation.pixel_scale_arcsec",
                 came=self.pixel_scale_arcsec,
                 way_out="give pixel_factor, or ingest the images with `pixel_scale_arcsec`",
             )
         return self.pixel_scale_arcsec / header.pixel_scale_arcsec
+
+    def observed_shape(self, shape: Sequence[int], header: ImageHeader) -> tuple[int, int]:
+        """Give height and width of the observed image of a clean one of this height and width, in pixels.
+
+        Raises
+        ------
+        SettingsError
+            If an observed pixel is larger than the image.
+        """
+        factor = self.factor(header)
+        height, width = (resampled_side(int(side), factor) for side in shape)
+        if min(height, width) < 1:
+            name = "pixel_factor" if self.pixel_scale_arcsec is None else "pixel_scale_arcsec"
+            raise SettingsError(
+                f"pixels {factor:g} times as large are larger than an image of {shape[0]}x{shape[1]} px",
+                argument=f"observation.{name}",
+                came=getattr(self, name),
+            )
+        return height, width
 
     def observed_header(self, header: ImageHeader) -> ImageHeader:
         """Give the header of observed images.
@@ -216,13 +241,7 @@ class Observation(Settings):
         """Bring an image to the observed pixels."""
         if factor == 1:
             return np.asarray(image, dtype=np.float64)
-        if min(image.shape[-2:]) < factor:
-            height, width = image.shape[-2:]
-            raise SettingsError(
-                f"pixels {factor:g} times as large are larger than an image of {height}x{width} px",
-                argument="pixel_factor" if self.pixel_scale_arcsec is None else "pixel_scale_arcsec",
-                came=self.pixel_factor if self.pixel_scale_arcsec is None else self.pixel_scale_arcsec,
-            )
+        self.observed_shape(image.shape[-2:], header)
         return resampled(image, factor, self.resampling, keeps_level=is_per_area(header.flux_unit))
 
     def _plan(
@@ -242,14 +261,14 @@ class Observation(Settings):
         """Draw the kernels in the pixels in which light is spread, and in those that are observed."""
         if self.psf is None:
             raise ValueError("psf is None; nothing is convolved then")
-        own = header.pixel_scale_arcsec
+        own, bands = header.pixel_scale_arcsec, self._renamed(header).bands
         observed = None if own is None else own * factor
         if self.convolve == "after" or factor == 1:
-            spread = self._cut(self.psf.kernels(header.bands, observed), shape)
+            spread = self._cut(self.psf.kernels(bands, observed), shape)
             return Convolver(spread, shape), spread, spread
-        spread = self._cut(self.psf.kernels(header.bands, own), shape)
+        spread = self._cut(self.psf.kernels(bands, own), shape)
         coarse = tuple(resampled_side(side, factor) for side in shape)
-        kernels = self._cut(self.psf.kernels(header.bands, observed, enlarged=factor), coarse)
+        kernels = self._cut(self.psf.kernels(bands, observed, enlarged=factor), coarse)
         return Convolver(spread, shape), spread, kernels
 
     def _cut(self, kernels: Floats, shape: tuple[int, ...]) -> Floats:
@@ -261,26 +280,28 @@ class Observation(Settings):
         left = inner.sum(axis=(-2, -1), keepdims=True)
         if left.min() < 1 - LARGEST_CUT:
             raise SettingsError(
-                f"is larger than images of {shape[0]}x{shape[1]} px: {1 - left.min():.1%} of its light falls outside of "
-                f"{2 * most + 1} px",
-                argument="psf",
-                came=f"{kernels.shape[-1]}x{kernels.shape[-1]} px",
+                f"the point spread function has {kernels.shape[-1]}x{kernels.shape[-1]} px, and {1 - left.min():.1%} of "
+                f"its light outside of the {2 * most + 1} px that images of {shape[0]}x{shape[1]} px have room for",
                 wanted=f"at most {LARGEST_CUT:.0%} there",
-                way_out="give larger images, or cut the point spread function to its core (`psf.radius_pix`)",
+                way_out="give larger images, or cut it to its core (psf.radius_pix)",
             )
         return inner / left
 
     def _observed_header(self, header: ImageHeader) -> ImageHeader:
-        """Give the header of observed images; made once."""
-        key = (
-            header.bands,
-            header.pixel_scale_arcsec,
-            header.flux_unit,
-            tuple(header.zero_points_mag.items()),
-        )
+        """Give the header of observed images, with bands as the settings call them; made once."""
+        zero_points = tuple(header.zero_points_mag.items())
+        key = (header.bands, header.pixel_scale_arcsec, header.flux_unit, zero_points)
         if key not in self._plans:
-            self._plans[key] = self.observed_header(header)
+            self._plans[key] = self._renamed(self.observed_header(header))
         return self._plans[key]
+
+    def _renamed(self, header: ImageHeader) -> ImageHeader:
+        """Call the bands as the settings do."""
+        if not self.bands:
+            return header
+        names = {band: self.bands.get(band, band) for band in header.bands}
+        zero_points = {names.get(band, band): value for band, value in header.zero_points_mag.items()}
+        return replace(header, bands=tuple(names.values()), zero_points_mag=zero_points)
 
     def _described_psf(self, header: ImageHeader, observed: ImageHeader, factor: float) -> dict[str, Any]:
         """Say the width of the point spread function in observed pixels, with the images' own in quadrature."""
@@ -289,7 +310,7 @@ class Observation(Settings):
         others = {name: value for name, value in header.psf.items() if name != "psf_fwhm_pix"}
         if self.psf is None:
             return {**others, **({"psf_fwhm_pix": own_pix} if own_pix else {})}
-        widths = self.psf.widths_pix(header.bands, observed.pixel_scale_arcsec)
+        widths = self.psf.widths_pix(self._renamed(header).bands, observed.pixel_scale_arcsec)
         if self.psf.is_in_pixels and self.convolve == "before":
             widths = widths / factor
         widths = np.hypot(widths, own_pix)

@@ -298,7 +298,7 @@ class ImagePsf(PsfLaw):
         if len(stamps) not in (1, n_bands):
             raise InputError(
                 f"has {len(stamps)} planes; wanted one, or one for each of {n_bands} bands",
-                argument="psf",
+                argument="psf.path",
                 came=name,
             )
         scale = stated if self.pixel_scale_arcsec is None else self.pixel_scale_arcsec
@@ -380,7 +380,7 @@ def _checked(image: Kernel, name: str) -> tuple[Kernel, tuple[float, float]]:
     """
     total = image.sum()
     if not total > 0:
-        raise InputError(f"has the sum {total:g}; wanted a positive one", argument="psf", came=name)
+        raise InputError(f"has the sum {total:g}; wanted a positive one", argument="psf.path", came=name)
     if abs(total - 1) > 0.01:
         logger.info("psf %s has the sum %g; it is divided by it", name, total)
     image = image / total
@@ -394,7 +394,7 @@ def _checked(image: Kernel, name: str) -> tuple[Kernel, tuple[float, float]]:
         raise InputError(
             f"is off its center by ({offsets[1]:.2f}, {offsets[0]:.2f}) px in (x, y); wanted at most "
             f"{LARGEST_OFFSET_PIX:g}, as images would be moved by it",
-            argument="psf",
+            argument="psf.path",
             came=name,
             way_out="cut it so that the star lies on its middle pixel, and subtract the sky below it",
         )

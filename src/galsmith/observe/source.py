@@ -59,8 +59,8 @@ class ObservedSource:
         self.catalog = self._observed_catalog()
         shapes = np.array(
             [
-                [resampled_side(int(side), factor) for side in shape]
-                for shape, factor in zip(images.shapes, self._factors, strict=True)
+                observation.observed_shape(shape, self._header_of(row))
+                for row, shape in enumerate(images.shapes.tolist())
             ],
             dtype=np.int64,
         ).reshape(-1, 2)
