@@ -1,3 +1,4 @@
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -260,3 +261,30 @@ def test_bands_are_called_as_the_settings_do():
     assert renamed.content_hash != own.content_hash
     with pytest.raises(SettingsError, match="none for the band 'F814W'"):
         own.observe(galaxy(bands=2), random_stream(0, "observe"), header)
+
+
+def test_a_copy_with_other_settings_is_another_observation():
+    first = PAPER.observe(galaxy(), random_stream(0, "observe"), HEADER)
+    other = PAPER.model_copy(update={"psf": GaussianPsf(sigma_pix=1.0), "noise": GaussianNoise(sigma=2.0)})
+    assert other.content_hash != PAPER.content_hash
+    observed = other.observe(galaxy(), random_stream(0, "observe"), HEADER)
+    assert second_moment(observed.psf[0]) == pytest.approx(1 + 1 / 12, rel=2e-3)
+    assert second_moment(first.psf[0]) == pytest.approx(4, rel=1e-3)
+    assert_allclose(observed.ivar, 0.25)
+    with pytest.raises(ValueError, match="pixel_factor"):
+        PAPER.model_copy(update={"pixel_factor": -1.0})
+
+
+def test_observations_go_to_other_processes_without_their_kernels():
+    PAPER.observe(galaxy(), random_stream(0, "observe"), HEADER)
+    packed = pickle.dumps(PAPER)
+    assert len(packed) < 2000
+    assert pickle.loads(packed) == PAPER
+
+
+def test_a_scale_that_is_the_same_but_for_rounding_is_the_same():
+    header = replace(HEADER, pixel_scale_arcsec=0.04 * (1 + 1e-13))
+    observation = Observation(pixel_scale_arcsec=0.04)
+    assert observation.factor(header) == 1
+    assert_array_equal(observation.observe(galaxy(), random_stream(0, "o"), header).image, galaxy())
+    assert Observation(pixel_scale_arcsec=0.0401).factor(header) != 1

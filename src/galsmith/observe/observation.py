@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 PLANS_KEPT = 64
 LARGEST_CUT = 0.01
+SAME_SCALE = 1e-6
 
 
 class Scene(NamedTuple):
@@ -93,6 +94,17 @@ class Observation(Settings):
     def __hash__(self) -> int:
         return hash(self.content_hash)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Give another observation with some settings changed, checked as any other."""
+        del deep  # settings are frozen
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**values, **(update or {})})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to other processes without the kernels that were drawn."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self).model_validate, (values,)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values of all that decides an observation; of files their content, not their place."""
         laws = {"psf": self.psf, "sky": self.sky, "noise": self.noise}
@@ -118,7 +130,9 @@ class Observation(Settings):
                 came=self.pixel_scale_arcsec,
                 way_out="give pixel_factor, or ingest the images with `pixel_scale_arcsec`",
             )
-        return self.pixel_scale_arcsec / header.pixel_scale_arcsec
+        factor = self.pixel_scale_arcsec / header.pixel_scale_arcsec
+        # headers of files give 0.09999999999999852 for 0.1
+        return 1.0 if abs(factor - 1) < SAME_SCALE else factor
 
     def observed_shape(self, shape: Sequence[int], header: ImageHeader) -> tuple[int, int]:
         """Give height and width of the observed image of a clean one of this height and width, in pixels.
