@@ -117,6 +117,8 @@ class ObservedSource:
             sources=[self._moved(values, int(row)) for values, row in zip(sources, rows, strict=False)],
             ivars=[] if self._observation.noise is None else [one.ivar for one in observed],
             masks=_masks(observed),
+            # a kernel is applied to light that lies in pixels already; a star that was observed before has these in it
+            psf_kind="optical" if beside is None or not len(own) else beside.psf_kind,
         )
 
     def _header_of(self, row: int) -> ImageHeader:
