@@ -22,6 +22,7 @@ FLAGS = {
     "sample": " -n 2",
     **{f"simulate {name}": " -n 2" for name in SIMULATORS},
     "score fit": " --data there",
+    "denoise fit": " --data there",
     "score threshold": " --labeled 12 --negatives 2",
 }
 OTHER_INPUTS = [
@@ -38,6 +39,8 @@ OTHER_INPUTS = [
     "score report there --judged s3://bucket/x -o made",
     "score fit average --data there --base s3://bucket/x -o made",
     "score predict s3://bucket/x there -o made.csv",
+    "denoise fit filter_bank --data there --generated s3://bucket/x -o made",
+    "denoise apply s3://bucket/x there -o made",
     "score threshold there.csv --labels s3://bucket/x",
     "simulate sersic -n 2 --recipe s3://bucket/x.toml -o made",
 ]
@@ -50,6 +53,8 @@ def reading(verb: str) -> str:
         "compare": f"{ADDRESS} b.parquet",
         "measure": f"{ADDRESS}",
         "score fit": f"average --data {ADDRESS}",
+        "denoise fit": f"filter_bank --data {ADDRESS}",
+        "denoise apply": f"wiener {ADDRESS}",
         "score predict": f"there {ADDRESS}",
         "score judge": f"there there {ADDRESS}",
     }.get(verb, ADDRESS)
@@ -66,6 +71,8 @@ def writing(verb: str) -> str:
         "compare": "a.parquet b.parquet",
         "measure": "there.fits",
         "score fit": "average",
+        "denoise fit": "filter_bank",
+        "denoise apply": "wiener there",
         "score predict": "there there",
         "score judge": "there there there",
         **{f"simulate {name}": "" for name in SIMULATORS},

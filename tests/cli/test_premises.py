@@ -111,6 +111,11 @@ WRONG = [
     ("score report there -o new --method wavelet", 2, "did you mean 'wavelets'"),
     ("score threshold there.txt --labeled 12", 2, "--labeled and --negatives, or --labels"),
     ("score threshold gone.csv --labeled 12 --negatives 2", 1, "gone.csv: there is no such file"),
+    ("denoise fit filter_bnk --data there -o new", 2, "did you mean 'filter_bank'"),
+    ("denoise fit filter_bank --data gone -o new", 1, "gone: there is no such store"),
+    ("denoise fit filter_bank --data there -o new --images 0", 2, "--images 0: wanted 1 or more"),
+    ("denoise apply gone there -o new", 1, "gone: there is no such denoiser"),
+    ("denoise apply wiener gone -o new", 1, "gone: there is no such file"),
     ("info gone", 1, "gone: there is no such file or folder"),
 ]
 PROGRAM = f"""

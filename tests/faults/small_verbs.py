@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 import galsmith.judging
-from galsmith import score, simulate
+from galsmith import denoise, score, simulate
 from galsmith.cli.demo import plan, steps
 from galsmith.cli.options import Shown
 from galsmith.compare import Chance, judge_tables
@@ -66,6 +66,14 @@ def recipe(seed=0):
     return {"model": {**model, "warmup_images": 32}, "training": training}
 
 
+def denoiser_recipe(seed=0):
+    """A denoiser that trains in a blink."""
+    training = {"images": 4, "seed": seed, "validations": 1, "validation_looks": 1}
+    observation = {"psf": {"kind": "gaussian", "sigma_pix": 1.0}, "noise": {"kind": "gaussian", "sigma": 1.0}}
+    model = {"denoiser": "paper_resnet", "width": 2, "blocks": 0}
+    return {"model": model, "observation": observation, "training": training}
+
+
 def make_images(folder):
     """Files of images in every layout that has a reader."""
     rng = np.random.default_rng(5)
@@ -102,6 +110,7 @@ def make_inputs(folder, patch=setattr):
         simulate.sersic(folder / name, n=60, seed=seed, recipe="sersic-32")
         measure(folder / name, folder / f"{table}.parquet", settings=POWER)
         train(recipe(seed), folder / "store", folder / run)
+    fits.writeto(folder / "star.fits", np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]))
     simulate.fields(folder / "fields", n=24, recipe="fields-250")
     simulate.fields(folder / "fewer", n=12, recipe="fields-250")
     score.fit("average", folder / "fields", folder / "scorer", splits=3)
@@ -235,6 +244,27 @@ def verbs(folder):
             "features.h5",
             lambda out, variant, **how: extract(
                 open_store(stores[variant]), out, extractor=Extractor(), workers=1, **how
+            ),
+        ),
+        "denoise fit": (
+            "made",
+            lambda out, variant, **how: denoise.fit(
+                denoiser_recipe(variant), open_store(stores[variant]), out, **how
+            ),
+        ),
+        "denoise apply": (
+            "made",
+            lambda out, variant, **how: denoise.apply(
+                "tikhonov", open_store(stores[variant]), out, psf=folder / "star.fits", **how
+            ),
+        ),
+        "denoise files": (
+            "made",
+            lambda out, variant, **how: denoise.apply(
+                "tikhonov",
+                FileRequest((str(folder / "cut" / f"{variant}.fits"),), psf=str(folder / "star.fits")),
+                out,
+                **how,
             ),
         ),
         "score fit": (

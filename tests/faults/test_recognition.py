@@ -45,14 +45,27 @@ KINDS = (
     "compare",
     "judge",
     "features",
+    "denoise fit",
+    "denoise apply",
+    "denoise files",
     "score fit",
     "score judge",
     "score report",
     "report",
 )
 SLOW = ("measure morphology", "measure statmorph", "report figures", "demo")
-FOLDERS = ("score fit", "score report", "simulate", "train", "snapshot", "sample fits", "report")
-OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo) of"
+FOLDERS = (
+    "denoise fit",
+    "denoise files",
+    "score fit",
+    "score report",
+    "simulate",
+    "train",
+    "snapshot",
+    "sample fits",
+    "report",
+)
+OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo|a denoiser) of"
 
 
 @pytest.fixture(scope="module")

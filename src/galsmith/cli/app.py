@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from galsmith.cli import (
     compare,
     demo,
+    denoise,
     info,
     ingest,
     look,
@@ -33,6 +34,7 @@ DESCRIPTION = (
 GROUPS = {
     "ingest": "Read galaxy images from files into a store.",
     "simulate": "Simulate galaxies or fields into a store.",
+    "denoise": "Take point spread function and noise off images.",
     "score": "Learn and predict how like the ideal cosmology field an image is.",
 }
 
@@ -100,6 +102,16 @@ VERBS = (
     Verb("score judge", score.score_judge, score.JUDGE_EXAMPLE),
     Verb("score report", score.score_report, score.REPORT_EXAMPLE, resumes=True),
     Verb("score threshold", score.score_threshold, score.THRESHOLD_EXAMPLE, writes=False),
+    Verb(
+        "denoise fit", denoise.denoise_fit, denoise.FIT_EXAMPLE, resumes=True, explains=denoise.recipes_text
+    ),
+    Verb(
+        "denoise apply",
+        denoise.denoise_apply,
+        denoise.APPLY_EXAMPLE,
+        resumes=True,
+        explains=denoise.denoisers_text,
+    ),
     Verb("info", info.info, info.EXAMPLE, writes=False),
 )
 

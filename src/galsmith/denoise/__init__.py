@@ -10,6 +10,7 @@ _HOMES = {
     "LookRange": "looks",
     "Method": "method",
     "TrainedDenoiser": "model",
+    "apply": "application",
     "denoiser_named": "denoisers",
     "fit": "fitting",
     "load_denoiser": "model",

@@ -1,14 +1,16 @@
 """The ways to denoise, `DENOISERS`: the paper's network, ours, classical methods, other people's; loaded when used."""
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galsmith.errors import SettingsError
-from galsmith.settings import near_miss
+from galsmith.settings import near_miss, recipe_file
 
 if TYPE_CHECKING:
     from galsmith.denoise.method import Method
 
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
 DENOISERS: dict[str, "Method | str"] = {
     "paper_resnet": "galsmith.denoise.paper_resnet:METHOD",
     "filter_bank": "galsmith.denoise.filter_bank:METHOD",
@@ -71,3 +73,19 @@ def denoiser_named(name: str) -> "Method":
     module, _, attribute = record.partition(":")
     found: Method = getattr(importlib.import_module(module), attribute)
     return found
+
+
+def denoiser_recipes() -> list[str]:
+    """Names of the recipes of denoisers that come with the package."""
+    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
+
+
+def check_recipe(recipe: str | Path) -> None:
+    """Refuse a recipe of a denoiser that is neither a file nor shipped; `SettingsError` names the near miss."""
+    if recipe_file(recipe) is None and str(recipe) not in denoiser_recipes():
+        raise SettingsError(
+            f"there is no such recipe of a denoiser{near_miss(str(recipe), denoiser_recipes())}",
+            argument="recipe",
+            came=recipe,
+            wanted=f"one of {', '.join(denoiser_recipes())}, or the path of a .toml file",
+        )

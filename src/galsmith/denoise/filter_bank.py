@@ -158,13 +158,14 @@ class FilterBank(nn.Module):
         return Restored(found.estimate, self._sigma(found))
 
     def loss(self, batch: ObservedBatch) -> dict[str, torch.Tensor]:
-        """Squared error of each image relative to that of a plain deconvolution, and the likelihood of its residuals."""
+        """Squared error of each image by that of a plain filter, as log(1 + ratio); and the likelihood of residuals."""
         found = self._found(batch)
         estimate, balance = found.estimate, self.settings.balance
         error = masked_mean((estimate - batch.truth) ** 2, batch.weight)
         noise = batch.variance.mean(dim=(1, 2, 3))
         relative = error / (noise ** (1 - balance) * _difficulty(found.scales, batch, noise) ** balance)
-        terms = {"loss": relative.mean(), "mse": error.mean().detach()}
+        # about linear where an image comes out better than by a plain filter; far worse ones pull no harder
+        terms = {"loss": relative.log1p().mean(), "mse": error.mean().detach()}
         sigma = self._sigma(found)
         if sigma is not None:
             # the head learns from residuals, the trunk never from the head: a likelihood would trade errors for sigmas

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from galsmith.denoise.denoisers import denoiser_named
+from galsmith.denoise.denoisers import RECIPE_FOLDER, check_recipe, denoiser_named
 from galsmith.denoise.looks import LookRange
 from galsmith.denoise.method import Method
 from galsmith.errors import SettingsError
@@ -16,7 +16,6 @@ from galsmith.provenance import hash_json
 from galsmith.settings import Settings, apply_overrides, near_miss, read_recipe, recipe_file, typed_settings
 from galsmith.training.budget import Budget
 
-RECIPE_FOLDER = Path(__file__).parent / "recipes"
 TABLES = ("model", "observation", "range", "training")
 # settings of training that may change when a run goes on
 FREE_TO_CHANGE = frozenset({"minutes", "images", "checkpoint_seconds", "log_seconds"})
@@ -141,11 +140,6 @@ class FitSettings:
         return {name: _stated(values) for name, values in tables.items()}
 
 
-def denoiser_recipes() -> list[str]:
-    """Names of the recipes of denoisers that come with the package."""
-    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
-
-
 def read_fit_settings(
     recipe: str | Path | Mapping[str, Any],
     *,
@@ -198,13 +192,7 @@ def _plain(recipe: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
         return recipe
     if recipe_file(recipe) is not None:
         return read_recipe(recipe)
-    if str(recipe) not in denoiser_recipes():
-        raise SettingsError(
-            f"there is no such recipe of a denoiser{near_miss(str(recipe), denoiser_recipes())}",
-            argument="recipe",
-            came=recipe,
-            wanted=f"one of {', '.join(denoiser_recipes())}, or the path of a .toml file",
-        )
+    check_recipe(recipe)
     return read_recipe(RECIPE_FOLDER / f"{recipe}.toml")
 
 

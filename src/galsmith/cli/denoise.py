@@ -1,0 +1,167 @@
+"""``galsmith denoise``: train denoisers on clean images, and take PSF and noise off anybody's."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from galsmith.cli.measure_flags import FileFlags
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
+from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
+from galsmith.denoise.denoisers import DENOISERS, check_recipe, denoiser_recipes
+from galsmith.errors import SettingsError
+
+if TYPE_CHECKING:
+    from galsmith.data.galaxies import FileRequest
+
+FIT_EXAMPLE = "galsmith denoise fit filter_bank-small --data galaxies -o denoiser"
+APPLY_EXAMPLE = "galsmith denoise apply denoiser observed -o denoised"
+NO_FILES = FileFlags()
+
+
+def recipes_text() -> str:
+    """Name the recipes."""
+    return "Recipes: " + ", ".join(denoiser_recipes()) + "."
+
+
+def denoisers_text() -> str:
+    """Name the denoisers, trained and not."""
+    return (
+        "Denoisers: "
+        + ", ".join(DENOISERS)
+        + "; paper_resnet and filter_bank are trained by galsmith denoise fit."
+    )
+
+
+def denoise_fit(
+    recipe: Annotated[str, Parameter(help="A shipped recipe by name, or a TOML file.")],
+    /,
+    *,
+    data: Annotated[Path, Parameter(help="Store of clean images.")],
+    output: Output,
+    generated: Annotated[Path | None, Parameter(help="Store of generated images to mix in.")] = None,
+    mixing: Annotated[
+        float | None, Parameter(help="Probability that the next image is a generated one, 0 to 1.")
+    ] = None,
+    minutes: Annotated[float | None, Parameter(help="Time budget.")] = None,
+    images: Annotated[int | None, Parameter(help="Budget in images seen, instead of time.")] = None,
+    overrides: Sets = NO_SETTINGS,
+    seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
+    device: Device = "auto",
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Parameter(help="auto takes bfloat16 where the device multiplies it itself."),
+    ] = "auto",
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Train a denoiser on clean images, observed anew at every look; the same command goes on after an interruption."""
+    check_places([recipe, data, generated or ""], [output])
+    check_recipe(recipe)
+    check_positive({"minutes": minutes})
+    check_counts({"images": images})
+    for place in (data, generated):
+        if place is not None:
+            check_folder(place, "there is no such store; make one with galsmith ingest or simulate")
+    from galsmith.cli.device import choose_device, choose_precision
+    from galsmith.denoise.fitting import fit
+
+    chosen = choose_device(device)
+    with shown.progress() as progress:
+        denoiser = fit(
+            recipe,
+            data,
+            output,
+            generated=generated,
+            mixing=mixing,
+            minutes=minutes,
+            images=images,
+            overrides=overrides,
+            seed=seed,
+            device=chosen,
+            precision=choose_precision(precision, device=chosen),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    training = denoiser.card["training"]
+    loss = training["validation_loss"]
+    kept = (
+        ""
+        if loss is None
+        else f", kept those of {training['chosen_at_images']:,} (validation loss {loss:.4g})"
+    )
+    return Outcome(
+        "denoise fit",
+        f"{denoiser.name}, {training['images_seen']:,} images seen{kept}",
+        output,
+        numbers={"denoiser": denoiser.name, **training},
+    )
+
+
+def denoise_apply(
+    model: Annotated[
+        str,
+        Parameter(help="What galsmith denoise fit wrote, or a denoiser that needs no training, by name."),
+    ],
+    images: Annotated[
+        list[str],
+        Parameter(help="A store; FITS files, a folder, a glob in quotes, FILE[HDU]; set.h5:/images."),
+    ],
+    /,
+    *,
+    output: Output,
+    force: Annotated[
+        bool, Parameter(help="Denoise also PSFs and noise that it was not trained for.", show_default=False)
+    ] = False,
+    files: FileFlags = NO_FILES,
+    device: Device = "cpu",
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Take PSF and noise off a store into a store, or off FITS images into FITS files; headers are kept."""
+    check_places([model, *images], [output])
+    if model not in DENOISERS:
+        check_folder(
+            Path(model), f"there is no such denoiser; fit one, or take one of {', '.join(DENOISERS)}"
+        )
+    files.check(images)
+    for image in images:
+        check_there(image)
+    from galsmith.denoise.application import apply
+
+    request, psf = _request(images, files)
+    with shown.progress() as progress:
+        apply(
+            model,
+            request,
+            output,
+            psf=psf,
+            force=force,
+            device=_device(device),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    return Outcome("denoise apply", f"denoised by {model}", output, numbers={"model": model})
+
+
+def _request(images: list[str], files: FileFlags) -> "tuple[str | FileRequest, str | None]":
+    """Tell a store, with the PSF that may be given beside it, from image files with their maps."""
+    from galsmith.data.store import is_store
+
+    stores = [image for image in images if is_store(image)]
+    if not stores:
+        return files.to_request(images), None
+    if len(images) > 1:
+        raise SettingsError(f"{stores[0]}: a store among {len(images)} inputs; denoise each store by itself")
+    FileFlags(**{**vars(files), "psf": None}).refuse_for_store(stores[0])
+    return stores[0], files.psf
+
+
+def _device(wanted: str) -> str:
+    """Choose a device, without loading torch for the CPU."""
+    if wanted == "cpu":
+        return wanted
+    from galsmith.cli.device import choose_device
+
+    return choose_device(wanted)
