@@ -352,9 +352,23 @@ def test_sparse_deconvolution_without_thresholds_inverts_a_narrow_psf():
 def test_sparse_deconvolution_of_blank_sky_is_blank():
     blank = observed_of(np.zeros((48, 48)), psf=gaussian_psf(1.5, 6), sigma=2.0)
     found = SparseDeconvolution(SparseSettings(threshold_sigma=4.0)).denoise(blank).image
-    assert np.abs(found).max() < 0.2
+    # a fifth of the noise, all of it in the widest blobs, whose thresholds are lower
+    assert np.abs(found).max() < 0.4
     loose = SparseDeconvolution(SparseSettings(threshold_sigma=0.5)).denoise(blank).image
     assert np.abs(loose).max() > 1.0
+
+
+def test_sparse_deconvolution_keeps_the_flux_of_outskirts():
+    truth = galaxy(64, flux=3e4, scale=5.0)
+    observed = observed_of(truth, psf=gaussian_psf(1.5, 6), sigma=4.0)
+    found = SparseDeconvolution(SparseSettings()).denoise(observed).image
+    y, x = np.mgrid[:64, :64] - 31.5
+    inside = np.hypot(x, y) < 22
+    assert found[0][inside].sum() == pytest.approx(truth[inside].sum(), rel=0.03)
+    strict = (
+        SparseDeconvolution(SparseSettings(threshold_sigma=300.0, reweightings=0)).denoise(observed).image
+    )
+    assert strict[0][inside].sum() < 0.95 * truth[inside].sum()
 
 
 def test_non_negative_results_are_not_negative():
