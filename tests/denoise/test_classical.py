@@ -202,6 +202,20 @@ def test_a_measured_spectrum_is_that_of_the_fields():
         measured_spectrum([np.zeros((8, 8))])
 
 
+def test_wiener_is_never_certain_that_there_is_nothing():
+    denoiser = Wiener(WienerSettings(spectrum=measured_spectrum([galaxy()])))
+    levels, errors = [], []
+    for number in range(12):
+        blank = observed_of(np.zeros((48, 48)), psf=gaussian_psf(1.5, 6), sigma=2.0, seed=number)
+        result = denoiser.denoise(blank)
+        levels.append(float(result.sigma.min()))
+        errors.append(mse(result, blank))
+    assert min(levels) > 0.05
+    assert np.mean(errors) < 0.05 * 4.0
+    certain = Wiener(WienerSettings(spectrum=(0.0, 0.0), amplitude="training"))
+    assert certain.denoise(blank).sigma.max() < 1e-3
+
+
 def test_a_negative_spectrum_is_refused():
     with pytest.raises(SettingsError, match="powers of 0 or more"):
         Wiener(WienerSettings(spectrum=(1.0, -1.0)))

@@ -83,9 +83,10 @@ def covered_shares(
     """
     if not where.any():
         return (float("nan"),) * len(LEVELS)
-    pull = np.abs(result - truth)[where] / sigma[where]
+    error, stated = np.abs(result - truth)[where], sigma[where]
     # to cover a share p, a normal law reaches to its quantile at (1 + p) / 2
-    return tuple(float(np.mean(pull <= NormalDist().inv_cdf((1 + level) / 2))) for level in LEVELS)
+    reaches = [NormalDist().inv_cdf((1 + level) / 2) for level in LEVELS]
+    return tuple(float(np.mean(error <= reach * stated)) for reach in reaches)
 
 
 def peak_signal_to_noise_db(result: Floats, truth: Floats, where: NDArray[np.bool_]) -> float:

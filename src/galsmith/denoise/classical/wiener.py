@@ -84,7 +84,12 @@ class Wiener:
         seen = np.abs(grid.transfer) ** 2 * shape
         weight = grid.doubling()
         norm = float((weight * seen**2).sum())
-        return shape * max(float((weight * (power - noise) * seen).sum()) / norm if norm > 0 else 0.0, 0.0)
+        if not norm > 0:
+            return np.zeros(shape.shape)
+        amplitude = float((weight * (power - noise) * seen).sum()) / norm
+        # power of noise scatters by itself; what it hides may be there, so that no certainty of blank sky is stated
+        scatter = float(np.sqrt(((weight * seen * noise) ** 2).sum())) / norm
+        return shape * max(amplitude, scatter)
 
 
 def measured_spectrum(images: Iterable[NDArray[np.floating]]) -> tuple[float, ...]:
