@@ -26,7 +26,7 @@ from galsmith.denoise.accuracy.shapes import Aperture, adaptive_shape, aperture_
 from galsmith.denoise.accuracy.sources import match_radius_pix, peak_prominences, significance_map
 from galsmith.denoise.bands import band_of
 from galsmith.denoise.method import Denoised
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.observe.observed import Observed
 from galsmith.seeds import random_stream
 
@@ -429,6 +429,16 @@ def test_bins_are_by_signal_to_noise_and_empty_ones_are_left_out():
     table = accuracy_table({"a": _rows(60)}, edges=(20.0, 100.0, 400.0), chance=FEW)
     assert list(table.entries["a"]) == ["all", "S/N < 20", "S/N 20 to 100", "S/N 100 to 400"]
     assert sum(of["mse_mean"].n for name, of in table.entries["a"].items() if name != "all") == 60
+
+
+def test_a_bin_or_quantity_that_is_not_there_is_refused():
+    table = accuracy_table({"a": _rows(60)}, chance=FEW)
+    assert table.bins == ("all", "S/N < 20", "S/N 20 to 100", "S/N 100 to 200", "S/N > 200")
+    assert table.to_markdown(bin_name="S/N > 200", quantities=("m1",)).startswith("| method |")
+    with pytest.raises(SettingsError, match="did you mean 'S/N < 20'"):
+        table.to_markdown(bin_name="S/N < 21")
+    with pytest.raises(SettingsError, match="did you mean 'hallucinated'"):
+        table.to_markdown(quantities=("hallucinate",))
 
 
 def test_a_table_outlives_its_file_and_is_written_as_a_page_has_it(tmp_path, scenes):

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from galsmith.compare.resampling import Chance, drawn_counts
 from galsmith.denoise.accuracy.pedestal import Pedestal
 from galsmith.denoise.accuracy.quantities import QUANTITIES, Quantity, derived
-from galsmith.errors import InputError
+from galsmith.errors import InputError, SettingsError
 from galsmith.files import read_json, write_json
+from galsmith.settings import near_miss
 
 Floats = NDArray[np.float64]
 EDGES = (20.0, 100.0, 200.0)
@@ -80,6 +81,11 @@ class AccuracyTable:
     ratios: Mapping[str, Mapping[str, PairedRatio]] = field(default_factory=dict)
     confidence: float = 0.95
 
+    @property
+    def bins(self) -> tuple[str, ...]:
+        """Names of the bins of signal to noise that have galaxies, all of them first."""
+        return tuple(next(iter(self.entries.values()), {}))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; what is not finite is null."""
         return _plain(
@@ -141,10 +147,17 @@ class AccuracyTable:
         Parameters
         ----------
         bin_name : str
-            Which galaxies.
+            Which galaxies; one of `bins`.
         quantities : sequence of str
             Names of `QUANTITIES`; by default all that any method has, and the pedestal.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such bin or quantity (the near miss is named).
         """
+        _check_known("bin_name", (bin_name,), self.bins)
+        _check_known("quantities", quantities, tuple(entry.name for entry in QUANTITIES))
         wanted = [entry for entry in QUANTITIES if not quantities or entry.name in quantities]
         shown = [
             entry for entry in wanted if any(self._has(method, bin_name, entry) for method in self.entries)
@@ -290,6 +303,18 @@ def _ratio(one: pd.DataFrame, other: pd.DataFrame, weights: Floats, chance: Chan
     means = (drawn @ first[kept]) / (drawn @ second[kept])
     logs = drawn @ np.log(first[kept] / second[kept]) / drawn.sum(axis=1)
     return PairedRatio(_with_ends(means, n, n_lost, chance), _with_ends(np.exp(logs), n, n_lost, chance))
+
+
+def _check_known(argument: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse a name that is not known."""
+    for name in names:
+        if name not in known:
+            raise SettingsError(
+                f"there is none{near_miss(name, list(known))}",
+                argument=argument,
+                came=name,
+                wanted=f"one of {', '.join(known)}",
+            )
 
 
 def _plain(value: Any) -> Any:
