@@ -486,3 +486,9 @@ def test_a_result_that_is_not_finite_is_lost_and_counted(scenes):
     found = accuracy_table({"a": rows}, chance=FEW).entries["a"]["all"]
     for name in ("chi2", "flux_bias_mag", "m1", "hallucinated", "sersic_index_bias"):
         assert found[name].n_lost == 1, name
+
+
+def test_images_without_room_for_a_window_have_no_similarity():
+    small, large = (np.outer(np.arange(side), np.ones(side)) for side in (10, 11))
+    assert np.isnan(structural_similarity(small, small))
+    assert structural_similarity(large, large) == pytest.approx(1.0)

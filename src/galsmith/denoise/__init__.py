@@ -15,6 +15,7 @@ _HOMES = {
     "fit": "fitting",
     "load_denoiser": "model",
     "register_denoiser": "denoisers",
+    "study": "studies.run",
 }
 
 __all__ = list(_HOMES)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from galsmith.denoise.method import Method
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
+STUDY_RECIPE_FOLDER = Path(__file__).parent / "studies" / "recipes"
 DENOISERS: dict[str, "Method | str"] = {
     "paper_resnet": "galsmith.denoise.paper_resnet:METHOD",
     "filter_bank": "galsmith.denoise.filter_bank:METHOD",
@@ -75,17 +76,19 @@ def denoiser_named(name: str) -> "Method":
     return found
 
 
-def denoiser_recipes() -> list[str]:
-    """Names of the recipes of denoisers that come with the package."""
-    return sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml"))
+def denoiser_recipes(folder: Path = RECIPE_FOLDER) -> list[str]:
+    """Names of the recipes that come with the package: of denoisers, or of another folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def check_recipe(recipe: str | Path) -> None:
-    """Refuse a recipe of a denoiser that is neither a file nor shipped; `SettingsError` names the near miss."""
-    if recipe_file(recipe) is None and str(recipe) not in denoiser_recipes():
+def check_recipe(recipe: str | Path, folder: Path = RECIPE_FOLDER) -> None:
+    """Refuse a recipe that is neither a file nor shipped in a folder; `SettingsError` names the near miss."""
+    shipped = denoiser_recipes(folder)
+    if recipe_file(recipe) is None and str(recipe) not in shipped:
+        kind = "a denoiser" if folder == RECIPE_FOLDER else "a study"
         raise SettingsError(
-            f"there is no such recipe of a denoiser{near_miss(str(recipe), denoiser_recipes())}",
+            f"there is no such recipe of {kind}{near_miss(str(recipe), shipped)}",
             argument="recipe",
             came=recipe,
-            wanted=f"one of {', '.join(denoiser_recipes())}, or the path of a .toml file",
+            wanted=f"one of {', '.join(shipped)}, or the path of a .toml file",
         )

@@ -66,7 +66,7 @@ def fit(
     output : str or Path
         The folder: ``denoiser.safetensors`` and ``.json``, ``settings.toml``, ``log.jsonl``, ``checkpoint/``.
     generated : str, Path or ImageSet, optional
-        Generated images to mix in; those of the split ``"train"``.
+        Generated images to mix in; all but those of the splits ``"validation"`` and ``"test"``.
     mixing : float, optional
         Probability that the next image is a generated one; replaces the recipe's.
     minutes, images : float or int, optional

@@ -64,12 +64,18 @@ def chosen_material(settings: FitSettings, images: ImageSet, generated: ImageSet
         validation = real.select(np.arange(len(real) - n_held_out, len(real)))
         real = real.select(np.arange(len(real) - n_held_out))
     if generated is not None:
-        generated = generated.in_split("train")
+        generated = to_mix_in(generated)
         _refuse_other_kind(images, generated)
     if training.set_size is not None:
         real = _first(real, training.set_size, "clean images")
         generated = None if generated is None else _first(generated, training.set_size, "generated images")
     return Material(real, validation, generated)
+
+
+def to_mix_in(generated: ImageSet) -> ImageSet:
+    """Give the generated images that may be learned from: all but those of the splits ``"validation"`` and ``"test"``."""
+    splits = np.asarray(generated.catalog["split"], dtype=str)
+    return generated.select(np.flatnonzero(~np.isin(splits, ("validation", "test"))))
 
 
 def _first(images: ImageSet, count: int, role: str) -> ImageSet:
@@ -84,7 +90,7 @@ def _first(images: ImageSet, count: int, role: str) -> ImageSet:
 def _refuse_other_kind(images: ImageSet, generated: ImageSet) -> None:
     """Refuse generated images that cannot be mixed in."""
     if len(generated) == 0:
-        raise InputError(f"{generated.path or 'the generated set'}: has no images of the split 'train'")
+        raise InputError(f"{generated.path or 'the generated set'}: has no images to learn from")
     for what in ("bands", "flux_unit"):
         wanted, came = getattr(images.header, what), getattr(generated.header, what)
         if wanted != came:

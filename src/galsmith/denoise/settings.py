@@ -157,7 +157,7 @@ def read_fit_settings(
         If a table or key is unknown (the near miss is named), a value is out of range, or there is no budget, or two.
     """
     source = "recipe" if isinstance(recipe, Mapping) else f"recipe {str(recipe)!r}"
-    values = apply_overrides(_plain(recipe), overrides)
+    values = apply_overrides(read_plain_recipe(recipe), overrides)
     known = (*TABLES, "run", "data")  # those of a finished run, whose settings are a recipe too
     unknown = sorted(set(values) - set(known))
     if unknown:
@@ -186,14 +186,29 @@ def read_fit_settings(
     )
 
 
-def _plain(recipe: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read a recipe of a denoiser: plain tables, a TOML file, or a shipped one by name."""
+def read_plain_recipe(
+    recipe: str | Path | Mapping[str, Any], folder: Path = RECIPE_FOLDER
+) -> Mapping[str, Any]:
+    """Read a recipe of denoisers, or of what is made of several, without checking it.
+
+    Parameters
+    ----------
+    recipe : str, Path or mapping
+        A shipped recipe by name, a TOML file, or the tables themselves.
+    folder : Path
+        Where the shipped ones are.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such recipe (the near miss is named) or the file is not TOML.
+    """
     if isinstance(recipe, Mapping):
         return recipe
     if recipe_file(recipe) is not None:
         return read_recipe(recipe)
-    check_recipe(recipe)
-    return read_recipe(RECIPE_FOLDER / f"{recipe}.toml")
+    check_recipe(recipe, folder)
+    return read_recipe(folder / f"{recipe}.toml")
 
 
 def _model(values: Mapping[str, Any], source: str) -> tuple[str, Settings, Method]:

@@ -13,6 +13,7 @@ LEVELS = (0.50, 0.68, 0.95)
 N_RINGS = 8
 # Wang et al. (2004), sec. III: constants of the stabilizing terms, and the Gaussian window
 SSIM_K1, SSIM_K2, SSIM_SIGMA_PIX = 0.01, 0.03, 1.5
+SSIM_REACH_PIX = 5  # of its windows of 11 pixels
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,15 @@ def structural_similarity(result: Floats, truth: Floats) -> float:
     Parameters
     ----------
     result, truth : ndarray [y, x], float64
-        Images of one size, at least 11 pixels a side.
+        Images of one size.
+
+    Returns
+    -------
+    float
+        NaN where the truth is constant, or no window of 11 pixels lies inside of the image.
     """
     span = float(np.ptp(truth))
-    if span == 0:
+    if span == 0 or min(truth.shape) <= 2 * SSIM_REACH_PIX:
         return float("nan")
 
     def windowed(values: Floats) -> Floats:
@@ -118,5 +124,5 @@ def structural_similarity(result: Floats, truth: Floats) -> float:
     similarity = ((2 * mean_1 * mean_2 + c1) * (2 * shared + c2)) / (
         (mean_1**2 + mean_2**2 + c1) * (square_1 + square_2 + c2)
     )
-    # windows of 11 pixels that lie inside of the image
-    return float(similarity[5:-5, 5:-5].mean())
+    inside = slice(SSIM_REACH_PIX, -SSIM_REACH_PIX)
+    return float(similarity[inside, inside].mean())

@@ -222,7 +222,7 @@ def accuracy_table(
             )
     whole = {method: derived(table.reset_index(drop=True)) for method, table in rows.items()}
     weights = _galaxy_weights(first["galaxy"].to_numpy(), chance)
-    bins = _bins(first["signal_to_noise"].to_numpy(), edges)
+    bins = bins_of(first["signal_to_noise"].to_numpy(), edges)
     return AccuracyTable(
         {
             method: {name: _entries(table, weights, inside, chance) for name, inside in bins.items()}
@@ -244,8 +244,16 @@ def _galaxy_weights(galaxy: NDArray[Any], chance: Chance) -> Floats:
     return np.concatenate([np.ones((1, len(galaxy))), np.array(draws, dtype=np.float64)[:, place]])
 
 
-def _bins(signal_to_noise: Floats, edges: Sequence[float]) -> dict[str, NDArray[np.bool_]]:
-    """Say which rows lie in each bin of signal to noise that has any."""
+def bins_of(signal_to_noise: Floats, edges: Sequence[float]) -> dict[str, NDArray[np.bool_]]:
+    """Say which rows lie in each bin of signal to noise that has any, and that all lie in ``"all"``.
+
+    Parameters
+    ----------
+    signal_to_noise : ndarray [row], float64
+        Of the truths.
+    edges : sequence of float
+        Ends of the bins.
+    """
     whole = (0.0, *edges, math.inf)
     bins = {ALL: np.ones(len(signal_to_noise), dtype=bool)}
     for low, high in itertools.pairwise(whole):
