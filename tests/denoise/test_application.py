@@ -203,6 +203,10 @@ def test_the_command_line_does_it(store, tmp_path, capsys):
     small = ["--images", "4", "--set", "training.validations=1", "--set", "training.validation_looks=1"]
     assert main([*words, *small, "--set", "model.width=2", "--set", "model.blocks=0"]) == 0
     assert "4 images seen" in capsys.readouterr().out
+    assert main(["info", str(tmp_path / "net")]) == 0
+    described = capsys.readouterr().out
+    assert "paper_resnet, bands g r" in described
+    assert "4.71 px wide" in described
     assert main(["denoise", "apply", str(tmp_path / "net"), str(store), "-o", str(tmp_path / "two")]) == 1
     said = capsys.readouterr().err
     assert "px wide; this denoiser was trained for" in said

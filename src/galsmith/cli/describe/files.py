@@ -1,11 +1,11 @@
-"""Descriptions of measurement tables, comparisons, reports, scorers, judged scores and submissions."""
+"""Descriptions of measurement tables, comparisons, reports, scorers, denoisers, judged scores and submissions."""
 
 from pathlib import Path
 from typing import Any
 
 from galsmith.cli.describe.record import Description, provenance_rows
 from galsmith.cli.summaries import mean_numbers, outcome_of_table
-from galsmith.files import sha256_of_file
+from galsmith.files import read_json, sha256_of_file
 from galsmith.provenance import Provenance
 
 
@@ -74,6 +74,37 @@ def describe_scorer(path: Path) -> Description:
         *provenance_rows(provenance),
     ]
     return Description("scorer", rows, provenance.fingerprint(), numbers)
+
+
+def is_denoiser(path: Path) -> bool:
+    """Whether a folder is a denoiser, finished or in training."""
+    settings = path / "settings.toml"
+    return settings.is_file() and "\ndenoiser = " in settings.read_text(encoding="utf-8", errors="replace")
+
+
+def describe_denoiser(path: Path) -> Description:
+    """Describe a denoiser: what it is for, what it learned from, and how far it came."""
+    page_file = path / "denoiser.json"
+    if not page_file.is_file():
+        return Description("denoiser", [("training", "not finished; repeat its command to go on")])
+    page = read_json(page_file)
+    coverage, training = page["coverage"], page["card"]["training"]
+    low, high = coverage["psf_width_pix"]
+    noise = coverage["noise_sigma"]
+    provenance = Provenance.from_dict(page["card"]["provenance"])
+    loss = training["validation_loss"]
+    rows = [
+        ("denoiser", f"{page['denoiser']}, bands {' '.join(page['bands'])}"),
+        ("PSF", f"{low:.2f} to {high:.2f} px wide" if high > low else f"{low:.2f} px wide"),
+        ("noise", "any" if noise is None else f"{noise[0]:.4g} to {noise[1]:.4g} {coverage['flux_unit']}"),
+        ("trained", f"{training['images_seen']:,} images seen of {training['n_training_images']:,}"),
+        (
+            "validation loss",
+            "none" if loss is None else f"{loss:.4g} at {training['chosen_at_images']:,} images",
+        ),
+        *provenance_rows(provenance),
+    ]
+    return Description("denoiser", rows, provenance.fingerprint(), {"denoiser": page["denoiser"], **training})
 
 
 def is_judged(path: Path) -> bool:

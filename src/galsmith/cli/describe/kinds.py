@@ -6,11 +6,13 @@ from pathlib import Path
 
 from galsmith.cli.describe.files import (
     describe_comparison,
+    describe_denoiser,
     describe_judged,
     describe_report,
     describe_scorer,
     describe_submission,
     describe_table,
+    is_denoiser,
     is_judged,
     is_submission,
 )
@@ -46,6 +48,7 @@ KINDS = {
     "store": Kind(lambda path: (path / "dataset.json").is_file(), describe_store),
     "partial store": Kind(lambda path: partial_chunks(path) is not None, describe_partial_store),
     "FITS cutouts": Kind(lambda path: (path / "sampling.json").is_file(), describe_cutouts),
+    "denoiser": Kind(is_denoiser, describe_denoiser),
     "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
     "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),
     "scorer": Kind(lambda path: (path / "scorer.json").is_file(), describe_scorer),

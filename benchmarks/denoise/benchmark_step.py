@@ -1,0 +1,95 @@
+"""How much faster a step is with bfloat16 blocks, bands side by side in memory and crops, and whether it learns as well.
+
+    python benchmarks/denoise/benchmark_step.py clean --images 2000
+
+Trains one network twice on the same looks: plainly (float32, images one by one) and with the settings under test, turn by
+turn so that other programs disturb both alike, and prints CPU milliseconds an image, their ratio, and both validation
+losses, each the mean over the same 64 looks.
+"""
+
+import argparse
+import copy
+import time
+
+import torch
+
+from galsmith.data.store import open_store
+from galsmith.denoise.looks import CleanImages, LookBatches, LookOrder, Looks
+from galsmith.denoise.material import chosen_material
+from galsmith.denoise.settings import read_fit_settings
+from galsmith.denoise.trainer import NetworkTrainer, ValidationLooks, validation_losses
+from galsmith.models.protocols import TrainingProgress
+
+TURN = 40  # images
+
+
+class Contender:
+    """One way to train, with the time that its steps took."""
+
+    def __init__(self, settings, material, *, precision, channels_last):
+        training, header = settings.training, material.real.header
+        self.network = settings.method.build(settings.model, len(header.bands))
+        self.network.start(training.seed)
+        self.network.precision = precision
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)
+        self.trainer = NetworkTrainer(self.network, training)
+        looks = Looks(settings.observation, settings.range, header)
+        order = LookOrder(
+            training.seed, training.batch_size, crop_pix=training.crop_pix, buckets=training.buckets
+        )
+        self.batches = LookBatches(CleanImages(material.real), looks, order, device=torch.device("cpu"))
+        self.seconds, self.seen, self.training = 0.0, 0, training
+
+    def take_turn(self, n_images, total):
+        """Take the steps of some images; looks are drawn outside of the time."""
+        for _ in range(n_images // self.training.batch_size):
+            batch = self.batches.at(self.seen)
+            started = time.process_time()
+            self.trainer.step(batch, TrainingProgress(self.training.seed, self.seen, self.seen / total))
+            self.seconds += time.process_time() - started
+            self.seen += self.training.batch_size
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clean")
+    parser.add_argument("--recipe", default="holzschuh2022-resnet")
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=1, help="images a step of the fast one")
+    parser.add_argument("--crop", type=int, help="side of crops of the fast one")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    plain = read_fit_settings(given.recipe, images=given.images)
+    changes = [f"training.batch_size={given.batch}"]
+    changes += [f"training.crop_pix={given.crop}"] * (given.crop is not None)
+    changes += [f"training.learning_rate={plain.training.learning_rate * given.batch**0.5}"]
+    fast = read_fit_settings(given.recipe, images=given.images, overrides=changes)
+    material = chosen_material(plain, open_store(given.clean), None)
+    contenders = {
+        "plain": Contender(plain, material, precision="float32", channels_last=False),
+        "fast": Contender(fast, material, precision="bfloat16", channels_last=True),
+    }
+    turn = TURN - TURN % given.batch
+    while contenders["plain"].seen < given.images:
+        for one in contenders.values():
+            one.take_turn(turn, given.images)
+    looks = ValidationLooks(
+        material.validation,
+        Looks(plain.observation, plain.range, material.real.header),
+        64,
+        plain.training.seed,
+    )
+    losses = {}
+    for name, one in contenders.items():
+        network = copy.deepcopy(one.network)
+        network.precision = "float32"
+        losses[name] = validation_losses(network, looks, torch.device("cpu"))["loss"]
+        milliseconds = 1e3 * one.seconds / one.seen
+        print(f"{name}: {milliseconds:.2f} ms of CPU an image, validation loss {losses[name]:.5g}")
+    ratio = contenders["plain"].seconds / contenders["fast"].seconds
+    print(f"fast is {ratio:.2f} times as fast; loss {100 * (losses['fast'] / losses['plain'] - 1):+.1f} %")
+
+
+if __name__ == "__main__":
+    main()
