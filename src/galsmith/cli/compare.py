@@ -57,6 +57,12 @@ def compare(
             help="Follow a paper's choices and print its numbers beside, such as holzschuh2022-cosmos."
         ),
     ] = None,
+    observe: Annotated[
+        str | None,
+        Parameter(
+            help="Images: bring all under one PSF, pixel and depth first: a preset (lsst, ...) or a TOML file."
+        ),
+    ] = None,
     normalization: Annotated[
         Literal["reference-zscore", "reference-iqr", "none"] | None,
         Parameter(help="What a difference is divided by; reference-zscore unless the paper says otherwise."),
@@ -138,6 +144,7 @@ def compare(
             split=split,
             features=features,
             paper=paper,
+            observe=observe,
             beyond=beyond,
             power=power,
             normalization=normalization,

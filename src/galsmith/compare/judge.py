@@ -497,6 +497,11 @@ def _compared(
         "permutations": chance.permutations,
         "confidence": chance.confidence,
         **({"reference_part": choices.reference_part} if choices.reference_part else {}),
+        **(
+            {"observed": {name: list(lines) for name, lines in choices.observed.items()}}
+            if choices.observed
+            else {}
+        ),
         "cuts": {cut.column: [_ended(cut.low), _ended(cut.high)] for cut in choices.cuts},
     }
     parents = tuple(side.as_parent() for side in pair.sides)

@@ -1,10 +1,11 @@
 """How sets are compared: the choices of papers by name, with what they found, and those of one comparison."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from galsmith.compare.card import PublishedColumn
@@ -27,6 +28,8 @@ class Paper:
         One sentence with its source.
     measure : mapping
         Settings of `galsmith.measure.MeasureSettings`.
+    observe : mapping
+        Settings of `galsmith.observe.Observation`: what was done to images before they were measured; empty for nothing.
     cuts : mapping, str or None
         As `judge_tables` takes them.
     normalization : str or mapping of group to str
@@ -42,6 +45,7 @@ class Paper:
     name: str
     description: str
     measure: Mapping[str, Any] = field(default_factory=dict)
+    observe: Mapping[str, Any] = field(default_factory=dict)
     cuts: Cuts | str | None = None
     normalization: Normalization = "reference-zscore"
     binning: str = "wavelength"
@@ -54,6 +58,7 @@ class Paper:
         return tuple(column for column in _holzschuh2022() if column.data == self.data)
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 # The rows of Table 2 are z-scores of the reference for morphology, raw dex for power and raw magnitudes for colors.
 _HOLZSCHUH2022_NORMALIZATION = {
     "morphology": "reference-zscore",
@@ -66,7 +71,15 @@ _HOLZSCHUH2022_GROUPS = {"bulge_statistic": "color"}
 _HOLZSCHUH2022 = "Holzschuh et al. (2022), sections 4.1 to 4.3, as their published evaluation code has it"
 
 
-def _holzschuh2022_paper(data: str, **measure: Any) -> Paper:
+# Their evaluation code convolves images of SKIRT with a Gaussian of FWHM 3 px that it cuts to 3 x 3 pixels, and adds noise
+# of sigma 1/15 electrons per second, before it measures them.
+_SKIRT_OBSERVED: Mapping[str, Any] = {
+    "psf": {"kind": "gaussian", "fwhm_pix": 3.0, "values": "points", "radius_pix": 1},
+    "noise": {"kind": "gaussian", "sigma": 1 / 15},
+}
+
+
+def _holzschuh2022_paper(data: str, *, observe: Mapping[str, Any] = NOTHING, **measure: Any) -> Paper:
     """Make the paper's choices for one of its data sets."""
     name = f"holzschuh2022-{data.lower().replace('é', 'e')}"
     return Paper(
@@ -74,6 +87,7 @@ def _holzschuh2022_paper(data: str, **measure: Any) -> Paper:
         f"{_HOLZSCHUH2022}: the {data} set.",
         # the paper's statmorph takes the law at pixel centers
         measure={"segmentation": "paper", "sersic": "parity", **measure},
+        observe=observe,
         normalization=_HOLZSCHUH2022_NORMALIZATION,
         binning="rings",
         groups=_HOLZSCHUH2022_GROUPS,
@@ -88,8 +102,15 @@ PAPERS: dict[str, Paper] = {
     for paper in (
         _holzschuh2022_paper("Sérsic", gain=1.0),
         _holzschuh2022_paper("COSMOS", gain=1.0),
-        # The text's gain; the authors' code has 750. The kernel of FWHM 3 px goes into the Sérsic fit as well.
-        _holzschuh2022_paper("SKIRT", gain=1200.0, psf_fwhm_pix=3.0, colors=("g-i",), color_apertures="each"),
+        # The text's gain; the authors' code has 750. Fits take the kernel that the images were convolved with.
+        _holzschuh2022_paper(
+            "SKIRT",
+            observe=_SKIRT_OBSERVED,
+            gain=1200.0,
+            ignore=("noise",),
+            colors=("g-i",),
+            color_apertures="each",
+        ),
     )
 }
 
@@ -136,6 +157,8 @@ class Choices:
         Whether known faults are put into the reference, to measure what would have been seen.
     reference_part : str
         Which part of the reference is compared with, in words; empty where there was nothing to choose.
+    observed : mapping of name to list of str
+        What was done to each set to bring it under one observation, in words; empty where nothing was.
     """
 
     paper: Paper
@@ -146,6 +169,7 @@ class Choices:
     beyond: bool
     power: bool = False
     reference_part: str = ""
+    observed: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def choices_of(

@@ -1,11 +1,12 @@
 """Judging generated galaxies against a reference set in one call, from images to the report card: `judge`."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from astropy.table import QTable
 
@@ -17,6 +18,7 @@ from galsmith.compare.normalization import Normalization
 from galsmith.compare.papers import Choices, choices_of
 from galsmith.compare.tables import paths_of, ready_pairs, refuse_unlike_images, refuse_unmeasured
 from galsmith.data.readers.listing import array_place
+from galsmith.data.store import is_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import claimed_folder, refuse_harm, settle
@@ -36,6 +38,7 @@ from galsmith.judging.image_stores import (
     stored,
 )
 from galsmith.judging.lineage import Trainings, reference_part
+from galsmith.judging.observed_sets import observed_places
 from galsmith.judging.requests import (
     is_measured_here,
     refuse_idle_requests,
@@ -43,8 +46,11 @@ from galsmith.judging.requests import (
     refuse_unusable_networks,
 )
 from galsmith.measure import MeasureSettings
+from galsmith.observe import Observation
+from galsmith.observe.presets import stated_observation
 from galsmith.settings import typed_settings
 
+logger = logging.getLogger("galsmith")
 DRAWN, TRAINING = "generated", "training-images"
 KNOWN = (str, Path, QTable, ImageSet)
 
@@ -60,6 +66,7 @@ def judge(
     split: str | None = None,
     features: Sequence[str] = (),
     paper: str | None = None,
+    observe: str | Path | Observation | None = None,
     beyond: bool = True,
     power: bool = False,
     normalization: Normalization | None = None,
@@ -108,6 +115,11 @@ def judge(
         Also compare features of these networks, such as ``"efficientnet-lite0"`` (needs torch).
     paper : str, optional
         Follow a paper's choices and print its numbers beside; a name of `galsmith.compare.PAPERS`.
+    observe : str, Path or Observation, optional
+        Bring all sets under one point spread function, size of a pixel and depth before they are measured: a name of
+        `galsmith.observe.PRESETS`, a TOML file with a table ``[observation]``, or the observation itself. Each set gets as
+        much less as it has already, and noise of its own; what was done is told, and stands in the card's settings. The
+        paper's, where it has one, when left out.
     beyond : bool
         Also judge what all properties together tell: sliced distances, correlations, classifiers.
     power : bool
@@ -160,8 +172,8 @@ def judge(
         _refuse_faults_of_galaxies(header_of(against), power=power)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
-        trainings = Trainings.of(places, trained)
-        against, choices = _compared_part(against, trainings, split, choices, work)
+        sides = _Sides(against, places, trained, Trainings.of(places, trained), choices)
+        against, places, trained, trainings, choices = _compared(sides, split, observe, work)
         refuse_tables_without_images((against, *places.values()), features)
         conditions = _unlike_conditions(against, places, trained, work)
         reference_table = measured_table(against, "reference", work)
@@ -190,6 +202,16 @@ def judge(
     return with_paths(card, lambda path: "" if Path(path).is_relative_to(folder) else path)
 
 
+class _Sides(NamedTuple):
+    """All sets of a comparison, and how they are compared."""
+
+    reference: Place
+    generated: dict[str, Place]
+    trained: Place | None
+    trainings: Trainings
+    choices: Choices
+
+
 @dataclass(frozen=True)
 class _Drawing:
     """A set that is yet to be drawn."""
@@ -215,6 +237,58 @@ def _compared_part(
     """Take the part of the reference that is compared with, and note which it is."""
     part, said = reference_part(reference, trainings, split, work)
     return part, replace(choices, reference_part=said)
+
+
+def _observation_of(
+    asked: str | Path | Observation | None, of_paper: Mapping[str, Any], places: Mapping[str, Place]
+) -> Observation | None:
+    """Give the observation that was asked for, or the paper's where all sets are images."""
+    if isinstance(asked, Observation):
+        return asked
+    if asked is not None:
+        is_name = isinstance(asked, str) and not Path(asked).exists() and not asked.endswith(".toml")
+        try:
+            return (
+                stated_observation(preset=str(asked)) if is_name else stated_observation(recipe=Path(asked))
+            )
+        except SettingsError as error:
+            raise SettingsError(f"{error}", argument="observe", came=asked) from error
+    tables = [name for name, place in places.items() if not is_store(place)]
+    if of_paper and tables:
+        logger.warning(
+            "the paper observed its images before it measured them; %s came as a table, so nothing is observed here",
+            tables[0],
+        )
+    return typed_settings(Observation, dict(of_paper), source="`paper`") if of_paper and not tables else None
+
+
+def _compared(
+    sides: _Sides, split: str | None, observe: str | Path | Observation | None, work: Workplace
+) -> _Sides:
+    """Take the part of the reference that is compared with, and bring all sets under an observation where there is one."""
+    reference, choices = _compared_part(sides.reference, sides.trainings, split, sides.choices, work)
+    places = {"reference": reference, **sides.generated}
+    observation = _observation_of(observe, choices.paper.observe, places)
+    if observation is None:
+        return sides._replace(reference=reference, choices=choices)
+    seen, said = observed_places(places, observation, work)
+    # among the training images copies are looked for, so these have to look the same
+    trained = dict.fromkeys(place for place in sides.trainings.places.values() if isinstance(place, Path))
+    names = {
+        place: TRAINING if number == 0 else f"{TRAINING}-{number}" for number, place in enumerate(trained)
+    }
+    copied, _ = observed_places({name: place for place, name in names.items()}, observation, work)
+    of_set = {
+        name: copied[names[place]] if isinstance(place, Path) else place
+        for name, place in sides.trainings.places.items()
+    }
+    return _Sides(
+        seen.pop("reference"),
+        dict(seen),
+        copied.get(TRAINING) if isinstance(sides.trained, Path) else sides.trained,
+        replace(sides.trainings, places=of_set),
+        replace(choices, observed=said),
+    )
 
 
 def _measured_as(paper: Mapping[str, Any], chosen: MeasureSettings | None) -> MeasureSettings:

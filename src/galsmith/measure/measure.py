@@ -275,7 +275,10 @@ def _planned(
     given = given_beside(galaxies, method.settings)
     asked = MeasureSettings() if settings is None else settings
     of_files = bool(galaxies.origin.inputs)
-    refuse_idle_settings(asked, method.settings, given=given, is_known=of_files, engine=engine)
+    are_named = bool(galaxies.origin.settings)  # which a store has not
+    refuse_idle_settings(
+        asked, method.settings, given=given, is_known=of_files, are_named=are_named, engine=engine
+    )
     versions = _engine_versions(engine, method.settings)
     count = _checked_count(len(galaxies), limit, workers, name=galaxies.origin.path or "images")
     recorded = {

@@ -220,6 +220,7 @@ def refuse_idle_settings(
     *,
     given: Container[str],
     is_known: bool = True,
+    are_named: bool = True,
     engine: str = "galsmith",
 ) -> None:
     """Refuse settings that were asked for and have no effect together with the others.
@@ -234,6 +235,8 @@ def refuse_idle_settings(
         Which maps were given beside the images and are used, as `galsmith.data.galaxies.GalaxyOrigin` names them.
     is_known : bool
         Whether these are all, as of files and stores; arrays in memory may have others.
+    are_named : bool
+        Whether a user named them, as those of files, or they lie in a store anyway.
     engine : str
         What measures morphology.
 
@@ -277,7 +280,7 @@ def refuse_idle_settings(
                 came=getattr(asked, idle[0]),
                 way_out=f"leave it out{_WAYS_OUT.get(idle[0], '') if given else ''}",
             )
-    if "psf" in given and not (asks_for_psf and "morphology" in chosen.quantities):
+    if are_named and "psf" in given and not (asks_for_psf and "morphology" in chosen.quantities):
         logger.warning("`psf` has no effect: without a Sérsic fit nothing asks for the point spread function")
 
 

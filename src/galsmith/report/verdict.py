@@ -1,7 +1,7 @@
 """The verdict of a card in words, and what each number is told by."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -296,10 +296,19 @@ def _why_nothing(comparison: Comparison) -> str:
     return f"{reasons[0]}." if reasons else "The tables have no property of the headline in common."
 
 
+def _observed(corrections: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say what was done to each set before it was measured."""
+    return [
+        f"Before it was measured, the set {name} was brought under one observation: {'; '.join(lines)}."
+        for name, lines in corrections.items()
+    ]
+
+
 def _warnings(comparison: Comparison) -> tuple[str, ...]:
     """Say what limits the verdict: part of a reference, few galaxies, losses, left out properties, cuts."""
     part = comparison.settings.get("reference_part")
     found = [f"The reference is {part}."] if part else []
+    found += _observed(comparison.settings.get("observed", {}))
     shown = comparison.images_name
     for role, side in (("reference", comparison.reference), ("generated", comparison.generated)):
         if side.n_compared < FEW_GALAXIES:
