@@ -253,7 +253,7 @@ def _observation_of(
             )
         except SettingsError as error:
             raise SettingsError(f"{error}", argument="observe", came=asked) from error
-    tables = [name for name, place in places.items() if not is_store(place)]
+    tables = [name for name, place in places.items() if isinstance(place, QTable) or not is_store(place)]
     if of_paper and tables:
         logger.warning(
             "the paper observed its images before it measured them; %s came as a table, so nothing is observed here",
