@@ -21,6 +21,7 @@ _ROOMS = {
     "judging": "galsmith.judging",
     "report": "galsmith.report",
     "score": "galsmith.score",
+    "study": "galsmith.study",
     "denoise": "galsmith.denoise",
 }
 

@@ -23,6 +23,7 @@ FLAGS = {
     **{f"simulate {name}": " -n 2" for name in SIMULATORS},
     "score fit": " --data there",
     "denoise fit": " --data there",
+    "study": " --data there --generated there",
     "score threshold": " --labeled 12 --negatives 2",
 }
 OTHER_INPUTS = [
@@ -42,6 +43,7 @@ OTHER_INPUTS = [
     "denoise fit filter_bank --data there --generated s3://bucket/x -o made",
     "denoise apply s3://bucket/x there -o made",
     "score threshold there.csv --labels s3://bucket/x",
+    "study classifier --data there --generated s3://bucket/x -o made",
     "simulate sersic -n 2 --recipe s3://bucket/x.toml -o made",
 ]
 
@@ -55,6 +57,7 @@ def reading(verb: str) -> str:
         "score fit": f"average --data {ADDRESS}",
         "denoise fit": f"filter_bank --data {ADDRESS}",
         "denoise apply": f"wiener {ADDRESS}",
+        "study": f"classifier --generated there --data {ADDRESS}",
         "score predict": f"there {ADDRESS}",
         "score judge": f"there there {ADDRESS}",
     }.get(verb, ADDRESS)
@@ -73,6 +76,7 @@ def writing(verb: str) -> str:
         "score fit": "average",
         "denoise fit": "filter_bank",
         "denoise apply": "wiener there",
+        "study": "classifier",
         "score predict": "there there",
         "score judge": "there there there",
         **{f"simulate {name}": "" for name in SIMULATORS},

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 import galsmith.judging
-from galsmith import denoise, score, simulate
+from galsmith import denoise, score, simulate, study
 from galsmith.cli.demo import plan, steps
 from galsmith.cli.options import Shown
 from galsmith.compare import Chance, judge_tables
@@ -113,6 +113,8 @@ def make_inputs(folder, patch=setattr):
     fits.writeto(folder / "star.fits", np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0]))
     simulate.fields(folder / "fields", n=24, recipe="fields-250")
     simulate.fields(folder / "fewer", n=12, recipe="fields-250")
+    thirds = SetOptions(split=(0.3, 0.3, 0.4))
+    simulate.sersic(folder / "thirds", n=60, seed=3, recipe="sersic-32", options=thirds)
     score.fit("average", folder / "fields", folder / "scorer", splits=3)
     for seed in (1, 2):
         tables = folder / "a.parquet", folder / "b.parquet"
@@ -288,6 +290,19 @@ def verbs(folder):
                 [("same", folder / "fields")],
                 out,
                 chance=Chance(seed=variant, replicates=4, splits=4, permutations=4),
+                **how,
+            ),
+        ),
+        "study": (
+            "made",
+            lambda out, variant, **how: study.study(
+                "regressor",
+                folder / "thirds",
+                folder / "store",
+                out,
+                seeds=1,
+                seed=variant,
+                overrides=("label=magnitude",),
                 **how,
             ),
         ),

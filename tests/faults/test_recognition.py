@@ -51,10 +51,12 @@ KINDS = (
     "score fit",
     "score judge",
     "score report",
+    "study",
     "report",
 )
 SLOW = ("measure morphology", "measure statmorph", "report figures", "demo")
 FOLDERS = (
+    "study",
     "denoise fit",
     "denoise files",
     "score fit",

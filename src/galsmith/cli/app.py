@@ -22,6 +22,7 @@ from galsmith.cli import (
     score,
     simulate,
     snapshot,
+    study,
     train,
 )
 from galsmith.data.readers.registry import readers
@@ -112,6 +113,7 @@ VERBS = (
         resumes=True,
         explains=denoise.denoisers_text,
     ),
+    Verb("study", study.study, study.EXAMPLE, resumes=True, explains=study.tasks_text),
     Verb("info", info.info, info.EXAMPLE, writes=False),
 )
 
