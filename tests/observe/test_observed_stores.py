@@ -154,6 +154,17 @@ def test_images_with_noise_of_their_own_are_told(tmp_path, caplog):
     assert "have noise of their own" in caplog.text
 
 
+def test_clean_pixels_that_are_larger_than_observed_ones_are_told(tmp_path, caplog):
+    clean = written(tmp_path / "clean", blobs())
+    observe.observe(clean.path, tmp_path / "larger", overrides=["pixel_scale_arcsec=0.3", *SETTINGS])
+    assert "as large as observed ones" not in caplog.text
+    observed = observe.observe(
+        clean.path, tmp_path / "finer", overrides=["pixel_scale_arcsec=0.1", *SETTINGS]
+    )
+    assert "up to 2 times as large as observed ones" in caplog.text
+    assert observed.shapes.tolist() == [[96, 96]] * 3
+
+
 def test_correlations_travel(tmp_path):
     stamp = np.exp(-(np.hypot(*np.mgrid[-3:4, -3:4]) ** 2) / 4)
     observation = Observation(noise=CorrelatedNoise(sigma=1.0, correlation_image=stamp))

@@ -55,6 +55,12 @@ class ObservedSource:
         self._factors = np.array([observation.factor(header) for header in self._headers])
         if len(self._factors) == 1:
             self._factors = np.repeat(self._factors, len(images))
+        if len(self._factors) and self._factors.min() < 1:
+            logger.warning(
+                "%s: clean pixels are up to %.3g times as large as observed ones; what is finer than them is flat",
+                images.path,
+                1 / self._factors.min(),
+            )
         self.header = self._observed_header()
         self.catalog = self._observed_catalog()
         shapes = np.array(
