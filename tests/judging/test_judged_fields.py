@@ -124,6 +124,7 @@ COPIED = {
     "as they are": lambda images: images,
     "turned and flipped": lambda images: np.rot90(images, axes=(-2, -1))[..., ::-1],
     "moved": moved,
+    "with noise": lambda images: images + random_stream(4, "test.noise").normal(0, 0.5, images.shape),
 }
 
 
@@ -140,6 +141,20 @@ def test_a_tenth_of_training_fields_is_told(reference, fair, how, tmp_path):
 def test_fair_fields_are_not_told(reference, fair, tmp_path):
     training = drawn(tmp_path, seed=105)
     assert verdict_of(reference, fair, training=as_set(training)).status == "not_told_apart"
+
+
+def test_a_field_with_noise_of_half_a_level_is_described_alike(tmp_path):
+    fields = drawn(tmp_path, seed=106, count=60)
+    noisy = fields + random_stream(5, "test.noise").normal(0, 0.5, fields.shape)
+    stretch = stretch_of(as_set(fields), side_pix=SIDE_PIX)
+    points, queries = (
+        log_polar_spectra(as_set(images), stretch) for images in (fields, np.rot90(noisy, axes=(-2, -1)))
+    )
+    weights = whitening_of(points)
+    likest = likest_rows(queries * weights, points * weights, ranks=2)
+    assert np.mean(likest.rows[:, 0] == np.arange(60)) > 0.95
+    # the second is another field, and explains far less
+    assert np.median(likest.unexplained[:, 0]) < 0.4 * np.median(likest.unexplained[:, 1])
 
 
 @pytest.mark.parametrize(("shows", "is_seen"), [("field", True), ("galaxy", False)])

@@ -26,6 +26,8 @@ STEP = float(np.log(OUTER / INNER) / (N_RINGS - 1))  # 0.136: five zooms cover 0
 RINGS_MOVED = (-2, -1, 0, 1, 2)
 SMOOTHING_PIX = 0.9  # Survives resampling to other pixels.
 SOFTENING = 3.0  # In noise, as in `nearest`.
+# Fields are whole gray levels: less than one is not told from the sky, whose own noise may be a hundredth of that here.
+LEAST_FIELD_NOISE = 1 / SOFTENING
 # The window of the center, as a share of the side, and its steps (Bertin's windowed positions take 5 to 10).
 WINDOW, CENTERINGS, MOST_OFF = 0.125, 12, 0.2
 # 128 KB of each product at once, which stay in the cache, and 10 MB of spectra of pairs.
@@ -80,7 +82,8 @@ def log_polar_spectra(images: ImageSet, stretch: Stretch, *, workers: int = 1) -
     images : ImageSet
         Sizes may differ; finite.
     stretch : Stretch
-        Of the training set, which gives the noise; the sky is each image's own.
+        Of the training set, which gives the noise, for fields of at least a third of a gray level; the sky is each
+        image's own.
     workers : int
         Threads; no number depends on how many.
 
@@ -90,7 +93,8 @@ def log_polar_spectra(images: ImageSet, stretch: Stretch, *, workers: int = 1) -
         Modes 1 to 16.
     """
     found = np.empty((len(images), len(images.header.bands), N_RINGS, N_MODES), dtype=np.complex64)
-    noise = stretch.noise[:, None, None]
+    least = LEAST_FIELD_NOISE if images.header.shows_fields else 0.0
+    noise = np.maximum(stretch.noise, least)[:, None, None]
 
     def describe(start: int) -> None:
         """Fill in the images of one chunk."""
