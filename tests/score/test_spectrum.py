@@ -5,7 +5,7 @@ import pytest
 from sklearn.gaussian_process.kernels import Matern
 
 from galsmith.errors import InputError
-from galsmith.score.kernel_ridge import fit_ridge, knots_of, matern, normal_ranks, ridge_weights
+from galsmith.score.kernel_ridge import fit_ridges, knots_of, matern, normal_ranks, ranked_rows, ridge_weights
 from galsmith.score.method import Learning
 from galsmith.score.radial_power import STRETCHES, rings_of, tail_levels
 from galsmith.score.spectrum import SpectrumSettings, explain, fit, folds_of
@@ -43,18 +43,23 @@ def test_the_ridge_learns_a_smooth_function():
     rng = np.random.default_rng(3)
     features = rng.normal(0, 1, (600, 4))
     values = np.sin(features[:, 0]) + features[:, 1] * features[:, 2]
-    ridge = fit_ridge(features[:500], values[:500], length=1.0, ridge=0.01)
-    error = np.abs(ridge.predict(features[500:]) - values[500:]).mean()
-    assert error < 0.35 * np.abs(values[500:] - values[:500].mean()).mean()
+    rows = ranked_rows(features[:500])
+    several = fit_ridges(rows, values[:500], length=1.0, ridges=[10.0, 0.01])
+    errors = [np.abs(one.predict(features[500:]) - values[500:]).mean() for one in several]
+    assert errors[1] < 0.35 * np.abs(values[500:] - values[:500].mean()).mean()
+    assert errors[1] < errors[0]
+    (alone,) = fit_ridges(rows, values[:500], length=1.0, ridges=[0.01])
+    np.testing.assert_array_equal(several[1].weights, alone.weights)
 
 
 def test_fields_that_look_the_same_are_refused():
     features, values = np.random.default_rng(4).normal(0, 1, (40, 3)), np.linspace(0, 8, 40)
     features[:12] = features[0]  # a few may
-    assert np.isfinite(fit_ridge(features, values, length=1.0, ridge=0.01).predict(features)).all()
+    (ridge,) = fit_ridges(ranked_rows(features), values, length=1.0, ridges=[0.01])
+    assert np.isfinite(ridge.predict(features)).all()
     features[:36] = features[0]
     with pytest.raises(InputError, match="most of 40 training fields look the same"):
-        fit_ridge(features, values, length=1.0, ridge=0.01)
+        ranked_rows(features)
 
 
 def seen_fields(n, seed):

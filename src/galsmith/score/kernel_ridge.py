@@ -1,6 +1,6 @@
 """Kernel ridge regression on ranks of features: smooth where boosted trees are steps, and no slower to fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,19 +118,35 @@ def ridge_weights(kernel: Floats, values: Floats, ridge: float) -> Floats:
     return solved
 
 
-def fit_ridge(features: NDArray[Any], values: Floats, *, length: float, ridge: float) -> KernelRidge:
-    """Fit kernel ridge regression.
+@dataclass(frozen=True)
+class RankedRows:
+    """Training rows as ridges see them, whatever their length and noise.
+
+    Attributes
+    ----------
+    knots : ndarray [knot, feature], float64
+        Of the ranks.
+    points : ndarray [row, feature], float32
+        Normal ranks.
+    squares : ndarray [row, row], float64
+        Squared distances between them.
+    unit : float
+        The median distance.
+    """
+
+    knots: Floats
+    points: NDArray[np.float32]
+    squares: Floats
+    unit: float
+
+
+def ranked_rows(features: NDArray[Any]) -> RankedRows:
+    """Rank training rows and find their distances.
 
     Parameters
     ----------
     features : ndarray [row, feature]
         In any unit.
-    values : ndarray [row], float64
-        What is to be predicted.
-    length : float
-        Of the kernel, in median distances between training rows.
-    ridge : float
-        Variance of the noise over that of the function.
 
     Raises
     ------
@@ -140,12 +156,32 @@ def fit_ridge(features: NDArray[Any], values: Floats, *, length: float, ridge: f
     knots = knots_of(features)
     points = normal_ranks(features, knots)
     squares = squared_distances(points, points)
-    absolute = length * float(np.sqrt(np.median(squares)))
-    if absolute == 0:
+    unit = float(np.sqrt(np.median(squares)))
+    if unit == 0:
         raise InputError(
             f"most of {len(points)} training fields look the same, as black or repeated ones do; leave them out, or learn "
             "by another method, such as wavelets"
         )
-    mean = float(values.mean())
-    weights = ridge_weights(matern(squares, absolute), values - mean, ridge)
-    return KernelRidge(knots, points, weights, mean, absolute)
+    return RankedRows(knots, points, squares, unit)
+
+
+def fit_ridges(
+    rows: RankedRows, values: Floats, *, length: float, ridges: Sequence[float]
+) -> list[KernelRidge]:
+    """Fit kernel ridge regression with one kernel and several ridges.
+
+    Parameters
+    ----------
+    rows : RankedRows
+        To learn from.
+    values : ndarray [row], float64
+        What is to be predicted.
+    length : float
+        Of the kernel, in median distances between training rows.
+    ridges : sequence of float
+        Variances of the noise over that of the function.
+    """
+    absolute, mean = length * rows.unit, float(values.mean())
+    kernel = matern(rows.squares, absolute)
+    weights = (ridge_weights(kernel, values - mean, ridge) for ridge in ridges)
+    return [KernelRidge(rows.knots, rows.points, one, mean, absolute) for one in weights]

@@ -1,6 +1,6 @@
 """`spectrum`, ours: power in rings of frequency and the histogram, by kernel ridge and by trees on what it leaves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from galsmith.execution import ProgressCallback, ignore_progress, one_thread
 from galsmith.images.image_set import PixelSequence
 from galsmith.score.boosted_trees import BoostedTrees, TreeSettings, grow_trees
-from galsmith.score.kernel_ridge import KernelRidge, fit_ridge
+from galsmith.score.kernel_ridge import KernelRidge, fit_ridges, ranked_rows
 from galsmith.score.method import Floats, Learning, Method, each_image
 from galsmith.score.radial_power import STRETCHES, power_and_histogram, rings_of, tail_levels
 from galsmith.seeds import random_stream
@@ -85,8 +85,8 @@ def fit(
     folds = folds_of(len(seen), settings.folds, seed=learning.seed)
     with one_thread():
         chosen = _best_pair(smooth, scores, settings, seed=learning.seed)
-        left_out = _left_out(smooth, scores, folds, chosen)
-        ridge = fit_ridge(smooth, scores, length=chosen[0], ridge=chosen[1])
+        left_out = _left_out(smooth, scores, folds, lengths=[chosen[0]], ridges=[chosen[1]])[0]
+        (ridge,) = fit_ridges(ranked_rows(smooth), scores, length=chosen[0], ridges=[chosen[1]])
     trees = grow_trees(np.column_stack([seen, left_out]), scores - left_out, settings, seed=learning.seed)
     return Spectrum(ridge, trees, side, {"length": chosen[0], "ridge": chosen[1]})
 
@@ -158,14 +158,23 @@ def _n_smooth(side_pix: int) -> int:
 
 
 def _left_out(
-    seen: NDArray[np.float32], scores: Floats, folds: list[Rows], pair: tuple[float, float]
+    seen: NDArray[np.float32],
+    scores: Floats,
+    folds: list[Rows],
+    *,
+    lengths: Sequence[float],
+    ridges: Sequence[float],
 ) -> Floats:
-    """Predict each fold by a ridge that was fitted on the others."""
-    found = np.empty(len(scores))
+    """Predict each fold by ridges that were fitted on the others, [pair of length and ridge, row]."""
+    found = np.empty((len(lengths) * len(ridges), len(scores)))
     for fold in folds:
         rest = np.setdiff1d(np.arange(len(scores)), fold)
-        ridge = fit_ridge(seen[rest], scores[rest], length=pair[0], ridge=pair[1])
-        found[fold] = ridge.predict(seen[fold])
+        rows = ranked_rows(seen[rest])
+        fitted = [
+            one for length in lengths for one in fit_ridges(rows, scores[rest], length=length, ridges=ridges)
+        ]
+        for place, ridge in enumerate(fitted):
+            found[place, fold] = ridge.predict(seen[fold])
     return found
 
 
@@ -176,9 +185,9 @@ def _best_pair(
     rows = random_stream(seed, "score.chosen").permutation(len(seen))[: settings.most_chosen]
     some, values = seen[rows], scores[rows]
     folds = folds_of(len(some), settings.folds, seed=seed)
-    pairs = list(product(settings.lengths, settings.ridges))
-    errors = [float(np.abs(_left_out(some, values, folds, pair) - values).mean()) for pair in pairs]
-    return pairs[int(np.argmin(errors))]
+    left_out = _left_out(some, values, folds, lengths=settings.lengths, ridges=settings.ridges)
+    best = int(np.abs(left_out - values).mean(axis=1).argmin())
+    return list(product(settings.lengths, settings.ridges))[best]
 
 
 METHOD = Method("spectrum", SpectrumSettings, fit, restore, look=look, explain=explain)
