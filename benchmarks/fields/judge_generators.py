@@ -10,8 +10,8 @@ r"""Judge what the generators of fields drew beside fields that none of them has
 The first folder is that of `benchmark_generators.py`: every generator with a result there is judged, and again only when
 something of it changed, so that the command can be repeated while trainings go on. UNSEEN are fields of the law of the
 learned ones: clean ones, which are all of a score of 1.0 or more or labeled real. Scorers are fitted on others again.
-`table` writes `table.md`, with W1 of predicted scores and of the 27 quantities of fields by topic, each with its 95 %
-interval and its floor, and NAME.png with the first seeds of each, none chosen.
+`table` prints the table: W1 of predicted scores and of the 27 quantities of fields by topic, each with its 95 % interval
+and its floor; and writes NAME.png with the first seeds of each, none chosen.
 """
 
 import argparse
@@ -54,7 +54,7 @@ Floats = NDArray[np.float64]
 
 
 def main() -> None:
-    r"""Judge what is there, or write the page's table and pictures."""
+    r"""Judge what is there, or give the page's table and pictures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -66,7 +66,7 @@ def main() -> None:
     )
     one.add_argument("--scorer", type=Path, nargs="+", required=True, help="fitted on other fields again")
     one.add_argument("-o", "--output", type=Path, required=True)
-    other = commands.add_parser("table", help="write table.md and the pictures")
+    other = commands.add_parser("table", help="print the table, write the pictures")
     other.add_argument("judged", type=Path)
     other.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
@@ -172,7 +172,7 @@ def topic_distance(reference: Floats, drawn: Floats, sizes: Mapping[str, Any]) -
 
 
 def write_results(judged: Path, output: Path) -> None:
-    """Write the table and the first fields of each generator, and of the unseen ones."""
+    """Print the table; write the first fields of each generator, and of the unseen ones."""
     output.mkdir(parents=True, exist_ok=True)
     found = [
         read_json(judged / f"{name}.json") for name in CONTESTANTS if (judged / f"{name}.json").is_file()
@@ -182,8 +182,7 @@ def write_results(judged: Path, output: Path) -> None:
     scorers = [f"score, `{one['method']}`" for one in found[0]["scores"]]
     head = ("generator", *scorers, *TOPICS, "no source", "black pixels", "training images", "fields a CPU s")
     rows = [head, ["---"] * len(head), *(cells(one) for one in found), floors(found, len(head))]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    (output / "table.md").write_text(f"{table}\n", encoding="utf-8")
+    print("\n".join("| " + " | ".join(row) + " |" for row in rows))
     for one in found:
         draw_first(open_store(one["drawn"]), output / f"{one['result']['name']}.png")
     draw_first(open_store(found[0]["unseen"]["path"]), output / "unseen.png")
