@@ -7,7 +7,7 @@ import pytest
 
 from galsmith.cli import main
 from galsmith.cli.describe import describe
-from galsmith.data.store import StoreHeader, StoreWriter, write_store
+from galsmith.data.store import Companions, StoreHeader, StoreWriter, write_store
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import Parent, Provenance
@@ -42,6 +42,18 @@ def test_a_store_says_what_is_in_it_and_what_made_it(store, capsys):
     assert said["seed"] == "5"
     assert said["labels"] == f"{'ab' * 8}, was at x.csv"
     assert said["content hash"] == store.content_hash
+
+
+def test_a_store_says_what_lies_beside_its_images(store, tmp_path):
+    assert dict(describe(store.path).rows)["beside images"] == ""
+    writer = StoreWriter(tmp_path / "maps", StoreHeader(store.header, MADE_BY), n_chunks=1)
+    ivars = [np.ones((1, 8, 8), np.float32)] * 3
+    images = store.pixels.read(np.arange(3))
+    writer.write_chunk(
+        0, images, store.catalog, companions=Companions(ivars=ivars, masks=[ivar > 1 for ivar in ivars])
+    )
+    writer.finish()
+    assert dict(describe(str(tmp_path / "maps")).rows)["beside images"] == "inverse variances, masks"
 
 
 def test_a_sound_store_passes_its_checksums(store, capsys):

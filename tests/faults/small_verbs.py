@@ -83,7 +83,8 @@ def make_images(folder):
     arrays = rng.uniform(0, 255, size=(5, 8, 8)).astype(np.float32)
     for number, pixels in enumerate(arrays):
         Image.fromarray(pixels.astype(np.uint8)).save(folder / "pictures" / f"{number}.png")
-        fits.writeto(folder / "cut" / f"{number}.fits", pixels)
+        units = [fits.PrimaryHDU(pixels), fits.ImageHDU(1 / (1 + pixels), name="IVAR")]
+        fits.HDUList(units).writeto(folder / "cut" / f"{number}.fits")
         file = folder / "stamps" / f"{100 + number}.0_150.{number}_2.0_processed.fits"
         fits.writeto(file, pixels)
         with gzip.open(f"{file}.gz", "wb") as packed:

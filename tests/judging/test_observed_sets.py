@@ -14,7 +14,7 @@ from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.judging import judge
 from galsmith.judging.image_stores import Workplace
 from galsmith.judging.observed_sets import brought_under, observed_places
-from galsmith.measure import MeasureSettings, measured
+from galsmith.measure import MeasureSettings, measured, read_measurements
 from galsmith.observe import Observation
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
@@ -240,3 +240,41 @@ def test_an_observation_that_is_not_known_is_refused_by_its_near_miss(tmp_path):
     stars(tmp_path / "set")
     with pytest.raises(SettingsError, match=r"`observe=lsts`.*lsst"):
         judge(tmp_path / "set", tmp_path / "set", observe="lsts", **QUICK)
+
+
+def with_noise_beside(path, images, sigma):
+    """Write galaxies with their inverse variances; [galaxy, y, x]."""
+    header = StoreHeader(ImageHeader(("r",), "nJy", 0.2), Provenance("test", {}))
+    writer = StoreWriter(path, header, n_chunks=1)
+    ivars = [np.full((1, *image.shape), sigma**-2, np.float32) for image in images]
+    writer.write_chunk(0, list(images), open_catalog(len(images)), companions=Companions(ivars=ivars))
+    return writer.finish()
+
+
+def test_noise_beside_one_set_alone_is_used_for_none_and_told(tmp_path, galaxies, caplog):
+    images, _ = galaxies
+    noisy = images[:24] + random_stream(5, "tests.alike").normal(0, 0.2, images[:24].shape)
+    noisy = noisy.astype(np.float32)
+    with_noise_beside(tmp_path / "weighed", noisy[:12], 0.2)
+    with_noise_beside(tmp_path / "too", noisy[12:], 0.2)
+    write_store(tmp_path / "plain", image_set_from_arrays(list(noisy[12:]), ImageHeader(("r",), "nJy", 0.2)))
+
+    def settings_of(generated):
+        card = judge(
+            tmp_path / "weighed", tmp_path / generated, tmp_path / f"{generated}.json", split="all", **QUICK
+        )
+        folder = tmp_path / f"{generated}.measurements"
+        tables = [read_measurements(folder / f"{name}.parquet") for name in ("reference", generated)]
+        return card, [table.meta["provenance"]["settings"] for table in tables]
+
+    card, settings = settings_of("too")
+    assert [one["beside"] for one in settings] == [["noise"], ["noise"]]
+    assert not card.judgments[0].comparison.conditions
+    card, settings = settings_of("plain")
+    assert [one.get("beside") for one in settings] == [None, None]
+    assert [one["ignore"] for one in settings] == [["noise"], ["noise"]]
+    assert "reference: noise beside the images that other sets have not, so no set is measured" in caplog.text
+    tables = [measured(tmp_path / name, settings=SHAPES) for name in ("weighed", "plain")]
+    (condition,) = judge(*tables, **{**QUICK, "measure_settings": None}).judgments[0].comparison.conditions
+    assert condition.name == "maps"
+    assert "with noise beside its images, the generated set with neither noise nor psf" in condition.problem

@@ -10,6 +10,7 @@ WORDS = {
     "kind": "fields",
     "scale": "pixel scale",
     "neighbors": "neighbors measured",
+    "maps": "noise or point spread functions of one set alone used",
 }
 
 
@@ -20,8 +21,8 @@ class Condition:
     Attributes
     ----------
     name : str
-        ``"depth"``, ``"unit"``, ``"size"``, ``"scale"``, ``"psf"``, ``"sharpness"``, ``"kind"`` or ``"neighbors"``, or what
-        else is known of one side only.
+        ``"depth"``, ``"unit"``, ``"size"``, ``"scale"``, ``"psf"``, ``"sharpness"``, ``"kind"``, ``"neighbors"`` or
+        ``"maps"``, or what else is known of one side only.
     problem : str
         What differs, in words, with both values.
     way_out : str

@@ -100,7 +100,10 @@ class HeldOutJudge:
     ) -> None:
         whole = images if isinstance(images, ImageSet) else open_store(images)
         self._images = _some(_held_out(whole, split), limit=limit, seed=seed)
-        settings = OF_THE_MEANS if settings is None else settings
+        # drawn galaxies have nothing beside them, so nothing beside those of the store is used
+        settings = (OF_THE_MEANS if settings is None else settings).model_copy(
+            update={"ignore": ("mask", "noise", "psf")}
+        )
         self._settings, self._seed, self._workers = settings, seed, workers
         table = measured_table(self._images, settings=settings, workers=workers, progress=progress)
         self._n_rows, self._share = len(table), _measured_share(table)

@@ -36,7 +36,9 @@ logger = logging.getLogger("galsmith")
 Table: TypeAlias = str | Path | QTable
 ROLES = ("reference", "generated")
 # What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
-NOT_HOW = ("files", "given", "limit", "quantities", "colors", "computed")
+NOT_HOW = ("files", "given", "limit", "quantities", "colors", "computed", "beside", "ignore")
+# What lies beside images and makes others of the numbers where one set alone has it; a mask leaves out what is damaged.
+WEIGHING = ("noise", "psf")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
 FLAG = "flag"
@@ -159,7 +161,9 @@ def ready_pairs(
     for name, table in generated.items():
         sides = against, read_side(table, "generated")
         known = (conditions or {}).get(name, ())
-        told = [one for one in (*refuse_unlike(*sides), *_neighbors(sides)) if one not in known]
+        told = [
+            one for one in (*refuse_unlike(*sides), *_neighbors(sides), *_maps(sides)) if one not in known
+        ]
         tell_conditions(name, told)
         pairs[name] = replace(_ready(sides, choices), conditions=(*known, *told))
     return pairs
@@ -203,6 +207,22 @@ def _neighbors(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
             f"of {counts[0]} of {sizes[0]} images of the reference set and {counts[1]} of {sizes[1]} of the generated set "
             f"a neighbor was measured, not the source in the middle ({NEIGHBOR})",
             f"measure the images of both with {argument_text('segmentation', 'survey')}",
+        ),
+    )
+
+
+def _maps(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
+    """Say where noise or point spread functions beside the images of one set alone were used."""
+    used = [set(side.provenance.settings.get("beside", ())) & set(WEIGHING) for side in sides]
+    differ = sorted(used[0] ^ used[1])
+    if not differ:
+        return ()
+    words = [" and ".join(sorted(one)) or "neither noise nor psf" for one in used]
+    return (
+        Condition(
+            "maps",
+            f"the reference set was measured with {words[0]} beside its images, the generated set with {words[1]}",
+            f"measure both without: set 'ignore' to {differ}",
         ),
     )
 

@@ -1,5 +1,6 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card and measured there."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -11,6 +12,8 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.compare.tables import WEIGHING
+from galsmith.data.galaxies import StoreGalaxies
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.listing import array_place, check_existence
 from galsmith.data.readers.registry import is_image_place, open_source, reader_of
@@ -26,6 +29,7 @@ from galsmith.measure import MeasureSettings, measure, read_measurements
 from galsmith.measure.settings import resolved_settings
 from galsmith.provenance import Provenance
 
+logger = logging.getLogger("galsmith")
 Arrays: TypeAlias = NDArray[Any] | Sequence[NDArray[Any]]
 """Images in memory, [galaxy, y, x] or [galaxy, band, y, x], or a list of [band, y, x]."""
 Images: TypeAlias = str | Path | QTable | ImageSet | Arrays
@@ -141,6 +145,46 @@ def measured_table(place: Place, name: str, work: Workplace) -> Place:
         progress=work.progress,
     )
     return output
+
+
+def measured_alike(places: Mapping[str, Place], work: Workplace, *, faults: bool = False) -> Workplace:
+    """Leave out what lies beside the images of some sets alone, or of those that faults are put into, and tell it.
+
+    Noise weighs pixels and a point spread function is in a fit, so a set that has them has other numbers than one that has
+    not. Masks stay: they leave out what is damaged.
+
+    Parameters
+    ----------
+    places : mapping of name to path or QTable
+        All sets.
+    work : Workplace
+        How images are measured.
+    faults : bool
+        Whether images of the reference are measured with faults put in, which then lie in memory alone.
+    """
+    used = {name: _beside(place) - set(work.settings.ignore) for name, place in places.items()}
+    of_all: set[str] = set() if faults else set(WEIGHING).intersection(*used.values())
+    of_some = {name for one in used.values() for name in one} - of_all
+    if not of_some:
+        return work
+    owners = ", ".join(name for name, one in used.items() if one & of_some)
+    logger.warning(
+        "%s: %s beside the images %s, so no set is measured with it",
+        owners,
+        " and ".join(sorted(of_some)),
+        "cannot follow the faults of `power`" if faults else "that other sets have not",
+    )
+    ignore = tuple(sorted({*work.settings.ignore, *of_some}))
+    return replace(work, settings=work.settings.model_copy(update={"ignore": ignore}))
+
+
+def _beside(place: Place) -> set[str]:
+    """Name what weighs in numbers and lies beside the images of a store, or was used for a table."""
+    if isinstance(place, QTable) or not is_store(place):
+        used = _said_by_table(place).get("provenance", {}).get("settings", {}).get("beside", ())
+    else:
+        used = StoreGalaxies(open_store(place)).origin.beside
+    return set(used) & set(WEIGHING)
 
 
 def known_of_images(place: Place, work: Workplace) -> Mapping[str, Any]:

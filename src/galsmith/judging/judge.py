@@ -34,6 +34,7 @@ from galsmith.judging.image_stores import (
     header_of,
     images_at,
     known_of_images,
+    measured_alike,
     measured_table,
     stored,
 )
@@ -173,7 +174,7 @@ def judge(
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}
         trained = None if training is None else _stored_like(training, TRAINING, against, work)
         sides = _Sides(against, places, trained, Trainings.of(places, trained), choices)
-        against, places, trained, trainings, choices = _compared(sides, split, observe, work)
+        (against, places, trained, trainings, choices), work = _compared(sides, split, observe, work)
         refuse_tables_without_images((against, *places.values()), features)
         conditions = _unlike_conditions(against, places, trained, work)
         reference_table = measured_table(against, "reference", work)
@@ -263,6 +264,15 @@ def _observation_of(
 
 
 def _compared(
+    sides: _Sides, split: str | None, observe: str | Path | Observation | None, work: Workplace
+) -> tuple[_Sides, Workplace]:
+    """Give what is compared, and how it is measured: all with what lies beside the images of all."""
+    seen = _observed(sides, split, observe, work)
+    places = {"reference": seen.reference, **seen.generated}
+    return seen, measured_alike(places, work, faults=seen.choices.power)
+
+
+def _observed(
     sides: _Sides, split: str | None, observe: str | Path | Observation | None, work: Workplace
 ) -> _Sides:
     """Take the part of the reference that is compared with, and bring all sets under an observation where there is one."""

@@ -4,10 +4,17 @@ from pathlib import Path
 
 from galsmith.cli.describe.record import Description, counts_text, provenance_rows
 from galsmith.cli.summaries import numbers_of_store
-from galsmith.data.store import open_store, partial_chunks, read_description
+from galsmith.data.store import names_beside, open_store, partial_chunks, read_description
 from galsmith.files import read_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
+
+WORDS_BESIDE = {
+    "ivars": "inverse variances",
+    "masks": "masks",
+    "psfs": "point spread functions",
+    "sources": "true sources",
+}
 
 
 def describe_store(path: Path) -> Description:
@@ -26,6 +33,7 @@ def describe_store(path: Path) -> Description:
             ", ".join(f"{band} {value:g} mag" for band, value in images.header.zero_points_mag.items()),
         ),
         ("PSF", ", ".join(f"{name} {value}" for name, value in images.header.psf.items())),
+        ("beside images", ", ".join(WORDS_BESIDE[name] for name in names_beside(images))),
         ("catalog", " ".join(images.catalog.colnames)),
         ("parts", f"{len(page['parts'])} files, format version {page['format_version']}"),
         *provenance_rows(images.provenance),
