@@ -265,9 +265,9 @@ def test_a_store_has_its_truth_sizes_and_header(tmp_path):
     images = simulate.components(tmp_path / "set", n=40, seed=1)
     assert images.header.bands == BANDS
     assert images.header.flux_unit == "electron / s"
-    assert images.header.physical_pixel_kpc == pytest.approx(0.41)
-    # 0.41 kpc at 200 Mpc
-    assert images.header.pixel_scale_arcsec == pytest.approx(0.41 / 200e3 * 206264.806, rel=1e-6)
+    assert images.header.physical_pixel_kpc == pytest.approx(0.35)
+    # 0.35 kpc at 200 Mpc
+    assert images.header.pixel_scale_arcsec == pytest.approx(0.35 / 200e3 * 206264.806, rel=1e-6)
     sizes = values(images.catalog["native_size_pix"])
     assert (sizes.min() >= 32, sizes.max() <= 96, len(set(sizes)) > 10) == (True, True, True)
     assert set(np.unique(images.catalog["kind"])) <= set(KINDS)
