@@ -72,7 +72,7 @@ lock: ## Resolve requirements/lock.txt anew (needs uv)
 	@command -v uv > /dev/null || { echo "make lock needs uv (https://docs.astral.sh/uv/)"; exit 1; }
 	@head -n 2 requirements/lock.txt > requirements/lock.txt.new
 	@uv pip compile --universal --python-version 3.11 --quiet pyproject.toml requirements/torch-dependencies.in \
-		requirements/build.in --group pyproject.toml:test --extra train --extra tensorboard --extra features --extra score --extra oracles \
+		requirements/build.in --group pyproject.toml:test --extra train --extra tensorboard --extra features --extra score --extra denoise --extra oracles \
 		--override requirements/without-torch.txt --generate-hashes --no-header --no-annotate \
 		>> requirements/lock.txt.new || { rm -f requirements/lock.txt.new; exit 1; }
 	@mv requirements/lock.txt.new requirements/lock.txt

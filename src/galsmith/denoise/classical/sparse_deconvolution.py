@@ -31,7 +31,9 @@ class SparseSettings(Settings):
     reweightings : int
         How often the problem is solved again with weaker thresholds where there is light, as thresholds take off flux.
     iterations : int
-        Steps of each solution.
+        Steps of each solution. Where there is much light thresholds are low and the end of the steps is what keeps noise
+        from being sharpened: 30 and 150 have 1.3 and 2.2 times the squared error of 60 (geometric mean over galaxies of
+        several components, PSF of 2 px; benchmarks/denoise).
     non_negative : bool
         Whether blobs are of positive light alone. Blank sky comes out above 0 then.
     """
