@@ -8,6 +8,7 @@ from astropy.table import QTable
 
 from galsmith import study
 from galsmith.cli.app import build_app
+from galsmith.cli.describe.kinds import describe
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
@@ -301,3 +302,6 @@ def test_the_command_says_what_came(stores, tmp_path):
     outcome = build_app()([str(word) for word in words], exit_on_error=False, result_action="return_value")
     assert outcome.numbers["generated alone"] == "hurts"
     assert "generated images hurt" in outcome.summary
+    description = describe(str(tmp_path / "study"))
+    assert description.kind == "study"
+    assert "hurts" in dict(description.rows)["240 generated"]

@@ -11,7 +11,7 @@ from galsmith.report.labels import number
 from galsmith.report.panels.axes import Axis, Tick
 
 PAGE_FILE = "index.html"
-WIDTH, LEFT, RIGHT, ROW_PX, TOP = 640, 190, 620, 46, 16
+WIDTH, LEFT, RIGHT, ROW_PX, TOP = 480, 14, 466, 50, 6
 MARGIN = 0.08  # of the axis, beyond the widest interval
 
 
@@ -74,7 +74,7 @@ def _figure(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     axis = Axis(min(ends) - margin, max(ends) + margin, LEFT, RIGHT)
     lines = [
         {
-            "y": TOP + ROW_PX * place + ROW_PX // 2,
+            "y": TOP + ROW_PX * place + 36,
             "title": row["title"],
             "at": float(axis.at(row["difference"])),
             "interval": [float(value) for value in axis.at(row["interval"])],
