@@ -22,7 +22,7 @@ EXPLAINED = ("measure/engine", "models", "compare")
 # layout of a survey came with the one file of its own that the plan wants for a new thing, and the rooms of the
 # cosmology fields (data/fields, four families, score), of mock observations and denoising (observe, denoise with its
 # study and the page of it), and of studies of other tasks (study).
-MOST_FILES, MOST_LINES = 464, 53_230
+MOST_FILES, MOST_LINES = 467, 53_230
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NO_CODE = {

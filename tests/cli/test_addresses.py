@@ -24,6 +24,7 @@ FLAGS = {
     "score fit": " --data there",
     "denoise fit": " --data there",
     "study": " --data there --generated there",
+    "denoise study": " --data there",
     "score threshold": " --labeled 12 --negatives 2",
 }
 OTHER_INPUTS = [
@@ -42,6 +43,7 @@ OTHER_INPUTS = [
     "score predict s3://bucket/x there -o made.csv",
     "denoise fit filter_bank --data there --generated s3://bucket/x -o made",
     "denoise apply s3://bucket/x there -o made",
+    "denoise study study-small --data there --generated s3://bucket/x -o made",
     "score threshold there.csv --labels s3://bucket/x",
     "study classifier --data there --generated s3://bucket/x -o made",
     "simulate sersic -n 2 --recipe s3://bucket/x.toml -o made",
@@ -56,6 +58,7 @@ def reading(verb: str) -> str:
         "measure": f"{ADDRESS}",
         "score fit": f"average --data {ADDRESS}",
         "denoise fit": f"filter_bank --data {ADDRESS}",
+        "denoise study": f"study-small --data {ADDRESS}",
         "denoise apply": f"wiener {ADDRESS}",
         "study": f"classifier --generated there --data {ADDRESS}",
         "score predict": f"there {ADDRESS}",
@@ -75,6 +78,7 @@ def writing(verb: str) -> str:
         "measure": "there.fits",
         "score fit": "average",
         "denoise fit": "filter_bank",
+        "denoise study": "study-small",
         "denoise apply": "wiener there",
         "study": "classifier",
         "score predict": "there there",

@@ -2,12 +2,15 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+import tomli_w
 
 import galsmith.denoise
+from galsmith.cli.command import run
 from galsmith.data.store import write_store
 from galsmith.denoise import study
 from galsmith.denoise.accuracy import Pedestal
@@ -22,6 +25,7 @@ from galsmith.images import ImageHeader
 from galsmith.images.image_set import image_set_from_arrays
 from galsmith.observe import PAPER_SHIFTS
 from galsmith.observe.convolution import Convolver
+from galsmith.report.denoising.page import headline
 
 SIDE, BANDS = 20, ("r",)
 HEADER = ImageHeader(BANDS, "electron/s", 0.4)
@@ -335,6 +339,98 @@ def test_equal_sets_have_no_blur_and_flux_stays():
     gains = np.linspace(1, 3, blur.gains.shape[1])[None]
     for image in images:
         assert deblurred(image, gains).sum(axis=(1, 2)) == pytest.approx(image.sum(axis=(1, 2)), rel=1e-5)
+
+
+# the command line and the page
+
+
+def test_a_training_that_ends_in_its_middle_goes_on_from_its_checkpoint(stores, tmp_path):
+    values = recipe(sets=["real"], images=60)
+    whole = study(values, stores / "clean", tmp_path / "whole")
+
+    def dying(event):
+        if event.stage == "training" and event.done >= 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study(values, stores / "clean", tmp_path / "parts", progress=dying)
+    assert not list((tmp_path / "parts").glob("cells/*"))
+    assert list((tmp_path / "parts").glob("models/*/checkpoint/*"))
+    study(values, stores / "clean", tmp_path / "parts")
+    assert contents(tmp_path / "parts") == contents(whole.folder)
+
+
+def test_the_command_line_finds_the_same_and_fails_with_a_failed_cell(stores, tmp_path, monkeypatch, capsys):
+    values = recipe(sets=["real"])
+    (tmp_path / "r.toml").write_text(tomli_w.dumps(values))
+    command = f"denoise study {tmp_path / 'r.toml'} --data {stores / 'clean'} -o {{}} --workers 1 --json"
+    assert run(command.format(tmp_path / "s").split()) == 0
+    assert json.loads(capsys.readouterr().out)["numbers"]["n_cells"] == 1
+    found = study(values, stores / "clean", tmp_path / "python")
+    assert contents(tmp_path / "s") == contents(found.folder)
+
+    def diverged(*_, **__):
+        raise ArithmeticError("no number")
+
+    monkeypatch.setattr(cells, "fit", diverged)
+    assert run(command.format(tmp_path / "failing").split()) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["numbers"]["failures"] == {"paper.real.a0.s0": "no number"}
+
+
+def test_a_page_shows_answers_figures_and_tables_and_is_made_once(done, stores, tmp_path, capsys, caplog):
+    assert run(f"denoise report {done.folder} -o {tmp_path / 'page'}".split()) == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    title = headline(done.answers.to_dict())
+    for words in (title, "Fig. 10", "Fig. 9", "wiener", "Whiteness", "hallucinated", "R50 error"):
+        assert words in page
+    assert page.count("<svg") == 4  # two shifts: errors against alpha, residuals
+    assert "http" not in page.replace("http://www.w3.org", "")
+    names = {file.name for file in (tmp_path / "page" / "figures").iterdir()}
+    assert names == {
+        f"{name}.{kind}" for name in ("errors_by_mixing", "one_galaxy") for kind in ("png", "pdf")
+    }
+    again = galsmith.denoise.report(done.folder, tmp_path / "page")
+    assert again.read_text() == page
+    assert "already there" in caplog.text
+
+
+def test_a_page_of_an_unfinished_study_says_what_is_missing(done, stores, tmp_path):
+    shutil.copytree(done.folder, tmp_path / "s")
+    (tmp_path / "s" / "cells" / "method.wiener.json").unlink()
+    shutil.rmtree(tmp_path / "s" / "models")
+    page = galsmith.denoise.report(tmp_path / "s", tmp_path / "page").read_text()
+    assert "1 of 3 trainings are not done" in page
+    shutil.rmtree(tmp_path / "s" / "cells")
+    with pytest.raises(InputError, match="no cell of this study is done"):
+        galsmith.denoise.report(tmp_path / "s", tmp_path / "other")
+
+
+def test_what_is_no_study_has_no_page(stores, tmp_path):
+    with pytest.raises(InputError, match="not a study of denoising"):
+        galsmith.denoise.report(stores / "clean", tmp_path / "page")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "title"),
+    [
+        ({"beyond": ["not told", "not told"]}, "Generated data: no effect told beyond varied noise and PSF"),
+        (
+            {"beyond": ["helps", "not told"]},
+            "Generated data help beyond varied noise and PSF in 1 of 2 comparisons",
+        ),
+        ({"beyond": ["hurts"]}, "Generated data hurt beyond varied noise and PSF in 1 of 1 comparisons"),
+        (
+            {"beyond": ["hurts", "helps"]},
+            "Generated data beyond varied noise and PSF: help in 1, hurt in 1 of 2",
+        ),
+        ({"added": ["helps"], "more": ["hurts"]}, "Generated data help beside plain real data in 1 of 1"),
+        ({"more": ["helps"]}, "Denoising: how accurate each training is"),
+    ],
+)
+def test_the_title_is_the_answer(kinds, title):
+    effects = [{"kind": kind, "verdict": one} for kind, some in kinds.items() for one in some]
+    assert headline({"effects": effects}).startswith(title)
 
 
 # answers

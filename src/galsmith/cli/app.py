@@ -113,6 +113,14 @@ VERBS = (
         resumes=True,
         explains=denoise.denoisers_text,
     ),
+    Verb(
+        "denoise study",
+        denoise.denoise_study,
+        denoise.STUDY_EXAMPLE,
+        resumes=True,
+        explains=denoise.study_recipes_text,
+    ),
+    Verb("denoise report", denoise.denoise_report, denoise.REPORT_EXAMPLE, resumes=True),
     Verb("study", study.study, study.EXAMPLE, resumes=True, explains=study.tasks_text),
     Verb("info", info.info, info.EXAMPLE, writes=False),
 )

@@ -1,4 +1,4 @@
-"""``galsmith denoise``: train denoisers on clean images, and take PSF and noise off anybody's."""
+"""``galsmith denoise``: train denoisers, take PSF and noise off anybody's images, and study what generated ones add."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -6,10 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from galsmith.cli.measure_flags import FileFlags
-from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
+from galsmith.cli.options import (
+    NO_SETTINGS,
+    SHOWN_ALL,
+    Device,
+    Output,
+    Overwrite,
+    Sets,
+    Shown,
+    Workers,
+    worker_count,
+)
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
-from galsmith.denoise.denoisers import DENOISERS, check_recipe, denoiser_recipes
+from galsmith.denoise.denoisers import DENOISERS, STUDY_RECIPE_FOLDER, check_recipe, denoiser_recipes
 from galsmith.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -17,6 +27,8 @@ if TYPE_CHECKING:
 
 FIT_EXAMPLE = "galsmith denoise fit filter_bank-small --data galaxies -o denoiser"
 APPLY_EXAMPLE = "galsmith denoise apply denoiser observed -o denoised"
+STUDY_EXAMPLE = "galsmith denoise study study-small --data galaxies --generated drawn -o study"
+REPORT_EXAMPLE = "galsmith denoise report study -o page"
 NO_FILES = FileFlags()
 
 
@@ -143,6 +155,83 @@ def denoise_apply(
             progress=progress,
         )
     return Outcome("denoise apply", f"denoised by {model}", output, numbers={"model": model})
+
+
+def study_recipes_text() -> str:
+    """Name the recipes of studies."""
+    return "Recipes: " + ", ".join(denoiser_recipes(STUDY_RECIPE_FOLDER)) + "."
+
+
+def denoise_study(
+    recipe: Annotated[str, Parameter(help="A shipped recipe of a study by name, or a TOML file.")],
+    /,
+    *,
+    data: Annotated[Path, Parameter(help="Store of clean images, with the splits train and test.")],
+    output: Output,
+    generated: Annotated[Path | None, Parameter(help="Store of generated images to mix in.")] = None,
+    overrides: Sets = NO_SETTINGS,
+    workers: Workers = None,
+    device: Device = "cpu",
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Train networks on real and generated images, test all on the same shifts, and say what generated data add."""
+    check_places([recipe, data, generated or ""], [output])
+    check_recipe(recipe, STUDY_RECIPE_FOLDER)
+    check_counts({"workers": workers})
+    for place in (data, generated):
+        if place is not None:
+            check_folder(place, "there is no such store; make one with galsmith ingest or simulate")
+    from galsmith.denoise.studies import read_study_settings, study
+
+    read_study_settings(recipe, overrides=overrides)
+    with shown.progress() as progress:
+        found = study(
+            recipe,
+            data,
+            output,
+            generated=generated,
+            overrides=overrides,
+            workers=worker_count(workers),
+            device=_device(device),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    failed = tuple(f"{name} failed: {reason}" for name, reason in found.failures.items())
+    sentences = () if found.answers is None else tuple(found.answers.sentences())
+    numbers = {
+        "n_cells": found.n_cells,
+        "n_before": found.n_before,
+        "failures": dict(found.failures),
+        "sentences": list(sentences),
+    }
+    n_new = found.n_cells - found.n_before - len(found.failures)
+    summary = f"{found.n_cells} cells, {n_new} of them now"
+    if failed:
+        summary += f", {len(failed)} failed and are tried again by the same command"
+    exit_code = 1 if failed else 0
+    return Outcome(
+        "denoise study", summary, output, numbers=numbers, details=(*sentences, *failed), exit_code=exit_code
+    )
+
+
+def denoise_report(
+    study: Annotated[Path, Parameter(help="What galsmith denoise study wrote; it need not be complete.")],
+    /,
+    *,
+    output: Output,
+    overwrite: Overwrite = False,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Write one page of a study: answers in words, errors against alpha, one galaxy under all shifts, tables."""
+    check_places([study], [output])
+    check_folder(study, "there is no such study; make one with galsmith denoise study")
+    from galsmith.denoise.studies.card import report
+
+    with shown.progress() as progress:
+        page = report(study, output, overwrite=overwrite, progress=progress)
+    size = page.stat().st_size
+    return Outcome("denoise report", f"a page of {size / 1e6:.1f} MB", page, numbers={"bytes": size})
 
 
 def _request(images: list[str], files: FileFlags) -> "tuple[str | FileRequest, str | None]":

@@ -15,6 +15,7 @@ _HOMES = {
     "fit": "fitting",
     "load_denoiser": "model",
     "register_denoiser": "denoisers",
+    "report": "studies.card",
     "study": "studies.run",
 }
 
