@@ -137,7 +137,9 @@ def test_each_fault_is_one_line_and_leaves_nothing(cutouts_here, capsys, words, 
 def test_options_of_files_are_refused_for_a_store(cutouts, tmp_path, capsys):
     assert main(["ingest", "fits", str(cutouts), "-o", str(tmp_path / "store"), "--quiet"]) == 0
     code, _, error = run(capsys, tmp_path / "store", "-o", tmp_path / "t.parquet", "--segmap", "[1]")
-    assert (code, "--segmap [1]: belongs to image files" in error) == (2, True)
+    assert (code, "--segmap [1]: belongs to image files" in error, "ignore" in error) == (2, True, False)
+    _, _, error = run(capsys, tmp_path / "store", "-o", tmp_path / "t.parquet", "--sigma", "none")
+    assert """is left out with --set 'ignore=["noise"]'""" in error
 
 
 @pytest.mark.parametrize("source", ["store", "files"])

@@ -281,8 +281,12 @@ class FileFlags:
         """Refuse flags that have no meaning for a store."""
         for name, value in vars(self).items():
             if value is not None:
+                ignored = {"mask": "mask", "sigma": "noise", "ivar": "noise", "psf": "psf"}.get(name)
+                instead = f"; what lies in the store beside its images is left out with --set 'ignore=[\"{ignored}\"]'"
                 raise SettingsError(
-                    f"belongs to image files, and {store} is a store; leave it out", argument=name, came=value
+                    f"belongs to image files, and {store} is a store; leave it out{instead if ignored else ''}",
+                    argument=name,
+                    came=value,
                 )
 
 
