@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from galsmith.compare.resampling import Chance
 from galsmith.data.store import open_store
@@ -76,10 +77,15 @@ def observation_of(shift: str, noise_sigma: float | None) -> Observation:
     return observation.model_copy(update={"noise": GaussianNoise(sigma=noise_sigma)})
 
 
-def observe(images: ImageSet, rows: range, observation: Observation) -> list[Observed]:
-    """Observe some images of a set, each by its own chance."""
+def observe(
+    images: ImageSet, rows: range, observation: Observation, factors: NDArray[np.float64] | float = 1.0
+) -> list[Observed]:
+    """Observe some images of a set, times a factor [band], each by its own chance."""
+    scale = np.asarray(factors, dtype=np.float32).reshape(-1, 1, 1)
     return [
-        observation.observe(images.pixels[row], random_stream(15, "benchmark.observe", row), images.header)
+        observation.observe(
+            scale * images.pixels[row], random_stream(15, "benchmark.observe", row), images.header
+        )
         for row in rows
     ]
 

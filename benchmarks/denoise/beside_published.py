@@ -41,6 +41,9 @@ DECONV = {
     "shapenet": ("Laplacian", "ShapeNet_Laplacian_50epochs.pth"),
     "tikhonet": ("Identity", "Tikhonet_Identity_50epochs.pth"),
 }
+# AB magnitudes of one electron per second of the SDSS camera, whose unit their images have: photometric zero points less
+# 2.5 log10 of the gains, to 0.1 mag. The two channels in the middle of the networks know the colors that follow.
+SDSS_ELECTRON_MAG = {"g": 25.9, "r": 25.7, "i": 25.4, "z": 23.7}
 SIDE_PIX, PIXEL_ARCSEC = 48, 0.2
 # generate_data.py: sky of 20.48 mag per square arcsec, 30 s, gain 2.3, read noise 8.8 electrons
 NOISE_ADU = 19.05
@@ -156,6 +159,13 @@ def framed(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(plane, tuple(zip(before, after, strict=True)))
 
 
+def sdss_factors(header: ImageHeader) -> NDArray[np.float64]:
+    """Give the factor [band] from the unit of a set to electrons per second of the SDSS camera."""
+    return np.array(
+        [10 ** (0.4 * (SDSS_ELECTRON_MAG[band] - header.zero_points_mag[band])) for band in header.bands]
+    )
+
+
 def compare(observed: list[Observed], denoisers: dict[str, Denoiser], output: Path) -> None:
     """Run what is missing and print the table."""
     output.mkdir(parents=True, exist_ok=True)
@@ -179,7 +189,7 @@ def main() -> None:
             name: paper_network(options.checkout / "notebooks" / "weights" / f"{file}.h5")
             for name, file in AKANOTA.items()
         }
-        observed = observe(images, rows, observation_of(options.shift, None))
+        observed = observe(images, rows, observation_of(options.shift, None), sdss_factors(images.header))
         compare(observed, classical | networks, options.output)
         return
     networks = {kind: galaxy_deconv(options.checkout, kind) for kind in DECONV}
