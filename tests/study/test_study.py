@@ -52,6 +52,9 @@ def stores(tmp_path_factory):
     write_store(folder / "copies", image_set_from_arrays(train.pixels, train.header, catalog=train.catalog))
     write_store(folder / "fresh", galaxies(240, seed=2))
     write_store(folder / "wrong", galaxies(240, seed=3, label="wrong"))
+    rng = np.random.default_rng(4)
+    noise, types = rng.normal(0, 3, (240, 1, SIDE, SIDE)), QTable({"T": rng.choice([-5.0, 5.0], 240)})
+    write_store(folder / "noise", image_set_from_arrays(noise, real.header, catalog=types))
     return folder
 
 
@@ -91,6 +94,13 @@ def test_fresh_galaxies_of_the_same_law_help_and_wrong_labels_hurt(stores, tmp_p
     assert ("early", "generated alone") in harmed
     # turned copies teach that angles mean nothing
     assert row(fresh, "augmented")["relative"] < 1
+
+
+def test_noise_hurts(stores, tmp_path):
+    card = card_of(stores, "noise", tmp_path / "study")
+    for mix in ("real and generated", "generated alone"):
+        assert row(card, mix)["verdict"] == "hurts"
+        assert row(card, mix)["relative"] > 1.1
 
 
 def test_a_number_is_learned_better_from_twice_as_many(stores, tmp_path):
