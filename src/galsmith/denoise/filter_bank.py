@@ -3,8 +3,8 @@
 - It sees observations divided by their noise and has no constants (Mohan et al. 2020), so that image and noise times any
   number give the result times it.
 - It is told the PSF by what the PSF does: the filters, and how much noise each lets through, are computed from it.
-- Beyond some pixels it has no say: there the most cautious filter of the bank is kept, which is linear and keeps sums. So
-  the flux of an image is that of the observation, and blank sky comes out as 0 in the mean: no pedestal.
+- Beyond some pixels it has no say: there the middle filter of the bank is kept, which is linear and keeps sums. So the
+  flux of an image is that of the observation, and blank sky comes out as 0 in the mean: no pedestal.
 """
 
 import math
@@ -48,7 +48,7 @@ class FilterBankSettings(Settings):
     reach_pix : int
         Where the deconvolving kernels end.
     kept_beyond_pix : float
-        Beyond a Gaussian of this standard deviation the most regularized filter is kept as it is.
+        Beyond a Gaussian of this standard deviation the middle filter of the bank is kept as it is.
     balance : float
         Share in the power of each image's own difficulty (the squared error of the bank's own sum) that its loss is
         divided by: 1 counts all images alike, 0 by their squared error in units of noise.
@@ -60,7 +60,7 @@ class FilterBankSettings(Settings):
     blocks: Annotated[int, Field(ge=1)] = 11
     strengths: tuple[Positive, ...] = (100.0, 3.0, 0.1, 0.01, 0.001)
     reach_pix: Annotated[int, Field(ge=4)] = 32
-    kept_beyond_pix: Positive = 8.0
+    kept_beyond_pix: Positive = 12.0
     balance: Annotated[float, Field(ge=0, le=1)] = 1.0
     states_sigma: bool = True
 
@@ -131,6 +131,11 @@ class FilterBank(nn.Module):
         self.sigma_head = SigmaHead(width, n_bands) if settings.states_sigma else None
 
     @property
+    def n_kept(self) -> int:
+        """Scales whose sum is the middle filter."""
+        return (len(self.settings.strengths) + 1) // 2
+
+    @property
     def margin_pix(self) -> int:
         """How far a pixel of the output sees: kernels, two pixels a convolution of the halved trunk and head, smoothing."""
         trunk = HALVED * (2 * self.settings.blocks + 3) + HALVED
@@ -149,8 +154,8 @@ class FilterBank(nn.Module):
                     weight.mul_(_first_size(name, self.settings.blocks))
                 else:
                     weight.zero_()
-            n_kept = (len(self.settings.strengths) + 1) // 2
-            self.kept_scales.copy_(torch.tensor([float(k < n_kept) for k in range(len(self.kept_scales))]))
+            kept = [float(k < self.n_kept) for k in range(len(self.kept_scales))]
+            self.kept_scales.copy_(torch.tensor(kept))
 
     def restored(self, batch: ObservedBatch) -> Restored:
         """Denoise a batch, of even heights and widths, with the uncertainty of each pixel."""
@@ -192,8 +197,10 @@ class FilterBank(nn.Module):
         # corrections are of one scale each, in units of its noise; their sum is the estimate
         kept = self.kept_scales[:, None, None] * in_noise + correction
         estimate = (kept * deviation).sum(dim=2)
-        # what is slower than some pixels is the first scale's: linear, and its sum the observation's
-        estimate = estimate + smoothed(scales[:, :, 0] - estimate, self.settings.kept_beyond_pix)
+        # what is slower than some pixels is the middle filter's: linear, and its sum the observation's; the most
+        # regularized one would carry light out of small frames
+        slow = scales[:, :, : self.n_kept].sum(dim=2)
+        estimate = estimate + smoothed(slow - estimate, self.settings.kept_beyond_pix)
         return Found(estimate, trunk, deviation, scales)
 
     def _sigma(self, found: "Found") -> torch.Tensor | None:
