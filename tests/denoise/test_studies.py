@@ -265,6 +265,16 @@ def test_too_few_images_are_refused(stores, tmp_path, factors, problem):
     assert not (tmp_path / "s").exists()
 
 
+def test_a_method_that_cannot_be_used_is_refused_before_anything_is_trained(stores, tmp_path, monkeypatch):
+    def missing(*_):
+        raise InputError("a package is not installed")
+
+    monkeypatch.setattr("galsmith.denoise.studies.run.built_method", missing)
+    monkeypatch.setattr(cells, "fit", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(SettingsError, match=r"study.methods=wiener.*a package is not installed"):
+        study(recipe(sets=["real"], methods=["wiener"]), stores / "clean", tmp_path / "s")
+
+
 def test_generated_images_must_be_there(stores, tmp_path):
     with pytest.raises(SettingsError, match="generated"):
         study(recipe(), stores / "clean", tmp_path / "s")

@@ -18,13 +18,16 @@ from galsmith.denoise.studies.cells import (
     Cell,
     CellResult,
     CellTask,
+    built_method,
     cell_file,
     cells_of,
     failure_file,
+    images_for_tests,
+    observations_of,
     run_cell,
 )
 from galsmith.denoise.studies.settings import TRAINING_SETS, StudySettings, read_study_settings
-from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.errors import GalsmithError, InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
 from galsmith.files import (
     Kind,
@@ -159,6 +162,7 @@ def study(
         _check_folder(folder, stores)
         tasks = [_task(settings, stores, cell, folder, device) for cell in cells_of(settings)]
         left = [task for task in tasks if not _is_done(task)]
+        _try_methods(settings, stores, left)
         _write_page(folder, settings, stores)
         _write_sets(settings, stores, left)
         _run(left, len(tasks), workers=workers, executor=executor, progress=progress)
@@ -320,6 +324,27 @@ def _is_done(task: CellTask) -> bool:
             way_out="choose another `output`, give the network another name, or replace all with `overwrite`",
         )
     return found.test_hash == task.test_hash
+
+
+def _try_methods(settings: StudySettings, stores: StudyData, left: Sequence[CellTask]) -> None:
+    """Apply the methods that are left to one galaxy, before hours of training: a package may be missing."""
+    images = images_for_tests(Path(stores.clean.path), 1)
+    observation = next(iter(settings.shifts.values()))
+    for task in left:
+        name = task.cell.group.denoiser
+        if task.cell.group.is_network:
+            continue
+        try:
+            method = built_method(settings, name, task.data)
+            for observed in observations_of(images, observation, settings.factors.test_seed):
+                method.denoise(observed)
+        except GalsmithError as error:
+            raise SettingsError(
+                f"it cannot be used: {error}",
+                argument="study.methods",
+                came=name,
+                way_out="or leave it out by `overrides`",
+            ) from error
 
 
 def _write_sets(settings: StudySettings, stores: StudyData, left: Sequence[CellTask]) -> None:
