@@ -9,13 +9,14 @@ from galsmith.files.atomic import (
     write_json,
     written_atomically,
 )
-from galsmith.files.claim import Claim, claimed_folder, partial_folder
+from galsmith.files.claim import PARTIAL_SUFFIX, Claim, claimed_folder, partial_folder
 from galsmith.files.harm import refuse_harm
 from galsmith.files.ownership import Kind, is_empty_tree, refuse_existing, said_in_json
 from galsmith.files.partial import Partial, check_output, grown_folder, read_mark, settle
 from galsmith.files.remote import refuse_remote_input
 
 __all__ = [
+    "PARTIAL_SUFFIX",
     "TEMPORARY_SUFFIX",
     "Claim",
     "Kind",

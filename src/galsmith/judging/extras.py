@@ -177,13 +177,19 @@ def _features(extractor: str, rendering: str, name: str, place: Place, work: Wor
     """Extract features, or read those of an earlier run."""
     from galsmith.features import extract
 
-    return extract(
-        images_at(place, work.limit),
-        work.folder / f"{name}.{extractor}.{rendering}.h5",
-        extractor=extractor,
-        rendering=rendering,
-        progress=work.progress,
-    )
+    output = work.folder / f"{name}.{extractor}.{rendering}.h5"
+
+    def extract_again(overwrite: bool) -> "FeatureSet":  # noqa: FBT001
+        return extract(
+            images_at(place, work.limit),
+            output,
+            extractor=extractor,
+            rendering=rendering,
+            overwrite=overwrite,
+            progress=work.progress,
+        )
+
+    return work.made(output, extract_again)
 
 
 @one_thread()

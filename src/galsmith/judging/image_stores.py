@@ -1,12 +1,12 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card and measured there."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from astropy.table import QTable
@@ -25,6 +25,7 @@ from galsmith.execution import ProgressCallback
 from galsmith.files import settle
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.images.header import UNKNOWN_UNIT, Shown, unnamed_bands
+from galsmith.judging.refusals import in_place_of_refused
 from galsmith.measure import MeasureSettings, measure, read_measurements
 from galsmith.measure.settings import resolved_settings
 from galsmith.provenance import Provenance
@@ -37,6 +38,7 @@ Images: TypeAlias = str | Path | QTable | ImageSet | Arrays
 Place: TypeAlias = Path | QTable
 """A store, a table's file, or a table in memory."""
 
+Made = TypeVar("Made")
 VERB = "compare"
 IN_MEMORY = "arrays in memory"
 ALL_TRAIN = (1.0, 0.0, 0.0)
@@ -64,6 +66,8 @@ class Workplace:
         Told of each step.
     bands : tuple of str or None
         Names of the bands of images in files and arrays.
+    left : frozenset of str
+        Names of what refused calls left in the folder.
     """
 
     folder: Path
@@ -74,6 +78,11 @@ class Workplace:
     overwrite: bool
     progress: ProgressCallback
     bands: tuple[str, ...] | None = None
+    left: frozenset[str] = frozenset()
+
+    def made(self, output: Path, make: Callable[[bool], Made]) -> Made:
+        """Make an output in the folder; `make` is given whether to replace what is there."""
+        return in_place_of_refused(output, make, overwrite=self.overwrite, left=self.left)
 
 
 def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | None = None) -> Place:
@@ -135,15 +144,19 @@ def measured_table(place: Place, name: str, work: Workplace) -> Place:
     if isinstance(place, QTable) or not is_store(place):
         return place
     output = work.folder / f"{name}.parquet"
-    measure(
-        open_store(place),
-        output,
-        workers=work.workers,
-        limit=work.limit,
-        settings=work.settings,
-        overwrite=work.overwrite,
-        progress=work.progress,
-    )
+
+    def measure_again(overwrite: bool) -> QTable:  # noqa: FBT001
+        return measure(
+            open_store(place),
+            output,
+            workers=work.workers,
+            limit=work.limit,
+            settings=work.settings,
+            overwrite=overwrite,
+            progress=work.progress,
+        )
+
+    work.made(output, measure_again)
     return output
 
 
@@ -248,16 +261,20 @@ def _stored_files(place: Path, store: Path, work: Workplace, *, shows: Shown | N
     """Make a store of a folder or an array of images, unless an earlier call did; all else stays as it is."""
     if is_store(place) or not is_image_place(place):
         return place
-    try:
-        write_source(
+
+    def write(overwrite: bool) -> ImageSet:  # noqa: FBT001
+        return write_source(
             _opened(place, work),
             store,
             verb=VERB,
             seed=0,
             options=SetOptions(split=ALL_TRAIN, on_bad="skip", shows=shows),
-            overwrite=work.overwrite,
+            overwrite=overwrite,
             progress=work.progress,
         )
+
+    try:
+        work.made(store, write)
     except InputError as error:
         raise InputError(f"{error}{_way_out(place)}") from error
     return store
@@ -311,5 +328,8 @@ def _stored_set(images: ImageSet, store: Path, work: Workplace) -> Path:
     if is_store(store) and not work.overwrite and open_store(store).provenance.settings == made_from:
         return store
     made_by = Provenance(IN_MEMORY, made_from, parents=(images.as_parent("images"),))
-    write_store(store, replace(images, provenance=made_by), overwrite=work.overwrite)
+    work.made(
+        store,
+        lambda overwrite: write_store(store, replace(images, provenance=made_by), overwrite=overwrite),
+    )
     return store

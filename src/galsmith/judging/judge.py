@@ -40,6 +40,7 @@ from galsmith.judging.image_stores import (
 )
 from galsmith.judging.lineage import Trainings, reference_part
 from galsmith.judging.observed_sets import observed_places
+from galsmith.judging.refusals import noted_refusal
 from galsmith.judging.requests import (
     is_measured_here,
     refuse_idle_requests,
@@ -166,9 +167,12 @@ def judge(
     if place is not None:
         _refuse_output(place, (reference, training, *named.values()), overwrite=overwrite)
     settings = _measured_as(choices.paper.measure, measure_settings)
-    with _folder_beside(place) as folder:
+    with (
+        _folder_beside(place) as folder,
+        noted_refusal(folder, (reference, training, *named.values())) as left,
+    ):
         band_names = None if bands is None else tuple(bands)
-        work = Workplace(folder, settings, seed, workers, limit, overwrite, progress, band_names)
+        work = Workplace(folder, settings, seed, workers, limit, overwrite, progress, band_names, left)
         against = stored(reference, "reference", work)
         _refuse_faults_of_galaxies(header_of(against), power=power)
         places = {name: _stored_like(given, name, against, work) for name, given in named.items()}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from galsmith.data.options import SetOptions
+from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import Companions, companions_of, is_store
 from galsmith.errors import SettingsError
@@ -126,21 +128,27 @@ def observed_places(
     for name, plan in plans.items():
         for correction in plan.corrections:
             logger.warning("%s: brought under the observation, %s", name, correction)
-        found[name] = work.folder / f"{name}.observed"
-        write_source(
-            _BroughtSource(
-                _images_of(places[name], name, work),
-                plan,
-                seed=derive_seed(work.seed, f"compare.observe.{name}"),
-            ),
-            found[name],
-            verb="compare",
-            seed=0,
-            options=SetOptions(),
-            overwrite=work.overwrite,
-            progress=work.progress,
+        source = _BroughtSource(
+            _images_of(places[name], name, work),
+            plan,
+            seed=derive_seed(work.seed, f"compare.observe.{name}"),
         )
+        found[name] = work.folder / f"{name}.observed"
+        work.made(found[name], partial(_written, source, found[name], work))
     return found, {name: list(map(str, plan.corrections)) for name, plan in plans.items()}
+
+
+def _written(source: Source, store: Path, work: Workplace, overwrite: bool) -> ImageSet:  # noqa: FBT001
+    """Write the store of an observed set."""
+    return write_source(
+        source,
+        store,
+        verb="compare",
+        seed=0,
+        options=SetOptions(),
+        overwrite=overwrite,
+        progress=work.progress,
+    )
 
 
 def brought_under(images: ImageSet, observation: Observation, *, name: str) -> Brought:
