@@ -152,6 +152,12 @@ def headline_of(verdicts: tuple[VerdictWords, ...]) -> str:
     return said + (f"; not judged: {', '.join(unjudged)}" if unjudged else "")
 
 
+NO_DOSES = (
+    "No dose is stated for joint statistics, classifiers and features: they have no part in this, and a whole card sees a "
+    "little more."
+)
+
+
 def power_text(verdict: Verdict, shown: str) -> str:
     """Say what would have been seen; nothing where no property was compared."""
     power = verdict.power
@@ -176,6 +182,7 @@ def doses_text(verdict: Verdict) -> str:
         else "",
         f"They might have missed {', '.join(unseen)}." if unseen else "",
         f"Not tried: {', '.join(untried)}." if untried else "",
+        NO_DOSES if power.doses else "",
     ]
     return " ".join(part for part in parts if part)
 
