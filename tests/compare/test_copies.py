@@ -1,6 +1,7 @@
 """Copies, twins and repeats: each alteration is undone by the search, and fair sets raise no alarm."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from scipy import ndimage, stats
 
 from galsmith.compare import Judgment, judge_tables
 from galsmith.compare.files import from_plain, to_plain
-from galsmith.compare.memory import copies
+from galsmith.compare.memory import copies, repeats
 from galsmith.compare.memory.copies import find_copies
 from galsmith.compare.memory.log_polar import (
     RINGS_MOVED,
@@ -210,6 +211,30 @@ def test_identical_images_have_one_number_whatever_their_turn():
     assert is_same_image(images[3], turned(images[3], 5))
     assert not is_same_image(images[3], images[4])
     assert repeated(np.array([3, 1, 3, 2])).tolist() == [True, False, True, False]
+
+
+def test_the_pixels_of_a_set_are_read_once_for_their_keys(monkeypatch):
+    images, other = as_set(galaxies(20, case=61, size=12)), as_set(galaxies(20, case=62, size=12))
+    read = []
+    keys_of_pixels = repeats._keys_of_pixels
+
+    def noted(images):
+        read.append(images.content_hash)
+        return keys_of_pixels(images)
+
+    monkeypatch.setattr(repeats, "_keys_of_pixels", noted)
+    monkeypatch.setattr(repeats, "_kept_keys", {})
+    once = identity_labels(images, other)
+    again = identity_labels(images, other)
+    assert [side.tolist() for side in once] == [side.tolist() for side in again]
+    assert read == [images.content_hash, other.content_hash]
+    # some of a set, and a set without a hash, are sets of their own
+    some, unnamed = images.select(np.arange(5)), replace(images, content_hash="")
+    labels = identity_labels(images, some, unnamed)
+    assert labels[1].tolist() == labels[0][:5].tolist()
+    assert labels[2].tolist() == labels[0].tolist()
+    identity_labels(unnamed)
+    assert read[2:] == [some.content_hash, "", ""]
 
 
 def test_images_of_the_reference_are_named():

@@ -44,6 +44,11 @@ CLOSEST = (
 )
 
 
+# Reading the pixels of a set takes most of the time that its keys take; a card has four sets.
+SETS_KEPT = 8
+_kept_keys: dict[str, list[Key]] = {}
+
+
 @dataclass(frozen=True)
 class Twins:
     """Generated images that are images of another set, pixel by pixel, whatever their quarter turn or flip.
@@ -379,6 +384,17 @@ def _starts(sets: Sequence[ImageSet]) -> list[int]:
 
 
 def _keys(images: ImageSet) -> list[Key]:
+    """Keys of all images; those of a set that says what it holds are kept, for a card asks for them more than once."""
+    known = _kept_keys.pop(images.content_hash, None) if images.content_hash else None
+    keys = _keys_of_pixels(images) if known is None else known
+    if images.content_hash:
+        _kept_keys[images.content_hash] = keys  # the last one used is the last one to go
+        while len(_kept_keys) > SETS_KEPT:
+            del _kept_keys[next(iter(_kept_keys))]
+    return keys
+
+
+def _keys_of_pixels(images: ImageSet) -> list[Key]:
     """Keys that no turn changes: sums of the pixels' bits, and of their squares, band by band, and the sides."""
     keys: list[Key] = []
     for _, chunk in images.chunks(IMAGES_AT_ONCE):

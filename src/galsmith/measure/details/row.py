@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.images.bands import BandPair, neighboring_pairs
 from galsmith.measure.colors import ignored_pixels
-from galsmith.measure.compiled_engine import above_sky
+from galsmith.measure.compiled_engine import sky_level
 from galsmith.measure.details.grid import axes_excess, lines_excess, windowed_spectra
 from galsmith.measure.details.registration import (
     band_coherence,
@@ -73,14 +74,8 @@ def _of_spectra(
     galaxies: Mapping[str, GalaxyInput], pairs: Sequence[BandPair]
 ) -> dict[str, dict[str, float]]:
     """Measure what is in the spectra, whether there is a galaxy or not: by what it is, and its columns."""
-    bands = list(galaxies)
-    grid = {
-        f"grid{_suffix(name, bands)}": [band_column(entry.name, name, bands) for entry in GRID_PROPERTIES]
-        for name in bands
-    }
-    coherence = {f"coherence_{pair.stem}": coherence_columns(pair) for pair in pairs}
-    offset = {f"offset_{pair.stem}": offset_columns(pair) for pair in pairs}
-    columns_of = grid | coherence | offset
+    bands = tuple(galaxies)
+    columns_of = _columns_of_spectra(bands)
     found = {what: dict.fromkeys(columns, math.nan) for what, columns in columns_of.items()}
     spectra = windowed_spectra([galaxy.image for galaxy in galaxies.values()])
     if spectra is None:
@@ -93,6 +88,19 @@ def _of_spectra(
     for columns, values in zip(found.values(), [*numbers, *rings, *offsets], strict=True):
         columns.update(zip(columns, map(float, values), strict=True))
     return found
+
+
+@lru_cache(maxsize=64)
+def _columns_of_spectra(bands: tuple[str, ...]) -> dict[str, list[str]]:
+    """Names of the columns of what is in the spectra, the same for all galaxies of one set."""
+    pairs = neighboring_pairs(bands)
+    grid = {
+        f"grid{_suffix(name, bands)}": [band_column(entry.name, name, bands) for entry in GRID_PROPERTIES]
+        for name in bands
+    }
+    coherence = {f"coherence_{pair.stem}": coherence_columns(pair) for pair in pairs}
+    offset = {f"offset_{pair.stem}": offset_columns(pair) for pair in pairs}
+    return grid | coherence | offset
 
 
 def _of_light(
@@ -153,8 +161,12 @@ def _surroundings(
     if not (0 <= x < shape[1] and 0 <= y < shape[0]):
         return None
     chosen = galaxies if with_others else {band: galaxies[band]}
+    # the sky's level is of the whole image, and taken off the part alone
     images = {
-        name: np.ascontiguousarray(above_sky(galaxy.image, settings)[box]) for name, galaxy in chosen.items()
+        name: np.ascontiguousarray(
+            np.asarray(galaxy.image[box], dtype=np.float64) - sky_level(galaxy.image, settings)
+        )
+        for name, galaxy in chosen.items()
     }
     left_out = ignored_pixels(list(chosen.values()))[box].copy()
     # As for colors, what is unusable in one band is left out of all: Lotz et al. (2004) say which pixels are bad.
