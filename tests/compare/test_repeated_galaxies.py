@@ -10,12 +10,19 @@ from tests.compare.test_copies import as_set
 from tests.compare.test_copies import galaxies as pictures
 
 from galsmith.compare import Extras, compare_features, judge_tables, memorization
+from galsmith.compare.complete_rows import CompleteRows
 from galsmith.compare.correction import ALARMS, deals_of
 from galsmith.compare.evidence.families import FAMILIES
 from galsmith.compare.evidence.losses import _loss
 from galsmith.compare.features.comparison import NamedFeatures
+from galsmith.compare.joint.correlations import correlation_difference
 from galsmith.compare.joint.energy import energy_statistic
-from galsmith.compare.memory.copies import Copies, find_copies, groups_of
+from galsmith.compare.joint.sliced import sliced_wasserstein
+from galsmith.compare.joint.statistics import joint_distance
+from galsmith.compare.marginal.empirical_process import bootstrap_processes
+from galsmith.compare.marginal.per_property import floor_distances
+from galsmith.compare.marginal.wasserstein import pool_values
+from galsmith.compare.memory.copies import Copies, distinct_shares, find_copies, groups_of
 from galsmith.compare.resampling import Chance, GalaxyGroups, dealt_counts
 from galsmith.seeds import random_stream
 
@@ -85,6 +92,88 @@ def test_tables_find_their_groups_by_the_names_of_images(nothing_copied):
     ]
     assert groups_of(None, (galaxies(9), table)).is_plain
     assert groups_of(nothing_copied, (galaxies(9), table)).is_plain
+
+
+def side_by_side(reference, generated, groups):
+    """Every interval and floor of two arrays [galaxy, column], by name."""
+    sizes = {"n_reference": len(reference), "n_generated": len(generated), "seed": 3}
+    pooled = [pool_values(*sides) for sides in zip(reference.T, generated.T, strict=True)]
+    drawn, scatter = bootstrap_processes(pooled, **sizes, draws=60, groups=groups)
+    alone = [pool_values(values, np.empty(0)) for values in reference.T]
+    measured = np.tile((len(reference), len(generated)), (len(alone), 1))
+    floor = floor_distances(alone, measured, **sizes, splits=30, groups=groups)
+    chance = Chance(3, 60, 30, permutations=20)
+    plain = joint_distance(
+        "mean", "M", lambda one, two: float(np.abs(one.mean(0) - two.mean(0)).sum()), definition=""
+    )
+    rows = CompleteRows(reference, generated, ("a", "b", "c"), groups)
+    found = {
+        "energy": energy_statistic(reference, generated, groups, chance=chance),
+        "sliced": sliced_wasserstein(reference, generated, groups, chance=chance),
+        "correlation": correlation_difference(
+            reference, generated, rows.columns, groups, chance=chance
+        ).statistic,
+        "mean": plain.compute(rows, chance, lambda event: None).statistic,
+    }
+    numbers = {
+        name: (*one.estimate.interval, one.estimate.floor, one.estimate.uncertainty)
+        for name, one in found.items()
+    }
+    numbers["drawn"], numbers["floor"] = drawn.std(axis=0), floor.distances.mean(axis=0)
+    numbers["W1"] = scatter.ends(np.full(3, 1 / 3), 0.95)
+    return numbers
+
+
+def test_intervals_and_floors_of_a_set_doubled_are_those_of_the_set():
+    rng = random_stream(0, "test.doubled")
+    reference, generated = rng.normal(size=(90, 3)), rng.normal(0.1, 1, size=(60, 3))
+    single = side_by_side(reference, generated, GalaxyGroups.of_sizes(90, 60))
+    twice = np.tile(np.arange(60), 2)
+    known = side_by_side(reference, generated[twice], GalaxyGroups(np.arange(90), twice))
+    both = np.tile(np.arange(90), 2)
+    unknown = side_by_side(reference, generated[twice], GalaxyGroups.of_sizes(90, 120))
+    # bins of a process are cut at other ranks where there are more rows
+    loose = {"sliced": 0.01, "W1": 0.01}
+    for name, numbers in single.items():
+        assert known[name] == pytest.approx(numbers, rel=loose.get(name, 1e-9)), name
+        assert unknown[name] != pytest.approx(numbers, rel=0.02), name
+    mirrored = side_by_side(reference[both], generated, GalaxyGroups(both, np.arange(60)))
+    for name, numbers in single.items():
+        assert mirrored[name] == pytest.approx(numbers, rel=loose.get(name, 1e-9)), name
+
+
+def test_galaxies_are_drawn_with_all_their_rows_and_split_by_one():
+    groups = GalaxyGroups(np.array([0, 0, 0, 1, 2, 3]), np.arange(4))
+    assert groups.effective == (36 / 12, 4.0)
+    assert groups.size_of_parts == 1
+    for number in range(20):
+        drawn, parts = groups.draw()(0, number), groups.split()(0, number)
+        assert len(set(drawn[:3])) == 1
+        assert drawn[[0, 3, 4, 5]].sum() == 4
+        assert np.count_nonzero(parts) == 2
+        assert np.count_nonzero(parts[:3]) <= 1
+
+
+def test_power_is_that_of_the_galaxies(nothing_copied):
+    assert distinct_shares(None) == (1.0, 1.0)
+    assert distinct_shares(nothing_copied) == (1.0, 1.0)
+    pairs = tuple((f"a{k}", f"b{k}") for k in range(60))
+    doubled = replace(
+        nothing_copied,
+        reference_repeats=pairs,
+        repeats=replace(nothing_copied.repeats, n_generated=60, n_effective=30.0),
+    )
+    assert distinct_shares(doubled) == (0.5, 0.5)
+    reference, generated = galaxies(400, case=1), galaxies(300, case=2)
+    shifts = [
+        judge_tables(reference, generated, beyond=False, extras={"generated-1": Extras(copies=copies)}, **FEW)
+        .judgment()
+        .verdict.power.shift_sd
+        for copies in (nothing_copied, doubled)
+    ]
+    # the tests are the same, as no row of the tables is named
+    scatter = np.sqrt(1 / 400 + 1 / 300)
+    assert np.diff(shifts) == pytest.approx(1.2816 * (np.sqrt(2) - 1) * scatter, rel=0.1)
 
 
 @pytest.mark.slow

@@ -205,6 +205,52 @@ class GalaxyGroups:
         )
         return first, second
 
+    @property
+    def effective(self) -> tuple[float, float]:
+        """Galaxies of equal share that scatter as either side does: n^2 / sum m^2 (Kish 1965); n where none repeats."""
+        first, second = (
+            len(side) ** 2 / float((np.unique(side, return_counts=True)[1] ** 2).sum())
+            for side in (self.reference, self.generated)
+        )
+        return first, second
+
+    @property
+    def size_of_parts(self) -> int:
+        """Galaxies of each part of the reference set for the floor, as `size_of_parts` has them of sets without repeats."""
+        first, second = self.effective
+        return size_of_parts(round(first), round(second))
+
+    @property
+    def floor_scale(self) -> float:
+        """Share 1/n + 1/m of the two sets over 2/n of the parts: what a squared distance of sampling alone grows by."""
+        first, second = self.effective
+        return (1 / first + 1 / second) * self.size_of_parts / 2
+
+    def draw(self) -> Deal:
+        """Give counts of galaxies drawn anew with replacement, each side from itself; `drawn_counts` where none repeats.
+
+        A galaxy brings all its rows, as in a bootstrap of clusters: a set that has each galaxy twice scatters as the set of
+        these galaxies does.
+        """
+        if self.is_plain:
+            return partial(drawn_counts, len(self.reference), len(self.generated))
+        sides = [np.unique(side, return_inverse=True)[1] for side in (self.reference, self.generated)]
+        n_first, n_second = (int(side.max()) + 1 for side in sides)
+        galaxy = np.concatenate([sides[0], n_first + sides[1]])
+
+        def drawn(seed: int, number: int) -> Counts:
+            return drawn_counts(n_first, n_second, seed, number)[galaxy]
+
+        return drawn
+
+    def split(self) -> Deal:
+        """Give counts of the reference's rows in two parts of `size_of_parts` galaxies, each shown by one of its rows."""
+        n_each = self.size_of_parts
+        if len(np.unique(self.reference)) == len(self.reference):
+            return partial(split_counts, len(self.reference), n_each)
+        galaxy = np.unique(self.reference, return_inverse=True)[1]
+        return partial(_split_groups, np.argsort(galaxy, kind="stable"), np.bincount(galaxy), n_each)
+
     def deal(self) -> Deal:
         """Give counts of all rows dealt anew, by seed and number; `dealt_counts` where no galaxy comes twice."""
         sizes = len(self.reference), len(self.generated)
@@ -224,6 +270,15 @@ def _dealt_groups(by_galaxy: Rows, sizes: Rows, n_first: int, seed: int, number:
     counts = np.zeros(len(by_galaxy), dtype=np.int16)
     signed = np.where(np.arange(len(sizes)) < n_first, sizes, -sizes)
     counts[chosen[rng.permutation(len(sizes))]] = np.clip(signed, -MOST_OFTEN, MOST_OFTEN)
+    return counts
+
+
+def _split_groups(by_galaxy: Rows, sizes: Rows, n_each: int, seed: int, number: int) -> Counts:
+    """Split galaxies, of which one row by chance stands for each."""
+    rng = random_stream(seed, "compare.floor.row", number)
+    counts = np.zeros(len(by_galaxy), dtype=np.int16)
+    chosen = by_galaxy[np.cumsum(sizes) - sizes + rng.integers(0, sizes)]
+    counts[chosen] = split_counts(len(sizes), n_each, seed, number)
     return counts
 
 

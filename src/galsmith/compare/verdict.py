@@ -10,6 +10,7 @@ from scipy.stats import norm
 from galsmith.compare.correction import ALARMS
 from galsmith.compare.evidence.families import FAMILIES, evidence_of
 from galsmith.compare.evidence.records import Evidence, Findings
+from galsmith.compare.memory.copies import distinct_shares
 from galsmith.compare.records import Comparison, Distance
 
 TOLD_APART, NOT_TOLD_APART, NOT_JUDGED = "told_apart", "not_told_apart", "not_judged"
@@ -221,19 +222,26 @@ def verdict_of(findings: Findings, doses: tuple[VisibleDose, ...] = ()) -> Verdi
     evidence = evidence_of(findings)
     families = tuple(_outcomes(evidence))
     by = tuple(item.strongest for item in families if item.n_told)
-    power = replace(power_of(findings.comparison), doses=doses)
+    power = replace(power_of(findings.comparison, distinct_shares(findings.copies)), doses=doses)
     reason = "" if by else _why_not(findings.comparison, power)
     status = TOLD_APART if by else NOT_JUDGED if reason else NOT_TOLD_APART
     return Verdict(status, by, power, families, _not_judged(findings, families), reason, RULE)
 
 
-def power_of(comparison: Comparison) -> Power:
+def power_of(comparison: Comparison, shares: tuple[float, float] = (1.0, 1.0)) -> Power:
     """Find the smallest shift of a typical property that a card of these sizes tells apart nine times of ten.
 
     A shift by d standard deviations makes a W1 of about d, which scatters as the difference of the two means does, by
     sqrt(1/n + 1/m) (del Barrio et al. 1999); it is told where that is more than `Distance.told_from`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of a reference and a generated set.
+    shares : tuple of float
+        As `galsmith.compare.memory.copies.distinct_shares` gives them, of each side.
     """
-    shifts = [_visible_shift(item) for item in comparison.counted]
+    shifts = [_visible_shift(item, shares) for item in comparison.counted]
     known = [shift for shift in shifts if math.isfinite(shift)]
     return Power(
         RULE.power,
@@ -243,12 +251,12 @@ def power_of(comparison: Comparison) -> Power:
     )
 
 
-def _visible_shift(item: Distance) -> float:
+def _visible_shift(item: Distance, shares: tuple[float, float]) -> float:
     """Shift of one property, in standard deviations of the reference, that is told in 90 % of cards."""
     if not item.reference.sigma > 0:
         return math.nan
-    # Of the difference of two means of unit variance.
-    scatter = math.sqrt(1 / item.n_reference + 1 / item.n_generated)
+    # Of the difference of two means of unit variance, of galaxies that come once.
+    scatter = math.sqrt(1 / (item.n_reference * shares[0]) + 1 / (item.n_generated * shares[1]))
     return item.told_from * item.scale / item.reference.sigma + float(norm.ppf(RULE.power)) * scatter
 
 

@@ -15,10 +15,7 @@ from galsmith.compare.resampling import (
     Chance,
     Deal,
     GalaxyGroups,
-    drawn_counts,
     rows_of_sides,
-    size_of_parts,
-    split_counts,
 )
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, one_thread
 from galsmith.seeds import derive_seed
@@ -73,7 +70,7 @@ def correlation_difference(
         for side, values in (("reference", reference), ("generated", generated))
     )
     sides = [dense_ranks(reference[rows[0]]), dense_ranks(generated[rows[1]])]
-    deal = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows).deal()
+    galaxies = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows)
     sizes = len(sides[0]), len(sides[1])
     measured = [_upper(spearman(side)) for side in sides]
     difference = measured[1] - measured[0]
@@ -81,9 +78,10 @@ def correlation_difference(
     if not usable.any():
         return JointFinding(missing_statistic(SYMBOL, DEFINITION, sizes))
     with one_thread():  # thousands of products of a few columns
-        drawn = np.stack([*_drawn(sides, seed, chance.replicates, progress)])
-        dealt = np.stack([*_dealt(sides, deal, seed, chance.permutations, progress)])
-        floor = _floors(sides[0], size_of_parts(*sizes), seed, chance.splits) * _scale(*sizes)
+        drawn = np.stack([*_drawn(sides, galaxies.draw(), seed, chance.replicates, progress)])
+        dealt = np.stack([*_dealt(sides, galaxies.deal(), seed, chance.permutations, progress)])
+        # correlations scatter as 1 / sqrt(n)
+        floor = _floors(sides[0], galaxies.split(), seed, chance.splits) * np.sqrt(galaxies.floor_scale)
     law = _law(difference[usable], (drawn[:, 1] - drawn[:, 0])[:, usable])
     statistic = distance_statistic(
         _rms(difference),
@@ -157,13 +155,13 @@ def _law(difference: Floats, drawn: Floats) -> Law:
 
 
 def _drawn(
-    sides: Sequence[Ranks], seed: int, replicates: int, progress: ProgressCallback
+    sides: Sequence[Ranks], draw: Deal, seed: int, replicates: int, progress: ProgressCallback
 ) -> Iterator[tuple[Floats, Floats]]:
     """Correlations of both sets drawn anew."""
-    sizes = len(sides[0]), len(sides[1])
+    n_first = len(sides[0])
     for number in range(replicates):
-        first, second = rows_of_sides(drawn_counts(*sizes, seed, number))
-        yield _upper(spearman(sides[0][first])), _upper(spearman(sides[1][second - sizes[0]]))
+        first, second = rows_of_sides(draw(seed, number))
+        yield _upper(spearman(sides[0][first])), _upper(spearman(sides[1][second - n_first]))
         if (number + 1) % 50 == 0 or number + 1 == replicates:
             progress(ProgressEvent("correlations, bootstrap", number + 1, replicates, "replicates"))
 
@@ -187,18 +185,11 @@ def _shares(ranks: Ranks) -> Floats:
     return stats.rankdata(ranks, axis=0) / len(ranks)
 
 
-def _floors(reference: Ranks, n_each: int, seed: int, splits: int) -> Floats:
+def _floors(reference: Ranks, split: Deal, seed: int, splits: int) -> Floats:
     """Differences between two parts of the reference set."""
-    rows = (rows_of_sides(split_counts(len(reference), n_each, seed, number)) for number in range(splits))
+    rows = (rows_of_sides(split(seed, number)) for number in range(splits))
     parts = ([_upper(spearman(reference[side])) for side in sides] for sides in rows)
     return np.array([_rms(second - first) for first, second in parts])
-
-
-def _scale(n_reference: int, n_generated: int) -> float:
-    """Bring the floor to the comparison's size: correlations scatter as 1 / sqrt(n)."""
-    # A difference goes as sqrt(1/n + 1/m), which is sqrt(2 / n_each) between the parts.
-    n_each = size_of_parts(n_reference, n_generated)
-    return float(np.sqrt((1 / n_reference + 1 / n_generated) * n_each / 2))
 
 
 def _tested_pairs(

@@ -11,12 +11,8 @@ from galsmith.compare.records import Statistic
 from galsmith.compare.resampling import (
     Chance,
     Counts,
-    Deal,
     GalaxyGroups,
-    drawn_counts,
     itself,
-    size_of_parts,
-    split_counts,
     stacked,
 )
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -65,9 +61,8 @@ def energy_statistic(
     )
     first, second = reference[rows[0]], generated[rows[1]]
     sizes = len(first), len(second)
-    deal = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows).deal()
-    n_each = size_of_parts(*sizes)
-    counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(sizes, n_each, deal, seed, chance)])
+    galaxies = (groups or GalaxyGroups.of_sizes(len(reference), len(generated))).of_rows(*rows)
+    counts = np.concatenate([itself(*sizes)[np.newaxis], *_all_counts(galaxies, seed, chance)])
     squares, products = _energies(np.concatenate([first, second]), counts, progress)
     places = np.cumsum([1, chance.replicates, chance.splits])
     (square,), drawn, floor, dealt = np.split(np.maximum(squares, 0.0), places)
@@ -80,7 +75,7 @@ def energy_statistic(
         value,
         drawn=np.sqrt(drawn),
         # The root goes as sqrt(1/n + 1/m) where nothing differs.
-        floor=np.sqrt((1 / sizes[0] + 1 / sizes[1]) * n_each / 2 * floor),
+        floor=np.sqrt(galaxies.floor_scale * floor),
         dealt=np.sqrt(dealt),
         confidence=chance.confidence,
         name=SYMBOL,
@@ -138,15 +133,14 @@ def _energies(points: Floats, counts: Counts, progress: ProgressCallback) -> tup
     return total, products
 
 
-def _all_counts(
-    sizes: tuple[int, int], n_each: int, deal: Deal, seed: int, chance: Chance
-) -> tuple[Counts, Counts, Counts]:
+def _all_counts(galaxies: GalaxyGroups, seed: int, chance: Chance) -> tuple[Counts, Counts, Counts]:
     """Draws of the bootstrap, the floor and the test."""
-    drawn = stacked(lambda number: drawn_counts(*sizes, seed, number), chance.replicates)
-    parts = stacked(lambda number: split_counts(sizes[0], n_each, seed, number), chance.splits)
+    draw, split, deal = galaxies.draw(), galaxies.split(), galaxies.deal()
+    drawn = stacked(lambda number: draw(seed, number), chance.replicates)
+    parts = stacked(lambda number: split(seed, number), chance.splits)
     dealt = stacked(lambda number: deal(seed, number), chance.permutations)
     # No row of the generated set is in the floor.
-    return drawn, np.pad(parts, ((0, 0), (0, sizes[1]))), dealt
+    return drawn, np.pad(parts, ((0, 0), (0, len(galaxies.generated)))), dealt
 
 
 def _signed_weights(counts: Counts) -> Floats:

@@ -48,6 +48,7 @@ def sliced_wasserstein(
         Told of bootstrap, permutations and floor.
     """
     sizes = len(reference), len(generated)
+    galaxies = groups or GalaxyGroups.of_sizes(*sizes)
     # 64 directions: their own scatter drops out, as all draws share them.
     axes = random_directions(reference.shape[1], seed=chance.seed)
     along_reference, along_generated = axes @ reference.T, axes @ generated.T
@@ -62,11 +63,18 @@ def sliced_wasserstein(
 
     once = itself(*sizes)[np.newaxis]
     value = np.mean([replicate_distances(values, once)[0][0] for values in pooled])
-    drawn, scatter = bootstrap_processes(pooled, **both, draws=chance.replicates, progress=told)
-    dealing = permutation_of(groups or GalaxyGroups.of_sizes(*sizes))
+    drawn, scatter = bootstrap_processes(
+        pooled, **both, draws=chance.replicates, groups=galaxies, progress=told
+    )
+    dealing = permutation_of(galaxies)
     dealt = redrawn_distances(pooled, dealing, **both, draws=chance.permutations, progress=told)
     floor = floor_distances(
-        alone, np.tile(sizes, (len(axes), 1)), **both, splits=chance.splits, progress=told
+        alone,
+        np.tile(sizes, (len(axes), 1)),
+        **both,
+        splits=chance.splits,
+        groups=galaxies,
+        progress=told,
     )
     return distance_statistic(
         float(value),

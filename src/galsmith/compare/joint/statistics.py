@@ -16,10 +16,7 @@ from galsmith.compare.resampling import (
     Chance,
     Counts,
     GalaxyGroups,
-    drawn_counts,
     rows_of_sides,
-    size_of_parts,
-    split_counts,
 )
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, one_thread
@@ -125,15 +122,14 @@ def joint_distance(
             for role, values in zip(("reference", "generated"), rows.standardized, strict=True)
         )
         sides = tuple(values[some] for values, some in zip(rows.standardized, chosen, strict=True))
-        deal = rows.groups.of_rows(*chosen).deal()
+        galaxies = rows.groups.of_rows(*chosen)
+        draw, split, deal = galaxies.draw(), galaxies.split(), galaxies.deal()
         sizes, pooled = (len(sides[0]), len(sides[1])), np.concatenate(sides)
-        # Parts of the reference that scatter as the two sets do, or halves of it.
-        n_each = size_of_parts(*sizes)
         kinds: tuple[tuple[str, int, Callable[[int], Counts]], ...] = (
             # Efron & Tibshirani (1993), chapter 8: each set drawn from itself with replacement.
-            ("bootstrap", chance.replicates, lambda number: drawn_counts(*sizes, seed, number)),
+            ("bootstrap", chance.replicates, lambda number: draw(seed, number)),
             # Two parts of the reference, which differ by sampling alone.
-            ("floor", chance.splits, lambda number: split_counts(sizes[0], n_each, seed, number)),
+            ("floor", chance.splits, lambda number: split(seed, number)),
             # All rows dealt anew: exact where nothing differs (Phipson & Smyth 2010).
             ("permutations", chance.permutations, lambda number: deal(seed, number)),
         )
@@ -143,7 +139,7 @@ def joint_distance(
             found.append(np.array([distance(pooled[one], pooled[other]) for one, other in each]))
             progress(ProgressEvent(f"{symbol}, {stage}", count, count, "draws"))
         # From 2 / n_each of the parts to 1/n + 1/m of the two sets.
-        scale = ((1 / sizes[0] + 1 / sizes[1]) * n_each / 2) ** grows_as
+        scale = galaxies.floor_scale**grows_as
         return JointFinding(
             distance_statistic(
                 float(distance(*sides)),

@@ -23,11 +23,11 @@ from galsmith.compare.marginal.columns import ColumnPair, losses_of, summary_of
 from galsmith.compare.marginal.empirical_process import Scatter, bootstrap_processes
 from galsmith.compare.marginal.handedness import handedness_note
 from galsmith.compare.marginal.per_property import (
-    BOOTSTRAP,
     PER_PROPERTY,
     WASSERSTEIN,
     FloorReplicates,
     PropertyDistance,
+    bootstrap_of,
     floor_distances,
     permutation_of,
     redrawn_distances,
@@ -163,17 +163,19 @@ def _resampled(
             **sizes,
             draws=chance.replicates,
             influences=_influences(usable, len(groups.reference)),
+            groups=groups,
             progress=progress,
         )
     else:
         drawn = redrawn_distances(
-            pooled, BOOTSTRAP, **sizes, kind=kind, draws=chance.replicates, progress=progress
+            pooled, bootstrap_of(groups), **sizes, kind=kind, draws=chance.replicates, progress=progress
         )
     floor = floor_distances(
         [pair.pooled_reference() for pair in usable],
         # Two columns also where no property can be compared.
         np.array([pair.sizes for pair in usable], dtype=np.int64).reshape(-1, 2),
         **sizes,
+        groups=groups,
         kind=kind,
         splits=chance.splits,
         progress=progress,

@@ -19,7 +19,7 @@ from galsmith.compare.marginal.wasserstein import (
     joint_replicates,
     share_of_a_row,
 )
-from galsmith.compare.resampling import drawn_counts
+from galsmith.compare.resampling import GalaxyGroups
 from galsmith.execution import ProgressCallback, ProgressEvent, available_cores, ignore_progress
 
 REPLICATES_AT_ONCE = 64
@@ -152,6 +152,7 @@ def bootstrap_processes(
     draws: int,
     seed: int,
     influences: Floats | None = None,
+    groups: GalaxyGroups | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> tuple[Floats, Scatter]:
     """Draw both sets anew from themselves: W1 of every property, and how F1 - F2 scatters.
@@ -169,6 +170,8 @@ def bootstrap_processes(
     influences : ndarray [reference row, property], float64, optional
         What each row of the reference adds to the relative error of the property's unit
         (`galsmith.compare.normalization.influence_of`); NaN where not measured. None for units that are known.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy, which is drawn with all of them; each is where left out.
     progress : callable
         Told after each block of draws.
 
@@ -178,6 +181,7 @@ def bootstrap_processes(
         In units of each draw's own unit; NaN where a draw has no measured row on one side.
     scatter : Scatter
     """
+    draw = (groups or GalaxyGroups.of_sizes(n_reference, n_generated)).draw()
     itself = np.repeat(np.array([1, -1], dtype=np.int16), [n_reference, n_generated])
     edges = [_edges(len(pooled.order)) for pooled in columns]
     once = drawn_by_row(itself[np.newaxis])
@@ -187,9 +191,7 @@ def bootstrap_processes(
     units = np.zeros((draws, len(columns)))
     for start in range(0, draws, REPLICATES_AT_ONCE):
         stop = min(start + REPLICATES_AT_ONCE, draws)
-        counts = np.stack(
-            [drawn_counts(n_reference, n_generated, seed, number) for number in range(start, stop)]
-        )
+        counts = np.stack([draw(seed, number) for number in range(start, stop)])
         distances[start:stop] = joint_replicates(columns, counts)[0]
         here, drawn = slice(start, stop), drawn_by_row(counts)
 

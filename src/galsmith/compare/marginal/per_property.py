@@ -13,8 +13,6 @@ from galsmith.compare.resampling import (
     GalaxyGroups,
     dealt_counts,
     drawn_counts,
-    size_of_parts,
-    split_counts,
 )
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -113,6 +111,18 @@ def permutation_of(groups: GalaxyGroups) -> Redrawing:
     return PERMUTATION._replace(counts=lambda n_reference, n_generated, seed, number: deal(seed, number))
 
 
+def bootstrap_of(groups: GalaxyGroups) -> Redrawing:
+    """Draw galaxies with replacement, each with all its rows.
+
+    Parameters
+    ----------
+    groups : GalaxyGroups
+        Of all rows.
+    """
+    draw = groups.draw()
+    return BOOTSTRAP._replace(counts=lambda n_reference, n_generated, seed, number: draw(seed, number))
+
+
 def redrawn_distances(
     columns: Sequence[PooledValues],
     redrawing: Redrawing,
@@ -166,6 +176,7 @@ def floor_distances(
     n_generated: int,
     splits: int,
     seed: int,
+    groups: GalaxyGroups | None = None,
     kind: PropertyDistance = WASSERSTEIN,
     progress: ProgressCallback = ignore_progress,
 ) -> FloorReplicates:
@@ -187,16 +198,20 @@ def floor_distances(
         How many random splits.
     seed : int
         Split k depends on (seed, k) alone.
+    groups : GalaxyGroups, optional
+        Which rows are of one galaxy; each is where left out. Parts are of galaxies, of which those of equal share count.
     kind, progress
         As `redrawn_distances` takes them.
     """
-    n_each = size_of_parts(n_reference, n_generated)
+    galaxies = groups or GalaxyGroups.of_sizes(n_reference, n_generated)
+    n_each, split = galaxies.size_of_parts, galaxies.split()
+    shares = np.array(galaxies.effective) / (n_reference, n_generated)
     # What the distances of two equal sets of these sizes scale with (del Barrio et al. 1999).
-    target = np.sqrt((1.0 / sizes).sum(axis=1))
+    target = np.sqrt((1.0 / (sizes * shares)).sum(axis=1))
     distances = np.empty((splits, len(columns)))
     scales = np.empty((splits, len(columns)))
     for block in _blocks(splits):
-        counts = np.stack([split_counts(n_reference, n_each, seed, split) for split in block])
+        counts = np.stack([split(seed, number) for number in block])
         values, totals = kind.replicates(columns, counts)
         with np.errstate(divide="ignore"):
             # Per split: gaps in a column fall on the parts by chance.

@@ -308,6 +308,23 @@ def groups_of(copies: Copies | None, tables: tuple[QTable, QTable]) -> GalaxyGro
     return GalaxyGroups(sides[0], sides[1])
 
 
+def distinct_shares(copies: Copies | None) -> tuple[float, float]:
+    """How many galaxies of equal share either side has, for each of its images: 1 where none repeats, or none is known.
+
+    Parameters
+    ----------
+    copies : Copies or None
+        What was found out about the images; of the reference its groups, of the generated set `Repeats.n_effective`.
+    """
+    if copies is None:
+        return 1.0, 1.0
+    sizes = np.array([len(group) for group in copies.reference_repeats], dtype=np.float64)
+    n_reference = next(item.share.n_reference for item in copies.twins if item.searched == REFERENCE)
+    # sum m^2 over galaxies, of which all others have m = 1
+    of_reference = n_reference / (n_reference - sizes.sum() + (sizes**2).sum())
+    return float(of_reference), copies.repeats.n_effective / copies.repeats.n_generated
+
+
 def is_too_much(n_trained_on: int, n_held_out: int) -> bool:
     """Whether so many images of a yardstick were trained on that it is none; surveys have a few twins."""
     return n_trained_on > 0 and n_trained_on >= CLOSE_SHARE * n_held_out
