@@ -78,14 +78,18 @@ class FaultyImages:
         name = "none" if fault is None else f"{fault.name.replace(' ', '-')}-{dose:g}"
         output = self._work.folder / "power" / f"{name}.parquet"
         output.parent.mkdir(parents=True, exist_ok=True)
-        measure(
-            self._altered(fault, dose),
-            output,
-            workers=self._work.workers,
-            settings=self._settings,
-            overwrite=self._work.overwrite,
-            progress=self._work.progress,
-        )
+
+        def measure_again(overwrite: bool) -> QTable:  # noqa: FBT001
+            return measure(
+                self._altered(fault, dose),
+                output,
+                workers=self._work.workers,
+                settings=self._settings,
+                overwrite=overwrite,
+                progress=self._work.progress,
+            )
+
+        self._work.made(output, measure_again)
         return read_measurements(output)
 
     def some(self, count: int) -> ImageSet:

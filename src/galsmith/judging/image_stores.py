@@ -82,7 +82,8 @@ class Workplace:
 
     def made(self, output: Path, make: Callable[[bool], Made]) -> Made:
         """Make an output in the folder; `make` is given whether to replace what is there."""
-        return in_place_of_refused(output, make, overwrite=self.overwrite, left=self.left)
+        name = output.relative_to(self.folder).parts[0]
+        return in_place_of_refused(make, overwrite=self.overwrite, is_left=name in self.left)
 
 
 def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | None = None) -> Place:

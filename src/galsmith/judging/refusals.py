@@ -44,21 +44,17 @@ def noted_refusal(folder: Path, given: Iterable[Any]) -> Iterator[frozenset[str]
     (folder / REFUSED_FILE).unlink(missing_ok=True)
 
 
-def in_place_of_refused(
-    output: Path, make: Callable[[bool], Made], *, overwrite: bool, left: frozenset[str]
-) -> Made:
+def in_place_of_refused(make: Callable[[bool], Made], *, overwrite: bool, is_left: bool) -> Made:
     """Make an output, or take one made of the same; one made of others gives way where a refused call left it.
 
     Parameters
     ----------
-    output : Path
-        In the folder beside the card.
     make : callable
         Given whether to replace what is there.
     overwrite : bool
         Whether to replace it in any case.
-    left : frozenset of str
-        As `noted_refusal` gives them.
+    is_left : bool
+        Whether a refused call left what is there, as `noted_refusal` says.
 
     Raises
     ------
@@ -68,7 +64,7 @@ def in_place_of_refused(
     try:
         return make(overwrite)
     except OutputExistsError:
-        if output.name not in left:
+        if not is_left:
             raise
         return make(True)  # noqa: FBT003
 
