@@ -7,7 +7,7 @@ from galsmith.data.store import open_store, write_store
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.judging import judge
-from galsmith.judging.refusals import REFUSED_FILE
+from galsmith.judging.image_stores import REFUSED_FILE
 from galsmith.measure import MeasureSettings
 from galsmith.seeds import random_stream
 

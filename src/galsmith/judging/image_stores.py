@@ -1,7 +1,8 @@
 """Anybody's images, in files or in memory, brought into stores beside the report card and measured there."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +21,11 @@ from galsmith.data.readers.registry import is_image_place, open_source, reader_o
 from galsmith.data.readers.source import Source
 from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
-from galsmith.errors import InputError
+from galsmith.errors import InputError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressCallback
-from galsmith.files import settle
+from galsmith.files import PARTIAL_SUFFIX, read_json, settle, write_json
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.images.header import UNKNOWN_UNIT, Shown, unnamed_bands
-from galsmith.judging.refusals import in_place_of_refused
 from galsmith.measure import MeasureSettings, measure, read_measurements
 from galsmith.measure.settings import resolved_settings
 from galsmith.provenance import Provenance
@@ -42,6 +42,8 @@ Made = TypeVar("Made")
 VERB = "compare"
 IN_MEMORY = "arrays in memory"
 ALL_TRAIN = (1.0, 0.0, 0.0)
+# What a refused judgment leaves beside a card that was never made; the next one takes or replaces it.
+REFUSED_FILE, REFUSED_FORMAT = "refused.json", "galsmith refused judgment"
 
 
 @dataclass(frozen=True)
@@ -334,3 +336,73 @@ def _stored_set(images: ImageSet, store: Path, work: Workplace) -> Path:
         lambda overwrite: write_store(store, replace(images, provenance=made_by), overwrite=overwrite),
     )
     return store
+
+
+@contextmanager
+def noted_refusal(folder: Path, given: Iterable[Any]) -> Iterator[frozenset[str]]:
+    """Note what a judgment made on its way if it is refused, in the folder beside its card.
+
+    Who corrects a command wants other stores and tables under the same names. What an interrupted call made is another
+    matter: it may have taken hours, and its own command goes on with it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of stores, tables and features; there or not.
+    given : iterable
+        What is judged: none of it is ever left by a refused call.
+
+    Yields
+    ------
+    frozenset of str
+        Names, in the folder, of what refused calls left.
+    """
+    there, left = _names(folder), _left_by_refused(folder)
+    try:
+        yield left - {Path(item).name for item in given if isinstance(item, str | Path)}
+    except (SettingsError, InputError):
+        made = (_names(folder) - there) | (left & _names(folder))
+        if made:
+            write_json(folder / REFUSED_FILE, {"format": REFUSED_FORMAT, "made": sorted(made)})
+        raise
+    (folder / REFUSED_FILE).unlink(missing_ok=True)
+
+
+def in_place_of_refused(make: Callable[[bool], Made], *, overwrite: bool, is_left: bool) -> Made:
+    """Make an output, or take one made of the same; one made of others gives way where a refused call left it.
+
+    Parameters
+    ----------
+    make : callable
+        Given whether to replace what is there.
+    overwrite : bool
+        Whether to replace it in any case.
+    is_left : bool
+        Whether a refused call left what is there, as `noted_refusal` says.
+
+    Raises
+    ------
+    OutputExistsError
+        If another is there that no refused call left.
+    """
+    try:
+        return make(overwrite)
+    except OutputExistsError:
+        if not is_left:
+            raise
+        return make(True)  # noqa: FBT003
+
+
+def _names(folder: Path) -> set[str]:
+    """Names of outputs in a folder, finished or not."""
+    if not folder.is_dir():
+        return set()
+    return {path.name.removesuffix(PARTIAL_SUFFIX) for path in folder.iterdir()} - {REFUSED_FILE}
+
+
+def _left_by_refused(folder: Path) -> frozenset[str]:
+    """Read the names that refused calls noted."""
+    if not (folder / REFUSED_FILE).is_file():
+        return frozenset()
+    said = read_json(folder / REFUSED_FILE)
+    return frozenset(said["made"]) if said.get("format") == REFUSED_FORMAT else frozenset()

@@ -36,11 +36,11 @@ from galsmith.judging.image_stores import (
     known_of_images,
     measured_alike,
     measured_table,
+    noted_refusal,
     stored,
 )
 from galsmith.judging.lineage import Trainings, reference_part
 from galsmith.judging.observed_sets import observed_places
-from galsmith.judging.refusals import noted_refusal
 from galsmith.judging.requests import (
     is_measured_here,
     refuse_idle_requests,
