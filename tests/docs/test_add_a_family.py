@@ -206,5 +206,7 @@ def test_a_name_is_given_once(module: Path) -> None:
     ):
         family_named("stylegan")
     assert FAMILIES["stylegan"] == Listing(
-        FAMILIES["stylegan"].when_to_choose, "galsmith.models.stylegan:FAMILY"
+        FAMILIES["stylegan"].when_to_choose,
+        "galsmith.models.stylegan:FAMILY",
+        config="galsmith.models.style_based.settings:StyleganConfig",
     )
