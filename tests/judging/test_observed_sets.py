@@ -104,6 +104,18 @@ def test_what_a_set_has_already_is_not_added_once_more(tmp_path):
     assert np.hypot(noise.before[0], noise.added[0]) == pytest.approx(0.5)
 
 
+def test_what_is_left_to_a_diffraction_pattern_is_a_gaussian_and_told(tmp_path):
+    pattern = {"kind": "airy", "diameter_m": 0.2, "wavelength_um": 1.0, "obscuration": 0.3}
+    asked = observation(psf=pattern)
+    [wide] = asked.psf.widths_pix(("r",), 0.2)
+    spread = brought_under(stars(tmp_path / "spread", fwhm_pix=3.0), asked, name="spread")
+    assert spread.corrections[0].after[0] == pytest.approx(wide)
+    assert spread.corrections[0].added[0] == pytest.approx(np.sqrt(wide**2 - 9))
+    assert "taken as a Gaussian, without rings" in str(spread.corrections[0])
+    clean = brought_under(stars(tmp_path / "clean"), asked, name="clean")
+    assert "Gaussian" not in str(clean.corrections[0])
+
+
 @pytest.mark.parametrize(
     ("given", "asked", "said"),
     [

@@ -9,9 +9,8 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.observe import Observation
 from galsmith.observe.correlation import correlation_of_blank_sky, correlation_of_spectrum
-from galsmith.observe.noise import CorrelatedNoise, ExposureNoise, GaussianNoise, PoissonNoise
+from galsmith.observe.noise import CorrelatedNoise, ExposureNoise, GaussianNoise, PoissonNoise, Sky
 from galsmith.observe.psf import GaussianPsf
-from galsmith.observe.sky import Sky
 from galsmith.seeds import random_stream
 
 BANDS = ("g", "r")

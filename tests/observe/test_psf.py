@@ -200,9 +200,9 @@ def test_a_point_spread_larger_than_the_image_is_cut_or_refused():
 
 def test_an_unknown_law_or_setting_is_named():
     with pytest.raises(
-        ValueError, match="does not match any of the expected tags: 'gaussian', 'moffat', 'image'"
+        ValueError, match="does not match any of the expected tags: 'gaussian', 'moffat', 'airy', 'image'"
     ):
-        Observation.model_validate({"psf": {"kind": "airy", "fwhm_pix": 3.0}})
+        Observation.model_validate({"psf": {"kind": "lorentz", "fwhm_pix": 3.0}})
     with pytest.raises(ValueError, match=r"psf\.moffat\.gamma"):
         Observation.model_validate({"psf": {"kind": "moffat", "fwhm_pix": 3.0, "gamma": 2.0}})
     assert Observation.model_validate({"psf": {"fwhm_pix": 3.0}}).psf == GaussianPsf(fwhm_pix=3.0)

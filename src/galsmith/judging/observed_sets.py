@@ -20,6 +20,7 @@ from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.judging.image_stores import Place, Workplace, images_at
 from galsmith.measure.corrections import width_of
+from galsmith.observe.airy import AiryPsf
 from galsmith.observe.noise import GaussianNoise
 from galsmith.observe.observation import Observation
 from galsmith.observe.psf import AnalyticPsf, GaussianPsf, MoffatPsf
@@ -254,16 +255,20 @@ def _psf_left(
     remark = "" if np.isfinite(known).all() else "its own is not known and taken as none"
     if not own.any():
         return law, Correction("psf", "px (FWHM)", known, left, asked, remark)
-    if not isinstance(law, GaussianPsf | MoffatPsf):
+    if isinstance(law, AiryPsf):
+        # between two diffraction patterns lies no third one
+        law, remark = GaussianPsf(fwhm_pix=1.0), "what is left is taken as a Gaussian, without rings"
+    elif isinstance(law, GaussianPsf):
+        remark = ""
+    elif isinstance(law, MoffatPsf):
+        remark = "widths in quadrature, which is exact for Gaussians alone"
+    else:
         raise SettingsError(
             f"{name} has a point spread function of {own.max():.3g} px (FWHM), and what is left to an image of one is not "
             "known",
             argument="observe",
-            way_out="state a Gaussian or a Moffat law",
+            way_out="state a Gaussian, a Moffat law or an Airy pattern",
         )
-    remark = (
-        "" if isinstance(law, GaussianPsf) else "widths in quadrature, which is exact for Gaussians alone"
-    )
     return _narrowed(law, header, left), Correction("psf", "px (FWHM)", known, left, asked, remark)
 
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.images import ImageHeader
-from galsmith.observe.noise import ExposureNoise
+from galsmith.observe.noise import ExposureNoise, Sky
 from galsmith.observe.observation import Observation
 from galsmith.observe.psf import GaussianPsf, MoffatPsf
-from galsmith.observe.sky import Sky
 
 # The wings of seeing by Kolmogorov turbulence (Trujillo et al. 2001, MNRAS 328, 977).
 _KOLMOGOROV_BETA = 4.765

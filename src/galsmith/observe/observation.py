@@ -3,22 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from galsmith.errors import SettingsError
 from galsmith.images import ImageHeader
 from galsmith.images.units import is_magnitude, is_per_area
+from galsmith.observe.airy import AiryPsf
 from galsmith.observe.convolution import Convolver
 from galsmith.observe.masks import filled, grown, mask_of
-from galsmith.observe.noise import GaussianNoise, Noise
+from galsmith.observe.noise import GaussianNoise, Noise, Sky
 from galsmith.observe.observed import Observed
 from galsmith.observe.pixel_grid import Resampling, resampled, resampled_side, touched
-from galsmith.observe.psf import GaussianPsf, Psf
-from galsmith.observe.sky import Sky
+from galsmith.observe.psf import GaussianPsf, ImagePsf, MoffatPsf
 from galsmith.provenance import hash_json
 from galsmith.settings import Settings
 
@@ -28,6 +28,20 @@ Mask = NDArray[np.bool_]
 PLANS_KEPT = 64
 LARGEST_CUT = 0.01
 SAME_SCALE = 1e-6
+
+
+def _kind_of_psf(value: Any) -> str:
+    """Read which law is meant; a Gaussian where nothing is said."""
+    return value.get("kind", "gaussian") if isinstance(value, Mapping) else getattr(value, "kind", "gaussian")
+
+
+Psf = Annotated[
+    Annotated[GaussianPsf, Tag("gaussian")]
+    | Annotated[MoffatPsf, Tag("moffat")]
+    | Annotated[AiryPsf, Tag("airy")]
+    | Annotated[ImagePsf, Tag("image")],
+    Discriminator(_kind_of_psf),
+]
 
 
 class Scene(NamedTuple):
@@ -46,7 +60,7 @@ class Observation(Settings):
 
     Attributes
     ----------
-    psf : GaussianPsf, MoffatPsf, ImagePsf or None
+    psf : GaussianPsf, MoffatPsf, AiryPsf, ImagePsf or None
         Law of the point spread function; None leaves the light where it is.
     pixel_scale_arcsec : float or None
         Angle per pixel side of the observed image.

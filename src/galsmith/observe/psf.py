@@ -1,4 +1,4 @@
-"""Laws of the point spread function: Gaussian, Moffat, or an image; each gives its kernel at any size of a pixel."""
+"""Laws of the point spread function, Gaussian, Moffat, or an image: each gives its kernel at any size of a pixel."""
 
 import logging
 import math
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 from scipy.ndimage import map_coordinates
 from scipy.special import erf
 
@@ -399,16 +399,3 @@ def _checked(image: Kernel, name: str) -> tuple[Kernel, tuple[float, float]]:
             way_out="cut it so that the star lies on its middle pixel, and subtract the sky below it",
         )
     return image, (middle[0], middle[1])
-
-
-def _kind_of_psf(value: Any) -> str:
-    """Read which law is meant; a Gaussian where nothing is said."""
-    return value.get("kind", "gaussian") if isinstance(value, Mapping) else getattr(value, "kind", "gaussian")
-
-
-Psf = Annotated[
-    Annotated[GaussianPsf, Tag("gaussian")]
-    | Annotated[MoffatPsf, Tag("moffat")]
-    | Annotated[ImagePsf, Tag("image")],
-    Discriminator(_kind_of_psf),
-]
