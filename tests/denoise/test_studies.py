@@ -11,6 +11,8 @@ import tomli_w
 
 import galsmith.denoise
 from galsmith.cli.command import run
+from galsmith.cli.describe import describe
+from galsmith.cli.describe.studies import is_study_of_denoising
 from galsmith.data.store import write_store
 from galsmith.denoise import study
 from galsmith.denoise.accuracy import Pedestal
@@ -155,6 +157,35 @@ def test_the_study_says_something_of_all_cells(done):
     said = json.loads((done.folder / "answers.json").read_text())
     assert said["n_galaxies"] == 10
     assert "## both" in (done.folder / "answers.md").read_text()
+
+
+def test_info_says_what_the_cells_of_a_study_are(done, tmp_path):
+    found = describe(str(done.folder))
+    rows = dict(found.rows)
+    assert (found.kind, found.numbers["n_done"], rows["cells"]) == ("study of denoising", 3, "3 of 3 done")
+    assert rows["  paper.real.a0"] == "1 of 1 cells done"
+    # the ratio that the answers say, of each shift
+    said = json.loads((done.folder / "answers.json").read_text())
+    ratios = [
+        f"{one['to_baseline']['mse_mean']['value']:.3g} ({one['shift']})"
+        for one in said["groups"]
+        if one["group"]["denoiser"] == "wiener"
+    ]
+    assert rows["  method.wiener"].endswith(", ".join(ratios))
+    assert rows["answer"] in said["sentences"]
+    part = tmp_path / "part"
+    shutil.copytree(done.folder, part)
+    for name in ("paper.real.a0.s0", "method.wiener"):
+        (part / "cells" / f"{name}.json").unlink()
+    (part / "failed").mkdir(exist_ok=True)
+    (part / "failed" / "method.wiener.json").write_text('{"reason": "no package"}')
+    rows = dict(describe(str(part)).rows)
+    assert rows["cells"] == "1 of 3 done, 1 failed"
+    assert rows["failed: method.wiener"] == "no package"
+    assert rows["  paper.real.a0"].startswith("0 of 1 cells done")
+    # a card of another study is not one
+    (part / "study.json").write_text('{"format": "galsmith study"}')
+    assert not is_study_of_denoising(part)
 
 
 def test_a_repeated_call_trains_nothing(done, stores, monkeypatch):

@@ -1,6 +1,5 @@
-"""Descriptions of measurement tables, comparisons, reports, studies, scorers, denoisers, judged scores, submissions."""
+"""Descriptions of measurement tables, comparisons, reports, scorers, denoisers, judged scores, submissions."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,26 +51,6 @@ def describe_report(path: Path) -> Description:
         ("files", " ".join(str(file.relative_to(path)) for file in files)),
     ]
     return Description("report", rows, numbers={"n_files": len(files)})
-
-
-def describe_study(path: Path) -> Description:
-    """Describe a study: what each training set does to the task."""
-    card = read_json(path / "study.json")
-    rows = [
-        ("task", f"{card['title']}, {card['loss']} on {card['n_test']:,} images, {card['seeds']} seeds"),
-        *((row["title"], _of_mix(row)) for row in card["rows"]),
-        *provenance_rows(Provenance.from_dict(card["provenance"])),
-    ]
-    numbers = {row["mix"]: row["mean_loss"] for row in card["rows"]}
-    return Description("study", rows, sha256_of_file(path / "study.json"), numbers)
-
-
-def _of_mix(row: Mapping[str, Any]) -> str:
-    """Say what one training set does."""
-    if "verdict" not in row:
-        return f"{row['mean_loss']:.4g}"
-    low, high = row["interval"]
-    return f"{row['mean_loss']:.4g}, {row['verdict']} ({row['difference']:+.2g}, interval {low:+.2g} to {high:+.2g})"
 
 
 def describe_scorer(path: Path) -> Description:

@@ -10,7 +10,6 @@ from galsmith.cli.describe.files import (
     describe_judged,
     describe_report,
     describe_scorer,
-    describe_study,
     describe_submission,
     describe_table,
     is_denoiser,
@@ -20,6 +19,7 @@ from galsmith.cli.describe.files import (
 from galsmith.cli.describe.record import Description
 from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
+from galsmith.cli.describe.studies import describe_study, describe_study_of_denoising, is_study_of_denoising
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
 from galsmith.files import refuse_remote_input
@@ -53,6 +53,7 @@ KINDS = {
     "run": Kind(lambda path: (path / "settings.toml").is_file(), describe_run),
     "snapshot": Kind(lambda path: (path / "snapshot.json").is_file(), describe_snapshot),
     "scorer": Kind(lambda path: (path / "scorer.json").is_file(), describe_scorer),
+    "study of denoising": Kind(is_study_of_denoising, describe_study_of_denoising),
     "study": Kind(lambda path: (path / "study.json").is_file(), describe_study),
     "report": Kind(lambda path: (path / "index.html").is_file(), describe_report),
     "measurements": Kind(lambda path: path.is_file() and path.suffix in TABLE_SUFFIXES, describe_table),
