@@ -81,6 +81,22 @@ def test_no_words_lie_over_one_another_or_leave_the_page(drawn):
         assert not first.padded(-2).overlaps(second.padded(-2)), (one, other)
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (60, 140), (140, 60)])
+def test_color_bars_and_keys_leave_the_labels_of_a_panel_free(shape):
+    y, x = np.indices(shape)
+    clean = 100 * np.exp(-np.hypot(x - (shape[1] - 1) / 2, y - (shape[0] - 1) / 2) / 5)
+    view = view_of(GalaxyInput(clean + random_stream(1, "wide").normal(size=shape)), SETTINGS)
+    with rc_context(STYLE):
+        figure = galaxy_figure(view)
+        figure.draw_without_rendering()
+    panels = [axis for axis in figure.axes if axis.get_xlabel().startswith("x (")]
+    assert len(panels) == 5
+    below = [one for axis in panels for one in (*axis.child_axes, axis.get_legend()) if one is not None]
+    assert len(below) == 4  # two keys, two bars
+    for axis, one in itertools.product(panels, below):
+        assert not axis.xaxis.get_tightbbox().overlaps(one.get_window_extent()), axis.get_title(loc="left")
+
+
 def test_a_figure_tells_every_flag(drawn):
     figure, view = drawn
     words = " ".join(text.get_text() for text in _words(figure))

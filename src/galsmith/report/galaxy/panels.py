@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
 from numpy.typing import NDArray
 
 from galsmith.report.galaxy.view import GalaxyView
@@ -41,6 +42,8 @@ MAP_LINES: dict[str, tuple[str, Any, float]] = {
 DARK_VEIL, LIGHT_VEIL = (0.20, 0.32, 0.55, 0.55), (0.84, 0.86, 0.89, 1.0)
 RESIDUAL_COLORS = "RdBu_r"
 RESIDUAL_SIGMA = 5.0
+# below the bottom of a panel, whose height differs by image: ticks, their numbers and the label take 0.4 inches
+KEY_INCHES, BAR_INCHES, BAR_HEIGHT_INCHES = -0.46, -0.6, 0.1
 
 
 def _title(axis: Axes, text: str) -> None:
@@ -114,6 +117,12 @@ def _keep_to_stamp(axis: Axes, view: GalaxyView) -> None:
     axis.set_ylim(bottom, top)
 
 
+def _below(axis: Axes) -> Transform:
+    """Give places under a panel: along it in its widths, upward from its bottom in inches."""
+    inches = axis.figure.dpi_scale_trans + ScaledTranslation(0, 0, axis.transAxes)
+    return blended_transform_factory(axis.transAxes, inches)
+
+
 def _key(axis: Axes, entries: Iterable[tuple[str, Line2D]], columns: int) -> None:
     """Write what the lines are, below the panel."""
     names, lines = zip(*entries, strict=True)
@@ -121,7 +130,8 @@ def _key(axis: Axes, entries: Iterable[tuple[str, Line2D]], columns: int) -> Non
         lines,
         names,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.16),
+        bbox_to_anchor=(0.5, KEY_INCHES),
+        bbox_transform=_below(axis),
         ncols=columns,
         fontsize=8,
         frameon=True,
@@ -278,7 +288,7 @@ def _residual(axis: Axes, view: GalaxyView, residual: Floats, title: str) -> Non
     _frame(axis, title, view)
     _veil(axis, view, LIGHT_VEIL)
     scale = ScalarMappable(Normalize(-reach, reach), cmap=RESIDUAL_COLORS)
-    place = axis.inset_axes((0.0, -0.21, 1.0, 0.035))
+    place = axis.inset_axes((0.0, BAR_INCHES, 1.0, BAR_HEIGHT_INCHES), transform=_below(axis))
     bar = axis.figure.colorbar(scale, cax=place, orientation="horizontal", format=_short_numbers())
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(5, symmetric=True)
