@@ -14,8 +14,10 @@ import galsmith.report.galaxy.figure as figure_module
 from galsmith.cli import main
 from galsmith.data import ingest
 from galsmith.data.galaxies import FileRequest, StoreGalaxies, open_galaxies
+from galsmith.data.store import write_store
 from galsmith.execution import ignore_progress
-from galsmith.judging.image_stores import Workplace, measured_table
+from galsmith.images import ImageHeader, image_set_from_arrays
+from galsmith.judging.image_stores import Workplace, measured_alike, measured_table
 from galsmith.measure import MeasureSettings, measure, measured, morphology, read_measurements
 from galsmith.measure.table_formats import read_table
 from galsmith.report.galaxy.figure import draw_galaxy
@@ -210,3 +212,73 @@ def test_a_figure_of_a_cutout_says_which_coordinates_it_uses(cubes, tmp_path, mo
     assert part.count("x (pixels of the whole image)") == 5
     assert whole.count("x (pixels)") == 5
     assert drawn[0].axes[0].get_xlim()[0] > 130
+
+
+PLAIN = MeasureSettings(quantities=("morphology",), sersic="parity")
+
+
+def _counted(place, cubes, **keywords):
+    folder = place / "cut"
+    folder.mkdir()
+    for k, cube in enumerate(cubes):
+        fits.PrimaryHDU(cube[0], fits.Header({**keywords, "EXPTIME": 30.0 + k})).writeto(folder / f"{k}.fits")
+    return open_galaxies(FileRequest((str(folder),))), ingest.fits(folder, place / "set")
+
+
+def test_the_gain_of_files_goes_into_a_store_and_weighs_there(cubes, tmp_path, monkeypatch):
+    files, store = _counted(tmp_path, cubes, BUNIT="adu / s", GAIN=0.05)
+    np.testing.assert_allclose(store.catalog["gain"], 0.05 * np.array([30.0, 31.0, 32.0]))
+    of_files, of_store = (measured(one, settings=PLAIN) for one in (files, store))
+    assert_same(of_files, of_store)
+    assert of_store.meta["provenance"]["settings"]["beside"] == ["gain"]
+    # as with the gain given, and not as without any
+    for row, gain in enumerate(store.catalog["gain"]):
+        given = measured(store.select([row]), settings=PLAIN.model_copy(update={"gain": float(gain)}))
+        assert given["sn_per_pixel"][0] == of_store["sn_per_pixel"][row]
+    ignored = [
+        measured(one, settings=PLAIN.model_copy(update={"ignore": ("gain",)})) for one in (files, store)
+    ]
+    assert_same(*ignored)
+    assert (np.asarray(ignored[0]["sn_per_pixel"]) > np.asarray(of_store["sn_per_pixel"])).all()
+    again = ingest.store(tmp_path / "set", tmp_path / "again")
+    assert_same(measured(again, settings=PLAIN), of_store)
+    views = []
+    view_of = figure_module.view_of
+    monkeypatch.setattr(figure_module, "view_of", lambda *given: views.append(view_of(*given)) or views[-1])
+    draw_galaxy(StoreGalaxies(store), tmp_path / "figure.png", settings=PLAIN, index=1)
+    assert views[0].measured.values["sn_per_pixel"] == of_store["sn_per_pixel"][1]
+
+
+@pytest.mark.parametrize("keywords", [{"BUNIT": "electron"}, {"BUNIT": "nJy", "GAIN": 2.0}, {"BUNIT": "adu"}])
+def test_a_store_has_no_gain_where_the_unit_says_it_or_nothing_does(cubes, tmp_path, keywords):
+    files, store = _counted(tmp_path, cubes, **keywords)
+    assert "gain" not in store.catalog.colnames
+    assert_same(*(measured(one, settings=PLAIN) for one in (files, store)))
+
+
+def test_a_gain_of_one_set_alone_weighs_in_none_of_a_judgment(cubes, tmp_path, caplog):
+    _, store = _counted(tmp_path, cubes, BUNIT="adu / s", GAIN=0.05)
+    bare = image_set_from_arrays(list(store.stacked()), store.header)
+    write_store(tmp_path / "bare", bare)
+    places = {"reference": tmp_path / "set", "generated": tmp_path / "bare"}
+    work = Workplace(tmp_path / "judged", PLAIN, 0, 1, None, overwrite=False, progress=ignore_progress)
+    assert measured_alike(places, work).settings.ignore == ("gain",)
+    assert "gain beside the images that other sets have not" in caplog.text
+    assert measured_alike({**places, "generated": tmp_path / "set"}, work) is work
+
+
+def test_the_native_size_is_the_shorter_side_by_every_path(cubes, tmp_path):
+    wide = cubes[0, 0, 8:56]
+    (tmp_path / "cut").mkdir()
+    fits.PrimaryHDU(wide).writeto(tmp_path / "cut" / "wide.fits")
+    np.save(tmp_path / "wide.npy", wide[np.newaxis, np.newaxis])
+    in_memory = image_set_from_arrays([wide[np.newaxis]], ImageHeader(("r",), "nJy"))
+    found = [
+        open_galaxies(FileRequest((str(tmp_path / "cut"),))).catalog,
+        open_galaxies(FileRequest((str(tmp_path / "wide.npy"),))).catalog,
+        in_memory.catalog,
+        write_store(tmp_path / "written", in_memory).catalog,
+        ingest.fits(tmp_path / "cut", tmp_path / "set").catalog,
+    ]
+    assert wide.shape == (48, 64)
+    assert [catalog["native_size_pix"][0] for catalog in found] == [48] * 5

@@ -38,7 +38,7 @@ ROLES = ("reference", "generated")
 # What was measured, not how: the files, how many of them, and whole groups of columns that one side may lack.
 NOT_HOW = ("files", "given", "limit", "quantities", "colors", "computed", "beside", "ignore")
 # What lies beside images and makes others of the numbers where one set alone has it; a mask leaves out what is damaged.
-WEIGHING = ("noise", "psf")
+WEIGHING = ("noise", "psf", "gain")
 # Stated only where there are colors.
 WITH_COLORS = ("zero_points_mag",)
 FLAG = "flag"
@@ -217,7 +217,7 @@ def _maps(sides: tuple[MeasuredSet, MeasuredSet]) -> tuple[Condition, ...]:
     differ = sorted(used[0] ^ used[1])
     if not differ:
         return ()
-    words = [" and ".join(sorted(one)) or "neither noise nor psf" for one in used]
+    words = [" and ".join(sorted(one)) or "neither noise nor psf nor gain" for one in used]
     return (
         Condition(
             "maps",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from galsmith.data.galaxies import FileRequest, Galaxies, open_galaxies
 from galsmith.data.galaxies.galaxy import Galaxy
 from galsmith.data.readers.field.sky import measure_sky
+from galsmith.data.readers.fits_header import GAIN_COLUMN
 from galsmith.data.store import Companions, StoreHeader, StoreWriter, open_store
 from galsmith.data.store.companions import companions_of
 from galsmith.denoise.denoisers import DENOISERS, check_denoiser, denoiser_named
@@ -253,6 +254,9 @@ def _store(
     made = Provenance("denoise apply", {"psf": psf}, 0, (images.as_parent("observed images"), parent))
     given = None if psf is None else ImagePsf(path=psf).kernels(header.bands, header.pixel_scale_arcsec)
     galaxies = _StoredGalaxies(images, given)
+    catalog = images.catalog.copy(copy_data=False)
+    if GAIN_COLUMN in catalog.colnames:  # what is left of the noise is no longer that of counted electrons
+        catalog.remove_column(GAIN_COLUMN)
     chunks = [
         np.arange(start, min(start + IMAGES_PER_CHUNK, len(images)))
         for start in range(0, len(images), IMAGES_PER_CHUNK)
@@ -271,7 +275,7 @@ def _store(
                 writer.write_chunk(
                     number,
                     [one.image for one in results],
-                    images.catalog[rows],
+                    catalog[rows],
                     companions=_companions(images, rows, results),
                 )
         if not writer.is_complete:

@@ -189,14 +189,14 @@ def image_set_from_arrays(
     return ImageSet(
         pixels=_ArrayPixels(pixels),
         header=header,
-        catalog=completed_catalog(catalog, [image.shape[-1] for image in pixels]),
+        catalog=completed_catalog(catalog, [min(image.shape[-2:]) for image in pixels]),
         provenance=provenance or Provenance("arrays in memory"),
         content_hash=_hash_of_arrays(pixels, header),
     )
 
 
 def completed_catalog(catalog: QTable | None, native_sizes_pix: Sequence[int]) -> QTable:
-    """Copy a catalog and add the standard columns that it lacks: object_id, split, native_size_pix."""
+    """Copy a catalog and add the standard columns that it lacks: object_id, split, native_size_pix (the shorter sides)."""
     count = len(native_sizes_pix)
     completed = QTable() if catalog is None else catalog.copy()
     if "object_id" not in completed.colnames:

@@ -28,6 +28,7 @@ WORDS = {
 # Where a text has capitals alone: MJY is then the megajansky of surveys, S the second and not the siemens.
 CAPITALS = {"S": "s", "MJY": "MJy", "HZ": "Hz", "M": "m", "W": "W"}
 ELECTRON = re.compile(r"(?<![A-Za-z0-9.])e-?(?=\s*/|\s|$|\.)")
+ELECTRONS = ("electron", "photon")
 # What the text of a unit that cannot be parsed says.
 PER_AREA = re.compile(
     r"(/|\bper\b)\s*(sr|beam|arcsec|arcmin|deg)|(sr|beam|arcsec|arcmin)\s*[\^*]*\(?-[12]", re.IGNORECASE
@@ -58,6 +59,12 @@ def is_same_unit(one: str, other: str) -> bool:
         return True
     first, second = unit_of(one), unit_of(other)
     return first is not None and second is not None and bool(first == second)
+
+
+@lru_cache(maxsize=64)  # units are parsed, which takes longer than a band's details, and a set has one
+def gain_of_unit(flux_unit: str) -> float | None:
+    """Electrons per flux unit where the unit itself says it, else None."""
+    return 1.0 if any(is_same_unit(flux_unit, one) for one in ELECTRONS) else None
 
 
 def is_per_area(text: str) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.galaxies import Galaxy
 from galsmith.images import ImageHeader
+from galsmith.images.units import gain_of_unit
 from galsmith.measure import compiled_engine
 from galsmith.measure.colors import add_fluxes, ignored_pixels
 from galsmith.measure.corrections import add_corrections
@@ -18,7 +19,6 @@ from galsmith.measure.details.row import add_details
 from galsmith.measure.engine.batch import GalaxyInput
 from galsmith.measure.field.row import field_row
 from galsmith.measure.flags import CATASTROPHIC, COMPUTATION_ERROR, FLAT_SKY, NO_POWER, NO_VALUE, ZERO_BORDER
-from galsmith.measure.noise import gain_of_unit
 from galsmith.measure.power.spectrum import BINNINGS, power_columns
 from galsmith.measure.properties.property import MeasuredStamp, Property
 from galsmith.measure.row import Measured
@@ -32,7 +32,7 @@ MORPHOLOGY_ENGINES: dict[str, Callable[[GalaxyInput, MeasureSettings], Measured]
 }
 POSITION_COLUMN = re.compile(r"(?:^|_)([xy])_(?:min_|max_)?pix$")
 # what `MeasureSettings.ignore` names, as `Galaxy` has it
-_BESIDE = {"mask": "mask", "noise": "sigma_map", "psf": "psf"}
+_BESIDE = {"mask": "mask", "noise": "sigma_map", "psf": "psf", "gain": "gain"}
 APART = "offset_"  # of one band from another, which may be called y
 
 

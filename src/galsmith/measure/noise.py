@@ -1,26 +1,16 @@
-"""What is known of the noise of an image: electrons a flux unit, and whether a map of sigmas can be believed."""
+"""What is known of the noise of an image: whether a map of sigmas can be believed."""
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.images.units import is_same_unit
-
-ELECTRONS = ("electron", "photon")
 # sky and map may differ so far: correlated noise, and the noise of the galaxy itself
 GREATEST_DISAGREEMENT = 10.0
 # an inverse variance is taken for one where its root agrees so well
 _AGREEMENT = 3.0
 _EVERY = 3
-
-
-@lru_cache(maxsize=64)  # units are parsed, which takes longer than a band's details, and a set has one
-def gain_of_unit(flux_unit: str) -> float | None:
-    """Electrons per flux unit where the unit itself says it, else None."""
-    return 1.0 if any(is_same_unit(flux_unit, one) for one in ELECTRONS) else None
 
 
 def without_negative(sigma_map: NDArray[Any]) -> tuple[NDArray[Any], bool]:

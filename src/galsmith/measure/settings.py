@@ -74,7 +74,7 @@ class MeasureSettings(Settings):
         What point spread functions hold: ``"effective"`` the pixel too, as an image of a star does, so that a law is
         convolved with it and not integrated over pixels once more; ``"optical"`` values of the function itself at
         pixel centers. Fits with statmorph's steps take either as it is.
-    ignore : tuple of {"mask", "noise", "psf"}
+    ignore : tuple of {"mask", "noise", "psf", "gain"}
         What of that which lies beside the images, in their store or in their files, is not used.
     subtract_background : bool or None
         Whether the median of a stamp's border is taken off before its morphology is measured. None does so
@@ -101,7 +101,7 @@ class MeasureSettings(Settings):
     corrections: bool = False
     psf_fwhm_pix: float | None = Field(default=None, gt=0)
     psf_kind: PsfKind = "effective"
-    ignore: tuple[Literal["mask", "noise", "psf"], ...] = ()
+    ignore: tuple[Literal["mask", "noise", "psf", "gain"], ...] = ()
     subtract_background: bool | None = None
     threshold_sigma: float = Field(default=1.5, gt=0)
     minimum_pixels: int = Field(default=5, ge=1)

@@ -136,7 +136,7 @@ class CutoutFolder:
         return ImageSet(
             pixels=pixels,
             header=self.header.images,
-            catalog=completed_catalog(catalog, [int(size) for size in pixels.shapes[:, 1]]),
+            catalog=completed_catalog(catalog, [int(size) for size in pixels.shapes.min(axis=1)]),
             provenance=self.header.provenance,
             content_hash=hash_json(self._mark),
             path=str(self.path),

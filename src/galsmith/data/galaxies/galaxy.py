@@ -80,8 +80,8 @@ class GalaxyOrigin:
     inputs : tuple of str
         What is read, as a user writes it, which no output may harm: the store, or files, folders and globs.
     beside : tuple of str
-        What is given beside every image: ``"label_map"``, ``"mask"``, ``"noise"``, ``"psf"``; and ``"psf_kind"`` where
-        it is said what point spread functions hold.
+        What is given beside every image: ``"label_map"``, ``"mask"``, ``"noise"``, ``"psf"``; ``"psf_kind"`` where it
+        is said what point spread functions hold, and ``"gain"`` where electrons per flux unit are known of some.
     has_maps : bool
         Whether segmentation maps were given, so that nothing has to be found.
     is_central : bool

@@ -13,7 +13,7 @@ from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE
-from galsmith.data.readers.fits_header import gain_of
+from galsmith.data.readers.fits_header import GAIN_COLUMN, gain_of, gains_beyond_unit
 from galsmith.data.readers.maps import Companions, chosen_label, read_psf, sigma_of_inverse_variance
 from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.data.store import companions_of
@@ -48,7 +48,7 @@ class StoreGalaxies:
             images.path,
             (images.as_parent("measured images"),),
             inputs=(images.path,) if images.path else (),
-            beside=_names_beside(images),
+            beside=(*_names_beside(images), *((GAIN_COLUMN,) if _has_gains(images) else ())),
             given=dict(images.catalog.meta.get("given", {})),
         )
 
@@ -60,9 +60,10 @@ class StoreGalaxies:
         """Read some galaxies."""
         wanted = np.asarray(rows, dtype=np.int64)
         images = self._images.pixels.read(wanted)
+        gains = self._gains(wanted)
         found = companions_of(self._images, wanted) if self.origin.beside else None
         if found is None:
-            return [Galaxy(image) for image in images]
+            return [Galaxy(image, gain=gain) for image, gain in zip(images, gains, strict=True)]
         factors = self._factors(wanted, found.psf_pixel_scale_arcsec)
         return [
             Galaxy(
@@ -71,9 +72,17 @@ class StoreGalaxies:
                 sigma_map=sigma_of_inverse_variance(found.ivars[place]) if len(found.ivars) else None,
                 psf=_psf(found.psfs[place], float(factors[place])) if len(found.psfs) else None,
                 psf_kind=found.psf_kind,
+                gain=gains[place],
             )
             for place, image in enumerate(images)
         ]
+
+    def _gains(self, rows: NDArray[np.int64]) -> list[float | None]:
+        """Electrons per flux unit of images, as the catalog has them; None where nobody knows."""
+        if GAIN_COLUMN not in self.origin.beside:
+            return [None] * len(rows)
+        values = np.asarray(self._images.catalog[GAIN_COLUMN], dtype=np.float64)[rows]
+        return [float(value) if 0 < value < np.inf else None for value in values]
 
     def _factors(self, rows: NDArray[np.int64], psf_pixel_scale_arcsec: float | None) -> NDArray[np.float64]:
         """How often larger pixels of images are than those of their PSFs, [image] float64; 1 where nobody knows."""
@@ -91,6 +100,11 @@ def _names_beside(images: ImageSet) -> tuple[str, ...]:
         return ()
     found = tuple(BESIDE[name] for name in first.names if name in BESIDE)
     return found if first.psf_kind is None else (*found, "psf_kind")
+
+
+def _has_gains(images: ImageSet) -> bool:
+    """Whether a catalog has numbers of electrons per flux unit."""
+    return GAIN_COLUMN in images.catalog.colnames and images.catalog[GAIN_COLUMN].dtype.kind in "fiu"
 
 
 def _psf(psf: NDArray[np.float32], factor: float) -> NDArray[np.float64]:
@@ -121,7 +135,7 @@ class SourceGalaxies:
         self.catalog = QTable(
             {
                 "object_id": source.catalog["object_id"],
-                "native_size_pix": self.shapes[:, 1].astype(np.int32),
+                "native_size_pix": self.shapes.min(axis=1).astype(np.int32),
                 "file": np.array(source.listing.names, dtype=str),
             }
         )
@@ -189,7 +203,7 @@ class FitsGalaxies:
     header : ImageHeader
         What is true of all galaxies.
     catalog : QTable
-        One row a galaxy; gets their width in pixels.
+        One row a galaxy; gets their shorter side in pixels.
     origin : GalaxyOrigin
         The files, and what made galaxies of them.
     targets : sequence of Target, optional
@@ -219,8 +233,10 @@ class FitsGalaxies:
         windows = [self._window(row) for row in range(len(catalog))]
         on_image = [window.clipped(*self._of(row)[0].size) for row, window in enumerate(windows)]
         self.shapes = np.array([window.shape for window in on_image], dtype=np.int64)
-        self.catalog.add_column(self.shapes[:, 1].astype(np.int32), index=1, name="native_size_pix")
-        self.origin = replace(origin, has_maps=companions[0].label_map is not None)
+        self.catalog.add_column(self.shapes.min(axis=1).astype(np.int32), index=1, name="native_size_pix")
+        has_gain = gains_beyond_unit((head.keywords for head in heads), header.flux_unit) is not None
+        beside = (*origin.beside, *((GAIN_COLUMN,) if has_gain else ()))
+        self.origin = replace(origin, has_maps=companions[0].label_map is not None, beside=beside)
         if companions[0].psf is not None:
             read_psf(companions[0].psf)
 

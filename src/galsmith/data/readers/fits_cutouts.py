@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, head_of, read_part
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE, common_header, scale_or_given
-from galsmith.data.readers.fits_header import kept_keywords
+from galsmith.data.readers.fits_header import GAIN_COLUMN, gains_beyond_unit, kept_keywords
 from galsmith.data.readers.given_maps import GivenMaps, MapsBeside, companions_of_files
 from galsmith.data.readers.labels import add_column
 from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, list_files, listing_as_parent
@@ -109,7 +109,7 @@ class FitsSource:
         }
         on_disk = list(dict.fromkeys(place.file for place in places))
         self.origin = Origin(settings, (listing_as_parent(folder, on_disk), *self._maps.parents))
-        self.catalog = _with_keywords(identify(list(listed)), self._heads)
+        self.catalog = _with_keywords(identify(list(listed)), self._heads, self.header.flux_unit)
 
     def read(self, rows: NDArray[np.int64]) -> Iterator[Pixels | UnusableImage]:
         """Read cutouts, each [band, y, x] float32 in the header's unit per pixel.
@@ -161,8 +161,11 @@ def _common_scale(heads: Sequence[FitsHead], given_arcsec: float | None) -> floa
     return scale_or_given(known[0], given_arcsec)
 
 
-def _with_keywords(table: QTable, heads: Sequence[FitsHead | None]) -> QTable:
-    """Add what the headers of the files say."""
+def _with_keywords(table: QTable, heads: Sequence[FitsHead | None], flux_unit: str) -> QTable:
+    """Add what the headers of the files say, and the electrons per flux unit that follow from it."""
+    gains = gains_beyond_unit((head.keywords if head else None for head in heads), flux_unit)
+    if gains is not None:
+        table[GAIN_COLUMN] = np.array([math.nan if gain is None else gain for gain in gains])
     kept = [kept_keywords(head.keywords) if head else {} for head in heads]
     for name in dict.fromkeys(name for keywords in kept for name in keywords):
         add_column(table, name, [keywords.get(name) for keywords in kept])

@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from astropy import units as u
 from astropy.io import fits
 
-from galsmith.images.units import is_same_unit, unit_of, zero_point_of_unit
+from galsmith.images.units import gain_of_unit, is_same_unit, unit_of, zero_point_of_unit
 
 if TYPE_CHECKING:
     from astropy.wcs import WCS
@@ -335,6 +335,16 @@ def _is_rate(stated: str | None) -> bool | None:
     if not counted:
         return None
     return any(base == u.s and power == -1 for base, power in zip(unit.bases, unit.powers, strict=True))
+
+
+GAIN_COLUMN = "gain"
+
+
+def gains_beyond_unit(headers: Iterable[Header | None], flux_unit: str) -> list[float | None] | None:
+    """Electrons per flux unit of every image; None where no header says more than the unit itself."""
+    of_unit = gain_of_unit(flux_unit)
+    gains = [None if header is None else gain_of(header) for header in headers]
+    return gains if any(gain is not None and gain != of_unit for gain in gains) else None
 
 
 def gain_of(header: Header) -> float | None:

@@ -32,6 +32,7 @@ RESERVED_NAMES = (
     "object_id",
     "split",
     "native_size_pix",
+    "gain",
     "pixel_scale_arcsec",
     "physical_pixel_kpc",
     "store_part",

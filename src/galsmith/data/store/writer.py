@@ -148,7 +148,7 @@ class StoreWriter:
         ]
         if companions is not None:
             companions.check(images)
-        rows = completed_catalog(catalog, [image.shape[-1] for image in images])
+        rows = completed_catalog(catalog, [min(image.shape[-2:]) for image in images])
         try:
             parts, part_of, row_of = self._write_parts(chunk, images, companions)
             rows[PART_COLUMN] = np.asarray(part_of, dtype=np.int32)

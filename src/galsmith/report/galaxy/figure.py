@@ -171,6 +171,8 @@ def draw_galaxy(
     if galaxy.psf is not None and galaxy.psf_kind is not None:
         chosen = chosen.model_copy(update={"psf_kind": galaxy.psf_kind})
     drawn = input_of(galaxy, method.header.bands.index(method.bands[0]), method.header.flux_unit)
+    if chosen.gain is None and drawn.gain is not None:
+        chosen = chosen.model_copy(update={"gain": drawn.gain})
     load_kernels(progress, kernels_of(method.settings, has_psf=drawn.psf is not None))
     write_galaxy_figure(
         drawn.image,
