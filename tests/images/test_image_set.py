@@ -22,7 +22,7 @@ def test_arrays_become_float32_with_a_complete_catalog():
     assert images.shapes.tolist() == [[3, 4], [5, 6]]
     assert list(images.catalog["object_id"]) == ["00000000", "00000001"]
     assert list(images.catalog["split"]) == ["train", "train"]
-    assert list(images.catalog["native_size_pix"]) == [4, 6]
+    assert list(images.catalog["native_size_pix"]) == [3, 5]
     assert images.provenance.verb == "arrays in memory"
 
 

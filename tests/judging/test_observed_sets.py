@@ -289,4 +289,7 @@ def test_noise_beside_one_set_alone_is_used_for_none_and_told(tmp_path, galaxies
     tables = [measured(tmp_path / name, settings=SHAPES) for name in ("weighed", "plain")]
     (condition,) = judge(*tables, **{**QUICK, "measure_settings": None}).judgments[0].comparison.conditions
     assert condition.name == "maps"
-    assert "with noise beside its images, the generated set with neither noise nor psf" in condition.problem
+    assert (
+        "with noise beside its images, the generated set with neither noise nor psf nor gain"
+        in condition.problem
+    )

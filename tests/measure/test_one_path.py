@@ -1,7 +1,7 @@
 """One galaxy has one row: by table, call, command line, figure and judgment, for every kind of source."""
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import h5py
 import numpy as np
@@ -265,6 +265,10 @@ def test_a_gain_of_one_set_alone_weighs_in_none_of_a_judgment(cubes, tmp_path, c
     assert measured_alike(places, work).settings.ignore == ("gain",)
     assert "gain beside the images that other sets have not" in caplog.text
     assert measured_alike({**places, "generated": tmp_path / "set"}, work) is work
+    # what is given in words weighs in place of what the images say
+    given = replace(work, settings=PLAIN.model_copy(update={"gain": 2.0}))
+    assert measured_alike(places, given) is given
+    assert "beside" not in measured(store, settings=given.settings).meta["provenance"]["settings"]
 
 
 def test_the_native_size_is_the_shorter_side_by_every_path(cubes, tmp_path):

@@ -181,6 +181,8 @@ def measured_alike(places: Mapping[str, Place], work: Workplace, *, faults: bool
     used = {name: _beside(place) - set(work.settings.ignore) for name, place in places.items()}
     of_all: set[str] = set() if faults else set(WEIGHING).intersection(*used.values())
     of_some = {name for one in used.values() for name in one} - of_all
+    if "noise" in of_all or work.settings.gain is not None:  # which weighs in place of a gain of the images
+        of_some.discard("gain")
     if not of_some:
         return work
     owners = ", ".join(name for name, one in used.items() if one & of_some)

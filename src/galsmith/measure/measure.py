@@ -327,8 +327,9 @@ def _run(
 
 
 def given_beside(galaxies: Galaxies, settings: MeasureSettings) -> frozenset[str]:
-    """Say what is given beside the images and used."""
-    return frozenset(galaxies.origin.beside) - set(settings.ignore)
+    """Say what is given beside the images and used: a gain is not where the noise of pixels or another gain is."""
+    given = frozenset(galaxies.origin.beside) - set(settings.ignore)
+    return given - {"gain"} if "noise" in given or settings.gain is not None else given
 
 
 @contextlib.contextmanager
