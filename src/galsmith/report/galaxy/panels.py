@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
-from matplotlib.transforms import ScaledTranslation, Transform, blended_transform_factory
+from matplotlib.transforms import BboxTransformTo, ScaledTranslation, Transform, blended_transform_factory
 from numpy.typing import NDArray
 
 from galsmith.report.galaxy.view import GalaxyView
@@ -119,7 +119,7 @@ def _keep_to_stamp(axis: Axes, view: GalaxyView) -> None:
 
 def _below(axis: Axes) -> Transform:
     """Give places under a panel: along it in its widths, upward from its bottom in inches."""
-    inches = axis.figure.dpi_scale_trans + ScaledTranslation(0, 0, axis.transAxes)
+    inches = axis.figure.dpi_scale_trans + ScaledTranslation(0, 0, BboxTransformTo(axis.bbox))
     return blended_transform_factory(axis.transAxes, inches)
 
 
