@@ -12,7 +12,7 @@ import tomli_w
 import galsmith.denoise
 from galsmith.cli.command import run
 from galsmith.cli.describe import describe
-from galsmith.cli.describe.studies import is_study_of_denoising
+from galsmith.cli.describe.files import is_study_of_denoising
 from galsmith.data.store import write_store
 from galsmith.denoise import study
 from galsmith.denoise.accuracy import Pedestal

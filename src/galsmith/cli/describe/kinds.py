@@ -10,16 +10,18 @@ from galsmith.cli.describe.files import (
     describe_judged,
     describe_report,
     describe_scorer,
+    describe_study,
+    describe_study_of_denoising,
     describe_submission,
     describe_table,
     is_denoiser,
     is_judged,
+    is_study_of_denoising,
     is_submission,
 )
 from galsmith.cli.describe.record import Description
 from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
-from galsmith.cli.describe.studies import describe_study, describe_study_of_denoising, is_study_of_denoising
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
 from galsmith.files import refuse_remote_input
