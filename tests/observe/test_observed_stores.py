@@ -2,6 +2,7 @@ import astropy.units as u
 import galsim
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import QTable
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -254,6 +255,24 @@ def test_recipes_and_changes_of_presets(galaxies, tmp_path):
 def test_what_is_no_observation_is_refused(stated, message):
     with pytest.raises(SettingsError, match=message):
         observe.stated_observation(**stated)
+
+
+def test_a_law_of_another_kind_takes_the_place_of_a_presets(tmp_path):
+    fits.PrimaryHDU(np.outer([1.0, 2.0, 1.0], [1.0, 2.0, 1.0])).writeto(tmp_path / "star.fits")
+    words = ("psf.kind=image", f"psf.path={tmp_path / 'star.fits'}", "noise.kind=gaussian", "noise.sigma=2")
+    changed = observe.stated_observation(preset="hst-acs-f814w", overrides=words)
+    assert (changed.psf.kind, changed.noise.to_dict()) == ("image", {"kind": "gaussian", "sigma": 2.0})
+    assert changed.pixel_scale_arcsec == 0.05
+    recipe = {"psf": {"fwhm_pix": 3.0}}
+    swapped = observe.stated_observation(recipe=recipe, overrides=("psf.kind=moffat", "psf.fwhm_pix=2"))
+    assert swapped.psf.to_dict() == {"kind": "moffat", "fwhm_pix": 2.0, "beta": 3.5, "values": "integrated"}
+    # of the same kind, the rest stays
+    same = observe.stated_observation(
+        preset="hst-acs-f814w", overrides=("psf.kind=airy", "psf.obscuration=0")
+    )
+    assert (same.psf.obscuration, same.psf.diameter_m) == (0.0, 2.4)
+    with pytest.raises(SettingsError, match=r"unknown setting 'psf\.airy\.fwhm_pix'"):
+        observe.stated_observation(preset="hst-acs-f814w", overrides=("psf.fwhm_pix=3",))
 
 
 def test_the_presets_are_named_where_nothing_is_loaded():

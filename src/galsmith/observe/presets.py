@@ -32,7 +32,8 @@ def stated_observation(
     recipe : str, Path or mapping, optional
         Or a TOML file with a table ``[observation]``, or what that holds.
     overrides : sequence of str
-        Changes, or all of it, such as ``("psf.fwhm_pix=3", "noise.sigma=2")``.
+        Changes, or all of it, such as ``("psf.fwhm_pix=3", "noise.sigma=2")``. A law of another kind, such as
+        ``"psf.kind=image"``, takes the place of the one that was there with all its settings.
 
     Raises
     ------
@@ -56,9 +57,21 @@ def stated_observation(
     values: Mapping[str, Any] = (
         {} if preset is None else PRESETS[preset].model_dump(mode="python", exclude_none=True)
     )
-    values = values if recipe is None else _read(recipe)
+    values = _without_other_laws(values if recipe is None else _read(recipe), overrides)
     source = " ".join(str(name) for name in (preset, recipe) if isinstance(name, str | Path)) or TABLE
     return typed_settings(Observation, apply_overrides(values, overrides), source=source)
+
+
+def _without_other_laws(values: Mapping[str, Any], overrides: Sequence[str]) -> Mapping[str, Any]:
+    """Leave out the settings of laws in whose place the changes put one of another kind."""
+    changes, kept = apply_overrides({}, overrides), dict(values)
+    for law in ("psf", "noise"):
+        stated, there = changes.get(law), values.get(law)
+        if isinstance(stated, Mapping) and isinstance(there, Mapping):
+            own = there.get("kind", "gaussian")  # what a law is where nothing is said
+            if stated.get("kind", own) != own:
+                del kept[law]
+    return kept
 
 
 def _read(recipe: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
