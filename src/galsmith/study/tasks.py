@@ -32,6 +32,9 @@ TASKS: dict[str, Listing] = {
     "classifier": Listing(
         "early or late type, from a column of types (T of EFIGI)", "galsmith.study.classifier:Classifier"
     ),
+    "denoiser": Listing(
+        "the scene before PSF and noise, from images alone", "galsmith.study.denoiser:Denoising"
+    ),
     "regressor": Listing("any column of numbers, such as r_half_pix", "galsmith.study.regressor:Regressor"),
 }
 
