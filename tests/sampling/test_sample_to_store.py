@@ -103,10 +103,10 @@ def test_a_killed_sampling_goes_on_to_the_same_store(
     whole = sample(pca_run, tmp_path / "whole", n=600, seed=8)
     real_write, written = StoreWriter.write_chunk, []
 
-    def write_and_die(self: StoreWriter, chunk: int, *rest: Any) -> None:
+    def write_and_die(self: StoreWriter, chunk: int, *rest: Any, **beside: Any) -> None:
         if chunk == 2:
             raise Killed
-        real_write(self, chunk, *rest)
+        real_write(self, chunk, *rest, **beside)
         written.append(chunk)
 
     monkeypatch.setattr(StoreWriter, "write_chunk", write_and_die)

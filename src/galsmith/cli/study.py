@@ -11,7 +11,7 @@ from galsmith.cli.premises import check_counts, check_folder, check_places
 from galsmith.execution import available_cores
 from galsmith.study.tasks import TASKS, check_task
 
-EXAMPLE = "galsmith study classifier --data galaxies --generated drawn -o study --set label=T"
+EXAMPLE = "galsmith study classifier --data real --generated drawn -o study"
 NO_STORE = "there is no such store"
 
 

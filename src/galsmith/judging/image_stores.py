@@ -367,7 +367,8 @@ def noted_refusal(folder: Path, given: Iterable[Any]) -> Iterator[frozenset[str]
         if made:
             write_json(folder / REFUSED_FILE, {"format": REFUSED_FORMAT, "made": sorted(made)})
         raise
-    (folder / REFUSED_FILE).unlink(missing_ok=True)
+    if (folder / REFUSED_FILE).exists():  # a finished judgment is found again where nothing may be written
+        (folder / REFUSED_FILE).unlink()
 
 
 def in_place_of_refused(make: Callable[[bool], Made], *, overwrite: bool, is_left: bool) -> Made:
