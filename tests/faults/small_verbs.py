@@ -74,6 +74,20 @@ def denoiser_recipe(seed=0):
     return {"model": model, "observation": observation, "training": training}
 
 
+def denoising_study_recipe(variant=1):
+    """A study of denoising with one network that trains in a blink, and a method."""
+    made = denoiser_recipe()
+    training = {name: made["training"][name] for name in ("validations", "validation_looks")}
+    network = {"recipe": "holzschuh2022-resnet-small", "training": training}
+    factors = {"networks": ["tiny"], "sets": ["real"], "shifts": ["plain"], "methods": ["wiener"]}
+    counts = {"seeds": 1, "n_small": 10, "n_test": 10, "images": 4, "replicates": 100}
+    return {
+        "study": {**factors, **counts, "fits_sersic": False},
+        "network": {"tiny": {**network, "model": {"width": 1 + variant, "blocks": 0}}},
+        "shift": {"plain": made["observation"]},
+    }
+
+
 def make_images(folder):
     """Files of images in every layout that has a reader."""
     rng = np.random.default_rng(5)
@@ -117,6 +131,8 @@ def make_inputs(folder, patch=setattr):
     thirds = SetOptions(split=(0.3, 0.3, 0.4))
     simulate.sersic(folder / "thirds", n=60, seed=3, recipe="sersic-32", options=thirds)
     score.fit("average", folder / "fields", folder / "scorer", splits=3)
+    for variant in (1, 2):
+        denoise.study(denoising_study_recipe(variant), folder / "thirds", folder / f"study{variant}")
     for seed in (1, 2):
         tables = folder / "a.parquet", folder / "b.parquet"
         judge_tables(*tables, folder / f"card{seed}.json", seed=seed, **QUICK)
@@ -306,6 +322,16 @@ def verbs(folder):
                 overrides=("label=magnitude",),
                 **how,
             ),
+        ),
+        "denoise study": (
+            "made",
+            lambda out, variant, **how: denoise.study(
+                denoising_study_recipe(variant), folder / "thirds", out, **how
+            ),
+        ),
+        "denoise report": (
+            "made",
+            lambda out, variant, **how: denoise.report(folder / f"study{variant}", out, **how),
         ),
         "score report": (
             "made",

@@ -41,6 +41,17 @@ def names_of(report):
     return sorted(hashes(report))
 
 
+def answers_of_study(study):
+    """What a study of denoising says, and its cells and file names without the times that they took."""
+    cells = {}
+    for file in sorted((study / "cells").glob("*.json")):
+        cells[file.name] = json.loads(file.read_text())
+        cells[file.name].pop("processor_seconds")
+        cells[file.name]["training"].pop("seconds", None)
+    said = [json.loads((study / name).read_text()) for name in ("study.json", "answers.json")]
+    return said, (study / "answers.md").read_text(), cells, sorted(hashes(study))
+
+
 def workers_of(child):
     """Processes of the group of one that has ended."""
     fields = []
@@ -131,7 +142,10 @@ def place_of(name, folder, server):
 
 def content_of(name, output):
     """What two outputs of a verb must agree in."""
-    by_name = {"train": weights_of, "report": names_of, "report figures": names_of, "demo": contents_of_demo}
+    by_name = {
+        **{"train": weights_of, "report": names_of, "report figures": names_of, "demo": contents_of_demo},
+        **{"denoise study": answers_of_study, "denoise report": names_of},
+    }
     return by_name.get(name, hash_of)(output)
 
 
@@ -162,6 +176,9 @@ NAMES = (
     "score predict",
     "score judge",
     "score report",
+    "study",
+    "denoise study",
+    "denoise report",
     "report",
     "report figures",
     "demo",
@@ -172,6 +189,8 @@ RANDOM_KILLS = 15
 LONG = {
     "measure statmorph": 15,
     "report figures": 15,
+    "denoise study": 15,
+    "denoise report": 15,
     "demo": 15,
 }  # seconds each: fewer kills, spread as wide
 EXISTS = 2  # exit code of a refusal
@@ -280,7 +299,7 @@ def check_twice(server, name, tmp_path, content):
 
 
 # a report's files have the names of any other's; what a demo makes of another plan is alike but for its training
-NOT_REPLACED = ("report", "report figures", "demo")
+NOT_REPLACED = ("report", "report figures", "denoise report", "demo")
 OVERWRITING = ("simulate", "sample fits", "measure")
 
 

@@ -48,6 +48,8 @@ KINDS = (
     "denoise fit",
     "denoise apply",
     "denoise files",
+    "denoise study",
+    "denoise report",
     "score fit",
     "score judge",
     "score report",
@@ -59,6 +61,8 @@ FOLDERS = (
     "study",
     "denoise fit",
     "denoise files",
+    "denoise study",
+    "denoise report",
     "score fit",
     "score report",
     "simulate",
@@ -67,7 +71,9 @@ FOLDERS = (
     "sample fits",
     "report",
 )
-OF_OTHER_SETTINGS = r"already exists|holds (features|a run|a demo|a denoiser) of"
+OF_OTHER_SETTINGS = (
+    r"already exists|holds (features|a run|a demo|a denoiser) of|was trained by other settings"
+)
 
 
 @pytest.fixture(scope="module")

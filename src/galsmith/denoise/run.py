@@ -10,7 +10,7 @@ import torch
 from galsmith.denoise.calibration import Stated, Temperature, fitted_temperature
 from galsmith.denoise.looks import CleanImages, LookBatches, LookOrder, Looks
 from galsmith.denoise.material import Material
-from galsmith.denoise.model import WEIGHTS_FILE, TrainedDenoiser, coverage_of, write_denoiser
+from galsmith.denoise.model import PAGE_FILE, WEIGHTS_FILE, TrainedDenoiser, coverage_of, write_denoiser
 from galsmith.denoise.network import NetworkModule
 from galsmith.denoise.settings import FREE_TO_CHANGE, FitSettings
 from galsmith.denoise.trainer import NetworkTrainer, Validation, ValidationLooks, averaged, is_out_of_patience
@@ -124,7 +124,7 @@ class DenoiserRun:
     def is_complete(self) -> bool:
         """Whether training is over and the denoiser is there."""
         is_over = self.settings.budget.is_spent(self.state) or self.is_out_of_patience
-        return is_over and (self.folder / WEIGHTS_FILE).is_file()
+        return is_over and all((self.folder / name).is_file() for name in (WEIGHTS_FILE, PAGE_FILE))
 
     def run(self, progress: ProgressCallback) -> None:
         """Train, and keep what was made however it ends.

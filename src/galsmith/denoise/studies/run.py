@@ -1,5 +1,6 @@
 """The verb `denoise study`: a recipe, clean and generated images in, a folder of cells and the answers out; resumable."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -38,6 +39,7 @@ from galsmith.files import (
     refuse_harm,
     said_in_json,
     write_json,
+    written_atomically,
 )
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance, hash_json
@@ -46,9 +48,10 @@ from galsmith.settings import recipe_file
 logger = logging.getLogger("galsmith")
 STUDY_FORMAT, STUDY_FILE = "galsmith denoising study", "study.json"
 ANSWERS_FILE, TABLES_FILE = "answers.json", "answers.md"
+# Empty: whether a command is a study's own is told by comparing its images and the settings of its cells.
 STUDY = Kind(
     "study of denoising",
-    said_in_json(STUDY_FORMAT, lambda said: said["data_hash"]),
+    said_in_json(STUDY_FORMAT, lambda _: ""),
     STUDY_FILE,
     (STUDY_FILE, ANSWERS_FILE, TABLES_FILE, "cells/*.json", "failed/*.json"),
     {"models/*": DENOISER, "sets/*": STORE},
@@ -158,15 +161,20 @@ def study(
     refuse_harm(Path(output), inputs)
     settings = read_study_settings(recipe, overrides=overrides)
     stores = checked_data(settings, open_store(data), None if generated is None else open_store(generated))
-    with grown_folder(output, STUDY, stores.content_hash, inputs=inputs, overwrite=overwrite) as folder:
+    made_from = hash_json([stores.content_hash, settings.to_dict()])
+    with grown_folder(output, STUDY, made_from, inputs=inputs, overwrite=overwrite) as folder:
         _check_folder(folder, stores)
         tasks = [_task(settings, stores, cell, folder, device) for cell in cells_of(settings)]
         left = [task for task in tasks if not _is_done(task)]
         _try_methods(settings, stores, left)
-        _write_page(folder, settings, stores)
-        _write_sets(settings, stores, left)
-        _run(left, len(tasks), workers=workers, executor=executor, progress=progress)
-        answers = _answered(folder, settings, progress)
+        is_new = _write_page(folder, settings, stores)
+        if not left and not is_new and (folder / TABLES_FILE).exists():
+            logger.warning("%s: is already there, with all its %d cells", folder, len(tasks))
+            answers: Answers | None = answers_of(settings, finished_cells(folder, settings))
+        else:
+            _write_sets(settings, stores, left)
+            _run(left, len(tasks), workers=workers, executor=executor, progress=progress)
+            answers = _answered(folder, settings, progress)
     return StudyResult(Path(output), len(tasks), len(tasks) - len(left), _failures(tasks, folder), answers)
 
 
@@ -256,8 +264,8 @@ def _check_folder(folder: Path, stores: StudyData) -> None:
         )
 
 
-def _write_page(folder: Path, settings: StudySettings, stores: StudyData) -> None:
-    """Write what the study is, which may have grown since the last call."""
+def _write_page(folder: Path, settings: StudySettings, stores: StudyData) -> bool:
+    """Write what the study is, which may have grown since the last call; whether it says anything new."""
     page, drawn = folder / STUDY_FILE, stores.generated
     before = read_json(page) if page.exists() else {}
     parents = [stores.clean.as_parent("clean images")]
@@ -278,7 +286,13 @@ def _write_page(folder: Path, settings: StudySettings, stores: StudyData) -> Non
         "cells": [cell.name for cell in cells_of(settings)],
         "provenance": provenance.to_dict(),
     }
+    if before == json.loads(json.dumps(said)):
+        return False
+    (folder / TABLES_FILE).unlink(
+        missing_ok=True
+    )  # so that a call that dies before new answers is not the last
     write_json(page, said)
+    return True
 
 
 def _task(settings: StudySettings, stores: StudyData, cell: Cell, folder: Path, device: str) -> CellTask:
@@ -395,7 +409,8 @@ def _answered(folder: Path, settings: StudySettings, progress: ProgressCallback)
     progress(ProgressEvent("answers", 0, 1, "tables"))
     answers = answers_of(settings, results)
     write_json(folder / ANSWERS_FILE, answers.to_dict())
-    (folder / TABLES_FILE).write_text(answers.to_markdown(), encoding="utf-8")
+    with written_atomically(folder / TABLES_FILE) as temporary:
+        temporary.write_text(answers.to_markdown(), encoding="utf-8")
     return answers
 
 
