@@ -120,6 +120,7 @@ WRONG = [
     ("denoise study study-small --data there -o new --workers 0", 2, "--workers 0: wanted 1 or more"),
     ("denoise report gone -o new", 1, "gone: there is no such study"),
     ("denoise apply gone there -o new", 1, "gone: there is no such denoiser"),
+    ("denoise apply weiner there -o new", 1, "weiner: there is no such denoiser (did you mean 'wiener'?)"),
     ("denoise apply wiener gone -o new", 1, "gone: there is no such file"),
     ("info gone", 1, "gone: there is no such file or folder"),
 ]

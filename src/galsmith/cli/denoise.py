@@ -21,6 +21,7 @@ from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
 from galsmith.denoise.denoisers import DENOISERS, STUDY_RECIPE_FOLDER, check_recipe, denoiser_recipes
 from galsmith.errors import SettingsError
+from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
     from galsmith.data.galaxies import FileRequest
@@ -134,8 +135,9 @@ def denoise_apply(
     """Take PSF and noise off a store into a store, or off FITS images into FITS files; headers are kept."""
     check_places([model, *images], [output])
     if model not in DENOISERS:
+        near = near_miss(model, list(DENOISERS))
         check_folder(
-            Path(model), f"there is no such denoiser; fit one, or take one of {', '.join(DENOISERS)}"
+            Path(model), f"there is no such denoiser{near}; fit one, or take one of {', '.join(DENOISERS)}"
         )
     files.check(images)
     for image in images:
