@@ -1,7 +1,7 @@
 """``galsmith denoise``: train denoisers, take PSF and noise off anybody's images, and study what generated ones add."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,6 +12,7 @@ from galsmith.cli.options import (
     Device,
     Output,
     Overwrite,
+    Precision,
     Sets,
     Shown,
     Workers,
@@ -62,10 +63,7 @@ def denoise_fit(
     overrides: Sets = NO_SETTINGS,
     seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
     device: Device = "auto",
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Parameter(help="auto takes bfloat16 where the device multiplies it itself."),
-    ] = "auto",
+    precision: Precision = "auto",
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:

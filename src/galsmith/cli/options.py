@@ -32,6 +32,10 @@ Workers = Annotated[int | None, Parameter(help="Local processes; all cores when 
 Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
 # From `galsmith.cli.command`: a function that makes a `Spelling`, or of a parameter `spelled` a function of a text.
 Spelled = Annotated[Any, Parameter(parse=False)]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Parameter(help="auto takes bfloat16 where the device multiplies it itself."),
+]
 Device = Annotated[Literal["auto", "cpu", "cuda"], Parameter(help="auto takes the GPU where there is one.")]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Sets, Shown
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Output, Overwrite, Precision, Sets, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import (
     TRAIN_SETTINGS,
@@ -61,10 +61,7 @@ def train(
     overrides: Sets = NO_SETTINGS,
     seed: Annotated[int | None, Parameter(help="The integer that fixes all chance.")] = None,
     device: Device = "auto",
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"],
-        Parameter(help="auto takes bfloat16 where the device multiplies it itself."),
-    ] = "auto",
+    precision: Precision = "auto",
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
