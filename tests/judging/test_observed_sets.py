@@ -151,6 +151,24 @@ def test_a_set_that_has_more_than_is_asked_for_is_refused_with_figures(tmp_path,
     assert not list(work.folder.iterdir())
 
 
+def test_a_width_that_is_known_of_some_bands_alone_is_told():
+    images = [np.ones((2, 33, 33), dtype=np.float32)] * 3
+    some, all_of_them = (
+        brought_under(
+            image_set_from_arrays(
+                images, ImageHeader(("g", "r"), "nJy", 0.2, psf={"psf_fwhm_pix_by_band": widths})
+            ),
+            observation(noise=None),
+            name="reference",
+        ).corrections[0]
+        for widths in ({"g": 3.0}, {"g": 3.0, "r": 3.0})
+    )
+    assert some.remark == "where its own is not known it is taken as none"
+    np.testing.assert_allclose(some.added, [4.0, 5.0])
+    assert all_of_them.remark == ""
+    np.testing.assert_allclose(all_of_them.added, [4.0, 4.0])
+
+
 def test_noise_of_two_sets_is_of_two_streams_and_the_same_again(tmp_path):
     stars(tmp_path / "set")
     places = {"one": tmp_path / "set", "other": tmp_path / "set"}

@@ -252,24 +252,25 @@ def _psf_left(
             name, "the point spread function", own[worst], asked[worst], f"px in {header.bands[worst]} (FWHM)"
         )
     left = np.sqrt(np.maximum(asked**2 - own**2, 0.0))
-    remark = "" if np.isfinite(known).all() else "its own is not known and taken as none"
+    remarks = [] if np.isfinite(known).all() else ["where its own is not known it is taken as none"]
     if not own.any():
-        return law, Correction("psf", "px (FWHM)", known, left, asked, remark)
+        return law, Correction("psf", "px (FWHM)", known, left, asked, *remarks)
     if isinstance(law, AiryPsf):
         # between two diffraction patterns lies no third one
-        law, remark = GaussianPsf(fwhm_pix=1.0), "what is left is taken as a Gaussian, without rings"
-    elif isinstance(law, GaussianPsf):
-        remark = ""
+        law = GaussianPsf(fwhm_pix=1.0)
+        remarks.append("what is left is taken as a Gaussian, without rings")
     elif isinstance(law, MoffatPsf):
-        remark = "widths in quadrature, which is exact for Gaussians alone"
-    else:
+        remarks.append("widths in quadrature, which is exact for Gaussians alone")
+    elif not isinstance(law, GaussianPsf):
         raise SettingsError(
             f"{name} has a point spread function of {own.max():.3g} px (FWHM), and what is left to an image of one is not "
             "known",
             argument="observe",
             way_out="state a Gaussian, a Moffat law or an Airy pattern",
         )
-    return _narrowed(law, header, left), Correction("psf", "px (FWHM)", known, left, asked, remark)
+    return _narrowed(law, header, left), Correction(
+        "psf", "px (FWHM)", known, left, asked, "; ".join(remarks)
+    )
 
 
 def _narrowed(law: AnalyticPsf, header: ImageHeader, widths_pix: Floats) -> Any:
