@@ -172,16 +172,21 @@ def _together_context(together: DrawnTogether | None) -> dict[str, Any] | None:
     }
 
 
-@cache
-def _environment(spelling: Spelling = IN_PYTHON) -> Environment:
-    """Prepare the templates; everything that is filled in is escaped."""
-    environment = Environment(
+def page_environment() -> Environment:
+    """Find the templates of all pages; everything that is filled in is escaped, and what is missing is an error."""
+    return Environment(
         loader=PackageLoader("galsmith.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def _environment(spelling: Spelling = IN_PYTHON) -> Environment:
+    """Prepare the templates; everything that is filled in is escaped."""
+    environment = page_environment()
     environment.globals.update({function.__name__: function for function in LABELS})
     environment.globals.update(
         spelled=lambda text: labels.with_whole_flags(spelling.text(text)),

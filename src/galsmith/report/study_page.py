@@ -5,9 +5,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from galsmith.report.labels import number
+from galsmith.report.page import page_environment
 from galsmith.report.panels.axes import Axis, Tick
 
 PAGE_FILE = "index.html"
@@ -30,13 +29,7 @@ def write_study_page(card: Mapping[str, Any], folder: Path) -> Path:
     Path
         Of the page: one file that requests nothing from any network.
     """
-    environment = Environment(
-        loader=PackageLoader("galsmith.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals.update(number=number)
     html = environment.get_template("study.html.j2").render(
         card=card,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ from galsmith.provenance import Provenance
 from galsmith.report.denoising.drawings import ALL, errors_by_mixing, residual_power
 from galsmith.report.figures.painting import FIGURE, STYLE, Panel, save, sheet
 from galsmith.report.labels import number
+from galsmith.report.page import page_environment
 from galsmith.report.panels.galaxies import Stretch, common_stretch, picture_data_url, picture_of
 from galsmith.report.scores import drawings as scores_drawings
 
@@ -245,12 +246,6 @@ def _interval(said: Said | None) -> str:
 
 def _environment() -> Environment:
     """Prepare the templates; everything that is filled in is escaped."""
-    environment = Environment(
-        loader=PackageLoader("galsmith.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals.update(number=number, entry=_entry, interval=_interval)
     return environment

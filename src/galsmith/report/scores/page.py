@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,6 +20,7 @@ from galsmith.files import Kind, read_json
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
 from galsmith.report.labels import distance_number, number
+from galsmith.report.page import page_environment
 from galsmith.report.panels.galaxies import rows_of_ids
 from galsmith.report.scores import drawings
 
@@ -148,12 +149,6 @@ def _data_url(pixels: Bytes) -> str:
 
 def _environment() -> Environment:
     """Prepare the templates; everything that is filled in is escaped."""
-    environment = Environment(
-        loader=PackageLoader("galsmith.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.globals.update(number=number, distance_number=distance_number, words_of_kind=words_of_kind)
     return environment
