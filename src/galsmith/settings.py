@@ -3,8 +3,9 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -105,6 +106,40 @@ def near_miss(word: str, known: Sequence[str]) -> str:
 def near_words(word: str, known: Sequence[str]) -> list[str]:
     """Return the closest known word, or none."""
     return difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+
+
+def check_name(name: str, known: Iterable[str], *, kind: str, argument: str) -> None:
+    """Refuse a name that a table does not have.
+
+    Parameters
+    ----------
+    name : str
+        As asked for.
+    known : iterable of str
+        Names of the table.
+    kind : str
+        What the table holds, such as ``"denoiser"``.
+    argument : str
+        Where the name was given.
+
+    Raises
+    ------
+    SettingsError
+        If there is none of that name; the near miss is named.
+    """
+    names = list(known)
+    if name not in names:
+        raise SettingsError(
+            f"there is no such {kind}{near_miss(name, names)}",
+            argument=argument,
+            came=name,
+            wanted=f"one of {', '.join(names)}",
+        )
+
+
+def record_at(place: str) -> Any:
+    """Import what a table open to extension names as ``"module:NAME"``, as entry points write it, until it is used."""
+    return EntryPoint("record", place, "galsmith").load()
 
 
 def _copied(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """The ways to denoise, `DENOISERS`: the paper's network, ours, classical methods, other people's; loaded when used."""
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galsmith.errors import SettingsError
-from galsmith.settings import near_miss, recipe_file
+from galsmith.settings import check_name, near_miss, recipe_file, record_at
 
 if TYPE_CHECKING:
     from galsmith.denoise.method import Method
@@ -50,13 +49,7 @@ def register_denoiser(name: str, method: "Method") -> None:
 
 def check_denoiser(name: str) -> None:
     """Refuse a name that no denoiser has; `SettingsError` names the near miss."""
-    if name not in DENOISERS:
-        raise SettingsError(
-            f"there is no such denoiser{near_miss(name, list(DENOISERS))}",
-            argument="denoiser",
-            came=name,
-            wanted=f"one of {', '.join(DENOISERS)}",
-        )
+    check_name(name, DENOISERS, kind="denoiser", argument="denoiser")
 
 
 def denoiser_named(name: str) -> "Method":
@@ -69,10 +62,7 @@ def denoiser_named(name: str) -> "Method":
     """
     check_denoiser(name)
     record = DENOISERS[name]
-    if not isinstance(record, str):
-        return record
-    module, _, attribute = record.partition(":")
-    found: Method = getattr(importlib.import_module(module), attribute)
+    found: Method = record_at(record) if isinstance(record, str) else record
     return found
 
 

@@ -1,11 +1,10 @@
 """The methods that predict galaxyness, `METHODS`: the paper's five, ours, and other people's; loaded when used."""
 
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from galsmith.errors import SettingsError
-from galsmith.settings import near_miss
+from galsmith.settings import check_name, record_at
 
 if TYPE_CHECKING:
     from galsmith.score.method import Method
@@ -73,13 +72,7 @@ def register_scorer(method: "Method", *, words: str) -> None:
 
 def check_method(name: str) -> None:
     """Refuse a name that no method has; `SettingsError` names the near miss."""
-    if name not in METHODS:
-        raise SettingsError(
-            f"there is no such method{near_miss(name, list(METHODS))}",
-            argument="method",
-            came=name,
-            wanted=f"one of {', '.join(METHODS)}",
-        )
+    check_name(name, METHODS, kind="method", argument="method")
 
 
 def method_named(name: str) -> "Method":
@@ -92,8 +85,5 @@ def method_named(name: str) -> "Method":
     """
     check_method(name)
     record = METHODS[name].record
-    if not isinstance(record, str):
-        return record
-    module, _, attribute = record.partition(":")
-    found: Method = getattr(importlib.import_module(module), attribute)
+    found: Method = record_at(record) if isinstance(record, str) else record
     return found

@@ -1,12 +1,11 @@
 """`TASKS`: the downstream tasks that come with galsmith, and other people's; loaded when used."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from galsmith.errors import SettingsError
-from galsmith.settings import Settings, apply_overrides, near_miss, typed_settings
+from galsmith.settings import Settings, apply_overrides, check_name, record_at, typed_settings
 
 if TYPE_CHECKING:
     from galsmith.study.task import Task
@@ -63,13 +62,7 @@ def register_task(name: str, record: type[Settings], *, words: str) -> None:
 
 def check_task(name: str) -> None:
     """Refuse a name that no task has; `SettingsError` names the near miss."""
-    if name not in TASKS:
-        raise SettingsError(
-            f"there is no such task{near_miss(name, list(TASKS))}",
-            argument="task",
-            came=name,
-            wanted=f"one of {', '.join(TASKS)}",
-        )
+    check_name(name, TASKS, kind="task", argument="task")
 
 
 def task_named(name: str, overrides: Sequence[str] = ()) -> "Task":
@@ -83,7 +76,6 @@ def task_named(name: str, overrides: Sequence[str] = ()) -> "Task":
     check_task(name)
     record = TASKS[name].record
     if isinstance(record, str):
-        module, _, attribute = record.partition(":")
-        record = getattr(importlib.import_module(module), attribute)
+        record = record_at(record)
     task: Task = typed_settings(record, apply_overrides({}, overrides), source=f"task {name}")
     return task

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,7 +41,7 @@ from galsmith.data.readers.options import (
 )
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.settings import near_miss
+from galsmith.settings import near_miss, record_at
 
 if TYPE_CHECKING:
     from galsmith.data.readers.source import Source
@@ -545,10 +545,7 @@ def _installed() -> Mapping[str, Reader]:
 
 def _found(opens: Callable[..., "Source"] | str) -> Callable[..., "Source"]:
     """Import what a text names."""
-    if not isinstance(opens, str):
-        return opens
-    module, _, name = opens.partition(":")
-    opened: Callable[..., Source] = getattr(import_module(module), name)
+    opened: Callable[..., Source] = record_at(opens) if isinstance(opens, str) else opens
     return opened
 
 
