@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.denoise.looks import drawn_kernels
+from galsmith.denoise.drawn_psfs import drawn_kernels
 from galsmith.denoise.network import ObservedBatch, batch_of
 from galsmith.denoise.paper_resnet import PaperResnet, PaperResnetSettings
 from galsmith.observe import Observed

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Kernels = NDArray[np.float32]
 KERNELS_KEPT = 256
+LEAST_SHARE = 1e-3  # of the variance of independent noise, that correlated noise has at a scale
 TAPERED_SHARE = 0.25  # of a kernel's reach, over which it is brought to zero
 
 
@@ -101,14 +102,22 @@ def filtered(images: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
     return torch.fft.irfft2(spectrum, s=shape)[..., reach : reach + height, reach : reach + width]
 
 
-def filtered_deviation(variance: torch.Tensor, kernels: torch.Tensor) -> torch.Tensor:
-    """Give the standard deviation of filtered independent noise, exactly: variances go with squared kernels.
+def filtered_deviation(
+    variance: torch.Tensor, kernels: torch.Tensor, correlation: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Give the standard deviation of filtered noise.
+
+    Of independent noise exactly, as variances go with squared kernels; of noise that neighbors share exactly where the
+    variance is the same all over, and else as if it hardly changed within its reach.
 
     Parameters
     ----------
     variance : Tensor [galaxy, band, y, x], float32
         Of each pixel; beyond the frame that of its edge.
     kernels : Tensor [galaxy, band, scale, k, k], float32
+        Odd side.
+    correlation : Tensor [galaxy, c, c], float32, optional
+        Of the noise of two pixels by their distance, odd side, 1 in the middle; independent noise when left out.
 
     Returns
     -------
@@ -116,11 +125,29 @@ def filtered_deviation(variance: torch.Tensor, kernels: torch.Tensor) -> torch.T
         The latter where all pixels of a band have one variance.
     """
     level = variance.mean(dim=(-2, -1))
+    shared = 1.0 if correlation is None else _share_by_correlation(kernels, correlation)[..., None, None]
     if bool((variance == variance[..., :1, :1]).all()):
-        return (level[..., None] * (kernels**2).sum(dim=(-2, -1))).sqrt()[..., None, None]
+        alone = (level[..., None] * (kernels**2).sum(dim=(-2, -1)))[..., None, None]
+        return (alone * shared).sqrt()
     reach = kernels.shape[-1] // 2
     wide = torch.nn.functional.pad(variance, (reach, reach, reach, reach), mode="replicate")
     # relative to the level: float32 transforms are right to 1e-7 of the largest value
     found = filtered(wide / level[..., None, None], kernels**2)[..., reach:-reach, reach:-reach]
     floor = 1e-6 * (kernels**2).sum(dim=(-2, -1))[..., None, None]
-    return (found.maximum(floor) * level[..., None, None, None]).sqrt()
+    return (found.maximum(floor) * level[..., None, None, None] * shared).sqrt()
+
+
+def _share_by_correlation(kernels: torch.Tensor, correlation: torch.Tensor) -> torch.Tensor:
+    """Variance of filtered correlated noise over that of independent noise, [galaxy, band, scale].
+
+    It is the sum over distances of the kernel's autocorrelation times the noise's correlation; by Parseval's theorem the
+    mean of power times spectrum, on a grid on which neither meets itself.
+    """
+    reach = correlation.shape[-1] // 2
+    side = scipy.fft.next_fast_len(kernels.shape[-1] + reach, real=True)
+    power = torch.fft.fft2(kernels, s=(side, side)).abs() ** 2
+    placed = torch.nn.functional.pad(correlation, (0, side - correlation.shape[-1]) * 2)
+    spectrum = torch.fft.fft2(placed.roll((-reach, -reach), dims=(-2, -1))).real[:, None, None]
+    # a measured correlation that was cut off may have small negative power: no scale is without noise
+    ratio = (power * spectrum).mean(dim=(-2, -1)) / (kernels**2).sum(dim=(-2, -1))
+    return ratio.clamp_min(LEAST_SHARE)

@@ -185,7 +185,7 @@ class FilterBank(nn.Module):
         kernels = batch_kernels(
             batch.psf, strengths=self.settings.strengths, reach_pix=self.settings.reach_pix
         )
-        deviation = filtered_deviation(batch.variance, kernels)
+        deviation = filtered_deviation(batch.variance, kernels, batch.noise_correlation)
         scales = filtered(batch.image, kernels)
         in_noise = scales / deviation
         observed = (batch.image / batch.variance.sqrt())[:, :, None]

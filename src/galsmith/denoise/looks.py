@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from galsmith.denoise.drawn_noise import with_drawn_noise
+from galsmith.denoise.drawn_psfs import drawn_from_table, drawn_kernels
 from galsmith.denoise.network import ObservedBatch, batch_of
 from galsmith.images import ImageHeader, ImageSet
 from galsmith.images.image_set import PixelSequence
@@ -19,6 +21,7 @@ from galsmith.observe.convolution import Convolver
 from galsmith.observe.observation import Observation
 from galsmith.observe.observed import Observed
 from galsmith.observe.pixel_grid import resampled
+from galsmith.observe.stamps import hash_of_stamp, read_stamp
 from galsmith.seeds import random_stream
 from galsmith.settings import Settings
 
@@ -26,8 +29,6 @@ Pixels = NDArray[np.float32]
 Interval = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 SIDE_MULTIPLE = 2
 KEPT_GB = 1.0
-PSF_REACH_FWHM, LARGEST_PSF_REACH_PIX = 3.0, 32
-MOFFAT_BETA = (2.0, 6.0)  # from bad seeing to nearly a Gaussian (Trujillo et al. 2001)
 
 
 class LookRange(Settings):
@@ -42,19 +43,46 @@ class LookRange(Settings):
         often, a Moffat law, elliptical, the same law in all bands with widths a little apart.
     largest_ellipticity : float
         1 - b/a of such PSFs is uniform below it.
+    psf_images_path : str or None
+        FITS image with one plane a measured PSF, of which looks take one in place of a law.
+    psf_images_share : float
+        Share of the looks that do; all of them where `psf_fwhm_pix` is left out.
+    psf_images_stretch : tuple of float
+        Least and largest factor of such a PSF's width; drawn log-uniformly.
     pixel_factors : tuple of float
         One is drawn at each look: pixels become so many times as large before anything else.
+    signal_to_noise : tuple of float, or None
+        Least and largest root of the sum of the squares of an image with its PSF over the sky's noise in a pixel, drawn
+        log-uniformly; in place of the observation's noise.
+    brightest_variance : tuple of float
+        Beside `signal_to_noise`: least and largest variance of the noise in the brightest pixel over that of the sky, by
+        light that is counted; drawn log-uniformly.
+    largest_neighbor_weight : float
+        Beside `signal_to_noise`: noise of half of the looks is mixed by weights (w, 1, w) along both axes, with w uniform
+        below this, as in images that were resampled. The network is told.
     """
 
     noise_factor: Interval = (1.0, 1.0)
     psf_fwhm_pix: Interval | None = None
     largest_ellipticity: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    psf_images_path: str | None = None
+    psf_images_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    psf_images_stretch: Interval = (0.8, 1.25)
     pixel_factors: tuple[Annotated[float, Field(ge=1)], ...] = (1.0,)
+    signal_to_noise: Interval | None = None
+    brightest_variance: tuple[Annotated[float, Field(ge=1)], Annotated[float, Field(ge=1)]] = (1.0, 1.0)
+    largest_neighbor_weight: Annotated[float, Field(ge=0, le=0.5)] = 0.0
 
     @model_validator(mode="after")
     def _in_order(self) -> "LookRange":
         """Want the least first, and one factor or more."""
-        for name in ("noise_factor", "psf_fwhm_pix"):
+        for name in (
+            "noise_factor",
+            "psf_fwhm_pix",
+            "psf_images_stretch",
+            "signal_to_noise",
+            "brightest_variance",
+        ):
             found = getattr(self, name)
             if found is not None and found[0] > found[1]:
                 raise ValueError(f"{name} is {found}; wanted the least first")
@@ -62,37 +90,40 @@ class LookRange(Settings):
             raise ValueError("pixel_factors is empty; wanted one or more, 1 leaves pixels as they are")
         return self
 
+    @model_validator(mode="after")
+    def _one_noise(self) -> "LookRange":
+        """Refuse two statements of the noise, and what goes beside one that is not there."""
+        is_drawn = self.signal_to_noise is not None
+        if is_drawn and self.noise_factor != (1.0, 1.0):
+            raise ValueError("noise_factor and signal_to_noise came; wanted one of them")
+        beside = self.largest_neighbor_weight > 0 or self.brightest_variance != (1.0, 1.0)
+        if beside and not is_drawn:
+            raise ValueError(
+                "brightest_variance and largest_neighbor_weight go beside signal_to_noise, which is missing"
+            )
+        return self
 
-def drawn_kernels(
-    chance: np.random.Generator, fwhm_pix: Interval, n_bands: int, *, largest_ellipticity: float
-) -> Pixels:
-    """Draw a point spread function, [band, k, k] float32 of odd side and sum 1.
+    @property
+    def varies_psf(self) -> bool:
+        """Whether point spread functions are drawn, in place of the observation's."""
+        return self.psf_fwhm_pix is not None or self.psf_images_path is not None
 
-    Parameters
-    ----------
-    chance : Generator
-        Of random numbers.
-    fwhm_pix : tuple of float
-        Least and largest full width at half maximum.
-    n_bands : int
-        Widths of bands scatter by 5 % about one.
-    largest_ellipticity : float
-        Of 1 - b/a.
-    """
-    is_moffat, angle = chance.random() < 0.5, chance.uniform(0, math.pi)
-    beta, axis_ratio = chance.uniform(*MOFFAT_BETA), 1 - chance.uniform(0, largest_ellipticity)
-    middle = math.exp(chance.uniform(*np.log(fwhm_pix)))
-    widths = np.clip(middle * np.exp(0.05 * chance.standard_normal(n_bands)), *fwhm_pix)
-    reach = min(LARGEST_PSF_REACH_PIX, math.ceil(PSF_REACH_FWHM * widths.max()))
-    # three points a pixel along each side: narrow laws are not their values at pixel centers
-    axis = (np.arange(3 * (2 * reach + 1)) - (3 * reach + 1)) / 3
-    y, x = axis[:, np.newaxis], axis[np.newaxis]
-    major, minor = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    square = (major**2 * axis_ratio + minor**2 / axis_ratio) / (widths[:, np.newaxis, np.newaxis] / 2) ** 2
-    # half of the maximum is at square = 1 in both laws
-    values = (1 + square * (2 ** (1 / beta) - 1)) ** -beta if is_moffat else np.exp2(-square)
-    kernels = values.reshape(n_bands, 2 * reach + 1, 3, 2 * reach + 1, 3).sum(axis=(2, 4))
-    return (kernels / kernels.sum(axis=(1, 2), keepdims=True)).astype(np.float32)
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values of all that decides looks: of a file its content, not its place."""
+        values = self.model_dump(mode="json", exclude={"psf_images_path"})
+        if self.psf_images_path is None:
+            return values
+        table = read_stamp(self.psf_images_path, argument="range.psf_images_path")[0]
+        return {**values, "psf_images_sha256": hash_of_stamp(table)}
+
+    def kernels(self, chance: np.random.Generator, n_bands: int) -> Pixels:
+        """Draw a point spread function, [band, k, k] float32 of odd side and sum 1; there has to be something to draw."""
+        path, widths = self.psf_images_path, self.psf_fwhm_pix
+        if path is not None and (widths is None or chance.random() < self.psf_images_share):
+            return drawn_from_table(chance, path, n_bands, stretch=self.psf_images_stretch)
+        if widths is None:
+            raise ValueError("neither psf_fwhm_pix nor psf_images_path is there; nothing to draw")
+        return drawn_kernels(chance, widths, n_bands, largest_ellipticity=self.largest_ellipticity)
 
 
 @dataclass(frozen=True)
@@ -120,21 +151,35 @@ class Looks:
         if factor != 1 and min(image.shape[-2:]) >= 2 * SIDE_MULTIPLE * factor:
             per_area = is_per_area(self.header.flux_unit)
             image = resampled(image, factor, "area", keeps_level=per_area).astype(np.float32)
-        if self.range.psf_fwhm_pix is None:
+        if self.range.signal_to_noise is not None:
+            return self._at_drawn_noise(image, chance, self.range.signal_to_noise)
+        if not self.range.varies_psf:
             found = self.observation.observe(image, chance, self.header)
             mean = (
                 None if noise_factor == 1 else self._without_noise.observe(image, chance, self.header).image
             )
             return found if mean is None else _with_noise_times(found, mean, noise_factor)
-        kernels = drawn_kernels(
-            chance,
-            self.range.psf_fwhm_pix,
-            len(image),
-            largest_ellipticity=self.range.largest_ellipticity,
-        )
+        kernels = self.range.kernels(chance, len(image))
         mean = Convolver(kernels, _shape(image))(image).astype(np.float32)
         found = replace(self._without_psf.observe(mean, chance, self.header), psf=kernels, truth=image)
         return _with_noise_times(found, mean, noise_factor)
+
+    def _at_drawn_noise(self, image: Pixels, chance: np.random.Generator, reach: Interval) -> Observed:
+        """Observe an image at a signal to noise that is drawn."""
+        if self.range.varies_psf:
+            kernels = self.range.kernels(chance, len(image))
+            mean = Convolver(kernels, _shape(image))(image).astype(np.float32)
+            seen = Observed(mean, np.ones_like(mean), kernels, image)
+        else:
+            seen = self._without_noise.observe(image, chance, self.header)
+        noise = with_drawn_noise(
+            seen.image,
+            chance,
+            signal_to_noise=reach,
+            brightest_variance=self.range.brightest_variance,
+            largest_neighbor_weight=self.range.largest_neighbor_weight,
+        )
+        return replace(seen, image=noise.image, ivar=noise.ivar, noise_correlation=noise.correlation)
 
     def with_fixed_noise(self) -> "Looks":
         """Give looks at which the noise is that of the observation."""

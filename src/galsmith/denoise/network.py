@@ -11,6 +11,7 @@ import torch
 from galsmith.models.protocols import Precision
 from galsmith.observe.observed import Observed
 
+NO_MAPS = ("psf", "noise_correlation")
 LARGEST_IVAR = 1e30  # of images without noise: a network divides by its deviation
 
 
@@ -30,6 +31,8 @@ class ObservedBatch:
         Empty where it is not known.
     weight : Tensor [galaxy, band, y, x], float32
         1 where a pixel counts, 0 where it is masked or filled up.
+    noise_correlation : Tensor [galaxy, k, k], float32, or None
+        Of two pixels by their distance, odd side, 1 in the middle; None where pixels of all galaxies are independent.
     """
 
     image: torch.Tensor
@@ -37,17 +40,19 @@ class ObservedBatch:
     psf: torch.Tensor
     truth: torch.Tensor
     weight: torch.Tensor
+    noise_correlation: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> "ObservedBatch":
         """Move all tensors."""
-        return ObservedBatch(*(value.to(device) for value in vars(self).values()))
+        moved = {name: value.to(device) for name, value in vars(self).items() if value is not None}
+        return ObservedBatch(**moved)
 
     def part(self, rows: slice, columns: slice) -> "ObservedBatch":
-        """Cut a part out of all maps; the PSF stays."""
+        """Cut a part out of all maps; what is no map stays."""
         cut = {
             name: value[..., rows, columns]
             for name, value in vars(self).items()
-            if name != "psf" and value.numel()
+            if name not in NO_MAPS and value.numel()
         }
         return replace(self, **cut)
 
@@ -127,7 +132,7 @@ def batch_of(observations: Sequence[Observed], *, side_multiple: int = 1) -> Obs
     n_bands = len(observations[0].image)
     shape = (len(observations), n_bands, height, width)
     image, truth, weight = (np.zeros(shape, dtype=np.float32) for _ in range(3))
-    variance, psf = np.empty(shape, dtype=np.float32), np.zeros((*shape[:2], kernel, kernel), np.float32)
+    variance, psf = np.empty(shape, dtype=np.float32), np.empty((*shape[:2], kernel, kernel), np.float32)
     for row, one in enumerate(observations):
         part = (row, slice(None), slice(one.image.shape[-2]), slice(one.image.shape[-1]))
         counts = one.ivar > 0
@@ -139,8 +144,7 @@ def batch_of(observations: Sequence[Observed], *, side_multiple: int = 1) -> Obs
         variance[part] = np.where(counts, 1.0 / ivar, typical[:, np.newaxis, np.newaxis])
         if one.truth is not None:
             truth[part] = one.truth
-        start = (kernel - one.psf.shape[-1]) // 2
-        psf[row, :, start : start + one.psf.shape[-1], start : start + one.psf.shape[-1]] = one.psf
+        psf[row] = _framed(one.psf, kernel)
     has_truth = all(one.truth is not None for one in observations)
     return ObservedBatch(
         image=torch.from_numpy(image),
@@ -148,7 +152,31 @@ def batch_of(observations: Sequence[Observed], *, side_multiple: int = 1) -> Obs
         psf=torch.from_numpy(psf),
         truth=torch.from_numpy(truth) if has_truth else torch.empty(0),
         weight=torch.from_numpy(weight),
+        noise_correlation=_correlations(observations),
     )
+
+
+def _correlations(observations: Sequence[Observed]) -> torch.Tensor | None:
+    """Stack correlations of noise, [galaxy, k, k]; None where no observation has any."""
+    stated = [one.noise_correlation for one in observations if one.noise_correlation is not None]
+    if not stated:
+        return None
+    side = max(max(one.shape) for one in stated)
+    alone = np.ones((1, 1), dtype=np.float32)
+    found = [
+        _framed(alone if one.noise_correlation is None else one.noise_correlation, side)
+        for one in observations
+    ]
+    return torch.from_numpy(np.stack(found))
+
+
+def _framed(image: np.ndarray, side: int) -> np.ndarray:
+    """Put the middle of an image [..., y, x] of odd sides into that of a square of zeros."""
+    height, width = image.shape[-2:]
+    framed = np.zeros((*image.shape[:-2], side, side), dtype=np.float32)
+    top, left = (side - height) // 2, (side - width) // 2
+    framed[..., top : top + height, left : left + width] = image
+    return framed
 
 
 def typical_variance(ivar: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ class FitSettings:
     @property
     def law_hash(self) -> str:
         """SHA-256 of operator, noise law and what varies of them."""
-        return hash_json([self.observation.content_hash, self.range.model_dump(mode="json")])
+        return hash_json([self.observation.content_hash, self.range.to_dict()])
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain tables, as a recipe has them; what is None is left out, for TOML has no word for it."""
