@@ -14,8 +14,8 @@ import time
 import torch
 
 from galsmith.data.store import open_store
-from galsmith.denoise.looks import CleanImages, LookBatches, LookOrder, Looks
-from galsmith.denoise.material import chosen_material
+from galsmith.denoise.looks import Looks
+from galsmith.denoise.material import CleanImages, LookBatches, LookOrder, chosen_material
 from galsmith.denoise.settings import read_fit_settings
 from galsmith.denoise.trainer import NetworkTrainer, ValidationLooks, validation_losses
 from galsmith.models.protocols import TrainingProgress

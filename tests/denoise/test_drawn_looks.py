@@ -6,8 +6,7 @@ import torch
 from astropy.io import fits
 
 from galsmith.denoise.deconvolution import filtered_deviation
-from galsmith.denoise.drawn_noise import mixed_with_neighbors, neighbor_correlation
-from galsmith.denoise.looks import LookRange, Looks, turned
+from galsmith.denoise.looks import LookRange, Looks, mixed_with_neighbors, neighbor_correlation, turned
 from galsmith.denoise.network import batch_of
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.denoise.drawn_psfs import drawn_kernels
+from galsmith.denoise.looks import drawn_kernels
 from galsmith.denoise.network import ObservedBatch, batch_of
 from galsmith.denoise.paper_resnet import PaperResnet, PaperResnetSettings
 from galsmith.observe import Observed
@@ -72,7 +72,7 @@ def test_a_batch_is_filled_up_and_what_is_masked_or_filled_does_not_count():
     assert torch.isfinite(without_noise.variance).all()
 
 
-def test_drawn_psfs_have_the_widths_and_the_norm_that_were_asked_for():
+def test_looks_have_the_widths_and_the_norm_that_were_asked_for():
     rng = np.random.default_rng(0)
     for _ in range(20):
         kernels = drawn_kernels(rng, (2.0, 5.0), 3, largest_ellipticity=0.0)

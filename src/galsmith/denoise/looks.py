@@ -1,34 +1,32 @@
-"""What a denoiser is trained on: clean images, drawn from real and generated sets, observed anew at every look."""
+"""What a denoiser sees: clean images observed anew at every look, with point spread functions and noise that are drawn."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
+from scipy import ndimage
 
-from galsmith.denoise.drawn_noise import with_drawn_noise
-from galsmith.denoise.drawn_psfs import drawn_from_table, drawn_kernels
-from galsmith.denoise.network import ObservedBatch, batch_of
-from galsmith.images import ImageHeader, ImageSet
-from galsmith.images.image_set import PixelSequence
+from galsmith.errors import InputError
+from galsmith.images import ImageHeader
 from galsmith.images.units import is_per_area
 from galsmith.observe.convolution import Convolver
 from galsmith.observe.observation import Observation
 from galsmith.observe.observed import Observed
 from galsmith.observe.pixel_grid import resampled
+from galsmith.observe.psf import brought_to_step
 from galsmith.observe.stamps import hash_of_stamp, read_stamp
-from galsmith.seeds import random_stream
 from galsmith.settings import Settings
 
 Pixels = NDArray[np.float32]
 Interval = tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
 SIDE_MULTIPLE = 2
-KEPT_GB = 1.0
+PSF_REACH_FWHM, LARGEST_PSF_REACH_PIX = 3.0, 32
+MOFFAT_BETA = (2.0, 6.0)  # from bad seeing to nearly a Gaussian (Trujillo et al. 2001)
+INDEPENDENT_SHARE = 0.5  # of looks in which neighbors share nothing
 
 
 class LookRange(Settings):
@@ -124,6 +122,154 @@ class LookRange(Settings):
         if widths is None:
             raise ValueError("neither psf_fwhm_pix nor psf_images_path is there; nothing to draw")
         return drawn_kernels(chance, widths, n_bands, largest_ellipticity=self.largest_ellipticity)
+
+
+def drawn_kernels(
+    chance: np.random.Generator, fwhm_pix: Interval, n_bands: int, *, largest_ellipticity: float
+) -> Pixels:
+    """Draw a point spread function, [band, k, k] float32 of odd side and sum 1.
+
+    Parameters
+    ----------
+    chance : Generator
+        Of random numbers.
+    fwhm_pix : tuple of float
+        Least and largest full width at half maximum.
+    n_bands : int
+        Widths of bands scatter by 5 % about one.
+    largest_ellipticity : float
+        Of 1 - b/a.
+    """
+    is_moffat, angle = chance.random() < 0.5, chance.uniform(0, math.pi)
+    beta, axis_ratio = chance.uniform(*MOFFAT_BETA), 1 - chance.uniform(0, largest_ellipticity)
+    middle = math.exp(chance.uniform(*np.log(fwhm_pix)))
+    widths = np.clip(middle * np.exp(0.05 * chance.standard_normal(n_bands)), *fwhm_pix)
+    reach = min(LARGEST_PSF_REACH_PIX, math.ceil(PSF_REACH_FWHM * widths.max()))
+    # three points a pixel along each side: narrow laws are not their values at pixel centers
+    axis = (np.arange(3 * (2 * reach + 1)) - (3 * reach + 1)) / 3
+    y, x = axis[:, np.newaxis], axis[np.newaxis]
+    major, minor = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
+    square = (major**2 * axis_ratio + minor**2 / axis_ratio) / (widths[:, np.newaxis, np.newaxis] / 2) ** 2
+    # half of the maximum is at square = 1 in both laws
+    values = (1 + square * (2 ** (1 / beta) - 1)) ** -beta if is_moffat else np.exp2(-square)
+    kernels = values.reshape(n_bands, 2 * reach + 1, 3, 2 * reach + 1, 3).sum(axis=(2, 4))
+    return (kernels / kernels.sum(axis=(1, 2), keepdims=True)).astype(np.float32)
+
+
+def drawn_from_table(chance: np.random.Generator, path: str, n_bands: int, *, stretch: Interval) -> Pixels:
+    """Draw one of a table of point spread functions, the same in all bands, [band, k, k] float32 of odd side and sum 1.
+
+    Parameters
+    ----------
+    chance : Generator
+        Of random numbers.
+    path : str
+        FITS image with one plane a PSF, such as images of stars, each about in the middle of its plane.
+    n_bands : int
+        How often it is given.
+    stretch : tuple of float
+        Least and largest factor of its width, drawn log-uniformly.
+
+    Raises
+    ------
+    InputError
+        If a plane has no positive sum.
+    """
+    table = read_stamp(path, argument="range.psf_images_path")[0]
+    number = int(chance.integers(len(table)))
+    image = table[number]
+    if not image.sum() > 0:
+        raise InputError(
+            f"plane {number} has the sum {image.sum():g}; wanted images of stars, of positive sum",
+            argument="range.psf_images_path",
+            came=path,
+        )
+    factor = math.exp(chance.uniform(*np.log(stretch)))
+    kernel = _cut(brought_to_step(image, 1 / factor))
+    return np.repeat((kernel / kernel.sum()).astype(np.float32)[np.newaxis], n_bands, axis=0)
+
+
+def _cut(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cut a kernel [k, k] of odd side to the largest reach."""
+    beyond = max(0, len(kernel) // 2 - LARGEST_PSF_REACH_PIX)
+    return kernel[beyond : len(kernel) - beyond, beyond : len(kernel) - beyond]
+
+
+class DrawnNoise(NamedTuple):
+    """An image [band, y, x] float32 with noise, its inverse variance, and the correlation of pixels by their distance."""
+
+    image: Pixels
+    ivar: Pixels
+    correlation: Pixels | None
+
+
+def with_drawn_noise(
+    mean: Pixels,
+    chance: np.random.Generator,
+    *,
+    signal_to_noise: Interval,
+    brightest_variance: Interval,
+    largest_neighbor_weight: float,
+) -> DrawnNoise:
+    """Add noise to an image whose mean is known.
+
+    Parameters
+    ----------
+    mean : ndarray [band, y, x], float32
+        With the PSF, without noise.
+    chance : Generator
+        Of random numbers.
+    signal_to_noise : tuple of float
+        Least and largest root of the sum of mean^2 in a band over the sky's noise; drawn log-uniformly, one for all bands.
+    brightest_variance : tuple of float
+        Least and largest variance of the brightest pixel over that of the sky, which counted light adds; drawn
+        log-uniformly. Between them the variance follows the light.
+    largest_neighbor_weight : float
+        As `drawn_neighbor_weight` takes it.
+    """
+    wanted = math.exp(chance.uniform(*np.log(signal_to_noise)))
+    brightest = math.exp(chance.uniform(*np.log(brightest_variance)))
+    light = np.maximum(mean, 0).astype(np.float64)
+    peak = light.max(axis=(1, 2), keepdims=True)
+    power = np.sqrt((mean.astype(np.float64) ** 2).sum(axis=(1, 2), keepdims=True))
+    # an empty frame has no signal: any noise will do
+    sigma = np.where(power > 0, power / wanted, 1.0)
+    share = np.divide(light, peak, out=np.zeros_like(light), where=peak > 0)
+    variance = sigma**2 * (1 + (brightest - 1) * share)
+    weight = drawn_neighbor_weight(chance, largest_neighbor_weight)
+    unit = chance.standard_normal(mean.shape)
+    if weight > 0:
+        unit = mixed_with_neighbors(unit, weight)
+    noisy = mean + np.sqrt(variance) * unit
+    correlation = None if weight == 0 else neighbor_correlation(weight)
+    return DrawnNoise(noisy.astype(np.float32), (1 / variance).astype(np.float32), correlation)
+
+
+def drawn_neighbor_weight(chance: np.random.Generator, largest: float) -> float:
+    """Draw how much of its neighbors' noise a pixel has along each axis: 0 in half of the looks, else uniform below."""
+    is_shared, weight = chance.random() >= INDEPENDENT_SHARE, float(chance.uniform(0, largest))
+    return weight if is_shared else 0.0
+
+
+def mixed_with_neighbors(unit: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """Mix independent noise [band, y, x] of variance 1 by weights (w, 1, w) along both axes, as resampling does."""
+    taps = _taps(weight)
+    for axis in (-2, -1):
+        unit = ndimage.convolve1d(unit, taps, axis=axis, mode="wrap")
+    return unit
+
+
+def neighbor_correlation(weight: float) -> Pixels:
+    """Correlation of noise so mixed, [5, 5] float32, 1 in the middle."""
+    taps = _taps(weight)
+    line = np.convolve(taps, taps)
+    return np.outer(line, line).astype(np.float32)
+
+
+def _taps(weight: float) -> NDArray[np.float64]:
+    """Weights whose squares sum to 1, so that the variance stays."""
+    taps = np.array([weight, 1.0, weight])
+    return taps / math.sqrt(1 + 2 * weight**2)
 
 
 @dataclass(frozen=True)
@@ -244,112 +390,3 @@ def cropped(observed: Observed, side_pix: int, chance: np.random.Generator) -> O
         if getattr(observed, name) is not None
     }
     return replace(observed, **cut)
-
-
-class CleanImages:
-    """Clean images of one or two sets, kept in memory where they are few.
-
-    Parameters
-    ----------
-    real : ImageSet
-        Of the survey.
-    generated : ImageSet, optional
-        To be mixed in.
-    """
-
-    def __init__(self, real: ImageSet, generated: ImageSet | None = None) -> None:
-        self.real, self.generated = _kept(real.pixels), None if generated is None else _kept(generated.pixels)
-        self.shapes = real.shapes, None if generated is None else generated.shapes
-
-
-def _kept(pixels: PixelSequence) -> Sequence[Pixels] | PixelSequence:
-    """Read all where they fit."""
-    n_bytes = sum(4 * int(height) * int(width) for height, width in pixels.shapes)
-    n_bands = pixels[0].shape[0] if len(pixels) else 1
-    return pixels.read(np.arange(len(pixels))) if n_bytes * n_bands <= KEPT_GB * 1e9 else pixels
-
-
-@dataclass(frozen=True)
-class LookOrder:
-    """Which image is looked at when, and what is done to it: a function of seed and position.
-
-    Attributes
-    ----------
-    seed : int
-        Of the run.
-    batch_size : int
-        Looks a step.
-    mixing : float
-        Probability that an image is of the generated set.
-    crop_pix : int or None
-        Side of random crops; None shows whole images.
-    buckets : int
-        So many batches are ordered by size together, so that images of one batch differ little; 1 leaves them as they come.
-    """
-
-    seed: int
-    batch_size: int = 1
-    mixing: float = 0.0
-    crop_pix: int | None = None
-    buckets: int = 1
-
-
-class LookBatches:
-    """Gives the looks of any step; `Batches` of the loop.
-
-    Parameters
-    ----------
-    images : CleanImages
-        What is looked at.
-    looks : Looks
-        How.
-    order : LookOrder
-        When.
-    device : torch.device
-        Of training.
-    """
-
-    def __init__(self, images: CleanImages, looks: Looks, order: LookOrder, *, device: torch.device) -> None:
-        self._images, self._looks, self._order, self._device = images, looks, order, device
-
-    def at(self, images_seen: int) -> ObservedBatch:
-        """Give the looks that come after `images_seen` others."""
-        observations = [self._look(position) for position in self._positions(images_seen)]
-        return batch_of(observations, side_multiple=SIDE_MULTIPLE).to(self._device)
-
-    def close(self) -> None:
-        """Let go of nothing."""
-
-    def _positions(self, images_seen: int) -> list[int]:
-        """Positions of one batch: the next ones, or those of about one size among the next batches."""
-        size, n_batches = self._order.batch_size, self._order.buckets
-        if n_batches == 1 or size == 1:
-            return list(range(images_seen, images_seen + size))
-        window, number = divmod(images_seen // size, n_batches)
-        first = window * n_batches * size
-        positions = np.arange(first, first + n_batches * size)
-        by_size = positions[np.argsort([self._side(int(one)) for one in positions], kind="stable")]
-        chance = random_stream(self._order.seed, "denoise.buckets", window)
-        return [int(one) for one in by_size.reshape(n_batches, size)[chance.permutation(n_batches)[number]]]
-
-    def _look(self, position: int) -> Observed:
-        """Draw an image, observe, turn and crop it."""
-        chance = random_stream(self._order.seed, "denoise.look", position)
-        is_generated, row = self._drawn(chance)
-        generated = self._images.generated
-        pixels = generated if is_generated and generated is not None else self._images.real
-        observed = turned(self._looks.at(pixels[row], chance), int(chance.integers(8)))
-        crop = self._order.crop_pix
-        return observed if crop is None else cropped(observed, crop, chance)
-
-    def _drawn(self, chance: np.random.Generator) -> tuple[bool, int]:
-        """Draw the set and the image."""
-        is_generated = bool(chance.random() < self._order.mixing)
-        shapes = self._images.shapes[1] if is_generated else self._images.shapes[0]
-        return is_generated, int(chance.integers(len(shapes) if shapes is not None else 0))
-
-    def _side(self, position: int) -> int:
-        """Larger side of the image at a position."""
-        is_generated, row = self._drawn(random_stream(self._order.seed, "denoise.look", position))
-        shapes = self._images.shapes[1] if is_generated else self._images.shapes[0]
-        return 0 if shapes is None else int(shapes[row].max())

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from galsmith.denoise.calibration import Stated, Temperature, fitted_temperature
-from galsmith.denoise.looks import CleanImages, LookBatches, LookOrder, Looks
-from galsmith.denoise.material import Material
+from galsmith.denoise.looks import Looks
+from galsmith.denoise.material import CleanImages, LookBatches, LookOrder, Material
 from galsmith.denoise.model import PAGE_FILE, WEIGHTS_FILE, TrainedDenoiser, coverage_of, write_denoiser
 from galsmith.denoise.network import NetworkModule
 from galsmith.denoise.settings import FREE_TO_CHANGE, FitSettings
