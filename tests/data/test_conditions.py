@@ -111,10 +111,7 @@ def test_what_is_kept_anyway_has_natural_names():
     assert [columns[name].is_condition for name in sorted(columns)] == [False] * 4 + [True]
     images = training.pixels.read(np.arange(COUNT))
     scalars = transform.forward(images, transform.condition_values(training.catalog)).scalars
-    drawn = {
-        name: column.encoding.inverse(scalars[:, column.position].astype(np.float64))
-        for name, column in columns.items()
-    }
+    drawn = {name: column.values(scalars) for name, column in columns.items()}
     fluxes = np.array([image.sum(dtype=np.float64) for image in images])
     assert drawn["flux_r"] == pytest.approx(fluxes, rel=1e-6)
     assert drawn["magnitude_r"] == pytest.approx(25 - 2.5 * np.log10(fluxes), abs=1e-6)

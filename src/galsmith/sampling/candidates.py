@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.transforms import NetworkArrays
+from galsmith.data.transforms import NetworkArrays, with_values
 from galsmith.errors import GalsmithError
 from galsmith.sampling.wanted_ranges import Asked, misfit, where_text
 from galsmith.seeds import derive_seed
@@ -129,17 +129,15 @@ def choose_galaxies(
 
 def _brought_in(scalars: Scalars, asked: Sequence[Asked]) -> ChosenScalars:
     """Bring asked columns into their ranges; those within stay to the bit."""
-    result, values = scalars.copy(), []
-    moved = np.zeros(len(scalars), dtype=bool)
-    for one in asked:
-        before = one.column.values(scalars)
-        inside = one.within(before)
-        outside = inside != before
-        result[outside, one.column.position] = one.column.encoding.forward(inside[outside])
-        values.append(inside)
-        if not one.is_exact:
-            moved |= outside
-    return ChosenScalars(result, tuple(values), moved)
+    columns = [one.column for one in asked]
+    before = [column.values(scalars) for column in columns]
+    inside = [one.within(values) for one, values in zip(asked, before, strict=True)]
+    outside = np.array([after != values for after, values in zip(inside, before, strict=True)])
+    is_moved = outside.any(axis=0)
+    result = scalars.copy()
+    result[is_moved] = with_values(columns, scalars[is_moved], [values[is_moved] for values in inside])
+    in_ranges = [row for one, row in zip(asked, outside, strict=True) if not one.is_exact]
+    return ChosenScalars(result, tuple(inside), np.any([np.zeros(len(scalars), bool), *in_ranges], axis=0))
 
 
 def _too_rare(asked: Sequence[Asked], *, n_drawn: int, n_fitting: int, family: str) -> str:

@@ -6,7 +6,7 @@ from galsmith.data.transforms.pixel_transform import (
     TransformSettings,
     fit_pixel_transform,
 )
-from galsmith.data.transforms.scalar_columns import ScalarColumn, scalar_columns
+from galsmith.data.transforms.scalar_columns import ScalarColumn, scalar_columns, with_values
 from galsmith.data.transforms.scalars import ColumnEncoding, ValueRange
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "ValueRange",
     "fit_pixel_transform",
     "scalar_columns",
+    "with_values",
 ]

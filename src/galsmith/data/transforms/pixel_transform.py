@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from astropy.table import QTable
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator, model_validator
 
 from galsmith.data.transforms.conditions import condition_values, fit_conditions
@@ -24,7 +24,9 @@ from galsmith.data.transforms.scalars import (
     SizeEncoding,
     Standardization,
     ValueRange,
+    Whitening,
     fit_standardization,
+    fit_whitening,
 )
 from galsmith.errors import InputError
 from galsmith.images import ImageSet, resize_linear
@@ -33,6 +35,7 @@ from galsmith.settings import Settings
 logger = logging.getLogger("galsmith")
 
 Pixels = NDArray[np.float32]
+Values = NDArray[np.float64]
 NETWORK_SIGMA = 0.5
 BRIGHTEST_DISPLAYED = 255.0  # of the pixels of pictures; networks see them divided by it
 DISPLAYED_UNIT = "display"
@@ -143,6 +146,9 @@ class PixelTransform:
         Of `log_of_fluxes`, one a band; empty where all bands have the logarithm of flux.
     whole_numbers : bool
         Whether drawn pixels are rounded to whole numbers.
+    whitening : Whitening or None
+        Brings the columns of flux, conditions and size to scalars, each less what those before it say of it; None where
+        the columns are the scalars.
     """
 
     kind: str
@@ -157,6 +163,7 @@ class PixelTransform:
     ranges: tuple[ValueRange, ...] = ()
     flux_softening: tuple[float, ...] = ()
     whole_numbers: bool = False
+    whitening: Whitening | None = None
 
     @property
     def pixel_range(self) -> tuple[float, float] | None:
@@ -170,7 +177,7 @@ class PixelTransform:
 
     @property
     def scalar_names(self) -> tuple[str, ...]:
-        """What each column of the scalars is."""
+        """What each scalar is; with a `whitening`, what is left of it given those before it."""
         flux = tuple(f"log_flux_{band}" for band in range(len(self.mean))) if self.factor_flux else ()
         conditions = tuple(f"condition_{column.name}" for column in self.conditions)
         return flux + conditions + (("log_native_size",) if self.native_size else ())
@@ -216,12 +223,9 @@ class PixelTransform:
             _refuse_beyond_display(surface)
         stretched = self._stretch(surface)
         pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
-        columns = [self.flux.forward(log_flux)] if self.factor_flux else []
-        for number, column in enumerate(self.conditions):
-            columns.append(column.forward(values[:, [number]]))
-        if self.native_size:
-            columns.append(self.native_size.forward([image.shape[-1] for image in images]))
-        scalars = np.concatenate(columns, axis=1) if columns else np.empty((len(images), 0))
+        scalars = self._columns(log_flux, values, [image.shape[-1] for image in images])
+        if self.whitening is not None:
+            scalars = self.whitening.forward(scalars)
         return NetworkArrays(pixels.astype(np.float32), scalars.astype(np.float32))
 
     def inverse(self, arrays: NetworkArrays) -> list[Pixels]:
@@ -232,11 +236,14 @@ class PixelTransform:
             surface = surface.clip(0.0, BRIGHTEST_DISPLAYED)
         if self.whole_numbers:
             surface = surface.round()
-        sizes = self._native_sizes(arrays)
+        columns = arrays.scalars.astype(np.float64)
+        if self.whitening is not None:
+            columns = self.whitening.inverse(columns)
+        sizes = self._native_sizes(columns)
         images = [self._restored(image, size) for image, size in zip(surface, sizes, strict=True)]
         if not self.factor_flux:
             return [image.astype(np.float32) for image in images]
-        log_flux = self.flux.inverse(arrays.scalars[:, : len(self.mean)].astype(np.float64))
+        log_flux = self.flux.inverse(columns[:, : len(self.mean)])
         fluxes, softening = fluxes_of_log(log_flux, self.softening_of_flux), self.softening_of_flux
         return [_with_flux(image, flux, softening) for image, flux in zip(images, fluxes, strict=True)]
 
@@ -246,12 +253,14 @@ class PixelTransform:
         for name in ("flux_softening", "whole_numbers"):
             if not values[name]:
                 del values[name]
+        if self.whitening is None:
+            del values["whitening"]
         return values
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "PixelTransform":
         """Read what `to_dict` wrote."""
-        size = value["native_size"]
+        size, whitening = value["native_size"], value.get("whitening")
         return cls(
             kind=value["kind"],
             factor_flux=value["factor_flux"],
@@ -265,7 +274,17 @@ class PixelTransform:
             ranges=tuple(map(ValueRange.from_dict, value.get("ranges", ()))),
             flux_softening=tuple(value.get("flux_softening", ())),
             whole_numbers=value.get("whole_numbers", False),
+            whitening=None if whitening is None else Whitening.from_dict(whitening),
         )
+
+    def _columns(self, log_flux: Values, conditions: Values, sizes_pix: ArrayLike) -> Values:
+        """Standardized flux, conditions and native size, [galaxy, column]."""
+        columns = [self.flux.forward(log_flux)] if self.factor_flux else []
+        for number, column in enumerate(self.conditions):
+            columns.append(column.forward(conditions[:, [number]]))
+        if self.native_size:
+            columns.append(self.native_size.forward(sizes_pix))
+        return np.concatenate(columns, axis=1) if columns else np.empty((len(conditions), 0))
 
     def _surface_brightness(
         self, resized: Sequence[Pixels], images: Sequence[Pixels]
@@ -308,11 +327,11 @@ class PixelTransform:
             return surface
         return resize_linear(surface.astype(np.float32), size).astype(np.float64)
 
-    def _native_sizes(self, arrays: NetworkArrays) -> list[int]:
+    def _native_sizes(self, columns: Values) -> list[int]:
         """Native size of each image, in pixels."""
         if self.native_size is None:
-            return [self.size_pix] * len(arrays.pixels)
-        return self.native_size.inverse(arrays.scalars[:, -1])
+            return [self.size_pix] * len(columns)
+        return self.native_size.inverse(columns[:, -1])
 
     def _stretch(self, surface: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compress the range of [galaxy, band, y, x] surface brightness."""
@@ -366,7 +385,7 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     mean, scale, log_flux = _moments(training_set, start)
     fluxes = fluxes_of_log(log_flux, start.softening_of_flux) if settings.factor_flux else log_flux
     sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
-    return replace(
+    fitted = replace(
         start,
         mean=mean,
         scale=scale,
@@ -375,6 +394,8 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         conditions=conditions,
         ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
     )
+    columns = fitted._columns(log_flux, values, training_set.shapes[:, 1])
+    return replace(fitted, whitening=fit_whitening(columns, fitted.scalar_names))
 
 
 def _display_transform(

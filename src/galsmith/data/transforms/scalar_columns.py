@@ -1,14 +1,21 @@
 """What the scalars of a transform are outside of it: columns with a name, a unit and the range that was trained."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galsmith.data.transforms.fluxes import FluxEncoding
 from galsmith.data.transforms.pixel_transform import PixelTransform
-from galsmith.data.transforms.scalars import LARGEST_SIZE_PIX, SMALLEST_SIZE_PIX, ColumnEncoding, ValueRange
+from galsmith.data.transforms.scalars import (
+    LARGEST_SIZE_PIX,
+    SMALLEST_SIZE_PIX,
+    ColumnEncoding,
+    ValueRange,
+    Whitening,
+)
 from galsmith.images import ImageHeader
 
 MAGNITUDES_PER_LOG = -2.5 / math.log(10)
@@ -28,12 +35,15 @@ class ScalarColumn:
         Of the training set, in the column's unit; None in snapshots of earlier versions.
     is_condition : bool
         Whether it was a column of the training set's catalog, and comes back as one.
+    whitening : Whitening or None
+        Of all scalars of the transform.
     """
 
     encoding: ColumnEncoding | FluxEncoding
     position: int
     trained: ValueRange | None
     is_condition: bool = False
+    whitening: Whitening | None = None
 
     @property
     def name(self) -> str:
@@ -41,9 +51,12 @@ class ScalarColumn:
         return self.encoding.name
 
     def values(self, scalars: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Values of the column, [...], of standardized scalars [..., scalar]; what overflows is infinite."""
+        """Values of the column, [...], of scalars [..., scalar]; what overflows is infinite."""
         with np.errstate(all="ignore"):
-            return self.encoding.inverse(scalars[..., self.position].astype(np.float64))
+            columns = scalars.astype(np.float64)
+            if self.whitening is not None:
+                columns = self.whitening.inverse(columns)
+            return self.encoding.inverse(columns[..., self.position])
 
 
 def scalar_columns(transform: PixelTransform, header: ImageHeader) -> dict[str, ScalarColumn]:
@@ -67,7 +80,34 @@ def scalar_columns(transform: PixelTransform, header: ImageHeader) -> dict[str, 
     for position, encoding in enumerate(transform.conditions, start=n_flux):
         trained = _trained(transform, position)
         found[encoding.name] = ScalarColumn(encoding, position, trained, is_condition=True)
-    return found
+    return {name: replace(column, whitening=transform.whitening) for name, column in found.items()}
+
+
+def with_values(
+    columns: Sequence[ScalarColumn], scalars: NDArray[np.float32], values: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float32]:
+    """Scalars of galaxies that have given values in some columns; see `Whitening.brought_in` for the others.
+
+    Parameters
+    ----------
+    columns : sequence of ScalarColumn
+        One or more, of one transform.
+    scalars : ndarray [galaxy, scalar], float32
+        Of the galaxies as they are.
+    values : sequence of ndarray [galaxy], float64
+        Of each column, in its unit.
+    """
+    given = {
+        column.position: column.encoding.forward(wanted)
+        for column, wanted in zip(columns, values, strict=True)
+    }
+    whitening = columns[0].whitening
+    if whitening is not None:
+        return whitening.forward(whitening.brought_in(scalars, given)).astype(np.float32)
+    result = scalars.copy()
+    for position, standardized in given.items():
+        result[:, position] = standardized
+    return result
 
 
 def _flux_columns(transform: PixelTransform, header: ImageHeader) -> list[ScalarColumn]:
