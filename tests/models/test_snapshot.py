@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -45,6 +46,17 @@ def rewritten(folder, change_page=None, change_tensors=None):
     if change_tensors:
         change_tensors(tensors)
     save_file(tensors, path, metadata={"galsmith": json.dumps(page)})
+
+
+def test_scalars_of_training_galaxies_come_back_beside_the_weights(tmp_path, build, training_blobs, facts):
+    generator = build("pca_diffusion", training_blobs).generator.eval()
+    scalars = np.arange(12, dtype=np.float32).reshape(4, 3)
+    save_snapshot(tmp_path, generator, config=generator.config, trained_scalars=scalars, **facts)
+    loaded = load_snapshot(tmp_path)
+    np.testing.assert_array_equal(loaded.trained_scalars, scalars)
+    assert torch.equal(loaded.generator.sample([3]).pixels, generator.sample([3]).pixels)
+    save_snapshot(tmp_path, generator, config=generator.config, **facts)
+    assert load_snapshot(tmp_path).trained_scalars is None
 
 
 def test_a_snapshot_draws_what_its_generator_drew(saved, family, tiny_configs, facts):

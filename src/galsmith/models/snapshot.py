@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -29,6 +31,8 @@ WEIGHTS_FILE = "snapshot.safetensors"
 PAGE_FILE = "snapshot.json"
 FORMAT_NAME = "galsmith snapshot"
 FORMAT_VERSION = 1
+TRAINED_SCALARS = "trained_scalars"  # a tensor of no network: names of theirs have a dot, or are a buffer's
+Scalars = NDArray[np.float32]
 
 
 SNAPSHOT = Kind(
@@ -57,6 +61,8 @@ class Snapshot:
         Network space <-> physical pixels.
     card : dict
         Plain JSON: provenance, bands, pixel scale, unit, images seen, and what else the writer knew.
+    trained_scalars : ndarray [galaxy, scalar], float32, or None
+        Standardized scalars of some training galaxies: which values were learned together.
     """
 
     generator: torch.nn.Module
@@ -65,6 +71,7 @@ class Snapshot:
     description: DataDescription
     transform: PixelTransform
     card: dict[str, Any]
+    trained_scalars: Scalars | None = None
 
 
 def save_snapshot(
@@ -75,6 +82,7 @@ def save_snapshot(
     description: DataDescription,
     transform: PixelTransform,
     card: Mapping[str, Any],
+    trained_scalars: Scalars | None = None,
     half: bool = False,
 ) -> None:
     """Write a snapshot; a killed writer leaves the old one or the new one.
@@ -89,6 +97,8 @@ def save_snapshot(
         A family's config, with its ``family`` field.
     card : mapping
         Plain JSON values.
+    trained_scalars : ndarray [galaxy, scalar], float32, optional
+        Standardized scalars of some training galaxies.
     half : bool
         Store the learned matrices and kernels in float16, all else as it is; they are used in float32.
 
@@ -105,6 +115,8 @@ def save_snapshot(
         name: _stored(value.half() if name in halved else value, name)
         for name, value in generator.state_dict().items()
     }
+    if trained_scalars is not None:
+        tensors[TRAINED_SCALARS] = torch.from_numpy(trained_scalars.copy())
     page = {
         "format": FORMAT_NAME,
         "format_version": FORMAT_VERSION,
@@ -169,6 +181,7 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
             f"{path}: damaged, its weights do not match their hash; train again or copy it again"
         )
     _refuse_unknown_family(path, page)
+    scalars = tensors.pop(TRAINED_SCALARS, None)
     try:
         family, config = model_settings(page["model"], source=str(path))
         description = DataDescription.from_dict(page["description"])
@@ -181,7 +194,8 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
             f"{path}: cannot be used by this galsmith ({reason}); use the galsmith that made it, or train again"
         ) from error
     generator.to(device).eval()
-    return Snapshot(generator, family, config, description, transform, page["card"])
+    trained = None if scalars is None else scalars.numpy()
+    return Snapshot(generator, family, config, description, transform, page["card"], trained)
 
 
 def _refuse_unknown_family(path: Path, page: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol, TypeVar
 
 import numpy as np
@@ -27,6 +27,7 @@ IMAGES_PER_CHUNK, PIXELS_PER_CHUNK = 256, 2**24
 SHARE_OF_FREE_DEVICE_MEMORY = 0.25
 FEW_IMAGES = 100
 IMAGES_PER_LOOK = 64
+SCALARS_KEPT = 4096
 
 
 def image_order(n_images: int, *, seed: int, images_seen: int, count: int) -> NDArray[np.int64]:
@@ -152,10 +153,26 @@ class TrainingSet:
         )
         return NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
 
+    @cached_property
+    def some_scalars(self) -> NDArray[np.float32] | None:
+        """Standardized scalars of 4096 images at most, evenly over the set, [galaxy, scalar]; None without scalars."""
+        if not self.transform.scalar_names:
+            return None
+        count = min(len(self), SCALARS_KEPT)
+        indices = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
+        parts = [
+            self.rows(part).scalars for part in np.split(indices, range(self._at_once, count, self._at_once))
+        ]
+        return torch.cat(parts).numpy()
+
+    @property
+    def _at_once(self) -> int:
+        """Images to bring to network space at once; fewer large ones, whose float64 copies would take gigabytes."""
+        return min(IMAGES_PER_CHUNK, max(1, PIXELS_PER_CHUNK // self.transform.size_pix**2))
+
     def chunks(self) -> Iterator[NetworkBatch]:
         """Go once over the set, in order."""
-        # fewer of large images: their float64 copies would take gigabytes
-        size = min(IMAGES_PER_CHUNK, max(1, PIXELS_PER_CHUNK // self.transform.size_pix**2))
+        size = self._at_once
         for start in range(0, len(self), size):
             end = min(start + size, len(self))
             yield self.rows(np.arange(start, end))

@@ -125,6 +125,7 @@ class TrainingRun:
             description=self.description,
             transform=self.training_set.transform,
             card=self._card(is_finished=is_finished),
+            trained_scalars=self.training_set.some_scalars,
         )
 
     def restore(self) -> None:

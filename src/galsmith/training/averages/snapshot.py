@@ -80,6 +80,7 @@ def remade_snapshot(
             description=snapshot.description,
             transform=snapshot.transform,
             card={**card, "provenance": made_by.to_dict()},
+            trained_scalars=snapshot.trained_scalars,
             half=half,
         )
         partial.finish()
