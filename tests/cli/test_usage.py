@@ -47,7 +47,7 @@ def test_each_verb_that_writes_takes_overwrite(verb):
         (["simulat"], 'Did you mean "simulate"'),
         (["simulate", "sersc"], 'Did you mean "sersic"'),
         (["sample", "run", "-n", "4", "-o", "x", "--formt", "fits"], "Did you mean --format"),
-        (["sample", "run", "-o", "x"], "requires an argument"),
+        (["sample", "run", "-o", "x"], "neither -n nor --catalog; wanted how many galaxies"),
         (["sample", "run", "-n", "four", "-o", "x"], "unable to convert"),
         (["sample", "run", "-n", "4", "-o", "x", "--format", "png"], "Choose from"),
         (["train", "recipe", "more", "--data", "x", "-o", "y"], "Unused"),

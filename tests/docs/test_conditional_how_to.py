@@ -8,7 +8,8 @@ import pytest
 
 from galsmith.cli.app import build_app
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "conditional-sampling.md"
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+RANGES, ROWS = "conditional-sampling", "draw-for-my-catalog"
 SMALL_MODEL = '"training.sample_grids=0", "model.channels=[8]", "model.sampler_steps=4"'
 LESS = {
     "n=4000": "n=120",
@@ -18,21 +19,26 @@ LESS = {
 }
 
 
-def blocks(language):
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
+def blocks(page, language):
+    text = (HOW_TO / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def run_block(page, less):
+    """Run a page's Python on less, and give the names that it leaves."""
+    (code,) = blocks(page, "python")
+    for text, fewer in less.items():
+        assert text in code
+        code = code.replace(text, fewer)
+    names = {}
+    exec(compile(code, page, "exec"), names)
+    return names
 
 
 @pytest.mark.slow
 def test_the_code_runs_and_what_is_asked_is_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (code,) = blocks("python")
-    for text, less in LESS.items():
-        assert text in code
-        code = code.replace(text, less)
-    names = {}
-    exec(compile(code, "conditional how-to", "exec"), names)
+    names = run_block(RANGES, LESS)
     radius = names["large"].catalog["r_eff_arcsec"].to_value("arcsec")
     assert len(radius) == 20
     assert radius.min() >= 3.5
@@ -40,9 +46,19 @@ def test_the_code_runs_and_what_is_asked_is_drawn(tmp_path, monkeypatch, capsys)
     assert "arcsec" in capsys.readouterr().out
 
 
-def test_the_commands_are_commands():
-    lines = [line for block in blocks("console") for line in block.splitlines() if not line.startswith("#")]
-    assert sum("--where" in line for line in lines) >= 3
+@pytest.mark.slow
+def test_the_code_draws_a_galaxy_a_row(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    drawn = run_block(ROWS, {name: LESS[name] for name in LESS if name != "n=200"})["drawn"]
+    assert len(drawn) == 20
+    assert "r_eff_arcsec" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("page", "flag", "least"), [(RANGES, "--where", 3), (ROWS, "--catalog", 2)])
+def test_the_commands_are_commands(page, flag, least):
+    text = [line for block in blocks(page, "console") for line in block.splitlines()]
+    lines = [line for line in text if not line.startswith("#")]
+    assert sum(flag in line for line in lines) >= least
     for line in lines:
         program, *words = shlex.split(line)
         assert program == "galsmith"

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from galsmith.data.transforms import ColumnEncoding, NetworkArrays, ScalarColumn, ValueRange
+from galsmith.data.transforms import ColumnEncoding, NetworkArrays, ScalarColumn, ValueRange, with_values
 from galsmith.errors import GalsmithError
 from galsmith.sampling.candidates import (
     CANDIDATES_FOR_RANGE,
@@ -11,6 +11,7 @@ from galsmith.sampling.candidates import (
     candidate_seed,
     choose_galaxies,
     choose_scalars,
+    scalars_of_rows,
 )
 from galsmith.sampling.wanted_ranges import read_where
 from galsmith.seeds import random_stream
@@ -151,3 +152,67 @@ def test_what_is_too_rare_for_whole_galaxies_is_an_error_with_the_rate():
     message = r"`where=x=17\.\.18`: \d of [\d,]+ drawn galaxies are there \(0\.\d\d%\); a vae model draws .*conditions=x"
     with pytest.raises(GalsmithError, match=message):
         choose_galaxies(draw_galaxies, SEEDS, asked, per_call=7, family="vae")
+
+
+def colors(seeds):
+    """A magnitude, one in another band 0.05 redder or bluer, and an axis ratio of 0.2 to 1."""
+    rows = np.array([random_stream(seed, "test.colors").normal(size=3) for seed in seeds]).reshape(-1, 3)
+    rows[:, 1] = rows[:, 0] + 0.05 * rows[:, 1]
+    rows[:, 2] = np.tanh(rows[:, 2])
+    return rows.astype(np.float32)
+
+
+MAGNITUDES = {
+    name: ScalarColumn(ColumnEncoding(name, "mag", False, False, mean=22.0, scale=1.0), position, None)
+    for position, name in enumerate(("g", "r"))
+}
+RATIO = ScalarColumn(
+    ColumnEncoding("q", "", False, False, mean=0.6, scale=0.4), 2, ValueRange(0.2, 0.21, 0.99, 1.0)
+)
+
+
+def test_rows_have_their_values_and_colors_that_fit():
+    seeds = list(range(200))
+    asked = np.stack([np.linspace(20, 24, 200), np.linspace(0.3, 0.9, 200)], axis=1)
+    scalars = scalars_of_rows(colors, seeds, [MAGNITUDES["g"], RATIO], asked, others=[MAGNITUDES["r"]])
+    assert MAGNITUDES["g"].values(scalars) == pytest.approx(asked[:, 0], rel=1e-7)
+    assert RATIO.values(scalars) == pytest.approx(asked[:, 1], rel=1e-6)
+    color = MAGNITUDES["g"].values(scalars) - MAGNITUDES["r"].values(scalars)
+    assert color.mean() == pytest.approx(0.0, abs=0.015)
+    assert color.std() == pytest.approx(0.05, rel=0.2)
+    # the nearest candidate as it came has a magnitude that is not the asked one's
+    alone = with_values([MAGNITUDES["g"]], nearest_candidates(seeds, asked), [asked[:, 0]])
+    assert (MAGNITUDES["g"].values(alone) - MAGNITUDES["r"].values(alone)).std() > 0.07
+
+
+def nearest_candidates(seeds, asked):
+    """The nearest of 128 candidates of each galaxy, in magnitude and axis ratio."""
+    found = []
+    for seed, (magnitude, ratio) in zip(seeds, asked, strict=True):
+        candidates = colors([candidate_seed(seed, number) for number in range(CANDIDATES_FOR_VALUE)])
+        away = np.hypot(candidates[:, 0] - (magnitude - 22), candidates[:, 2] - (ratio - 0.6) / 0.4)
+        found.append(candidates[np.argmin(away)])
+    return np.array(found)
+
+
+def test_rows_depend_on_their_own_seed_alone_and_others_stay_in_their_ranges():
+    seeds, asked = [5, 6, 7], np.array([[19.0], [25.0], [22.0]])
+    together = scalars_of_rows(colors, seeds, [MAGNITUDES["g"]], asked, others=[MAGNITUDES["r"], RATIO])
+    for row, seed in enumerate(seeds):
+        alone = scalars_of_rows(
+            colors, [seed], [MAGNITUDES["g"]], asked[[row]], others=[MAGNITUDES["r"], RATIO]
+        )
+        np.testing.assert_array_equal(alone[0], together[row])
+    ratios = RATIO.values(
+        scalars_of_rows(colors, [5] * 9, [MAGNITUDES["g"]], np.linspace(10, 34, 9)[:, None], others=[RATIO])
+    )
+    assert ratios.min() >= 0.2 - 1e-6
+    assert ratios.max() <= 1.0 + 1e-6
+
+
+def test_whole_columns_that_are_not_asked_stay_whole():
+    whole = replace(COLUMNS["k"], trained=ValueRange(-2.0, -2.0, 2.0, 2.0))
+    scalars = scalars_of_rows(
+        draw, SEEDS, [COLUMNS["x"]], np.full((7, 1), 12.3), others=[COLUMNS["y"], whole]
+    )
+    assert np.array_equal(scalars[:, 2], np.round(scalars[:, 2]))

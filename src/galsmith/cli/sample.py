@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_folder, check_places
+from galsmith.cli.premises import check_counts, check_folder, check_places, check_there
 from galsmith.errors import SettingsError
 from galsmith.settings import near_miss, parse_where
 
@@ -20,7 +20,12 @@ def sample(
     run: Annotated[Path | None, Parameter(help="Run folder of galsmith train, or a snapshot folder.")] = None,
     /,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--number"], help="How many galaxies.")],
+    n: Annotated[
+        int | None,
+        Parameter(
+            name=["-n", "--number"], help="How many galaxies; left out with --catalog, which has one a row."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         Parameter(
@@ -41,6 +46,25 @@ def sample(
             show_default=False,
         ),
     ] = NO_SETTINGS,
+    catalog: Annotated[
+        Path | None,
+        Parameter(
+            help="Draw one galaxy a row of a table (Parquet, ECSV, CSV, FITS): of the magnitudes, fluxes, sizes and "
+            "trained conditions that it names.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str],
+        Parameter(
+            help="What of the catalog is asked, such as 'magnitude_r=MAG_AUTO, redshift'; all its numbers when left out.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = NO_SETTINGS,
+    outside: Annotated[
+        Literal["refuse", "skip", "draw-and-flag"],
+        Parameter(help="What to do with rows that are outside of what the model was trained on."),
+    ] = "refuse",
     guidance: Annotated[
         float | None,
         Parameter(help="Above 1, images exaggerate what they are drawn for; 1 is as learned."),
@@ -66,12 +90,15 @@ def sample(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
+    _check_number(n, catalog, where)
     source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
-    check_places([source], [target])
+    check_places([source, *([] if catalog is None else [catalog])], [target])
     for conditions in where:
         parse_where(conditions)
     check_counts({"n": n, "steps": steps, "height_pix": height_pix, "width_pix": width_pix})
     check_folder(source, "there is no such folder; give the run folder that galsmith train wrote")
+    if catalog is not None:
+        check_there(catalog)
     from galsmith.cli.device import choose_device
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.sampling import sample as sample_images
@@ -83,6 +110,9 @@ def sample(
             n=n,
             seed=seed,
             where=", ".join(where) if where else None,
+            catalog=catalog,
+            columns=[name.strip() for text in columns for name in text.split(",") if name.strip()],
+            outside=outside,
             guidance=guidance,
             steps=steps,
             solver=solver,
@@ -96,8 +126,19 @@ def sample(
     return outcome_of_store("sample", images, target)
 
 
+def _check_number(n: int | None, catalog: Path | None, where: list[str]) -> None:
+    """Refuse flags at odds, before anything is read."""
+    if n is None and catalog is None:
+        raise SettingsError("neither `n` nor `catalog`; wanted how many galaxies, or one row each")
+    if catalog is not None and (n is not None or where):
+        given = "n" if n is not None else "where"
+        raise SettingsError(
+            f"`catalog` has one galaxy a row, and says what each is to be; leave `{given}` out"
+        )
+
+
 def _source_and_target(
-    run: Path | None, pretrained: str | None, output: Path | None, *, n: int, seed: int
+    run: Path | None, pretrained: str | None, output: Path | None, *, n: int | None, seed: int
 ) -> tuple[Path, Path]:
     """Say what to draw from and what to write."""
     names = sorted(place.name for place in PRETRAINED_FOLDER.iterdir() if place.is_dir())
@@ -115,7 +156,7 @@ def _source_and_target(
                 wanted=f"one that comes with galsmith: {', '.join(names)}",
                 way_out="train others with galsmith train",
             )
-        default = Path(f"{pretrained}-n{n}-seed{seed}")
+        default = Path(f"{pretrained}-{'catalog' if n is None else f'n{n}'}-seed{seed}")
         return PRETRAINED_FOLDER / pretrained, default if output is None else output
     if run is None or output is None:
         raise SettingsError(

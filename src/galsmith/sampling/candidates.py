@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from galsmith.data.transforms import NetworkArrays, with_values
+from galsmith.data.transforms import NetworkArrays, ScalarColumn, with_values
 from galsmith.errors import GalsmithError
 from galsmith.sampling.wanted_ranges import Asked, misfit, where_text
 from galsmith.seeds import derive_seed
 
 Scalars = NDArray[np.float32]
+Values = NDArray[np.float64]
 DrawScalars = Callable[[list[int]], Scalars]
 DrawGalaxies = Callable[[list[int]], NetworkArrays]
 
@@ -20,6 +21,9 @@ CANDIDATES_FOR_VALUE = 128
 CANDIDATES_AT_ONCE = 256
 GALAXIES_BEFORE_GIVING_UP = 2048
 SMALLEST_ACCEPTANCE = 0.005
+CANDIDATES_FOR_SLOPE = 32
+UNCHANGED = 1e-6  # of a standard deviation
+LEAST_STRENGTH = 1e-3  # of the strongest direction of candidates: weaker ones say nothing of a slope
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,74 @@ def choose_galaxies(
         n_drawn, n_fitting, tried = n_drawn + fits.size, n_fitting + int(fits.sum()), tried + count
         open_rows = open_rows[~found]
     return NetworkArrays(pixels, scalars)
+
+
+def scalars_of_rows(
+    draw: DrawScalars,
+    seeds: Sequence[int],
+    columns: Sequence[ScalarColumn],
+    values: Values,
+    *,
+    others: Sequence[ScalarColumn] = (),
+) -> Scalars:
+    """Give galaxies scalars with the asked values, and others as galaxies of these values have them.
+
+    Of 128 candidates that each galaxy's own seed gives the nearest is taken, in standard deviations of what is asked. Its
+    other scalars move with the difference that is left, along the slopes that they have among the nearest 32
+    candidates (exact where the law is normal: conditioning by kriging, Matheron's rule), so that a galaxy that
+    is asked for its magnitude in one band has a fitting one in the others. Then the asked values are put in.
+
+    Parameters
+    ----------
+    draw : callable
+        Scalars of seeds, [galaxy, scalar] float32.
+    seeds : sequence of int
+        One a galaxy.
+    columns : sequence of ScalarColumn
+        What is asked.
+    values : ndarray [galaxy, column], float64
+        In the columns' units.
+    others : sequence of ScalarColumn
+        What is not asked: kept within its trained range, and whole where it is whole.
+    """
+    chosen = draw(list(seeds)).copy()
+    if {column.position for column in columns} != set(range(chosen.shape[1])):
+        asked = _encoded(columns, values)
+        for row, seed in enumerate(seeds):
+            candidates = draw([candidate_seed(seed, number) for number in range(CANDIDATES_FOR_VALUE)])
+            chosen[row] = _moved(candidates, columns, asked[row])
+    for column in others:
+        chosen = _as_trained(chosen, column)
+    return with_values(columns, chosen, list(values.T))
+
+
+def _moved(candidates: Scalars, columns: Sequence[ScalarColumn], asked: Values) -> Scalars:
+    """Move the nearest of candidates [candidate, scalar] to what is asked [column], all scalars along."""
+    have = _encoded(columns, np.stack([column.values(candidates) for column in columns], axis=1))
+    order = np.argsort(np.square(have - asked).sum(axis=1), kind="stable")[:CANDIDATES_FOR_SLOPE]
+    near, others = have[order] - have[order].mean(axis=0), candidates[order] - candidates[order].mean(axis=0)
+    slopes = np.linalg.lstsq(near, others.astype(np.float64), rcond=LEAST_STRENGTH)[0]
+    moved: Scalars = (candidates[order[0]] + (asked - have[order[0]]) @ slopes).astype(np.float32)
+    return moved
+
+
+def _as_trained(scalars: Scalars, column: ScalarColumn) -> Scalars:
+    """Bring values beyond the trained range, and those between whole numbers, to what the column can have."""
+    if column.trained is None:
+        return scalars
+    # whole values are rounded on their way back
+    values = np.clip(column.values(scalars), column.trained.minimum, column.trained.maximum)
+    placed = with_values([column], scalars, [values])
+    is_as_it_was = np.isclose(placed, scalars, rtol=0, atol=UNCHANGED) & (not column.encoding.is_whole)
+    kept: Scalars = np.where(is_as_it_was, scalars, placed)
+    return kept
+
+
+def _encoded(columns: Sequence[ScalarColumn], values: Values) -> Values:
+    """Standardize values [galaxy, column]; magnitudes of galaxies without flux are infinite, and far here."""
+    with np.errstate(all="ignore"):
+        encoded = [column.encoding.forward(one) for column, one in zip(columns, values.T, strict=True)]
+    return np.nan_to_num(np.stack(encoded, axis=1))
 
 
 def _brought_in(scalars: Scalars, asked: Sequence[Asked]) -> ChosenScalars:

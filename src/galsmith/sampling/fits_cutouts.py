@@ -257,7 +257,7 @@ def _add_drawn_values(cards: fits.Header, row: Row) -> None:
         value, unit = getattr(row[name], "value", row[name]), getattr(row[name], "unit", None)
         if isinstance(value, np.bool_):
             cards[f"HIERARCH GS {name}"] = bool(value)
-        elif np.isfinite(value):  # a header has no words for others
+        elif not isinstance(value, str) and np.isfinite(value):  # a header has no words for others
             cards[f"HIERARCH GS {name}"] = (float(value), f"[{unit}]" if unit else "")
 
 

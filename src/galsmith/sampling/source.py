@@ -1,12 +1,13 @@
 """Drawing galaxies by index: image k is the same whatever else is drawn, before, beside or after it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from galsmith.data.store import StoreHeader
@@ -17,8 +18,10 @@ from galsmith.models.draws import Pixels, draw_arrays, physical_images
 from galsmith.models.protocols import ComposingGenerator, ConditionalGenerator, Generator, SamplerChoice
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
-from galsmith.sampling.candidates import choose_galaxies, choose_scalars
+from galsmith.sampling.candidates import choose_galaxies, choose_scalars, scalars_of_rows
+from galsmith.sampling.support import OutsideRows, outside_rows
 from galsmith.sampling.wanted_ranges import read_where
+from galsmith.sampling.wanted_rows import WantedRows, read_wanted_rows
 from galsmith.seeds import derive_seed
 
 SEEDS_NAMED = 5
@@ -67,11 +70,17 @@ class GalaxySource:
         How to draw.
     shape : tuple of int, optional
         Height and width, of families that draw fields of any size; that of the training set when left out.
+    catalog : str, Path or Table, optional
+        What each galaxy is to be: galaxy k is that of row k.
+    catalog_columns : sequence of str
+        What of the catalog is asked; see `read_wanted_rows`.
 
     Attributes
     ----------
     asked : tuple of Asked
         What `where` says.
+    rows : WantedRows or None
+        What the catalog says.
     units : dict of str to str
         Unit of each drawn column.
     images_name : str
@@ -82,8 +91,8 @@ class GalaxySource:
     InputError
         If the snapshot is missing or damaged.
     SettingsError
-        If `where` cannot be asked of this model, the family cannot draw by `choice`, or a single value is asked of one
-        that draws scalars and images together.
+        If `where` or the catalog cannot be asked of this model, the family cannot draw by `choice`, or single values are
+        asked of one that draws scalars and images together.
     """
 
     def __init__(
@@ -95,14 +104,22 @@ class GalaxySource:
         where: str | None = None,
         choice: SamplerChoice = AS_TRAINED,
         shape: tuple[int, int] | None = None,
+        catalog: str | Path | Table | None = None,
+        catalog_columns: Sequence[str] = (),
     ) -> None:
         self._snapshot = load_snapshot(folder, device=device)
         self._seed = seed
         self._generator = cast(Generator, self._snapshot.generator)
         columns = _columns(self._snapshot)
         self.asked = () if where is None else read_where(where, columns)
+        self.rows: WantedRows | None = None
+        if catalog is not None:
+            self._refuse_rows()
+            self.rows = read_wanted_rows(catalog, columns, columns=catalog_columns)
         self._kept = [column for column in columns.values() if column.is_condition]
-        drawn = (*self._kept, *(one.column for one in self.asked))
+        asked = () if self.rows is None else self.rows.columns
+        self._others = _one_a_scalar(columns.values(), {column.position for column in asked})
+        drawn = (*self._kept, *(one.column for one in self.asked), *asked)
         self.units = {column.name: column.encoding.unit for column in drawn}
         self.batch_size = self._generator.galaxies_per_call
         self.images_name = "fields" if self._snapshot.description.shows == "field" else "galaxies"
@@ -114,6 +131,17 @@ class GalaxySource:
                 f"`height_pix` and `width_pix` are for fields that are composed; a {self._snapshot.family.name} model "
                 f"draws {side} px alone: leave them out, or train the family field_composer"
             )
+
+    def outside(self) -> OutsideRows:
+        """Find the rows of the catalog that no training galaxy is like."""
+        if self.rows is None:
+            return OutsideRows(np.zeros(0, dtype=bool), {})
+        return outside_rows(self.rows.columns, self.rows.values, self._snapshot.trained_scalars)
+
+    @property
+    def knows_what_is_together(self) -> bool:
+        """Whether the snapshot says which values its training galaxies had together."""
+        return self._snapshot.trained_scalars is not None
 
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
@@ -138,6 +166,48 @@ class GalaxySource:
         arrays, asked_columns = self._drawn_as_asked(seeds, wanted)
         columns = {column.name: column.values(arrays.scalars) for column in self._kept}
         return DrawnGalaxies(physical_images(arrays, self._snapshot.transform), {**columns, **asked_columns})
+
+    def batch_of_rows(self, rows: NDArray[np.int64]) -> DrawnGalaxies:
+        """Draw the galaxies of some rows of the catalog, all of one aligned batch, each in its own place there.
+
+        So a galaxy is the same to the bit whichever rows are left out; one of them stands in for these.
+
+        Parameters
+        ----------
+        rows : ndarray [galaxy], int64
+            Rising.
+        """
+        if self.rows is None:
+            raise ValueError("there is no catalog; wanted one, or batch()")
+        wanted = self.rows
+        generator = cast(ConditionalGenerator, self._generator)
+        first = int(rows[0]) // self.batch_size * self.batch_size
+        places = rows - first
+        every = np.full(int(places[-1]) + 1, rows[0])
+        every[places] = rows
+        seeds = [int(seed) for seed in self.seeds(every)]
+        scalars = scalars_of_rows(
+            lambda some: generator.draw_scalars(some).float().cpu().numpy(),
+            seeds,
+            wanted.columns,
+            wanted.values[every],
+            others=self._others,
+        )
+        arrays = draw_arrays(generator, seeds, scalars)
+        drawn = NetworkArrays(arrays.pixels[places], arrays.scalars[places])
+        columns: dict[str, NDArray[Any]] = {
+            column.name: column.values(drawn.scalars) for column in self._kept
+        }
+        asked = dict(zip(wanted.names, wanted.values[rows].T, strict=True))
+        return DrawnGalaxies(physical_images(drawn, self._snapshot.transform), {**columns, **asked})
+
+    def _refuse_rows(self) -> None:
+        """Refuse a catalog where galaxies cannot be drawn for given values."""
+        if not isinstance(self._generator, ConditionalGenerator):
+            raise SettingsError(
+                f"`catalog`: a {self._snapshot.family.name} model draws scalars and images together and never meets the "
+                "values of a row; train the family diffusion with transform.conditions, which draws images for given ones"
+            )
 
     def _composed(self, generator: ComposingGenerator, seeds: Sequence[int]) -> DrawnGalaxies:
         """Draw fields with their sources; their levels are physical pixels as they are."""
@@ -210,12 +280,19 @@ def refuse_non_finite(images: list[Pixels], seeds: NDArray[np.int64]) -> None:
         )
 
 
+def _one_a_scalar(columns: Iterable[ScalarColumn], taken: Collection[int]) -> list[ScalarColumn]:
+    """Give one column of each scalar whose position is not taken."""
+    return list({column.position: column for column in columns if column.position not in taken}.values())
+
+
 def _columns(snapshot: Snapshot) -> dict[str, ScalarColumn]:
     """Give what a model can be asked for, by name."""
     return scalar_columns(snapshot.transform, ImageHeader.from_dict(snapshot.card))
 
 
-def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> StoreHeader:
+def header_of_drawn(
+    folder: Path, *, settings: Mapping[str, Any], seed: int, rows: WantedRows | None = None
+) -> StoreHeader:
     """Say what is true of every drawn image: what the training set's header says, and what made them.
 
     Parameters
@@ -226,6 +303,8 @@ def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> 
         What was asked of the drawing, as plain JSON values.
     seed : int
         The user's seed.
+    rows : WantedRows, optional
+        What each galaxy was asked to be.
     """
     page = read_snapshot_page(folder)
     decisive = [page["model"], page["description"], page["transform"], page["tensors_sha256"]]
@@ -233,6 +312,9 @@ def header_of_drawn(folder: Path, *, settings: Mapping[str, Any], seed: int) -> 
         verb="sample",
         settings=settings,
         seed=seed,
-        parents=(Parent("snapshot", hash_json(decisive), str(folder)),),
+        parents=(
+            Parent("snapshot", hash_json(decisive), str(folder)),
+            *(() if rows is None else (Parent("catalog", rows.content_hash, rows.path),)),
+        ),
     )
     return StoreHeader(ImageHeader.from_dict(page["card"]), made)

@@ -74,7 +74,7 @@ def _numbers(catalog: QTable, name: str) -> NDArray[np.float64]:
             f"numbers are {', '.join(usable) or 'none'}"
         )
     column = catalog[name]
-    values, missing = _plain(column)
+    values, missing = plain_column(column)
     if values.dtype.kind not in "iuf" or values.ndim != 1:
         raise InputError(
             f"transform.conditions: column {name!r} holds {_kind(values)}; wanted one number a galaxy: make a column "
@@ -93,11 +93,11 @@ def _numbers(catalog: QTable, name: str) -> NDArray[np.float64]:
 
 def _is_usable(catalog: QTable, name: str) -> bool:
     """Whether a column holds one number a galaxy."""
-    values, _ = _plain(catalog[name])
+    values, _ = plain_column(catalog[name])
     return name not in OWN_COLUMNS and values.dtype.kind in "iuf" and values.ndim == 1
 
 
-def _plain(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def plain_column(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values of a column without unit, and which are masked."""
     values = getattr(column, "value", column)
     mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
