@@ -19,6 +19,7 @@ from galsmith.observe.noise import GaussianNoise, Noise, Sky
 from galsmith.observe.observed import Observed
 from galsmith.observe.pixel_grid import Resampling, resampled, resampled_side, touched
 from galsmith.observe.psf import GaussianPsf, ImagePsf, MoffatPsf
+from galsmith.observe.stars import StarFieldPsf
 from galsmith.provenance import hash_json
 from galsmith.settings import Settings
 
@@ -39,7 +40,8 @@ Psf = Annotated[
     Annotated[GaussianPsf, Tag("gaussian")]
     | Annotated[MoffatPsf, Tag("moffat")]
     | Annotated[AiryPsf, Tag("airy")]
-    | Annotated[ImagePsf, Tag("image")],
+    | Annotated[ImagePsf, Tag("image")]
+    | Annotated[StarFieldPsf, Tag("stars")],
     Discriminator(_kind_of_psf),
 ]
 
@@ -60,7 +62,7 @@ class Observation(Settings):
 
     Attributes
     ----------
-    psf : GaussianPsf, MoffatPsf, AiryPsf, ImagePsf or None
+    psf : GaussianPsf, MoffatPsf, AiryPsf, ImagePsf, StarFieldPsf or None
         Law of the point spread function; None leaves the light where it is.
     pixel_scale_arcsec : float or None
         Angle per pixel side of the observed image.
