@@ -213,3 +213,55 @@ def test_the_command_line_does_it(store, tmp_path, capsys):
     assert "--force" in said
     forced = ["denoise", "apply", str(tmp_path / "net"), str(store), "-o", str(tmp_path / "two"), "--force"]
     assert main(forced) == 0
+
+
+def scaled():
+    """World coordinates of pixels of 0.2 arcsec."""
+    return {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -0.2 / 3600, "CDELT2": 0.2 / 3600}
+
+
+def star_field(path, seed=0):
+    """Write a field of Gaussian stars of sigma 1.5 px, of which pixels add 1/12 to the variance, with the images' scale."""
+    rng = np.random.default_rng(seed)
+    image = rng.normal(0, 1.0, (240, 240))
+    y, x = np.indices(image.shape)
+    for k in range(25):
+        u, v = 24 + 48 * (k % 5) + rng.uniform(-3, 3), 24 + 48 * (k // 5) + rng.uniform(-3, 3)
+        image += rng.uniform(2e3, 2e4) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / (2 * (1.5**2 + 1 / 12)))
+    fits.writeto(path, image.astype(np.float32), fits.Header(scaled()))
+
+
+def test_a_psf_is_measured_from_a_field_of_stars_for_stores_and_for_files(store, tmp_path):
+    pytest.importorskip("photutils")
+    star_field(tmp_path / "field.fits")
+    wanted = observations()[0].psf[0]
+    denoiser = Halving()
+    apply(denoiser, store, tmp_path / "out", psf=f"stars:{tmp_path / 'field.fits'}")
+    for i, seen in enumerate(observations(2)):
+        image = fits.PrimaryHDU(seen.image)
+        image.header.update(scaled())
+        image.writeto(tmp_path / f"g{i}.fits")
+    request = FileRequest((str(tmp_path / "g*.fits"),), psf=f"stars:{tmp_path / 'field.fits'}")
+    apply(denoiser, request, tmp_path / "files")
+    for given in (denoiser.given[0], denoiser.given[-1]):
+        assert given.psf.shape[0] == 2
+        middle, own = given.psf.shape[-1] // 2, wanted.shape[-1] // 2
+        core = given.psf[0][middle - 3 : middle + 4, middle - 3 : middle + 4]
+        np.testing.assert_allclose(
+            core, wanted[own - 3 : own + 4, own - 3 : own + 4], atol=0.02 * wanted.max()
+        )
+    with pytest.raises(InputError, match=r"nothing\.fits"):
+        apply(denoiser, store, tmp_path / "not", psf=f"stars:{tmp_path / 'nothing.fits'}")
+
+
+def test_noise_that_neighbors_share_is_told_to_the_denoiser():
+    rng = np.random.default_rng(0)
+    image = rng.normal(0, 1, (2, 80, 80))
+    shared = (image + np.roll(image, 1, 1)) / np.sqrt(2)
+    galaxy = Galaxy(shared, sigma_map=np.ones((80, 80)), psf=observations(1)[0].psf)
+    found = observed_of(galaxy, HEADER, name="x").noise_correlation
+    assert found[1:4, 2] == pytest.approx([0.5, 1, 0.5], abs=0.06)
+    stated = np.ones((1, 1), dtype=np.float32)
+    assert observed_of(galaxy, HEADER, name="x", noise_correlation=stated).noise_correlation is stated
+    alone = Galaxy(image, sigma_map=np.ones((80, 80)), psf=observations(1)[0].psf)
+    assert observed_of(alone, HEADER, name="x").noise_correlation is None

@@ -8,12 +8,18 @@ import pytest
 import torch
 
 from galsmith.denoise import DENOISERS, denoiser_named
-from galsmith.denoise.calibration import Stated, Temperature, fitted_temperature
 from galsmith.denoise.denoisers import denoiser_recipes
 from galsmith.denoise.fitting import fit
 from galsmith.denoise.looks import LookRange, Looks
 from galsmith.denoise.material import CleanImages, LookBatches, LookOrder
-from galsmith.denoise.model import load_denoiser, psf_width_pix, read_denoiser_page
+from galsmith.denoise.model import (
+    Stated,
+    Temperature,
+    fitted_temperature,
+    load_denoiser,
+    psf_width_pix,
+    read_denoiser_page,
+)
 from galsmith.denoise.settings import read_fit_settings
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
 from galsmith.images import ImageHeader

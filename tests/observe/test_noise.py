@@ -3,12 +3,17 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import ndimage
 from scipy.ndimage import gaussian_filter
 
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.observe import Observation
-from galsmith.observe.correlation import correlation_of_blank_sky, correlation_of_spectrum
+from galsmith.observe.correlation import (
+    correlation_beside_sources,
+    correlation_of_blank_sky,
+    correlation_of_spectrum,
+)
 from galsmith.observe.noise import CorrelatedNoise, ExposureNoise, GaussianNoise, PoissonNoise, Sky
 from galsmith.observe.psf import GaussianPsf
 from galsmith.seeds import random_stream
@@ -267,3 +272,30 @@ def test_masks_of_another_shape_or_of_everything_are_refused():
         observation.observe(ramp(), random_stream(1, "observe"), HEADER, mask=np.ones((3, 3)))
     with pytest.raises(ValueError, match="no pixel of a band can be used"):
         observation.observe(np.full((2, 16, 16), np.nan), random_stream(1, "observe"), HEADER)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.12, 0.25])
+def test_the_noise_beside_sources_is_known_by_what_neighbors_share(weight):
+    rng = np.random.default_rng(4)
+    taps = np.array([weight, 1, weight]) / np.sqrt(1 + 2 * weight**2)
+    noise = rng.standard_normal((160, 140))
+    for axis in (0, 1):
+        noise = ndimage.convolve1d(noise, taps, axis=axis, mode="wrap")
+    y, x = np.indices(noise.shape)
+    galaxy = 200 * np.exp(-np.hypot(x - 70, y - 80) / 6) + 40 * np.exp(-np.hypot(x - 20, y - 130) / 3)
+    found = correlation_beside_sources(noise + galaxy, np.ones(noise.shape, dtype=bool))
+    if weight == 0:
+        assert found is None
+        return
+    line = np.convolve(taps, taps)
+    assert np.abs(found - np.outer(line, line)).max() < 0.05
+    assert np.abs(found[2, 1:4:2] - line[1]).max() < 0.03
+    # with the galaxy taken for noise it would be another
+    _, naive = correlation_of_blank_sky([noise + galaxy], reach_pix=2)
+    assert np.abs(naive - np.outer(line, line)).max() > 0.3
+
+
+def test_an_image_without_sky_says_nothing_of_its_noise():
+    bright = np.full((60, 60), 50.0) + np.random.default_rng(0).standard_normal((60, 60))
+    assert correlation_beside_sources(bright, np.ones((60, 60), dtype=bool)) is None
+    assert correlation_beside_sources(bright - 50, np.zeros((60, 60), dtype=bool)) is None

@@ -130,7 +130,10 @@ def denoise_apply(
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
-    """Take PSF and noise off a store into a store, or off FITS images into FITS files; headers are kept."""
+    """Take PSF and noise off a store into a store, or off FITS images into FITS files; headers are kept.
+
+    --psf stars:FIELD.fits measures the PSF from the stars of a field.
+    """
     check_places([model, *images], [output])
     if model not in DENOISERS:
         near = near_miss(model, list(DENOISERS))

@@ -17,7 +17,7 @@ from galsmith.data.galaxies.galaxy import Galaxy
 from galsmith.data.readers.field.sky import measure_sky
 from galsmith.data.readers.fits_header import GAIN_COLUMN
 from galsmith.data.store import Companions, StoreHeader, StoreWriter, open_store
-from galsmith.data.store.companions import companions_of
+from galsmith.data.store.companions import CORRELATION_COLUMN, companions_of
 from galsmith.denoise.denoisers import DENOISERS, check_denoiser, denoiser_named
 from galsmith.denoise.method import Denoised, Denoiser
 from galsmith.denoise.model import WEIGHTS_FILE, load_denoiser
@@ -25,9 +25,11 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import Kind, Partial, said_in_json, write_json, written_atomically
 from galsmith.images import ImageHeader, ImageSet
+from galsmith.observe.correlation import correlation_beside_sources
 from galsmith.observe.masks import filled
 from galsmith.observe.observed import Observed
-from galsmith.observe.psf import GaussianPsf, ImagePsf
+from galsmith.observe.psf import GaussianPsf, ImagePsf, PsfLaw
+from galsmith.observe.stars import STARS_PREFIX, StarFieldPsf
 from galsmith.provenance import Parent, Provenance, hash_json
 
 logger = logging.getLogger("galsmith")
@@ -41,7 +43,7 @@ DENOISED = Kind(
     MARK_FILE,
     (MARK_FILE, "*.fits"),
 )
-NO_PSF = "give `psf`, a FITS image of it"
+NO_PSF = "give `psf`, a FITS image of it, or `stars:FIELD.fits` to measure it from a field of stars"
 
 
 def apply(
@@ -70,7 +72,8 @@ def apply(
     output : str or Path
         The store, or the folder of FITS files.
     psf : str or Path, optional
-        FITS image of the PSF of all images (one plane, or one a band), in place of those that a store keeps.
+        FITS image of the PSF of all images (one plane, or one a band), in place of those that a store keeps; or
+        ``stars:FIELD.fits``, a field whose stars it is measured from.
     force : bool
         Whether a trained denoiser takes PSFs and noise that it was not trained for.
     device : str
@@ -95,8 +98,12 @@ def apply(
     denoiser, parent = _denoiser(model, force=force, device=device)
     given = None if psf is None else str(psf)
     if isinstance(images, FileRequest):
-        request = images if given is None else replace(images, psf=given)
-        return _files(denoiser, parent, request, Path(output), overwrite=overwrite, progress=progress)
+        stated = images.psf if given is None else given
+        of_stars = stated if is_of_stars(stated) else None
+        request = replace(images, psf=None if of_stars else stated)
+        return _files(
+            denoiser, parent, request, Path(output), stars=of_stars, overwrite=overwrite, progress=progress
+        )
     opened = images if isinstance(images, ImageSet) else open_store(images)
     return _store(denoiser, parent, opened, Path(output), psf=given, overwrite=overwrite, progress=progress)
 
@@ -124,10 +131,23 @@ def _denoiser(model: str | Path | Denoiser, *, force: bool, device: str) -> tupl
     return built, Parent("denoiser", hash_json([str(model), settings.model_dump(mode="json")]), str(model))
 
 
-def observed_of(galaxy: Galaxy, header: ImageHeader, *, name: str) -> Observed:
+def is_of_stars(psf: str | None) -> bool:
+    """Whether a point spread function is named by a field of stars."""
+    return psf is not None and psf.startswith(STARS_PREFIX)
+
+
+def _law_of(psf: str) -> PsfLaw:
+    """Give the law of a point spread function that is named by a field of stars or a FITS image of it."""
+    return StarFieldPsf(path=psf.removeprefix(STARS_PREFIX)) if is_of_stars(psf) else ImagePsf(path=psf)
+
+
+def observed_of(
+    galaxy: Galaxy, header: ImageHeader, *, name: str, noise_correlation: Pixels | None = None
+) -> Observed:
     """Bring a galaxy of files or of a store, with its maps, to an observation.
 
-    Noise that no map states is measured from the sky of each band. Pixels that are masked, not finite, or of an infinite
+    Noise that no map states is measured from the sky of each band, and so is how much of it neighbors share where nobody
+    states that, if there is enough sky. Pixels that are masked, not finite, or of an infinite
     or unknown sigma do not count, and are filled in from around them.
 
     Parameters
@@ -138,6 +158,8 @@ def observed_of(galaxy: Galaxy, header: ImageHeader, *, name: str) -> Observed:
         Of the images.
     name : str
         Of the galaxy, for messages.
+    noise_correlation : ndarray [y, x], float32, optional
+        Of two pixels by their distance, odd sides, 1 in the middle.
 
     Raises
     ------
@@ -164,12 +186,32 @@ def observed_of(galaxy: Galaxy, header: ImageHeader, *, name: str) -> Observed:
         raise InputError(
             f"{name}: no pixel of a band can be used: all are masked, not finite or without noise"
         )
+    ivar = np.where(bad, 0, ivar)
+    if noise_correlation is None:
+        noise_correlation = _measured_correlation(image, ivar)
     return Observed(
         image=filled(np.where(bad, 0, image), bad).astype(np.float32) if bad.any() else image,
-        ivar=np.where(bad, 0, ivar).astype(np.float32),
+        ivar=ivar.astype(np.float32),
         psf=_kernels(galaxy.psf, header, image.shape, name),
         mask=bad if bad.any() else None,
+        noise_correlation=noise_correlation,
     )
+
+
+def _measured_correlation(image: Pixels, ivar: NDArray[np.float64]) -> Pixels | None:
+    """Measure how much noise neighbors share, in the mean over bands; None where nothing is told, or in small images."""
+    found = []
+    for band, weight in zip(image, ivar, strict=True):
+        good = weight > 0
+        level = float(np.median(band[good])) if good.any() else 0.0
+        pull = np.where(good, (band - level) * np.sqrt(weight), 0.0)
+        found.append(correlation_beside_sources(pull.astype(np.float64), good))
+    stated = [one for one in found if one is not None]
+    if not stated:
+        return None
+    alone = np.zeros_like(stated[0])
+    alone[len(alone) // 2, len(alone) // 2] = 1.0
+    return np.mean([alone if one is None else one for one in found], axis=0).astype(np.float32)
 
 
 def _kernels(psf: Any, header: ImageHeader, shape: Sequence[int], name: str) -> Pixels:
@@ -222,21 +264,25 @@ class _StoredGalaxies:
     images: ImageSet
     psf: NDArray[np.float64] | None
 
-    def read(self, rows: NDArray[np.int64]) -> Iterator[Galaxy]:
-        """Read some galaxies."""
+    def read(self, rows: NDArray[np.int64]) -> Iterator[tuple[Galaxy, Pixels | None]]:
+        """Read some galaxies, and how much noise their neighbors share."""
         beside = companions_of(self.images, rows) or Companions()
+        names: Any = None
+        if CORRELATION_COLUMN in self.images.catalog.colnames:
+            names = np.asarray(self.images.catalog[CORRELATION_COLUMN], dtype=str)[rows]
         for position, image in enumerate(self.images.pixels.read(rows)):
             own: Any = beside.psfs[position] if len(beside.psfs) else None
             sigma = None
             if len(beside.ivars):
                 with np.errstate(divide="ignore"):
                     sigma = np.asarray(beside.ivars[position], dtype=np.float64) ** -0.5
-            yield Galaxy(
+            galaxy = Galaxy(
                 image,
                 mask=beside.masks[position] if len(beside.masks) else None,
                 sigma_map=sigma,
                 psf=own if self.psf is None else self.psf,
             )
+            yield galaxy, None if names is None else beside.noise_correlations.get(names[position])
 
 
 def _store(
@@ -252,7 +298,7 @@ def _store(
     """Denoise a store into a store."""
     header = replace(images.header, psf={})
     made = Provenance("denoise apply", {"psf": psf}, 0, (images.as_parent("observed images"), parent))
-    given = None if psf is None else ImagePsf(path=psf).kernels(header.bands, header.pixel_scale_arcsec)
+    given = None if psf is None else _law_of(psf).kernels(header.bands, header.pixel_scale_arcsec)
     galaxies = _StoredGalaxies(images, given)
     catalog = images.catalog.copy(copy_data=False)
     if GAIN_COLUMN in catalog.colnames:  # what is left of the noise is no longer that of counted electrons
@@ -261,7 +307,7 @@ def _store(
         np.arange(start, min(start + IMAGES_PER_CHUNK, len(images)))
         for start in range(0, len(images), IMAGES_PER_CHUNK)
     ]
-    inputs = [images.path or None, parent.path or None, psf]
+    inputs = [images.path or None, parent.path or None, psf and psf.removeprefix(STARS_PREFIX)]
     with StoreWriter(
         output, StoreHeader(header, made), n_chunks=len(chunks), overwrite=overwrite, inputs=inputs
     ) as writer:
@@ -269,8 +315,8 @@ def _store(
             if not writer.is_done(number):
                 names = [str(images.catalog["object_id"][row]) for row in rows]
                 results = []
-                for name, galaxy in zip(names, galaxies.read(rows), strict=True):
-                    results.append(_denoised(denoiser, galaxy, images.header, name))
+                for name, (galaxy, alike) in zip(names, galaxies.read(rows), strict=True):
+                    results.append(_denoised(denoiser, galaxy, images.header, name, noise_correlation=alike))
                     progress(ProgressEvent(STAGE, int(rows[0]) + len(results), len(images), "images"))
                 writer.write_chunk(
                     number,
@@ -291,11 +337,18 @@ def _companions(images: ImageSet, rows: NDArray[np.int64], results: Sequence[Den
     return kept if kept.names else None
 
 
-def _denoised(denoiser: Denoiser, galaxy: Galaxy, header: ImageHeader, name: str) -> Denoised:
+def _denoised(
+    denoiser: Denoiser,
+    galaxy: Galaxy,
+    header: ImageHeader,
+    name: str,
+    *,
+    noise_correlation: Pixels | None = None,
+) -> Denoised:
     """Denoise one galaxy; a denoiser that refuses it names it."""
     if galaxy.reason:
         raise InputError(f"{name}: {galaxy.message or galaxy.reason}")
-    observed = observed_of(galaxy, header, name=name)
+    observed = observed_of(galaxy, header, name=name, noise_correlation=noise_correlation)
     try:
         return denoiser.denoise(observed)
     except InputError as error:
@@ -308,16 +361,23 @@ def _files(
     request: FileRequest,
     output: Path,
     *,
+    stars: str | None,
     overwrite: bool,
     progress: ProgressCallback,
 ) -> Path:
-    """Denoise image files into FITS files, one a galaxy."""
+    """Denoise image files into FITS files, one a galaxy; the PSF is measured from a field of stars where one is named."""
     galaxies = open_galaxies(request, progress=progress)
     names = _file_names(galaxies.catalog)
-    made = Provenance("denoise apply", dict(galaxies.origin.settings), 0, (*galaxies.origin.parents, parent))
+    law = None if stars is None else _law_of(stars)
+    settings = {**galaxies.origin.settings, **({} if law is None else {"psf": law.to_dict()})}
+    made = Provenance("denoise apply", settings, 0, (*galaxies.origin.parents, parent))
     fingerprint = made.fingerprint()
     with Partial(
-        output, DENOISED, fingerprint, inputs=[*request.inputs, parent.path or None], overwrite=overwrite
+        output,
+        DENOISED,
+        fingerprint,
+        inputs=[*request.inputs, parent.path or None, stars and stars.removeprefix(STARS_PREFIX)],
+        overwrite=overwrite,
     ) as partial:
         if partial.is_complete:
             return output
@@ -325,6 +385,9 @@ def _files(
             file = partial.content / name
             if not file.exists():
                 galaxy = galaxies.read([row])[0]
+                if law is not None:
+                    scale = galaxies.header.pixel_scale_arcsec
+                    galaxy = replace(galaxy, psf=law.kernels(galaxies.header.bands, scale))
                 result = _denoised(denoiser, galaxy, galaxies.header, name)
                 _write_fits(file, result, _own_header(galaxies, row), galaxies.header, parent)
             progress(ProgressEvent(STAGE, row + 1, len(names), "images"))

@@ -7,10 +7,18 @@ from typing import Any
 
 import torch
 
-from galsmith.denoise.calibration import Stated, Temperature, fitted_temperature
 from galsmith.denoise.looks import Looks
 from galsmith.denoise.material import CleanImages, LookBatches, LookOrder, Material
-from galsmith.denoise.model import PAGE_FILE, WEIGHTS_FILE, TrainedDenoiser, coverage_of, write_denoiser
+from galsmith.denoise.model import (
+    PAGE_FILE,
+    WEIGHTS_FILE,
+    Stated,
+    Temperature,
+    TrainedDenoiser,
+    coverage_of,
+    fitted_temperature,
+    write_denoiser,
+)
 from galsmith.denoise.network import NetworkModule
 from galsmith.denoise.settings import FREE_TO_CHANGE, FitSettings
 from galsmith.denoise.trainer import NetworkTrainer, Validation, ValidationLooks, averaged, is_out_of_patience

@@ -8,11 +8,15 @@ from typing import Self
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from galsmith.errors import InputError
 
 Floats = NDArray[np.float64]
 REACH_PIX = 8
+# of noise beside sources: how near pixels have to be, how sources are found, and how much sky there has to be
+NEAR_PIX, SOURCE_SIGMA_PIX, SOURCE_GROWTH_PIX, LEVEL_SIGMA_PIX, OUTLIER_SIGMA = 2, 2.0, 4, 6.0, 5.0
+LEAST_SKY_PIX, TOLD_SIGMA = 1000, 4.0
 
 
 def correlation_of_spectrum(spectrum: Floats) -> Floats:
@@ -90,6 +94,53 @@ def correlation_of_blank_sky(skies: Sequence[Floats], reach_pix: int = REACH_PIX
     if not variance > 0:
         raise InputError("all pixels are the same; wanted images of noise", argument="noise.blank_sky")
     return float(np.sqrt(variance)), covariance / variance
+
+
+def correlation_beside_sources(pull: Floats, good: NDArray[np.bool_]) -> Floats | None:
+    """Measure how alike neighboring pixels of noise are in an image with sources.
+
+    Parameters
+    ----------
+    pull : ndarray [y, x], float64
+        The image less its sky over its noise.
+    good : ndarray [y, x], bool
+        Where it can be used. Sources are left out: what stands out of the smoothed image by 3 sigma, and what is near it.
+
+    Returns
+    -------
+    ndarray [5, 5], float64, or None
+        1 in the middle; None where nothing differs from independent pixels by 4 sigma, or there is too little sky.
+    """
+    filled = np.where(good, pull, 0.0)
+    smooth = ndimage.gaussian_filter(filled, SOURCE_SIGMA_PIX)
+    # of independent noise smoothing by a Gaussian leaves 1 / (2 sqrt(pi) sigma), of shared noise about twice that
+    is_source = smooth > 3 * 2 / (2 * np.sqrt(np.pi) * SOURCE_SIGMA_PIX)
+    sky = good & ~ndimage.binary_dilation(is_source, iterations=SOURCE_GROWTH_PIX)
+    sky &= np.abs(filled) < OUTLIER_SIGMA
+    if np.count_nonzero(sky) < LEAST_SKY_PIX:
+        return None
+    # the outskirts of sources are slower than noise: means of the sky around are taken off
+    around = ndimage.gaussian_filter(np.where(sky, filled, 0.0), LEVEL_SIGMA_PIX)
+    share = ndimage.gaussian_filter(sky.astype(np.float64), LEVEL_SIGMA_PIX)
+    noise = np.where(sky, filled - around / np.maximum(share, 1e-3), 0.0)
+    padded = [scipy.fft.next_fast_len(side + NEAR_PIX, real=True) for side in pull.shape]
+    lags = np.ix_(*[np.arange(-NEAR_PIX, NEAR_PIX + 1)] * 2)
+    products, pairs = (
+        scipy.fft.irfft2(np.abs(scipy.fft.rfft2(values, s=padded)) ** 2, s=padded)[lags]
+        for values in (noise, sky.astype(np.float64))
+    )
+    covariance = products / np.maximum(pairs, 1.0)
+    # with the means a share of the sum of all covariances was taken off each: 2 g(0) - (g * g)(0) of their Gaussian g
+    taken = 3 / (4 * np.pi * LEVEL_SIGMA_PIX**2)
+    covariance += taken * covariance.sum() / (1 - taken * covariance.size)
+    correlation = covariance / covariance[NEAR_PIX, NEAR_PIX]
+    # of independent pixels a correlation scatters by 1 / sqrt(pairs)
+    told = np.abs(correlation) > TOLD_SIGMA / np.sqrt(np.maximum(pairs, 1.0))
+    told[NEAR_PIX, NEAR_PIX] = False
+    if not told.any():
+        return None
+    told[NEAR_PIX, NEAR_PIX] = True
+    return np.where(told, correlation, 0.0)
 
 
 @dataclass(frozen=True)
