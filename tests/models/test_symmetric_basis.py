@@ -34,8 +34,14 @@ def in_chunks(images: torch.Tensor):
     return batches
 
 
-def fitted(images: torch.Tensor, n_components: int):
-    return fit_symmetric_basis(in_chunks(images), n_bands=BANDS, size_pix=SIZE, n_components=n_components)
+def fitted(images: torch.Tensor, n_components: int, *, brightness_weight: float = 0.0):
+    return fit_symmetric_basis(
+        in_chunks(images),
+        n_bands=BANDS,
+        size_pix=SIZE,
+        n_components=n_components,
+        brightness_weight=brightness_weight,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -124,15 +130,78 @@ def test_turning_coefficients_is_turning_pixels(images, element):
     )
 
 
-def test_large_blocks_are_solved_by_iteration_to_the_same_components(images, monkeypatch):
-    exact = fitted(images, 12)
+@pytest.mark.parametrize("brightness_weight", [0.0, 0.7])
+def test_large_blocks_are_solved_by_projection_to_the_same_components(monkeypatch, brightness_weight):
+    falling = 0.5 ** torch.arange(SIZE)  # galaxies' spectra fall, too
+    images = torch.randn(N, BANDS, SIZE, SIZE, generator=generator_from_seed(5)) * falling[:, None] * falling
+    images = images + falling
+    exact = fitted(images, 24, brightness_weight=brightness_weight)
     monkeypatch.setattr(symmetric_basis, "LARGEST_EXACT_BLOCK", 4)
-    iterated = fitted(images, 12)
-    assert iterated.counts == exact.counts
-    torch.testing.assert_close(iterated.deviations, exact.deviations, rtol=1e-4, atol=0)
+    monkeypatch.setattr(symmetric_basis, "EXTRA_DIRECTIONS", 4)  # of 32, so that a range is left out
+    projected = fitted(images, 24, brightness_weight=brightness_weight)
+    assert projected.counts == exact.counts
+    torch.testing.assert_close(projected.deviations, exact.deviations, rtol=1e-3, atol=0)
     torch.testing.assert_close(
-        iterated.decode(iterated.encode(images)), exact.decode(exact.encode(images)), rtol=0, atol=1e-2
+        projected.decode(projected.encode(images)), exact.decode(exact.encode(images)), rtol=0, atol=0.01
     )
+
+
+def test_a_fit_goes_once_over_the_data(images, monkeypatch):
+    monkeypatch.setattr(symmetric_basis, "LARGEST_EXACT_BLOCK", 16)  # blocks of both kinds
+    passes = []
+
+    def counted():
+        passes.append(1)
+        return in_chunks(images)()
+
+    fit_symmetric_basis(counted, n_bands=BANDS, size_pix=SIZE, n_components=9, brightness_weight=0.5)
+    assert len(passes) == 1
+
+
+def test_weighted_components_are_those_of_weighted_images(images):
+    basis = fitted(images, 24, brightness_weight=0.7)
+    mean = (
+        sum(apply_d4(images.mean(dim=0, keepdim=True), torch.tensor([element])) for element in range(8)) / 8
+    )
+    weights = (0.7 * mean).exp()
+    weights = weights / weights.mean(dim=(-2, -1), keepdim=True)
+    plain = fitted(images * weights, 24)
+    assert basis.counts == plain.counts
+    torch.testing.assert_close(basis.deviations, plain.deviations, rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        basis.decode(basis.encode(images)) * weights,
+        plain.decode(plain.encode(images * weights)),
+        rtol=0,
+        atol=1e-3,
+    )
+    elements = torch.arange(len(images)) % 8
+    torch.testing.assert_close(
+        basis.encode(apply_d4(images, elements)),
+        basis.turned(basis.encode(images), elements),
+        rtol=0,
+        atol=1e-3,
+    )
+
+
+def test_weights_keep_a_small_bright_middle_that_plain_components_lose():
+    chance = generator_from_seed(4)
+    images = 0.3 * torch.randn(N, 1, 16, 16, generator=chance)  # a broad sky of many directions
+    middle = slice(7, 9)
+    images[:, :, middle, middle] = 4.0 + 0.2 * torch.randn(N, 1, 2, 2, generator=chance)
+
+    def lost(brightness_weight: float) -> float:
+        basis = fit_symmetric_basis(
+            in_chunks(images),
+            n_bands=1,
+            size_pix=16,
+            n_components=24,
+            brightness_weight=brightness_weight,
+        )
+        error = basis.decode(basis.encode(images)) - images
+        return float(error[:, :, middle, middle].square().mean().sqrt())
+
+    assert lost(1.0) < 0.02  # of 0.2
+    assert lost(0.0) > 0.15
 
 
 def test_directions_without_variance_are_left_out():

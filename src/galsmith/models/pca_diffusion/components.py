@@ -14,6 +14,7 @@ from galsmith.models.pca_diffusion.texture import Texture
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 IMAGES_FOR_TEXTURE = 2048
+BYTES_OF_CANVASES = 1_500_000_000  # 3,850 images of 256 px in one band, with room for shifts of 28 px
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def empty_components(
     n_bands, size = len(description.bands), description.size_pix
     centering, texture = _parts(config, description)
     canvas = size if centering is None else centering.canvas_pix
-    return Components(SymmetricBasis(n_bands=n_bands, size_pix=canvas, counts=counts), centering, texture)
+    is_weighted = config.brightness_weight > 0
+    basis = SymmetricBasis(n_bands=n_bands, size_pix=canvas, counts=counts, is_weighted=is_weighted)
+    return Components(basis, centering, texture)
 
 
 def fit_components(
@@ -69,8 +72,16 @@ def fit_components(
     """
     centering, texture = _parts(config, description)
 
+    canvas_pix = description.size_pix if centering is None else centering.canvas_pix
+    canvas_bytes = 4 * len(description.bands) * canvas_pix**2
+    some = thinned(
+        batches,
+        n_images=min(description.n_train, config.images_for_fit),
+        at_most=max(1, BYTES_OF_CANVASES // canvas_bytes),
+    )
+
     def canvases() -> Iterator[NetworkBatch]:
-        for batch in batches():
+        for batch in some():
             pixels = (
                 batch.pixels
                 if centering is None
@@ -81,8 +92,9 @@ def fit_components(
     basis = fit_symmetric_basis(
         canvases,
         n_bands=len(description.bands),
-        size_pix=description.size_pix if centering is None else centering.canvas_pix,
+        size_pix=canvas_pix,
         n_components=config.n_components,
+        brightness_weight=config.brightness_weight,
     )
     if basis.n_coefficients == 0:  # no direction has variance above rounding
         raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
@@ -91,8 +103,8 @@ def fit_components(
         centering.fit(batches)
     if texture is not None:
         n_images = min(description.n_train, config.images_for_fit)
-        some = thinned(batches, n_images=n_images, at_most=IMAGES_FOR_TEXTURE)
-        texture.fit(lambda: _left_over(components, some))  # on what the fitted components leave over
+        fewer = thinned(batches, n_images=n_images, at_most=IMAGES_FOR_TEXTURE)
+        texture.fit(lambda: _left_over(components, fewer))  # on what the fitted components leave over
     return components
 
 

@@ -21,6 +21,9 @@ class PcaDiffusionConfig(Settings):
     largest_shift_pix : int
         Galaxies are moved to the middle by whole pixels, up to this far along each axis, and drawn galaxies moved
         back: few components then hold sharp centers wherever they lie. 0 leaves them where they are.
+    brightness_weight : float
+        How much more the bright middle of galaxies counts than the pixels about it when components are chosen: pixels
+        weigh as exp(brightness_weight * mean network pixel there). 0 counts all alike.
     texture_rings : int
         Rings of spatial frequency in which the strength of what the components leave over is learned, and drawn as
         noise; 0 leaves it out, which is right where the components hold all.
@@ -45,6 +48,7 @@ class PcaDiffusionConfig(Settings):
     n_components: int = Field(default=256, ge=1)
     images_for_fit: int = Field(default=8192, ge=2)
     largest_shift_pix: int = Field(default=0, ge=0)
+    brightness_weight: float = Field(default=0.0, ge=0)
     texture_rings: int = Field(default=0, ge=0)
     symmetric: bool = True
     whitening_power: float = Field(default=0.5, ge=0, le=1)

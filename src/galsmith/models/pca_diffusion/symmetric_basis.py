@@ -22,7 +22,7 @@ from galsmith.models.protocols import TrainingBatches
 LARGEST_EXACT_BLOCK = 3072  # its matrix has 75 MB in float64
 SMALLEST_RELATIVE_VARIANCE = 1e-10
 ROUNDING = 1e-12
-ITERATION_PASSES = 4  # each goes once over the data
+POWER_STEPS = 2  # Halko+11, sec. 4.5: spectra that fall as a power need one or two
 EXTRA_DIRECTIONS = 32
 
 
@@ -146,23 +146,31 @@ class SymmetricBasis(torch.nn.Module):
         Of the images; the side must be even.
     counts : list of int
         Components a copy in each of `PARITY_BLOCKS`.
+    is_weighted : bool
+        Whether pixels weigh differently.
 
     Attributes
     ----------
     mean : Tensor [component of block a1], float32
-        Of the images; every other block has none by symmetry.
+        Of the weighted images; every other block has none by symmetry.
     deviations : Tensor [coefficient], float32
         Standard deviation of each coefficient over the symmetric set.
+    quadrant : Tensor [band, y, x], float32
+        Weights of the pixels, of which all four quadrants are turned copies; there only where pixels weigh differently.
     """
 
     mean: torch.Tensor
     deviations: torch.Tensor
+    quadrant: torch.Tensor
     d4_sources: torch.Tensor
     d4_signs: torch.Tensor
 
-    def __init__(self, *, n_bands: int, size_pix: int, counts: list[int]) -> None:
+    def __init__(self, *, n_bands: int, size_pix: int, counts: list[int], is_weighted: bool = False) -> None:
         super().__init__()
         self.n_bands, self.size_pix, self.counts = n_bands, size_pix, list(counts)
+        self.is_weighted = is_weighted
+        if is_weighted:
+            self.register_buffer("quadrant", torch.ones(n_bands, size_pix // 2, size_pix // 2))
         sizes = block_sizes(n_bands=n_bands, size_pix=size_pix)
         self.register_buffer("mean", torch.zeros(sizes[0]))
         for block, count, size in zip(PARITY_BLOCKS, counts, sizes, strict=True):
@@ -179,7 +187,7 @@ class SymmetricBasis(torch.nn.Module):
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Project [galaxy, band, y, x] to coefficients [galaxy, coefficient]."""
-        blocks = split_by_parity(pixels)
+        blocks = split_by_parity(pixels * self._weights() if self.is_weighted else pixels)
         blocks[0] = blocks[0] - self.mean
         parts = [
             values @ self.vectors(position).T for position, values in enumerate(blocks)
@@ -195,7 +203,8 @@ class SymmetricBasis(torch.nn.Module):
             blocks.append(part @ self.vectors(position))
             start = stop
         blocks[0] = blocks[0] + self.mean
-        return join_parities(blocks, n_bands=self.n_bands, size_pix=self.size_pix)
+        pixels = join_parities(blocks, n_bands=self.n_bands, size_pix=self.size_pix)
+        return pixels / self._weights() if self.is_weighted else pixels
 
     def turned(self, coefficients: torch.Tensor, elements: torch.Tensor) -> torch.Tensor:
         """Coefficients of the images turned and mirrored by `elements` [galaxy]; see `d4.apply_d4`."""
@@ -204,6 +213,11 @@ class SymmetricBasis(torch.nn.Module):
     def vectors(self, position: int) -> torch.Tensor:
         """Components of one block, [component, value]."""
         return getattr(self, f"vectors_{PARITY_BLOCKS[position].name}")
+
+    def _weights(self) -> torch.Tensor:
+        """Weights of all pixels, [band, y, x]."""
+        upper = torch.cat([self.quadrant, self.quadrant.flip(-1)], dim=-1)
+        return torch.cat([upper, upper.flip(-2)], dim=-2)
 
 
 def counts_in_state(state: Mapping[str, torch.Tensor], prefix: str) -> list[int]:
@@ -236,28 +250,44 @@ BlockFit = tuple[torch.Tensor, torch.Tensor]
 
 
 def fit_symmetric_basis(
-    batches: TrainingBatches, *, n_bands: int, size_pix: int, n_components: int
+    batches: TrainingBatches,
+    *,
+    n_bands: int,
+    size_pix: int,
+    n_components: int,
+    brightness_weight: float = 0.0,
 ) -> SymmetricBasis:
-    """Fit the leading components of a training set made symmetric under D4.
+    """Fit the leading components of a training set made symmetric under D4, in one pass over it.
 
     Parameters
     ----------
     batches : TrainingBatches
-        Network pixels, [galaxy, band, y, x].
+        Network pixels, [galaxy, band, y, x]. Where images have blocks of more than 3072 values all of them are kept in
+        memory, four bytes a pixel.
     n_components : int
         Coefficients to keep, at most; pairs are kept together, and directions without variance are left out.
+    brightness_weight : float
+        Pixels weigh as exp(brightness_weight * mean network pixel there): which components are the strongest is then
+        decided by the bright middle of galaxies more than by the many pixels about it.
 
     Returns
     -------
     SymmetricBasis
-        On the CPU. Blocks of up to 3072 values are solved exactly, larger ones by subspace iteration over the data.
+        On the CPU. Blocks of up to 3072 values are solved exactly, larger ones from random projections.
     """
     sizes = block_sizes(n_bands=n_bands, size_pix=size_pix)
-    mean, fits = _fitted_blocks(batches, sizes=sizes, n_components=n_components)
+    gathered = _Gathered(batches, sizes)
+    quadrant = _weights_of(gathered.mean, brightness_weight, n_bands=n_bands, size_pix=size_pix)
+    weights = [part.flatten() for part in _quadrant_parts(quadrant)]
+    fits = [gathered.fit(position, weights[position], n_components) for position in range(len(sizes))]
+    mean = gathered.mean * weights[0]
     rounding = ROUNDING * float(mean @ mean)
     counts = _counts_kept([variance for variance, _ in fits], n_components, rounding=rounding)
-    basis = SymmetricBasis(n_bands=n_bands, size_pix=size_pix, counts=counts)
+    is_weighted = brightness_weight > 0
+    basis = SymmetricBasis(n_bands=n_bands, size_pix=size_pix, counts=counts, is_weighted=is_weighted)
     basis.mean.copy_(mean)
+    if is_weighted:
+        basis.quadrant.copy_(quadrant)
     deviations = []
     for position, ((variance, vectors), count) in enumerate(zip(fits, counts, strict=True)):
         basis.vectors(position).copy_(vectors[:count])
@@ -266,39 +296,71 @@ def fit_symmetric_basis(
     return basis
 
 
-def _fitted_blocks(
-    batches: TrainingBatches, *, sizes: list[int], n_components: int
-) -> tuple[torch.Tensor, list[BlockFit]]:
-    """Mean of the first block, and for each block variances (falling) and vectors [component, value]."""
-    exact = [size <= LARGEST_EXACT_BLOCK for size in sizes]
-    moments = [
-        torch.zeros(size, size, dtype=torch.float64) if small else None
-        for size, small in zip(sizes, exact, strict=True)
-    ]
-    total, count = torch.zeros(sizes[0], dtype=torch.float64), 0
-    for blocks in _parity_stream(batches):
-        count += len(blocks[0])
-        total += blocks[0].sum(dim=(0, 1))
-        for moment, values in zip(moments, blocks, strict=True):
-            if moment is not None:
+class _Gathered:
+    """What one pass over the images leaves: the mean, second moments of small blocks, and all rows of large ones.
+
+    Parameters
+    ----------
+    batches : TrainingBatches
+        The images.
+    sizes : list of int
+        Values of each block.
+    """
+
+    def __init__(self, batches: TrainingBatches, sizes: list[int]) -> None:
+        small = [size <= LARGEST_EXACT_BLOCK for size in sizes]
+        self._moments = [
+            torch.zeros(size, size, dtype=torch.float64) if is_small else None
+            for size, is_small in zip(sizes, small, strict=True)
+        ]
+        self._rows: list[list[torch.Tensor]] = [[] for _ in sizes]
+        total = torch.zeros(sizes[0], dtype=torch.float64)
+        self.count = 0
+        for blocks in _parity_stream(batches):
+            self.count += len(blocks[0])
+            total += blocks[0].sum(dim=(0, 1))
+            for moment, kept, values in zip(self._moments, self._rows, blocks, strict=True):
                 rows = values.flatten(0, 1)
-                moment.addmm_(rows.T, rows)
-    if count == 0:
-        raise InputError("the training split has no images; components cannot be fitted")
-    mean = total / count
-    wanted = [min(n_components, size) for size in sizes]
-    large = {position: wanted[position] for position, small in enumerate(exact) if not small}
-    iterated = _by_iteration(batches, mean, wanted=large)
-    fits = []
-    for position, moment in enumerate(moments):
-        if moment is None:
-            fits.append(iterated[position])
-            continue
-        covariance = moment / (count * PARITY_BLOCKS[position].copies)
+                if moment is None:
+                    kept.append(rows.float())
+                else:
+                    moment.addmm_(rows.T, rows)
+        if self.count == 0:
+            raise InputError("the training split has no images; components cannot be fitted")
+        self.mean = total / self.count
+
+    def fit(self, position: int, weights: torch.Tensor, n_components: int) -> BlockFit:
+        """Variances (falling) and vectors [component, value] of one block; its rows are let go of."""
+        wanted, moment = min(n_components, len(weights)), self._moments[position]
+        if moment is not None:
+            covariance = moment / (self.count * PARITY_BLOCKS[position].copies)
+            if position == 0:
+                covariance -= torch.outer(self.mean, self.mean)  # the other blocks have no mean by symmetry
+            return _by_eigenproblem(covariance * torch.outer(weights, weights), wanted)
+        rows = torch.cat(self._rows[position])
+        self._rows[position] = []
         if position == 0:
-            covariance -= torch.outer(mean, mean)  # the other blocks have no mean by symmetry
-        fits.append(_by_eigenproblem(covariance, wanted[position]))
-    return mean, fits
+            rows -= self.mean.float()
+        rows *= weights.float()
+        return _by_projection(rows, wanted)
+
+
+def _weights_of(mean: torch.Tensor, brightness_weight: float, *, n_bands: int, size_pix: int) -> torch.Tensor:
+    """Weights of a quadrant's pixels [band, y, x] from the mean of block a1, their mean 1 in each band."""
+    half = size_pix // 2
+    odd = mean.new_zeros(1, n_bands * (half * (half - 1) // 2))
+    even = _join_symmetry_parts(mean[None], odd, n_bands=n_bands, half=half)[0]
+    weights = (brightness_weight * even / 2).exp()  # folded twice, a pixel is half of its coefficient
+    return weights / weights.mean(dim=(-2, -1), keepdim=True)
+
+
+def _quadrant_parts(quadrant: torch.Tensor) -> list[torch.Tensor]:
+    """Values of a symmetric map [band, y, x] where the components of each block lie, [band, value] each."""
+    half = quadrant.shape[-1]
+    upper = torch.triu_indices(half, half, offset=1)
+    above, diagonal = quadrant[:, upper[0], upper[1]], quadrant.diagonal(dim1=-2, dim2=-1)
+    symmetric = torch.cat([diagonal, above], dim=-1)
+    return [symmetric, above, symmetric, above, quadrant.flatten(1)]
 
 
 def _parity_stream(batches: TrainingBatches) -> Iterator[list[torch.Tensor]]:
@@ -322,55 +384,24 @@ def _by_eigenproblem(covariance: torch.Tensor, wanted: int) -> BlockFit:
     return torch.from_numpy(values[::-1].copy()).clamp_min(0.0), torch.from_numpy(falling)
 
 
-def _by_iteration(
-    batches: TrainingBatches, mean: torch.Tensor, *, wanted: dict[int, int]
-) -> dict[int, BlockFit]:
-    """Leading eigenpairs of blocks too large for matrices of their own, by subspace iteration over the data.
+def _by_projection(rows: torch.Tensor, wanted: int) -> BlockFit:
+    """Leading eigenpairs of the covariance of centered rows [row, value], float32, without forming it.
 
-    Block power iteration with extra directions (Halko, Martinsson & Tropp 2011, algorithm 4.4), all blocks in one
-    pass. `wanted` has the number of components by the block's position.
+    Randomized subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4), then the small problem in its range
+    (their algorithm 5.1); all in memory, so that the data are read once.
     """
-    directions: dict[int, torch.Tensor] = {}
-    variances: dict[int, torch.Tensor] = {}
-    for _ in range(ITERATION_PASSES if wanted else 0):
-        products = _covariance_times(batches, mean, directions, wanted=wanted)
-        for position, product in products.items():
-            directions[position], variances[position], _ = torch.linalg.svd(product, full_matrices=False)
-    return {
-        position: (variances[position][:count], directions[position][:, :count].T)
-        for position, count in wanted.items()
-    }
-
-
-def _covariance_times(
-    batches: TrainingBatches,
-    mean: torch.Tensor,
-    directions: dict[int, torch.Tensor],
-    *,
-    wanted: dict[int, int],
-) -> dict[int, torch.Tensor]:
-    """Covariance of each wanted block times its directions [value, direction]; random ones where it has none."""
-    products: dict[int, torch.Tensor] = {}
-    count = 0
-    for blocks in _parity_stream(batches):
-        count += len(blocks[0])
-        for position, n_wanted in wanted.items():
-            rows = blocks[position].flatten(0, 1)
-            rows = rows - mean if position == 0 else rows
-            if position not in directions:
-                directions[position] = _random_directions(rows.shape[1], n_wanted + EXTRA_DIRECTIONS)
-            product = rows.T @ (rows @ directions[position])  # the covariance itself is never formed
-            products[position] = products[position] + product if position in products else product
-    return {
-        position: product / (count * PARITY_BLOCKS[position].copies) for position, product in products.items()
-    }
-
-
-def _random_directions(size: int, count: int) -> torch.Tensor:
-    """Orthonormal directions [value, direction], always the same ones."""
+    n_directions = min(wanted + EXTRA_DIRECTIONS, *rows.shape)
     # the same start each time: the fit has no chance
-    start = torch.randn(size, min(count, size), generator=generator_from_seed(0), dtype=torch.float64)
-    return torch.linalg.qr(start)[0]
+    start = torch.randn(rows.shape[1], n_directions, generator=generator_from_seed(0))
+    in_range = torch.linalg.qr(rows @ start)[0]
+    for _ in range(POWER_STEPS):
+        in_range = torch.linalg.qr(rows @ torch.linalg.qr(rows.T @ in_range)[0])[0]
+    projected = (in_range.T @ rows).double()
+    values, mixing = torch.linalg.eigh(projected @ projected.T)
+    values, mixing = values.flip(0).clamp_min(0.0), mixing.flip(1)
+    vectors = torch.linalg.qr((mixing.T @ projected).T)  # orthonormal also where values vanish
+    signs = vectors.R.diagonal().sign()
+    return (values / len(rows))[:wanted], (vectors.Q * signs).T[:wanted]
 
 
 def _counts_kept(variances: list[torch.Tensor], n_components: int, *, rounding: float) -> list[int]:
