@@ -136,6 +136,7 @@ def plans_of(arguments: argparse.Namespace, device: torch.device) -> list[Family
     return [
         family_plan(
             name,
+            size_pix=arguments.size,
             minutes=arguments.minutes,
             seed=arguments.seed,
             precision=precision,

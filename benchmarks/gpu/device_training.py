@@ -15,13 +15,12 @@ from galsmith.files import write_json
 from galsmith.models.families import family_named, model_settings
 from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, save_snapshot
 from galsmith.provenance import Provenance, hash_json
-from galsmith.settings import Settings, read_recipe
+from galsmith.settings import Settings, read_recipe, recipe_names
 from galsmith.training.averages.power_function import PowerFunctionEma
 from galsmith.training.budget import Budget, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from galsmith.training.loop import StepReport, run_loop
 
-RECIPES = Path(__file__).with_name("recipes")
 LARGEST_SNAPSHOT_BYTES = 16 * 2**20
 SMALL_TENSOR = 4096
 LARGEST_HALF = 6e4
@@ -35,7 +34,7 @@ class FamilyPlan:
     Attributes
     ----------
     name : str
-        As it races; the name of its recipe's file.
+        As it races; its shipped recipes are named NAME-SIDE.
     config : Settings
         Of the family.
     batch_size, ema_width : int, float
@@ -104,13 +103,20 @@ class SpeedMeter:
 
 
 def family_plan(
-    name: str, *, minutes: float, seed: int, precision: str, overrides: Mapping[str, Any]
+    name: str, *, size_pix: int, minutes: float, seed: int, precision: str, overrides: Mapping[str, Any]
 ) -> FamilyPlan:
-    """Read a recipe of this folder."""
-    recipe = read_recipe(RECIPES / f"{name}.toml")
-    _, config = model_settings({**recipe["model"], **overrides}, source=f"recipe {name}")
+    """Take the shipped recipe of a family for images of `size_pix`; nothing of it is kept here."""
+    shipped = recipe_of(name, size_pix)
+    recipe = read_recipe(shipped)
+    _, config = model_settings({**recipe["model"], **overrides}, source=f"recipe {shipped}")
     training = recipe["training"]
     return FamilyPlan(name, config, training["batch_size"], training["ema_width"], minutes, seed, precision)
+
+
+def recipe_of(name: str, size_pix: int) -> str:
+    """Name the shipped recipe of a family for a side; that of 32 px where a side has none of its own."""
+    wanted = [f"{name}-{size_pix}", f"{name}-32", name]
+    return next(recipe for recipe in wanted if recipe in recipe_names())
 
 
 def read_parameters(folder: Path) -> int:

@@ -1,7 +1,9 @@
 """Training on a device: the transform of the CPU, memory that is shared, snapshots of half the size, slices that go on."""
 
 import time
+from pathlib import Path
 
+import device_training
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,8 @@ from galsmith.errors import GalsmithError
 from galsmith.models.families import FAMILIES
 from galsmith.models.protocols import NetworkBatch
 from galsmith.models.snapshot import load_snapshot
+from galsmith.settings import recipe_names
+from galsmith.training.settings import read_run_settings
 
 CPU = torch.device("cpu")
 OF_FIELDS = {
@@ -28,6 +32,7 @@ RECIPES = ("pca_diffusion", "diffusion", "flow", "vae", "alae", "stylegan", "sty
 
 def small_plan(**changes):
     settings = {
+        "size_pix": 32,
         "minutes": 1e6,
         "seed": 0,
         "precision": "float32",
@@ -36,9 +41,28 @@ def small_plan(**changes):
     return family_plan("pca_diffusion", **{**settings, **changes})
 
 
-def test_every_family_has_a_recipe_here():
-    plans = [family_plan(name, minutes=1.0, seed=0, precision="float32", overrides={}) for name in RECIPES]
-    assert {plan.config.model_dump()["family"] for plan in plans} == set(FAMILIES) - OF_FIELDS
+def plans_at(size_pix):
+    given = {"minutes": 1.0, "seed": 0, "precision": "float32", "overrides": {}}
+    return {name: family_plan(name, size_pix=size_pix, **given) for name in RECIPES}
+
+
+@pytest.mark.parametrize("size_pix", [32, 64, 128, 256])
+def test_every_family_trains_by_the_shipped_recipe_of_its_side(size_pix):
+    plans = plans_at(size_pix)
+    assert {plan.config.model_dump()["family"] for plan in plans.values()} == set(FAMILIES) - OF_FIELDS
+    for name, plan in plans.items():
+        shipped = f"{name}-{size_pix}" if f"{name}-{size_pix}" in recipe_names() else name
+        given = read_run_settings(shipped, overrides=(), minutes=None, images=None, seed=None)
+        assert plan.config == given.model
+        assert (plan.batch_size, plan.ema_width) == (given.training.batch_size, given.training.ema_width)
+
+
+def test_no_settings_of_models_are_kept_beside_the_benchmark():
+    folder = Path(device_training.__file__).parent
+    assert not list(folder.rglob("*.toml"))
+    centered = plans_at(256)["pca_diffusion"].config
+    assert centered.largest_shift_pix > 25  # what a stale copy had not: the paper's centers lie 25 px off
+    assert plans_at(256)["diffusion"].config.preconditioning == "spectral"
 
 
 def test_the_paper_keeps_its_field_on_fewer_pixels():
@@ -71,21 +95,21 @@ def test_a_training_goes_on_over_slices_and_leaves_a_snapshot_of_half_precision(
     device_set = rendered_set(64, size_pix=16, device=CPU)
     over = SliceEnd(time.monotonic() - 1.0)
     first = train_slice(small_plan(), device_set, tmp_path, device=CPU, slice_end=over)
-    assert (first["is_finished"], first["images_seen"]) == (False, 1024)
+    assert (first["is_finished"], first["images_seen"]) == (False, 512)
     second = train_slice(small_plan(), device_set, tmp_path, device=CPU, slice_end=over)
     assert second["images_seen"] == 2 * first["images_seen"]
     with pytest.raises(GalsmithError, match="is of other settings; name another --work"):
         train_slice(small_plan(seed=1), device_set, tmp_path, device=CPU, slice_end=over)
     assert read_standing(tmp_path, "pca_diffusion") == second
     snapshot = load_snapshot(tmp_path / "pca_diffusion" / "snapshot")
-    assert snapshot.card["training"]["images_seen"] == 2048
+    assert snapshot.card["training"]["images_seen"] == second["images_seen"]
     assert bool(torch.isfinite(snapshot.generator.sample([1, 2]).pixels).all())
     ended = train_slice(small_plan(minutes=1e-9), device_set, tmp_path, device=CPU, slice_end=over)
-    assert (ended["is_finished"], ended["images_seen"]) == (True, 2048)
+    assert (ended["is_finished"], ended["images_seen"]) == (True, second["images_seen"])
 
 
 def test_the_published_widths_are_those_of_the_auto_configuration():
-    plan = as_published(family_plan("stylegan2", minutes=1.0, seed=0, precision="float32", overrides={}))
+    plan = as_published(plans_at(256)["stylegan2"])
     assert (plan.config.channel_base, plan.config.channel_max, plan.batch_size) == (
         16384,
         512,
