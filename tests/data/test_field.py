@@ -20,6 +20,9 @@ from galsmith.data.readers.field.stars import find_shreds, find_stars
 from galsmith.data.readers.options import FieldOptions
 from galsmith.data.store import read_companions
 from galsmith.errors import InputError, SettingsError
+from galsmith.measure.measure import measured
+from galsmith.measure.settings import MeasureSettings
+from galsmith.observe import observe
 
 SIDE = 480
 PSF_SIGMA_PIX = 1.8
@@ -563,3 +566,47 @@ def _sum_near(field, row):
     dy, dx = np.indices((2 * size + 1, 2 * size + 1)) - size
     part = field[y - size : y + size + 1, x - size : x + size + 1]
     return part[np.hypot(dx, dy) <= _radius(row)].sum()
+
+
+GAINS = {"g": 2.0, "r": 4.0, "i": 1.0}
+
+
+def with_gains(bands, place, gains):
+    """Write a file a band that counts, and says how many electrons a count is."""
+    place.mkdir()
+    for band, image in bands.items():
+        keywords = {"BUNIT": "adu"} | ({"GAIN": gains[band]} if band in gains else {})
+        fits.PrimaryHDU(image, header(band, **keywords)).writeto(place / f"{band}.fits")
+    return place
+
+
+def test_the_gains_of_a_field_go_with_its_cutouts_and_weigh_there(bands, tmp_path):
+    images = ingest.field(with_gains(bands, tmp_path / "f", GAINS), tmp_path / "set", reading=READING)
+    # nJy have as many electrons fewer as there are more of them
+    for band, gain in GAINS.items():
+        per_njy = gain / 10 ** (-0.4 * (ZERO_POINTS[band] - 31.4))
+        assert images.catalog[f"gain_{band}"] == pytest.approx(per_njy)
+    for band in bands:
+        settings = MeasureSettings(quantities=("morphology",), sersic="none", band=band)
+        own = measured(images, settings=settings)["sn_per_pixel"]
+        per_njy = float(images.catalog[f"gain_{band}"][0])
+        given = measured(images, settings=settings.model_copy(update={"gain": per_njy}))["sn_per_pixel"]
+        without = measured(images, settings=settings.model_copy(update={"ignore": ("gain",)}))["sn_per_pixel"]
+        np.testing.assert_array_equal(own, given)
+        assert (np.asarray(without) > np.asarray(own)).all()
+    seen = observe(tmp_path / "set", tmp_path / "seen", overrides=("noise.sigma=1",))
+    assert not [name for name in seen.catalog.colnames if name.startswith("gain")]
+
+
+def test_gains_that_agree_are_one_column_and_unknown_ones_none(bands, tmp_path):
+    one = replace(READING, bands=("r",), zero_points_mag={"r": 25.0})
+    alone = {"r": bands["r"]}
+    single = FieldSource(with_gains(alone, tmp_path / "one", GAINS), one)
+    assert single.catalog["gain"] == pytest.approx(4.0 / 10 ** (-0.4 * (25.0 - 31.4)))
+    partly = FieldSource(with_gains(bands, tmp_path / "partly", {"g": 2.0}), READING)
+    assert np.isfinite(partly.catalog["gain_g"]).all()
+    assert np.isnan(partly.catalog["gain_r"]).all()
+    bare = FieldSource(with_gains(bands, tmp_path / "bare", {}), READING)
+    assert not [name for name in bare.catalog.colnames if name.startswith("gain")]
+    kept = replace(one, flux_unit="adu")
+    assert FieldSource(tmp_path / "one", kept).catalog["gain"] == pytest.approx(4.0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from galsmith.data.galaxies import FileRequest, Galaxies, open_galaxies
 from galsmith.data.galaxies.galaxy import Galaxy
 from galsmith.data.readers.field.sky import measure_sky
-from galsmith.data.readers.fits_header import GAIN_COLUMN
+from galsmith.data.readers.fits_header import gain_columns
 from galsmith.data.store import Companions, StoreHeader, StoreWriter, open_store
 from galsmith.data.store.companions import CORRELATION_COLUMN, companions_of
 from galsmith.denoise.denoisers import DENOISERS, check_denoiser, denoiser_named
@@ -301,8 +301,8 @@ def _store(
     given = None if psf is None else _law_of(psf).kernels(header.bands, header.pixel_scale_arcsec)
     galaxies = _StoredGalaxies(images, given)
     catalog = images.catalog.copy(copy_data=False)
-    if GAIN_COLUMN in catalog.colnames:  # what is left of the noise is no longer that of counted electrons
-        catalog.remove_column(GAIN_COLUMN)
+    # what is left of the noise is no longer that of counted electrons
+    catalog.remove_columns(gain_columns(catalog.colnames, header.bands))
     chunks = [
         np.arange(start, min(start + IMAGES_PER_CHUNK, len(images)))
         for start in range(0, len(images), IMAGES_PER_CHUNK)

@@ -1,5 +1,6 @@
 """From one galaxy to its rows of values and flags: morphology, computations of properties' own, colors and power."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -151,8 +152,14 @@ def input_of(galaxy: Galaxy, band: int, flux_unit: str) -> GalaxyInput:
         sigma_map=sigma_map,
         psf=of_band(galaxy.psf),
         psf_kind=galaxy.psf_kind,
-        gain=gain_of_unit(flux_unit) if galaxy.gain is None else galaxy.gain,
+        gain=_gain_of_band(galaxy, band, flux_unit),
     )
+
+
+def _gain_of_band(galaxy: Galaxy, band: int, flux_unit: str) -> float | None:
+    """Electrons per flux unit of one band, as its header tells it, else as the unit does; None where neither does."""
+    gain = float(galaxy.gain[band]) if isinstance(galaxy.gain, np.ndarray) else galaxy.gain
+    return gain_of_unit(flux_unit) if gain is None or math.isnan(gain) else gain
 
 
 def _measured_bands(galaxy: Galaxy, method: Method) -> list[Measured]:

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits_header import GAIN_COLUMN
+from galsmith.data.readers.fits_header import gain_columns
 from galsmith.data.readers.source import Listing, Origin
 from galsmith.data.store import Companions, companions_of
 from galsmith.data.store.companions import CORRELATION_COLUMN
@@ -29,8 +29,6 @@ KPC_COLUMN = "physical_pixel_kpc"
 CORRELATION_NAME = "observed"
 # columns in pixels that say how an image came, not what is in it
 OF_THE_FILE = ("native_size_pix",)
-# columns that say of the noise of the clean images what is no longer true
-OF_THE_NOISE = (CORRELATION_COLUMN, GAIN_COLUMN)
 logger = logging.getLogger(__name__)
 
 
@@ -162,9 +160,10 @@ class ObservedSource:
         if self.header.pixel_scale_arcsec is not None and SCALE_COLUMN in table.colnames:
             table.remove_column(SCALE_COLUMN)
         noise = self._observation.noise
-        for name in OF_THE_NOISE:
-            if name in table.colnames:
-                table.remove_column(name)
+        # what columns say of the noise of the clean images is no longer true
+        stale = gain_columns(table.colnames, self._images.header.bands)
+        stale += [CORRELATION_COLUMN] * (CORRELATION_COLUMN in table.colnames)
+        table.remove_columns(stale)
         if noise is not None and noise.correlation is not None:
             table[CORRELATION_COLUMN] = np.full(len(table), CORRELATION_NAME)
         return table

@@ -33,8 +33,8 @@ class Galaxy:
         Point spread function, in pixels of the image.
     psf_kind : {"effective", "optical"} or None
         Whether the pixel is in it; None where nobody but the settings says it.
-    gain : float or None
-        Electrons per flux unit where the image's header tells it.
+    gain : float, ndarray [band] or None
+        Electrons per flux unit where the image's header tells it, of all bands or of each (NaN where not known).
     x_offset_pix, y_offset_pix : int
         The first column and row of `image` in the image it was cut from.
     reason : str
@@ -52,7 +52,7 @@ class Galaxy:
     sigma_map: NDArray[Any] | None = None
     psf: NDArray[np.float64] | None = None
     psf_kind: PsfKind | None = None
-    gain: float | None = None
+    gain: float | NDArray[np.float64] | None = None
     x_offset_pix: int = 0
     y_offset_pix: int = 0
     reason: str = ""

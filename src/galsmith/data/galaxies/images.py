@@ -13,7 +13,7 @@ from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE
-from galsmith.data.readers.fits_header import GAIN_COLUMN, gain_of, gains_beyond_unit
+from galsmith.data.readers.fits_header import GAIN_COLUMN, gain_columns, gain_of, gains_beyond_unit
 from galsmith.data.readers.maps import Companions, chosen_label, read_psf, sigma_of_inverse_variance
 from galsmith.data.readers.source import Source, UnusableImage
 from galsmith.data.store import companions_of
@@ -77,12 +77,19 @@ class StoreGalaxies:
             for place, image in enumerate(images)
         ]
 
-    def _gains(self, rows: NDArray[np.int64]) -> list[float | None]:
-        """Electrons per flux unit of images, as the catalog has them; None where nobody knows."""
+    def _gains(self, rows: NDArray[np.int64]) -> list[float | NDArray[np.float64] | None]:
+        """Electrons per flux unit of images, as the catalog has them, or of each band; None where nobody knows."""
         if GAIN_COLUMN not in self.origin.beside:
             return [None] * len(rows)
-        values = np.asarray(self._images.catalog[GAIN_COLUMN], dtype=np.float64)[rows]
-        return [float(value) if 0 < value < np.inf else None for value in values]
+        catalog = self._images.catalog
+        if GAIN_COLUMN in catalog.colnames:
+            values = np.asarray(catalog[GAIN_COLUMN], dtype=np.float64)[rows]
+            return [float(value) if 0 < value < np.inf else None for value in values]
+        unknown = np.full(len(catalog), np.nan)
+        names = [f"{GAIN_COLUMN}_{band}" for band in self.header.bands]
+        by_band = [catalog[name] if name in catalog.colnames else unknown for name in names]
+        found = np.stack([np.asarray(one, dtype=np.float64)[rows] for one in by_band], axis=1)
+        return list(np.where((found > 0) & np.isfinite(found), found, np.nan))
 
     def _factors(self, rows: NDArray[np.int64], psf_pixel_scale_arcsec: float | None) -> NDArray[np.float64]:
         """How often larger pixels of images are than those of their PSFs, [image] float64; 1 where nobody knows."""
@@ -104,7 +111,8 @@ def _names_beside(images: ImageSet) -> tuple[str, ...]:
 
 def _has_gains(images: ImageSet) -> bool:
     """Whether a catalog has numbers of electrons per flux unit."""
-    return GAIN_COLUMN in images.catalog.colnames and images.catalog[GAIN_COLUMN].dtype.kind in "fiu"
+    names = gain_columns(images.catalog.colnames, images.header.bands)
+    return bool(names) and all(images.catalog[name].dtype.kind in "fiu" for name in names)
 
 
 def _psf(psf: NDArray[np.float32], factor: float) -> NDArray[np.float64]:

@@ -340,6 +340,12 @@ def _is_rate(stated: str | None) -> bool | None:
 GAIN_COLUMN = "gain"
 
 
+def gain_columns(names: Iterable[str], bands: Iterable[str]) -> list[str]:
+    """Columns of a catalog that have electrons per flux unit: one for all bands, or one a band."""
+    known = (GAIN_COLUMN, *(f"{GAIN_COLUMN}_{band}" for band in bands))
+    return [name for name in names if name in known]
+
+
 def gains_beyond_unit(headers: Iterable[Header | None], flux_unit: str) -> list[float | None] | None:
     """Electrons per flux unit of every image; None where no header says more than the unit itself."""
     of_unit = gain_of_unit(flux_unit)

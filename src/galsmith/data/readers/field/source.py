@@ -1,6 +1,7 @@
 """Galaxies in survey images as a source: detected in one band, cut out of all bands in squares that fit them."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,7 @@ from galsmith.data.readers.field.sky import SkyMap, measure_sky
 from galsmith.data.readers.field.stars import Stars, find_shreds, find_stars
 from galsmith.data.readers.fits import sky_coordinates
 from galsmith.data.readers.fits_agreement import scale_or_given
+from galsmith.data.readers.fits_header import GAIN_COLUMN, gain_of
 from galsmith.data.readers.given_maps import GivenMaps, MapsBeside, companions_of_files
 from galsmith.data.readers.listing import listing_as_parent
 from galsmith.data.readers.maps import inverse_variance
@@ -36,6 +38,7 @@ from galsmith.data.store import Companions
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageHeader
+from galsmith.images.units import gain_of_unit
 
 Pixels = NDArray[np.float32]
 # Sides are multiples of this, so that a store has few sizes.
@@ -262,10 +265,26 @@ class FieldSource:
             table[f"magnitude_{band}"] = (self.header.zero_points_mag[band] - 2.5 * np.log10(flux)) * u.mag
         table["r_half_pix"], table["extent_pix"] = sources.r_half_pix, sources.extent_pix
         table["signal_to_noise"] = sources.snr
+        for name, gain in self._gains().items():
+            table[name] = np.full(len(table), gain)
         for name, sky in self._skies.items():
             sigmas = sky.sigmas_at(sources.x_pix, sources.y_pix)
             table[f"background_noise_sigma_{name}"] = sigmas * self._factors[name]
         return table
+
+    def _gains(self) -> dict[str, float]:
+        """Electrons per flux unit of the cutouts by column: one for all bands where they agree, else one a band."""
+        heads = {band: image.head.keywords for band, image in self._images.items()}
+        # in the files' own units, of which the cutouts have as many as each is multiplied by
+        own = {band: gain_of(keywords) for band, keywords in heads.items()}
+        found = {band: math.nan if gain is None else gain / self._factors[band] for band, gain in own.items()}
+        of_unit = gain_of_unit(self.header.flux_unit)
+        if all(math.isnan(gain) or gain == of_unit for gain in found.values()):
+            return {}
+        first, *others = found.values()
+        if all(math.isclose(other, first) for other in others):
+            return {GAIN_COLUMN: first}
+        return {f"{GAIN_COLUMN}_{band}": gain for band, gain in found.items()}
 
 
 def _maps_of(images: Mapping[str, BandImage]) -> MapsBeside:
