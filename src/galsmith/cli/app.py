@@ -9,6 +9,7 @@ from typing import Any
 from cyclopts import App, Parameter
 
 from galsmith.cli import (
+    check,
     compare,
     demo,
     denoise,
@@ -93,6 +94,7 @@ VERBS = (
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),
+    Verb("check-asked", check.check_asked, check.ASKED_EXAMPLE, writes=False),
     Verb("observe", observe.observe, observe.EXAMPLE, resumes=True, explains=observe.presets_text),
     Verb("measure", measure.measure, measure.EXAMPLE, resumes=True),
     Verb("compare", compare.compare, compare.EXAMPLE, resumes=True),

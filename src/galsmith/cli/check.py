@@ -1,0 +1,59 @@
+"""``galsmith check-asked``: whether drawn galaxies are what they were drawn for."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Shown, Workers, worker_count
+from galsmith.cli.outcome import Outcome
+from galsmith.cli.premises import check_counts, check_places, check_there
+from galsmith.errors import SettingsError
+
+ASKED_EXAMPLE = "galsmith check-asked drawn --training galaxies"
+
+
+def check_asked(
+    drawn: Annotated[str, Parameter(help="A store that galsmith sample wrote.")],
+    /,
+    *,
+    training: Annotated[str, Parameter(help="The store that the model was trained on.")],
+    pairs: Annotated[
+        list[str],
+        Parameter(
+            help="What a column of the catalog is measured as, such as 'radius=r_half_pix'; may be repeated.",
+            negative=(),
+            show_default=False,
+        ),
+    ] = NO_SETTINGS,
+    limit: Annotated[int, Parameter(help="Galaxies a side that are measured at most.")] = 1000,
+    workers: Workers = None,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Measure drawn galaxies and training galaxies of the same values, and say how far both are from their catalogs."""
+    check_places([drawn, training], [])
+    check_there(drawn)
+    check_there(training)
+    check_counts({"limit": limit})
+    names = dict(_pair(text) for part in pairs for text in part.split(","))
+    from galsmith.judging.asked_values import asked_against_measured
+
+    with shown.progress() as progress:
+        found = asked_against_measured(
+            drawn, training, pairs=names, limit=limit, workers=worker_count(workers), progress=progress
+        )
+    return Outcome(
+        verb="check-asked",
+        summary=f"{len(found)} quantities of {found[0].n + found[0].n_lost:,} galaxies",
+        numbers={one.name: one.to_dict() for one in found},
+        details=tuple(one.text for one in found),
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Read ``column=measured column``."""
+    name, equals, source = (part.strip() for part in text.partition("="))
+    if not (name and equals and source):
+        raise SettingsError(
+            argument="pairs", came=text, wanted="column=measured column, such as radius=r_half_pix"
+        )
+    return name, source
