@@ -128,7 +128,6 @@ def test_the_command_prints_a_line_a_quantity(sets, tmp_path, capsys):
         str(learned.path),
         "--limit",
         "60",
-        "--quiet",
     ]
     assert main(words) == 0
     printed = capsys.readouterr().out
