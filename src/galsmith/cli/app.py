@@ -91,6 +91,7 @@ VERBS = (
         simulate.MOSAIC_EXAMPLE,
         resumes=True,
     ),
+    Verb("check-data", check.check_data, check.DATA_EXAMPLE, writes=False),
     Verb("train", train.train, train.EXAMPLE, resumes=True, explains=train.families_text),
     Verb("snapshot", snapshot.snapshot, snapshot.EXAMPLE),
     Verb("sample", sample.sample, sample.EXAMPLE, resumes=True),

@@ -1,15 +1,45 @@
-"""``galsmith check-asked``: whether drawn galaxies are what they were drawn for."""
+"""``galsmith check-data``, ``check-asked``: whether galaxies are enough to learn, and drawn ones what was asked for."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Shown, Workers, worker_count
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Seed, Shown, Workers, worker_count
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_places, check_there
+from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
 from galsmith.errors import SettingsError
 
+DATA_EXAMPLE = "galsmith check-data galaxies --minutes 4"
 ASKED_EXAMPLE = "galsmith check-asked drawn --training galaxies"
+
+
+def check_data(
+    data: Annotated[Path, Parameter(help="A store; the images of its split train.")],
+    /,
+    *,
+    minutes: Annotated[float, Parameter(help="Processor time of all trainings together.")] = 4.0,
+    seed: Seed = 0,
+    shown: Shown = SHOWN_ALL,
+) -> Outcome:
+    """Say whether galaxies are enough: two small models learn disjoint halves, and draw from the same seeds."""
+    check_places([data], [])
+    check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
+    check_positive({"minutes": minutes})
+    from galsmith.training.halves import learn_halves, verdict_of
+
+    with shown.progress() as progress:
+        levels = learn_halves(data, minutes=minutes, seed=seed, progress=progress)
+    return Outcome(
+        verb="check-data",
+        summary=f"{len(levels)} sizes of two halves",
+        numbers={
+            "levels": [{**asdict(level), "remembers": level.remembers} for level in levels],
+            "verdict": verdict_of(levels),
+        },
+        details=(*(level.text for level in levels), verdict_of(levels)),
+    )
 
 
 def check_asked(

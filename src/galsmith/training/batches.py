@@ -25,7 +25,7 @@ logger = logging.getLogger("galsmith")
 
 IMAGES_PER_CHUNK, PIXELS_PER_CHUNK = 256, 2**24
 SHARE_OF_FREE_DEVICE_MEMORY = 0.25
-FEW_IMAGES = 100
+FEW_IMAGES, SOME_IMAGES, PASSES = 100, 5000, 100
 IMAGES_PER_LOOK = 64
 SCALARS_KEPT = 4096
 
@@ -350,8 +350,22 @@ def refuse_equal_images(images: ImageSet) -> None:
         )
 
 
+def _is_shown_often(n_images: int, settings: RunSettings) -> bool:
+    """Whether a budget is of so many passes that a model can learn images by heart; minutes may be of any number."""
+    images = settings.training.images
+    return images is None or images >= PASSES * n_images
+
+
 def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
-    """Tell what to expect of a small set, and what helps."""
+    """Tell what to expect of a small set, and what helps or tells more."""
+    if FEW_IMAGES <= len(images) < SOME_IMAGES and _is_shown_often(len(images), settings):
+        logger.warning(
+            "%s training images are shown again and again, and drawn %s may repeat them: galsmith check-data %s says in "
+            "four minutes whether so many are enough",
+            f"{len(images):,}",
+            images.header.images_name,
+            images.path or "STORE",
+        )
     if not 0 < len(images) < FEW_IMAGES:
         return
     ways = ["start from a model of a larger set with `init_from`"]
