@@ -32,6 +32,7 @@ OTHER_RECIPES = [
     "vae",
     "alae",
     "demo",
+    "check-data",
     "field_composer",
     *(
         f"{family}-fields{side}"
