@@ -34,16 +34,12 @@ TINY_CONFIGS: dict[str, Settings] = {
         update={
             "largest_shift_pix": 3,
             "texture_rings": 4,
-            "noise_level_mean": "fitted",
-            "noise_level_std": "fitted",
         }
     ),
     "diffusion": TINY_DIFFUSION,
-    "diffusion, spectral": TINY_DIFFUSION.model_copy(
-        update={"preconditioning": "spectral", "noise_level_mean": "fitted", "noise_level_std": "fitted"}
-    ),
+    "diffusion, spectral": TINY_DIFFUSION.model_copy(update={"preconditioning": "spectral"}),
     "diffusion, flow": TINY_DIFFUSION.model_copy(update={"parametrization": "flow"}),
-    "diffusion, haar": TINY_DIFFUSION.model_copy(update={"stem": "haar", "sampler": "dpm"}),
+    "diffusion, haar": TINY_DIFFUSION.model_copy(update={"stem": "haar", "sampler": "multistep"}),
     "diffusion, small set": TINY_DIFFUSION.model_copy(update={"dropout": 0.1, "augmentation": 0.3}),
     "alae": AlaeConfig(
         latent_width=16,

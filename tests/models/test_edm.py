@@ -8,12 +8,16 @@ from scipy import stats
 
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import (
+    NoiseLaw,
     denoised,
     draw_noise_levels,
+    fitted_noise_law,
     fitted_noise_levels,
+    half_whitened,
     loss_weight,
 )
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
+from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 
 
 def test_without_a_network_preconditioning_is_the_wiener_filter():
@@ -73,7 +77,7 @@ def test_the_exact_velocity_of_a_gaussian_draws_that_gaussian():
         return denoised(network, noisy, level, sigma_data=sigma_data, parametrization="flow")
 
     start = normal * (schedule[0] ** 2 + sigma_data**2).sqrt().float()
-    drawn = sample_heun(denoise, start, schedule)
+    drawn = sample_heun(denoise, start, schedule, sigma_data=sigma_data)
     torch.testing.assert_close(drawn, normal * sigma_data, atol=5e-3, rtol=5e-3)
 
 
@@ -116,12 +120,48 @@ def test_network_inputs_and_weighted_targets_have_unit_variance():
         assert weighted.mean(dim=0).tolist() == pytest.approx([1.0, 1.0], abs=0.04)
 
 
-def test_noise_levels_follow_the_log_normal_law_and_cover_it_evenly():
-    levels = draw_noise_levels(512, mean=-0.8, std=1.4, chance=generator_from_seed(4)).double().log()
-    assert levels.mean() == pytest.approx(-0.8, abs=0.01)  # independent draws scatter by 0.06
-    assert levels.std() == pytest.approx(1.4, abs=0.02)
-    assert stats.kstest(((levels + 0.8) / 1.4).numpy(), "norm").statistic < 2 / 512
-    assert levels[:256].mean() == pytest.approx(-0.8, abs=0.3)  # in random order
+LAW = NoiseLaw(mean=-0.8, std=1.4, lowest=1e-4, highest=100.0)
+
+
+def test_noise_levels_follow_their_law_and_cover_it_evenly():
+    levels = draw_noise_levels(512, LAW, chance=generator_from_seed(4)).double().log()
+
+    def cdf(value):
+        even = (value - math.log(LAW.lowest)) / math.log(LAW.highest / LAW.lowest)
+        return 0.9 * stats.norm(LAW.mean, LAW.std).cdf(value) + 0.1 * even.clip(0, 1)
+
+    assert stats.kstest(levels.numpy(), cdf).statistic < 4 / 512  # independent draws have 20
+    assert float(levels[:256].mean()) == pytest.approx(float(levels.mean()), abs=0.3)  # in random order
+
+
+def test_all_that_drawing_visits_is_learned():
+    levels = draw_noise_levels(5000, LAW, chance=generator_from_seed(4))
+    assert float(levels.min()) >= LAW.lowest
+    edges = torch.tensor([LAW.lowest * 10**k for k in range(7)])
+    assert int(torch.histogram(levels, edges).hist.min()) > 0.012 * 5000  # in each decade
+    # must fail: by the log-normal law alone
+    assert stats.norm(LAW.mean, LAW.std).cdf(math.log(1e-3)) < 1e-5
+
+
+def test_the_law_is_in_units_of_the_data():
+    config = PcaDiffusionConfig()
+    amplitudes = torch.tensor([1.0, 0.1, 0.01])
+    law = fitted_noise_law(amplitudes, config)
+    assert (law.mean, law.std) == pytest.approx(fitted_noise_levels(amplitudes))
+    assert (law.lowest, law.highest) == pytest.approx((0.1 * 0.01, 20.0))
+    louder = fitted_noise_law(3 * amplitudes, config)
+    assert (louder.lowest / law.lowest, louder.highest / law.highest) == pytest.approx((3.0, 3.0))
+    assert louder.mean - law.mean == pytest.approx(math.log(3))
+    given = fitted_noise_law(amplitudes, config.model_copy(update={"noise_level_mean": -0.8}))
+    assert (given.mean, given.std) == pytest.approx((-0.8, law.std))
+
+
+def test_half_whitening_halves_the_decades():
+    deviations = torch.tensor([20.0, 0.2, 0.002])
+    whitened, scale = half_whitened(deviations, 0.5)
+    assert whitened.tolist() == pytest.approx([1.0, 0.1, 0.01])
+    torch.testing.assert_close(whitened * scale, deviations)
+    assert half_whitened(deviations, 0.0)[0].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_fitted_noise_levels_follow_the_amplitudes():

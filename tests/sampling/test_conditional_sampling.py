@@ -252,7 +252,7 @@ def test_other_families_draw_and_leave_out(pca_run_with_conditions: Path, tmp_pa
             r"`steps`, `solver` and `guidance` are .*; a pca_diffusion model draws in one way",
         ),
         ({"steps": 5}, r"a pca_diffusion model draws in one way: leave them out"),
-        ({"solver": "dpm"}, r"a pca_diffusion model draws in one way"),
+        ({"solver": "multistep"}, r"a pca_diffusion model draws in one way"),
     ],
 )
 def test_what_other_families_cannot_do_is_refused_at_once(
@@ -279,7 +279,7 @@ def test_what_is_too_rare_for_other_families_names_the_rate(
         ),
         ({"where": "stage=0.2..0.8"}, r"stage has whole numbers only"),
         ({"steps": 0}, r"`steps=0`: wanted 1 or more"),
-        ({"solver": "heum"}, r"`solver=heum`: wanted heun or dpm \(did you mean 'heun'\?\)"),
+        ({"solver": "heum"}, r"`solver=heum`: wanted heun or multistep \(did you mean 'heun'\?\)"),
         ({"guidance": -1.0}, r"`guidance=-1.0`: wanted 0 or more"),
         ({"guidance": float("nan")}, r"`guidance=nan`: wanted 0 or more"),
     ],

@@ -73,8 +73,8 @@ def sample(
         int | None, Parameter(help="Steps of the solver; the model's own when left out.")
     ] = None,
     solver: Annotated[
-        Literal["heun", "dpm"] | None,
-        Parameter(help="Heun's method, or DPM-Solver++(2M), which is twice as fast a step."),
+        Literal["heun", "multistep"] | None,
+        Parameter(help="Heun's method, or one of two steps, which is twice as fast a step."),
     ] = None,
     height_pix: Annotated[
         int | None,

@@ -134,15 +134,15 @@ class SamplerChoice:
     ----------
     n_steps : int, optional
         Steps of the solver.
-    method : {"heun", "dpm"}, optional
-        Solver: Heun's method, or DPM-Solver++(2M), which asks the network once a step instead of twice.
+    method : {"heun", "multistep"}, optional
+        Solver: Heun's method, or one of two steps, which asks the network once a step instead of twice.
     guidance : float
         1 draws what was learned; above 1 images follow their conditions more closely and vary less; 0 ignores them.
         Anything but 1 asks the network twice as often.
     """
 
     n_steps: int | None = None
-    method: Literal["heun", "dpm"] | None = None
+    method: Literal["heun", "multistep"] | None = None
     guidance: float = 1.0
 
 

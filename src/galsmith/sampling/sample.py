@@ -36,7 +36,7 @@ from galsmith.settings import near_miss
 logger = logging.getLogger("galsmith")
 
 KINDS = ("store", "fits")
-SOLVERS = ("heun", "dpm")
+SOLVERS = ("heun", "multistep")
 OUTSIDE_KINDS = ("refuse", "skip", "draw-and-flag")
 Outside = Literal["refuse", "skip", "draw-and-flag"]
 ROW, OUTSIDE = "catalog_row", "is_outside_training"
@@ -58,7 +58,7 @@ def sample(
     outside: Outside = "refuse",
     guidance: float | None = None,
     steps: int | None = None,
-    solver: Literal["heun", "dpm"] | None = None,
+    solver: Literal["heun", "multistep"] | None = None,
     height_pix: int | None = None,
     width_pix: int | None = None,
     kind: str = "store",
@@ -100,8 +100,8 @@ def sample(
         1 is as learned; above 1 images tell their scalars apart more strongly, and exaggerate them; 0 ignores them.
     steps : int, optional
         Steps of the solver; the model's own when left out.
-    solver : {"heun", "dpm"}, optional
-        Heun's method, or DPM-Solver++(2M), which asks the network once a step in place of twice.
+    solver : {"heun", "multistep"}, optional
+        Heun's method, or one of two steps, which asks the network once a step in place of twice.
     height_pix, width_pix : int, optional
         Of fields, which the family `field_composer` draws of any size, sources as dense as in training; one of them
         alone is that of a square.
@@ -382,7 +382,7 @@ def _check(n: int | None, kind: str, *, catalog: object | None, where: str | Non
 
 
 def _sampler_choice(
-    *, guidance: float | None, steps: int | None, solver: Literal["heun", "dpm"] | None
+    *, guidance: float | None, steps: int | None, solver: Literal["heun", "multistep"] | None
 ) -> SamplerChoice:
     """Check how to draw."""
     if steps is not None and steps < 1:

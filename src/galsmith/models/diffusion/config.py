@@ -27,6 +27,9 @@ class DiffusionConfig(Settings):
     preconditioning : {"scalar", "spectral"}
         ``scalar``: one deviation for all pixels. ``spectral``: every spatial frequency has the training set's own, and
         the network learns what the Wiener filter leaves.
+    whitening_power : float
+        With ``spectral``, 0 brings all frequencies to one deviation before noise is added, 1 leaves them as they are;
+        between them the noise falls towards fine scales as the galaxies do, only less.
     parametrization : {"edm", "flow"}
         What the network gives: EDM's residual, or the velocity of flow matching.
     embedding_width : int
@@ -48,12 +51,12 @@ class DiffusionConfig(Settings):
         Of ln(noise level) in training of the images; ``fitted`` takes them from the amplitudes of their spatial
         frequencies.
         With ``flow`` the place t on the line is logit-normal with the same deviation.
-    sampler : {"heun", "dpm"}
-        Solver: Heun's method, or DPM-Solver++(2M), which asks the network once a step instead of twice.
+    sampler : {"heun", "multistep"}
+        Solver: Heun's method, or one of two steps, which asks the network once a step instead of twice.
     sampler_steps : int
         Steps a drawn galaxy.
     lowest_noise_level, highest_noise_level : float
-        Where sampling ends and starts.
+        Where sampling ends and starts, in units of the least and of the largest deviation of a spatial frequency.
     """
 
     family: Literal["diffusion"] = "diffusion"
@@ -62,6 +65,7 @@ class DiffusionConfig(Settings):
     patch_pix: Literal[1, 2, 4] = 2
     stem: Literal["auto", "none", "haar"] = "auto"
     preconditioning: Literal["scalar", "spectral"] = "scalar"
+    whitening_power: float = Field(default=0.5, ge=0, le=1)
     parametrization: Literal["edm", "flow"] = "edm"
     embedding_width: int = Field(default=128, ge=8)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -74,17 +78,12 @@ class DiffusionConfig(Settings):
     scalar_depth: int = Field(default=2, ge=1)
     scalar_learning_rate: float = Field(default=1e-3, gt=0)
     scalar_drop: float = Field(default=0.1, ge=0, le=1)
-    noise_level_mean: float | Literal["fitted"] = 0.0
-    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = 1.4
-    sampler: Literal["heun", "dpm"] = "heun"
+    noise_level_mean: float | Literal["fitted"] = "fitted"
+    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = "fitted"
+    sampler: Literal["heun", "multistep"] = "heun"
     sampler_steps: int = Field(default=18, ge=1)
-    lowest_noise_level: float = Field(default=0.002, gt=0)
-    highest_noise_level: float = Field(default=80.0, gt=0)
-
-    @property
-    def has_fitted_noise_levels(self) -> bool:
-        """Whether the law of the noise levels is taken from the training set."""
-        return "fitted" in (self.noise_level_mean, self.noise_level_std)
+    lowest_noise_level: float = Field(default=0.1, gt=0)
+    highest_noise_level: float = Field(default=20.0, gt=0)
 
     def haar_levels(self, size_pix: int) -> int:
         """Levels of the Haar stem for images of this side; 0 without one."""

@@ -1,6 +1,7 @@
 """The generator of `diffusion`: draws scalars, then pixels given them."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch.nn import functional
@@ -12,14 +13,17 @@ from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import filled_normal
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
-from galsmith.models.layers.edm import denoised
+from galsmith.models.layers.edm import NoiseLaw, denoised, half_whitened
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.solvers import noise_schedule, sample_dpm, sample_heun
+from galsmith.models.layers.solvers import noise_schedule, sample_heun, sample_multistep
 from galsmith.models.protocols import NetworkBatch, SamplerChoice
 
 SIGMA_DATA = 0.5  # Karras+22, table 1
 GALAXIES_PER_CALL = 32
-SOLVERS = {"heun": sample_heun, "dpm": sample_dpm}
+SOLVERS = {"heun": sample_heun, "multistep": sample_multistep}
+# of the scalars, whose deviation is SIGMA_DATA: median 1 is twice that, and wide about it; edges and lumps that the
+# marginals leave are sharper than a hundredth of it nowhere
+SCALAR_NOISE_LAW = NoiseLaw(mean=0.0, std=1.4, lowest=0.01 * SIGMA_DATA, highest=20 * SIGMA_DATA)
 
 
 class DiffusionGenerator(torch.nn.Module):
@@ -31,9 +35,12 @@ class DiffusionGenerator(torch.nn.Module):
     ----------
     sampler_choice : SamplerChoice
         How to draw images, where it differs from `config`; scalars are drawn by the config's steps always.
+    noise_levels : Tensor [4], float32
+        The images' `NoiseLaw`, fitted to the training set as far as the config leaves it open.
     """
 
     sigma_data: torch.Tensor
+    noise_levels: torch.Tensor
 
     galaxies_per_call = GALAXIES_PER_CALL
 
@@ -66,8 +73,7 @@ class DiffusionGenerator(torch.nn.Module):
             if config.preconditioning == "spectral"
             else None
         )
-        if config.has_fitted_noise_levels:
-            self.register_buffer("noise_law", torch.tensor([0.0, 1.0]))
+        self.register_buffer("noise_levels", torch.tensor([0.0, 1.0, 0.1, 1.0]))
         for layer in self.unet.modules():
             if isinstance(layer, MagnitudePreservingConv):
                 # a tenth faster on a CPU
@@ -77,19 +83,32 @@ class DiffusionGenerator(torch.nn.Module):
         """Map pixels [galaxy, band, y, x] to the values that noise is added to.
 
         They are the pixels or the stem's channels, or with spectral preconditioning the frequencies of these about
-        their mean, [galaxy, channel, v, u].
+        their mean, half-whitened, [galaxy, channel, v, u].
         """
         channels = self.stem.encode(pixels)
-        return channels if self.basis is None else self.basis.encode(channels)
+        return channels if self.basis is None else self.basis.encode(channels) / self._whitened[1]
 
     def decode(self, values: torch.Tensor) -> torch.Tensor:
         """Undo `encode`."""
-        return self.stem.decode(values if self.basis is None else self.basis.decode(values))
+        return self.stem.decode(
+            values if self.basis is None else self.basis.decode(values * self._whitened[1])
+        )
 
     @property
     def deviations(self) -> torch.Tensor:
         """Standard deviations that the values of `encode` are taken to have: one number, or [channel, v, u]."""
-        return self.sigma_data if self.basis is None else self.basis.deviations
+        return self.sigma_data if self.basis is None else self._whitened[0]
+
+    @property
+    def noise_law(self) -> NoiseLaw:
+        """Noise levels of the images in training and drawing."""
+        return NoiseLaw(*self.noise_levels.tolist())
+
+    @property
+    def _whitened(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Deviations of the frequencies as noise is added to them, and what they are divided by for that."""
+        basis = cast(FrequencyBasis, self.basis)
+        return half_whitened(basis.deviations, self.config.whitening_power)
 
     def denoise(
         self,
@@ -160,9 +179,11 @@ class DiffusionGenerator(torch.nn.Module):
         parts = [self.sigma_data.new_empty((0, n_scalars))]
         for start in range(0, len(seeds), GALAXIES_PER_CALL):
             part = seeds[start : start + GALAXIES_PER_CALL]
-            schedule = self._schedule()
+            law = SCALAR_NOISE_LAW
+            schedule = noise_schedule(self.config.sampler_steps, lowest=law.lowest, highest=law.highest)
             noise = self._chance(part)[:, :n_scalars] * start_amplitude(schedule, self.sigma_data)
-            normal = sample_heun(self.denoise_scalars, noise, schedule) / SIGMA_DATA  # Karras+22, algorithm 1
+            drawn = sample_heun(self.denoise_scalars, noise, schedule, sigma_data=self.sigma_data)
+            normal = drawn / SIGMA_DATA
             parts.append(self.marginals.from_normal(normal[: len(part)]))
         return torch.cat(parts)
 
@@ -181,6 +202,7 @@ class DiffusionGenerator(torch.nn.Module):
             # variance of data and noise together, exact at any highest level
             noise * start_amplitude(schedule, self.deviations),
             schedule,
+            sigma_data=self.deviations,
         )
         pixels = self.decode(values)
         if self.config.symmetric:
@@ -229,12 +251,9 @@ class DiffusionGenerator(torch.nn.Module):
         return filled_normal(seeds, n_numbers, per_call=GALAXIES_PER_CALL, device=device)
 
     def _schedule(self, n_steps: int | None = None) -> torch.Tensor:
-        """Noise levels of sampling; by default as many as the config says."""
-        return noise_schedule(
-            self.config.sampler_steps if n_steps is None else n_steps,
-            lowest=self.config.lowest_noise_level,
-            highest=self.config.highest_noise_level,
-        )
+        """Noise levels of drawing images; by default as many as the config says."""
+        n_steps = self.config.sampler_steps if n_steps is None else n_steps
+        return noise_schedule(n_steps, lowest=self.noise_law.lowest, highest=self.noise_law.highest)
 
 
 def start_amplitude(schedule: torch.Tensor, deviations: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,19 @@ from galsmith.errors import SettingsError
 from galsmith.models.diffusion.augmentation import augmented, draw_conditions
 from galsmith.models.diffusion.bases import HaarStem, fit_frequency_basis
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.generator import SIGMA_DATA, DiffusionGenerator
+from galsmith.models.diffusion.generator import SCALAR_NOISE_LAW, SIGMA_DATA, DiffusionGenerator
 from galsmith.models.diffusion.networks import force_unit_weights
 from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
-from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
+from galsmith.models.layers.edm import (
+    NoiseLaw,
+    draw_noise_levels,
+    fitted_noise_law,
+    half_whitened,
+    like,
+    loss_weight,
+)
 from galsmith.models.layers.marginals import fit_scalar_laws, thinned
 from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
 from galsmith.models.protocols import (
@@ -27,7 +34,6 @@ from galsmith.models.protocols import (
 
 LARGEST_GRADIENT = 100.0
 IMAGES_FOR_FREQUENCIES = 4096
-SCALAR_NOISE_LAW = (0.0, 1.4)  # of ln(noise level): median 1, twice the scalars' deviation, and wide about it
 LOSS_POWER = 0.5  # 0 would give all frequencies equal say
 
 
@@ -38,7 +44,7 @@ class DiffusionTrainer:
         config = blueprint.config
         self.generator, self._config = generator, config
         self.compacted = generator.marginals.compacted
-        self._noise_law = _noise_law(generator)
+        self._noise_law = generator.noise_law
         self._loss_share = _loss_share(generator)
         self._pixel_optimizer = _adam(generator.unet, config.learning_rate)
         self._parts: dict[str, Part] = {"generator": generator, "pixel_optimizer": self._pixel_optimizer}
@@ -75,7 +81,7 @@ class DiffusionTrainer:
         """Go on from what `state_dict` gave."""
         fill_parts(self._parts, state)
         # both follow from what was fitted
-        self._noise_law, self._loss_share = _noise_law(self.generator), _loss_share(self.generator)
+        self._noise_law, self._loss_share = self.generator.noise_law, _loss_share(self.generator)
 
     def _pixel_loss(
         self, clean: torch.Tensor, scalars: torch.Tensor, chance: torch.Generator
@@ -86,7 +92,6 @@ class DiffusionTrainer:
         ).float()
         clean, augmentation = self._augmented(clean, chance)  # Karras+22, app. F.2
         values = self.generator.encode(clean)  # pixels, Haar sub-bands or frequencies
-        # Karras+22, table 1: ln sigma ~ N(P_mean, P_std**2)
         level, noise = _noise(values, chance, law=self._noise_law)
         estimate = self.generator.denoise(
             values + noise,
@@ -145,26 +150,18 @@ class DiffusionTrainer:
 
 
 def _noise(
-    clean: torch.Tensor, chance: torch.Generator, *, law: tuple[float, float]
+    clean: torch.Tensor, chance: torch.Generator, *, law: NoiseLaw
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a noise level a galaxy, and noise of that level."""
-    level = draw_noise_levels(len(clean), mean=law[0], std=law[1], chance=chance)  # Karras+22, table 1
+    level = draw_noise_levels(len(clean), law, chance=chance)
     noise = torch.randn(clean.shape, generator=chance, device=clean.device)
     return level, noise * like(level, clean)
 
 
-def _noise_law(generator: DiffusionGenerator) -> tuple[float, float]:
-    """Mean and deviation of ln(noise level), fitted where the config says so."""
-    mean, std = generator.config.noise_level_mean, generator.config.noise_level_std
-    if mean != "fitted" and std != "fitted":
-        return mean, std
-    fitted = [float(value) for value in generator.get_buffer("noise_law")]
-    return (fitted[0] if mean == "fitted" else mean, fitted[1] if std == "fitted" else std)
-
-
 def _loss_share(generator: DiffusionGenerator) -> torch.Tensor:
     """Weight of each value's error beside `loss_weight`: strong frequencies weigh more, 1 on average."""
-    weight = generator.deviations**LOSS_POWER
+    deviations = generator.sigma_data if generator.basis is None else generator.basis.deviations
+    weight = deviations**LOSS_POWER
     return weight / weight.mean()  # 1 on average, so that the learning rate means the same
 
 
@@ -181,8 +178,6 @@ def _fit(config: DiffusionConfig, description: DataDescription, batches: Trainin
     stem = HaarStem(n_bands=len(description.bands), n_levels=n_levels)
     stem.fit(some, deviation=SIGMA_DATA, symmetric=config.symmetric)
     fitted |= stem.state_dict(prefix="stem.")  # frequencies are fitted on what the stem gives
-    if not (config.preconditioning == "spectral" or config.has_fitted_noise_levels):
-        return fitted
     basis = fit_frequency_basis(
         some,
         encode=stem.encode,
@@ -190,10 +185,12 @@ def _fit(config: DiffusionConfig, description: DataDescription, batches: Trainin
         n_bands=stem.n_channels,
         size_pix=description.size_pix // 2**n_levels,
     )
+    amplitudes = basis.deviations
     if config.preconditioning == "spectral":
         fitted |= basis.state_dict(prefix="basis.")
-    if config.has_fitted_noise_levels:
-        fitted["noise_law"] = torch.tensor(fitted_noise_levels(basis.deviations))
+        amplitudes, _ = half_whitened(basis.deviations, config.whitening_power)
+    law = fitted_noise_law(amplitudes, config)
+    fitted["noise_levels"] = torch.tensor([law.mean, law.std, law.lowest, law.highest])
     return fitted
 
 

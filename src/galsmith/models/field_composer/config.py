@@ -32,7 +32,7 @@ class FieldComposerConfig(Settings):
     sampler_steps : int
         Heun steps a drawn field.
     lowest_noise_level, highest_noise_level : float
-        Where sampling ends and starts.
+        Where sampling ends and starts, in units of the numbers' deviation, which is one.
     """
 
     family: Literal["field_composer"] = "field_composer"

@@ -137,7 +137,7 @@ class FieldComposer(torch.nn.Module):
         network, marginals = copy.deepcopy(self.network).double(), copy.deepcopy(self.marginals).double()
         network.trunk_dtype = torch.float32  # drawn without rounding, whatever it is trained in
         config, device = self.config, self.laws.device
-        # Karras+22, algorithm 1, on vectors of some fifteen numbers
+        # vectors of some fifteen numbers
         schedule = noise_schedule(
             config.sampler_steps, lowest=config.lowest_noise_level, highest=config.highest_noise_level
         )
@@ -149,7 +149,7 @@ class FieldComposer(torch.nn.Module):
         def denoise(noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
             return denoised(network, noisy, level, sigma_data=torch.ones_like(noisy[:1]))
 
-        normal = sample_heun(denoise, start, schedule)
+        normal = sample_heun(denoise, start, schedule, sigma_data=torch.ones_like(start[:1]))
         vectors = marginals.from_normal(normal)[: len(seeds)]
         return vectors.float().double().cpu().numpy()
 

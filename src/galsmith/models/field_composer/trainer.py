@@ -20,7 +20,7 @@ from galsmith.models.field_composer.laws import N_FLUX_BINS, MeasuredField, fit_
 from galsmith.models.field_composer.networks import KERNEL_SIDE_PIX, FieldComposer, gray_levels
 from galsmith.models.field_composer.stamps import StampEquations, fit_stamps, joined, stamp_equations
 from galsmith.models.latent_generator import refuse_all_but_pictures
-from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
+from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_law, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
@@ -52,9 +52,8 @@ class DenoisingLoss:
         """Loss of what `FieldComposer.encode` gave."""
         clean, config = batch.pixels, self._config
         # Karras+22, table 1
-        level = draw_noise_levels(
-            len(clean), mean=config.noise_level_mean, std=config.noise_level_std, chance=chance
-        )
+        law = fitted_noise_law(torch.ones_like(clean[:1]), config)  # all numbers have unit deviation
+        level = draw_noise_levels(len(clean), law, chance=chance)
         noise = torch.randn(clean.shape, generator=chance, device=clean.device)
         error = self._generator.denoise(clean + noise * like(level, clean), level) - clean
         return (error**2 * loss_weight(level, clean, sigma_data=torch.ones_like(clean[:1]))).mean()

@@ -8,9 +8,12 @@ levels are [galaxy].
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+
+EVEN_SHARE = 0.1  # of the training's noise levels, over all that drawing visits
 
 Denoise = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(noisy [galaxy, ...], noise_level [galaxy]) -> expected clean values [galaxy, ...]."""
@@ -80,11 +83,65 @@ def like(noise_level: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     return noise_level.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def draw_noise_levels(count: int, *, mean: float, std: float, chance: torch.Generator) -> torch.Tensor:
-    """Noise levels with ln sigma ~ N(mean, std), one from each of `count` equal shares of the distribution.
+@dataclass(frozen=True)
+class NoiseLaw:
+    """Noise levels of one kind of data.
 
-    Every level by itself follows the log-normal law; together they cover it evenly, which makes the gradient less
-    noisy than independent draws (as in Kingma et al. 2021, appendix I.1).
+    Attributes
+    ----------
+    mean, std : float
+        Of ln(noise level) in training, for all but a tenth of it.
+    lowest, highest : float
+        Between which galaxies are drawn; the last tenth of the training's levels is even between their logarithms, so
+        that nothing is asked in drawing that was not learned.
+    """
+
+    mean: float
+    std: float
+    lowest: float
+    highest: float
+
+
+def fitted_noise_law(amplitudes: torch.Tensor, config: Any) -> NoiseLaw:
+    """Law of the noise levels of data whose components have these standard deviations, as far as a config leaves it open.
+
+    Parameters
+    ----------
+    amplitudes : Tensor [...]
+        Standard deviations, above zero, in network units.
+    config : Settings
+        With ``noise_level_mean`` and ``noise_level_std``, numbers or ``"fitted"``, and ``lowest_noise_level`` and
+        ``highest_noise_level`` in units of the least and the largest deviation.
+    """
+    mean, std = fitted_noise_levels(amplitudes)
+    return NoiseLaw(
+        mean=mean if config.noise_level_mean == "fitted" else config.noise_level_mean,
+        std=std if config.noise_level_std == "fitted" else config.noise_level_std,
+        lowest=config.lowest_noise_level * float(amplitudes.min()),
+        highest=config.highest_noise_level * float(amplitudes.max()),
+    )
+
+
+def half_whitened(deviations: torch.Tensor, power: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Give the standard deviations that components get, the largest 1, and what they are divided by for that.
+
+    Parameters
+    ----------
+    deviations : Tensor [...]
+        Of the components, above zero.
+    power : float
+        0 gives all one deviation, 1 leaves their ratios as they are; between them fine components come nearer to the
+        strong ones, and all are drawn in fewer octaves of noise levels.
+    """
+    whitened = (deviations / deviations.max()) ** power
+    return whitened, deviations / whitened
+
+
+def draw_noise_levels(count: int, law: NoiseLaw, *, chance: torch.Generator) -> torch.Tensor:
+    """Noise levels of training, one from each of `count` equal shares of their law.
+
+    Every level by itself follows the law; together they cover it evenly, which makes the gradient less noisy than
+    independent draws (as in Kingma et al. 2021, appendix I.1).
 
     Returns
     -------
@@ -94,10 +151,13 @@ def draw_noise_levels(count: int, *, mean: float, std: float, chance: torch.Gene
     # stratified: one level from each share
     shares = torch.randperm(count, generator=chance, device=chance.device)
     offset = torch.rand(count, generator=chance, device=chance.device, dtype=torch.float64)
+    quantile = (shares + offset) / count
+    low, high = math.log(law.lowest), math.log(law.highest)
+    even = low + (quantile / EVEN_SHARE) * (high - low)
     # keeps the inverse normal law finite: 5.2 deviations
-    quantile = ((shares + offset) / count).clamp(1e-7, 1 - 1e-7)
-    normal = math.sqrt(2.0) * torch.erfinv(2 * quantile - 1)
-    return (normal * std + mean).exp().float()
+    left = ((quantile - EVEN_SHARE) / (1 - EVEN_SHARE)).clamp(1e-7, 1 - 1e-7)
+    normal = math.sqrt(2.0) * torch.erfinv(2 * left - 1) * law.std + law.mean
+    return torch.where(quantile < EVEN_SHARE, even, normal).exp().float()
 
 
 def fitted_noise_levels(amplitudes: torch.Tensor) -> tuple[float, float]:

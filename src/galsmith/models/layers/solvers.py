@@ -1,7 +1,19 @@
-"""Solvers of the probability flow that draw from a denoiser, and their noise schedule."""
+"""Solvers of the probability flow that draw from a denoiser, and their noise schedule.
+
+The flow dx/dsigma = (x - D) / sigma of Karras et al. (2022, eqs. 1 and 3) is stiff where components differ by orders of
+magnitude: a step that is right for the large ones is far too long for the fine. For Gaussian data of deviation s the
+denoiser D is the Wiener filter and the flow is known: u = x / sqrt(sigma**2 + s**2) does not change. So u is followed,
+and not over sigma but over the angle theta = arctan(sigma / s) of each value, from pi/2 to 0, which is the noise level in
+units of the value's own deviation:
+
+    du/dtheta = -(D - c_skip x) / c_out
+
+with c_skip and c_out of table 1, which is minus what a network of EDM gives. The linear part is thereby integrated exactly
+(an exponential integrator), and steps have to follow only what the data are beyond a Gaussian.
+"""
 
 import itertools
-import math
+from dataclasses import dataclass
 
 import torch
 
@@ -26,8 +38,12 @@ def noise_schedule(n_steps: int, *, lowest: float, highest: float, rho: float = 
     return torch.cat([levels, torch.zeros(1, dtype=torch.float64)])
 
 
-def sample_heun(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) -> torch.Tensor:
-    """Follow the probability flow from noise to data by Heun's method (Karras et al. 2022, algorithm 1).
+def sample_heun(
+    denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor, *, sigma_data: torch.Tensor
+) -> torch.Tensor:
+    """Follow the probability flow from noise to data by Heun's method in the angle of each value.
+
+    Karras et al. (2022), algorithm 1, for u as a function of the angle; see this module.
 
     Parameters
     ----------
@@ -36,40 +52,39 @@ def sample_heun(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) -
     start : Tensor [galaxy, ...]
         Values at the first noise level of `schedule`; its dtype is kept throughout.
     schedule : Tensor [step]
-        Falling noise levels; a last level of 0 is reached by an Euler step, as the flow has no slope there.
+        Falling noise levels; a last level of 0 is reached by an Euler step, as no network is asked without noise.
+    sigma_data : Tensor
+        Standard deviation of the clean values, or a guess, broadcast against `start`; above zero. The better it is the
+        less is left to the steps: a Gaussian of these deviations is drawn exactly by any number of them.
 
     Returns
     -------
     Tensor [galaxy, ...]
         Values at the last noise level.
     """
-    values = start
+    flow = _Flow(denoise, sigma_data.to(start))
     levels = [float(level) for level in schedule]
+    unit = start / flow.amplitude(levels[0])
     for level, following in itertools.pairwise(levels):
-        slope = _slope(denoise, values, level)
-        step = following - level
-        stepped = values + step * slope  # Euler's step (lines 4 and 5)
+        slope, step = flow.slope(unit, level), flow.angle(level) - flow.angle(following)
+        turned = unit + step * slope  # Euler's step
         if following > 0:
-            # the trapezoid (lines 7 and 8)
-            stepped = values + step * 0.5 * (slope + _slope(denoise, stepped, following))
-        values = stepped
-    return values
+            turned = unit + step * 0.5 * (slope + flow.slope(turned, following))  # the trapezoid
+        unit = turned
+    return unit * flow.amplitude(levels[-1])
 
 
-def sample_dpm(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) -> torch.Tensor:
-    """Follow the probability flow by DPM-Solver++(2M), one call of the denoiser a step.
+def sample_multistep(
+    denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor, *, sigma_data: torch.Tensor
+) -> torch.Tensor:
+    """Follow the probability flow by a method of two steps, one call of the denoiser a step.
 
-    Algorithm 2 of Lu et al. (2022b, arXiv:2211.01095) for data plus noise of standard deviation sigma, so that
-    alpha = 1 and lambda = -ln sigma. With h = lambda_i - lambda_(i-1) a step is
-
-        x_i = exp(-h) x_(i-1) + (1 - exp(-h)) D,    D = D_(i-1) + (h / (2 h_before)) (D_(i-1) - D_(i-2)),
-
-    where D_i is what the denoiser makes of x_i. The first step has no step before it, and one to a noise level of 0
-    has no finite h: both take D = D_(i-1), which is of first order.
+    Adams and Bashforth's method of second order in the angle of each value, for steps that differ: with the slope r and the
+    step h, and those before, ``u + h (r + h / (2 h_before) (r - r_before))``. The first step is Euler's.
 
     Parameters
     ----------
-    denoise, start, schedule
+    denoise, start, schedule, sigma_data
         As `sample_heun`.
 
     Returns
@@ -77,27 +92,39 @@ def sample_dpm(denoise: Denoise, start: torch.Tensor, schedule: torch.Tensor) ->
     Tensor [galaxy, ...]
         Values at the last noise level; the same each time, as no noise is added on the way.
     """
-    values = start
+    flow = _Flow(denoise, sigma_data.to(start))
     levels = [float(level) for level in schedule]
-    before: torch.Tensor | None = None
-    h_before = 0.0
+    unit = start / flow.amplitude(levels[0])
+    before: tuple[torch.Tensor, torch.Tensor] | None = None
     for level, following in itertools.pairwise(levels):
-        clean = denoise(values, _same_level(values, level))
-        h = math.log(level / following) if following > 0 else math.inf  # lambda = -ln sigma falls by h
-        target = clean
-        if before is not None and following > 0:
-            target = clean + h / (2 * h_before) * (clean - before)  # D of the second order
-        # exact for a D that does not change over the step
-        values = math.exp(-h) * values - math.expm1(-h) * target
-        before, h_before = clean, h
-    return values
+        slope, step = flow.slope(unit, level), flow.angle(level) - flow.angle(following)
+        ahead = slope
+        if before is not None:
+            ahead = slope + step / (2 * before[1]) * (slope - before[0])  # the slope goes on as it changed
+        unit = unit + step * ahead
+        before = slope, step
+    return unit * flow.amplitude(levels[-1])
 
 
-def _slope(denoise: Denoise, values: torch.Tensor, level: float) -> torch.Tensor:
-    """Slope of the probability flow, d values / d level."""
-    return (values - denoise(values, _same_level(values, level))) / level  # Karras+22, eqs. 1 and 3
+@dataclass(frozen=True)
+class _Flow:
+    """The probability flow in the angle of each value, for a denoiser and the deviations it is taken to have."""
 
+    denoise: Denoise
+    sigma_data: torch.Tensor
 
-def _same_level(values: torch.Tensor, level: float) -> torch.Tensor:
-    """Give all galaxies of `values` one noise level, [galaxy]."""
-    return torch.full((len(values),), level, dtype=values.dtype, device=values.device)
+    def angle(self, level: float) -> torch.Tensor:
+        """Angle of each value at a noise level: pi/2 where all is noise, 0 where none is."""
+        return torch.atan2(torch.full_like(self.sigma_data, level), self.sigma_data)
+
+    def amplitude(self, level: float) -> torch.Tensor:
+        """Deviation of noisy values: variances add, as noise is independent of the data."""
+        return torch.hypot(torch.full_like(self.sigma_data, level), self.sigma_data)
+
+    def slope(self, unit: torch.Tensor, level: float) -> torch.Tensor:
+        """Change of u for a fall of the angle, which is what a network of EDM gives."""
+        amplitude = self.amplitude(level)
+        levels = torch.full((len(unit),), level, dtype=unit.dtype, device=unit.device)
+        clean = self.denoise(unit * amplitude, levels)
+        # what the Wiener filter says is taken off; c_skip and c_out of Karras+22, table 1, in units of sigma_data
+        return (clean / self.sigma_data - unit * (self.sigma_data / amplitude)) / (level / amplitude)

@@ -40,8 +40,8 @@ class PcaDiffusionConfig(Settings):
     sampler_steps : int
         Heun steps a drawn galaxy.
     lowest_noise_level, highest_noise_level : float
-        Where sampling ends and starts; the start takes the coefficients' own variance into account, so 20 times
-        their largest deviation is enough.
+        Where sampling ends and starts, in units of the least and of the largest deviation of all that is drawn. Both
+        ends take the values' own variance into account, so that no extremes are needed.
     """
 
     family: Literal["pca_diffusion"] = "pca_diffusion"
@@ -58,8 +58,8 @@ class PcaDiffusionConfig(Settings):
     weight_decay: float = Field(default=1e-3, ge=0)
     warmup_images: int = Field(default=100_000, ge=0)
     decay_share: float = Field(default=0.7, gt=0, le=1)
-    noise_level_mean: float | Literal["fitted"] = -0.8
-    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = 1.4
+    noise_level_mean: float | Literal["fitted"] = "fitted"
+    noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = "fitted"
     sampler_steps: int = Field(default=18, ge=1)
-    lowest_noise_level: float = Field(default=0.005, gt=0)
+    lowest_noise_level: float = Field(default=0.1, gt=0)
     highest_noise_level: float = Field(default=20.0, gt=0)

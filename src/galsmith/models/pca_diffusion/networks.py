@@ -8,7 +8,7 @@ from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
-from galsmith.models.layers.edm import denoised
+from galsmith.models.layers.edm import NoiseLaw, denoised, fitted_noise_law, half_whitened
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_heun
 from galsmith.models.pca_diffusion.canvases import turned_shifts
@@ -65,17 +65,21 @@ class PcaGenerator(torch.nn.Module):
         state = marginals.state_dict(prefix="marginals.")
         for name, part in parts.items():
             state |= {} if part is None else part.state_dict(prefix=f"{name}.")
-        deviations = components.basis.deviations
         # power 1/2: between equal say of all components and their own variance
-        whitened = (deviations / deviations.max()) ** config.whitening_power
+        whitened, scale = half_whitened(components.basis.deviations, config.whitening_power)
         n_others = sum(_lengths(components, marginals)[1:])
         others = torch.full((n_others,), SCALAR_SIGMA)
-        return {**state, "scale": deviations / whitened, "sigma_data": torch.cat([whitened, others])}
+        return {**state, "scale": scale, "sigma_data": torch.cat([whitened, others])}
 
     @property
     def components(self) -> Components:
         """Components, centering and texture."""
         return Components(self.basis, self.centering, self.texture)
+
+    @property
+    def noise_law(self) -> NoiseLaw:
+        """Noise levels of training and drawing, from the values' deviations."""
+        return fitted_noise_law(self.sigma_data, self.config)
 
     def encode(self, batch: NetworkBatch) -> NetworkBatch:
         """Map pixels to half-whitened coefficients and shifts, and scalars and texture to normal numbers.
@@ -131,14 +135,11 @@ class PcaGenerator(torch.nn.Module):
     def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
         """Draw one call's galaxies from normal numbers: of the values, the orientation, and the texture."""
         n_values = len(self.sigma_data)
-        schedule = noise_schedule(
-            self.config.sampler_steps,
-            lowest=self.config.lowest_noise_level,
-            highest=self.config.highest_noise_level,
-        )
+        law = self.noise_law
+        schedule = noise_schedule(self.config.sampler_steps, lowest=law.lowest, highest=law.highest)
         # variance of data and noise together
         start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
-        values = sample_heun(self.denoise, start, schedule)  # Karras+22, algorithm 1, on all values at once
+        values = sample_heun(self.denoise, start, schedule, sigma_data=self.sigma_data)  # all values at once
         batch = self._composed(values, white=chance[:, n_values + 1 :])
         if not self.config.symmetric:
             return batch

@@ -5,7 +5,7 @@ import torch
 from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint, Family, State
 from galsmith.models.layers.d4 import N_ELEMENTS
-from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_levels, like, loss_weight
+from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
 from galsmith.models.pca_diffusion.components import fit_components
@@ -29,9 +29,7 @@ class DenoisingLoss:
 
     def __init__(self, generator: PcaGenerator, config: PcaDiffusionConfig) -> None:
         self._generator, self._config = generator, config
-        fitted = fitted_noise_levels(generator.sigma_data.cpu())
-        self._mean = fitted[0] if config.noise_level_mean == "fitted" else config.noise_level_mean
-        self._std = fitted[1] if config.noise_level_std == "fitted" else config.noise_level_std
+        self._noise_law = generator.noise_law
 
     def __call__(self, batch: NetworkBatch, chance: torch.Generator) -> torch.Tensor:
         """Loss of what `PcaGenerator.encode` gave; strong components weigh by their deviation."""
@@ -42,7 +40,7 @@ class DenoisingLoss:
         # D4 is a permutation with signs here, no image is turned
         clean = generator.clean_values(batch, elements, chance)
         # Karras+22, table 1
-        level = draw_noise_levels(len(clean), mean=self._mean, std=self._std, chance=chance)
+        level = draw_noise_levels(len(clean), self._noise_law, chance=chance)
         noise = torch.randn(clean.shape, generator=chance, device=device)
         sigma_data = generator.sigma_data
         error = generator.denoise(clean + noise * like(level, clean), level) - clean
