@@ -23,7 +23,14 @@ from galsmith.data.store import (
     write_store,
 )
 from galsmith.errors import InputError
-from galsmith.images import ImageHeader, resampled_ivar, resampled_mask, resampled_psf, resize_in_unit
+from galsmith.images import (
+    ImageHeader,
+    crop_center,
+    resampled_ivar,
+    resampled_mask,
+    resampled_psf,
+    resize_in_unit,
+)
 from galsmith.provenance import Provenance
 from galsmith.seeds import random_stream
 
@@ -226,3 +233,15 @@ def test_joining_wants_the_same_of_all():
     assert_same(joined([beside().of([0, 1]), beside().of([2])]), beside().of([0, 1, 2]))
     with pytest.raises(ValueError, match="some images have psfs, ivars, masks beside them, others ivars"):
         joined([beside().of([0]), Companions(ivars=beside().ivars[:1])])
+
+
+@pytest.mark.parametrize(("side", "crop"), [(10, 4), (10, 5), (11, 4), (11, 5)])
+def test_sources_of_a_crop_lie_where_their_pixels_do(side, crop):
+    image = np.zeros((1, side, side), dtype=np.float32)
+    image[0, 5, 6] = 1.0
+    source = np.array([[6.0, 5.0, 1.0, 1.0, 1.0, 0.0]])
+    cut = Companions(sources=[source]).shaped(
+        np.array([[side, side]]), crop_pix=crop, resize_pix=None, flux_unit="nJy"
+    )
+    y, x = np.argwhere(crop_center(image, crop)[0])[0]
+    assert cut.sources[0][0, :2].tolist() == [x, y]

@@ -1,8 +1,7 @@
 """`TrainedDenoiser`: a network that was fitted, as it is saved and used; it knows what it is for and scales its sigmas."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from galsmith.denoise.denoisers import denoiser_named
 from galsmith.denoise.looks import SIDE_MULTIPLE
@@ -19,6 +17,9 @@ from galsmith.denoise.method import Denoised
 from galsmith.denoise.network import NetworkModule, ObservedBatch, Restored, batch_of, typical_variance
 from galsmith.errors import InputError
 from galsmith.files import settle, write_json, written_atomically
+from galsmith.files.seal import refuse_changed
+from galsmith.models.allocation import bounded_allocation
+from galsmith.models.snapshot import hash_of_tensors, save_sealed
 from galsmith.observe.observed import Observed
 from galsmith.settings import typed_settings
 
@@ -305,7 +306,7 @@ def write_denoiser(folder: Path, denoiser: TrainedDenoiser) -> None:
     }
     # page and weights in one file: never of two times
     with written_atomically(folder / WEIGHTS_FILE) as temporary:
-        save_file(tensors, temporary, metadata={"galsmith": json.dumps(page, allow_nan=False)})
+        save_sealed(tensors, temporary, page)
     write_json(folder / PAGE_FILE, page)
 
 
@@ -335,7 +336,9 @@ def load_denoiser(place: str | Path, *, device: str = "cpu", force: bool = False
     method = denoiser_named(page["denoiser"])
     values = {key: tuple(one) if isinstance(one, list) else one for key, one in page["settings"].items()}
     try:
-        network = method.build(typed_settings(method.settings, values, source=str(path)), len(page["bands"]))
+        settings = typed_settings(method.settings, values, source=str(path))
+        with bounded_allocation(path):
+            network = method.build(settings, len(page["bands"]))
         network.load_state_dict(tensors)
         said: dict[str, Any] = page["coverage"]
         noise = said["noise_sigma"]
@@ -347,6 +350,8 @@ def load_denoiser(place: str | Path, *, device: str = "cpu", force: bool = False
             law_hash=said["law_hash"],
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: cannot be used by this galsmith ({reason}); use the galsmith that made it, or fit it again"
@@ -375,32 +380,22 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
     if not path.is_file():
         is_what = f"no {WEIGHTS_FILE} in it" if folder.is_dir() else "there is no such folder"
         raise InputError(f"{folder}: not a denoiser ({is_what}); make one with galsmith denoise fit")
+    way_out = "fit the denoiser again or copy it again"
     try:
         with safe_open(path, framework="pt") as stream:
             page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
             tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); fit the denoiser again or copy it again"
-        ) from error
-    if page.get("format") != FORMAT_NAME:
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); {way_out}") from error
+    if not isinstance(page, dict) or page.get("format") != FORMAT_NAME:
         raise InputError(f"{path}: not a denoiser; make one with galsmith denoise fit")
     if page.get("format_version") != FORMAT_VERSION:
         raise InputError(
             f"{path}: has denoiser format version {page.get('format_version')}, this galsmith reads version "
             f"{FORMAT_VERSION}; use the galsmith that made it, or fit it again"
         )
+    refuse_changed(path, way_out=way_out)
     return page, tensors
-
-
-def hash_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bytes, in the order of names."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        value = tensors[name].contiguous()
-        digest.update(f"{name}:{value.dtype}:{tuple(value.shape)}:".encode())
-        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _is_within(value: float, reach: tuple[float, float]) -> bool:

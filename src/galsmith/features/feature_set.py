@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 
 from galsmith.errors import InputError
 from galsmith.files import Kind, settle, written_atomically
+from galsmith.files.hdf5 import own_dataset, refuse_claim
+from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith features"
 FORMAT_VERSION = 1
+ATTRIBUTES = (
+    "format",
+    "format_version",
+    "extractor_id",
+    "source_hash",
+    "source_path",
+    "content_hash",
+    "provenance",
+)
 
 Features = NDArray[np.float32]
 
@@ -112,10 +123,12 @@ def write_features(features: FeatureSet, path: str | Path) -> None:
         "content_hash": features.content_hash,
         "provenance": json.dumps(features.provenance.to_dict(), sort_keys=True),
     }
-    with written_atomically(Path(path)) as temporary, h5py.File(temporary, "w") as file:
-        file.create_dataset("features", data=features.values.astype("<f4", copy=False))
-        file.create_dataset("object_id", data=list(features.object_ids), dtype=h5py.string_dtype("utf-8"))
-        file.attrs.update(attributes)
+    with written_atomically(Path(path)) as temporary:
+        with h5py.File(temporary, "w") as file:
+            file.create_dataset("features", data=features.values.astype("<f4", copy=False))
+            file.create_dataset("object_id", data=list(features.object_ids), dtype=h5py.string_dtype("utf-8"))
+            file.attrs.update({**attributes, KEY: BLANK})
+        seal(temporary)
 
 
 def read_features(path: str | Path) -> FeatureSet:
@@ -130,9 +143,10 @@ def read_features(path: str | Path) -> FeatureSet:
     settle(file)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file")
+    refuse_changed(file, way_out="extract them again")
     try:
         with h5py.File(file, "r") as opened:
-            attributes = dict(opened.attrs)
+            attributes = {name: opened.attrs[name] for name in ATTRIBUTES if name in opened.attrs}
             _check_format(file, attributes)
             features = _from_file(opened, attributes)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
@@ -161,10 +175,17 @@ def _check_format(file: Path, attributes: dict[str, Any]) -> None:
 def _from_file(opened: h5py.File, attributes: dict[str, Any]) -> FeatureSet:
     """Build the record from an open file."""
     return FeatureSet(
-        values=np.asarray(opened["features"][:], dtype=np.float32),
+        values=_whole(opened, "features").astype(np.float32, copy=False),
         extractor_id=str(attributes["extractor_id"]),
-        object_ids=tuple(opened["object_id"].asstr()[:].tolist()),
+        object_ids=tuple(str(name, "utf-8") for name in _whole(opened, "object_id").tolist()),
         source_hash=str(attributes["source_hash"]),
         source_path=str(attributes["source_path"]),
         provenance=Provenance.from_dict(json.loads(attributes["provenance"])),
     )
+
+
+def _whole(opened: h5py.File, name: str) -> NDArray[Any]:
+    """Read all of a dataset."""
+    values = own_dataset(opened, name)
+    refuse_claim(opened, name, values.nbytes)
+    return np.asarray(values)

@@ -5,11 +5,12 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from galsmith.errors import InputError, OutputError
+from galsmith.files.seal import BLANK, KEY, MARK, changed, sealed, state_of
 
 TEMPORARY_SUFFIX = ".writing"
 
@@ -87,27 +88,44 @@ def raise_if_unwritable(error: BaseException, path: Path) -> None:
         ) from error
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically."""
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as indented JSON, atomically, with a seal under the key ``checksum``."""
+    text = json.dumps({**value, KEY: BLANK}, indent=2, allow_nan=False) + "\n"
     with written_atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(sealed(text.encode()))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; `InputError` names the file when it is missing or not JSON."""
+    """Read a JSON object without its seal; `InputError` names the file when it is missing, changed or not JSON."""
+    content, value = _parsed(path)
+    if state_of(content) == "changed":
+        raise changed(path, way_out="make it again with the verb that writes it")
+    return value
+
+
+def said_in_page(path: Path) -> dict[str, Any]:
+    """Read what a JSON object says, changed or not, by which its owner is known; raises as `read_json`."""
+    return _parsed(path)[1]
+
+
+def _parsed(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Read a JSON object, and its bytes."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        value = json.loads(content.decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{path}: there is no such file") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: a folder; wanted a JSON file that galsmith wrote") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: not a JSON file ({error}); make it again with the verb that writes it"
         ) from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: holds a JSON {type(value).__name__}, wanted an object")
-    return value
+    if str(value.get(KEY, "")).startswith(MARK):
+        del value[KEY]
+    return content, value
 
 
 def sha256_of_file(path: Path) -> str:

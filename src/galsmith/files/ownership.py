@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from galsmith.errors import GalsmithError, OutputExistsError
-from galsmith.files.atomic import TEMPORARY_SUFFIX, read_json
+from galsmith.files.atomic import TEMPORARY_SUFFIX, said_in_page
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def said_in_json(
     """Give a `Kind.made_from` of JSON files that name their format; `fingerprint` is given their content."""
 
     def made_from(file: Path) -> str | None:
-        said = read_json(file)
+        said = said_in_page(file)
         return fingerprint(said) if said.get("format") == format_name else None
 
     return made_from

@@ -14,7 +14,6 @@ does the rest (`settle`).
 
 import contextlib
 import errno
-import json
 import logging
 import os
 import shutil
@@ -24,7 +23,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from galsmith.errors import GalsmithError, InputError, OutputExistsError
-from galsmith.files.atomic import flush_to_disk, raise_if_unwritable, remove_temporaries, write_json
+from galsmith.files.atomic import (
+    flush_to_disk,
+    raise_if_unwritable,
+    read_json,
+    remove_temporaries,
+    write_json,
+)
 from galsmith.files.claim import LOCK_FILE, MARK_FILE, Claim, is_only_read, partial_folder
 from galsmith.files.harm import refuse_harm
 from galsmith.files.ownership import Kind, files_below, is_empty_tree, refuse_existing
@@ -40,14 +45,13 @@ def read_mark(output: str | Path) -> dict[str, Any] | None:
     """Read what a process that has not finished an output was making; None where there is no such thing."""
     file = partial_folder(output) / MARK_FILE
     try:
-        text = file.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        mark: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{file}: damaged ({error})", way_out=f"remove {file.parent}") from error
-    return mark
+        if not file.is_file():
+            return None
+        return read_json(file)
+    except InputError as error:
+        if not file.is_file():  # finished or given up by another process in between
+            return None
+        raise InputError(f"{error}", way_out=f"remove {file.parent}") from error
 
 
 def check_output(

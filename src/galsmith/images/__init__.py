@@ -4,6 +4,7 @@ from galsmith.images.header import ImageHeader
 from galsmith.images.image_set import ImageSet, PixelSequence, image_set_from_arrays
 from galsmith.images.resample import (
     crop_center,
+    middle_of,
     resampled_ivar,
     resampled_mask,
     resampled_psf,
@@ -20,6 +21,7 @@ __all__ = [
     "PixelSequence",
     "crop_center",
     "image_set_from_arrays",
+    "middle_of",
     "resampled_ivar",
     "resampled_mask",
     "resampled_psf",

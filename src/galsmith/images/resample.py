@@ -1,6 +1,7 @@
 """Cropping and resizing of [band, y, x] images, and of what lies beside them: variances, masks, PSFs."""
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -28,13 +29,32 @@ def crop_center(image: NDArray[Kind], size_pix: int) -> NDArray[Kind]:
     ValueError
         If the image is smaller than the crop.
     """
-    height, width = image.shape[-2:]
+    rows, columns = middle_of(image.shape[-2:], size_pix)
+    return image[..., rows, columns]
+
+
+def middle_of(shape: Sequence[int], size_pix: int) -> tuple[slice, slice]:
+    """Rows and columns that `crop_center` leaves of an image.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Height and width of the image.
+    size_pix : int
+        Side of the result.
+
+    Raises
+    ------
+    ValueError
+        If the image is smaller than the crop.
+    """
+    height, width = shape
     if size_pix < 1 or size_pix > min(height, width):
         raise ValueError(
             f"crop is {size_pix} px for an image of {height}x{width} px; wanted 1 to {min(height, width)}"
         )
     top, left = height // 2 - size_pix // 2, width // 2 - size_pix // 2
-    return image[..., top : top + size_pix, left : left + size_pix]
+    return slice(top, top + size_pix), slice(left, left + size_pix)
 
 
 def resize_linear(image: Pixels, size_pix: int) -> Pixels:

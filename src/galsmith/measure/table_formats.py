@@ -19,6 +19,8 @@ from astropy.utils.data_info import serialize_context_as
 
 from galsmith.errors import InputError, OutputExistsError, SettingsError
 from galsmith.files import read_json, sha256_of_file, write_json, written_atomically
+from galsmith.files.bounds import refuse_large_parquet
+from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.measure.arrow import KINDS, arrow_of
 from galsmith.settings import near_miss
 
@@ -75,7 +77,13 @@ def write_table(path: Path, table: QTable, *, suffix: str = "") -> None:
     """
     kind = path.suffix if suffix == "" else suffix
     with written_atomically(path) as temporary:
-        WRITERS[kind](temporary, table)
+        if kind == ".csv":  # its hash stands beside it
+            WRITERS[kind](temporary, table)
+            return
+        blank = table.copy(copy_data=False)
+        blank.meta[KEY] = BLANK
+        WRITERS[kind](temporary, blank)
+        seal(temporary)
 
 
 def write_beside_csv(path: Path, content: Path, table: QTable) -> None:
@@ -195,15 +203,20 @@ def read_table(path: Path) -> QTable:
             f"{path}: wanted a measurement table that ends in {', '.join(READERS)}"
             + ("; CSV has no units and metadata: write it again as .ecsv" * (path.suffix == ".csv"))
         )
+    refuse_changed(path, way_out="measure again with galsmith measure, or copy it again")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return READERS[path.suffix](path)
+            table = READERS[path.suffix](path)
+    except InputError:
+        raise
     except Exception as error:
         words = " ".join(str(error).split())
         raise InputError(
             f"{path}: cannot be read as a {FORMAT_NAMES[path.suffix]} table ({words}); measure again with galsmith measure"
         ) from error
+    table.meta.pop(KEY, None)
+    return table
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -258,6 +271,7 @@ def _write_fits(path: Path, table: QTable) -> None:
 
 
 def _read_parquet(path: Path) -> QTable:
+    refuse_large_parquet(path)
     return QTable.read(path, format="parquet")
 
 

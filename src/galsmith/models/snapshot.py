@@ -21,6 +21,8 @@ from safetensors.torch import save_file
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import Kind, said_in_json, settle, write_json, written_atomically
+from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
+from galsmith.models.allocation import bounded_allocation
 from galsmith.models.families import listed_families, model_settings
 from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
@@ -124,12 +126,19 @@ def save_snapshot(
         "description": description.to_dict(),
         "transform": transform.to_dict(),
         "card": dict(card),
-        "tensors_sha256": _hash_of_tensors(tensors),
+        "tensors_sha256": hash_of_tensors(tensors),
     }
     # page and weights in one file: never of two times
     with written_atomically(folder / WEIGHTS_FILE) as temporary:
-        save_file(tensors, temporary, metadata={"galsmith": json.dumps(page, allow_nan=False)})
+        save_sealed(tensors, temporary, page)
     write_json(folder / PAGE_FILE, page)
+
+
+def save_sealed(tensors: Mapping[str, torch.Tensor], path: Path, page: Mapping[str, Any]) -> None:
+    """Write tensors as safetensors, with a page of plain JSON values and a seal in the header."""
+    metadata = {"galsmith": json.dumps(page, allow_nan=False), KEY: BLANK}
+    save_file(dict(tensors), path, metadata=metadata)
+    seal(path)
 
 
 def find_snapshot(place: str | Path) -> Path:
@@ -176,7 +185,7 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
     """
     page, tensors = _read(folder, with_tensors=True)
     path = folder / WEIGHTS_FILE
-    if _hash_of_tensors(tensors) != page["tensors_sha256"]:
+    if hash_of_tensors(tensors) != page["tensors_sha256"]:
         raise InputError(
             f"{path}: damaged, its weights do not match their hash; train again or copy it again"
         )
@@ -186,9 +195,12 @@ def load_snapshot(folder: Path, *, device: torch.device | str = "cpu") -> Snapsh
         family, config = model_settings(page["model"], source=str(path))
         description = DataDescription.from_dict(page["description"])
         transform = PixelTransform.from_dict(page["transform"])
-        generator = family.build_generator(config, description, tensors)
+        with bounded_allocation(path):
+            generator = family.build_generator(config, description, tensors)
         generator.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{path}: cannot be used by this galsmith ({reason}); use the galsmith that made it, or train again"
@@ -250,15 +262,18 @@ def opened_tensors(
     try:
         with safe_open(path, framework="pt") as stream:
             page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
-            if page.get("format") != written_as[0]:
+            if not isinstance(page, dict) or page.get("format") != written_as[0]:
                 raise InputError(f"{path}: not a galsmith {kind}; wanted one that galsmith train wrote")
             if page.get("format_version") != written_as[1]:
                 raise InputError(
                     f"{path}: has {kind} format version {page.get('format_version')}, this galsmith reads version "
                     f"{written_as[1]}; use the galsmith that made it, or train again"
                 )
+            refuse_changed(path, way_out=way_out)
             yield stream, page
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, ValueError, RecursionError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: not a readable {kind} ({error}); {way_out}") from error
 
 
@@ -270,7 +285,7 @@ def _stored(value: torch.Tensor, name: str) -> torch.Tensor:
     return stored
 
 
-def _hash_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
+def hash_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 of names, types, shapes and bytes, in the order of names."""
     digest = hashlib.sha256()
     for name in sorted(tensors):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.files import written_atomically
+from galsmith.files.seal import BLANK, refuse_changed, seal
 from galsmith.training.budget import Choice, RunState
 
 if TYPE_CHECKING:
@@ -66,6 +68,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             if stream.fault is not None:
                 raise stream.fault from error
             raise
+        stream.flush()
+        # a checkpoint is a zip archive, which has a place for text at its end
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.comment = BLANK.encode()
+        seal(temporary)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -76,12 +83,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
     InputError
         If it is damaged or of another format version.
     """
+    way_out = "start anew with `overwrite`"
     try:
+        # torch reads archives of tensors and plain values, and would still look into a bare pickle
+        if not zipfile.is_zipfile(path):
+            raise ValueError("no zip archive, as galsmith writes it")
+        refuse_changed(path, way_out=way_out)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except Exception as error:  # damaged bytes raise almost anything
-        raise InputError(
-            f"{path}: not a readable checkpoint ({_first_line(error)}); start anew with `overwrite`"
-        ) from error
+        raise InputError(f"{path}: not a readable checkpoint ({_first_line(error)}); {way_out}") from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(

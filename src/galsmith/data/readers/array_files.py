@@ -1,5 +1,6 @@
 """Files of named arrays that others wrote, HDF5, NPY and NPZ: what they hold, and reading some rows of it."""
 
+import math
 import re
 import zipfile
 import zlib
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.listing import ARRAY_SUFFIXES, HDF5_SUFFIXES, ArrayPlace
 from galsmith.errors import InputError
+from galsmith.files.bounds import bytes_on_disk, refuse_excess
+from galsmith.files.hdf5 import own_dataset
 from galsmith.settings import near_miss
 
 READ_ERRORS = (
@@ -28,6 +31,10 @@ READ_ERRORS = (
 )
 SCALING = {"scale_factor": 1.0, "add_offset": 0.0}
 UNDEFINED = ("_FillValue", "missing_value")
+UNIT_ATTRIBUTES = ("flux_unit", "BUNIT", "unit", "units")
+# Others are not read: the library loops for ever over some damaged ones, and nobody can stop it.
+READ_ATTRIBUTES = (*SCALING, *UNDEFINED, *UNIT_ATTRIBUTES, "pixel_scale_arcsec", "bands")
+LEAST_BYTES_A_ROW = 256  # of its name, its size and its row of the catalog
 MEMBER_SUFFIX = ".npy"
 ARRAYS_NAMED = 8
 # Of chunks that hold small parts of very many images.
@@ -51,7 +58,7 @@ class ArrayHead:
     is_text : bool
         Whether its values are text.
     attributes : mapping
-        HDF5 attributes, by name.
+        Those HDF5 attributes that readers know, by name.
     """
 
     name: str
@@ -87,6 +94,8 @@ def arrays_in(path: Path) -> list[ArrayHead]:
             with h5py.File(path, "r") as file:
                 return _datasets_of(file)
         return _members_of(path) if path.suffix.lower() == ".npz" else [_npy_head(path)]
+    except InputError:
+        raise
     except READ_ERRORS as error:
         kind = "HDF5" if _is_hdf5(path) else path.suffix[1:].upper()
         raise InputError(
@@ -105,17 +114,34 @@ def read_rows(path: Path, head: ArrayHead, start: int, stop: int) -> NDArray[Any
     try:
         if _is_hdf5(path):
             with h5py.File(path, "r") as file:
-                dataset = file[head.name]
+                dataset = own_dataset(file, head.name)
+                refuse_rows(path, head, start, stop)
                 values = np.asarray((dataset.asstr() if head.is_text else dataset)[start:stop])
                 return values if head.is_text else _unscaled(values, head)
+        refuse_rows(path, head, start, stop)
         if path.suffix.lower() == ".npz":
             with np.load(path, allow_pickle=False) as members:
                 return np.asarray(members[head.name][start:stop])
         return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[start:stop])
+    except InputError:
+        raise
     except READ_ERRORS as error:
         raise InputError(
             f"{path}:{head.name}: rows {start} to {stop - 1} cannot be read ({_first_line(error)})"
         ) from error
+
+
+def refuse_rows(path: Path, head: ArrayHead, start: int, stop: int) -> None:
+    """Raise `InputError` if rows of an array, or names for all of them, take more memory than can be believed.
+
+    Of an NPZ file a whole member is read, whatever its rows.
+    """
+    n_rows, *others = head.shape if head.shape else (1,)
+    row_bytes = math.prod(others) * head.dtype.itemsize
+    n_read = n_rows if path.suffix.lower() == ".npz" else stop - start
+    refuse_excess(
+        f"{path}:{head.name}", max(n_read * row_bytes, n_rows * LEAST_BYTES_A_ROW), bytes_on_disk(path)
+    )
 
 
 def choose_array(place: ArrayPlace, heads: list[ArrayHead], image_like: list[ArrayHead]) -> ArrayHead:
@@ -197,7 +223,7 @@ def _datasets_of(file: h5py.File) -> list[ArrayHead]:
                     dtype=item.dtype,
                     rows_per_chunk=_rows_together(item),
                     is_text=h5py.check_string_dtype(item.dtype) is not None,
-                    attributes=dict(item.attrs),
+                    attributes={key: item.attrs[key] for key in READ_ATTRIBUTES if key in item.attrs},
                 )
             )
 

@@ -12,10 +12,12 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.readers.array_files import (
+    UNIT_ATTRIBUTES,
     ArrayHead,
     arrays_in,
     choose_array,
     read_rows,
+    refuse_rows,
     words_of_array,
 )
 from galsmith.data.readers.file_maps import NO_MAPS, maps_of_array
@@ -38,7 +40,6 @@ Pixels = NDArray[np.float32]
 # Threads that measure read blocks side by side; all blocks held together are 64 MB, unless one chunk is more.
 BYTES_PER_BLOCK = 2**24
 BLOCKS_KEPT = 4
-UNIT_ATTRIBUTES = ("flux_unit", "BUNIT", "unit", "units")
 NAME_COLUMN = "object_id"
 # HDF5 reads for one thread at a time anyway; so none reads a block that another is reading.
 READING = threading.Lock()
@@ -187,6 +188,7 @@ def _layer_of(source: str | Path, band_axis: BandAxis | None) -> tuple[Layer, li
     head = choose_array(place, heads, plain if is_told else image_like)
     shown = str(ArrayPlace(place.path, head.name if head.name else None))
     axes = image_axes(head.shape or (), band_axis=band_axis, name=shown)
+    refuse_rows(place.path, head, 0, 0)
     return Layer(shown, place.path, head, axes), heads
 
 

@@ -5,6 +5,7 @@ All rules of how a FITS file is understood stand here, for cutouts, survey image
 
 import contextlib
 import logging
+import math
 import re
 import threading
 import warnings
@@ -37,6 +38,7 @@ from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, TarMember
 from galsmith.data.readers.options import Hdu, hdu_text, parse_hdu
 from galsmith.data.readers.surveys import is_named_as_map
 from galsmith.errors import InputError
+from galsmith.files.bounds import bytes_on_disk, refuse_excess
 from galsmith.settings import near_miss
 
 if TYPE_CHECKING:
@@ -98,6 +100,10 @@ class FitsHead:
         Whether the HDU has world coordinates of its own.
     n_bytes : int
         Least size of a file that holds all pixels; 0 where the file is packed as a whole.
+    pixel_bytes : int
+        Of one pixel in memory, before it is brought to any other type.
+    pixels_together : int
+        How many are decompressed at once: all of a packed file, those of a tile, or 1.
     """
 
     place: FitsPlace
@@ -110,6 +116,8 @@ class FitsHead:
     zero_points_mag: tuple[float, ...] | None
     has_coordinates: bool
     n_bytes: int
+    pixel_bytes: int
+    pixels_together: int
 
     @property
     def size(self) -> tuple[int, int]:
@@ -219,7 +227,16 @@ def head_of(place: FitsPlace, *, is_map: bool = False) -> FitsHead:
             n_bytes=0
             if is_packed
             else info.get("datLoc", 0) + max(0, info.get("datSpan", 0) - FITS_BLOCK + 1),
+            # scaled integers become floats of as many bytes or more (astropy, images and scaling)
+            pixel_bytes=max(4, abs(int(unit.header["BITPIX"])) // 8),
+            pixels_together=math.prod(map(int, unit.shape if is_packed else getattr(unit, "tile_shape", ()))),
         )
+
+
+def _refuse_excess(head: FitsHead, shape: Sequence[int]) -> None:
+    """Raise `InputError` if a part, or what has to be decompressed for it, is larger than can be believed."""
+    n_pixels = max(math.prod(shape), head.pixels_together)
+    refuse_excess(head.place.path, n_pixels * head.pixel_bytes, bytes_on_disk(head.place.file))
 
 
 def _facts_of_map(header: Header) -> dict[str, Any]:
@@ -281,12 +298,18 @@ def read_head(place: FitsPlace, *, is_map: bool = False) -> FitsHead:
         raise InputError(f"{path}: there is no such file{_similar_file(path)}") from error
     except READ_ERRORS as error:
         raise InputError(f"{path}: not a FITS file that can be read ({_one_line(error)})") from error
+    refuse_truncated(head)
+    return head
+
+
+def refuse_truncated(head: FitsHead) -> None:
+    """Raise `InputError` if a file is too short for the pixels that its header promises."""
+    path = head.place.file
     if path.stat().st_size < head.n_bytes:
         raise InputError(
             f"{path}: the FITS file is truncated: it has {path.stat().st_size:,} bytes, its header promises "
             f"{head.n_bytes:,} or more; fetch it again"
         )
-    return head
 
 
 def read_part(
@@ -303,6 +326,8 @@ def read_part(
     InputError
         If the file is truncated or damaged.
     """
+    sides = [len(range(side)[chosen]) for side, chosen in zip(head.size, (rows, columns), strict=True)]
+    _refuse_excess(head, (len(planes), *sides))
     try:
         with _READING:
             if not head.n_bytes:

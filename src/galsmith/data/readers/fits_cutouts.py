@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, head_of, read_part
+from galsmith.data.readers.fits import READ_ERRORS, FitsHead, FitsPlace, head_of, read_part, refuse_truncated
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE, common_header, scale_or_given
 from galsmith.data.readers.fits_header import GAIN_COLUMN, gains_beyond_unit, kept_keywords
 from galsmith.data.readers.given_maps import GivenMaps, MapsBeside, companions_of_files
@@ -23,7 +23,7 @@ from galsmith.data.readers.surveys import without_maps
 from galsmith.data.store import Companions, joined
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.images import ImageHeader
+from galsmith.images import ImageHeader, middle_of
 
 Pixels = NDArray[np.float32]
 
@@ -119,19 +119,28 @@ class FitsSource:
         self._read_maps = {}
         return (self._read_one(int(row)) for row in rows)
 
+    def read_middle(self, rows: NDArray[np.int64], side_pix: int) -> Iterator[Pixels | UnusableImage]:
+        """Read the middle of cutouts alone, [band, side_pix, side_pix], where they have no maps; else as `read` does."""
+        if self._maps.companions:
+            return self.read(rows)
+        return (self._read_one(int(row), side_pix) for row in rows)
+
     def companions(self, rows: NDArray[np.int64]) -> Companions | None:
         """Give the maps of cutouts that were read last; None where the files have none."""
         found = [self._read_maps[int(row)] for row in rows]
         return joined([one for one in found if one is not None]) if self._maps.companions else None
 
-    def _read_one(self, row: int) -> Pixels | UnusableImage:
-        """Read the pixels of one file."""
+    def _read_one(self, row: int, side_pix: int | None = None) -> Pixels | UnusableImage:
+        """Read the pixels of one file, or its middle."""
         head = self._heads[row]
         if head is None:
             return self.listing.faults[row]
+        rows, columns = (slice(None), slice(None)) if side_pix is None else middle_of(head.size, side_pix)
         try:
+            refuse_truncated(head)
             with np.errstate(over="ignore"):
-                image = read_part(head, planes=range(head.n_planes)).astype(np.float32)
+                image = read_part(head, planes=range(head.n_planes), rows=rows, columns=columns)
+                image = image.astype(np.float32)
             self._read_maps[row] = beside = self._maps.read(row, image.shape)
             return image if beside is None else without_undefined(image, beside)
         except InputError as error:

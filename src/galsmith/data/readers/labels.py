@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError
+from galsmith.files.bounds import bytes_on_disk, refuse_excess, refuse_large_parquet
 
 Columns = TypeVar("Columns", bound=Table)
 LIKELY_STEM_COLUMNS = ("object_id", "asset_id", "stem", "file", "filename", "name", "id")
@@ -227,6 +228,7 @@ def read_table(path: Path, kind: type[Columns], *, way_out: str) -> Columns:
             if FORMATS[suffix] == "fits":
                 return kind.read(path, format="fits", hdu=_first_table(path))
             if FORMATS[suffix] == "parquet":
+                refuse_large_parquet(path)
                 return kind.read(path, format="parquet")
             return _of_text(path, kind, FORMATS[suffix])
     except InputError:
@@ -271,6 +273,7 @@ def _first_table(path: Path) -> int:
                     raise InputError(
                         f"{path}: its table is compressed in tiles (fpack), which is not read; unpack it with funpack"
                     )
+                refuse_excess(path, unit.size, bytes_on_disk(path))
                 return number
     raise InputError(f"{path}: holds no table; wanted one with a row a galaxy")
 

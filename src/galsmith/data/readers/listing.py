@@ -12,6 +12,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
+from galsmith.files.bounds import EXPANSION, excess, read_limit_bytes
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
@@ -193,7 +194,17 @@ class TarMember:
         with self.archive.open("rb") as stream:
             stream.seek(self.offset)
             content = stream.read(self.size)
-        return io.BytesIO(gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
+        return io.BytesIO(self._unpacked(content) if content.startswith(GZIP_MAGIC) else content)
+
+    def _unpacked(self, content: bytes) -> bytes:
+        """Decompress what was gzipped, as far as can be believed."""
+        limit = max(read_limit_bytes(), EXPANSION * len(content))
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            unpacked = stream.read(limit + 1)
+        too_large = excess(len(unpacked), len(content))
+        if too_large:
+            raise ValueError(too_large)
+        return unpacked
 
     def __str__(self) -> str:
         """Write archive and path."""

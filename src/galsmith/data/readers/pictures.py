@@ -1,5 +1,6 @@
 """A folder of PNG and JPEG pictures, 8 or 16 bit, gray or RGB, with labels from a table."""
 
+import contextlib
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from galsmith.data.readers.registry import FolderOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files.bounds import bytes_on_disk, excess
 from galsmith.images import ImageHeader
 
 Pixels = NDArray[np.float32]
@@ -26,6 +28,7 @@ PNG_COLORS = {0: GRAY, 2: RGB, 3: RGB, 4: GRAY, 6: RGB}
 JPEG_MODES = {"L": GRAY, "RGB": RGB}
 # EXIF 2.32, tag 274: those above 4 exchange rows and columns first; then rows and columns run backwards where -1.
 ORIENTATION, SIDEWAYS = 274, (5, 6, 7, 8)
+MOST_BYTES_A_PIXEL = 16  # of four channels as float32
 TURNS = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 HEAD_ERRORS = (OSError, ValueError, KeyError, SyntaxError, struct.error)
 READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError)
@@ -133,13 +136,34 @@ class PictureSource:
 
 def _decoded(path: Path) -> NDArray[Any]:
     """Pixels of a picture of 8 bits by Pillow, [y, x, channel]."""
-    with Image.open(path) as picture:
+    with _opened(path) as picture:
         picture.load()
         mode = {"P": "RGB", "1": "L"}.get(picture.mode, picture.mode)
         if picture.mode == "P" and "transparency" in picture.info:
             mode = "RGBA"
         values = np.asarray(picture if mode == picture.mode else picture.convert(mode))
     return values[..., np.newaxis] if values.ndim == 2 else values
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture by Pillow; one that claims too many pixels is a `ValueError`."""
+    # our limit, which can be raised, in the place of Pillow's, which is an exception of a kind of its own
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        picture = Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    with picture:
+        _refuse_excess(path, picture.width, picture.height)
+        yield picture
+
+
+def _refuse_excess(path: Path, width: int, height: int) -> None:
+    """Raise `ValueError` for a picture that claims too many pixels."""
+    too_large = excess(width * height * MOST_BYTES_A_PIXEL, bytes_on_disk(path))
+    if too_large:
+        raise ValueError(f"{width} x {height} px, {too_large}")
 
 
 def _read_head(path: Path) -> PictureHead:
@@ -150,7 +174,7 @@ def _read_head(path: Path) -> PictureHead:
         width, height, depth, color = struct.unpack(">IIBB", start[16:26])
         bands, bits, orientation = PNG_COLORS[color], 16 if depth == 16 else 8, _png_orientation(path)
     else:
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             if picture.format != "JPEG" or picture.mode not in JPEG_MODES:
                 raise ValueError(f"{picture.format} of mode {picture.mode}; wanted gray or RGB, PNG or JPEG")
             width, height, bands, bits = picture.width, picture.height, JPEG_MODES[picture.mode], 8
@@ -162,7 +186,7 @@ def _read_head(path: Path) -> PictureHead:
 
 def _png_orientation(path: Path) -> int:
     """Read the orientation that a PNG states before its pixels, where it does."""
-    with Image.open(path) as picture:
+    with _opened(path) as picture:
         exif = picture.info.get("exif")
         return int(picture.getexif().get(ORIENTATION, 1)) if exif else 1
 

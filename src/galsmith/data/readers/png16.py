@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.files.bounds import excess
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 Values = NDArray[Any]
@@ -38,12 +40,18 @@ def read_png16(path: Path) -> NDArray[np.uint16]:
         raise ValueError("interlaced PNG of 16 bits; save it without interlacing")
     channels = CHANNELS[color]
     row_bytes = 2 * channels * width
+    wanted = height * (row_bytes + 1)
+    too_large = excess(wanted, len(compressed))
+    if too_large:
+        raise ValueError(too_large)
     try:
-        raw = zlib.decompress(compressed)
+        # one byte more than the header promises tells that there are too many; the rest of a bomb stays packed
+        raw = zlib.decompressobj().decompress(compressed, wanted + 1)
     except zlib.error as error:
         raise ValueError(f"image data are damaged ({error})") from error
-    if len(raw) != height * (row_bytes + 1):
-        raise ValueError(f"{len(raw)} bytes of image data, wanted {height * (row_bytes + 1)}")
+    if len(raw) != wanted:
+        came = f"more than {wanted}" if len(raw) > wanted else str(len(raw))
+        raise ValueError(f"{came} bytes of image data, wanted {wanted}")
     lines = np.frombuffer(raw, dtype=np.uint8).reshape(height, row_bytes + 1)
     decoded = np.zeros((height + 1, row_bytes), dtype=np.uint8)
     _undo_filters(lines, decoded, 2 * channels)

@@ -126,6 +126,14 @@ class SourceWithCompanions(Protocol):
 
 
 @runtime_checkable
+class SourceThatCuts(Protocol):
+    """A source that can read the middle of a large image without the rest."""
+
+    def read_middle(self, rows: NDArray[np.int64], side_pix: int) -> Iterable[Pixels | UnusableImage]:
+        """Read as `Source.read` does, and as `galsmith.images.crop_center` cuts; or the whole where that is no dearer."""
+
+
+@runtime_checkable
 class SourceThatDescribes(Protocol):
     """A source that has more to say of images once they are read than its catalog does."""
 

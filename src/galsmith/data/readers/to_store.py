@@ -13,7 +13,13 @@ from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.options import SetOptions
-from galsmith.data.readers.source import Source, SourceThatDescribes, SourceWithCompanions, UnusableImage
+from galsmith.data.readers.source import (
+    Source,
+    SourceThatCuts,
+    SourceThatDescribes,
+    SourceWithCompanions,
+    UnusableImage,
+)
 from galsmith.data.store import StoreHeader, StoreWriter
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -283,7 +289,12 @@ def _write_chunk(
     skipped: list[tuple[str, str]] = []
     done = chunk * plan.images_per_chunk
     rows_of_chunk = plan.chunk(chunk)
-    read = source.read(rows_of_chunk)
+    crop_pix = plan.options.crop_pix
+    read = (
+        source.read_middle(rows_of_chunk, crop_pix)
+        if crop_pix is not None and isinstance(source, SourceThatCuts)
+        else source.read(rows_of_chunk)
+    )
     for position, (row, pixels) in enumerate(zip(rows_of_chunk, read, strict=True), start=1):
         usable = _usable(pixels, source.listing.names[int(row)], source.header, plan.options)
         if isinstance(usable, UnusableImage):

@@ -1,5 +1,6 @@
 """Arrays beside the images of a store: inverse variances, masks, point spread functions, correlations, true sources."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.store.layout import CATALOG_FILE, compression_of, read_catalog
-from galsmith.data.store.reader import StorePixels, open_store
+from galsmith.data.store.layout import CATALOG_FILE, CHECKED, compression_of, read_catalog, storage_of
+from galsmith.data.store.reader import PIXEL_BYTES, StorePixels, open_store
 from galsmith.errors import InputError
-from galsmith.images import ImageSet, crop_center, resampled_ivar, resampled_mask, resampled_psf
+from galsmith.files.hdf5 import own_dataset, refuse_claim
+from galsmith.images import ImageSet, crop_center, middle_of, resampled_ivar, resampled_mask, resampled_psf
 from galsmith.images.image_set import SelectedPixels
 
 Stamp = NDArray[np.float32]
@@ -147,19 +149,19 @@ class Companions:
         for name, arrays, kind in ((IVAR, self.ivars, np.float32), (MASK, self.masks, np.bool_)):
             if len(arrays):
                 stacked = np.stack([np.asarray(array, dtype=kind) for array in arrays])
-                part.create_dataset(
-                    name, data=stacked, chunks=(1, *stacked.shape[1:]), **compression_of(stacked)
-                )
+                part.create_dataset(name, data=stacked, **storage_of(stacked), **compression_of(stacked))
         if len(self.psfs):
             self._write_psfs(part)
         for name, correlation in self.noise_correlations.items():
-            part.create_dataset(f"{CORRELATION}/{name}", data=np.asarray(correlation, dtype=np.float32))
+            values = np.asarray(correlation, dtype=np.float32)
+            part.create_dataset(f"{CORRELATION}/{name}", data=values, chunks=values.shape, **CHECKED)
         if len(self.sources):
             rows = np.concatenate([np.reshape(one, (-1, len(SOURCE_COLUMNS))) for one in self.sources])
-            data = part.create_dataset(SOURCES, data=np.asarray(rows, dtype=np.float64))
+            stored = np.asarray(rows, dtype=np.float64)
+            data = part.create_dataset(SOURCES, data=stored, **_in_one_chunk(stored))
             data.attrs["columns"] = list(SOURCE_COLUMNS)
             starts = np.cumsum([0, *map(len, self.sources)])
-            part.create_dataset(SOURCE_START, data=starts.astype(np.int64))
+            part.create_dataset(SOURCE_START, data=starts.astype(np.int64), chunks=starts.shape, **CHECKED)
 
     def _write_psfs(self, part: h5py.File) -> None:
         """Write PSFs, smaller ones filled up with zeros, their own shapes beside them."""
@@ -170,12 +172,17 @@ class Companions:
         filled = np.zeros((len(shapes), *bands.pop(), *shapes.max(axis=0, initial=1)), dtype=np.float32)
         for row, psf in enumerate(self.psfs):
             filled[row, ..., : psf.shape[-2], : psf.shape[-1]] = psf
-        data = part.create_dataset(PSF, data=filled, chunks=(1, *filled.shape[1:]))
+        data = part.create_dataset(PSF, data=filled, **storage_of(filled))
         if self.psf_pixel_scale_arcsec is not None:
             data.attrs["image_scale"] = self.psf_pixel_scale_arcsec
         if self.psf_kind is not None:
             data.attrs["kind"] = self.psf_kind
-        part.create_dataset(PSF_SHAPE, data=shapes)
+        part.create_dataset(PSF_SHAPE, data=shapes, chunks=shapes.shape, **CHECKED)
+
+
+def _in_one_chunk(stored: Values) -> dict[str, Any]:
+    """Say how rows are stored that are read together; HDF5 has no chunks of nothing."""
+    return {"chunks": stored.shape, **CHECKED} if stored.size else {}
 
 
 def joined(several: Sequence[Companions]) -> Companions:
@@ -380,18 +387,21 @@ def _of_part(part: h5py.File, rows: NDArray[np.int64]) -> Companions:
     found: dict[str, Any] = {"noise_correlations": _correlations(part, rows)}
     for name, dataset in (("ivars", IVAR), ("masks", MASK)):
         if dataset in part:
-            found[name] = [np.array(part[dataset][row]) for row in rows]
+            values = own_dataset(part, dataset)
+            refuse_claim(part, dataset, math.prod(values.shape[1:]) * PIXEL_BYTES * len(rows))
+            found[name] = [np.array(values[row]) for row in rows]
     if PSF in part:
-        shapes = np.array(part[PSF_SHAPE])[rows]
+        psfs, shapes = own_dataset(part, PSF), _whole(part, PSF_SHAPE)[rows]
+        refuse_claim(part, PSF, int(shapes.prod(axis=1).sum()) * PIXEL_BYTES)
         found["psfs"] = [
-            np.array(part[PSF][row, ..., :height, :width], dtype=np.float32)
+            np.array(psfs[row, ..., :height, :width], dtype=np.float32)
             for row, (height, width) in zip(rows, shapes, strict=True)
         ]
-        scale = part[PSF].attrs.get("image_scale")
+        scale = psfs.attrs.get("image_scale")
         found["psf_pixel_scale_arcsec"] = None if scale is None else float(scale)
-        found["psf_kind"] = part[PSF].attrs.get("kind")
+        found["psf_kind"] = psfs.attrs.get("kind")
     if SOURCES in part:
-        values, starts = np.array(part[SOURCES]), np.array(part[SOURCE_START])
+        values, starts = _whole(part, SOURCES), _whole(part, SOURCE_START)
         found["sources"] = [values[starts[row] : starts[row + 1]] for row in rows]
     return Companions(**found)
 
@@ -405,7 +415,14 @@ def _correlations(part: h5py.File, rows: NDArray[np.int64]) -> dict[str, Stamp]:
     """Read how the noise of a part's images is correlated, by name."""
     del rows  # the catalog says which is whose
     group: Any = part.get(CORRELATION, {})
-    return {name: np.array(group[name], dtype=np.float32) for name in group}
+    return {name: _whole(part, f"{CORRELATION}/{name}").astype(np.float32) for name in group}
+
+
+def _whole(part: h5py.File, name: str) -> NDArray[Any]:
+    """Read all of a small array of a part."""
+    values = own_dataset(part, name)
+    refuse_claim(part, name, values.nbytes)
+    return np.array(values)
 
 
 def _shaped_ivar(ivar: Stamp, crop_pix: int | None, resize_pix: int | None, flux_unit: str) -> Stamp:
@@ -429,8 +446,9 @@ def _moved(sources: Values, shape: NDArray[np.int64], crop_pix: int | None, resi
     height, width = (int(side) for side in shape)
     moved = sources.copy()
     if crop_pix is not None:
-        moved[:, 0] -= (width - crop_pix) // 2
-        moved[:, 1] -= (height - crop_pix) // 2
+        rows, columns = middle_of((height, width), crop_pix)
+        moved[:, 0] -= columns.start
+        moved[:, 1] -= rows.start
         height = width = crop_pix
     inside = ((moved[:, :2] >= -0.5) & (moved[:, :2] < np.array([width, height]) - 0.5)).all(axis=1)
     moved = moved[inside]

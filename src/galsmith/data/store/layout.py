@@ -5,26 +5,34 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from galsmith.errors import InputError
-from galsmith.files import Kind, said_in_json, written_atomically
+from galsmith.files import Kind, said_in_json, sha256_of_file, written_atomically
+from galsmith.files.bounds import refuse_large_parquet
+from galsmith.files.pages import Page
 from galsmith.images import ImageHeader
+from galsmith.images.header import Shown
 from galsmith.provenance import Provenance, hash_json
 
 FORMAT_NAME = "galsmith-store"
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "dataset.json"
 CATALOG_FILE = "catalog.parquet"
-IMAGE_FOLDER = "images"
+IMAGE_FOLDER, IMAGES = "images", "image_array"
+PART_NAME = rf"^{IMAGE_FOLDER}/part-[0-9x-]+\.h5$"
 PART_COLUMN, ROW_COLUMN = "store_part", "store_row"
 # gzip because every HDF5 has it (lzf is of h5py alone); level 4 takes 1.6 times as long for fields half as large.
 COMPRESSED: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1}
 SAMPLED_IMAGES = 8
+CHECKED: Mapping[str, Any] = {"fletcher32": True}  # HDF5 refuses to read a chunk whose sum does not fit
+# checksums of all that is not pixels came with the file format of HDF5 1.10, which is read since 2016
+LIBRARY_VERSIONS = ("v110", "v110")
 LARGEST_SHARE = 0.5  # of its size that a part may keep when compressed, or it stays as it is and reads faster
 
 
@@ -81,16 +89,49 @@ class Part:
         Of the file's bytes.
     """
 
-    file: str
-    n_images: int
-    height_pix: int
-    width_pix: int
+    file: Annotated[str, Field(pattern=PART_NAME)]
+    n_images: PositiveInt
+    height_pix: PositiveInt
+    width_pix: PositiveInt
     sha256: str
+
+
+class CatalogPage(Page):
+    """What the page of a store says of its catalog."""
+
+    file: Literal["catalog.parquet"]
+    sha256: str
+
+
+class StorePage(Page):
+    """The page of a store, ``dataset.json``."""
+
+    format: str
+    format_version: int
+    content_hash: str
+    n_images: NonNegativeInt
+    bands: tuple[str, ...]
+    pixel_scale_arcsec: float | None
+    physical_pixel_kpc: float | None
+    flux_unit: str
+    zero_points_mag: dict[str, float]
+    psf: dict[str, Any]
+    shows: Shown = "galaxy"
+    provenance: Provenance
+    catalog: CatalogPage
+    parts: tuple[Part, ...]
 
 
 def content_hash(header: StoreHeader, parts: list[Part], catalog_hash: str) -> str:
     """Hash of a store's content; two stores with one hash have the same images, catalog and units."""
     return hash_json([FORMAT_VERSION, header.images.to_dict(), [part.sha256 for part in parts], catalog_hash])
+
+
+def storage_of(stored: NDArray[Any]) -> dict[str, Any]:
+    """Say how an array of images, or of what lies beside them, is stored: an image a chunk, with a sum of its bytes."""
+    if not stored.size:
+        return {}
+    return {"chunks": (1, *stored.shape[1:]), **CHECKED}
 
 
 def compression_of(stored: NDArray[Any]) -> dict[str, Any]:
@@ -109,10 +150,18 @@ def write_catalog(path: Path, catalog: QTable) -> None:
         catalog.write(temporary, format="parquet")
 
 
-def read_catalog(path: Path) -> QTable:
-    """Read a Parquet table; `InputError` names the file when it is missing or damaged."""
+def read_catalog(path: Path, *, sha256: str | None = None) -> QTable:
+    """Read a Parquet table; `InputError` names the file when it is missing, damaged, or not of the hash that is given."""
     try:
+        if sha256 is not None and sha256_of_file(path) != sha256:
+            raise InputError(
+                f"{path}: was changed or damaged after it was written (its hash is not that of {DESCRIPTION_FILE}); make "
+                "the store again"
+            )
+        refuse_large_parquet(path)
         return QTable.read(path, format="parquet")
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file; the store is damaged, make it again") from error
     except Exception as error:

@@ -1,6 +1,7 @@
 """Reading a store lazily, by chunk and by index, from any number of processes; and checking its hashes."""
 
 import contextlib
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import h5py
 import numpy as np
+from astropy.table import QTable
 from numpy.typing import NDArray
 
 from galsmith.data.store.layout import (
@@ -17,21 +19,30 @@ from galsmith.data.store.layout import (
     DESCRIPTION_FILE,
     FORMAT_NAME,
     FORMAT_VERSION,
+    IMAGES,
     PART_COLUMN,
     ROW_COLUMN,
     STORE,
     Part,
     StoreHeader,
+    StorePage,
+    content_hash,
+    hash_of_catalog,
     read_catalog,
 )
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import partial_folder, read_json, read_mark, settle, sha256_of_file
+from galsmith.files.hdf5 import own_dataset, refuse_claim
+from galsmith.files.pages import checked_page
+from galsmith.files.seal import unsealed
 from galsmith.images import ImageSet
 
 Pixels = NDArray[np.float32]
 Found = TypeVar("Found")
+WAY_OUT = "the store is damaged, make it again"
 OPEN_FILES_AT_MOST = 16
+PIXEL_BYTES = 4
 ROWS_SKIPPED = 3  # A call costs as much as a few images of 64 px.
 
 
@@ -71,6 +82,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
             f"{folder}: has store format version {version}, this galsmith reads version {FORMAT_VERSION}; "
             "read it with the galsmith that made it (see galsmith info) or make it again"
         )
+    checked_page(StorePage, description, folder / DESCRIPTION_FILE, way_out=WAY_OUT)
     return description
 
 
@@ -86,14 +98,14 @@ def open_store(path: str | Path) -> ImageSet:
     description = read_description(folder)
     header = StoreHeader.from_dict(description)
     parts = [Part(**part) for part in description["parts"]]
-    catalog = read_catalog(folder / CATALOG_FILE)
+    refuse_outside(folder, CATALOG_FILE)
+    catalog = read_catalog(folder / CATALOG_FILE, sha256=description["catalog"]["sha256"])
     if len(catalog) != description["n_images"]:
         raise InputError(
             f"{folder / CATALOG_FILE}: has {len(catalog)} rows, {DESCRIPTION_FILE} says {description['n_images']}; "
             "the store is damaged, make it again"
         )
-    part_of = np.asarray(catalog[PART_COLUMN], dtype=np.int64)
-    row_of = np.asarray(catalog[ROW_COLUMN], dtype=np.int64)
+    part_of, row_of = _places_in(catalog, parts, folder / CATALOG_FILE)
     catalog.remove_columns([PART_COLUMN, ROW_COLUMN])
     return ImageSet(
         pixels=StorePixels(folder, parts, part_of, row_of),
@@ -103,6 +115,22 @@ def open_store(path: str | Path) -> ImageSet:
         content_hash=description["content_hash"],
         path=str(folder),
     )
+
+
+def _places_in(catalog: QTable, parts: list[Part], path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Part and row of every image, [image] int64 each; refuse those that no part has."""
+    found = []
+    for name in (PART_COLUMN, ROW_COLUMN):
+        if name not in catalog.colnames or np.asarray(catalog[name]).dtype.kind not in "iu":
+            raise InputError(f"{path}: has no column {name} of whole numbers; {WAY_OUT}")
+        found.append(np.asarray(catalog[name], dtype=np.int64))
+    part_of, row_of = found
+    is_part = (part_of >= 0) & (part_of < len(parts))
+    counts = np.array([part.n_images for part in parts], dtype=np.int64)
+    is_row = (row_of >= 0) & (row_of < np.append(counts, 0)[np.where(is_part, part_of, -1)])
+    if not is_row.all():
+        raise InputError(f"{path}: names rows that no part has, first in row {np.argmin(is_row)}; {WAY_OUT}")
+    return part_of, row_of
 
 
 class StorePixels:
@@ -202,15 +230,30 @@ class StorePixels:
     def _read_rows(self, part: int, start: int, count: int) -> Pixels:
         """Read consecutive rows of one part, [galaxy, band, y, x]."""
         with self._readable(part):
-            stored = self._file(part)["image_array"][start : start + count]
+            stored = self._images_of(part, count)[start : start + count]
         return np.asarray(stored, dtype=np.float32)  # 8-bit integers where all pixels are some
+
+    def _images_of(self, part: int, count: int) -> h5py.Dataset:
+        """Open the images of a part, of which some are to be read; they have to be those that the store's page states."""
+        file, said = self._file(part), self._parts[part]
+        images = own_dataset(file, IMAGES)
+        size = images.shape[2:]
+        if images.ndim != 4 or (len(images), *size) != (said.n_images, said.height_pix, said.width_pix):
+            raise InputError(
+                f"{file.filename}: holds images of shape {images.shape}, {DESCRIPTION_FILE} says {said.n_images} of "
+                f"{said.height_pix}x{said.width_pix} px; the store is damaged, make it again"
+            )
+        refuse_claim(file, IMAGES, count * math.prod(images.shape[1:]) * PIXEL_BYTES)
+        return images
 
     @contextlib.contextmanager
     def _readable(self, part: int) -> Iterator[None]:
         """Turn what HDF5 says of a damaged part into an error that names it."""
         try:
             yield
-        except (OSError, KeyError, RuntimeError) as error:
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            if isinstance(error, InputError):
+                raise
             path = self._folder / self._parts[part].file
             raise InputError(
                 f"{path}: cannot be read ({error}); check the store with galsmith info (`verify`)"
@@ -221,11 +264,19 @@ class StorePixels:
         if self._process != os.getpid():
             self._open, self._process = OrderedDict(), os.getpid()
         if part not in self._open:
+            refuse_outside(self._folder, self._parts[part].file)
             if len(self._open) >= OPEN_FILES_AT_MOST:
                 self._open.popitem(last=False)[1].close()
             self._open[part] = h5py.File(self._folder / self._parts[part].file, "r")
         self._open.move_to_end(part)
         return self._open[part]
+
+
+def refuse_outside(folder: Path, name: str) -> None:
+    """Raise `InputError` where the path of a part, or a link on it, leads out of its store."""
+    place = folder / name
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{place}: leads out of the store, so it is not read; put the file itself there")
 
 
 def _why_no_store(folder: Path) -> str:
@@ -240,21 +291,31 @@ def _why_no_store(folder: Path) -> str:
 
 
 def verify_store(path: str | Path, *, progress: ProgressCallback = ignore_progress) -> list[str]:
-    """Compare every file of a store with its checksum.
+    """Compare every file of a store with its checksum, and the content hash that it states with its content.
 
     Returns
     -------
     list of str
-        One line for each file that is missing or altered; empty when all is well.
+        One line for each file that is missing, altered or cannot be told; empty when all is well.
     """
     folder = Path(path)
     description = read_description(folder)
-    files = [(description["catalog"]["file"], description["catalog"]["sha256"])]
+    files = [(CATALOG_FILE, description["catalog"]["sha256"])]
     files += [(part["file"], part["sha256"]) for part in description["parts"]]
-    faults: list[str] = []
+    faults = unsealed([folder / DESCRIPTION_FILE])
     for done, (name, wanted) in enumerate(files, start=1):
         faults.extend(_faults(folder / name, wanted))
         progress(ProgressEvent("verifying", done, len(files), "files"))
+    if not faults:
+        parts = [Part(**part) for part in description["parts"]]
+        catalog_hash = hash_of_catalog(read_catalog(folder / CATALOG_FILE))
+        if (
+            content_hash(StoreHeader.from_dict(description), parts, catalog_hash)
+            != description["content_hash"]
+        ):
+            faults.append(
+                f"{folder / DESCRIPTION_FILE}: states a content hash that is not that of its content"
+            )
     return faults
 
 

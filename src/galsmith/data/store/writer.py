@@ -17,6 +17,8 @@ from galsmith.data.store.layout import (
     FORMAT_NAME,
     FORMAT_VERSION,
     IMAGE_FOLDER,
+    IMAGES,
+    LIBRARY_VERSIONS,
     PART_COLUMN,
     ROW_COLUMN,
     STORE,
@@ -26,6 +28,7 @@ from galsmith.data.store.layout import (
     content_hash,
     hash_of_catalog,
     read_catalog,
+    storage_of,
     write_catalog,
 )
 from galsmith.data.store.reader import open_store
@@ -217,12 +220,14 @@ class StoreWriter:
 
     def _part_content(self, pixels: Pixels, companions: Companions | None) -> bytes:
         """Bytes of an HDF5 file with one galaxy a chunk."""
-        with h5py.File("part", "w", driver="core", backing_store=False, block_size=2**22) as part:
+        with h5py.File(
+            "part", "w", driver="core", backing_store=False, block_size=2**22, libver=LIBRARY_VERSIONS
+        ) as part:
             stored = _smallest_exact(pixels)
             data = part.create_dataset(
-                "image_array",
+                IMAGES,
                 data=stored,
-                chunks=(1, *pixels.shape[1:]),
+                **storage_of(stored),
                 **(compression_of(stored) if stored.dtype == np.uint8 else {}),
             )
             header = self.header.images

@@ -1,7 +1,6 @@
 """Averages of two widths, kept in a run's folder through training, and the averages of other widths made of them."""
 
 import copy
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
-from galsmith.models.snapshot import opened_tensors
+from galsmith.models.snapshot import opened_tensors, save_sealed
 from galsmith.training.averages.power_function import PowerFunctionEma, Profile, combination, profile_error
 
 KEPT_WIDTHS = (0.05, 0.10)  # of Karras et al. 2024
@@ -71,7 +69,7 @@ def write_averages(folder: Path, averages: Sequence[PowerFunctionEma], *, images
         "widths": [average.width for average in averages],
     }
     with written_atomically(folder / f"average-{images_seen:010d}.safetensors") as temporary:
-        save_file(tensors, temporary, metadata={"galsmith": json.dumps(page)})
+        save_sealed(tensors, temporary, page)
 
 
 def remove_averages_after(folder: Path, images_seen: int) -> None:
