@@ -9,6 +9,7 @@ from PIL import Image
 
 from galsmith.cli import main
 from galsmith.data.store import write_store
+from galsmith.files import read_json, write_json
 from galsmith.images import ImageHeader, image_set_from_arrays
 
 
@@ -129,7 +130,7 @@ def test_a_recipe_that_is_not_there(store, tmp_path, capsys):
 
 def test_a_store_of_another_format_version(store, tmp_path, capsys):
     page_file = tmp_path / "store" / "dataset.json"
-    page_file.write_text(json.dumps({**json.loads(page_file.read_text()), "format_version": 99}))
+    write_json(page_file, {**read_json(page_file), "format_version": 99})
     refused(capsys, 1, "store format version 99", "measure", store.path, "-o", tmp_path / "t.parquet")
     refused(capsys, 1, "store format version 99", "info", store.path)
 

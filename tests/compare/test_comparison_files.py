@@ -5,6 +5,7 @@ import pytest
 
 from galsmith.compare import judge_tables, read_comparison, write_card
 from galsmith.errors import InputError
+from galsmith.files import read_json, write_json
 
 QUICK = {"replicates": 20, "splits": 20, "permutations": 20}
 
@@ -50,7 +51,7 @@ def test_is_strict_json_and_the_same_every_time(reference, generated, tmp_path):
 def test_damaged_files_are_named(card, tmp_path, damage, message):
     path = tmp_path / "comparison.json"
     write_card(card, path)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **damage}))
+    write_json(path, {**read_json(path), **damage})
     with pytest.raises(InputError, match=message):
         read_comparison(path)
 

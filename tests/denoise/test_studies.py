@@ -23,6 +23,7 @@ from galsmith.denoise.studies.answers import answers_of, estimated, holm
 from galsmith.denoise.studies.blur import deblurred, measured_blur
 from galsmith.denoise.studies.cells import Cell, CellResult, Group, cells_of, groups_of
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.files import read_json
 from galsmith.images import ImageHeader
 from galsmith.images.image_set import image_set_from_arrays
 from galsmith.observe import PAPER_SHIFTS
@@ -93,7 +94,7 @@ def recipe(**factors):
 def contents(folder):
     """All that decides what a study says."""
     files = [*sorted((folder / "cells").glob("*.json")), folder / "answers.json"]
-    found = {file.name: json.loads(file.read_text()) for file in files}
+    found = {file.name: read_json(file) for file in files}
     for said in found.values():
         said.pop("processor_seconds", None)
         said.get("training", {}).pop("seconds", None)

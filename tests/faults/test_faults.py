@@ -18,7 +18,7 @@ from small_verbs import hashes, recipe
 
 from galsmith.cli import main
 from galsmith.data.store import open_store
-from galsmith.files import settle
+from galsmith.files import read_json, settle
 from galsmith.measure import read_measurements
 from galsmith.models.snapshot import read_snapshot_page
 
@@ -45,10 +45,10 @@ def answers_of_study(study):
     """What a study of denoising says, and its cells and file names without the times that they took."""
     cells = {}
     for file in sorted((study / "cells").glob("*.json")):
-        cells[file.name] = json.loads(file.read_text())
+        cells[file.name] = read_json(file)
         cells[file.name].pop("processor_seconds")
         cells[file.name]["training"].pop("seconds", None)
-    said = [json.loads((study / name).read_text()) for name in ("study.json", "answers.json")]
+    said = [read_json(study / name) for name in ("study.json", "answers.json")]
     return said, (study / "answers.md").read_text(), cells, sorted(hashes(study))
 
 

@@ -1,5 +1,6 @@
 """What a set was trained on is found by hashes wherever it lies now, and a reference is compared by what was held out."""
 
+import json
 import logging
 import shutil
 from dataclasses import replace
@@ -10,7 +11,7 @@ from astropy.table import QTable
 
 from galsmith.data.store import open_store, write_store
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import write_json
+from galsmith.files import read_json, write_json
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.judging import judge
 from galsmith.judging.image_stores import Workplace
@@ -81,7 +82,7 @@ def test_what_breaks_the_chain_is_named(chain):
     with pytest.raises(InputError, match=r"the training set \(data/galaxies\) is not there any more"):
         training_store(drawn)
     page = folder / "runs" / "first" / "snapshot" / "snapshot.json"
-    page.write_text(page.read_text().replace("aaaa", "bbbb"))
+    write_json(page, json.loads(json.dumps(read_json(page)).replace("aaaa", "bbbb")))
     with pytest.raises(InputError, match=r"the snapshot \(first/snapshot\) has changed since"):
         training_store(drawn)
     shutil.rmtree(folder / "runs")

@@ -1,6 +1,9 @@
 """Snapshots come back whole, are replaced in one step, and refuse what they cannot vouch for."""
 
+import io
 import json
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -8,9 +11,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from galsmith.errors import InputError, SettingsError
+from galsmith.errors import GalsmithError, InputError, SettingsError
+from galsmith.files import read_json
+from galsmith.files.bounds import VARIABLE
+from galsmith.files.seal import unsealed
 from galsmith.models import snapshot as snapshot_module
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
+from galsmith.provenance import Provenance
+from galsmith.seeds import random_stream
 
 
 @pytest.fixture
@@ -19,7 +27,12 @@ def facts(description_of, training_blobs, transform):
     return {
         "description": description_of(training_blobs),
         "transform": transform,
-        "card": {"images_seen": 7, "flux_unit": "nJy"},
+        "card": {
+            "images_seen": 7,
+            "bands": ["g"],
+            "flux_unit": "nJy",
+            "provenance": Provenance("train").to_dict(),
+        },
     }
 
 
@@ -94,7 +107,7 @@ def test_a_weight_beyond_half_precision_is_refused(tmp_path, build, training_blo
 
 def test_the_page_beside_it_says_the_same(saved):
     folder, _ = saved()
-    page = json.loads((folder / "snapshot.json").read_text())
+    page = read_json(folder / "snapshot.json")
     assert page == read_snapshot_page(folder)
     assert page["format_version"] == 1
     assert page["model"]["family"] == "pca_diffusion"
@@ -165,3 +178,75 @@ def test_weights_of_another_shape_are_refused(saved):
     rewritten(folder, change_page=lambda page: page["model"].update(width=64))
     with pytest.raises(InputError, match="cannot be used by this galsmith"):
         load_snapshot(folder)
+
+
+def test_settings_of_absurd_size_are_refused_before_weights_are_allocated(saved, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "0.01")
+    folder, _ = saved()
+    load_snapshot(folder)
+
+    def enlarge(page):
+        page["model"]["width"] = 200_000
+
+    rewritten(folder, enlarge)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"snapshot\.safetensors: claims .* GB"):
+        load_snapshot(folder)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+def test_a_safetensors_file_that_is_also_an_archive_is_refused(saved):
+    folder, _ = saved()
+    path = folder / "snapshot.safetensors"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("data.pkl", "cos\nsystem\n(S'true'\ntR.")
+    with path.open("ab") as stream:
+        stream.write(archive.getvalue())
+    with pytest.raises(InputError, match="not a readable snapshot"):
+        load_snapshot(folder)
+
+
+@pytest.mark.parametrize("name", ["snapshot.safetensors", "snapshot.json"])
+def test_every_flipped_byte_of_a_snapshot_is_told(saved, name):
+    folder, _ = saved()
+    content = (folder / name).read_bytes()
+    rng = random_stream(1, "flips")
+    assert unsealed([folder / name]) == []
+    for place in (*range(0, 300, 7), *rng.integers(len(content), size=100)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(rng.integers(8))
+        (folder / name).write_bytes(changed)
+        assert unsealed([folder / name]), place
+
+
+def paths_of(value, prefix=()):
+    """Every place in nested JSON."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        yield (*prefix, key)
+        yield from paths_of(item, (*prefix, key))
+
+
+def test_every_key_of_the_page_of_a_snapshot_may_be_wrong(saved):
+    folder, _ = saved()
+    page = read_snapshot_page(folder)
+    original = (folder / "snapshot.safetensors").read_bytes()
+    for place in paths_of(page):
+        for value in (None, "x", -1, [], {}, "missing"):
+
+            def change(page, place=place, value=value):
+                *above, last = place
+                for key in above:
+                    page = page[key]
+                if value == "missing":
+                    del page[last]
+                else:
+                    page[last] = value
+
+            (folder / "snapshot.safetensors").write_bytes(original)
+            rewritten(folder, change)
+            try:
+                load_snapshot(folder)
+            except GalsmithError as error:
+                assert str(folder) in str(error), (place, value)  # noqa: PT017 - anything else is a failure

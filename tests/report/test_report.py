@@ -1,4 +1,3 @@
-import json
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from PIL import Image
 from galsmith.compare import Judgment, read_card, read_comparison, write_card
 from galsmith.compare.estimates import NOT_ESTIMATED
 from galsmith.errors import InputError, OutputExistsError
+from galsmith.files import read_json, write_json
 from galsmith.report import write_report
 
 
@@ -136,8 +136,8 @@ def test_missing_stores_are_said_not_raised(compared_in, tmp_path, parsed):
 def test_missing_tables_and_altered_stores_are_said_too(compared_in, tmp_path, without_figures, parsed):
     compared = compared_in(tmp_path)
     compared.tables[0].unlink()
-    description = json.loads((compared.stores[1] / "dataset.json").read_text())
-    (compared.stores[1] / "dataset.json").write_text(json.dumps({**description, "content_hash": "f" * 64}))
+    description = read_json(compared.stores[1] / "dataset.json")
+    write_json(compared.stores[1] / "dataset.json", {**description, "content_hash": "f" * 64})
     text, _ = page_of(compared, tmp_path / "out", parsed)
     assert "The measurements of the reference set (source.parquet) are not there any more." in text
     assert "The images of the generated set (drawn) have changed since they were measured." in text

@@ -1,13 +1,12 @@
 """Models that come with the package: small, whole, described, and drawn from without anything else."""
 
-import json
-
 import numpy as np
 import pytest
 
 from galsmith.cli import main
 from galsmith.data.store import open_store
 from galsmith.errors import SettingsError
+from galsmith.files import read_json
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page
 from galsmith.sampling import sample
 from galsmith.sampling.pretrained import PRETRAINED_FOLDER, pretrained_folder, pretrained_names
@@ -28,7 +27,7 @@ def test_every_model_is_small_whole_and_described(name):
     folder = pretrained_folder(name)
     assert sum(file.stat().st_size for file in folder.iterdir()) < LARGEST_BYTES
     card = load_snapshot(folder).card  # which checks the weights' hash
-    assert json.loads((folder / "snapshot.json").read_text(encoding="utf-8")) == read_snapshot_page(folder)
+    assert read_json(folder / "snapshot.json") == read_snapshot_page(folder)
     assert card["data_license"] != "not stated"
     assert {parent["path"] for parent in card["provenance"]["parents"]} <= {"run", "galaxies"}
     words = (folder / "README.md").read_text(encoding="utf-8")

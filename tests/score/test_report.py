@@ -10,6 +10,7 @@ from galsmith.cli import main
 from galsmith.compare import Chance
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.files import read_json, write_json
 from galsmith.report.scores.page import write_score_page
 from galsmith.score import accuracy_of, fit, judge, report
 
@@ -109,9 +110,9 @@ def test_the_same_call_gives_the_same_page_and_another_is_refused(made, html, ca
 
 
 def test_a_page_without_its_store_leaves_pictures_out(made, tmp_path):
-    card = json.loads((made / "page" / "scores.json").read_text())
+    card = read_json(made / "page" / "scores.json")
     card["store"]["path"] = str(tmp_path / "gone")
-    (tmp_path / "scores.json").write_text(json.dumps(card))
+    write_json(tmp_path / "scores.json", card)
     text = write_score_page(tmp_path).read_text(encoding="utf-8")
     assert "is not there any more: pictures are left out" in text
     assert "data:image/png" not in text

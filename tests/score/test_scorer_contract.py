@@ -10,6 +10,7 @@ import pytest
 from galsmith.cli import main
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.files import read_json, write_json
 from galsmith.score import (
     METHODS,
     Method,
@@ -180,7 +181,7 @@ def test_a_killed_fit_goes_on_where_it_was(fields, tmp_path, monkeypatch):
 def test_a_scorer_that_was_altered_is_refused(fitted, tmp_path, fields):
     fit("average", fields, tmp_path / "scorer", splits=0)
     page = tmp_path / "scorer" / PAGE_FILE
-    page.write_text(page.read_text().replace('"format_version": 1', '"format_version": 9'))
+    write_json(page, {**read_json(page), "format_version": 9})
     with pytest.raises(InputError, match="has scorer format version 9, this galsmith reads version 1"):
         load_scorer(tmp_path / "scorer")
     with pytest.raises(InputError, match=r"not a scorer \(there is no such folder\)"):

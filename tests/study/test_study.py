@@ -11,6 +11,7 @@ from galsmith.cli.app import build_app
 from galsmith.cli.describe.kinds import describe
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
+from galsmith.files import read_json
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.settings import Settings
 from galsmith.study import run
@@ -118,7 +119,7 @@ def test_the_page_says_what_the_card_says(stores, tmp_path):
     assert "<h1>Generated images hurt" in page
     assert "120 real and 240 generated" in page
     assert "http" not in page
-    assert json.loads((tmp_path / "study" / "study.json").read_text(encoding="utf-8")) == card
+    assert read_json(tmp_path / "study" / "study.json") == card
 
 
 def test_an_interrupted_study_goes_on_and_gives_the_same(stores, tmp_path, monkeypatch):

@@ -1,4 +1,5 @@
 import io
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,8 @@ import pytest
 import torch
 
 from galsmith.errors import InputError, OutputError
+from galsmith.files.seal import MARK, unsealed
+from galsmith.seeds import random_stream
 from galsmith.training import checkpoint as module
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -88,3 +91,42 @@ def test_a_file_with_code_is_refused(tmp_path: Path) -> None:
     torch.save({"format_version": 3, "trainer": Path("/")}, path)
     with pytest.raises(InputError, match=r"not a readable checkpoint"):
         load_checkpoint(path)
+
+
+class Opener:
+    """What a pickle would call when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_pickle_is_refused_before_anything_reads_it(tmp_path: Path, protocol: int) -> None:
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(pickle.dumps(Opener(tmp_path / "called"), protocol=protocol))
+    with pytest.raises(InputError, match=r"not a readable checkpoint \(no zip archive"):
+        load_checkpoint(path)
+    torch.save({"format_version": 3, "state": Opener(tmp_path / "called")}, path)
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        load_checkpoint(path)
+    assert not (tmp_path / "called").exists()
+
+
+def test_every_flipped_byte_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, make(64))
+    content = path.read_bytes()
+    mark = content.rindex(MARK.encode())
+    rng = random_stream(1, "flips")
+    for place in rng.integers(len(content), size=100):
+        changed = bytearray(content)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        if mark <= place < mark + len(MARK):
+            assert unsealed([path])
+        else:
+            with pytest.raises(InputError, match=r"checkpoint\.pt"):
+                load_checkpoint(path)

@@ -20,7 +20,7 @@ def info(
     /,
     *,
     verify: Annotated[
-        bool, Parameter(help="Compare every file of a store with its checksum.", show_default=False)
+        bool, Parameter(help="Compare every file with its checksum.", show_default=False)
     ] = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
@@ -31,10 +31,16 @@ def info(
         problem = f"there is no such file or folder, nor a recipe of that name{near_miss(thing, known)}"
         check_folder(thing, f"{problem}; the recipes are {', '.join(known)}")
     from galsmith.cli.describe import describe
+    from galsmith.cli.describe.verification import verified
 
     description = describe(thing)
-    faults = _verify(thing, description.kind, shown) if verify else []
-    rows = [("checksums", "all files are as they were written")] if verify and not faults else []
+    faults: list[str] = []
+    rows = []
+    if verify:
+        with shown.progress() as progress:
+            found = verified(Path(thing), description.kind, progress=progress)
+        faults = found.faults
+        rows = [] if faults else [("checksums", found.words)]
     return Outcome(
         verb="info",
         output=Path(thing),
@@ -43,14 +49,3 @@ def info(
         details=(*description.to_lines(rows), *faults),
         exit_code=1 if faults else 0,
     )
-
-
-def _verify(thing: str, kind: str, shown: Shown) -> list[str]:
-    """Check a store's files."""
-    from galsmith.data.store import verify_store
-    from galsmith.errors import SettingsError
-
-    if kind != "store":
-        raise SettingsError(f"--verify {thing}: a {kind} has no checksums; give a finished store")
-    with shown.progress() as progress:
-        return verify_store(thing, progress=progress)

@@ -17,6 +17,7 @@ from galsmith.denoise.settings import read_fit_settings
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.files import Kind, grown_folder, is_empty_tree, refuse_existing, refuse_harm, written_atomically
+from galsmith.files.seal import BLANK, KEY, sealed
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
 from galsmith.provenance import hash_json
@@ -130,7 +131,8 @@ def fit(
             )
         else:
             with written_atomically(folder / SETTINGS_FILE) as temporary:
-                temporary.write_text(FIRST_LINE + tomli_w.dumps(tables), encoding="utf-8")
+                text = f"{FIRST_LINE}{tomli_w.dumps(tables)}\n# {KEY}: {BLANK}\n"
+                temporary.write_bytes(sealed(text.encode()))
             run.run(progress)
     return load_denoiser(output, device=device)
 
@@ -150,7 +152,7 @@ def _checkpoint_of(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> Che
         refuse_existing(folder, DENOISER, overwrite=False)
     try:
         before = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{file}: cannot be read ({error}); start anew with `overwrite`") from error
     old, new = _flat(decisive(before)), _flat(decisive(tables))
     found = [

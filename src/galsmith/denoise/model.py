@@ -15,6 +15,7 @@ from galsmith.denoise.denoisers import denoiser_named
 from galsmith.denoise.looks import SIDE_MULTIPLE
 from galsmith.denoise.method import Denoised
 from galsmith.denoise.network import NetworkModule, ObservedBatch, Restored, batch_of, typical_variance
+from galsmith.denoise.page import check_denoiser_page
 from galsmith.errors import InputError
 from galsmith.files import settle, write_json, written_atomically
 from galsmith.files.seal import refuse_changed
@@ -349,7 +350,7 @@ def load_denoiser(place: str | Path, *, device: str = "cpu", force: bool = False
             flux_unit=said["flux_unit"],
             law_hash=said["law_hash"],
         )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         if isinstance(error, InputError):
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -395,6 +396,7 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
             f"{FORMAT_VERSION}; use the galsmith that made it, or fit it again"
         )
     refuse_changed(path, way_out=way_out)
+    check_denoiser_page(page, path)
     return page, tensors
 
 

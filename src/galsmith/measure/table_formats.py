@@ -203,8 +203,8 @@ def read_table(path: Path) -> QTable:
             f"{path}: wanted a measurement table that ends in {', '.join(READERS)}"
             + ("; CSV has no units and metadata: write it again as .ecsv" * (path.suffix == ".csv"))
         )
-    refuse_changed(path, way_out="measure again with galsmith measure, or copy it again")
     try:
+        refuse_changed(path, way_out="measure again with galsmith measure, or copy it again")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = READERS[path.suffix](path)
@@ -221,7 +221,8 @@ def read_table(path: Path) -> QTable:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read the metadata alone of a table that `write_table` wrote; an error of any type where there are none."""
-    return METADATA_READERS[path.suffix](path)
+    found = METADATA_READERS[path.suffix](path)
+    return {key: value for key, value in found.items() if key != KEY}
 
 
 def _write_parquet(path: Path, table: QTable) -> None:

@@ -26,13 +26,11 @@ from galsmith.models.allocation import bounded_allocation
 from galsmith.models.families import listed_families, model_settings
 from galsmith.models.family import Family
 from galsmith.models.protocols import DataDescription
+from galsmith.models.snapshot_page import FORMAT_NAME, FORMAT_VERSION, PAGE_FILE, check_snapshot_page
 from galsmith.provenance import Provenance
 from galsmith.settings import Settings
 
 WEIGHTS_FILE = "snapshot.safetensors"
-PAGE_FILE = "snapshot.json"
-FORMAT_NAME = "galsmith snapshot"
-FORMAT_VERSION = 1
 TRAINED_SCALARS = "trained_scalars"  # a tensor of no network: names of theirs have a dot, or are a buffer's
 Scalars = NDArray[np.float32]
 
@@ -233,6 +231,7 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
         path, "snapshot", written_as=(FORMAT_NAME, FORMAT_VERSION), way_out=way_out
     ) as opened:
         stream, page = opened
+        check_snapshot_page(page, path)
         tensors = {name: stream.get_tensor(name) for name in stream.keys()} if with_tensors else {}  # noqa: SIM118 - not a dict
     return page, tensors
 

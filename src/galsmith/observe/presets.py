@@ -88,7 +88,7 @@ def _read(recipe: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
         )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not valid TOML ({error})") from error
     if not isinstance(tables.get(TABLE), dict):
         raise SettingsError(

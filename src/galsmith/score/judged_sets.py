@@ -17,6 +17,7 @@ from galsmith.data.store import open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import Kind, Partial, check_output, read_json, said_in_json, write_json
+from galsmith.files.pages import Page, checked_page
 from galsmith.images import ImageSet
 from galsmith.provenance import Parent, Provenance
 from galsmith.score.fields import HIGHEST_SCORE, LOWEST_SCORE, REAL_FIELDS_AT_LEAST
@@ -129,6 +130,28 @@ class JudgedScores:
         }
 
 
+class SetPage(Page):
+    """One judged set."""
+
+    law: ScoreLaw
+    distance: Estimate
+    p_value: float
+
+
+class JudgedPage(Page):
+    """What `judge` writes."""
+
+    format: str
+    format_version: int
+    method: str
+    side_pix: int
+    source: ScoreLaw
+    n_seen: int | None
+    sets: tuple[SetPage, ...]
+    differences: tuple[dict[str, Any], ...]
+    provenance: Provenance
+
+
 def read_judged(file: str | Path) -> JudgedScores:
     """Read what `judge` wrote.
 
@@ -140,6 +163,7 @@ def read_judged(file: str | Path) -> JudgedScores:
     page = read_json(Path(file))
     if page.get("format") != FORMAT_NAME or page.get("format_version") != FORMAT_VERSION:
         raise InputError(f"{file}: not what galsmith score judge wrote")
+    checked_page(JudgedPage, page, Path(file), way_out="judge again with galsmith score judge")
     sets = [
         JudgedSet(
             _read_law(one["law"]),

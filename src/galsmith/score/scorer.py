@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -20,6 +21,8 @@ from galsmith.files import (
     write_json,
     written_atomically,
 )
+from galsmith.files.pages import Page, checked_page
+from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
 from galsmith.score.fields import HIGHEST_SCORE, LOWEST_SCORE, side_of
@@ -119,13 +122,30 @@ class Scorer:
         return in_range(self.model.predict(seen, progress=progress), self.out_of_range)
 
 
+class ScorerPage(Page):
+    """The page of a scorer."""
+
+    format: str
+    format_version: int
+    method: str
+    settings: dict[str, Any]
+    side_pix: PositiveInt
+    out_of_range: str
+    model: dict[str, Any]
+    explained: tuple[dict[str, Any], ...]
+    arrays_sha256: str
+    held_out_sha256: str
+    provenance: Provenance
+
+
 def write_scorer(folder: Path, scorer: Scorer) -> None:
     """Write a scorer into a folder: JSON, arrays without pickle, and a CSV table of held-out predictions."""
     from safetensors.numpy import save_file
 
     arrays = {name: np.ascontiguousarray(value) for name, value in scorer.model.to_arrays().items()}
     with written_atomically(folder / ARRAYS_FILE) as temporary:
-        save_file(arrays, temporary)
+        save_file(arrays, temporary, metadata={KEY: BLANK})
+        seal(temporary)
     with written_atomically(folder / HELD_OUT_FILE) as temporary:
         scorer.held_out.to_csv(temporary, index=False)
     page = {
@@ -162,7 +182,7 @@ def load_scorer(place: str | Path) -> Scorer:
         )
     try:
         model = method.restore(page["model"], arrays)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         raise InputError(
             f"{folder}: cannot be used by this galsmith ({error}); fit the scorer again"
         ) from error
@@ -199,6 +219,7 @@ def read_scorer_page(place: str | Path) -> dict[str, Any]:
             f"{folder}: has scorer format version {page.get('format_version')}, this galsmith reads version "
             f"{FORMAT_VERSION}; use the galsmith that made it, or fit it again"
         )
+    checked_page(ScorerPage, page, folder / PAGE_FILE, way_out="fit the scorer again or copy it again")
     return page
 
 
@@ -232,7 +253,10 @@ def _read_arrays(file: Path) -> dict[str, NDArray[Any]]:
     from safetensors.numpy import load_file
 
     try:
+        refuse_changed(file, way_out="fit the scorer again or copy it again")
         found: dict[str, NDArray[Any]] = load_file(file)
+    except InputError:
+        raise
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{file}: cannot be read ({error}); fit the scorer again or copy it again"

@@ -18,11 +18,10 @@ from galsmith.provenance import Provenance
 from galsmith.report.study_page import PAGE_FILE, write_study_page
 from galsmith.study.intervals import paired_difference
 from galsmith.study.mixes import MIXES, REAL, Pools, mixed
+from galsmith.study.page import CARD_FILE, FORMAT_NAME, FORMAT_VERSION, read_card
 from galsmith.study.task import Floats, Task
 from galsmith.study.tasks import task_named
 
-FORMAT_NAME, FORMAT_VERSION = "galsmith study", 1
-CARD_FILE = "study.json"
 STUDY = Kind(
     "study",
     said_in_json(FORMAT_NAME, lambda page: Provenance.from_dict(page["provenance"]).fingerprint()),
@@ -122,7 +121,7 @@ def study(
         output, STUDY, provenance.fingerprint(), inputs=[data, generated], overwrite=overwrite
     ) as partial:
         if partial.is_complete:
-            return dict(read_json(Path(output) / CARD_FILE))
+            return read_card(output)
         jobs = [
             Job(chosen, str(data), str(generated), mix, seed + number, pools.n, pools.k, partial.folder)
             for number in range(seeds)

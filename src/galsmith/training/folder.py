@@ -9,6 +9,7 @@ import tomli_w
 
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import Kind, is_empty_tree, refuse_existing, written_atomically
+from galsmith.files.seal import BLANK, KEY, sealed
 from galsmith.models.snapshot import SNAPSHOT
 from galsmith.training.settings import differences, listed
 
@@ -88,14 +89,14 @@ RUN = Kind(
 def write_run_settings(folder: RunFolder, tables: dict[str, dict[str, Any]]) -> None:
     """Write ``settings.toml``, atomically."""
     with written_atomically(folder.settings_file) as temporary:
-        temporary.write_text(FIRST_LINE + tomli_w.dumps(tables), encoding="utf-8")
+        temporary.write_bytes(sealed(f"{FIRST_LINE}{tomli_w.dumps(tables)}\n# {KEY}: {BLANK}\n".encode()))
 
 
 def read_run_tables(folder: RunFolder) -> dict[str, dict[str, Any]]:
     """Read ``settings.toml``; `InputError` if it is damaged."""
     try:
         return tomllib.loads(folder.settings_file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{folder.settings_file}: cannot be read ({error}); start anew with `overwrite`"
         ) from error

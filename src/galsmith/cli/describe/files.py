@@ -60,7 +60,9 @@ def describe_report(path: Path) -> Description:
 
 def describe_study(path: Path) -> Description:
     """Describe a study: what each training set does to the task."""
-    card = read_json(path / STUDY_FILE)
+    from galsmith.study.page import read_card
+
+    card = read_card(path)
     rows = [
         ("task", f"{card['title']}, {card['loss']} on {card['n_test']:,} images, {card['seeds']} seeds"),
         *((row["title"], _of_mix(row)) for row in card["rows"]),
@@ -92,7 +94,10 @@ def is_study_of_denoising(path: Path) -> bool:
 
 def describe_study_of_denoising(path: Path) -> Description:
     """Describe a study of denoising: which cells are done, failed or missing, and what those that are done say."""
+    from galsmith.denoise.page import check_study_page
+
     said = read_json(path / STUDY_FILE)
+    check_study_page(said, path / STUDY_FILE)
     factors = said["settings"]["study"]
     cells = {name: _state_of(path, name) for name in said["cells"]}
     failed = {name: reason for name, reason in cells.items() if reason}
@@ -183,7 +188,10 @@ def describe_denoiser(path: Path) -> Description:
     page_file = path / "denoiser.json"
     if not page_file.is_file():
         return Description("denoiser", [("training", "not finished; repeat its command to go on")])
+    from galsmith.denoise.page import check_denoiser_page
+
     page = read_json(page_file)
+    check_denoiser_page(page, page_file)
     coverage, training = page["coverage"], page["card"]["training"]
     low, high = coverage["psf_width_pix"]
     noise = coverage["noise_sigma"]

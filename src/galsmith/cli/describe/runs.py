@@ -12,9 +12,9 @@ from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.images import ImageHeader
 from galsmith.models.families import model_settings, recipe_named
+from galsmith.models.snapshot_page import FORMAT_NAME, PAGE_FILE, check_snapshot_page
 from galsmith.provenance import Provenance
 
-PAGE_FILE, FORMAT_NAME = "snapshot.json", "galsmith snapshot"
 SHOWN_ELSEWHERE = ("provenance", "recipe")  # the provenance states the same settings
 
 
@@ -31,7 +31,7 @@ def describe_run(path: Path) -> Description:
     """Describe a training run: settings, how far it came, and its snapshot."""
     try:
         settings = tomllib.loads((path / "settings.toml").read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path / 'settings.toml'}: not valid TOML ({error}); train again") from error
     last = _last_log_line(path / "log.jsonl")
     log = ("last log line", ", ".join(f"{name} {_short(value)}" for name, value in last.items()))
@@ -46,6 +46,7 @@ def describe_snapshot(path: Path) -> Description:
     page = read_json(path / PAGE_FILE)
     if page.get("format") != FORMAT_NAME:
         raise InputError(f"{path / PAGE_FILE}: not a galsmith snapshot; wanted one that galsmith train wrote")
+    check_snapshot_page(page, path / PAGE_FILE)
     card, made_by = page["card"], page["card"].get("provenance")
     facts = {name: value for name, value in card.items() if name not in SHOWN_ELSEWHERE and value is not None}
     rows = [

@@ -6,6 +6,7 @@ from galsmith.cli.describe.record import Description, counts_text, provenance_ro
 from galsmith.cli.summaries import numbers_of_store
 from galsmith.data.store import names_beside, open_store, partial_chunks, read_description
 from galsmith.files import read_json
+from galsmith.files.pages import OpenPage, checked_page
 from galsmith.images import ImageSet
 from galsmith.provenance import Provenance
 
@@ -15,6 +16,14 @@ WORDS_BESIDE = {
     "psfs": "point spread functions",
     "sources": "true sources",
 }
+
+
+class CutoutsPage(OpenPage):
+    """The page of a folder of FITS cutouts; what is read of it."""
+
+    n_images: int
+    is_finished: bool
+    provenance: Provenance
 
 
 def describe_store(path: Path) -> Description:
@@ -63,6 +72,7 @@ def _scale_text(images: ImageSet) -> str:
 def describe_cutouts(path: Path) -> Description:
     """Describe a folder of FITS cutouts that ``galsmith sample --format fits`` wrote."""
     mark = read_json(path / "sampling.json")
+    checked_page(CutoutsPage, mark, path / "sampling.json", way_out="draw them again with galsmith sample")
     made_by = mark.get("provenance")
     rows = [
         ("galaxies", f"{mark.get('n_images', '?')}, one file each"),

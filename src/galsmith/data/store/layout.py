@@ -110,7 +110,7 @@ class StorePage(Page):
     format_version: int
     content_hash: str
     n_images: NonNegativeInt
-    bands: tuple[str, ...]
+    bands: Annotated[tuple[str, ...], Field(min_length=1)]
     pixel_scale_arcsec: float | None
     physical_pixel_kpc: float | None
     flux_unit: str

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galsmith.data.store import open_store
 from galsmith.denoise.method import Denoiser
 from galsmith.denoise.model import load_denoiser
+from galsmith.denoise.page import check_study_page
 from galsmith.denoise.studies.cells import (
     Cell,
     CellResult,
@@ -105,6 +106,7 @@ def read_study(folder: Path) -> tuple[dict[str, Any], StudySettings]:
     said = read_json(page) if page.is_file() else {}
     if said.get("format") != STUDY_FORMAT:
         raise InputError(f"{folder}: not a study of denoising; make one with galsmith denoise study")
+    check_study_page(said, page)
     return said, read_study_settings(said["settings"])
 
 
