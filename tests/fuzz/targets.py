@@ -178,9 +178,11 @@ def read_folder(kind, suffix):
             from galsmith.data.readers.pictures import PictureSource as Source
         source = Source(folder)
         rows = np.arange(len(source.listing.names))
-        list(source.read(rows))
+        good = [
+            row for row, image in zip(rows, source.read(rows), strict=True) if isinstance(image, np.ndarray)
+        ]
         if hasattr(source, "companions"):
-            source.companions(rows)
+            source.companions(np.array(good, dtype=np.int64))
 
     return read
 

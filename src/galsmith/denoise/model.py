@@ -1,7 +1,7 @@
 """`TrainedDenoiser`: a network that was fitted, as it is saved and used; it knows what it is for and scales its sigmas."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -101,9 +101,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             "finish the run with the galsmith that made it, or start anew with `overwrite`"
         )
     del content["format_version"]
-    choice = content["state"]["choice"]
-    state = {**content["state"], "choice": None if choice is None else Choice(**choice)}
-    return Checkpoint(**{**content, "state": RunState(**state)})
+    try:
+        choice = content["state"]["choice"]
+        state = {**content["state"], "choice": None if choice is None else Choice(**choice)}
+        return Checkpoint(**{**content, "state": RunState(**state)})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: not what galsmith writes ({_first_line(error)}); {way_out}") from error
 
 
 class _WatchedWriter(io.BufferedWriter):

@@ -2,6 +2,7 @@
 
 import math
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ READ_ERRORS = (
     TypeError,
     KeyError,
     RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,  # of headers of NPY files, which are Python's words
     zipfile.BadZipFile,
     zlib.error,
 )
