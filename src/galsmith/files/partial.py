@@ -51,7 +51,8 @@ def read_mark(output: str | Path) -> dict[str, Any] | None:
     except InputError as error:
         if not file.is_file():  # finished or given up by another process in between
             return None
-        raise InputError(f"{error}", way_out=f"remove {file.parent}") from error
+        reason = str(error).removeprefix(f"{file}: ").partition("; ")[0]
+        raise InputError(f"{file}: damaged ({reason})", way_out=f"remove {file.parent}") from error
 
 
 def check_output(
