@@ -10,6 +10,7 @@ from pathlib import Path
 from galsmith.data.readers.listing import array_place, check_existence, has_glob
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import partial_folder
+from galsmith.files.names import refuse_undecodable
 from galsmith.files.remote import refuse_remote_input, refuse_remote_output
 from galsmith.settings import apply_overrides, near_miss
 
@@ -77,7 +78,7 @@ TRAIN_SETTINGS = {
 
 
 def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -> None:
-    """Refuse addresses, as what is read and as what is written.
+    """Refuse addresses, and names that are no text, as what is read and as what is written.
 
     Raises
     ------
@@ -86,8 +87,10 @@ def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -
     """
     for output in outputs:
         if output is not None:
+            refuse_undecodable(output)
             refuse_remote_output(output)
     for given in inputs:
+        refuse_undecodable(given)
         refuse_remote_input(given)
 
 

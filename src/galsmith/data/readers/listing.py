@@ -13,6 +13,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 from galsmith.errors import InputError
 from galsmith.files import sha256_of_file
 from galsmith.files.bounds import EXPANSION, excess, read_limit_bytes
+from galsmith.files.names import refuse_undecodable
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
@@ -282,6 +283,7 @@ def _by_stem(files: Sequence[File], suffixes: Sequence[str]) -> dict[str, File]:
         stem = None if file.name.startswith(".") else stem_of(file.name, suffixes)
         if stem is None:
             continue
+        refuse_undecodable(str(file))
         if stem in found:
             raise InputError(
                 f"{file}: has the stem of {getattr(found[stem], 'path', found[stem].name)}; an image is named by its "
