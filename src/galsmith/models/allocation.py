@@ -10,9 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from galsmith.files.bounds import bytes_on_disk, refuse_excess
 
-# of torch's ATen, with the shape as their first argument
+# Only these give a tensor memory of its own before there is any: what is computed from tensors is no larger than they are,
+# but for repeated ones, and those are made of weights that were counted. Names of torch's ATen, with the shape as their first argument
 FACTORIES = ("empty", "zeros", "ones", "full", "rand", "randn", "empty_strided")
-MOST_BYTES_A_NUMBER = 8
+MOST_BYTES_A_NUMBER = 8  # float64 and int64; no network here has complex weights
 LEAST_BYTES_A_TENSOR = 10_000  # of the module and the objects around a small one
 
 
@@ -31,6 +32,7 @@ class _Bound(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Count a call that makes a tensor from nothing, then make it."""
+        # a loop over absurdly many small layers adds up too
         if func.overloadpacket.__name__ in FACTORIES and args and isinstance(args[0], list | tuple):
             self._n_bytes += LEAST_BYTES_A_TENSOR + math.prod(args[0]) * MOST_BYTES_A_NUMBER
             refuse_excess(self._path, self._n_bytes, self._file_bytes)

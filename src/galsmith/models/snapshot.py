@@ -268,6 +268,7 @@ def opened_tensors(
                     f"{path}: has {kind} format version {page.get('format_version')}, this galsmith reads version "
                     f"{written_as[1]}; use the galsmith that made it, or train again"
                 )
+            # after format and version: a later one may seal its files otherwise
             refuse_changed(path, way_out=way_out)
             yield stream, page
     except (SafetensorError, ValueError, RecursionError, OSError) as error:

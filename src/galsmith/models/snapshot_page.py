@@ -49,6 +49,7 @@ class CardPage(OpenPage):
     training: dict[str, Any] = Field(default_factory=dict)
 
 
+# No key of it is optional: a reader that guesses what is missing would draw other galaxies.
 class SnapshotPage(Page):
     """All of it."""
 
