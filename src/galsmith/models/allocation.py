@@ -11,7 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from galsmith.files.bounds import bytes_on_disk, refuse_excess
 
 # Only these give a tensor memory of its own before there is any: what is computed from tensors is no larger than they are,
-# but for repeated ones, and those are made of weights that were counted. Names of torch's ATen, with the shape as their first argument
+# but for repeated ones, and those are made of weights that were counted. Names of torch's ATen, the shape as their
+# first argument.
 FACTORIES = ("empty", "zeros", "ones", "full", "rand", "randn", "empty_strided")
 MOST_BYTES_A_NUMBER = 8  # float64 and int64; no network here has complex weights
 LEAST_BYTES_A_TENSOR = 10_000  # of the module and the objects around a small one
