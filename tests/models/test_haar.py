@@ -5,9 +5,12 @@ import torch
 
 from galsmith.errors import InputError
 from galsmith.models.diffusion.bases import HaarStem, haar, inverse_haar
+from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.diffusion.generator import DiffusionGenerator
+from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import FLIP_X, TRANSPOSE, apply_d4
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.protocols import DataDescription, NetworkBatch
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -90,3 +93,19 @@ def test_pixels_must_be_finite():
     pixels[0, 0, 0, 0] = float("nan")
     with pytest.raises(InputError, match="not all finite in network space"):
         fitted(pixels, n_levels=1)
+
+
+@pytest.mark.parametrize(
+    ("n_bands", "size_pix", "widths"),
+    [(1, 64, [32, 64]), (4, 64, [32, 64]), (1, 256, [32, 64]), (4, 256, [64, 64]), (5, 256, [80, 80])],
+)
+def test_levels_are_as_wide_as_what_the_stem_gives(n_bands, size_pix, widths):
+    config = DiffusionConfig(channels=(32, 64), embedding_width=8)
+    description = DataDescription(tuple("ugriz"[:n_bands]), size_pix, (), 10)
+    blueprint = Blueprint(config, description, generator_from_seed(1), {})
+    unet = DiffusionGenerator(blueprint).unet
+    assert unet.enter.weight.shape[0] == widths[0]
+    assert sorted({block.first.weight.shape[0] for block in unet.down if hasattr(block, "first")}) == sorted(
+        set(widths)
+    )
+    assert config.channels == (32, 64)

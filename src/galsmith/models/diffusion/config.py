@@ -15,7 +15,8 @@ class DiffusionConfig(Settings):
     Attributes
     ----------
     channels : tuple of int
-        Widths of the levels, the finest first; each level halves the side.
+        Widths of the levels, the finest first; each level halves the side. Levels narrower than what a Haar stem gives
+        are as wide as that.
     blocks_per_level : int
         Residual blocks on the way down; one more on the way up.
     patch_pix : int

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.bases import FrequencyBasis, HaarStem
+from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.networks import MagnitudePreservingConv, UNet
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import filled_normal
@@ -58,7 +59,7 @@ class DiffusionGenerator(torch.nn.Module):
             n_bands=self.stem.n_channels,
             n_scalars=n_scalars,
             patch_pix=1 if n_levels else config.patch_pix,
-            config=config,
+            config=_as_wide_as_stem(config, self.stem.n_channels if n_levels else 0),
             chance=chance,
         )
         self.scalar_network = (
@@ -254,6 +255,11 @@ class DiffusionGenerator(torch.nn.Module):
         """Noise levels of drawing images; by default as many as the config says."""
         n_steps = self.config.sampler_steps if n_steps is None else n_steps
         return noise_schedule(n_steps, lowest=self.noise_law.lowest, highest=self.noise_law.highest)
+
+
+def _as_wide_as_stem(config: DiffusionConfig, n_channels: int) -> DiffusionConfig:
+    """Widen levels that would have fewer channels than the stem gives: four bands of 256 px come as 64."""
+    return config.model_copy(update={"channels": tuple(max(width, n_channels) for width in config.channels)})
 
 
 def start_amplitude(schedule: torch.Tensor, deviations: torch.Tensor) -> torch.Tensor:

@@ -1,12 +1,23 @@
-"""Random numbers from integer seeds, one stream a galaxy, and calls of a fixed size; no global state is touched."""
+"""Random numbers from integer seeds, one stream a galaxy, and calls of a fixed size; no global state is touched.
 
+Numbers of galaxies are a function of (seed, position) by arithmetic that every device does alike: whole numbers, and single
+float64 products and sums, which IEEE 754 rounds in one way. So they are drawn where they are used, all galaxies at once.
+"""
+
+import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
 from galsmith.seeds import derive_seed
+
+NUMBERS_AT_ONCE_ON_CPU = 2**15  # their steps stay in the cache; a device takes all at once
+# SplitMix64 (Steele, Lea & Flood 2014, fig. 16): the odd gamma, and two multipliers, as signed numbers
+GAMMA, FIRST_FACTOR, SECOND_FACTOR = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15
+BITS, OCTAVES, PARTS = 32, 32, 64  # of one number; of its probability; cubics an octave
 
 
 def generator_from_seed(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
@@ -21,10 +32,64 @@ def step_chance(progress: TrainingProgress, device: torch.device) -> torch.Gener
     return generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
 
 
-def normal_per_seed(seeds: Sequence[int], shape: Sequence[int]) -> torch.Tensor:
-    """Draw standard normal numbers, [seed, *shape] float32; row k depends on ``seeds[k]`` alone."""
-    rows = [torch.randn(tuple(shape), generator=generator_from_seed(seed)) for seed in seeds]
-    return torch.stack(rows) if rows else torch.empty((0, *shape))
+def normal_per_seed(
+    seeds: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """Draw standard normal numbers, [seed, *shape] float32; row k depends on ``seeds[k]`` alone, to the bit on any device.
+
+    Each pair of numbers is one output of the counter-based generator SplitMix64, started at the seed, whose two halves
+    of 32 bits go through the normal law's quantiles: they reach to 6.3.
+    """
+    n_numbers = math.prod(shape)
+    keys = torch.tensor(list(seeds), dtype=torch.int64, device=device)
+    at_once = len(keys) if keys.is_cuda else max(1, NUMBERS_AT_ONCE_ON_CPU // max(n_numbers, 1))
+    parts = [_normal_of_bits(_bits(some, n_numbers)) for some in torch.split(keys, max(at_once, 1))]
+    return torch.cat(parts).reshape(len(keys), *shape)
+
+
+def _bits(keys: torch.Tensor, n_numbers: int) -> torch.Tensor:
+    """Draw whole numbers of 32 bits, [key, n_numbers] int64; products wrap, as in whole numbers of 64 bits."""
+    counter = torch.arange(1, (n_numbers + 1) // 2 + 1, dtype=torch.int64, device=keys.device)
+    mixed = keys[:, None] + counter * GAMMA
+    for shift, factor in ((30, FIRST_FACTOR), (27, SECOND_FACTOR)):
+        mixed = (mixed ^ _shifted(mixed, shift)) * factor
+    mixed = mixed ^ _shifted(mixed, 31)
+    halves = torch.stack([_shifted(mixed, BITS), mixed & (2**BITS - 1)], dim=-1)
+    return halves.reshape(len(keys), 2 * len(counter))[:, :n_numbers]
+
+
+def _shifted(values: torch.Tensor, count: int) -> torch.Tensor:
+    """Shift to the right without regard to the sign."""
+    return (values >> count) & (2 ** (64 - count) - 1)
+
+
+def _normal_of_bits(bits: torch.Tensor) -> torch.Tensor:
+    """Bring whole numbers of 32 bits, each as likely, to standard normal ones, float32, by cubics in the probability."""
+    is_upper = bits >= 2 ** (BITS - 1)
+    odd = (
+        2 * torch.where(is_upper, 2**BITS - 1 - bits, bits) + 1
+    )  # probability of the lower half, times 2**33
+    mantissa, exponent = torch.frexp(odd.double())
+    place = (mantissa - 0.5) * (2 * PARTS)
+    part = place.floor()
+    cubics = _quantile_cubics(str(bits.device))[(exponent.long() - 1) * PARTS + part.long()]
+    along = place - part
+    # one product and one sum at a time: fused ones round otherwise
+    value = cubics[..., 3]
+    for power in (2, 1, 0):
+        value = cubics[..., power] + along * value
+    return torch.where(is_upper, -value, value).float()
+
+
+@lru_cache(maxsize=8)
+def _quantile_cubics(device: str) -> torch.Tensor:
+    """Cubics of the normal law's quantiles, [octave * part, power] float64, through four points of each part."""
+    nodes = 0.5 - 0.5 * torch.cos(torch.pi * (torch.arange(4, dtype=torch.float64) + 0.5) / 4)  # Chebyshev's
+    octave = torch.arange(1, OCTAVES + 1, dtype=torch.float64)[:, None, None]
+    mantissa = 0.5 + (torch.arange(PARTS, dtype=torch.float64)[:, None] + nodes) / (2 * PARTS)
+    quantiles = torch.special.ndtri(mantissa * 2.0 ** (octave - BITS - 1))
+    powers = nodes[:, None] ** torch.arange(4, dtype=torch.float64)
+    return torch.linalg.solve(powers, quantiles[..., None])[..., 0].reshape(-1, 4).to(device)
 
 
 def filled_normal(
@@ -35,9 +100,9 @@ def filled_normal(
     Matrix products of another number of rows may differ in their last bits. Of a fixed number, each row of the
     result depends on its own row and its place alone, so that it matters not what the others hold.
     """
-    chance = normal_per_seed(seeds, (n_numbers,))
+    chance = normal_per_seed(seeds, (n_numbers,), device)
     # any rows would do, if they are finite
-    return torch.cat([chance, chance[:1].expand(per_call - len(seeds), -1)]).to(device)
+    return torch.cat([chance, chance[:1].expand(per_call - len(seeds), -1)])
 
 
 def refuse_other_shapes(drawn: NetworkBatch, n: int, description: DataDescription) -> None:

@@ -42,16 +42,15 @@ def guarded_step(
     float
         The loss; NaN when a gradient was not finite.
     """
-    value = float(loss.detach())
     optimizer.zero_grad(set_to_none=True)  # memory is let go too
-    if not math.isfinite(value):
-        return value
     torch.autograd.backward(loss)
     parameters = [item for group in optimizer.param_groups for item in group["params"]]
-    norm = float(torch.nn.utils.clip_grad_norm_(parameters, largest_gradient))
-    if not math.isfinite(norm):  # a finite loss may have a gradient that is not
+    norm = torch.nn.utils.clip_grad_norm_(parameters, largest_gradient)
+    # the one time in a step that the host waits for a device: both are read together
+    value, size = torch.stack([loss.detach().reshape(()).double(), norm.double()]).tolist()
+    if not (math.isfinite(value) and math.isfinite(size)):  # a finite loss may have a gradient that is not
         optimizer.zero_grad(set_to_none=True)
-        return math.nan
+        return value if not math.isfinite(value) else math.nan
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
