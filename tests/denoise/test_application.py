@@ -250,6 +250,8 @@ def test_a_psf_is_measured_from_a_field_of_stars_for_stores_and_for_files(store,
         np.testing.assert_allclose(
             core, wanted[own - 3 : own + 4, own - 3 : own + 4], atol=0.02 * wanted.max()
         )
+    with pytest.raises(SettingsError, match=r"psf=stars:.*names no field; wanted such as stars:field\.fits"):
+        apply(denoiser, store, tmp_path / "not", psf="stars:")
     with pytest.raises(InputError, match=r"nothing\.fits"):
         apply(denoiser, store, tmp_path / "not", psf=f"stars:{tmp_path / 'nothing.fits'}")
 

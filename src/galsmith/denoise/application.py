@@ -138,7 +138,12 @@ def is_of_stars(psf: str | None) -> bool:
 
 def _law_of(psf: str) -> PsfLaw:
     """Give the law of a point spread function that is named by a field of stars or a FITS image of it."""
-    return StarFieldPsf(path=psf.removeprefix(STARS_PREFIX)) if is_of_stars(psf) else ImagePsf(path=psf)
+    if not is_of_stars(psf):
+        return ImagePsf(path=psf)
+    field = psf.removeprefix(STARS_PREFIX)
+    if not field:
+        raise SettingsError("names no field", argument="psf", came=psf, wanted="such as stars:field.fits")
+    return StarFieldPsf(path=field)
 
 
 def observed_of(
