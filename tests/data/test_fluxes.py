@@ -8,7 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from galsmith.data.transforms import NetworkArrays, PixelTransform, TransformSettings, fit_pixel_transform
+from galsmith.data.transforms import (
+    NetworkArrays,
+    PixelTransform,
+    TransformSettings,
+    fit_pixel_transform,
+    gather_fitting_sample,
+)
 from galsmith.data.transforms.fluxes import (
     FluxEncoding,
     border_sigma,
@@ -43,6 +49,11 @@ def survey(count: int = 200, *, sizes_pix: tuple[int, ...] = (32,), shift: float
     )
 
 
+def softening_of(images: ImageSet):
+    sample = gather_fitting_sample(images)
+    return fit_flux_softening(sample.fluxes, sample.sigmas)
+
+
 def sums(images):
     return np.array([image.sum(axis=(1, 2), dtype=np.float64) for image in images])
 
@@ -73,7 +84,7 @@ def test_without_softening_the_logarithm_is_exact_to_the_bit():
 
 
 def test_the_softening_is_the_noise_of_a_summed_flux_in_bands_that_need_one():
-    softening, faint = fit_flux_softening(survey())
+    softening, faint = softening_of(survey())
     assert softening[:2] == (0.0, 0.0)
     assert faint[:2] == (0, 0)
     # 1.042 sigma sqrt(pixels); the scatter of 60 second differences a galaxy, over 200 galaxies, is known to 2 %
@@ -83,7 +94,7 @@ def test_the_softening_is_the_noise_of_a_summed_flux_in_bands_that_need_one():
 
 
 def test_a_sky_that_was_subtracted_too_deep_counts_as_noise():
-    softening, faint = fit_flux_softening(survey(shift=-0.1))
+    softening, faint = softening_of(survey(shift=-0.1))
     fluxes = sums(read(survey(shift=-0.1)))[:, 2]
     assert softening[2] == pytest.approx(1.042 * 1.4826 * np.median(np.abs(fluxes[fluxes < 0])), rel=1e-3)
     assert softening[2] > 5 * SIGMA_Z * 32
@@ -94,9 +105,9 @@ def test_images_without_noise_keep_the_logarithm_unless_a_flux_is_not_positive()
     y, x = np.mgrid[:16, :16] - 7.5
     light = np.exp(-np.hypot(x, y) / 2)
     images = [(scale * light)[np.newaxis].astype(np.float32) for scale in np.geomspace(1e-6, 1e6, 50)]
-    assert fit_flux_softening(image_set_from_arrays(images, ImageHeader(("r",), "nJy"))) == ((0.0,), (0,))
+    assert softening_of(image_set_from_arrays(images, ImageHeader(("r",), "nJy"))) == ((0.0,), (0,))
     images[10] = 0 * images[10]
-    softening, faint = fit_flux_softening(image_set_from_arrays(images, ImageHeader(("r",), "nJy")))
+    softening, faint = softening_of(image_set_from_arrays(images, ImageHeader(("r",), "nJy")))
     assert softening[0] > 0
     assert faint == (1,)
 
@@ -209,7 +220,7 @@ def test_a_magnitude_without_zero_point_is_a_flux_and_both_are_undone():
 def test_how_many_are_below_the_noise_is_told(caplog):
     with caplog.at_level(logging.WARNING, logger="galsmith"):
         fit_pixel_transform(survey(), TransformSettings())
-    _, faint = fit_flux_softening(survey())
+    _, faint = softening_of(survey())
     assert f"below its noise ({faint[2]} in band 'z')" in caplog.text
     caplog.clear()
     fit_pixel_transform(survey(), TransformSettings(factor_flux=False))

@@ -111,6 +111,8 @@ class Family:
         ``(config, description)``; raises `SettingsError` where the family cannot take such a set.
     widths, rates : tuple of str
         Settings to lower where memory runs out, and where training diverges.
+    keeps_pixels : bool
+        Whether training takes the images themselves; False where few numbers stand for each, once they are fitted.
     against_repeats : tuple of str
         Settings to raise where a set is so small that drawn galaxies would repeat it.
     fitted_to_set : tuple of str
@@ -135,6 +137,7 @@ class Family:
     check: Callable[[Any, DataDescription], None] = take_all
     widths: tuple[str, ...] = ()
     rates: tuple[str, ...] = ("learning_rate",)
+    keeps_pixels: bool = True
     against_repeats: tuple[str, ...] = ()
     fitted_to_set: tuple[str, ...] = ("marginals",)
     only_in_training: tuple[str, ...] = ()

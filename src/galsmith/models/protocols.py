@@ -32,7 +32,20 @@ class NetworkBatch:
 
 
 TrainingBatches = Callable[[], Iterator[NetworkBatch]]
-"""Each call goes once over the training split, in order and not augmented, in chunks of any size."""
+"""Each call goes once over the training split, or images that are evenly spread over it, in order and not augmented, in
+chunks of any size; where `len` is known, it is how many images these are."""
+
+
+@runtime_checkable
+class KnowsAllScalars(Protocol):
+    """Training batches of some images that know the scalars of all."""
+
+    def __call__(self) -> Iterator[NetworkBatch]:
+        """Go once over these images."""
+
+    def all_scalars(self) -> torch.Tensor:
+        """Scalars of all training images, [galaxy, scalar]."""
+
 
 Precision = Literal["float32", "bfloat16"]
 """Of a network's trunk in training; outputs, losses and weights are float32 always."""

@@ -1,6 +1,8 @@
 """The training set in network space: whether it can teach anything, in which order, in memory or read as training goes."""
 
 import logging
+import math
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from galsmith.data.transforms import PixelTransform
+from galsmith.data.transforms import FittingSample, PixelTransform
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
@@ -23,7 +25,7 @@ from galsmith.training.settings import RunSettings
 
 logger = logging.getLogger("galsmith")
 
-IMAGES_PER_CHUNK, PIXELS_PER_CHUNK = 256, 2**24
+IMAGES_PER_CHUNK, PIXELS_PER_CHUNK = 256, 2**22
 SHARE_OF_FREE_DEVICE_MEMORY = 0.25
 FEW_IMAGES, SOME_IMAGES, PASSES = 100, 5000, 100
 IMAGES_PER_LOOK = 64
@@ -131,16 +133,24 @@ class TrainingSet:
         The training split.
     transform : PixelTransform
         Fitted on it.
+    fluxes : ndarray [galaxy, band], float64, optional
+        Summed over each image, where they are known.
     progress : callable
         Told how far each pass over the set is.
     """
 
     def __init__(
-        self, images: ImageSet, transform: PixelTransform, *, progress: ProgressCallback = ignore_progress
+        self,
+        images: ImageSet,
+        transform: PixelTransform,
+        *,
+        fluxes: NDArray[np.float64] | None = None,
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
         self.images = images
         self.transform = transform
-        self._conditions = transform.condition_values(images.catalog)
+        self.conditions = transform.condition_values(images.catalog)
+        self._fluxes = fluxes
         self._progress = progress
 
     def __len__(self) -> int:
@@ -149,7 +159,7 @@ class TrainingSet:
     def rows(self, indices: NDArray[np.int64]) -> NetworkBatch:
         """Read some images, in the order of `indices`, on the CPU."""
         arrays = self.transform.forward(
-            self.images.pixels.read(indices), self._conditions[indices % len(self)]
+            self.images.pixels.read(indices), self.conditions[indices % len(self)]
         )
         return NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
 
@@ -160,23 +170,77 @@ class TrainingSet:
             return None
         count = min(len(self), SCALARS_KEPT)
         indices = np.linspace(0, len(self) - 1, count).round().astype(np.int64)
-        parts = [
-            self.rows(part).scalars for part in np.split(indices, range(self._at_once, count, self._at_once))
-        ]
-        return torch.cat(parts).numpy()
+        return self.scalars(indices)
+
+    def scalars(self, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Standardized scalars of some images, [galaxy, scalar]; images are read only where their fluxes are not known."""
+        if self._fluxes is not None:
+            fluxes = self._fluxes[indices]
+        else:
+            parts = np.split(indices, range(self.images_at_once, len(indices), self.images_at_once))
+            fluxes = np.concatenate(
+                [
+                    [image.sum(axis=(-2, -1), dtype=np.float64) for image in self.images.pixels.read(part)]
+                    for part in parts
+                ]
+            )
+        sizes_pix = self.images.shapes[indices % len(self), 1]
+        return self.transform.scalars(fluxes, self.conditions[indices % len(self)], sizes_pix)
 
     @property
-    def _at_once(self) -> int:
+    def images_at_once(self) -> int:
         """Images to bring to network space at once; fewer large ones, whose float64 copies would take gigabytes."""
         return min(IMAGES_PER_CHUNK, max(1, PIXELS_PER_CHUNK // self.transform.size_pix**2))
 
     def chunks(self) -> Iterator[NetworkBatch]:
         """Go once over the set, in order."""
-        size = self._at_once
+        size = self.images_at_once
         for start in range(0, len(self), size):
             end = min(start + size, len(self))
             yield self.rows(np.arange(start, end))
             self._progress(ProgressEvent("preparing", end, len(self), "images"))
+
+
+class FittingBatches:
+    """Batches that a family fits on before its first step: those of a sample in memory, and the scalars of all images.
+
+    Parameters
+    ----------
+    training_set : TrainingSet
+        All images.
+    sample : FittingSample
+        Of the same images.
+    progress : callable
+        Told how far each round over the sample is.
+    """
+
+    def __init__(
+        self,
+        training_set: TrainingSet,
+        sample: FittingSample,
+        *,
+        progress: ProgressCallback = ignore_progress,
+    ) -> None:
+        self._training_set, self._sample, self._progress = training_set, sample, progress
+
+    def __len__(self) -> int:
+        return len(self._sample.images)
+
+    def __call__(self) -> Iterator[NetworkBatch]:
+        """Go once over the sample, in order."""
+        rows, conditions = self._sample.rows, self._training_set.conditions
+        size = self._training_set.images_at_once
+        for start in range(0, len(self), size):
+            part = slice(start, min(start + size, len(self)))
+            arrays = self._training_set.transform.forward(
+                self._sample.images[part], conditions[rows[part] % len(conditions)]
+            )
+            yield NetworkBatch(torch.from_numpy(arrays.pixels), torch.from_numpy(arrays.scalars))
+            self._progress(ProgressEvent("fitting", part.stop, len(self), "images"))
+
+    def all_scalars(self) -> torch.Tensor:
+        """Scalars of all images, [galaxy, scalar]."""
+        return torch.from_numpy(self._training_set.scalars(np.arange(len(self._training_set))))
 
 
 def make_batches(
@@ -376,4 +440,32 @@ def warn_of_few_images(images: ImageSet, settings: RunSettings) -> None:
         len(images),
         images.header.images_name,
         ", ".join(ways),
+    )
+
+
+def warn_of_memory(images: ImageSet, settings: RunSettings) -> None:
+    """Say before the first pass that a set will not be kept in memory, what it would take and what to set."""
+    if not settings.family.keeps_pixels or not len(images):
+        return
+    size_pix = settings.transform.size_pix or int(images.shapes.max())
+    wanted_gb = 4e-9 * len(images) * len(images.header.bands) * size_pix**2
+    training = settings.training
+    if wanted_gb <= training.memory_gb or training.crop_pix is not None:
+        return
+    there_gb = 1e-9 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    ways = [f"transform.size_pix={size_pix // 2} takes a quarter of it"]
+    if wanted_gb < there_gb:
+        ways.insert(
+            0,
+            f"set training.memory_gb={math.ceil(wanted_gb)} to keep them (this machine has {there_gb:.0f} GB)",
+        )
+    logger.warning(
+        "%s images of %d px in %s take %.1f GB in memory, and training.memory_gb is %g: every pass reads them from the "
+        "store again; %s",
+        f"{len(images):,}",
+        size_pix,
+        images.bands_text,
+        wanted_gb,
+        training.memory_gb,
+        ", or ".join(ways),
     )

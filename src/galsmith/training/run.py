@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from galsmith.data.transforms import PixelTransform, TransformSettings, fit_pixel_transform
+from galsmith.data.transforms import PixelTransform, TransformSettings, fit_with_sample
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent
 from galsmith.images import ImageSet, rows_chosen
@@ -20,7 +20,13 @@ from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.averages.folder import started_averages
 from galsmith.training.averages.power_function import PowerFunctionEma
-from galsmith.training.batches import TrainingSet, refuse_equal_images, warn_of_few_images
+from galsmith.training.batches import (
+    FittingBatches,
+    TrainingSet,
+    refuse_equal_images,
+    warn_of_few_images,
+    warn_of_memory,
+)
 from galsmith.training.budget import Choice, RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from galsmith.training.crops import CROPS_PER_PASS, fresh_crops
@@ -257,24 +263,29 @@ def start_run(
         If the weights of `parent` do not fit the model of `settings`, or a family of others cannot draw.
     """
     chosen = training_split(image_set, settings.training.where)
-    training_images, start = _learned(chosen, settings), None
+    training_images, start, sample = _learned(chosen, settings), None, None
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
     warn_of_few_images(training_images, settings)
+    warn_of_memory(training_images, settings)
     if checkpoint is not None:
         transform = PixelTransform.from_dict(checkpoint.transform)
     else:
-        transform = fit_pixel_transform(training_images, settings.transform)
+        transform, sample = fit_with_sample(training_images, settings.transform, progress=progress)
         refuse_equal_images(training_images)
         if parent is not None:
             start = load_parent(parent, settings, training_images, asked=asked)
             transform = start.snapshot.transform
-    training_set = TrainingSet(training_images, transform, progress=progress)
+    fluxes = None if sample is None else sample.fluxes
+    training_set = TrainingSet(training_images, transform, fluxes=fluxes, progress=progress)
+    fitted_on = (
+        training_set.chunks if sample is None else FittingBatches(training_set, sample, progress=progress)
+    )
 
     def built(state: Mapping[str, Any] | None) -> Trainer:
         return settings.family.build_trainer(
             settings.model,
             describe(training_set),
-            training_set.chunks,
+            fitted_on,
             seed=settings.training.seed,
             device=device,
             precision=precision,

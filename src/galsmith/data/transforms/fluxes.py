@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from galsmith.images import ImageSet
-
-IMAGES_PER_CHUNK = 256
 # sqrt(2.5 log10 e), the softening in units of the noise at which asinh magnitudes differ least from usual ones where these
 # are good and scatter least where they are not (Lupton, Gunn & Szalay 1999)
 SOFTENING_PER_SIGMA = math.sqrt(2.5 * math.log10(math.e))
@@ -48,7 +45,7 @@ def fluxes_of_log(values: ArrayLike, softening: ArrayLike) -> Values:
     return np.where(is_soft, soft, np.exp(np.where(is_soft, 0.0, values)))
 
 
-def fit_flux_softening(training_set: ImageSet) -> tuple[tuple[float, ...], tuple[int, ...]]:
+def fit_flux_softening(fluxes: Values, sigmas: Values) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Choose for each band between the logarithm of flux and an asinh magnitude.
 
     A band in which no flux is below its own noise keeps the logarithm. Elsewhere the softening is 1.04 times the noise of
@@ -57,8 +54,8 @@ def fit_flux_softening(training_set: ImageSet) -> tuple[tuple[float, ...], tuple
 
     Parameters
     ----------
-    training_set : ImageSet
-        The training split.
+    fluxes, sigmas : ndarray [galaxy, band], float64
+        Summed fluxes of the training split, and their noise; see `FittingSample`.
 
     Returns
     -------
@@ -67,12 +64,7 @@ def fit_flux_softening(training_set: ImageSet) -> tuple[tuple[float, ...], tuple
     faint : tuple of int
         How many galaxies of each band are below the noise.
     """
-    fluxes, sigmas = [], []
-    for _, images in training_set.chunks(IMAGES_PER_CHUNK):
-        for image in images:
-            fluxes.append(image.sum(axis=(-2, -1), dtype=np.float64))
-            sigmas.append(border_sigma(image[np.newaxis]) * math.sqrt(image[0].size))
-    found = [_softening(*band) for band in zip(np.transpose(fluxes), np.transpose(sigmas), strict=True)]
+    found = [_softening(*band) for band in zip(fluxes.T, sigmas.T, strict=True)]
     softening, faint = zip(*found, strict=True)
     return softening, faint
 

@@ -1,7 +1,7 @@
 """`PixelTransform`: physical flux per pixel <-> network space, with an exact inverse, saved as plain JSON."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator, model_validator
 
 from galsmith.data.transforms.conditions import condition_values, fit_conditions
+from galsmith.data.transforms.fitting_sample import FittingSample, gather_fitting_sample
 from galsmith.data.transforms.fluxes import (
     FLUX_FLOOR,
-    IMAGES_PER_CHUNK,
     border_sigma,
     fit_flux_softening,
     fluxes_of_log,
@@ -29,6 +29,7 @@ from galsmith.data.transforms.scalars import (
     fit_whitening,
 )
 from galsmith.errors import InputError
+from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.images import ImageSet, resize_linear
 from galsmith.settings import Settings
 
@@ -39,6 +40,8 @@ Values = NDArray[np.float64]
 NETWORK_SIGMA = 0.5
 BRIGHTEST_DISPLAYED = 255.0  # of the pixels of pictures; networks see them divided by it
 DISPLAYED_UNIT = "display"
+PIXELS_AT_ONCE = 2**18  # float64 copies of so many stay in the processor's cache
+IMAGES_FOR_SOFTENING, PIXELS_FOR_SOFTENING = 2048, 2**24
 
 
 class TransformSettings(Settings):
@@ -217,16 +220,40 @@ class PixelTransform:
                 f"conditions has shape {values.shape}; wanted {(len(images), len(self.conditions))}: one value for each "
                 "image and condition"
             )
-        resized = [self._resized(image) for image in images]
-        surface, log_flux = self._surface_brightness(resized, images)
-        if self.kind == "display":
-            _refuse_beyond_display(surface)
-        stretched = self._stretch(surface)
-        pixels = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
-        scalars = self._columns(log_flux, values, [image.shape[-1] for image in images])
+        pixels = np.empty((len(images), len(self.mean), self.size_pix, self.size_pix), dtype=np.float32)
+        fluxes = np.empty((len(images), len(self.mean)))
+        for rows in self._slices(len(images)):
+            surface, fluxes[rows] = self._surface_brightness(images[rows], first=rows.start)
+            if self.kind == "display":
+                _refuse_beyond_display(surface, first=rows.start)
+            stretched = self._stretch(surface)
+            pixels[rows] = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
+        return NetworkArrays(pixels, self.scalars(fluxes, values, [image.shape[-1] for image in images]))
+
+    def scalars(
+        self, fluxes: Values, conditions: NDArray[np.float64], sizes_pix: ArrayLike
+    ) -> NDArray[np.float32]:
+        """Scalars of galaxies, which need no pixels.
+
+        Parameters
+        ----------
+        fluxes : ndarray [galaxy, band], float64
+            Summed over the native images.
+        conditions : ndarray [galaxy, condition], float64
+            What `condition_values` read.
+        sizes_pix : array_like [galaxy]
+            Native sides.
+
+        Raises
+        ------
+        InputError
+            If a band's summed flux is not positive while its logarithm is factored out.
+        """
+        log_flux = self._log_flux(fluxes) if self.factor_flux else fluxes
+        scalars = self._columns(log_flux, conditions, sizes_pix)
         if self.whitening is not None:
             scalars = self.whitening.forward(scalars)
-        return NetworkArrays(pixels.astype(np.float32), scalars.astype(np.float32))
+        return scalars.astype(np.float32)
 
     def inverse(self, arrays: NetworkArrays) -> list[Pixels]:
         """Bring network space back to physical images, each [band, y, x] float32 of its native size."""
@@ -286,34 +313,43 @@ class PixelTransform:
             columns.append(self.native_size.forward(sizes_pix))
         return np.concatenate(columns, axis=1) if columns else np.empty((len(conditions), 0))
 
-    def _surface_brightness(
-        self, resized: Sequence[Pixels], images: Sequence[Pixels]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels to stretch, [galaxy, band, y, x], and log flux [galaxy, band] of the native images."""
-        stack = np.stack(resized).astype(np.float64)
-        finite = np.isfinite(stack).all(axis=(1, 2, 3))
-        if not finite.all():
-            raise InputError(
-                f"image {int(np.argmin(finite))} has NaN or infinite pixels; ingest with `on_bad=skip`, or leave such "
-                "images out with `where`"
-            )
-        if not self.factor_flux:
-            return stack, np.empty((len(images), 0))
-        fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
+    def _slices(self, n_images: int) -> Iterator[slice]:
+        """Rows of images that are brought to network space together."""
+        per_slice = max(1, PIXELS_AT_ONCE // self.size_pix**2)
+        return (slice(start, start + per_slice) for start in range(0, n_images, per_slice))
+
+    def _log_flux(self, fluxes: Values, *, first: int = 0) -> Values:
+        """Log flux or asinh magnitude, [galaxy, band]; `first` is the number of the first galaxy."""
         softening = self.softening_of_flux
         is_lost = (fluxes <= FLUX_FLOOR) & (softening == 0)
         if is_lost.any():
             position, band = np.argwhere(is_lost)[0]
             raise InputError(
-                f"image {position} has a summed flux of {fluxes[position, band]:.3g} in band {band}, whose logarithm the "
-                "transform takes, as all fluxes that it was fitted on are above their noise: leave such images out with "
-                "`where`, set transform.factor_flux=false, or train without `init_from`"
+                f"image {first + position} has a summed flux of {fluxes[position, band]:.3g} in band {band}, whose "
+                "logarithm the transform takes, as all fluxes that it was fitted on are above their noise: leave such "
+                "images out with `where`, set transform.factor_flux=false, or train without `init_from`"
             )
+        return log_of_fluxes(fluxes, softening)
+
+    def _surface_brightness(self, images: Sequence[Pixels], *, first: int = 0) -> tuple[Values, Values]:
+        """Pixels to stretch, [galaxy, band, y, x], and fluxes [galaxy, band] of the native images."""
+        stack = np.stack([self._resized(image) for image in images]).astype(np.float64)
+        finite = np.isfinite(stack).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise InputError(
+                f"image {first + int(np.argmin(finite))} has NaN or infinite pixels; ingest with `on_bad=skip`, or leave "
+                "such images out with `where`"
+            )
+        if not self.factor_flux:
+            return stack, np.zeros((len(images), len(self.mean)))
+        fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
+        softening = self.softening_of_flux
+        self._log_flux(fluxes, first=first)  # refuses those without one
         n_native = np.array([[image[0].size] for image in images])
         n_pixels = stack.shape[-2] * stack.shape[-1]
         totals = stack.sum(axis=(-2, -1), keepdims=True)
         spread = (softening * n_pixels / n_native)[..., np.newaxis, np.newaxis]
-        return stack / _amplitude(totals, spread) * n_pixels, log_of_fluxes(fluxes, softening)
+        return stack / _amplitude(totals, spread) * n_pixels, fluxes
 
     def _resized(self, image: Pixels) -> Pixels:
         """Bring one image to the network's size."""
@@ -347,7 +383,15 @@ class PixelTransform:
 
 
 def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> PixelTransform:
-    """Fit a transform on a training split, streaming over it.
+    """Fit a transform on a training split, in one pass over it; see `fit_with_sample`."""
+    transform, _ = fit_with_sample(training_set, settings)
+    return transform
+
+
+def fit_with_sample(
+    training_set: ImageSet, settings: TransformSettings, *, progress: ProgressCallback = ignore_progress
+) -> tuple[PixelTransform, FittingSample | None]:
+    """Fit a transform on a training split in one pass over it, and give what that pass left for other fits.
 
     Parameters
     ----------
@@ -355,6 +399,15 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         The training split only, square images.
     settings : TransformSettings
         What kind of transform.
+    progress : callable
+        Told how far the pass is.
+
+    Returns
+    -------
+    transform : PixelTransform
+        Fluxes are those of all images; softening, mean and scale of the pixels those of the sample.
+    sample : FittingSample or None
+        None for the kind ``"display"``, of which nothing is fitted and no image read.
 
     Raises
     ------
@@ -364,11 +417,31 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
     """
     size_pix, sizes_differ = _network_size(training_set, settings)
     if settings.kind == "display":
-        return _display_transform(training_set, size_pix, settings, sizes_differ=sizes_differ)
+        return _display_transform(training_set, size_pix, settings, sizes_differ=sizes_differ), None
     names = settings.conditions or ()
     values = condition_values(training_set.catalog, names)
     conditions = fit_conditions(training_set.catalog, names, values)
-    n_bands = len(training_set.header.bands)
+    sample = gather_fitting_sample(training_set, progress=progress)
+    start = _fit_of_pixels(sample, settings, training_set.header.bands, size_pix=size_pix)
+    log_flux = start._log_flux(sample.fluxes) if settings.factor_flux else np.empty((len(values), 0))
+    fluxes = fluxes_of_log(log_flux, start.softening_of_flux) if settings.factor_flux else log_flux
+    sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
+    fitted = replace(
+        start,
+        flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
+        native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
+        conditions=conditions,
+        ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
+    )
+    columns = fitted._columns(log_flux, values, training_set.shapes[:, 1])
+    return replace(fitted, whitening=fit_whitening(columns, fitted.scalar_names)), sample
+
+
+def _fit_of_pixels(
+    sample: FittingSample, settings: TransformSettings, bands: Sequence[str], *, size_pix: int
+) -> PixelTransform:
+    """Fit softenings, mean and scale, and nothing that stands beside the pixels."""
+    n_bands = len(bands)
     start = PixelTransform(
         kind=settings.kind,
         factor_flux=settings.factor_flux,
@@ -378,24 +451,12 @@ def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> 
         scale=(1.0,) * n_bands,
         flux=Standardization((), ()),
         native_size=None,
-        flux_softening=_flux_softening(training_set) if settings.factor_flux else (),
+        flux_softening=_flux_softening(sample, bands) if settings.factor_flux else (),
     )
     if settings.softening is None and settings.kind == "asinh":
-        start = replace(start, softening=_fitted_softening(training_set, start))
-    mean, scale, log_flux = _moments(training_set, start)
-    fluxes = fluxes_of_log(log_flux, start.softening_of_flux) if settings.factor_flux else log_flux
-    sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
-    fitted = replace(
-        start,
-        mean=mean,
-        scale=scale,
-        flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
-        native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
-        conditions=conditions,
-        ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
-    )
-    columns = fitted._columns(log_flux, values, training_set.shapes[:, 1])
-    return replace(fitted, whitening=fit_whitening(columns, fitted.scalar_names))
+        start = replace(start, softening=_fitted_softening(sample, start))
+    mean, scale = _moments(sample, start, bands)
+    return replace(start, mean=mean, scale=scale)
 
 
 def _display_transform(
@@ -426,15 +487,15 @@ def _display_transform(
     )
 
 
-def _refuse_beyond_display(surface: NDArray[np.float64]) -> None:
+def _refuse_beyond_display(surface: NDArray[np.float64], *, first: int) -> None:
     """Refuse pixels that no picture has."""
     is_beyond = ((surface < 0) | (surface > BRIGHTEST_DISPLAYED)).any(axis=(1, 2, 3))
     if is_beyond.any():
         position = int(np.argmax(is_beyond))
         image = surface[position]
         raise InputError(
-            f"image {position} has pixels from {image.min():.4g} to {image.max():.4g}; transform.kind 'display' wants 0 to "
-            "255: leave such images out with `where`, or set transform.kind=asinh"
+            f"image {first + position} has pixels from {image.min():.4g} to {image.max():.4g}; transform.kind 'display' "
+            "wants 0 to 255: leave such images out with `where`, or set transform.kind=asinh"
         )
 
 
@@ -465,20 +526,16 @@ def _network_size(training_set: ImageSet, settings: TransformSettings) -> tuple[
     return size_pix, bool(len(sizes) > 1 or sizes[0] != size_pix)
 
 
-def _flux_softening(training_set: ImageSet) -> tuple[float, ...]:
+def _flux_softening(sample: FittingSample, bands: Sequence[str]) -> tuple[float, ...]:
     """Softening of the fluxes, and a word on the bands that need one; empty where none does."""
-    softening, faint = fit_flux_softening(training_set)
-    named = [
-        f"{count:,} in band {band!r}"
-        for band, count in zip(training_set.header.bands, faint, strict=True)
-        if count
-    ]
+    softening, faint = fit_flux_softening(sample.fluxes, sample.sigmas)
+    named = [f"{count:,} in band {band!r}" for band, count in zip(bands, faint, strict=True) if count]
     if not named:
         return ()
     logger.warning(
         "the summed flux of some of %s training galaxies is below its noise (%s): there flux is learned as an asinh "
         "magnitude, in all other bands as its logarithm",
-        f"{len(training_set):,}",
+        f"{len(sample.fluxes):,}",
         ", ".join(named),
     )
     return softening
@@ -511,42 +568,37 @@ def _with_flux(
     return result
 
 
-def _fitted_softening(training_set: ImageSet, transform: PixelTransform) -> tuple[float, ...]:
+def _fitted_softening(sample: FittingSample, transform: PixelTransform) -> tuple[float, ...]:
     """Softening per band: three sigma of the sky, taken from the corners' scatter, or the faintest tenth of the light.
 
     The scatter is that of second differences of neighboring border pixels, which smooth galaxy light leaves out.
     """
-    count = min(len(training_set), 2048)
-    chosen = np.linspace(0, len(training_set) - 1, count).astype(np.int64)
-    images = training_set.pixels.read(chosen)
-    surface, _ = transform._surface_brightness([transform._resized(image) for image in images], images)
+    # a quantile of so many pixels is known to a thousandth, and their float64 copies take some hundred MB
+    at_most = min(IMAGES_FOR_SOFTENING, PIXELS_FOR_SOFTENING // (len(transform.mean) * transform.size_pix**2))
+    surface, _ = transform._surface_brightness(sample.evenly(at_most))
     sky_sigma = border_sigma(surface)
-    faint = np.quantile(np.abs(surface), 0.1, axis=(0, 2, 3))
-    typical = np.abs(surface).mean(axis=(0, 2, 3)).clip(min=FLUX_FLOOR)
+    np.abs(surface, out=surface)
+    typical = surface.mean(axis=(0, 2, 3)).clip(min=FLUX_FLOOR)
+    faint = np.quantile(surface, 0.1, axis=(0, 2, 3))
     softening = np.maximum(3 * sky_sigma, np.maximum(faint, 1e-3 * typical))
     return tuple(float(value) for value in softening)
 
 
 def _moments(
-    training_set: ImageSet, transform: PixelTransform
-) -> tuple[tuple[float, ...], tuple[float, ...], NDArray[np.float64]]:
-    """Mean and standard deviation per band of the stretched pixels, and all log fluxes."""
-    count, total, squares = 0, np.zeros(len(transform.mean)), np.zeros(len(transform.mean))
-    log_fluxes = []
-    for _, images in training_set.chunks(IMAGES_PER_CHUNK):
-        resized = [transform._resized(image) for image in images]
-        surface, log_flux = transform._surface_brightness(resized, images)
+    sample: FittingSample, transform: PixelTransform, bands: Sequence[str]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per band of the stretched pixels."""
+    count, total, squares = 0, np.zeros(len(bands)), np.zeros(len(bands))
+    for rows in transform._slices(len(sample.images)):
+        surface, _ = transform._surface_brightness(sample.images[rows], first=rows.start)
         stretched = transform._stretch(surface)
         count += stretched.shape[0] * stretched.shape[2] * stretched.shape[3]
         total += stretched.sum(axis=(0, 2, 3))
         squares += (stretched**2).sum(axis=(0, 2, 3))
-        log_fluxes.append(log_flux)
     mean = total / count
     variance = np.clip(squares / count - mean**2, 0.0, None)
     constant = variance <= 1e-13 * mean**2  # rounding leaves this much of equal pixels
     if np.any(constant):
         band = int(np.argmax(constant))
-        raise InputError(
-            f"all training pixels of band {training_set.header.bands[band]!r} are equal; nothing can be learned"
-        )
-    return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance))), np.concatenate(log_fluxes)
+        raise InputError(f"all training pixels of band {bands[band]!r} are equal; nothing can be learned")
+    return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance)))

@@ -219,6 +219,7 @@ FAMILY = Family(
     trainer=_trainer,
     fit=_fit,
     check=_check,
+    keeps_pixels=False,
     widths=("width",),
     recipe={"transform": {"kind": "display"}, "training": {"batch_size": 256}},
 )

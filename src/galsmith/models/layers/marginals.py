@@ -5,16 +5,16 @@ has edges (a magnitude limit) or lumps (a few native sizes), which a network alo
 large set: evenly spread over it, as stores may be sorted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import Any
 
 import torch
 
 from galsmith.errors import InputError
-from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
+from galsmith.models.protocols import DataDescription, KnowsAllScalars, NetworkBatch, TrainingBatches
 
 N_KNOTS = 257  # an odd number has a knot at the median
-IMAGES_FOR_MARGINALS = 16384
+IMAGES_FOR_MARGINALS, SCALARS_FOR_MARGINALS = 16384, 2**17
 
 
 class NormalMarginals(torch.nn.Module):
@@ -92,9 +92,21 @@ def fit_marginals(batches: TrainingBatches, n_scalars: int) -> NormalMarginals:
 def fit_scalar_laws(
     config: Any, description: DataDescription, batches: TrainingBatches
 ) -> dict[str, torch.Tensor]:
-    """Fit the laws of the scalars on some images of a training set; what a `Family` with ``marginals`` fits."""
-    some = thinned(batches, n_images=description.n_train, at_most=IMAGES_FOR_MARGINALS)
-    return fit_marginals(some, len(description.scalar_names)).state_dict(prefix="marginals.")
+    """Fit the laws of the scalars on a training set; what a `Family` with ``marginals`` fits."""
+    return marginals_of_set(batches, description).state_dict(prefix="marginals.")
+
+
+def marginals_of_set(batches: TrainingBatches, description: DataDescription) -> NormalMarginals:
+    """Fit the maps on all galaxies of a training set where `batches` knows their scalars, else on some of them."""
+    known, at_most = batches, IMAGES_FOR_MARGINALS
+    if isinstance(batches, KnowsAllScalars):
+        scalars, at_most = batches.all_scalars(), SCALARS_FOR_MARGINALS
+
+        def known() -> Iterator[NetworkBatch]:
+            yield NetworkBatch(scalars, scalars)  # laws take no pixels
+
+    n_images = description.n_train
+    return fit_marginals(thinned(known, n_images=n_images, at_most=at_most), len(description.scalar_names))
 
 
 def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -114,26 +126,36 @@ def _interpolated(values: torch.Tensor, knots: torch.Tensor, targets: torch.Tens
     return torch.where(after - first > 1, middle, slanted)
 
 
+class _Thinned:
+    """Every k-th image of batches, and how many these are."""
+
+    def __init__(self, batches: TrainingBatches, *, n_images: int, every: int) -> None:
+        self._batches, self._every = batches, every
+        self._length = -(-n_images // every)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __call__(self) -> Iterator[NetworkBatch]:
+        seen = 0
+        for batch in self._batches():
+            first = -seen % self._every
+            seen += len(batch.pixels)
+            if first < len(batch.pixels):
+                yield NetworkBatch(batch.pixels[first :: self._every], batch.scalars[first :: self._every])
+
+
 def thinned(batches: TrainingBatches, *, n_images: int, at_most: int) -> TrainingBatches:
     """Keep every k-th training image, with the smallest k that leaves no more than wanted.
 
     Parameters
     ----------
     batches : TrainingBatches
-        The whole training split.
+        The training split, or images that are evenly spread over it.
     n_images : int
-        How many images it has.
+        How many images it has where `batches` does not know.
     at_most : int
         How many to keep, at most; above zero.
     """
-    every = max(1, -(-n_images // at_most))  # rounded up
-
-    def kept() -> Iterator[NetworkBatch]:
-        seen = 0
-        for batch in batches():
-            first = -seen % every
-            seen += len(batch.pixels)
-            if first < len(batch.pixels):
-                yield NetworkBatch(batch.pixels[first::every], batch.scalars[first::every])
-
-    return kept
+    count = len(batches) if isinstance(batches, Sized) else n_images
+    return _Thinned(batches, n_images=count, every=max(1, -(-count // at_most)))  # rounded up

@@ -6,7 +6,7 @@ from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint, Family, State
 from galsmith.models.layers.d4 import N_ELEMENTS
 from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
-from galsmith.models.layers.marginals import fit_marginals, thinned
+from galsmith.models.layers.marginals import marginals_of_set, thinned
 from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
 from galsmith.models.pca_diffusion.components import fit_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
@@ -65,7 +65,7 @@ def _fit(config: PcaDiffusionConfig, description: DataDescription, batches: Trai
     """Fit components, centering and texture, the laws of the scalars, and how all of them are scaled."""
     some = thinned(batches, n_images=description.n_train, at_most=config.images_for_fit)
     components = fit_components(config, description, some)
-    marginals = fit_marginals(some, len(description.scalar_names))
+    marginals = marginals_of_set(batches, description)
     return PcaGenerator.fitted_state(components, marginals, config)
 
 
@@ -86,5 +86,6 @@ FAMILY = Family(
     trainer=_trainer,
     fit=_fit,
     check=_check,
+    keeps_pixels=False,
     widths=("width",),
 )
