@@ -9,7 +9,7 @@ from galsmith.data.transforms import TransformSettings, fit_pixel_transform, gat
 from galsmith.errors import InputError
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 
-MODULE = "galsmith.data.transforms.fitting_sample"
+MODULE = "galsmith.data.transforms.pixel_fit"
 
 
 def galaxies(count: int = 60, *, size: int = 16, bands: int = 2) -> ImageSet:
@@ -92,7 +92,7 @@ def test_a_transform_of_a_sample_is_near_that_of_all_images_with_the_fluxes_of_a
 def test_memory_is_bounded_by_the_sample_and_not_by_the_set(monkeypatch):
     monkeypatch.setattr(f"{MODULE}.BYTES_OF_SAMPLE", 2**20)
     monkeypatch.setattr(f"{MODULE}.BYTES_PER_CHUNK", 2**18)
-    monkeypatch.setattr("galsmith.data.transforms.pixel_transform.PIXELS_FOR_SOFTENING", 2**16)
+    monkeypatch.setattr("galsmith.data.transforms.pixel_fit.PIXELS_FOR_SOFTENING", 2**16)
     monkeypatch.setattr("galsmith.data.transforms.pixel_transform.PIXELS_AT_ONCE", 2**14)
 
     class Drawn:

@@ -80,7 +80,7 @@ def test_the_fit_sees_the_images_given_and_no_others():
 
 def test_chunks_do_not_matter(monkeypatch):
     whole = fit_pixel_transform(galaxies(), TransformSettings())
-    monkeypatch.setattr("galsmith.data.transforms.fitting_sample.IMAGES_PER_CHUNK", 7)
+    monkeypatch.setattr("galsmith.data.transforms.pixel_fit.IMAGES_PER_CHUNK", 7)
     assert fit_pixel_transform(galaxies(), TransformSettings()).mean == pytest.approx(whole.mean, rel=1e-12)
 
 

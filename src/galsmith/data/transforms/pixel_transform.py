@@ -1,8 +1,7 @@
 """`PixelTransform`: physical flux per pixel <-> network space, with an exact inverse, saved as plain JSON."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -10,12 +9,9 @@ from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator, model_validator
 
-from galsmith.data.transforms.conditions import condition_values, fit_conditions
-from galsmith.data.transforms.fitting_sample import FittingSample, gather_fitting_sample
+from galsmith.data.transforms.conditions import condition_values
 from galsmith.data.transforms.fluxes import (
     FLUX_FLOOR,
-    border_sigma,
-    fit_flux_softening,
     fluxes_of_log,
     log_of_fluxes,
 )
@@ -25,23 +21,16 @@ from galsmith.data.transforms.scalars import (
     Standardization,
     ValueRange,
     Whitening,
-    fit_standardization,
-    fit_whitening,
 )
 from galsmith.errors import InputError
-from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.images import ImageSet, resize_linear
+from galsmith.images import resize_linear
 from galsmith.settings import Settings
-
-logger = logging.getLogger("galsmith")
 
 Pixels = NDArray[np.float32]
 Values = NDArray[np.float64]
 NETWORK_SIGMA = 0.5
 BRIGHTEST_DISPLAYED = 255.0  # of the pixels of pictures; networks see them divided by it
-DISPLAYED_UNIT = "display"
 PIXELS_AT_ONCE = 2**18  # float64 copies of so many stay in the processor's cache
-IMAGES_FOR_SOFTENING, PIXELS_FOR_SOFTENING = 2048, 2**24
 
 
 class TransformSettings(Settings):
@@ -222,12 +211,13 @@ class PixelTransform:
             )
         pixels = np.empty((len(images), len(self.mean), self.size_pix, self.size_pix), dtype=np.float32)
         fluxes = np.empty((len(images), len(self.mean)))
-        for rows in self._slices(len(images)):
-            surface, fluxes[rows] = self._surface_brightness(images[rows], first=rows.start)
+        for rows in self.slices(len(images)):
+            surface, fluxes[rows] = self.surface_brightness(images[rows], first=rows.start)
             if self.kind == "display":
                 _refuse_beyond_display(surface, first=rows.start)
-            stretched = self._stretch(surface)
-            pixels[rows] = (stretched - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
+            pixels[rows] = (
+                (self.stretched(surface) - _per_band(self.mean)) / _per_band(self.scale) * NETWORK_SIGMA
+            )
         return NetworkArrays(pixels, self.scalars(fluxes, values, [image.shape[-1] for image in images]))
 
     def scalars(
@@ -249,8 +239,8 @@ class PixelTransform:
         InputError
             If a band's summed flux is not positive while its logarithm is factored out.
         """
-        log_flux = self._log_flux(fluxes) if self.factor_flux else fluxes
-        scalars = self._columns(log_flux, conditions, sizes_pix)
+        log_flux = self.log_flux(fluxes) if self.factor_flux else fluxes
+        scalars = self.columns(log_flux, conditions, sizes_pix)
         if self.whitening is not None:
             scalars = self.whitening.forward(scalars)
         return scalars.astype(np.float32)
@@ -304,7 +294,7 @@ class PixelTransform:
             whitening=None if whitening is None else Whitening.from_dict(whitening),
         )
 
-    def _columns(self, log_flux: Values, conditions: Values, sizes_pix: ArrayLike) -> Values:
+    def columns(self, log_flux: Values, conditions: Values, sizes_pix: ArrayLike) -> Values:
         """Standardized flux, conditions and native size, [galaxy, column]."""
         columns = [self.flux.forward(log_flux)] if self.factor_flux else []
         for number, column in enumerate(self.conditions):
@@ -313,12 +303,12 @@ class PixelTransform:
             columns.append(self.native_size.forward(sizes_pix))
         return np.concatenate(columns, axis=1) if columns else np.empty((len(conditions), 0))
 
-    def _slices(self, n_images: int) -> Iterator[slice]:
+    def slices(self, n_images: int) -> Iterator[slice]:
         """Rows of images that are brought to network space together."""
         per_slice = max(1, PIXELS_AT_ONCE // self.size_pix**2)
         return (slice(start, start + per_slice) for start in range(0, n_images, per_slice))
 
-    def _log_flux(self, fluxes: Values, *, first: int = 0) -> Values:
+    def log_flux(self, fluxes: Values, *, first: int = 0) -> Values:
         """Log flux or asinh magnitude, [galaxy, band]; `first` is the number of the first galaxy."""
         softening = self.softening_of_flux
         is_lost = (fluxes <= FLUX_FLOOR) & (softening == 0)
@@ -331,7 +321,7 @@ class PixelTransform:
             )
         return log_of_fluxes(fluxes, softening)
 
-    def _surface_brightness(self, images: Sequence[Pixels], *, first: int = 0) -> tuple[Values, Values]:
+    def surface_brightness(self, images: Sequence[Pixels], *, first: int = 0) -> tuple[Values, Values]:
         """Pixels to stretch, [galaxy, band, y, x], and fluxes [galaxy, band] of the native images."""
         stack = np.stack([self._resized(image) for image in images]).astype(np.float64)
         finite = np.isfinite(stack).all(axis=(1, 2, 3))
@@ -344,7 +334,7 @@ class PixelTransform:
             return stack, np.zeros((len(images), len(self.mean)))
         fluxes = np.array([image.sum(axis=(-2, -1), dtype=np.float64) for image in images])
         softening = self.softening_of_flux
-        self._log_flux(fluxes, first=first)  # refuses those without one
+        self.log_flux(fluxes, first=first)  # refuses those without one
         n_native = np.array([[image[0].size] for image in images])
         n_pixels = stack.shape[-2] * stack.shape[-1]
         totals = stack.sum(axis=(-2, -1), keepdims=True)
@@ -369,7 +359,7 @@ class PixelTransform:
             return [self.size_pix] * len(columns)
         return self.native_size.inverse(columns[:, -1])
 
-    def _stretch(self, surface: NDArray[np.float64]) -> NDArray[np.float64]:
+    def stretched(self, surface: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compress the range of [galaxy, band, y, x] surface brightness."""
         if self.kind != "asinh":
             return surface
@@ -380,111 +370,6 @@ class PixelTransform:
         if self.kind != "asinh":
             return stretched
         return np.sinh(stretched) * _per_band(self.softening)
-
-
-def fit_pixel_transform(training_set: ImageSet, settings: TransformSettings) -> PixelTransform:
-    """Fit a transform on a training split, in one pass over it; see `fit_with_sample`."""
-    transform, _ = fit_with_sample(training_set, settings)
-    return transform
-
-
-def fit_with_sample(
-    training_set: ImageSet, settings: TransformSettings, *, progress: ProgressCallback = ignore_progress
-) -> tuple[PixelTransform, FittingSample | None]:
-    """Fit a transform on a training split in one pass over it, and give what that pass left for other fits.
-
-    Parameters
-    ----------
-    training_set : ImageSet
-        The training split only, square images.
-    settings : TransformSettings
-        What kind of transform.
-    progress : callable
-        Told how far the pass is.
-
-    Returns
-    -------
-    transform : PixelTransform
-        Fluxes are those of all images; softening, mean and scale of the pixels those of the sample.
-    sample : FittingSample or None
-        None for the kind ``"display"``, of which nothing is fitted and no image read.
-
-    Raises
-    ------
-    InputError
-        If images are not square, sizes differ without ``size_pix``, pixels are not finite, all pixels are equal, or a
-        condition is not a column of differing finite numbers.
-    """
-    size_pix, sizes_differ = _network_size(training_set, settings)
-    if settings.kind == "display":
-        return _display_transform(training_set, size_pix, settings, sizes_differ=sizes_differ), None
-    names = settings.conditions or ()
-    values = condition_values(training_set.catalog, names)
-    conditions = fit_conditions(training_set.catalog, names, values)
-    sample = gather_fitting_sample(training_set, progress=progress)
-    start = _fit_of_pixels(sample, settings, training_set.header.bands, size_pix=size_pix)
-    log_flux = start._log_flux(sample.fluxes) if settings.factor_flux else np.empty((len(values), 0))
-    fluxes = fluxes_of_log(log_flux, start.softening_of_flux) if settings.factor_flux else log_flux
-    sizes = training_set.shapes[:, 1:].astype(np.float64) if sizes_differ else np.empty((len(values), 0))
-    fitted = replace(
-        start,
-        flux=fit_standardization(log_flux) if settings.factor_flux else Standardization((), ()),
-        native_size=SizeEncoding.fit(training_set.shapes[:, 1]) if sizes_differ else None,
-        conditions=conditions,
-        ranges=tuple(map(ValueRange.fit, np.concatenate([fluxes, values, sizes], axis=1).T)),
-    )
-    columns = fitted._columns(log_flux, values, training_set.shapes[:, 1])
-    return replace(fitted, whitening=fit_whitening(columns, fitted.scalar_names)), sample
-
-
-def _fit_of_pixels(
-    sample: FittingSample, settings: TransformSettings, bands: Sequence[str], *, size_pix: int
-) -> PixelTransform:
-    """Fit softenings, mean and scale, and nothing that stands beside the pixels."""
-    n_bands = len(bands)
-    start = PixelTransform(
-        kind=settings.kind,
-        factor_flux=settings.factor_flux,
-        size_pix=size_pix,
-        softening=(settings.softening or 1.0,) * n_bands,
-        mean=(0.0,) * n_bands,
-        scale=(1.0,) * n_bands,
-        flux=Standardization((), ()),
-        native_size=None,
-        flux_softening=_flux_softening(sample, bands) if settings.factor_flux else (),
-    )
-    if settings.softening is None and settings.kind == "asinh":
-        start = replace(start, softening=_fitted_softening(sample, start))
-    mean, scale = _moments(sample, start, bands)
-    return replace(start, mean=mean, scale=scale)
-
-
-def _display_transform(
-    training_set: ImageSet, size_pix: int, settings: TransformSettings, *, sizes_differ: bool
-) -> PixelTransform:
-    """Make the transform of pictures, of which nothing is fitted."""
-    unit, n_bands = training_set.header.flux_unit, len(training_set.header.bands)
-    if unit != DISPLAYED_UNIT:
-        raise InputError(
-            f"transform.kind is 'display' and the images are in {unit}; wanted pictures in unit 'display', 0 to 255: set "
-            "transform.kind=asinh"
-        )
-    if sizes_differ:
-        raise InputError(
-            f"transform.kind is 'display' and not all images are of {size_pix} px; ingest with `resize_pix={size_pix}` or "
-            "`crop_pix`, or set transform.kind=asinh"
-        )
-    return PixelTransform(
-        kind=settings.kind,
-        factor_flux=False,
-        size_pix=size_pix,
-        softening=(1.0,) * n_bands,
-        mean=(0.0,) * n_bands,
-        scale=(BRIGHTEST_DISPLAYED * NETWORK_SIGMA,) * n_bands,
-        flux=Standardization((), ()),
-        native_size=None,
-        whole_numbers=bool(settings.whole_numbers),
-    )
 
 
 def _refuse_beyond_display(surface: NDArray[np.float64], *, first: int) -> None:
@@ -502,43 +387,6 @@ def _refuse_beyond_display(surface: NDArray[np.float64], *, first: int) -> None:
 def _per_band(values: Sequence[float]) -> NDArray[np.float64]:
     """Shape one value a band as [1, band, 1, 1]."""
     return np.asarray(values, dtype=np.float64)[np.newaxis, :, np.newaxis, np.newaxis]
-
-
-def _network_size(training_set: ImageSet, settings: TransformSettings) -> tuple[int, bool]:
-    """Side of the network's images, and whether native sizes differ."""
-    if len(training_set) == 0:
-        raise InputError(
-            "the training split is empty; ingest with `split`, or check the catalog's column 'split'"
-        )
-    shapes = training_set.shapes
-    if np.any(shapes[:, 0] != shapes[:, 1]):
-        odd = shapes[shapes[:, 0] != shapes[:, 1]][0]
-        raise InputError(
-            f"images of {odd[0]}x{odd[1]} px: networks want square ones; ingest with `crop_pix` or `resize_pix`"
-        )
-    sizes = np.unique(shapes[:, 0])
-    if settings.size_pix is None and len(sizes) > 1:
-        raise InputError(
-            f"images of {len(sizes)} sizes, {sizes[0]} to {sizes[-1]} px; set transform.size_pix to train on resized "
-            "ones with the native size as a scalar, or ingest with `crop_pix` or `resize_pix`"
-        )
-    size_pix = settings.size_pix if settings.size_pix is not None else int(sizes[0])
-    return size_pix, bool(len(sizes) > 1 or sizes[0] != size_pix)
-
-
-def _flux_softening(sample: FittingSample, bands: Sequence[str]) -> tuple[float, ...]:
-    """Softening of the fluxes, and a word on the bands that need one; empty where none does."""
-    softening, faint = fit_flux_softening(sample.fluxes, sample.sigmas)
-    named = [f"{count:,} in band {band!r}" for band, count in zip(bands, faint, strict=True) if count]
-    if not named:
-        return ()
-    logger.warning(
-        "the summed flux of some of %s training galaxies is below its noise (%s): there flux is learned as an asinh "
-        "magnitude, in all other bands as its logarithm",
-        f"{len(sample.fluxes):,}",
-        ", ".join(named),
-    )
-    return softening
 
 
 def _amplitude(fluxes: NDArray[np.float64], softening: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -566,39 +414,3 @@ def _with_flux(
         np.float32
     )
     return result
-
-
-def _fitted_softening(sample: FittingSample, transform: PixelTransform) -> tuple[float, ...]:
-    """Softening per band: three sigma of the sky, taken from the corners' scatter, or the faintest tenth of the light.
-
-    The scatter is that of second differences of neighboring border pixels, which smooth galaxy light leaves out.
-    """
-    # a quantile of so many pixels is known to a thousandth, and their float64 copies take some hundred MB
-    at_most = min(IMAGES_FOR_SOFTENING, PIXELS_FOR_SOFTENING // (len(transform.mean) * transform.size_pix**2))
-    surface, _ = transform._surface_brightness(sample.evenly(at_most))
-    sky_sigma = border_sigma(surface)
-    np.abs(surface, out=surface)
-    typical = surface.mean(axis=(0, 2, 3)).clip(min=FLUX_FLOOR)
-    faint = np.quantile(surface, 0.1, axis=(0, 2, 3))
-    softening = np.maximum(3 * sky_sigma, np.maximum(faint, 1e-3 * typical))
-    return tuple(float(value) for value in softening)
-
-
-def _moments(
-    sample: FittingSample, transform: PixelTransform, bands: Sequence[str]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per band of the stretched pixels."""
-    count, total, squares = 0, np.zeros(len(bands)), np.zeros(len(bands))
-    for rows in transform._slices(len(sample.images)):
-        surface, _ = transform._surface_brightness(sample.images[rows], first=rows.start)
-        stretched = transform._stretch(surface)
-        count += stretched.shape[0] * stretched.shape[2] * stretched.shape[3]
-        total += stretched.sum(axis=(0, 2, 3))
-        squares += (stretched**2).sum(axis=(0, 2, 3))
-    mean = total / count
-    variance = np.clip(squares / count - mean**2, 0.0, None)
-    constant = variance <= 1e-13 * mean**2  # rounding leaves this much of equal pixels
-    if np.any(constant):
-        band = int(np.argmax(constant))
-        raise InputError(f"all training pixels of band {bands[band]!r} are equal; nothing can be learned")
-    return tuple(map(float, mean)), tuple(map(float, np.sqrt(variance)))
