@@ -267,3 +267,16 @@ def test_noise_that_neighbors_share_is_told_to_the_denoiser():
     assert observed_of(galaxy, HEADER, name="x", noise_correlation=stated).noise_correlation is stated
     alone = Galaxy(image, sigma_map=np.ones((80, 80)), psf=observations(1)[0].psf)
     assert observed_of(alone, HEADER, name="x").noise_correlation is None
+
+
+def test_a_psf_with_a_ring_below_zero_is_named(caplog):
+    psf = observations(1)[0].psf.astype(np.float64)
+    middle = psf.shape[-1] // 2
+    y, x = np.indices(psf.shape[-2:]) - middle
+    ring = (np.hypot(x, y) > 5) & (np.hypot(x, y) < middle)
+    image = np.random.default_rng(0).normal(0, 1, (2, 40, 40))
+    for share, is_named in ((0.15, True), (0.01, False)):
+        caplog.clear()
+        galaxy = Galaxy(image, sigma_map=np.ones((40, 40)), psf=psf - share * ring / ring.sum())
+        observed_of(galaxy, HEADER, name="g1")
+        assert ("g1: its PSF is below 0 by" in caplog.text) == is_named

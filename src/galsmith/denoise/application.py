@@ -43,6 +43,7 @@ DENOISED = Kind(
     MARK_FILE,
     (MARK_FILE, "*.fits"),
 )
+LARGEST_SHARE_BELOW_ZERO = 0.05  # of a PSF's flux: pipelines leave 1 or 2 % in rings of resampling
 NO_PSF = "give `psf`, a FITS image of it, or `stars:FIELD.fits` to measure it from a field of stars"
 
 
@@ -229,6 +230,14 @@ def _kernels(psf: Any, header: ImageHeader, shape: Sequence[int], name: str) -> 
     else:
         law = ImagePsf.model_validate({"image": np.asarray(psf, dtype=np.float64)})
     kernels = np.asarray(law.kernels(header.bands, None), dtype=np.float32)
+    # kernels sum to 1
+    below = float(-np.minimum(kernels, 0).sum(axis=(1, 2)).min())
+    if below > LARGEST_SHARE_BELOW_ZERO:
+        logger.warning(
+            "%s: its PSF is below 0 by %.0f %% of its flux, which no star is; rings around bright sources may follow",
+            name,
+            100 * below,
+        )
     if psf is not None and max(np.shape(psf)[-2:]) > 2 * min(shape[-2:]) + 1:
         height, width_pix = np.shape(psf)[-2:]
         raise InputError(
