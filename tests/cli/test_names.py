@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from galsmith.cli.app import main
+from galsmith.cli import main
 from galsmith.data import ingest
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
-PROGRAM = "import sys; from galsmith.cli.app import main; sys.exit(main(sys.argv[1:]))"
+PROGRAM = "import sys; from galsmith.cli import main; sys.exit(main(sys.argv[1:]))"
 NAME = "Sérsic-银河-гал"
 
 

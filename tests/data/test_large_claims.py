@@ -23,7 +23,7 @@ from galsmith.data.readers.listing import list_tar
 from galsmith.data.readers.png16 import read_png16
 from galsmith.data.store import open_store, read_companions
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import read_json, write_json
+from galsmith.files import hdf5_probe, read_json, write_json
 from galsmith.files.bounds import VARIABLE, excess, read_limit_bytes
 
 SMALL_GB, SMALL_BYTES = "0.02", 20_000_000
@@ -303,3 +303,34 @@ def test_holes_are_not_bytes(tmp_path):
     assert path.stat().st_size == 10**8
     assert path.stat().st_blocks * 512 < 10**6
     assert excess(10**10, 0)
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        (
+            "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
+            "processor time",
+        ),
+        ("raise MemoryError", "claims more memory than can be believed"),
+        ("print('memory allocation failed for chunk')", "claims more memory than can be believed"),
+        ("import os; os.kill(os.getpid(), 11)", "or crashes the library"),
+    ],
+)
+def test_an_hdf5_file_that_its_library_does_not_survive_is_not_opened(tmp_path, monkeypatch, probe, words):
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        file["images"] = SOME
+    monkeypatch.setattr(hdf5_probe, "PROBE", probe)
+    with pytest.raises(InputError, match=words):
+        ingest.arrays(tmp_path / "set.h5", tmp_path / "store", seed=1)
+
+
+def test_a_column_of_texts_whose_heap_claims_a_gigabyte_is_refused(tmp_path, small_limit):
+    with h5py.File(tmp_path / "set.h5", "w") as file:
+        file["images"], file["object_id"] = SOME, list("abcdef")
+    content = (tmp_path / "set.h5").read_bytes()
+    heap = content.index(b"GCOL") + 8  # its size (HDF5 file format 3.0, III.E)
+    changed = content[:heap] + (10**9).to_bytes(8, "little") + content[heap + 8 :]
+    (tmp_path / "set.h5").write_bytes(changed)
+    with pytest.raises(InputError, match=r"set\.h5: claims more memory than can be believed"):
+        ingest.arrays(tmp_path / "set.h5", tmp_path / "store", seed=1)

@@ -200,7 +200,7 @@ def test_a_changed_value_changes_the_hash(tmp_path):
     write_features(a_feature_set(), tmp_path / "f.h5")
     with h5py.File(tmp_path / "f.h5", "r+") as file:
         file["features"][0, 0] = 9.0
-    with pytest.raises(InputError, match=r"f.h5: its content is not what its hash says"):
+    with pytest.raises(InputError, match=r"f.h5: was changed or damaged after it was written"):
         read_features(tmp_path / "f.h5")
 
 

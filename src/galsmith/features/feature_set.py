@@ -143,11 +143,11 @@ def read_features(path: str | Path) -> FeatureSet:
     settle(file)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file")
-    refuse_changed(file, way_out="extract them again")
     try:
         with h5py.File(file, "r") as opened:
             attributes = {name: opened.attrs[name] for name in ATTRIBUTES if name in opened.attrs}
             _check_format(file, attributes)
+            refuse_changed(file, way_out="extract them again")
             features = _from_file(opened, attributes)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, InputError):

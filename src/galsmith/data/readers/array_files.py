@@ -18,6 +18,7 @@ from galsmith.data.readers.listing import ARRAY_SUFFIXES, HDF5_SUFFIXES, ArrayPl
 from galsmith.errors import InputError
 from galsmith.files.bounds import bytes_on_disk, refuse_excess
 from galsmith.files.hdf5 import own_dataset
+from galsmith.files.hdf5_probe import refuse_hostile
 from galsmith.settings import near_miss
 
 READ_ERRORS = (
@@ -94,6 +95,7 @@ def arrays_in(path: Path) -> list[ArrayHead]:
         raise InputError(f"{path}: {what}; wanted an {' '.join(ARRAY_SUFFIXES)} file")
     try:
         if _is_hdf5(path):
+            refuse_hostile(path, READ_ATTRIBUTES)
             with h5py.File(path, "r") as file:
                 return _datasets_of(file)
         return _members_of(path) if path.suffix.lower() == ".npz" else [_npy_head(path)]
