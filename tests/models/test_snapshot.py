@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from galsmith.errors import GalsmithError, InputError, SettingsError
 from galsmith.files import read_json
 from galsmith.files.bounds import VARIABLE
-from galsmith.files.seal import unsealed
+from galsmith.files.seal import KEY, unsealed
 from galsmith.models import snapshot as snapshot_module
 from galsmith.models.snapshot import load_snapshot, read_snapshot_page, save_snapshot
 from galsmith.provenance import Provenance
@@ -53,6 +53,7 @@ def rewritten(folder, change_page=None, change_tensors=None):
     path = folder / "snapshot.safetensors"
     with safe_open(path, framework="pt") as stream:
         page = json.loads(stream.metadata()["galsmith"])
+        page.pop(KEY, None)  # a faulty program seals nothing
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - not a dict
     if change_page:
         change_page(page)

@@ -18,7 +18,7 @@ from galsmith.denoise.network import NetworkModule, ObservedBatch, Restored, bat
 from galsmith.denoise.page import check_denoiser_page
 from galsmith.errors import InputError
 from galsmith.files import settle, write_json, written_atomically
-from galsmith.files.seal import refuse_changed
+from galsmith.files.seal import KEY, refuse_changed
 from galsmith.models.allocation import bounded_allocation
 from galsmith.models.snapshot import hash_of_tensors, save_sealed
 from galsmith.observe.observed import Observed
@@ -396,6 +396,7 @@ def _read(folder: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str
             f"{FORMAT_VERSION}; use the galsmith that made it, or fit it again"
         )
     refuse_changed(path, way_out=way_out)
+    page.pop(KEY, None)
     check_denoiser_page(page, path)
     return page, tensors
 

@@ -134,8 +134,8 @@ def save_snapshot(
 
 def save_sealed(tensors: Mapping[str, torch.Tensor], path: Path, page: Mapping[str, Any]) -> None:
     """Write tensors as safetensors, with a page of plain JSON values and a seal in the header."""
-    metadata = {"galsmith": json.dumps(page, allow_nan=False), KEY: BLANK}
-    save_file(dict(tensors), path, metadata=metadata)
+    # in the page, as the order of several entries of a header is another at each writing
+    save_file(dict(tensors), path, metadata={"galsmith": json.dumps({**page, KEY: BLANK}, allow_nan=False)})
     seal(path)
 
 
@@ -270,6 +270,7 @@ def opened_tensors(
                 )
             # after format and version: a later one may seal its files otherwise
             refuse_changed(path, way_out=way_out)
+            page.pop(KEY, None)
             yield stream, page
     except (SafetensorError, ValueError, RecursionError, OSError) as error:
         if isinstance(error, InputError):
