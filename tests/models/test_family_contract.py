@@ -205,7 +205,7 @@ def test_unequal_orientations_are_drawn_only_when_symmetric(family, training_blo
         return
     fixed = copy.deepcopy(symmetric)
     fixed.config = fixed.config.model_copy(update={"symmetric": False})
-    seeds = list(range(16))
+    seeds = list(range(32))  # an eighth keeps its orientation: none does once in seventy times
     turned = symmetric.sample(seeds).pixels
     plain = fixed.sample(seeds).pixels
     same = [torch.equal(one, two) for one, two in zip(turned, plain, strict=True)]
