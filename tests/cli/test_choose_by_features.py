@@ -62,6 +62,27 @@ def test_too_few_held_out_images_are_refused(tmp_path):
         FeatureJudge(tmp_path / "few")
 
 
+def test_inception_judges_where_its_weights_are_and_is_refused_where_they_are_not(
+    galaxies, monkeypatch, tmp_path
+):
+    from galsmith.features.extractors import efficientnet_lite0
+    from galsmith.judging import snapshot_judge as judges
+
+    monkeypatch.setenv("GALSMITH_INCEPTION", str(tmp_path / "none"))
+    with pytest.raises(InputError, match="inception"):
+        judges.snapshot_judge(galaxies, by="inception", n_drawn=300)
+    asked = []
+
+    def present(name, *, device):
+        asked.append(name)
+        return efficientnet_lite0(device=device, download=False)
+
+    monkeypatch.setattr(judges, "build_extractor", present)
+    judges.snapshot_judge(galaxies, by="inception", n_drawn=300)
+    judges.snapshot_judge(galaxies, by="features", n_drawn=300)
+    assert asked == ["inception-2015-12-05", "efficientnet-lite0"]
+
+
 @pytest.mark.slow
 def test_a_run_is_chosen_by_features(galaxies, judge, tmp_path, capsys):
     settings = ("model.width=16", "model.depth=1", "model.n_components=8", "training.batch_size=32")

@@ -1,5 +1,7 @@
 """SKIRT images of IllustrisTNG, written here in the layout of ``skirt_images_sdss``, and real SKIRT images in it."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from astropy.io import fits
 
 from galsmith import ingest
 from galsmith.cli import main
+from galsmith.cli.options import parse_split
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.registry import SkirtOptions
+from galsmith.data.readers.to_store import assign_splits
 from galsmith.errors import InputError, SettingsError
 
 SIZES = {12: 80, 7: 64, 101: 65, 33: 131}  # by subfind id; 64 is dropped
@@ -244,3 +248,16 @@ def test_real_skirt_images_keep_their_colors(shared_data, tmp_path):
         g_r, r_i = -2.5 * np.log10(inner[:2] / inner[1:3])
         assert 0.1 < g_r < 1.0
         assert 0.0 < r_i < 0.6
+
+
+def test_the_how_to_splits_as_the_paper_does():
+    """Holzschuh et al. 2022, sec. 3.3: a fourth is excluded as a test set, generators learn the other three fourths."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "ingest-data-sets.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if "ingest skirt" in line and "paper" in line]
+    split = parse_split(line.split("--split ")[1].split()[0])
+    assert split == (0.75, 0.0, 0.25)
+    dealt = assign_splits(9000, split, seed=0)
+    assert {str(name): int((dealt == name).sum()) for name in np.unique(dealt)} == {
+        "test": 2250,
+        "train": 6750,
+    }

@@ -13,6 +13,8 @@ from galsmith.models.layers.adversarial import (
     with_group_deviation,
 )
 from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.protocols import DataDescription
+from galsmith.models.style_based.generator import plane_units
 
 
 def test_losses_at_a_draw_and_where_the_discriminator_wins():
@@ -65,3 +67,16 @@ def test_equal_images_have_no_deviation_and_a_gradient():
 
 def test_no_images_give_no_planes():
     assert with_group_deviation(torch.empty(0, 2, 4, 4)).shape == (0, 3, 4, 4)
+
+
+def test_the_penalty_is_in_the_paper_s_units():
+    """Of a paper's pixels of unit deviation x = 2 p the gradient is half that of the network's p; scalars stay."""
+    description = DataDescription(("g", "r"), 4, ("size",), 10, pixel_unit=0.5)
+    slopes = torch.tensor([3.0, 4.0, 5.0])[None, :, None, None].expand(2, -1, 4, 4)
+    planes = torch.randn(2, 3, 4, 4).requires_grad_()
+    penalty = squared_gradients((planes * slopes).sum(dim=(1, 2, 3)), planes, units=plane_units(description))
+    assert penalty.tolist() == pytest.approx([16 * (9 / 4 + 16 / 4 + 25)] * 2)
+    plain = squared_gradients((planes * slopes).sum(dim=(1, 2, 3)), planes)
+    assert plain.tolist() == pytest.approx(
+        [16 * (9 + 16 + 25)] * 2
+    )  # must fail: four times too strong on pixels

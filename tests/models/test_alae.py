@@ -16,12 +16,13 @@ from galsmith.models.alae.networks import (
     Stage,
     without_style,
 )
-from galsmith.models.alae.trainer import Round, rate_at, reciprocity_loss, shrunk, stage_at
+from galsmith.models.alae.trainer import Round, reciprocity_loss, shrunk, stage_at, value_at
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
 from galsmith.models.style_based.equalized import downsampled, upsampled
 from galsmith.models.style_based.mapping import MappingNetwork
 from galsmith.models.style_based.styled_level import adapted
+from galsmith.training.settings import read_run_settings
 
 PAPER = AlaeConfig()
 LATENT = 512
@@ -105,7 +106,7 @@ def test_nothing_grows_with_a_share_of_zero():
 
 @pytest.mark.parametrize(("side", "rate"), [(4, 1.5e-3), (16, 1.5e-3), (32, 1e-3), (64, 5e-4), (256, 5e-4)])
 def test_learning_rates_are_the_papers(side, rate):
-    assert rate_at(side, PAPER.learning_rates) == rate
+    assert value_at(side, PAPER.learning_rates) == rate
 
 
 def test_real_images_shrink_to_means_and_fade_to_the_level_below():
@@ -279,3 +280,45 @@ def test_other_sides_are_refused_with_the_nearest_one(build, blobs, side, better
 def test_conditions_are_refused_with_the_family_that_takes_them(build, training_blobs):
     with pytest.raises(SettingsError, match="alae model draws scalars and images together; train the family"):
         build("alae", training_blobs).generator.sample([1], torch.zeros(1, 2))
+
+
+def test_each_level_has_its_own_batch(build, training_blobs, tiny_configs, monkeypatch):
+    config = tiny_configs["alae"].model_copy(update={"level_batches": ((4, 32), (16, 8))})
+    trainer = build("alae", training_blobs, config=config)
+    rows = trainer.compacted(NetworkBatch(training_blobs.pixels[:32], training_blobs.scalars[:32]))
+    seen, taken = [], trainer._round
+
+    def watched(batch, progress, stage):
+        seen.append((stage.side, len(batch.pixels), progress.images_seen))
+        return taken(batch, progress, stage)
+
+    monkeypatch.setattr(trainer, "_round", watched)
+    trainer.step(rows, TrainingProgress(0, 0, 0.0))
+    assert seen == [(4, 32, 0)]
+    seen.clear()
+    trainer.step(rows, TrainingProgress(0, 32, 0.9))
+    assert seen == [(16, 8, 32), (16, 8, 40), (16, 8, 48), (16, 8, 56)]
+
+
+def test_the_paper_s_recipe_has_the_batches_of_the_reference_implementation():
+    """Pidhorskyi et al.'s configuration for CelebA on one GPU: 128, 128, 128, 64, 32, 16 from 4 px on."""
+    settings = read_run_settings("alae", minutes=None, images=None, seed=None, overrides=())
+    batches = settings.model.level_batches
+    assert [value_at(side, batches) for side in (4, 8, 16, 32, 64, 128, 256)] == [
+        128,
+        128,
+        128,
+        64,
+        32,
+        16,
+        16,
+    ]
+    assert all(settings.training.batch_size % batch == 0 for _, batch in batches)
+    assert [value_at(side, settings.model.learning_rates) for side in (4, 16, 32, 64, 256)] == [
+        1.5e-3,
+        1.5e-3,
+        1e-3,
+        5e-4,
+        5e-4,
+    ]
+    assert settings.model.r1_weight == 10.0

@@ -3,10 +3,13 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from galsmith.data.transforms import fit_pixel_transform
 from galsmith.errors import SettingsError
+from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.evidence_bound import gaussian_divergence
@@ -15,6 +18,9 @@ from galsmith.models.vae.config import VaeConfig
 from galsmith.models.vae.networks import Decoder, Encoder, UpBlock, VaeGenerator
 from galsmith.models.vae.trainer import bound_terms
 from galsmith.training.averages.power_function import PowerFunctionEma
+from galsmith.training.batches import TrainingSet
+from galsmith.training.run import describe
+from galsmith.training.settings import read_run_settings
 
 RESNET50_WITHOUT_HEAD = 25_557_032 - (2048 * 1000 + 1000)  # published count for 3 bands and 1000 classes
 
@@ -286,3 +292,83 @@ def test_other_sides_are_refused_with_the_nearest_one(build, blobs, side, better
 def test_conditions_are_refused_with_the_family_that_takes_them(build, training_blobs):
     with pytest.raises(SettingsError, match="vae model draws scalars and images together; train the family"):
         build("vae", training_blobs).generator.sample([1], torch.zeros(1, 2))
+
+
+def test_the_paper_s_weights_are_in_the_paper_s_units():
+    """Pixels of the transform `linear` have a deviation of 0.5; the paper's have 1, so that saying nothing errs by 1."""
+    rng = np.random.default_rng(0)
+    images = [rng.normal(3, 2, (2, 16, 16)).astype(np.float32) for _ in range(20)]
+    galaxies = image_set_from_arrays(images, ImageHeader(("g", "r"), "nJy"))
+    training_set = TrainingSet(galaxies, fit_pixel_transform(galaxies, read_settings("vae").transform))
+    description = describe(training_set)
+    assert description.pixel_unit == 0.5
+    batch = next(iter(training_set.chunks()))
+    zero = torch.zeros(20, 1)
+    shape = (20, 2, *batch.pixels.shape[2:])
+
+    def squared_error(**unit) -> float:
+        terms = bound_terms(
+            lambda *_: (zero, zero),
+            lambda *_: (torch.zeros(shape), zero[:, :0]),
+            batch,
+            zero,
+            scalars_of_mean=False,
+            **unit,
+        )
+        return float(terms.squared_error.mean())
+
+    assert squared_error(pixel_unit=description.pixel_unit) == pytest.approx(1.0, rel=1e-4)
+    assert squared_error() == pytest.approx(0.25, rel=1e-4)  # must fail: what a lambda of 100 meant as 25
+    assert read_settings("vae").model.reconstruction_weights == (100.0, 1000.0, 10_000.0)  # Holzschuh+22, A6
+
+
+def read_settings(recipe: str):
+    return read_run_settings(recipe, minutes=1, images=None, seed=None, overrides=("transform.size_pix=16",))
+
+
+def test_the_unit_of_pixels_leaves_scalars_alone():
+    batch = NetworkBatch(torch.zeros(1, 2, 4, 4), torch.tensor([[3.0]]))
+    zero = torch.zeros(1, 1)
+    terms = bound_terms(
+        lambda *_: (zero, zero),
+        lambda *_: (torch.ones(1, 2, 4, 4), zero),
+        batch,
+        zero,
+        scalars_of_mean=False,
+        pixel_unit=0.5,
+    )
+    assert terms.squared_error.item() == pytest.approx((4 + 4 + 9) / 3)
+
+
+def test_the_rate_falls_to_zero_at_the_end_of_each_weight_s_part(build, training_blobs, tiny_configs):
+    trainer = build("vae", training_blobs, config=config(tiny_configs, decay_share=0.5))
+    rows = trainer.compacted(training_blobs)
+    peak, rates = trainer._config.learning_rate, []
+    for used in (0.0, 0.3332, 0.3334, 0.6, 0.6666, 0.9999):
+        trainer.step(rows, TrainingProgress(0, 10_000, used))
+        rates.append(trainer._optimizer.param_groups[0]["lr"] / peak)
+    assert rates == pytest.approx([1.0, 0.0008, 1.0, 0.4, 0.0004, 0.0006], abs=1e-3)
+
+
+def test_an_earlier_kept_decoder_can_be_drawn_from(build, training_blobs, tiny_configs):
+    generator = build("vae", training_blobs).generator.eval()
+    latest = {}
+    for position, weight in enumerate(generator.config.reconstruction_weights):
+        with torch.no_grad():
+            generator.decoder.leave.bias.fill_(float(position))
+        generator.keep(position, 1.0)
+        generator.config = config(tiny_configs, drawn_weight=weight)
+        latest[weight] = generator.sample([1]).pixels
+    generator.config = config(tiny_configs)
+    first, *_, last = generator.config.reconstruction_weights
+    torch.testing.assert_close(generator.sample([1]).pixels, latest[last])
+    generator.config = config(tiny_configs, drawn_weight=first)
+    torch.testing.assert_close(generator.sample([1]).pixels, latest[first])
+    assert float((latest[last] - latest[first]).mean()) == pytest.approx(2.0, abs=1e-4)
+
+
+def test_a_weight_that_was_not_trained_is_refused():
+    with pytest.raises(ValueError, match="drawn_weight is 300; wanted one of 100, 1000, 10000"):
+        VaeConfig(drawn_weight=300.0)
+    with pytest.raises(ValueError, match="held_out_share is 0"):
+        VaeConfig(drawn_weight=100.0, held_out_share=0.0)

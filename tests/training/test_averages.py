@@ -71,6 +71,37 @@ def test_kept_widths_are_given_back_to_the_last_digit(
         assert torch.allclose(made, weights(true / "snapshot"), atol=1e-7, rtol=0)
 
 
+def test_a_half_life_in_place_of_a_width_is_trained_kept_and_resumed(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(recipe(ema_half_life=100.0), discs, tmp_path / "run")
+    wide = train(recipe(), discs, tmp_path / "wide")
+    assert sha(run / "snapshot") != sha(wide / "snapshot")
+    card = read_snapshot_page(run / "snapshot")["card"]
+    assert card["training"]["ema_width"] is None
+    made = weights(
+        remade_snapshot(run, tmp_path / "made", ema_width=KEPT_WIDTHS[0])
+    )  # which are kept beside it
+    assert torch.allclose(
+        made, weights(remade_snapshot(wide, tmp_path / "again", ema_width=KEPT_WIDTHS[0])), atol=1e-7
+    )
+
+
+def test_settings_of_drawing_are_changed_after_training_and_no_others(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(recipe(), discs, tmp_path / "run")
+    made = remade_snapshot(run, tmp_path / "made", overrides=["model.sampler_steps=2"])
+    config = load_snapshot(made).config
+    assert config == load_snapshot(run / "snapshot").config.model_copy(update={"sampler_steps": 2})
+    assert torch.equal(weights(made), weights(run / "snapshot"))
+    for entry in ("model.width=8", "training.seed=3"):
+        with pytest.raises(
+            SettingsError, match=rf"{entry.partition('=')[0]} is no setting of drawing; those of"
+        ):
+            remade_snapshot(run, tmp_path / "none", overrides=[entry])
+
+
 def test_they_are_kept_evenly_and_change_nothing_else(
     discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
 ) -> None:

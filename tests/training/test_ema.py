@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from galsmith.training.averages.power_function import PowerFunctionEma, gamma_from_width
+from galsmith.training.averages.power_function import HalfLifeEma, PowerFunctionEma, gamma_from_width
+from galsmith.training.settings import read_run_settings
 
 
 def averaged(values: np.ndarray, *, width: float) -> float:
@@ -47,3 +48,29 @@ def test_buffers_are_copied() -> None:
 def test_impossible_width_is_refused(width: float) -> None:
     with pytest.raises(ValueError, match=r"wanted a share of the training's length"):
         gamma_from_width(width)
+
+
+def test_a_half_life_is_that_of_stylegan2_ada():
+    """Its training loop: 0.5 ** (batch / half-life), with a half-life of at most a share of the images seen."""
+    network = torch.nn.Linear(1, 1, bias=False)
+    ema = HalfLifeEma(network, half_life=100.0, ramp_up=0.05)
+    expected = float(network.weight.detach())
+    for step in range(1, 201):
+        seen = 20 * step
+        with torch.no_grad():
+            network.weight.fill_(float(step))
+        ema.update(network, images_seen=seen, step_images=20)
+        beta = 0.5 ** (20 / min(100.0, 0.05 * seen))
+        expected = beta * expected + (1 - beta) * step
+    assert float(ema.average.weight) == pytest.approx(expected, rel=1e-5)
+    assert 200 - float(ema.average.weight) == pytest.approx(
+        1 / (2 ** (20 / 100) - 1), rel=0.01
+    )  # its lag in steps
+
+
+def test_the_paper_s_stylegan_averages_as_auto_does():
+    """'auto': batch = 4096 / 256 px, a half-life of batch * 10 / 32 thousand images, a ramp-up of 0.05."""
+    training = read_run_settings("stylegan", minutes=None, images=None, seed=None, overrides=()).training
+    assert training.batch_size == 4096 // 256
+    assert training.ema_half_life == training.batch_size * 10 / 32 * 1000 == 5000
+    assert training.ema_ramp_up == 0.05

@@ -62,7 +62,7 @@ TRAIN_SETTINGS = {
                 "crop_pix",
                 "crops_per_pass",
             ),
-            *("ema_width", "posthoc_averages", "memory_gb"),
+            *("ema_width", "ema_half_life", "ema_ramp_up", "posthoc_averages", "memory_gb"),
             *(
                 "checkpoint_seconds",
                 "log_seconds",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_folder, check_places
 from galsmith.errors import SettingsError
@@ -30,20 +30,23 @@ def snapshot(
     half: Annotated[
         bool, Parameter(help="Store weights in float16: half the size.", show_default=False)
     ] = False,
+    overrides: Sets = NO_SETTINGS,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
-    """Average a run's weights over another stretch of its training, or store them smaller; the run stays as it is."""
+    """Average a run's weights over another stretch, draw otherwise, or store them smaller; the run stays as it is."""
     check_places([run], [output])
-    if ema_width is None and not half:
+    if ema_width is None and not half and not overrides:
         raise SettingsError(
-            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or both"
+            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or settings of drawing"
         )
     check_folder(run, "not a run; give the run folder that galsmith train wrote")
     from galsmith.cli.describe.runs import describe_snapshot
     from galsmith.training import remade_snapshot
 
-    made = remade_snapshot(run, output, ema_width=ema_width, half=half, overwrite=overwrite)
+    made = remade_snapshot(
+        run, output, ema_width=ema_width, half=half, overrides=overrides, overwrite=overwrite
+    )
     description = describe_snapshot(made)
     numbers = description.numbers
     averaged = "" if ema_width is None else f", averaged with width {ema_width:g}"

@@ -20,7 +20,10 @@ from galsmith.seeds import random_stream
 
 logger = logging.getLogger("galsmith")
 
-EXTRACTOR = "efficientnet-lite0"  # its weights come with a package: nothing is fetched
+EXTRACTORS_OF_JUDGES = {
+    "features": "efficientnet-lite0",  # its weights come with a package: nothing is fetched
+    "inception": "inception-2015-12-05",  # the papers' own; its weights must be there
+}
 HELD_OUT_AT_MOST, HELD_OUT_AT_LEAST = 5000, 100
 Features = NDArray[np.float32]
 SnapshotJudge = Callable[[ImageSet], Mapping[str, float]]
@@ -40,9 +43,9 @@ def snapshot_judge(
     ----------
     data : path
         The store; its split ``"validation"`` is judged against.
-    by : {"properties", "features"}, optional
-        Measured properties (`galsmith.compare.HeldOutJudge`, where left out) or learned features
-        (`FeatureJudge`, which needs torch).
+    by : {"properties", "features", "inception"}, optional
+        Measured properties (`galsmith.compare.HeldOutJudge`, where left out), or learned features
+        (`FeatureJudge`, which needs torch) of efficientnet-lite0 or of Inception, whose distance is FID.
     n_drawn : int
         How many galaxies are going to be drawn each time.
     device : str
@@ -60,10 +63,11 @@ def snapshot_judge(
     SettingsError
         If fewer galaxies are to be drawn than can be judged.
     InputError
-        If the store has no images in its split ``"validation"``, or too few.
+        If the store has no images in its split ``"validation"``, or too few; or the weights of Inception are not on this
+        machine, with the way to have them.
     """
-    if by == "features":
-        return FeatureJudge(Path(data), device=device, progress=progress)
+    if by in EXTRACTORS_OF_JUDGES:
+        return FeatureJudge(Path(data), extractor=EXTRACTORS_OF_JUDGES[by], device=device, progress=progress)
     if n_drawn < MEASURED_AT_LEAST:
         raise SettingsError(
             f"training.evaluation_galaxies is {n_drawn}",
@@ -73,7 +77,7 @@ def snapshot_judge(
 
 
 class FeatureJudge:
-    """Called with an `ImageSet`, says FD[efficientnet-lite0] to the held-out images of a store.
+    """Called with an `ImageSet`, says FD to the held-out images of a store by the features of one network.
 
     It is biased upward, the more so the fewer galaxies are drawn, and equally at every call: good for choosing
     between snapshots of one run, not for a report. No floor is taken off.
@@ -82,6 +86,8 @@ class FeatureJudge:
     ----------
     data : Path
         The store; its split ``"validation"`` is judged against, of more than 5000 images 5000 at random.
+    extractor : str
+        The network; with ``"inception-2015-12-05"`` the distance is FID.
     device : str
         As torch names it.
     progress : callable
@@ -94,9 +100,14 @@ class FeatureJudge:
     """
 
     def __init__(
-        self, data: Path, *, device: str = "cpu", progress: ProgressCallback = ignore_progress
+        self,
+        data: Path,
+        *,
+        extractor: str = EXTRACTORS_OF_JUDGES["features"],
+        device: str = "cpu",
+        progress: ProgressCallback = ignore_progress,
     ) -> None:
-        self._extractor = build_extractor(EXTRACTOR, device=device)
+        self._extractor = build_extractor(extractor, device=device)
         self._device = device
         held_out = open_store(data).in_split("validation")
         if len(held_out) > HELD_OUT_AT_MOST:

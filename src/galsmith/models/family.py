@@ -125,6 +125,8 @@ class Family:
         from a snapshot takes them from the checkpoint beside it, and has new ones where there is none.
     why_not_from_snapshot : str
         Why no run can start from a snapshot; empty where one can.
+    of_drawing : tuple of str
+        Settings that change how a trained generator draws and nothing else: a snapshot can be made anew with other values.
     recipe : mapping
         Tables ``[transform]`` and ``[training]`` to train with where the family is named in place of a recipe.
     """
@@ -143,6 +145,7 @@ class Family:
     only_in_training: tuple[str, ...] = ()
     beside_generator: tuple[str, ...] = ()
     why_not_from_snapshot: str = ""
+    of_drawing: tuple[str, ...] = ()
     recipe: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

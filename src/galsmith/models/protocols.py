@@ -69,6 +69,9 @@ class DataDescription:
         Least and largest value that a pixel can have, black and white of pictures; None where it is not known.
     shows : {"galaxy", "field"}
         What every image is a picture of.
+    pixel_unit : float
+        What a paper's pixel of 1 is here, so that a paper's weights of losses and penalties mean the same: 0.5 where pixels
+        are standardized, as papers standardize them to a deviation of 1 and networks here see half of it; 1 for pictures.
     """
 
     bands: tuple[str, ...]
@@ -77,14 +80,17 @@ class DataDescription:
     n_train: int
     pixel_range: tuple[float, float] | None = None
     shows: Shown = "galaxy"
+    pixel_unit: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values; a range that is not known, and that galaxies are shown, is left out."""
+        """Return plain JSON values; a range that is not known, that galaxies are shown, and a unit of 1 are left out."""
         values = asdict(self)
         if self.pixel_range is None:
             del values["pixel_range"]
         if self.shows == "galaxy":
             del values["shows"]
+        if self.pixel_unit == 1.0:
+            del values["pixel_unit"]
         return values
 
     @classmethod
@@ -98,6 +104,7 @@ class DataDescription:
             value["n_train"],
             None if reach is None else (reach[0], reach[1]),
             value.get("shows", "galaxy"),
+            value.get("pixel_unit", 1.0),
         )
 
 

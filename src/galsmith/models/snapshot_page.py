@@ -33,6 +33,7 @@ class DescriptionPage(Page):
     n_train: int
     pixel_range: tuple[float, float] | None = None
     shows: Shown = "galaxy"
+    pixel_unit: float = Field(default=1.0, gt=0)
 
 
 class CardPage(OpenPage):

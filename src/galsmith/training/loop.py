@@ -14,7 +14,7 @@ import torch
 
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import TrainingProgress
-from galsmith.training.averages.power_function import PowerFunctionEma
+from galsmith.training.averages.power_function import WeightAverage
 from galsmith.training.batches import Batches
 from galsmith.training.budget import Budget, RunState
 
@@ -98,7 +98,7 @@ def run_loop(
     trainer: Stepping[Batch],
     batches: Batches[Batch],
     *,
-    averages: Sequence[PowerFunctionEma],
+    averages: Sequence[WeightAverage],
     state: RunState,
     budget: Budget,
     seed: int,
@@ -114,7 +114,7 @@ def run_loop(
         Takes the steps: a `Trainer`, or one of other batches.
     batches : Batches
         Gives the images of each.
-    averages : sequence of PowerFunctionEma
+    averages : sequence of WeightAverage
         Each averages the trainer's generator after every good step.
     state : RunState
         Where to go on from; moved forward in place.

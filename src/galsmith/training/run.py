@@ -19,7 +19,7 @@ from galsmith.models.snapshot import save_snapshot
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.seeds import derive_seed
 from galsmith.training.averages.folder import started_averages
-from galsmith.training.averages.power_function import PowerFunctionEma
+from galsmith.training.averages.power_function import HalfLifeEma, PowerFunctionEma, WeightAverage
 from galsmith.training.batches import (
     FittingBatches,
     TrainingSet,
@@ -64,7 +64,7 @@ class TrainingRun:
         Where steps are taken.
     trainer : Trainer
         Takes them.
-    ema : PowerFunctionEma
+    ema : WeightAverage
         Averages the generator.
     kept_averages : tuple of PowerFunctionEma
         Those that others can be made from after training; `ema` may be among them. Empty where none are kept.
@@ -81,7 +81,7 @@ class TrainingRun:
     training_set: TrainingSet
     device: torch.device
     trainer: Trainer
-    ema: PowerFunctionEma
+    ema: WeightAverage
     kept_averages: tuple[PowerFunctionEma, ...]
     state: RunState
     chosen: torch.nn.Module | None = None
@@ -92,7 +92,7 @@ class TrainingRun:
         return kept_choice(self.settings, self.state)
 
     @property
-    def averages(self) -> tuple[PowerFunctionEma, ...]:
+    def averages(self) -> tuple[WeightAverage, ...]:
         """All averages, each once, the run's own first."""
         return (self.ema, *(average for average in self.kept_averages if average is not self.ema))
 
@@ -295,7 +295,7 @@ def start_run(
     trainer = built(None if checkpoint is None else checkpoint.trainer)
     if start is not None:
         trainer = _started_from(start, trainer.state_dict(), built, settings)
-    ema = PowerFunctionEma(trainer.generator, width=settings.training.ema_width)
+    ema = _started_average(trainer.generator, settings)
     family = settings.family.name
     if listed_families()[family].given_by != HOUSE:
         refuse_misdrawn(ema.average, describe(training_set), family=family)
@@ -337,12 +337,20 @@ def kept_choice(settings: RunSettings, state: RunState) -> Choice | None:
     return state.choice if settings.training.choose_snapshot == "best" else None
 
 
-def kept_width(settings: RunSettings, state: RunState) -> float:
-    """Width of the average that the snapshot is."""
+def kept_width(settings: RunSettings, state: RunState) -> float | None:
+    """Width of the average that the snapshot is; None of one with a half-life."""
     choice = kept_choice(settings, state)
     if choice is None or choice.ema_width is None:
-        return settings.training.ema_width
+        return None if settings.training.ema_half_life else settings.training.ema_width
     return choice.ema_width
+
+
+def _started_average(network: torch.nn.Module, settings: RunSettings) -> WeightAverage:
+    """Start the run's own average."""
+    training = settings.training
+    if training.ema_half_life is None:
+        return PowerFunctionEma(network, width=training.ema_width)
+    return HalfLifeEma(network, half_life=training.ema_half_life, ramp_up=training.ema_ramp_up)
 
 
 def training_split(image_set: ImageSet, where: str | None) -> ImageSet:
@@ -374,6 +382,7 @@ def describe(training_set: TrainingSet) -> DataDescription:
         n_train=len(training_set),
         pixel_range=training_set.transform.pixel_range,
         shows=training_set.images.header.shows,
+        pixel_unit=training_set.transform.pixel_unit,
     )
 
 

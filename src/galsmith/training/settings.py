@@ -57,6 +57,11 @@ class TrainingSettings(Settings):
         How many of them count as a pass; 80,000 when None.
     ema_width : float
         Width of the weights' averaging profile as a share of the training's length; see `PowerFunctionEma`.
+    ema_half_life : float or None
+        Images after which a step counts half in the average, in place of `ema_width`: StyleGAN's 'auto' has
+        ``batch_size * 10 / 32`` thousand.
+    ema_ramp_up : float
+        Largest such half-life as a share of the images seen; 0.05 in 'auto'.
     posthoc_averages : int or None
         How often averages of two widths are kept in the run's folder, evenly over the budget, so that one of any
         width can be made after training; 8 are usual. None or 0 keeps none.
@@ -73,9 +78,10 @@ class TrainingSettings(Settings):
         Galaxies on each of them.
     choose_snapshot : {"last", "best"}
         Which snapshot a run keeps: its last, or of those that were judged the one of the least distance.
-    choose_by : {"properties", "features"} or None
-        Whom the command line asks for the best: the measured properties of drawn galaxies, as with None, or
-        FD[efficientnet-lite0], as GANs are chosen. In Python the judge is `evaluate`, whatever this says.
+    choose_by : {"properties", "features", "inception"} or None
+        Whom the command line asks for the best: the measured properties of drawn galaxies, as with None,
+        FD[efficientnet-lite0], or FID by the standard Inception weights where these are present, as the paper's GANs are
+        chosen. In Python the judge is `evaluate`, whatever this says.
     evaluations : int
         How often a judge is asked where there is one: evenly spaced over the budget, the last time at its end.
     evaluation_galaxies : int
@@ -95,6 +101,8 @@ class TrainingSettings(Settings):
     crop_pix: int | None = Field(default=None, ge=4)
     crops_per_pass: int | None = Field(default=None, ge=1)
     ema_width: float = Field(default=0.1, gt=0, lt=0.28)
+    ema_half_life: float | None = Field(default=None, gt=0)
+    ema_ramp_up: float = Field(default=0.05, gt=0)
     posthoc_averages: int | None = Field(default=None, ge=0)
     memory_gb: float = Field(default=4.0, ge=0)
     checkpoint_seconds: float = Field(default=60.0, ge=0)
@@ -102,7 +110,7 @@ class TrainingSettings(Settings):
     sample_grids: int = Field(default=5, ge=0)
     grid_images: int = Field(default=32, ge=1)
     choose_snapshot: Literal["last", "best"] = "last"
-    choose_by: Literal["properties", "features"] | None = None
+    choose_by: Literal["properties", "features", "inception"] | None = None
     evaluations: int = Field(default=8, ge=1)
     evaluation_galaxies: int = Field(default=300, ge=1)
     tensorboard: bool = False

@@ -163,6 +163,11 @@ class PixelTransform:
         return (0.0, 1.0) if self.kind == "display" else None
 
     @property
+    def pixel_unit(self) -> float:
+        """What a paper's pixel of 1 is in network space; see `DataDescription.pixel_unit`."""
+        return 1.0 if self.kind == "display" else NETWORK_SIGMA
+
+    @property
     def softening_of_flux(self) -> NDArray[np.float64]:
         """Softening of each band's flux, [band]; 0 for the logarithm."""
         return np.array(self.flux_softening or (0.0,) * len(self.mean))

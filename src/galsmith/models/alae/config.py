@@ -8,6 +8,7 @@ from galsmith.models.style_based.settings import DrawingSettings, doubling_width
 
 Side = Annotated[int, Field(ge=4)]
 Rate = Annotated[float, Field(gt=0)]
+BatchSize = Annotated[int, Field(ge=1)]
 
 
 class AlaeConfig(DrawingSettings):
@@ -28,8 +29,11 @@ class AlaeConfig(DrawingSettings):
     learning_rates : tuple of (int, float)
         Largest side that a rate of Adam is for, in pixels, and the rate; sides rise, the last rate is for all
         larger ones.
+    level_batches : tuple of (int, int) or None
+        Largest side that a batch is for, in pixels, and the batch; sides rise, the last is for all larger ones. A step's
+        images (`training.batch_size`) are taken in such batches one after the other. None takes them at once.
     r1_weight : float
-        Weight gamma of the gradient penalty on real images.
+        Weight gamma of the gradient penalty on real images, in the paper's units: of pixels of unit deviation.
     r1_every : int
         Steps between penalties; each counts that many times.
     reciprocity : {"l1", "l2"}
@@ -48,6 +52,7 @@ class AlaeConfig(DrawingSettings):
     learning_rates: tuple[tuple[Side, Rate], ...] = Field(
         default=((16, 1.5e-3), (32, 1e-3), (256, 5e-4)), min_length=1
     )
+    level_batches: tuple[tuple[Side, BatchSize], ...] | None = Field(default=None, min_length=1)
     r1_weight: float = Field(default=10.0, ge=0)
     r1_every: int = Field(default=1, ge=1)
     reciprocity: Literal["l1", "l2"] = "l2"

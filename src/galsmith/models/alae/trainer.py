@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch.nn import functional
@@ -32,8 +32,15 @@ from galsmith.models.protocols import (
     NetworkBatch,
     TrainingProgress,
 )
-from galsmith.models.style_based.generator import StyleGenerator, style_network, with_scalar_planes
+from galsmith.models.style_based.generator import (
+    StyleGenerator,
+    plane_units,
+    style_network,
+    with_scalar_planes,
+)
 from galsmith.models.style_based.mapping import mixed_styles
+
+Value = TypeVar("Value", int, float)
 
 
 def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stage:
@@ -46,9 +53,9 @@ def stage_at(budget_used: float, *, n_levels: int, growing_share: float) -> Stag
     return Stage(level, 1.0 if level == 0 else min(1.0, 2 * (position - level)))
 
 
-def rate_at(side_pix: int, learning_rates: Sequence[tuple[int, float]]) -> float:
-    """Learning rate for images of a side; see `AlaeConfig.learning_rates`."""
-    return next((rate for largest, rate in learning_rates if side_pix <= largest), learning_rates[-1][1])
+def value_at(side_pix: int, values: Sequence[tuple[int, Value]]) -> Value:
+    """Give what is for images of a side; see `AlaeConfig.learning_rates` and `AlaeConfig.level_batches`."""
+    return next((value for largest, value in values if side_pix <= largest), values[-1][1])
 
 
 def shrunk(pixels: torch.Tensor, stage: Stage) -> torch.Tensor:
@@ -113,9 +120,10 @@ class AlaeTrainer:
             "encoding": self._encoding,
         }
         self._reached = Stage(0, 0.0)
+        self._units = plane_units(description).to(blueprint.device)
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
-        """Take the three updates.
+        """Take the three updates, on one batch of the present level after the other.
 
         Returns
         -------
@@ -123,12 +131,25 @@ class AlaeTrainer:
             ``loss`` is the energy distance between the real and the drawn images of this step, which is not trained
             on; then the three losses, the squared gradient of R1 (0 where it was not taken), and the images' side.
         """
-        device = batch.pixels.device
-        chance = step_chance(progress, device)
-        stage = self._stage(progress)
+        if not (torch.isfinite(batch.pixels).all() and torch.isfinite(batch.scalars).all()):
+            return {"loss": math.nan}  # before any of its batches is taken
+        stage, batches, n_images = self._stage(progress), self._config.level_batches, len(batch.pixels)
+        size = n_images if batches is None else value_at(stage.side, batches)
+        losses: dict[str, float] = {}
+        for start in range(0, n_images, size):
+            part = NetworkBatch(batch.pixels[start : start + size], batch.scalars[start : start + size])
+            seen = replace(progress, images_seen=progress.images_seen + start)
+            losses = self._round(part, seen, stage)
+            if not math.isfinite(losses["loss"]):
+                break
+        return losses
+
+    def _round(self, batch: NetworkBatch, progress: TrainingProgress, stage: Stage) -> dict[str, float]:
+        """Take the three updates on one batch."""
+        chance = step_chance(progress, batch.pixels.device)
         real = with_scalar_planes(shrunk(self._turned(batch.pixels, chance), stage), batch.scalars)
         losses = {"side_pix": float(stage.side)}
-        shared = Round(stage, rate_at(stage.side, self._config.learning_rates), chance, losses)
+        shared = Round(stage, value_at(stage.side, self._config.learning_rates), chance, losses)
         has_penalty = progress.images_seen // len(real) % self._config.r1_every == 0
         is_good = (
             self._encode_better(real, shared, has_penalty=has_penalty)
@@ -166,7 +187,7 @@ class AlaeTrainer:
         losses["discriminator_loss"] = float(loss.detach())
         losses["squared_gradient"] = 0.0
         if has_penalty:
-            squared = squared_gradients(real_logits, shown).mean()
+            squared = squared_gradients(real_logits, shown, units=self._units).mean()
             losses["squared_gradient"] = float(squared.detach())
             # Mescheder+18, eq. 9, taken now and then
             loss = loss + squared * (self._config.r1_weight / 2 * self._config.r1_every)

@@ -220,4 +220,5 @@ FAMILY = Family(
     widths=("channels",),
     against_repeats=("augmentation", "dropout"),
     only_in_training=("augmentation_embed",),
+    of_drawing=("sampler", "sampler_steps"),
 )

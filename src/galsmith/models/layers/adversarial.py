@@ -115,7 +115,9 @@ def played(
     }
 
 
-def squared_gradients(outputs: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+def squared_gradients(
+    outputs: torch.Tensor, inputs: torch.Tensor, *, units: torch.Tensor | float = 1.0
+) -> torch.Tensor:
     """Squared norm of the outputs' gradient, image by image, [galaxy]; it can be differentiated itself.
 
     R1 is ``gamma / 2`` times its mean over real images (Mescheder et al. 2018, eq. 9).
@@ -126,9 +128,11 @@ def squared_gradients(outputs: torch.Tensor, inputs: torch.Tensor) -> torch.Tens
         Such as logits; summed.
     inputs : Tensor [galaxy, ...]
         What they were computed from, with ``requires_grad``.
+    units : Tensor or float
+        In whose multiples inputs are counted, broadcast against them: of twice the unit the gradient is half.
     """
     (gradient,) = torch.autograd.grad(outputs.sum(), inputs, create_graph=True)
-    return gradient.square().flatten(1).sum(dim=1)
+    return (gradient * units).square().flatten(1).sum(dim=1)
 
 
 def with_group_deviation(values: torch.Tensor) -> torch.Tensor:

@@ -88,4 +88,5 @@ FAMILY = Family(
     check=_check,
     keeps_pixels=False,
     widths=("width",),
+    of_drawing=("sampler_steps", "highest_noise_level", "lowest_noise_level"),
 )

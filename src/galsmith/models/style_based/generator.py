@@ -10,7 +10,7 @@ from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.protocols import DataDescription, NetworkBatch
 from galsmith.models.style_based.mapping import MappingNetwork, ScalarNetwork
 from galsmith.models.style_based.sides import network_side
 
@@ -143,6 +143,12 @@ def with_scalar_planes(pixels: torch.Tensor, scalars: torch.Tensor) -> torch.Ten
     """Append each scalar [galaxy, scalar] as a constant plane to pixels [galaxy, band, y, x]."""
     planes = scalars[:, :, None, None].expand(-1, -1, *pixels.shape[2:])
     return torch.cat([pixels, planes], dim=1)
+
+
+def plane_units(description: DataDescription) -> torch.Tensor:
+    """Give the unit of each plane of `with_scalar_planes` that a paper's penalties are meant in, [1, plane, 1, 1]."""
+    bands, scalars = len(description.bands), len(description.scalar_names)
+    return torch.tensor([description.pixel_unit] * bands + [1.0] * scalars)[None, :, None, None]
 
 
 def framed(pixels: torch.Tensor, side: int) -> torch.Tensor:

@@ -64,11 +64,12 @@ class StyleSettings(DrawingSettings):
     game : {"logistic", "hinge"}
         What the networks play for: the non-saturating logistic losses, or the hinge.
     r1_weight : float or None
-        Weight gamma of the gradient penalty; None takes 2e-4 size_pix**2 / batch_size, 0 switches it off.
+        Weight gamma of the gradient penalty, for pixels of the paper's unit deviation; None takes
+        2e-4 size_pix**2 / batch_size, 0 switches it off.
     r1_every : int
         Steps between penalties; each counts that many times.
     path_length_weight : float
-        Of the path-length regularization; 0 switches it off.
+        Of the path-length regularization, of lengths in the same unit; 0 switches it off.
     path_length_every : int
         Steps between regularizations, on half the images; each counts that many times.
     """

@@ -25,7 +25,13 @@ from galsmith.models.protocols import (
     TrainingProgress,
 )
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
-from galsmith.models.style_based.generator import StyleGenerator, framed, style_network, with_scalar_planes
+from galsmith.models.style_based.generator import (
+    StyleGenerator,
+    framed,
+    plane_units,
+    style_network,
+    with_scalar_planes,
+)
 from galsmith.models.style_based.mapping import mixed_styles
 from galsmith.models.style_based.settings import StyleSettings, auto_r1_weight
 from galsmith.models.style_based.sides import network_side, refuse_sides_not_framed
@@ -57,6 +63,7 @@ class StyleTrainer:
             for name, network in (("generator", generator), ("discriminator", discriminator))
         }
         self._side_pix = network_side(description)
+        self._units = plane_units(description).to(blueprint.device)
         self._mean_path_length, self._mean_squared_gradient = 0.0, 0.0
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
@@ -113,7 +120,7 @@ class StyleTrainer:
     def _flatten_discriminator(self, real: torch.Tensor) -> float:
         """Add the gradient of R1, in float32; returns the mean squared gradient."""
         shown = real.detach().requires_grad_()
-        squared = squared_gradients(self._discriminator(shown), shown).mean()
+        squared = squared_gradients(self._discriminator(shown), shown, units=self._units).mean()
         weight = self._config.r1_weight
         if weight is None:
             weight = auto_r1_weight(real.shape[-1], len(real))
@@ -129,7 +136,7 @@ class StyleTrainer:
         # Karras+20, app. B: on half a batch
         styles, noise = self._styles_and_noise(max(n_images // 2, 1), chance)[1:]
         pixels = self.generator.pixels(styles, noise, trunk_dtype=torch.float32)
-        lengths = path_lengths(pixels, styles, chance=chance)
+        lengths = path_lengths(pixels, styles, chance=chance) / self.generator.description.pixel_unit
         mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * float(
             lengths.detach().mean()
         )

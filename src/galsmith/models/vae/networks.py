@@ -240,9 +240,13 @@ class VaeGenerator(torch.nn.Module):
         return NetworkBatch(pixels, self.marginals.from_normal(scalars))
 
     def _drawn_from(self) -> dict[str, torch.Tensor]:
-        """Weights to draw with: those kept for the latest reconstruction weight that has some, else the decoder's."""
+        """Weights to draw with: those kept for the wanted or the latest reconstruction weight, else the decoder's."""
         own: dict[str, torch.Tensor] = dict(self.decoder.named_parameters())
+        wanted = self.config.drawn_weight
+        weights = self.config.reconstruction_weights
         is_kept = torch.isfinite(self.kept_loss).nonzero().flatten().tolist()
+        if wanted is not None:
+            is_kept = [position for position in is_kept if weights[position] == wanted]
         if not is_kept:
             return own
         parts = torch.split(self.kept[is_kept[-1]], [value.numel() for value in own.values()])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -95,7 +95,13 @@ class HeldOutMean:
 
 
 def bound_terms(
-    encoder: Encode, decoder: Decode, batch: NetworkBatch, noise: torch.Tensor, *, scalars_of_mean: bool
+    encoder: Encode,
+    decoder: Decode,
+    batch: NetworkBatch,
+    noise: torch.Tensor,
+    *,
+    scalars_of_mean: bool,
+    pixel_unit: float = 1.0,
 ) -> Terms:
     """Encode images, draw z, decode, and compare.
 
@@ -111,12 +117,14 @@ def bound_terms(
         Standard normal numbers that draw z.
     scalars_of_mean : bool
         Predict scalars from the mean of z instead of z.
+    pixel_unit : float
+        Of the squared error of pixels; see `DataDescription`. Scalars have unit deviation, as a paper's channels do.
     """
     mean, log_variance = encoder(batch.pixels, batch.scalars)
     z = drawn_latent(mean, log_variance, noise)
     decoded, predicted = decoder(z, mean if scalars_of_mean else z)
     residual = batch.scalars - predicted
-    pixel_error = (batch.pixels - decoded).square().mean(dim=(2, 3))
+    pixel_error = ((batch.pixels - decoded) / pixel_unit).square().mean(dim=(2, 3))
     return Terms(
         squared_error=torch.cat([pixel_error, residual.square()], dim=1).mean(dim=1),
         divergence=gaussian_divergence(mean, log_variance),
@@ -192,6 +200,12 @@ class VaeTrainer:
         count = len(self._config.reconstruction_weights)
         return min(int(progress.budget_used * count), count - 1)  # equal parts of the budget
 
+    def _within_part(self, progress: TrainingProgress) -> TrainingProgress:
+        """Progress with the share that is used of the present weight's part: the rate falls to zero at the end of each."""
+        count = len(self._config.reconstruction_weights)
+        part = progress.budget_used * count - self._position(progress)
+        return replace(progress, budget_used=min(part, 1.0))
+
     def _terms(self, pixels: torch.Tensor, scalars: torch.Tensor, noise: torch.Tensor) -> Terms:
         """Both sides of the objective, by the networks as they are."""
         return bound_terms(
@@ -200,6 +214,7 @@ class VaeTrainer:
             NetworkBatch(pixels, scalars),
             noise,
             scalars_of_mean=self._config.scalar_law == "mean",
+            pixel_unit=self.generator.description.pixel_unit,
         )
 
     @torch.no_grad()
@@ -216,7 +231,7 @@ class VaeTrainer:
         """Take one optimizer step and, if it is a good one, take in what the batch says of its own statistics."""
         rate = learning_rate(
             self._config.learning_rate,
-            progress,
+            self._within_part(progress),
             warmup_images=self._config.warmup_images,
             decay_share=self._config.decay_share,
         )
@@ -224,8 +239,8 @@ class VaeTrainer:
             self._optimizer,
             terms.negative_bound(weight).mean(),
             rate=rate,
-            # gradients grow as the likelihood's weight
-            largest_gradient=LARGEST_GRADIENT_PER_WEIGHT * weight,
+            # gradients grow as the likelihood's weight on a network's own pixels
+            largest_gradient=LARGEST_GRADIENT_PER_WEIGHT * weight / self.generator.description.pixel_unit**2,
         )
         if math.isfinite(loss):
             keep_statistics(self.generator, self._encoder)
@@ -263,5 +278,6 @@ FAMILY = Family(
     check=refuse_other_sides,
     widths=("decoder_width",),
     beside_generator=("encoder",),
+    of_drawing=("drawn_weight",),
     why_not_from_snapshot="a decoder forgets what it knows before a new encoder finds its way into it",
 )

@@ -13,7 +13,13 @@ import torch
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import written_atomically
 from galsmith.models.snapshot import opened_tensors, save_sealed
-from galsmith.training.averages.power_function import PowerFunctionEma, Profile, combination, profile_error
+from galsmith.training.averages.power_function import (
+    PowerFunctionEma,
+    Profile,
+    WeightAverage,
+    combination,
+    profile_error,
+)
 
 KEPT_WIDTHS = (0.05, 0.10)  # of Karras et al. 2024
 WIDEST = 0.28
@@ -42,10 +48,13 @@ class Making:
     profile_error: float
 
 
-def started_averages(own: PowerFunctionEma, network: torch.nn.Module) -> tuple[PowerFunctionEma, ...]:
+def started_averages(own: WeightAverage, network: torch.nn.Module) -> tuple[PowerFunctionEma, ...]:
     """Start the averages to keep; where the run's own has one of the widths, it is taken."""
     return tuple(
-        own if own.width == width else PowerFunctionEma(network, width=width) for width in KEPT_WIDTHS
+        own
+        if isinstance(own, PowerFunctionEma) and own.width == width
+        else PowerFunctionEma(network, width=width)
+        for width in KEPT_WIDTHS
     )
 
 

@@ -1,4 +1,4 @@
-"""Averages of weights with a power-function profile, and combinations of them of any width (Karras et al. 2024, EDM2)."""
+"""Averages of weights with a power-function profile or a half-life, and combinations of the former of any width (EDM2)."""
 
 import copy
 import math
@@ -45,10 +45,7 @@ class PowerFunctionEma:
             How many of them this step showed.
         """
         beta = (1.0 - step_images / images_seen) ** (self.gamma + 1.0)
-        weights = [parameter.detach().float() for parameter in network.parameters()]
-        torch._foreach_lerp_(list(self.average.parameters()), weights, 1.0 - beta)
-        for name, buffer in self.average.named_buffers():
-            buffer.copy_(network.get_buffer(name))
+        _take_in(self.average, network, beta)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on."""
@@ -57,6 +54,54 @@ class PowerFunctionEma:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` gave."""
         self.average.load_state_dict(dict(state))
+
+
+class HalfLifeEma:
+    """Keeps a float32 average of a network in which a step counts half after a number of images.
+
+    One update is ``average = beta * average + (1 - beta) * weights`` with ``beta = 0.5**(step / half_life)``; early in
+    training the half-life is no more than a share of the images seen (StyleGAN2-ADA's `ema_kimg` and `ema_rampup`).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        What to average; it is copied, not kept.
+    half_life : float
+        In images.
+    ramp_up : float
+        Largest half-life as a share of the images seen.
+    """
+
+    width = None  # no power function's
+
+    def __init__(self, network: torch.nn.Module, *, half_life: float, ramp_up: float) -> None:
+        self.half_life, self.ramp_up = half_life, ramp_up
+        self.average = copy.deepcopy(network).eval().requires_grad_(requires_grad=False).float()
+
+    @torch.no_grad()
+    def update(self, network: torch.nn.Module, *, images_seen: int, step_images: int) -> None:
+        """Take in the weights after a step; see `PowerFunctionEma.update`."""
+        half_life = min(self.half_life, self.ramp_up * images_seen)
+        _take_in(self.average, network, 0.5 ** (step_images / max(half_life, 1e-8)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return dict(self.average.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave."""
+        self.average.load_state_dict(dict(state))
+
+
+WeightAverage = PowerFunctionEma | HalfLifeEma
+
+
+def _take_in(average: torch.nn.Module, network: torch.nn.Module, beta: float) -> None:
+    """Move an average towards a network's weights by 1 - beta, and copy its buffers."""
+    weights = [parameter.detach().float() for parameter in network.parameters()]
+    torch._foreach_lerp_(list(average.parameters()), weights, 1.0 - beta)
+    for name, buffer in average.named_buffers():
+        buffer.copy_(network.get_buffer(name))
 
 
 def gamma_from_width(width: float) -> float:

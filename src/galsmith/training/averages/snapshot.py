@@ -1,12 +1,14 @@
 """A snapshot made anew after training: of another averaging width, from the averages that a run kept, or smaller."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import Partial, check_output
-from galsmith.models.snapshot import SNAPSHOT, load_snapshot, read_snapshot_page, save_snapshot
+from galsmith.models.snapshot import SNAPSHOT, Snapshot, load_snapshot, read_snapshot_page, save_snapshot
 from galsmith.provenance import Parent, Provenance
+from galsmith.settings import Settings, apply_overrides, typed_settings
 from galsmith.training.averages.folder import Making, average_of_width
 from galsmith.training.checkpoint import load_checkpoint
 from galsmith.training.folder import RunFolder
@@ -18,9 +20,10 @@ def remade_snapshot(
     *,
     ema_width: float | None = None,
     half: bool = False,
+    overrides: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Path:
-    """Write the snapshot that a run would have with another averaging width, or a smaller one; nothing is trained.
+    """Write the snapshot that a run would have with another average or other settings of drawing; nothing is trained.
 
     Parameters
     ----------
@@ -34,6 +37,8 @@ def remade_snapshot(
         thrice a kept width (0.03 to 0.15) is met well; the card says how well. None keeps the run's own average.
     half : bool
         Store the learned matrices and kernels in float16, which halves the file.
+    overrides : sequence of str
+        ``model.key=value`` of settings that change how the family draws, such as ``"model.drawn_weight=1000"`` of a vae.
     overwrite : bool
         Replace what is there.
 
@@ -45,23 +50,26 @@ def remade_snapshot(
     Raises
     ------
     SettingsError
-        If neither another width nor half precision is wanted, the width is out of range, or a weight does not fit into
-        float16.
+        If nothing is wanted, the width is out of range, a weight does not fit into float16, or a setting is none of
+        drawing.
     OutputExistsError
         If `output` is there already.
     InputError
         If `run` is no run, kept no averages, or its files are damaged.
     """
     folder, place = RunFolder(Path(run)), Path(output)
-    if ema_width is None and not half:
+    if ema_width is None and not half and not overrides:
         raise SettingsError(
-            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or both"
+            "nothing to change; wanted `ema_width` for another average, `half` for a smaller file, or settings of drawing"
         )
     check_output(place, SNAPSHOT, inputs=[run], overwrite=overwrite)
     if not folder.settings_file.is_file():
         raise InputError(f"{folder.path}: not a run; give the run folder that galsmith train wrote")
     page = read_snapshot_page(folder.snapshot_folder)
-    made_by = _made_of(page, str(run), {"ema_width": ema_width, "half": half})
+    settings: dict[str, Any] = {"ema_width": ema_width, "half": half}
+    if overrides:
+        settings["overrides"] = list(overrides)
+    made_by = _made_of(page, str(run), settings)
     with Partial(
         place, SNAPSHOT, made_by.fingerprint(), inputs=[run], overwrite=overwrite, resumes=False
     ) as partial:
@@ -76,7 +84,7 @@ def remade_snapshot(
         save_snapshot(
             partial.content,
             generator,
-            config=snapshot.config,
+            config=_drawing_otherwise(snapshot, overrides),
             description=snapshot.description,
             transform=snapshot.transform,
             card={**card, "provenance": made_by.to_dict()},
@@ -85,6 +93,22 @@ def remade_snapshot(
         )
         partial.finish()
     return place
+
+
+def _drawing_otherwise(snapshot: Snapshot, overrides: Sequence[str]) -> Settings:
+    """Give the settings of a snapshot's model with some of drawing changed."""
+    family, changed = snapshot.family, apply_overrides({}, overrides)
+    table = changed.get("model", {})
+    keys = [f"{name}.{key}" for name, values in changed.items() for key in values if name != "model"] + [
+        f"model.{key}" for key in table if key not in family.of_drawing
+    ]
+    if keys:
+        known = ", ".join(f"model.{key}" for key in family.of_drawing) or "none"
+        raise SettingsError(
+            f"{keys[0]} is no setting of drawing; those of {family.name} are: {known}; train anew for others"
+        )
+    values = {**snapshot.config.model_dump(), **table}
+    return typed_settings(family.config, values, source="the snapshot, [model]")
 
 
 def _averaged(card: dict[str, Any], making: Making, *, ema_width: float) -> dict[str, Any]:
