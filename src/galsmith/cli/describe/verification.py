@@ -36,7 +36,7 @@ class Verification:
             return "all files are as they were written"
         more = f" and {len(self.unchecked) - NAMES_SHOWN} more" if len(self.unchecked) > NAMES_SHOWN else ""
         named = ", ".join(self.unchecked[:NAMES_SHOWN])
-        return f"all files that have one are as they were written; {named}{more} have none"
+        return f"all files that have one are as they were written; without: {named}{more}"
 
 
 def verified(path: Path, kind: str, *, progress: ProgressCallback) -> Verification:
