@@ -229,3 +229,14 @@ def test_only_pictures_of_one_size_are_shown_as_they_are():
         InputError, match=r"image 1 has pixels from 256 to 256; transform.kind 'display' wants 0 to 255"
     ):
         transform.forward(bright)
+
+
+def test_how_many_images_are_brought_to_network_space_together_does_not_matter(monkeypatch):
+    training = galaxies(count=30)
+    images = training.pixels.read(np.arange(30))
+    transform = fit_pixel_transform(training, TransformSettings())
+    together = transform.forward(images)
+    monkeypatch.setattr("galsmith.data.transforms.pixel_transform.PIXELS_AT_ONCE", 1)
+    apart = transform.forward(images)
+    np.testing.assert_array_equal(apart.pixels, together.pixels)
+    np.testing.assert_array_equal(apart.scalars, together.scalars)

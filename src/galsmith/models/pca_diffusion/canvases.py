@@ -5,14 +5,12 @@ back at the very same place. What the canvas has beyond the image is the galaxy'
 about its center, as most galaxies nearly repeat themselves there; nothing of it is left after the cut.
 """
 
-from collections.abc import Iterator
-
 import torch
 from torch.nn import functional
 
 from galsmith.models.layers.d4 import FLIP_X, FLIP_Y, TRANSPOSE
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
-from galsmith.models.protocols import NetworkBatch, TrainingBatches
+from galsmith.models.protocols import NetworkBatch
 
 SPREAD = (-0.375, -0.125, 0.125, 0.375)  # a whole pixel stands for the interval about it
 
@@ -100,17 +98,13 @@ class Centering(torch.nn.Module):
             canvases.flatten(2).gather(2, source).reshape(*canvases.shape[:2], self.size_pix, self.size_pix)
         )
 
-    def fit(self, batches: TrainingBatches) -> None:
-        """Fit the law of the shifts on images that `batches` gives."""
-
-        def shifts_both_ways() -> Iterator[NetworkBatch]:
-            for batch in batches():
-                shifts = self.shifts(batch.pixels).cpu().double().flatten()
-                spread = (shifts[:, None] + torch.tensor(SPREAD, dtype=torch.float64)).flatten()[:, None]
-                both = torch.cat([spread, -spread])  # either sign is taken as equally likely
-                yield NetworkBatch(both, both)
-
-        self.law = fit_marginals(shifts_both_ways, 1)
+    def fit(self, shifts: torch.Tensor) -> None:
+        """Fit the law of the shifts on those of training images, [galaxy, (y, x)] int64."""
+        spread = (
+            shifts.cpu().double().flatten()[:, None] + torch.tensor(SPREAD, dtype=torch.float64)
+        ).flatten()
+        both = torch.cat([spread, -spread])[:, None]  # either sign is taken as equally likely
+        self.law = fit_marginals(lambda: iter([NetworkBatch(both, both)]), 1)
 
     def to_normal(self, shifts: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
         """Map shifts [galaxy, (y, x)] to normal numbers, spread evenly over their pixel by `chance`."""

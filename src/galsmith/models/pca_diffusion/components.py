@@ -80,14 +80,16 @@ def fit_components(
         at_most=max(1, BYTES_OF_CANVASES // canvas_bytes),
     )
 
+    all_shifts: list[torch.Tensor] = []
+
     def canvases() -> Iterator[NetworkBatch]:
         for batch in some():
-            pixels = (
-                batch.pixels
-                if centering is None
-                else centering.laid_out(batch.pixels, centering.shifts(batch.pixels))
-            )
-            yield NetworkBatch(pixels, batch.scalars)
+            if centering is None:
+                yield batch
+                continue
+            shifts = centering.shifts(batch.pixels)
+            all_shifts.append(shifts)
+            yield NetworkBatch(centering.laid_out(batch.pixels, shifts), batch.scalars)
 
     basis = fit_symmetric_basis(
         canvases,
@@ -100,7 +102,7 @@ def fit_components(
         raise InputError("all training images are equal in network space; pca_diffusion has nothing to learn")
     components = Components(basis, centering, texture)
     if centering is not None:
-        centering.fit(batches)
+        centering.fit(torch.cat(all_shifts))  # of the pass that the basis was fitted in
     if texture is not None:
         n_images = min(description.n_train, config.images_for_fit)
         fewer = thinned(batches, n_images=n_images, at_most=IMAGES_FOR_TEXTURE)
