@@ -14,6 +14,7 @@ from galsmith.errors import InputError
 from galsmith.files.bounds import EXPANSION, bytes_on_disk, read_limit_bytes
 
 PROCESSOR_SECONDS = 10
+BYTES_A_SECOND = 10_000_000  # more for large files: a million texts take about a second
 SECONDS_OF_WAITING = 600  # on a machine so busy that 10 s of processor time take longer
 PROBE = """
 import os, resource, sys
@@ -64,13 +65,14 @@ def refuse_hostile(path: Path, attributes: tuple[str, ...]) -> None:
 def _ended(path: Path, time_ns: int, size: int, attributes: tuple[str, ...], limit: int) -> str:
     """Say which limit ended the process that looked through a file, empty where none did; once a file."""
     n_bytes = max(limit, EXPANSION * bytes_on_disk(path))
-    command = [sys.executable, "-c", PROBE, str(path), str(PROCESSOR_SECONDS), str(n_bytes), *attributes]
+    seconds = PROCESSOR_SECONDS + size // BYTES_A_SECOND
+    command = [sys.executable, "-c", PROBE, str(path), str(seconds), str(n_bytes), *attributes]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS_OF_WAITING, check=False)
     except subprocess.TimeoutExpired:
         return f"cannot be looked through in {SECONDS_OF_WAITING} s"
     if done.returncode < 0:
-        return f"cannot be looked through in {PROCESSOR_SECONDS} s of processor time, or crashes the library"
+        return f"cannot be looked through in {seconds} s of processor time, or crashes the library"
     # what Python says where there is none, and what the library does
     has_none = b"MemoryError" in done.stderr or b"allocation failed" in done.stdout
     return "claims more memory than can be believed" if has_none else ""
