@@ -12,6 +12,7 @@ from device_set import FLUX_UNIT, DeviceBatches, DeviceSet
 
 from galsmith.errors import DivergedError, GalsmithError
 from galsmith.files import write_json
+from galsmith.files.seal import KEY
 from galsmith.models.families import family_named, model_settings
 from galsmith.models.snapshot import WEIGHTS_FILE, load_snapshot, save_snapshot
 from galsmith.provenance import Provenance, hash_json
@@ -283,7 +284,8 @@ def _standing(
 def read_standing(work: Path, name: str) -> dict[str, Any]:
     """Read how far a family is; empty before its first slice."""
     path = work / name / "standing.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    page = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {key: value for key, value in page.items() if key != KEY}  # its seal is none of what was said
 
 
 def _data_hash(device_set: DeviceSet) -> str:
