@@ -6,8 +6,9 @@ import torch
 from scipy import fft
 
 from galsmith.errors import InputError
-from galsmith.models.diffusion.bases import FrequencyBasis, cosine_matrix, fit_frequency_basis
+from galsmith.models.diffusion.bases import FrequencyBasis, fit_frequency_basis
 from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.layers.cosines import cosine_matrix
 from galsmith.models.layers.d4 import TRANSPOSE, apply_d4
 from galsmith.models.protocols import NetworkBatch
 

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from galsmith.models.diffusion.networks import (
+from galsmith.models.layers.chance import generator_from_seed
+from galsmith.models.layers.dense import FourierFeatures
+from galsmith.models.layers.magnitude_preserving import (
     MagnitudePreservingConv,
     blend,
     force_unit_weights,
@@ -11,8 +13,6 @@ from galsmith.models.diffusion.networks import (
     silu,
     unit_pixels,
 )
-from galsmith.models.layers.chance import generator_from_seed
-from galsmith.models.layers.dense import FourierFeatures
 
 
 @pytest.fixture

@@ -9,30 +9,19 @@ level maps each block of 2 x 2 pixels to its mean and its three differences, ort
 all four. Smooth images then have one strong channel and many weak ones, so each is brought to one deviation.
 """
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
 from torch.nn import functional
 
 from galsmith.errors import InputError
+from galsmith.models.layers.cosines import SMALLEST_SHARE, cosine_matrix
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
 from galsmith.models.protocols import TrainingBatches
 
-# deviations below this share of the largest are raised to it: nothing is divided by zero
-SMALLEST_SHARE = 1e-4
 IMAGES_AT_ONCE = 64
 NOT_FINITE = "training images are not all finite in network space; check with galsmith info (`verify`)"
 Encode = Callable[[torch.Tensor], torch.Tensor]
-
-
-def cosine_matrix(size: int) -> torch.Tensor:
-    """Orthonormal DCT-II [frequency, place], float32: the coefficients of a row x are ``cosine_matrix(n) @ x``."""
-    place = torch.arange(size, dtype=torch.float64) + 0.5  # DCT-II samples the middles of pixels
-    frequency = torch.arange(size, dtype=torch.float64)
-    matrix = torch.cos(math.pi / size * frequency[:, None] * place) * math.sqrt(2.0 / size)
-    matrix[0] *= math.sqrt(0.5)  # the sum of a constant's squares is twice that of a cosine's
-    return matrix.float()
 
 
 class FrequencyBasis(torch.nn.Module):

@@ -9,12 +9,13 @@ from torch.nn import functional
 from galsmith.errors import SettingsError
 from galsmith.models.diffusion.bases import FrequencyBasis, HaarStem
 from galsmith.models.diffusion.config import DiffusionConfig
-from galsmith.models.diffusion.networks import MagnitudePreservingConv, UNet
+from galsmith.models.diffusion.networks import UNet
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import filled_normal
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import NoiseLaw, denoised, half_whitened
+from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv
 from galsmith.models.layers.marginals import NormalMarginals
 from galsmith.models.layers.solvers import noise_schedule, sample_heun, sample_multistep
 from galsmith.models.protocols import NetworkBatch, SamplerChoice

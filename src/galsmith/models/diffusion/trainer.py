@@ -11,7 +11,6 @@ from galsmith.models.diffusion.augmentation import augmented, draw_conditions
 from galsmith.models.diffusion.bases import HaarStem, fit_frequency_basis
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.generator import SCALAR_NOISE_LAW, SIGMA_DATA, DiffusionGenerator
-from galsmith.models.diffusion.networks import force_unit_weights
 from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
 from galsmith.models.layers.chance import step_chance
 from galsmith.models.layers.d4 import randomly_turned
@@ -23,6 +22,7 @@ from galsmith.models.layers.edm import (
     like,
     loss_weight,
 )
+from galsmith.models.layers.magnitude_preserving import force_unit_weights
 from galsmith.models.layers.marginals import fit_scalar_laws, thinned
 from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
 from galsmith.models.protocols import (
