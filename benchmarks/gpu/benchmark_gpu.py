@@ -26,7 +26,7 @@ from galsmith.cli.device import choose_device, choose_precision
 from galsmith.errors import GalsmithError
 from galsmith.models.snapshot import WEIGHTS_FILE
 
-FAMILIES = ("pca_diffusion", "diffusion", "flow", "vae", "alae", "stylegan", "stylegan2")
+FAMILIES = ("pca_diffusion", "diffusion", "flow", "relay_diffusion", "vae", "alae", "stylegan", "stylegan2")
 SECONDS_TO_KEEP = 20.0
 
 

@@ -28,6 +28,7 @@ COLORS = {
     "pca_diffusion": "#b84a00",
     "diffusion": "#5b3bb5",
     "flow": "#00707a",
+    "relay_diffusion": "#1f6fb0",
     "vae": "#7a5c00",
     "alae": "#a3206b",
     "stylegan": "#333a46",

@@ -14,6 +14,7 @@ CONTESTANTS: dict[str, Mapping[str, str]] = {
     "pca_diffusion": {"sersic": "pca_diffusion-64", "efigi": "pca_diffusion-pictures"},
     "diffusion": {"sersic": "diffusion-64", "efigi": "diffusion-64"},
     "flow": {"sersic": "flow-64", "efigi": "flow-64"},
+    "relay_diffusion": {"sersic": "relay_diffusion-64", "efigi": "relay_diffusion-pictures"},
     "vae": {"sersic": "vae-64", "efigi": "vae-64"},
     "alae": {"sersic": "alae-64", "efigi": "alae-64"},
     "stylegan": {"sersic": "stylegan-64", "efigi": "stylegan-64"},

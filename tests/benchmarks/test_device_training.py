@@ -27,7 +27,7 @@ OF_FIELDS = {
     "dcgan",
     "field_composer",
 }  # they take no galaxies, which are drawn on the device here
-RECIPES = ("pca_diffusion", "diffusion", "flow", "vae", "alae", "stylegan", "stylegan2")
+RECIPES = ("pca_diffusion", "diffusion", "flow", "relay_diffusion", "vae", "alae", "stylegan", "stylegan2")
 
 
 def small_plan(**changes):

@@ -14,6 +14,7 @@ from galsmith.models.field_composer.config import FieldComposerConfig
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.protocols import DataDescription, NetworkBatch
+from galsmith.models.relay_diffusion.config import RelayDiffusionConfig
 from galsmith.models.style_based.settings import Stylegan2Config, StyleganConfig
 from galsmith.models.vae.config import VaeConfig
 from galsmith.models.wgan.config import WganConfig
@@ -25,6 +26,17 @@ TINY_DIFFUSION = DiffusionConfig(
 )
 TINY_PCA_DIFFUSION = PcaDiffusionConfig(
     n_components=20, width=32, depth=2, warmup_images=0, learning_rate=3e-3, sampler_steps=4
+)
+TINY_RELAY_DIFFUSION = RelayDiffusionConfig(
+    n_coarse=20,
+    coarse_width=32,
+    coarse_depth=1,
+    coarse_steps=3,
+    channels=(8, 12),
+    blocks=(1, 1),
+    embedding_width=16,
+    warmup_images=0,
+    fine_steps=3,
 )
 TINY_WGAN = WganConfig(latent_size=8, width=2, critic_steps=1, learning_rate=5e-3)
 TINY_DCGAN = DcganConfig(latent_size=6, width=2, learning_rate=5e-3)
@@ -41,6 +53,10 @@ TINY_CONFIGS: dict[str, Settings] = {
     "diffusion, flow": TINY_DIFFUSION.model_copy(update={"parametrization": "flow"}),
     "diffusion, haar": TINY_DIFFUSION.model_copy(update={"stem": "haar", "sampler": "multistep"}),
     "diffusion, small set": TINY_DIFFUSION.model_copy(update={"dropout": 0.1, "augmentation": 0.3}),
+    "relay_diffusion": TINY_RELAY_DIFFUSION,
+    "relay_diffusion, small patches": TINY_RELAY_DIFFUSION.model_copy(
+        update={"patch_pix": 2, "attention": False}
+    ),
     "alae": AlaeConfig(
         latent_width=16,
         mapping_layers=2,

@@ -15,6 +15,7 @@ GALAXY_RECIPES = {
     "pca_diffusion": {32: "pca_diffusion"},
     "diffusion": {32: "diffusion"},
     "flow": {},
+    "relay_diffusion": {},
     "vae": {},
     "alae": {},
     "stylegan": {},
@@ -28,6 +29,7 @@ RECIPES_BY_SIDE = [
 ]
 OTHER_RECIPES = [
     "pca_diffusion-pictures",
+    "relay_diffusion-pictures",
     "stylegan",
     "vae",
     "alae",

@@ -54,6 +54,11 @@ FAMILIES: dict[str, Listing] = {
         "galsmith.models.diffusion.trainer:FAMILY",
         "galsmith.models.diffusion.config:DiffusionConfig",
     ),
+    "relay_diffusion": Listing(
+        "real galaxies in color on few cores: arms, stars and sky noise after tens of minutes",
+        "galsmith.models.relay_diffusion.trainer:FAMILY",
+        "galsmith.models.relay_diffusion.config:RelayDiffusionConfig",
+    ),
     "vae": Listing(
         "a latent space and the paper's baseline: stable and fast, but too smooth",
         "galsmith.models.vae.trainer:FAMILY",
