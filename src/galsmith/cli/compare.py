@@ -121,7 +121,7 @@ def compare(
             wanted="one or more tables or sets of images",
         )
     sets = [str(reference), *map(path_of_set, generated)]
-    check_places([*sets, training or ""], [output])
+    check_places([], [output], far=[*sets, training or ""])
     check_counts({"workers": workers, "limit": limit})
     check_name(paper, PAPER_NAMES, argument="paper", problem="its choices are not known")
     check_name(cuts, CUT_NAMES, argument="cuts", problem="there is no such set of cuts")

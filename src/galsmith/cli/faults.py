@@ -6,6 +6,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from galsmith.cli.flags import flags_of, in_flags
 from galsmith.errors import GalsmithError
+from galsmith.files.remote import is_address
 
 FAILED, INTERRUPTED = 1, 130
 GO_ON = "interrupted; what is done is kept: run the same command again to go on"
@@ -69,6 +70,8 @@ def _less_memory(verb: str) -> str:
 def _explain_os_error(error: OSError, has_output: bool) -> str:
     """Name the file and the reason."""
     where = f"{error.filename}: " if error.filename else ""
+    if error.filename and error.strerror and is_address(str(error.filename)):
+        return f"{where}{_one_line(error.strerror)}"
     reason = os.strerror(error.errno) if error.errno else _one_line(str(error))
     hints = {
         errno.ENOENT: "; check the path",

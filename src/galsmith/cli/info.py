@@ -25,20 +25,21 @@ def info(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Describe anything that galsmith made; exit code 1 if a checksum does not fit."""
-    check_places([thing], [])
+    check_places([], [], far=[thing])
     if thing not in recipe_names():
         known = recipe_names()
         problem = f"there is no such file or folder, nor a recipe of that name{near_miss(thing, known)}"
         check_folder(thing, f"{problem}; the recipes are {', '.join(known)}")
     from galsmith.cli.describe import describe
     from galsmith.cli.describe.verification import verified
+    from galsmith.files import place_of
 
     description = describe(thing)
     faults: list[str] = []
     rows = []
     if verify:
         with shown.progress() as progress:
-            found = verified(Path(thing), description.kind, progress=progress)
+            found = verified(place_of(thing), description.kind, progress=progress)
         faults = found.faults
         rows = [] if faults else [("checksums", found.words)]
     return Outcome(

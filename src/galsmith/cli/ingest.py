@@ -39,8 +39,9 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         **given: Any,
     ) -> Outcome:
         places = place if reader.takes_several else [place]
+        files = [value for value in given.values() if isinstance(value, str | Path)]
         check_places(
-            [*places, *(value for value in given.values() if isinstance(value, str | Path))], [output]
+            [] if reader.reads_addresses else places, [], far=[*places, *files], far_outputs=[output]
         )
         flags.check()
         for one in places:

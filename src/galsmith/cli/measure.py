@@ -62,8 +62,7 @@ def measure(
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
     figure.check(output, of_table={"limit": limit, "workers": workers, "engine": method.oracle})
-    inputs = [*images, *(str(given) for given in (*astuple(method), *astuple(files)) if given)]
-    check_places(inputs, [output, figure.figure])
+    inputs = _checked_inputs(images, method, files, output=output, figure=figure.figure)
     check_ending(output, TABLE_ENDINGS, argument="output")
     check_counts({"workers": workers, "limit": limit})
     method.check(overrides)
@@ -98,6 +97,22 @@ def measure(
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output, spelled))
     drawn = tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1])
     return replace(outcomes[-1], details=(*drawn, *outcomes[-1].details))
+
+
+def _checked_inputs(
+    images: list[str], method: MethodFlags, files: FileFlags, *, output: Path | None, figure: Path | None
+) -> list[str]:
+    """Give all that is read, as it was typed; images and tables may be at addresses, nothing else."""
+    beside = [str(given) for given in (*astuple(method), *astuple(files)) if given]
+    # a table of CSV has a second file beside it
+    is_alone = output is None or output.suffix != ".csv"
+    check_places(
+        beside,
+        [figure] if is_alone else [figure, output],
+        far=images,
+        far_outputs=[output] if is_alone else [],
+    )
+    return [*images, *beside]
 
 
 def _drawn(

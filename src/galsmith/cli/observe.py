@@ -33,7 +33,7 @@ def observe(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Spread, pixelate and add noise to clean images as an instrument does; an interrupted run goes on when repeated."""
-    check_places([store, *([] if recipe is None else [recipe])], [output])
+    check_places([] if recipe is None else [recipe], [], far=[store], far_outputs=[output])
     check_folder(store, "there is no such store; make one with galsmith ingest or simulate")
     check_name(preset, PRESET_NAMES, argument="preset", problem="not found")
     if recipe is not None:

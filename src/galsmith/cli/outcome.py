@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from galsmith.files.remote import plain_address
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -43,7 +45,7 @@ class Outcome:
             {
                 "verb": self.verb,
                 "exit_code": self.exit_code,
-                "output": None if self.output is None else str(self.output),
+                "output": None if self.output is None else _shown(self.output),
                 "content_hash": self.content_hash or None,
                 "numbers": dict(self.numbers),
                 "seconds": round(seconds, 3),
@@ -55,9 +57,14 @@ class Outcome:
         """Lines for people."""
         lines = list(self.details)
         if self.summary:
-            where = "" if self.output is None else f" -> {self.output}"
+            where = "" if self.output is None else f" -> {_shown(self.output)}"
             lines.append(f"{self.verb}: {self.summary} in {duration_text(seconds)}{where}")
         return lines
+
+
+def _shown(output: Path) -> str:
+    """Write where an output is: a path, or an address with both its slashes."""
+    return plain_address(output) or str(output)
 
 
 def failure_json(verb: str, message: str, exit_code: int, *, seconds: float) -> str:

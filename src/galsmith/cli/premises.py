@@ -11,7 +11,13 @@ from galsmith.data.readers.listing import array_place, check_existence, has_glob
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import partial_folder
 from galsmith.files.names import refuse_undecodable
-from galsmith.files.remote import refuse_remote_input, refuse_remote_output
+from galsmith.files.remote import (
+    is_address,
+    refuse_remote_input,
+    refuse_remote_output,
+    refuse_unknown_address,
+    refuse_unwritable_address,
+)
 from galsmith.settings import apply_overrides, near_miss
 
 TABLE_ENDINGS = (".parquet", ".ecsv", ".fits", ".csv")
@@ -77,8 +83,25 @@ TRAIN_SETTINGS = {
 }
 
 
-def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -> None:
+def check_places(
+    inputs: Iterable[str | Path],
+    outputs: Iterable[Path | None],
+    *,
+    far: Iterable[str | Path] = (),
+    far_outputs: Iterable[Path | None] = (),
+) -> None:
     """Refuse addresses, and names that are no text, as what is read and as what is written.
+
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        What is read from file systems alone.
+    outputs : iterable of Path or None
+        What is written to file systems alone.
+    far : iterable of str or Path
+        What is also read from addresses, of the schemes that are known.
+    far_outputs : iterable of Path or None
+        What is also written to addresses.
 
     Raises
     ------
@@ -89,9 +112,16 @@ def check_places(inputs: Iterable[str | Path], outputs: Iterable[Path | None]) -
         if output is not None:
             refuse_undecodable(output)
             refuse_remote_output(output)
+    for output in far_outputs:
+        if output is not None:
+            refuse_undecodable(output)
+            refuse_unwritable_address(output)
     for given in inputs:
         refuse_undecodable(given)
         refuse_remote_input(given)
+    for given in far:
+        refuse_undecodable(given)
+        refuse_unknown_address(given)
 
 
 def check_there(given: str | Path, *, wanted: str = "") -> None:
@@ -221,4 +251,4 @@ def path_of_set(text: str) -> str:
 
 def _is_place(text: str) -> bool:
     """Whether a text can only be one file, folder or store."""
-    return not (has_glob(text) or "[" in text or array_place(text) or "," in text)
+    return not (is_address(text) or has_glob(text) or "[" in text or array_place(text) or "," in text)

@@ -92,7 +92,12 @@ def sample(
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
     _check_number(n, catalog, where)
     source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
-    check_places([source, *([] if catalog is None else [catalog])], [target])
+    check_places(
+        [] if catalog is None else [catalog],
+        [] if kind == "store" else [target],
+        far=[source],
+        far_outputs=[target] if kind == "store" else [],
+    )
     for conditions in where:
         parse_where(conditions)
     check_counts({"n": n, "steps": steps, "height_pix": height_pix, "width_pix": width_pix})

@@ -40,7 +40,7 @@ def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
         overwrite: bool = False,
         shown: Shown = SHOWN_ALL,
     ) -> Outcome:
-        check_places([recipe, *([] if negatives is None else [negatives])], [output])
+        check_places([recipe, *([] if negatives is None else [negatives])], [], far_outputs=[output])
         check_counts({"n": n})
         flags.check()
         priors_named(recipe, simulator.name)
@@ -107,7 +107,7 @@ def simulate_sky_mosaic(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Join pictures of the sky to large gray mosaics, of which train takes fresh crops; goes on when repeated."""
-    check_places([pictures], [output])
+    check_places([pictures], [], far_outputs=[output])
     check_counts({"n": n, "side_pix": side_pix})
     check_folder(pictures, "there is no such folder or store of pictures")
     from galsmith.cli.summaries import outcome_of_store

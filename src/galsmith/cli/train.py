@@ -66,7 +66,7 @@ def train(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
-    check_places([recipe, data, init_from or ""], [output])
+    check_places([recipe, init_from or ""], [output], far=[data])
     check_positive({"minutes": minutes})
     check_counts({"images": images})
     _check_overrides(recipe, overrides)

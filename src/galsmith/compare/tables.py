@@ -25,6 +25,7 @@ from galsmith.compare.normalization import resolve_normalization
 from galsmith.compare.papers import Choices, Paper
 from galsmith.compare.sides import CutCount
 from galsmith.errors import InputError, argument_text
+from galsmith.files import place_of
 from galsmith.measure import read_measurements
 from galsmith.measure.flags import CATASTROPHIC
 from galsmith.measure.properties.field import FIELD_GROUP
@@ -118,7 +119,7 @@ class ReadyPair:
 
 def paths_of(*tables: Table) -> list[Path]:
     """Paths of the tables that are not in memory."""
-    return [Path(table) for table in tables if not isinstance(table, QTable)]
+    return [place_of(table) for table in tables if not isinstance(table, QTable)]
 
 
 def read_side(table: Table, role: str) -> MeasuredSet:
@@ -138,7 +139,7 @@ def read_side(table: Table, role: str) -> MeasuredSet:
     """
     if isinstance(table, QTable):
         return MeasuredSet(role, table, "")
-    return MeasuredSet(role, read_measurements(Path(table)), str(table))
+    return MeasuredSet(role, read_measurements(place_of(table)), str(table))
 
 
 def ready_pairs(

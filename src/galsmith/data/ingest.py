@@ -22,7 +22,7 @@ from galsmith.data.readers.to_store import write_source
 from galsmith.data.store.layout import STORE
 from galsmith.errors import SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import check_output
+from galsmith.files import check_output, place_of
 from galsmith.images import ImageSet
 
 
@@ -82,6 +82,7 @@ def ingest(
         If the output is there already.
     """
     reader, chosen = find_reader(kind), SetOptions() if options is None else options
+    reader.refuse_addresses(source)
     check_output(output, STORE, inputs=reader.inputs(source, reading), overwrite=overwrite)
     if reader.leaves_out_small and chosen.crop_pix is not None and chosen.minimum_size_pix is None:
         chosen = replace(chosen, minimum_size_pix=chosen.crop_pix)
@@ -94,7 +95,7 @@ def ingest(
         )
     return write_source(
         opened,
-        Path(output),
+        place_of(output),
         verb=f"ingest {kind}",
         seed=seed,
         options=chosen,

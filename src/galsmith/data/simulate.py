@@ -270,7 +270,7 @@ def _written(
     from galsmith.data.options import SetOptions
     from galsmith.data.readers.to_store import write_source
     from galsmith.data.store.layout import STORE
-    from galsmith.files import check_output
+    from galsmith.files import check_output, place_of
 
     n, one = counted
     if n < 1:
@@ -278,7 +278,7 @@ def _written(
     check_output(output, STORE, inputs=list(inputs), overwrite=overwrite)
     return write_source(
         make(),
-        Path(output),
+        place_of(output),
         verb=verb,
         seed=seed,
         options=SetOptions() if options is None else options,

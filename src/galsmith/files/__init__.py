@@ -13,7 +13,7 @@ from galsmith.files.claim import PARTIAL_SUFFIX, Claim, claimed_folder, partial_
 from galsmith.files.harm import refuse_harm
 from galsmith.files.ownership import Kind, is_empty_tree, refuse_existing, said_in_json
 from galsmith.files.partial import Partial, check_output, grown_folder, read_mark, settle
-from galsmith.files.remote import refuse_remote_input
+from galsmith.files.remote import at_hand, is_remote, place_of, refuse_remote_input
 
 __all__ = [
     "PARTIAL_SUFFIX",
@@ -21,11 +21,14 @@ __all__ = [
     "Claim",
     "Kind",
     "Partial",
+    "at_hand",
     "check_output",
     "claimed_folder",
     "grown_folder",
     "is_empty_tree",
+    "is_remote",
     "partial_folder",
+    "place_of",
     "raise_if_unwritable",
     "read_json",
     "read_mark",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from galsmith.errors import SettingsError
-from galsmith.files.remote import refuse_remote_input, refuse_remote_output
+from galsmith.files.remote import plain_address, refuse_remote_output, refuse_unknown_address
 
 # FILE[HDU] and set.h5:/images name a place in a file; a glob or g=FILE,r=FILE names several.
 PLACE_IN_A_FILE = re.compile(r"(\[[^\]]*\]|:/[^:]*)$")
@@ -18,7 +18,7 @@ Identity = tuple[int, int]
 def refuse_harm(output: Path, inputs: Iterable[str | Path | None]) -> None:
     """Raise if an output is, holds or lies in an input; symbolic and hard links and ``..`` are followed.
 
-    Addresses such as ``s3://bucket/set`` are refused first, as output and as input.
+    An address such as ``s3://bucket/set`` is refused as output, and as input where nothing reads its scheme.
 
     Parameters
     ----------
@@ -33,14 +33,15 @@ def refuse_harm(output: Path, inputs: Iterable[str | Path | None]) -> None:
     SettingsError
         It names the output and the input.
     InputError
-        If an input is an address.
+        If an input is an address of a scheme that is not read.
     """
     refuse_remote_output(output)
     place = _Place(output)
     for given in inputs:
         if given is not None:
-            refuse_remote_input(given)
-        for source in () if given is None else _paths_of(os.fspath(given)):
+            refuse_unknown_address(given)
+        is_local = given is not None and plain_address(given) is None
+        for source in _paths_of(os.fspath(given or "")) if is_local else ():
             relation = place.relation_to(source)
             if relation:
                 raise SettingsError(

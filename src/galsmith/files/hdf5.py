@@ -1,14 +1,29 @@
 """Datasets of HDF5 files that others may have made: values from the file itself alone, no larger than can be believed."""
 
+import io
 import math
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import h5py
 
 from galsmith.errors import InputError
 from galsmith.files.bounds import bytes_on_disk, refuse_excess
+from galsmith.files.remote import is_remote, place_of
 
 WAY_OUT = "is not read; copy it into one plain file (h5repack), if you trust it"
+
+
+def opened_hdf5(path: Path) -> h5py.File:
+    """Open a file for reading; of a remote one only what is read is fetched."""
+    if not is_remote(path):
+        return h5py.File(path, "r")
+    stream: Any = place_of(path).open("rb")
+    # a copy, where the server knows no ranges
+    if isinstance(stream, io.FileIO):
+        stream.close()
+        return h5py.File(stream.name, "r")
+    return h5py.File(stream, "r")
 
 
 def own_dataset(file: h5py.File, name: str) -> h5py.Dataset:
@@ -55,4 +70,4 @@ def own_dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 def refuse_claim(file: h5py.File, name: str, n_bytes: int) -> None:
     """Raise `InputError` if reading this many bytes of a dataset at once is more than the file can be believed to hold."""
-    refuse_excess(f"{file.filename}:{name}", n_bytes, bytes_on_disk(Path(file.filename)))
+    refuse_excess(f"{file.filename}:{name}", n_bytes, bytes_on_disk(place_of(file.filename)))

@@ -26,6 +26,8 @@ class Kind:
         Of a folder: the file in it that says what it is.
     holds : tuple of str
         Of a folder: patterns of the paths of its files, ``*`` also for several folders.
+    travels : bool
+        Whether it may be written to an address, such as ``s3://bucket/name``.
     parts : mapping of str to Kind
         Of a folder: outputs of other kinds that lie in it, by patterns of their paths.
     """
@@ -35,6 +37,7 @@ class Kind:
     page: str = ""
     holds: tuple[str, ...] = ()
     parts: Mapping[str, "Kind"] = field(default_factory=dict)
+    travels: bool = False
 
     def fingerprint_of(self, path: Path) -> str | None:
         """Read of what is at a path what decided its content; None where galsmith did not make it, or no such thing."""

@@ -33,6 +33,14 @@ from galsmith.files.atomic import (
 from galsmith.files.claim import LOCK_FILE, MARK_FILE, Claim, is_only_read, partial_folder
 from galsmith.files.harm import refuse_harm
 from galsmith.files.ownership import Kind, files_below, is_empty_tree, refuse_existing
+from galsmith.files.remote import is_remote, place_of, plain_address, refuse_remote_output
+from galsmith.files.remote.upload import (
+    check_writable,
+    clear_staged,
+    has_upload_begun,
+    staged_place,
+    upload,
+)
 
 logger = logging.getLogger("galsmith")
 
@@ -43,6 +51,8 @@ COMPLETE = "complete"
 
 def read_mark(output: str | Path) -> dict[str, Any] | None:
     """Read what a process that has not finished an output was making; None where there is no such thing."""
+    if is_remote(output):  # what is made for an address is made in a folder of this user
+        return None
     file = partial_folder(output) / MARK_FILE
     try:
         if not file.is_file():
@@ -82,6 +92,10 @@ def check_output(
         If a file is where a folder above it should be, or nothing may be written there.
     """
     path, given = Path(output), tuple(inputs)
+    address = plain_address(output)
+    if address is not None:
+        _check_remote(address, kind, given, overwrite=overwrite)
+        return
     for place in (path, partial_folder(output)):
         refuse_harm(place, given)
     mark = read_mark(output)
@@ -92,6 +106,20 @@ def check_output(
     _refuse_unwritable(path)
     if COMPLETE not in (mark or {}):
         refuse_existing(path, kind, overwrite=overwrite)
+
+
+def _check_remote(address: str, kind: Kind, inputs: Iterable[str | Path | None], *, overwrite: bool) -> None:
+    """Refuse an address as output, before anything long starts."""
+    if not kind.travels or address.endswith(".csv"):  # which has a second file beside it
+        refuse_remote_output(address)
+    check_writable(address, inputs)
+    place = place_of(address)
+    if has_upload_begun(address) or not place.exists() or kind.fingerprint_of(place) is not None:
+        return
+    problem = (
+        f"does not say that it is a {kind.name} that was made by galsmith" if overwrite else "already exists"
+    )
+    raise OutputExistsError(problem, argument="output", came=address, way_out="choose another `output`")
 
 
 def _refuse_unwritable(output: Path) -> None:
@@ -107,6 +135,8 @@ def _refuse_unwritable(output: Path) -> None:
 
 def settle(output: str | Path) -> None:
     """Do what a killed process left to do for a complete output; every reader and writer calls this first."""
+    if is_remote(output):
+        return
     folder, mark = partial_folder(output), read_mark(output)
     if not folder.exists() or (mark is not None and COMPLETE not in mark):
         return
@@ -168,20 +198,30 @@ class Partial:
         overwrite: bool = False,
         resumes: bool = True,
     ) -> None:
-        self.output, self.folder = Path(output), partial_folder(output)
-        self.content = self.folder / CONTENT
+        self._address, given = plain_address(output), tuple(inputs)
         self._kind, self._overwrite, self._resumes = kind, overwrite, resumes
         self._mark: dict[str, Any] = {"kind": kind.name, "fingerprint": fingerprint, **(layout or {})}
-        for place in (self.output, self.folder):
-            refuse_harm(place, inputs)
         self._claim: Claim | None = None
+        if self._address is not None:
+            _check_remote(self._address, kind, given, overwrite=overwrite)
+            output = staged_place(self._address)
+        self.output, self.folder = Path(output), partial_folder(output)
+        self.content = self.folder / CONTENT
+        for place in (self.output, self.folder):
+            refuse_harm(place, given)
+        self.is_complete = self._is_there_remotely() or self._is_made(output)
+
+    def _is_made(self, output: str | Path) -> bool:
+        """Claim the output, unless the same call made it; what was made for an address and is not all there is sent."""
         # without a claim, so that what is finished is found where nothing may be written
-        self.is_complete = not os.path.lexists(self.folder) and self._is_there()
-        if self.is_complete:
-            return
+        if not os.path.lexists(self.folder) and self._is_there():
+            if self._address is not None:
+                with Claim(output):
+                    self._send()
+            return True
         self._claim = Claim(output)
         try:
-            self.is_complete = self._take()
+            return self._take()
         except BaseException as error:
             self._claim.release()
             raise_if_unwritable(error, self.output)
@@ -196,6 +236,7 @@ class Partial:
             _flush(self.content, like=self.folder / LOCK_FILE)
             write_json(self.folder / MARK_FILE, {**self._mark, COMPLETE: _listing(self.output)})
             _put_in_place(self.output, self.folder)
+            self._send()
         except OSError as error:
             raise_if_unwritable(error, self.output)
             raise
@@ -233,10 +274,12 @@ class Partial:
             _put_in_place(self.output, self.folder)
             del found[COMPLETE]
             if found == self._mark:
+                self._send()
                 return self._left(is_rest=False)
             found = None
         is_same = found == self._mark
         if self._is_there():
+            self._send()
             return self._left(is_rest=is_same)
         if self._resumes and found is not None and not is_same and not self._overwrite:
             raise OutputExistsError(
@@ -262,10 +305,42 @@ class Partial:
 
     def _is_there(self) -> bool:
         """Whether the same call made the output, and say so."""
-        is_there = not self._overwrite and self._kind.fingerprint_of(self.output) == self._mark["fingerprint"]
-        if is_there:
+        makes_anew = self._overwrite and not (self._address and has_upload_begun(self._address))
+        is_there = not makes_anew and self._kind.fingerprint_of(self.output) == self._mark["fingerprint"]
+        if is_there and self._address is None:
             logger.warning("%s: is already there, made by the same settings from the same data", self.output)
         return is_there
+
+    def _is_there_remotely(self) -> bool:
+        """Whether the same call wrote the output to its address, and say so; refuse what is there of others."""
+        if self._address is None or self._overwrite:
+            return False
+        place = place_of(self._address)
+        found = self._kind.fingerprint_of(place)
+        if found == self._mark["fingerprint"]:
+            logger.warning(
+                "%s: is already there, made by the same settings from the same data", self._address
+            )
+            with contextlib.suppress(GalsmithError, OSError), Claim(self.output, patience_seconds=0.0):
+                clear_staged(self._address)
+            return True
+        if found is not None or (place.exists() and not has_upload_begun(self._address)):
+            way_out = "choose another `output`, or replace it with `overwrite`"
+            raise OutputExistsError("already exists", argument="output", came=self._address, way_out=way_out)
+        return False
+
+    def _send(self) -> None:
+        """Bring what was made to its address, where it has one."""
+        if self._address is None or not os.path.lexists(self.output):
+            return
+        place = place_of(self._address)
+        upload(
+            self.output,
+            self._address,
+            last=self._kind.page,
+            owns=lambda name: self._kind.owns(place, name),
+        )
+        clear_staged(self._address)
 
 
 @contextlib.contextmanager

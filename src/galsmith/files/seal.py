@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from galsmith.errors import InputError
+from galsmith.files.remote import at_hand
 
 KEY = "checksum"
 MARK = "galsmith-sha256:"
@@ -52,8 +53,8 @@ def state_of(content: Bytes) -> Found:
 
 def state_of_file(path: Path) -> Found:
     """Tell whether a file is as it was sealed."""
-    with path.open("rb") as stream:
-        if not path.stat().st_size:
+    with at_hand(path) as local, local.open("rb") as stream:
+        if not local.stat().st_size:
             return "absent"
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return state_of(content)

@@ -23,7 +23,7 @@ from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import is_store, open_store, write_store
 from galsmith.errors import InputError, OutputExistsError, SettingsError
 from galsmith.execution import ProgressCallback
-from galsmith.files import PARTIAL_SUFFIX, read_json, settle, write_json
+from galsmith.files import PARTIAL_SUFFIX, is_remote, place_of, read_json, settle, write_json
 from galsmith.images import ImageHeader, ImageSet, image_set_from_arrays
 from galsmith.images.header import UNKNOWN_UNIT, Shown, unnamed_bands
 from galsmith.measure import MeasureSettings, measure, read_measurements
@@ -117,12 +117,12 @@ def stored(images: Images, name: str, work: Workplace, *, header: ImageHeader | 
     if isinstance(images, str | Path):
         settle(images)
         if not is_image_place(images):
-            check_existence(Path(images), wanted="a store, a folder of images, an array file or a table")
+            check_existence(place_of(images), wanted="a store, a folder of images, an array file or a table")
         shows: Shown | None = "field" if header is not None and header.shows_fields else None
-        return _stored_files(Path(images), work.folder / f"{name}.store", work, shows=shows)
+        return _stored_files(place_of(images), work.folder / f"{name}.store", work, shows=shows)
     whole = images if isinstance(images, ImageSet) else _set_of(images, name, header, work.bands)
     if whole.path and is_store(whole.path) and open_store(whole.path).content_hash == whole.content_hash:
-        return Path(whole.path)
+        return place_of(whole.path)
     return _stored_set(whole, work.folder / f"{name}.store", work)
 
 
@@ -248,7 +248,10 @@ def _images_of_table(place: Place) -> ImageSet:
     hint = Path(str(source.get("path", "")))
     folder = Path() if isinstance(place, QTable) else place.parent
     there = [
-        item for item in (hint, folder / hint, folder / hint.name) if source.get("path") and is_store(item)
+        item
+        for item in (hint, folder / hint, folder / hint.name)
+        # an address that a file of others names is not asked for
+        if source.get("path") and not is_remote(hint) and is_store(item)
     ]
     for item in there:
         images = open_store(item)

@@ -10,7 +10,7 @@ from astropy.table import QTable
 
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import read_json
+from galsmith.files import is_remote, place_of, read_json
 from galsmith.judging.image_stores import Place, Workplace, images_at, stored
 from galsmith.provenance import Parent, Provenance, hash_json
 
@@ -44,7 +44,7 @@ def training_store(generated: Place) -> Path:
         If the chain breaks, with the place where it does.
     """
     images = images_at(generated, None)
-    near, made_by = Path(images.path), images.provenance
+    near, made_by = place_of(images.path), images.provenance
     for _ in range(DEEPEST):
         parent = _parent(made_by, (SNAPSHOT, TRAINING_SET, COPIED))
         if parent is None:
@@ -209,7 +209,8 @@ def _places(hint: str, near: Path) -> Iterator[Path]:
     """Places that a hint may mean: as it says, and beside what names it, where all were moved together."""
     if not hint:
         return
-    yield Path(hint)
+    if not is_remote(hint):  # an address that a file of others names is not asked for
+        yield Path(hint)
     parts = Path(hint).parts
     for folder in (near, *near.parents[:4]):
         for kept in range(1, min(len(parts), 4) + 1):

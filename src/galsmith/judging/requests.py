@@ -9,6 +9,7 @@ from astropy.table import QTable
 from galsmith.data.readers.registry import is_image_place
 from galsmith.data.store import is_store
 from galsmith.errors import InputError, SettingsError, argument_text
+from galsmith.files import place_of
 from galsmith.judging.image_stores import Place, images_at, takes_bands
 from galsmith.measure import MeasureSettings, read_measurements
 
@@ -100,5 +101,5 @@ def refuse_tables_without_images(places: Sequence[Place], features: Sequence[str
 def is_measured_here(images: Any) -> bool:
     """Whether a set comes as images; what is not there is refused later, by its name."""
     if isinstance(images, str | Path):
-        return is_store(images) or is_image_place(images) or not Path(images).exists()
+        return is_store(images) or is_image_place(images) or not place_of(images).exists()
     return not isinstance(images, QTable)

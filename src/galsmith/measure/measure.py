@@ -14,7 +14,7 @@ from galsmith.data.readers.listing import has_glob
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
-from galsmith.files import Partial, check_output
+from galsmith.files import Partial, check_output, place_of
 from galsmith.images import ImageSet
 from galsmith.measure.chunks import (
     Chunk,
@@ -131,8 +131,9 @@ def measure(
     InterruptedRunError
         If the user stopped it; the same call goes on.
     """
-    path = checked_output(Path(output))
-    check_output(path, TABLE, inputs=_paths_of(images), overwrite=overwrite)
+    checked_output(Path(output))
+    check_output(output, TABLE, inputs=_paths_of(images), overwrite=overwrite)
+    path = place_of(output)
     plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
     check_texts(path, plan.galaxies.catalog, plan.galaxies.header.bands)
     size = chunk_size_for(plan.galaxies, plan.method)
@@ -236,7 +237,7 @@ def galaxies_of(images: Galaxies | ImageSet | str | Path) -> Galaxies:
         return StoreGalaxies(images)
     if not isinstance(images, str | Path):
         return images
-    if is_store(images) or not (Path(images).exists() or has_glob(str(images))):
+    if is_store(images) or not (place_of(images).exists() or has_glob(str(images))):
         return StoreGalaxies(open_store(images))
     return open_galaxies(FileRequest((str(images),)))
 

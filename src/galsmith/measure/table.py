@@ -15,7 +15,7 @@ from galsmith.data.galaxies import Galaxies
 from galsmith.data.store import is_store
 from galsmith.data.store.layout import hash_of_catalog
 from galsmith.errors import InputError
-from galsmith.files import Kind, settle
+from galsmith.files import Kind, place_of, settle
 from galsmith.measure.colors import color_pairs, described_colors, with_colors
 from galsmith.measure.galaxies import Method
 from galsmith.measure.properties.morphology import CORRECTED_QUANTITIES, correction_column
@@ -39,7 +39,7 @@ def _made_from(file: Path) -> str | None:
     return Provenance.from_dict(meta["provenance"]).fingerprint() if meta.get("kind") == TABLE_KIND else None
 
 
-TABLE = Kind("table", _made_from)
+TABLE = Kind("table", _made_from, travels=True)
 
 
 def measurement_table(
@@ -145,7 +145,7 @@ def read_measurements(path: str | Path) -> QTable:
     InputError
         If there is no such file, it is a store, no Parquet table, or one that galsmith measure did not write.
     """
-    file = Path(path)
+    file = place_of(path)
     settle(file)
     if is_store(file):
         raise InputError(

@@ -18,7 +18,7 @@ from astropy.table.serialize import represent_mixins_as_columns
 from astropy.utils.data_info import serialize_context_as
 
 from galsmith.errors import InputError, OutputExistsError, SettingsError
-from galsmith.files import read_json, sha256_of_file, write_json, written_atomically
+from galsmith.files import at_hand, read_json, sha256_of_file, write_json, written_atomically
 from galsmith.files.bounds import refuse_large_parquet
 from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.measure.arrow import KINDS, arrow_of
@@ -204,10 +204,10 @@ def read_table(path: Path) -> QTable:
             + ("; CSV has no units and metadata: write it again as .ecsv" * (path.suffix == ".csv"))
         )
     try:
-        refuse_changed(path, way_out="measure again with galsmith measure, or copy it again")
-        with warnings.catch_warnings():
+        with at_hand(path) as local, warnings.catch_warnings():
+            refuse_changed(local, way_out="measure again with galsmith measure, or copy it again")
             warnings.simplefilter("ignore")
-            table = READERS[path.suffix](path)
+            table = READERS[path.suffix](local)
     except InputError:
         raise
     except Exception as error:
@@ -221,7 +221,8 @@ def read_table(path: Path) -> QTable:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read the metadata alone of a table that `write_table` wrote; an error of any type where there are none."""
-    found = METADATA_READERS[path.suffix](path)
+    with at_hand(path) as local:
+        found = METADATA_READERS[path.suffix](local)
     return {key: value for key, value in found.items() if key != KEY}
 
 

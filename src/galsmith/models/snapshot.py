@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from galsmith.data.transforms import PixelTransform
 from galsmith.errors import InputError, SettingsError
-from galsmith.files import Kind, said_in_json, settle, write_json, written_atomically
+from galsmith.files import Kind, at_hand, place_of, said_in_json, settle, write_json, written_atomically
 from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.models.allocation import bounded_allocation
 from galsmith.models.families import listed_families, model_settings
@@ -147,7 +147,7 @@ def find_snapshot(place: str | Path) -> Path:
     InputError
         If there is none.
     """
-    path = Path(place)
+    path = place_of(place)
     settle(path)
     for folder in (path / "snapshot", path):
         if (folder / WEIGHTS_FILE).is_file():
@@ -259,7 +259,7 @@ def opened_tensors(
         If it cannot be read, also in the block, or is of another kind or version.
     """
     try:
-        with safe_open(path, framework="pt") as stream:
+        with at_hand(path) as local, safe_open(local, framework="pt") as stream:
             page: dict[str, Any] = json.loads((stream.metadata() or {}).get("galsmith", "{}"))
             if not isinstance(page, dict) or page.get("format") != written_as[0]:
                 raise InputError(f"{path}: not a galsmith {kind}; wanted one that galsmith train wrote")
@@ -269,7 +269,7 @@ def opened_tensors(
                     f"{written_as[1]}; use the galsmith that made it, or train again"
                 )
             # after format and version: a later one may seal its files otherwise
-            refuse_changed(path, way_out=way_out)
+            refuse_changed(local, way_out=way_out)
             page.pop(KEY, None)
             yield stream, page
     except (SafetensorError, ValueError, RecursionError, OSError) as error:

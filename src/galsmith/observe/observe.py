@@ -9,7 +9,7 @@ from galsmith.data.readers.to_store import write_source
 from galsmith.data.store import open_store
 from galsmith.data.store.layout import STORE
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import check_output
+from galsmith.files import check_output, place_of
 from galsmith.images import ImageSet
 from galsmith.observe.observation import Observation
 from galsmith.observe.presets import stated_observation
@@ -80,7 +80,7 @@ def observe(
     check_output(output, STORE, inputs=[store, file], overwrite=overwrite)
     return write_source(
         ObservedSource(open_store(store), observation, seed=seed),
-        Path(output),
+        place_of(output),
         verb="observe",
         seed=seed,
         options=SetOptions(),

@@ -16,7 +16,7 @@ from galsmith.data.store import Companions, StoreWriter
 from galsmith.data.store.layout import STORE
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import check_output
+from galsmith.files import check_output, place_of
 from galsmith.images import ImageSet
 from galsmith.models.devices import usable_device
 from galsmith.models.draws import Pixels
@@ -156,7 +156,7 @@ def sample(
     plan = _plan(source, n, outside)
     settings = _settings(plan, source, choice, shape)
     header = header_of_drawn(folder, settings=settings, seed=seed, rows=source.rows)
-    place, batch = Path(output), source.batch_size
+    place, batch = place_of(output), source.batch_size
     at_least = min(GALAXIES_PER_CHUNK_AT_LEAST, max(1, PIXELS_PER_CHUNK // math.prod(source.shape)))
     per_chunk = batch if kind == "fits" else batch * -(-at_least // batch)
     made: CutoutFolder | StoreWriter = (

@@ -24,11 +24,12 @@ from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_s
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
-from galsmith.files import refuse_remote_input
+from galsmith.files import is_remote, place_of
 from galsmith.models.families import recipes_by_family
 from galsmith.settings import near_miss, recipe_names
 
 TABLE_SUFFIXES = (".parquet", ".ecsv", ".fits")
+FAR_KINDS = ("store", "measurements")  # which are read from addresses too
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,15 @@ def describe(thing: str) -> Description:
     InputError
         If it is none of these, or damaged.
     """
-    refuse_remote_input(thing)
-    path = Path(thing)
-    for kind in KINDS.values():
+    path = place_of(thing)
+    known = {name: KINDS[name] for name in FAR_KINDS} if is_remote(path) else KINDS
+    for kind in known.values():
         if kind.matches(path):
             return kind.describe(path)
+    if is_remote(path):
+        raise InputError(
+            f"{path}: neither a store nor a table that is there; download other things to look at them"
+        )
     if not path.exists():
         raise InputError(
             f"{thing}: there is no such file or folder, nor a recipe of that name{near_miss(thing, _recipes())}; "

@@ -21,6 +21,7 @@ from galsmith.data.readers.registry import (
 )
 from galsmith.data.readers.surveys import without_maps
 from galsmith.errors import InputError
+from galsmith.files import place_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _expanded(name: str) -> list[Path]:
     """Files that one name stands for."""
     if has_glob(name):
         return [_checked_suffix(path) for path in matches_of(name)]
-    path = Path(name)
+    path = place_of(name)
     if path.is_dir():
         return _of_folder(path)
     check_existence(path)

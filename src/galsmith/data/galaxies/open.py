@@ -44,6 +44,7 @@ from galsmith.data.readers.registry import Reader, reader_of
 from galsmith.data.readers.source import Source
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.files import place_of
 from galsmith.images import ImageHeader
 from galsmith.provenance import Parent
 
@@ -236,7 +237,7 @@ def _made(origin: GalaxyOrigin, heads: Sequence[FitsHead], **settings: Any) -> G
 def _is_one_file(request: FileRequest) -> bool:
     """Whether the user named one file, not a folder or a glob that holds one."""
     name = request.images[0]
-    return len(request.images) == 1 and not has_glob(name) and not Path(name).is_dir()
+    return len(request.images) == 1 and not has_glob(name) and not place_of(name).is_dir()
 
 
 def _of_labels(

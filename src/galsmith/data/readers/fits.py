@@ -38,6 +38,7 @@ from galsmith.data.readers.listing import FITS_SUFFIXES, FilePlace, TarMember
 from galsmith.data.readers.options import Hdu, hdu_text, parse_hdu
 from galsmith.data.readers.surveys import is_named_as_map
 from galsmith.errors import InputError
+from galsmith.files import place_of
 from galsmith.files.bounds import bytes_on_disk, refuse_excess
 from galsmith.settings import near_miss
 
@@ -163,7 +164,7 @@ class FitsHead:
 def split_hdu(text: str) -> tuple[str, Hdu | None]:
     """Split ``seg.fits[SEG]`` into the name and the HDU; a file whose own name has brackets is left alone."""
     found = re.fullmatch(r"(.*)\[([^\[\]]+)\]", text)
-    if found is None or Path(text).exists():
+    if found is None or place_of(text).exists():
         return text, None
     return found[1], parse_hdu(found[2])
 

@@ -23,6 +23,7 @@ from galsmith.data.readers.surveys import without_maps
 from galsmith.data.store import Companions, joined
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import place_of
 from galsmith.images import ImageHeader, middle_of
 
 Pixels = NDArray[np.float32]
@@ -75,7 +76,7 @@ class FitsSource:
         otherwise: ImageHeader | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
-        folder = Path(folder)
+        folder = place_of(folder)
         listed: Mapping[str, FilePlace] = _listed(folder) if files is None else files
         places = [FitsPlace(path, options.hdu, options.plane) for path in listed.values()]
         self._heads, faults = read_heads(

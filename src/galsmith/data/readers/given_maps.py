@@ -35,6 +35,7 @@ from galsmith.data.readers.source import Listing
 from galsmith.data.readers.surveys import counted_bits
 from galsmith.data.store import Companions as StoredCompanions
 from galsmith.errors import InputError, SettingsError, argument_text
+from galsmith.files import refuse_remote_input
 from galsmith.provenance import Parent, hash_json
 
 MAP_SUFFIXES = (*FITS_SUFFIXES, *ARRAY_SUFFIXES)
@@ -63,6 +64,12 @@ class GivenMaps:
     ivar: str | None = None
     psf: str | None = None
     mask_bits: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse addresses: maps are read from file systems alone."""
+        for name in MAPS:
+            if getattr(self, name) is not None:
+                refuse_remote_input(getattr(self, name))
 
     @classmethod
     def of(cls, record: Any) -> "GivenMaps":

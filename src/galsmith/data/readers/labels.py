@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from galsmith.data.readers.listing import FITS_SUFFIXES
 from galsmith.errors import InputError
+from galsmith.files import at_hand
 from galsmith.files.bounds import bytes_on_disk, refuse_excess, refuse_large_parquet
 
 Columns = TypeVar("Columns", bound=Table)
@@ -223,14 +224,14 @@ def read_table(path: Path, kind: type[Columns], *, way_out: str) -> Columns:
     if not path.is_file():
         raise InputError(f"{path}: there is no such table; {way_out}")
     try:
-        with warnings.catch_warnings():
+        with at_hand(path) as local, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if FORMATS[suffix] == "fits":
-                return kind.read(path, format="fits", hdu=_first_table(path))
+                return kind.read(local, format="fits", hdu=_first_table(local))
             if FORMATS[suffix] == "parquet":
-                refuse_large_parquet(path)
-                return kind.read(path, format="parquet")
-            return _of_text(path, kind, FORMATS[suffix])
+                refuse_large_parquet(local)
+                return kind.read(local, format="parquet")
+            return _of_text(local, kind, FORMATS[suffix])
     except InputError:
         raise
     except Exception as error:

@@ -5,15 +5,16 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, TypeVar
 
 from galsmith.errors import InputError
-from galsmith.files import sha256_of_file
+from galsmith.files import is_remote, place_of, sha256_of_file
 from galsmith.files.bounds import EXPANSION, excess, read_limit_bytes
 from galsmith.files.names import refuse_undecodable
+from galsmith.files.remote.place import matching
 from galsmith.provenance import Parent, hash_json
 from galsmith.settings import near_miss
 
@@ -29,7 +30,7 @@ TAR_ERRORS = (tarfile.TarError, OSError, EOFError)
 
 def check_existence(path: Path, *, wanted: str = "") -> None:
     """Raise `InputError` where nothing is at a path; it names the neighbor that was probably meant, and what is wanted."""
-    if not path.exists():
+    if not place_of(path).exists():
         neighbors = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         problem = f"{path}: there is no such file, folder or store{near_miss(path.name, neighbors)}"
         raise InputError(problem, wanted=wanted)
@@ -113,7 +114,7 @@ def list_files(place: Path, suffixes: Sequence[str], *, nested: bool = True) -> 
 def has_files(place: Path, suffixes: Sequence[str], *, nested: bool) -> bool:
     """Whether a folder has a file of some suffixes, or a folder in it does; or whether a glob matches one."""
     if has_glob(str(place)):
-        candidates: Iterable[Path] = map(Path, glob.iglob(str(place), recursive=True))  # noqa: PTH207
+        candidates: Iterable[Path] = _globbed(str(place))
     elif not place.is_dir():
         return False
     else:
@@ -123,7 +124,7 @@ def has_files(place: Path, suffixes: Sequence[str], *, nested: bool) -> bool:
 
 def has_glob(text: str) -> bool:
     """Whether a name is a pattern and no file of that name is there."""
-    return any(character in text for character in GLOB_CHARACTERS) and not Path(text).exists()
+    return any(character in text for character in GLOB_CHARACTERS) and not place_of(text).exists()
 
 
 def matches_of(pattern: str) -> list[Path]:
@@ -134,11 +135,18 @@ def matches_of(pattern: str) -> list[Path]:
     InputError
         If there is none.
     """
-    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    found = sorted(_globbed(pattern))
     files = [path for path in found if path.is_file()]
     if not files:
         raise InputError(f"{pattern}: matches no file; check the folder and the pattern")
     return files
+
+
+def _globbed(pattern: str) -> Iterator[Path]:
+    """Give what a pattern matches, of a file system or in a remote folder."""
+    if is_remote(pattern):
+        return iter(matching(pattern))
+    return map(Path, glob.iglob(pattern, recursive=True))  # noqa: PTH207
 
 
 def _inner_files(folder: Path) -> list[Path]:
@@ -154,9 +162,19 @@ def listing_as_parent(folder: Path, files: Sequence[Path]) -> Parent:
 
     The files are not read for it; a file that changes between two runs is noticed by its time.
     """
-    stats = [(path.name, path.stat()) for path in files]
-    listing = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    listing = [(path.name, *_size_and_time(path)) for path in files]
     return Parent("source files (names, sizes, times)", hash_json(listing), str(folder))
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    """Size and time of change of a file; of a remote one that cannot be looked at -1, as its reader says why."""
+    try:
+        stat = path.stat()
+    except OSError:
+        if is_remote(path):
+            return -1, -1
+        raise
+    return stat.st_size, stat.st_mtime_ns
 
 
 def file_as_parent(path: Path, role: str) -> Parent:

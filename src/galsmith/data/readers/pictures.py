@@ -1,6 +1,7 @@
 """A folder of PNG and JPEG pictures, 8 or 16 bit, gray or RGB, with labels from a table."""
 
 import contextlib
+import io
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from galsmith.data.readers.registry import FolderOptions
 from galsmith.data.readers.source import DAMAGED, Listing, Origin, UnusableImage, read_heads
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import is_remote, place_of
 from galsmith.files.bounds import bytes_on_disk, excess
 from galsmith.images import ImageHeader
 
@@ -91,7 +93,7 @@ class PictureSource:
         files: Mapping[str, Path] | None = None,
         progress: ProgressCallback = ignore_progress,
     ) -> None:
-        folder, labels = Path(folder), None if options.labels is None else Path(options.labels)
+        folder, labels = place_of(folder), None if options.labels is None else place_of(options.labels)
         files = list_files(folder, PICTURE_SUFFIXES) if files is None else files
         self._paths = list(files.values())
         self._heads, faults = read_heads(
@@ -151,7 +153,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     # our limit, which can be raised, in the place of Pillow's, which is an exception of a kind of its own
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        picture = Image.open(path)
+        picture = Image.open(io.BytesIO(path.read_bytes()) if is_remote(path) else path)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     with picture:

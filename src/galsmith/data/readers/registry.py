@@ -41,6 +41,7 @@ from galsmith.data.readers.options import (
 )
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import place_of, refuse_remote_input
 from galsmith.settings import near_miss, record_at
 
 if TYPE_CHECKING:
@@ -289,6 +290,8 @@ class Reader:
         Whether a place may be several files.
     takes_files : bool
         Whether `opens` also takes ``files``, a mapping of name to path: only these files of a folder.
+    reads_addresses : bool
+        Whether a place may be an address, such as ``https://host/cutouts``.
     leaves_out_small : bool
         Whether images smaller than a crop are left out (Holzschuh et al. 2022, sec. 3.2), not refused.
     """
@@ -304,6 +307,7 @@ class Reader:
     is_one_file: bool = False
     takes_several: bool = False
     takes_files: bool = False
+    reads_addresses: bool = False
     leaves_out_small: bool = False
 
     def open(
@@ -315,8 +319,14 @@ class Reader:
         progress: ProgressCallback = ignore_progress,
     ) -> "Source":
         """Open a source; options left out have their defaults, those of another reader are refused."""
+        self.refuse_addresses(place)
         only = {} if files is None or not self.takes_files else {"files": files}
         return _found(self.opens)(place, self.chosen(options), progress=progress, **only)
+
+    def refuse_addresses(self, place: Place) -> None:
+        """Raise `InputError` where a place is an address, and this reader reads file systems alone."""
+        for given in () if self.reads_addresses else [place] if isinstance(place, str | Path) else place:
+            refuse_remote_input(given)
 
     def chosen(self, options: Any = None) -> Any:
         """Give the options, or their defaults.
@@ -344,7 +354,7 @@ class Reader:
         """Whether a place is of this format, by names alone, or those of folders in it; an array file need not be there."""
         if self.is_one_file:
             return array_place(place) is not None
-        return has_files(Path(place), self.suffixes, nested=nested)
+        return has_files(place_of(place), self.suffixes, nested=nested)
 
 
 READERS: dict[str, Reader] = {
@@ -359,6 +369,7 @@ READERS: dict[str, Reader] = {
             "galsmith ingest folder pictures -o galaxies --labels labels.csv --resize 64",
             suffixes=PICTURE_SUFFIXES,
             takes_files=True,
+            reads_addresses=True,
         ),
         Reader(
             "fits",
@@ -369,6 +380,7 @@ READERS: dict[str, Reader] = {
             "galsmith ingest fits cutouts -o galaxies --hdu 0 --crop 128",
             suffixes=FITS_SUFFIXES,
             takes_files=True,
+            reads_addresses=True,
         ),
         Reader(
             "arrays",
@@ -389,6 +401,7 @@ READERS: dict[str, Reader] = {
             "galsmith.data.readers.store:StoreSource",
             "galsmith ingest store galaxies -o measured --properties galaxies.parquet",
             more="Galaxies stay in their splits unless `split` asks for other shares than the default.",
+            reads_addresses=True,
         ),
         Reader(
             "cosmos",
@@ -502,7 +515,7 @@ def reader_of(place: str | Path) -> Reader | None:
 
 def is_image_place(place: str | Path) -> bool:
     """Whether a name is that of a folder, or of an array in a file, whether or not there is one."""
-    return Path(place).is_dir() or reader_of(place) is not None
+    return place_of(place).is_dir() or reader_of(place) is not None
 
 
 def open_source(place: str | Path, *, progress: ProgressCallback = ignore_progress) -> "Source":

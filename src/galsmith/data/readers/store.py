@@ -17,6 +17,7 @@ from galsmith.data.readers.source import Listing, Origin, UnusableImage
 from galsmith.data.store import Companions, bytes_beside, companions_of, open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
+from galsmith.files import place_of
 
 Pixels = NDArray[np.float32]
 NAME_COLUMN = "object_id"
@@ -64,7 +65,7 @@ class StoreSource:
         )
         parents, notes = [images.as_parent("store")], {}
         if properties is not None:
-            table = Path(properties)
+            table = place_of(properties)
             notes["properties"] = join_properties(self.catalog, table)
             parents.append(file_as_parent(table, "properties"))
         settings: dict[str, Any] = {"kind": "store", "properties": properties is not None}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from galsmith.data.store.layout import CATALOG_FILE, CHECKED, compression_of, read_catalog, storage_of
 from galsmith.data.store.reader import PIXEL_BYTES, StorePixels, open_store
 from galsmith.errors import InputError
+from galsmith.files import place_of
 from galsmith.files.hdf5 import own_dataset, refuse_claim
 from galsmith.images import ImageSet, crop_center, middle_of, resampled_ivar, resampled_mask, resampled_psf
 from galsmith.images.image_set import SelectedPixels
@@ -297,7 +298,7 @@ def read_sources(store: str | Path, rows: Sequence[int] | NDArray[np.int64] | No
     InputError
         If there is no such store, or it knows no sources.
     """
-    folder = Path(store)
+    folder = place_of(store)
     names = read_catalog(folder / CATALOG_FILE)["object_id"]
     chosen = np.arange(len(names)) if rows is None else np.asarray(rows, dtype=np.int64)
     found = read_companions(folder, chosen)
@@ -334,7 +335,7 @@ def read_noise_correlation(store: str | Path, name: str) -> Stamp:
     InputError
         If there is no such store, or none of that name in it.
     """
-    folder = Path(store)
+    folder = place_of(store)
     known: set[str] = set()
     pixels = open_store(folder).pixels
     every = np.arange(len(pixels))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from galsmith.errors import InputError
-from galsmith.files import Kind, said_in_json, sha256_of_file, written_atomically
+from galsmith.files import Kind, at_hand, said_in_json, sha256_of_file, written_atomically
 from galsmith.files.bounds import refuse_large_parquet
 from galsmith.files.pages import Page
 from galsmith.images import ImageHeader
@@ -70,6 +70,7 @@ STORE = Kind(
     said_in_json(FORMAT_NAME, lambda page: StoreHeader.from_dict(page).fingerprint()),
     DESCRIPTION_FILE,
     (DESCRIPTION_FILE, CATALOG_FILE, f"{IMAGE_FOLDER}/part-*.h5"),
+    travels=True,
 )
 
 
@@ -153,13 +154,14 @@ def write_catalog(path: Path, catalog: QTable) -> None:
 def read_catalog(path: Path, *, sha256: str | None = None) -> QTable:
     """Read a Parquet table; `InputError` names the file when it is missing, damaged, or not of the hash that is given."""
     try:
-        if sha256 is not None and sha256_of_file(path) != sha256:
-            raise InputError(
-                f"{path}: was changed or damaged after it was written (its hash is not that of {DESCRIPTION_FILE}); make "
-                "the store again"
-            )
-        refuse_large_parquet(path)
-        return QTable.read(path, format="parquet")
+        with at_hand(path) as local:
+            if sha256 is not None and sha256_of_file(local) != sha256:
+                raise InputError(
+                    f"{path}: was changed or damaged after it was written (its hash is not that of {DESCRIPTION_FILE}); "
+                    "make the store again"
+                )
+            refuse_large_parquet(local)
+            return QTable.read(local, format="parquet")
     except InputError:
         raise
     except FileNotFoundError as error:

@@ -32,8 +32,8 @@ from galsmith.data.store.layout import (
 )
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
-from galsmith.files import partial_folder, read_json, read_mark, settle, sha256_of_file
-from galsmith.files.hdf5 import own_dataset, refuse_claim
+from galsmith.files import partial_folder, place_of, read_json, read_mark, settle, sha256_of_file
+from galsmith.files.hdf5 import opened_hdf5, own_dataset, refuse_claim
 from galsmith.files.pages import checked_page
 from galsmith.files.seal import unsealed
 from galsmith.images import ImageSet
@@ -48,7 +48,7 @@ ROWS_SKIPPED = 3  # A call costs as much as a few images of 64 px.
 
 def is_store(path: str | Path) -> bool:
     """Whether there is a finished or a partial store at a path."""
-    return (Path(path) / DESCRIPTION_FILE).exists() or partial_chunks(path) is not None
+    return (place_of(path) / DESCRIPTION_FILE).is_file() or partial_chunks(path) is not None
 
 
 def partial_chunks(path: str | Path) -> tuple[int, int] | None:
@@ -67,9 +67,9 @@ def read_description(path: str | Path) -> dict[str, Any]:
     InputError
         If there is no store, it is partial, or its format version is unknown.
     """
-    folder = Path(path)
+    folder = place_of(path)
     settle(folder)
-    if not (folder / DESCRIPTION_FILE).exists():
+    if not (folder / DESCRIPTION_FILE).is_file():
         raise InputError(_why_no_store(folder))
     description = read_json(folder / DESCRIPTION_FILE)
     if description.get("format") != FORMAT_NAME:
@@ -94,7 +94,7 @@ def open_store(path: str | Path) -> ImageSet:
     InputError
         If there is no store, it is partial, of an unknown format version, or damaged.
     """
-    folder = Path(path)
+    folder = place_of(path)
     description = read_description(folder)
     header = StoreHeader.from_dict(description)
     parts = [Part(**part) for part in description["parts"]]
@@ -267,7 +267,7 @@ class StorePixels:
             refuse_outside(self._folder, self._parts[part].file)
             if len(self._open) >= OPEN_FILES_AT_MOST:
                 self._open.popitem(last=False)[1].close()
-            self._open[part] = h5py.File(self._folder / self._parts[part].file, "r")
+            self._open[part] = opened_hdf5(self._folder / self._parts[part].file)
         self._open.move_to_end(part)
         return self._open[part]
 
@@ -298,7 +298,7 @@ def verify_store(path: str | Path, *, progress: ProgressCallback = ignore_progre
     list of str
         One line for each file that is missing, altered or cannot be told; empty when all is well.
     """
-    folder = Path(path)
+    folder = place_of(path)
     description = read_description(folder)
     files = [(CATALOG_FILE, description["catalog"]["sha256"])]
     files += [(part["file"], part["sha256"]) for part in description["parts"]]

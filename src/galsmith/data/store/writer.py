@@ -34,6 +34,8 @@ from galsmith.data.store.layout import (
 from galsmith.data.store.reader import open_store
 from galsmith.files import (
     Partial,
+    is_remote,
+    place_of,
     raise_if_unwritable,
     read_json,
     read_mark,
@@ -292,8 +294,10 @@ def write_store(path: str | Path, images: ImageSet, *, overwrite: bool = False) 
     overwrite : bool
         Replace what is there.
     """
-    header, place = StoreHeader(images.header, images.provenance), Path(path)
-    if read_mark(place) is None:  # a header does not tell which images of a set these are
+    header, place = StoreHeader(images.header, images.provenance), place_of(path)
+    if (
+        not is_remote(place) and read_mark(place) is None
+    ):  # a header does not tell which images of a set these are
         refuse_existing(place, STORE, overwrite=overwrite)
     n_chunks = max(1, -(-len(images) // IMAGES_PER_CHUNK))
     writer = StoreWriter(place, header, n_chunks=n_chunks, overwrite=overwrite, inputs=[images.path or None])
