@@ -15,14 +15,15 @@ TORCH_INDEX ?=
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 STAMP := $(VENV)/.installed
 MINUTES ?=
+REMOTE ?= build/remote-environment
 # Tests run on as many cores as there are, 4 at most: each worker imports everything anew.
 WORKERS ?= auto
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-slow lint oracle format env lock docs clean
+.PHONY: help demo test test-slow test-remote lint oracle format env lock docs clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 demo: env ## Simulate, train, sample, measure, compare and report, in ten minutes on two cores
 	@$(BIN)/galsmith demo -o demo $(if $(MINUTES),--minutes $(MINUTES))
@@ -33,6 +34,13 @@ test: lint ## Check style, types and imports, then run the tests that take under
 
 test-slow: env ## Run the slow tests
 	@$(PYTEST) -m slow
+
+test-remote: env ## Test s3:// against a server of its own, in an environment of its own
+	@test -x $(REMOTE)/bin/python || $(BIN)/python -m venv $(REMOTE)
+	@$(REMOTE)/bin/python -m pip install -qq --disable-pip-version-check 'moto[server]>=5' 's3fs>=2024.6'
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(REMOTE)/bin/python -c \
+		'import site; print(site.getsitepackages()[0])')/galsmith.pth
+	@PYTHONPATH=src $(REMOTE)/bin/python -m pytest -q -n 0 tests/ground/test_s3.py
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
 	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3
