@@ -20,7 +20,7 @@ REMOTE ?= build/remote-environment
 WORKERS ?= auto
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-slow test-remote lint oracle format env lock docs clean
+.PHONY: help demo test test-slow test-remote test-lsdb lint oracle format env lock docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -44,6 +44,13 @@ test-remote: env ## Test s3:// against a server of its own, in an environment of
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
 	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3
+
+test-lsdb: env ## Ask LSDB, in an environment of its own, whether it opens what galsmith exports
+	@test -x $(VENV)/lsdb/bin/python || $(PYTHON) -m venv $(VENV)/lsdb
+	@$(VENV)/lsdb/bin/python -m pip install -qq --disable-pip-version-check lsdb==0.11.1
+	@rm -rf $(VENV)/lsdb-catalog && mkdir $(VENV)/lsdb-catalog
+	@$(BIN)/python tests/data/lsdb/check_lsdb.py write $(VENV)/lsdb-catalog
+	@$(VENV)/lsdb/bin/python tests/data/lsdb/check_lsdb.py check $(VENV)/lsdb-catalog
 
 lint: env ## Check style, types and imports
 	@echo "lint: ruff format, ruff check, mypy, lint-imports"

@@ -9,11 +9,13 @@ from astropy.io import fits
 from astropy.table import Table
 
 from galsmith.data.components import ComponentGalaxies, ComponentSettings
+from galsmith.data.export import export
 from galsmith.data.fields import FieldSettings, SimulatedFields
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.arrays import ArraySource
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
 from galsmith.data.readers.fits_cutouts import FitsSource
+from galsmith.data.readers.hats.source import HatsSource
 from galsmith.data.readers.pictures import PictureSource
 from galsmith.data.readers.real_galaxies.source import RealGalaxySource
 from galsmith.data.readers.registry import ArrayOptions, FitsOptions, SkirtOptions
@@ -23,6 +25,7 @@ from galsmith.data.readers.store import StoreSource
 from galsmith.data.readers.to_store import plan_store, write_source
 from galsmith.data.sersic import SersicSource
 from galsmith.data.store import write_store
+from galsmith.data.writers.registry import HatsWriting
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.provenance import hash_json
@@ -41,6 +44,7 @@ KINDS = (
     "store",
     "fields",
     "components",
+    "hats",
 )
 
 
@@ -90,7 +94,15 @@ def open_components(folder, draw):
     return ComponentGalaxies(settings, n=5, seed=3)
 
 
+def open_hats(folder, draw):
+    images = [draw(2, 32, 32, seed=seed) for seed in range(5)]
+    images = image_set_from_arrays(images, ImageHeader(("g", "r"), "nJy"))
+    export("hats", images, folder / "hats", writing=HatsWriting(sky="scatter"))
+    return HatsSource(folder / "hats")
+
+
 OPENERS = {
+    "hats": open_hats,
     "components": open_components,
     "fields": open_fields,
     "stamps in a tar": open_stamps_in_a_tar,

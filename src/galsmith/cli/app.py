@@ -13,6 +13,7 @@ from galsmith.cli import (
     compare,
     demo,
     denoise,
+    export,
     info,
     ingest,
     look,
@@ -28,6 +29,7 @@ from galsmith.cli import (
 )
 from galsmith.data.readers.registry import readers
 from galsmith.data.simulate import SIMULATORS
+from galsmith.data.writers.registry import WRITERS
 
 DESCRIPTION = (
     "Learn galaxies from a survey, draw new ones, and prove how far they can be trusted. "
@@ -35,6 +37,7 @@ DESCRIPTION = (
 )
 GROUPS = {
     "ingest": "Read galaxy images from files into a store.",
+    "export": "Write a store in a format of others.",
     "simulate": "Simulate galaxies or fields into a store.",
     "denoise": "Take point spread function and noise off images.",
     "score": "Learn and predict how like the ideal cosmology field an image is.",
@@ -125,6 +128,10 @@ VERBS = (
     ),
     Verb("denoise report", denoise.denoise_report, denoise.REPORT_EXAMPLE, resumes=True),
     Verb("study", study.study, study.EXAMPLE, resumes=True, explains=study.tasks_text),
+    *(
+        Verb(f"export {name}", export.export_command(writer), writer.example, resumes=True)
+        for name, writer in WRITERS.items()
+    ),
     Verb("info", info.info, info.EXAMPLE, writes=False),
 )
 

@@ -1,7 +1,6 @@
 """``galsmith ingest KIND SRC``: make a store of galaxy images that lie in files; the verbs are made from the readers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, fields
 from inspect import Parameter as Argument
 from inspect import Signature
 from pathlib import Path
@@ -12,6 +11,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_folder, check_places
+from galsmith.cli.records import flag, flags_of, parsed
 from galsmith.data.readers.registry import Reader
 
 # what a reader reads, in the words of its own refusal
@@ -19,6 +19,7 @@ NEEDED = {
     "folder": "folder",
     "fits": "folder",
     "skirt": "folder",
+    "hats": "folder of a HATS catalog",
     "cosmology": "folder",
     "store": "store; make one with galsmith ingest or simulate",
 }
@@ -46,7 +47,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         flags.check()
         for one in places:
             check_folder(one, f"there is no such {NEEDED.get(reader.name, 'folder or file')}")
-        reading = reader.options(**{name: _parsed(reader, name, value) for name, value in given.items()})
+        reading = parsed(reader.options, given)
         from galsmith.cli.summaries import outcome_of_store
         from galsmith.data.ingest import ingest
 
@@ -76,43 +77,9 @@ def _arguments(reader: Reader) -> Iterator[Argument]:
     several, words = reader.takes_several, Parameter(help=reader.place)
     place: Any = Annotated[list[str], words] if several else Annotated[str, words]
     yield Argument("sources" if several else "source", Argument.POSITIONAL_ONLY, annotation=place)
-    yield _flag("output", Output)
-    for entry in fields(reader.options):
-        kind: Any = Annotated[
-            _kind(entry), Parameter(name=f"--{_flag_name(entry)}", help=entry.metadata["help"])
-        ]
-        yield _flag(entry.name, kind, _shown_default(entry))
-    yield _flag("flags", SetFlags, KEEP_ALL)
-    yield _flag("seed", Seed, 0)
-    yield _flag("overwrite", Overwrite, default=False)
-    yield _flag("shown", Shown, SHOWN_ALL)
-
-
-def _flag(name: str, kind: Any, default: Any = Argument.empty) -> Argument:
-    """Make a keyword of a command."""
-    return Argument(name, Argument.KEYWORD_ONLY, annotation=kind, default=default)
-
-
-def _flag_name(entry: Field[Any]) -> str:
-    """Name the flag of a field."""
-    return str(entry.metadata["flag"] or entry.name.replace("_", "-"))
-
-
-def _kind(entry: Field[Any]) -> Any:
-    """Type of what is typed: text where it is parsed."""
-    if entry.metadata["parse"] is None:
-        return entry.metadata["kind"] | None if entry.metadata["kind"] is not None else entry.type
-    return str | None if entry.default is None else str
-
-
-def _shown_default(entry: Field[Any]) -> Any:
-    """Give the default as it would be typed."""
-    if entry.default is MISSING or entry.default is None or entry.metadata["parse"] is None:
-        return entry.default
-    return ",".join(entry.default) if isinstance(entry.default, tuple) else str(entry.default)
-
-
-def _parsed(reader: Reader, name: str, value: Any) -> Any:
-    """Bring what was typed to the field's own type."""
-    parse = next(entry.metadata["parse"] for entry in fields(reader.options) if entry.name == name)
-    return value if parse is None or value is None else parse(value)
+    yield flag("output", Output)
+    yield from flags_of(reader.options)
+    yield flag("flags", SetFlags, KEEP_ALL)
+    yield flag("seed", Seed, 0)
+    yield flag("overwrite", Overwrite, default=False)
+    yield flag("shown", Shown, SHOWN_ALL)

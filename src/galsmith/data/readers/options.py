@@ -181,6 +181,57 @@ class CosmologyOptions:
 
 
 @dataclass(frozen=True)
+class HatsOptions:
+    """How images of a HATS catalog are read.
+
+    Attributes
+    ----------
+    bands : tuple of str or None
+        Which bands, in the order wanted; None takes those that all images have.
+    mask_true : {"usable", "bad"}
+        What a pixel is whose mask is true: usable, as in all sets of the MultimodalUniverse, or not to be used.
+    flux_unit : str or None
+        Unit of a pixel's value, which the format does not say; ``"unknown"`` when None, but for what galsmith wrote.
+    pixel_scale_arcsec : float or None
+        Angle per pixel side, in place of the images' own.
+    zero_points_mag : mapping of band to float, or sequence of float, or None
+        AB magnitude of one unit.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    bands: tuple[str, ...] | None = option(
+        "Which bands, such as DES-G,DES-R; those that all images have when left out.", parse=parse_bands
+    )
+    mask_true: Literal["usable", "bad"] = option("What pixels are whose mask is true.", "usable")
+    flux_unit: str | None = option("Unit of a pixel's value, which the format does not say.")
+    pixel_scale_arcsec: float | None = option(
+        "Arcsec per pixel, in place of the images' own.", flag="pixel-scale"
+    )
+    zero_points_mag: GivenZeroPoints | None = option(
+        "AB magnitude of 1 unit, as 25.0, 25.0,25.1 or g=25.0,r=25.1.",
+        flag="zero-points",
+        parse=parse_zero_points,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value once."""
+        if self.mask_true not in ("usable", "bad"):
+            raise SettingsError(argument="mask_true", came=self.mask_true, wanted="usable or bad")
+        if self.bands is not None and (not self.bands or len(set(self.bands)) < len(self.bands)):
+            raise SettingsError(argument="bands", came=self.bands, wanted="some bands, each once")
+        if self.pixel_scale_arcsec is not None and not self.pixel_scale_arcsec > 0:
+            raise SettingsError(
+                argument="pixel_scale_arcsec",
+                came=self.pixel_scale_arcsec,
+                wanted="a positive angle in arcsec",
+            )
+
+
+@dataclass(frozen=True)
 class FieldOptions:
     """How galaxies are found in survey images, told from stars and cut out.
 

@@ -32,6 +32,7 @@ from galsmith.data.readers.options import (
     CosmologyOptions,
     FieldOptions,
     GivenZeroPoints,
+    HatsOptions,
     Hdu,
     option,
     parse_bands,
@@ -439,6 +440,15 @@ READERS: dict[str, Reader] = {
             "galsmith.data.readers.cosmology_fields:CosmologyFields",
             "galsmith ingest cosmology cosmology_aux_data -o fields --parts scored,query",
             more="Ids, part, label and score go into the catalog; what is not known is NaN.",
+        ),
+        Reader(
+            "hats",
+            "Read images of a HATS catalog in the layout of the MultimodalUniverse, with noise and masks, into a store.",
+            "Folder with hats.properties, or of a collection; what galsmith export hats writes is one.",
+            HatsOptions,
+            "galsmith.data.readers.hats.source:HatsSource",
+            "galsmith ingest hats mmu_hsc -o galaxies --flux-unit nJy --crop 96",
+            more="Columns with one value a row go into the catalog.",
         ),
     )
 }

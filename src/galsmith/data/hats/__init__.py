@@ -1,0 +1,1 @@
+"""HATS, the folders of Parquet files that surveys share: what reading and writing them have in common."""

@@ -1,0 +1,1 @@
+"""Reading HATS catalogs of images, in the layout of the MultimodalUniverse."""

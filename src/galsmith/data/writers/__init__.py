@@ -1,0 +1,1 @@
+"""Formats that a store is written to for others."""
