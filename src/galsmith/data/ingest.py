@@ -5,6 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
 
+import numpy as np
+
+from galsmith.data.identifiers import refuse_repeated
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.options import CosmologyOptions, FieldOptions, GivenZeroPoints, Hdu
 from galsmith.data.readers.registry import (
@@ -75,7 +78,7 @@ def ingest(
     Raises
     ------
     InputError
-        If a file cannot be used; the message names it.
+        If a file cannot be used, or two images have one ``object_id``; the message names it.
     SettingsError
         If there is no such reader (the near miss is named), or an option does not fit the files.
     OutputExistsError
@@ -87,6 +90,7 @@ def ingest(
     if reader.leaves_out_small and chosen.crop_pix is not None and chosen.minimum_size_pix is None:
         chosen = replace(chosen, minimum_size_pix=chosen.crop_pix)
     opened = reader.open(source, reading, progress=progress)
+    refuse_repeated(np.asarray(opened.catalog["object_id"]), place=source)
     if opened.listing.splits is not None and chosen.split == SetOptions().split and seed != 0:
         raise SettingsError(
             "a seed deals splits, and those of the images are kept; give `split` as well, or leave it out",

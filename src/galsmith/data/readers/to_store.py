@@ -12,7 +12,6 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
-from galsmith.data.identifiers import refuse_repeated
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.source import (
     Source,
@@ -101,7 +100,7 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
     ------
     InputError
         If a file's head cannot be read (unless such are skipped), no image is left, or a crop or resize
-        does not fit; or two images have one identifier.
+        does not fit.
     SettingsError
         If a condition names a column that is not there.
     """
@@ -110,7 +109,6 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
     if len(rows) == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise InputError(f"none of {len(native)} images is left ({reasons}); loosen what leaves them out")
-    refuse_repeated(np.asarray(source.catalog["object_id"])[rows], place=_place_of(source))
     _check_shapes(source, rows, options)
     bytes_a_pixel = len(source.header.bands) * PIXEL_BYTES + source.listing.bytes_beside
     largest = int(source.listing.shapes[rows].prod(axis=1).max()) * bytes_a_pixel
@@ -161,11 +159,6 @@ def _kept_rows(
         left_out[f"not {options.where}"] = int(unmet.sum())
         keep &= ~unmet
     return np.flatnonzero(keep).astype(np.int64), {key: count for key, count in left_out.items() if count}
-
-
-def _place_of(source: Source) -> str:
-    """Say what is read, for messages."""
-    return next((parent.path for parent in source.origin.parents if parent.path), "the images")
 
 
 def _faults(source: Source) -> dict[int, UnusableImage]:
