@@ -35,7 +35,7 @@ WRONG = [
     ("ingest hats there -o new --pixel-scale -1", 2, "--pixel-scale -1.0: wanted a positive angle"),
     ("export hats gone -o new", 1, "gone: there is no such store"),
     ("export hats there -o new --rows-per-file 0", 2, "--rows-per-file 0: wanted 1 or more"),
-    ("export hats there -o new --where x", 2, "--where x"),
+    ("export hats there -o new --where x", 2, "--where 'x': wanted column=low..high"),
     ("ingest field g=missing -o new", 1, "g=missing: there is no such folder or file"),
     ("ingest field g=missing.fits r=missing.fits -o new", 1, "g=missing.fits: there is no such"),
     ("ingest fits there -o new --crop 0", 2, "--crop 0: wanted 1 or more"),

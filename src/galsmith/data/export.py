@@ -7,7 +7,8 @@ from galsmith.data.store import open_store
 from galsmith.data.writers.registry import Exported, find_writer
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
-from galsmith.files import check_output
+from galsmith.files import check_output, refuse_remote_input
+from galsmith.files.remote import refuse_remote_output
 from galsmith.images import ImageSet, rows_where
 from galsmith.settings import parse_where
 
@@ -62,6 +63,9 @@ def export(
             f"writing is a {type(chosen).__name__}; wanted {writer.options.__name__} for the writer {writer.name}"
         )
     inputs = [] if isinstance(images, ImageSet) else [images]
+    refuse_remote_output(output)
+    for given in inputs:
+        refuse_remote_input(given)
     check_output(output, writer.output_kind, inputs=inputs, overwrite=overwrite)
     found = images if isinstance(images, ImageSet) else open_store(images)
     if where is not None:
