@@ -156,7 +156,7 @@ def _shifted(dose: float, count: int, case: int) -> Sets:
     """Draw two sets of six correlated columns, the second shifted."""
     rng = random_stream(case + 1, f"benchmark.coverage.joint.{dose}")
     covariance = 0.6 * np.eye(6) + 0.4
-    first, second = (rng.multivariate_normal(np.zeros(6), covariance, count) for _ in range(2))
+    first, second = (rng.multivariate_normal(np.zeros(6), covariance, count, method="cholesky") for _ in range(2))
     return first, second + dose
 
 
@@ -164,7 +164,7 @@ def _correlated(dose: float, count: int, case: int) -> Sets:
     """Draw two sets of six correlated columns, the second less correlated."""
     rng = random_stream(case + 1, f"benchmark.coverage.correlated.{dose}")
     first, second = (
-        rng.multivariate_normal(np.zeros(6), (1 - level) * np.eye(6) + level, count)
+        rng.multivariate_normal(np.zeros(6), (1 - level) * np.eye(6) + level, count, method="cholesky")
         for level in (0.4, 0.4 * (1 - dose))
     )
     return first, second

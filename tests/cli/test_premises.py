@@ -127,6 +127,9 @@ WRONG = [
     ("denoise apply gone there -o new", 1, "gone: there is no such denoiser"),
     ("denoise apply weiner there -o new", 1, "weiner: there is no such denoiser (did you mean 'wiener'?)"),
     ("denoise apply wiener gone -o new", 1, "gone: there is no such file"),
+    ("check-data gone", 1, "gone: there is no such store"),
+    ("check-data there --minutes 0", 2, "--minutes 0.0: wanted a number above 0"),
+    ("check-asked gone --training there", 1, "gone: there is no such"),
     ("info gone", 1, "gone: there is no such file or folder"),
 ]
 PROGRAM = f"""

@@ -14,7 +14,7 @@ FEW = Chance(seed=0, replicates=100, splits=20, permutations=99)
 def correlated(count, correlation, *, columns=5, case=0):
     rng = random_stream(case, "test.correlated")
     covariance = (1 - correlation) * np.eye(columns) + correlation
-    return rng.multivariate_normal(np.zeros(columns), covariance, count)
+    return rng.multivariate_normal(np.zeros(columns), covariance, count, method="cholesky")
 
 
 def names(columns):

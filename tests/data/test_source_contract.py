@@ -200,7 +200,7 @@ def test_an_image_of_other_bands_than_the_header_names_stops_or_is_left_out(make
     source, bands = make_source(), make_source().header.bands
     source.header = replace(source.header, bands=("other", *bands))
     with pytest.raises(
-        InputError, match=rf"has shape \({len(bands)}, 32, 32\).* with {len(bands) + 1} bands \(other"
+        InputError, match=rf"has shape \({len(bands)}, \d+, \d+\).* with {len(bands) + 1} bands \(other"
     ):
         write_source(source, tmp_path / "a", verb="test", seed=1, options=SetOptions(crop_pix=8))
     with pytest.raises(InputError, match=r"no image is left to store \(5 of another shape\)"):

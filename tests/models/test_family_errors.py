@@ -12,9 +12,12 @@ from galsmith.models.protocols import NetworkBatch, TrainingProgress
 
 OF_PICTURES = {"wgan", "cvae", "dcgan", "field_composer"}  # their sides are tested with them
 # components, and the noise levels of all diffusions
-FITTED_ON_IMAGES = {"pca_diffusion", "pca_diffusion, place and texture"} | {
-    "diffusion" + variant for variant in ("", ", spectral", ", flow", ", haar", ", small set")
-}
+FITTED_ON_IMAGES = {
+    "pca_diffusion",
+    "pca_diffusion, place and texture",
+    "relay_diffusion",
+    "relay_diffusion, small patches",
+} | {"diffusion" + variant for variant in ("", ", spectral", ", flow", ", haar", ", small set")}
 
 
 def test_pca_diffusion_refuses_odd_sides(build, blobs):
