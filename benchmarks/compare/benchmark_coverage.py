@@ -156,7 +156,9 @@ def _shifted(dose: float, count: int, case: int) -> Sets:
     """Draw two sets of six correlated columns, the second shifted."""
     rng = random_stream(case + 1, f"benchmark.coverage.joint.{dose}")
     covariance = 0.6 * np.eye(6) + 0.4
-    first, second = (rng.multivariate_normal(np.zeros(6), covariance, count, method="cholesky") for _ in range(2))
+    first, second = (
+        rng.multivariate_normal(np.zeros(6), covariance, count, method="cholesky") for _ in range(2)
+    )
     return first, second + dose
 
 

@@ -18,7 +18,8 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.seeds import random_stream
 
 FEW = {"replicates": 20, "splits": 10, "permutations": 199}
-NOTHING = 0.01  # a p value below it: one fair draw in a hundred, where what is there gives 0.005, the least of 199 permutations
+# a p value of one fair draw in a hundred; what is there gives 0.005, the least of 199 permutations
+NOTHING = 0.01
 
 
 def galaxies(count, *, columns=6, case=0):

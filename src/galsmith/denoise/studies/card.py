@@ -12,6 +12,7 @@ from galsmith.data.store import open_store
 from galsmith.denoise.method import Denoiser
 from galsmith.denoise.model import load_denoiser
 from galsmith.denoise.page import check_study_page
+from galsmith.denoise.studies.answers import answers_of
 from galsmith.denoise.studies.cells import (
     Cell,
     CellResult,
@@ -21,7 +22,7 @@ from galsmith.denoise.studies.cells import (
     model_folder,
     observations_of,
 )
-from galsmith.denoise.studies.run import ANSWERS_FILE, STUDY_FILE, STUDY_FORMAT, finished_cells
+from galsmith.denoise.studies.run import STUDY_FILE, STUDY_FORMAT, finished_cells
 from galsmith.denoise.studies.settings import REAL, StudySettings, read_study_settings
 from galsmith.errors import GalsmithError, InputError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -68,7 +69,7 @@ def report(
     results = finished_cells(folder, settings)
     if not results:
         raise InputError(f"{folder}: no cell of this study is done; finish one with galsmith denoise study")
-    answers = read_json(folder / ANSWERS_FILE)
+    answers = answers_of(settings, results).to_dict()  # of what is done by now: a study may be going on
     provenance = Provenance(
         "denoise report", {}, None, (Parent("study", hash_json([answers, said["cells"]]), str(folder)),)
     )
