@@ -1,6 +1,6 @@
 """Small trained runs to draw from."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +82,29 @@ def stored_run(tmp_path: Path) -> tuple[Path, Path]:
     data = tmp_path / "data"
     write_store(data, blobs(100, sizes_pix=(16,), bands=("F814W",)))
     return data, train_tiny(tmp_path / "run", "pca_diffusion", open_store(data))
+
+
+@dataclass(frozen=True)
+class FewRecipe:
+    """What tunes `pca_run`."""
+
+    tables: dict[str, Any]
+    images: ImageSet
+
+
+@pytest.fixture(scope="session")
+def few_recipe() -> FewRecipe:
+    """A recipe that tunes a small model to one and two steps, and its images."""
+    model = {"family": "pca_diffusion", **MODELS["pca_diffusion"], "tuned_steps": [1, 2], "sampler_steps": 2}
+    training = {"images": 640, "batch_size": 32, "sample_grids": 0}
+    return FewRecipe(
+        {"model": {**model, "teacher_steps": 8}, "training": training},
+        blobs(100, sizes_pix=(16,), bands=("F814W",)),
+    )
+
+
+@pytest.fixture(scope="session")
+def tuned_run(pca_run: Path, few_recipe: FewRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was tuned to few steps from `pca_run`."""
+    folder = tmp_path_factory.mktemp("tuned") / "run"
+    return train(few_recipe.tables, few_recipe.images, folder, init_from=pca_run)

@@ -249,10 +249,8 @@ def test_other_families_draw_and_leave_out(pca_run_with_conditions: Path, tmp_pa
         ),
         (
             {"guidance": 2.0},
-            r"`steps`, `solver` and `guidance` are .*; a pca_diffusion model draws in one way",
+            r"`guidance=2.0`: a pca_diffusion model draws scalars and images together, .*leave it at 1",
         ),
-        ({"steps": 5}, r"a pca_diffusion model draws in one way: leave them out"),
-        ({"solver": "multistep"}, r"a pca_diffusion model draws in one way"),
     ],
 )
 def test_what_other_families_cannot_do_is_refused_at_once(

@@ -29,6 +29,7 @@ RECIPES_BY_SIDE = [
 ]
 OTHER_RECIPES = [
     "pca_diffusion-pictures",
+    "pca_diffusion-64-few",
     "relay_diffusion-pictures",
     "stylegan",
     "vae",

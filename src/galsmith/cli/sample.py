@@ -70,7 +70,10 @@ def sample(
         Parameter(help="Above 1, images exaggerate what they are drawn for; 1 is as learned."),
     ] = None,
     steps: Annotated[
-        int | None, Parameter(help="Steps of the solver; the model's own when left out.")
+        int | None,
+        Parameter(
+            help="Steps a galaxy; the model's own when left out. Of a count that it was not made for the cost is measured."
+        ),
     ] = None,
     solver: Annotated[
         Literal["heun", "multistep"] | None,

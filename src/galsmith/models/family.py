@@ -73,6 +73,10 @@ def take_all(config: Any, description: DataDescription) -> None:
     """Refuse no training set."""
 
 
+def start_anywhere(config: Any, before: Any | None) -> None:
+    """Refuse no beginning: neither none nor a snapshot."""
+
+
 def refuse_other_sides(config: Any, description: DataDescription) -> None:
     """Refuse sides that are not a power of two from 16 to 256 px, for families that halve and double them.
 
@@ -125,6 +129,14 @@ class Family:
         from a snapshot takes them from the checkpoint beside it, and has new ones where there is none.
     why_not_from_snapshot : str
         Why no run can start from a snapshot; empty where one can.
+    check_start : callable
+        ``(config, before)``; raises `SettingsError` where a run of these settings cannot start from a snapshot of the
+        settings `before`, or, where this is None, from nothing.
+    teachers : mapping of str to str
+        Networks in the trainer's state that stay what a part of the snapshot's generator was, which training is from:
+        the name in the state, and that of the part.
+    new_in_start : tuple of str
+        Parts of the generator that a snapshot to start from may lack; they are new then.
     of_drawing : tuple of str
         Settings that change how a trained generator draws and nothing else: a snapshot can be made anew with other values.
     recipe : mapping
@@ -145,6 +157,9 @@ class Family:
     only_in_training: tuple[str, ...] = ()
     beside_generator: tuple[str, ...] = ()
     why_not_from_snapshot: str = ""
+    check_start: Callable[[Any, Any | None], None] = start_anywhere
+    teachers: Mapping[str, str] = field(default_factory=dict)
+    new_in_start: tuple[str, ...] = ()
     of_drawing: tuple[str, ...] = ()
     recipe: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -167,6 +167,18 @@ class SamplerChoice:
 
 
 @runtime_checkable
+class SteppedGenerator(Generator, Protocol):
+    """A `Generator` that draws in steps, of which there may be more or fewer."""
+
+    sampler_choice: SamplerChoice
+    """How to draw; may be replaced before any call."""
+
+    @property
+    def own_steps(self) -> tuple[int, ...]:
+        """Step counts that it was made to draw in; others are drawn as well as may be."""
+
+
+@runtime_checkable
 class ConditionalGenerator(Generator, Protocol):
     """A `Generator` that draws images for given scalars, and scalars by themselves."""
 

@@ -99,7 +99,8 @@ def sample(
     guidance : float, optional
         1 is as learned; above 1 images tell their scalars apart more strongly, and exaggerate them; 0 ignores them.
     steps : int, optional
-        Steps of the solver; the model's own when left out.
+        Steps a galaxy; the model's own when left out. Of a count that it was not made for, galaxies of the same seeds are
+        drawn in both, and a warning says how far they are apart.
     solver : {"heun", "multistep"}, optional
         Heun's method, or one of two steps, which asks the network once a step in place of twice.
     height_pix, width_pix : int, optional
@@ -154,6 +155,9 @@ def sample(
     for line in beyond_training(source.asked):
         logger.warning("%s", line)
     plan = _plan(source, n, outside)
+    cost = source.cost_of_steps()
+    if cost is not None:
+        logger.warning("%s", cost.text)
     settings = _settings(plan, source, choice, shape)
     header = header_of_drawn(folder, settings=settings, seed=seed, rows=source.rows)
     place, batch = place_of(output), source.batch_size

@@ -15,10 +15,17 @@ from galsmith.data.transforms import NetworkArrays, ScalarColumn, scalar_columns
 from galsmith.errors import GalsmithError, SettingsError
 from galsmith.images import ImageHeader
 from galsmith.models.draws import Pixels, draw_arrays, physical_images
-from galsmith.models.protocols import ComposingGenerator, ConditionalGenerator, Generator, SamplerChoice
+from galsmith.models.protocols import (
+    ComposingGenerator,
+    ConditionalGenerator,
+    Generator,
+    SamplerChoice,
+    SteppedGenerator,
+)
 from galsmith.models.snapshot import Snapshot, load_snapshot, read_snapshot_page
 from galsmith.provenance import Parent, Provenance, hash_json
 from galsmith.sampling.candidates import choose_galaxies, choose_scalars, scalars_of_rows
+from galsmith.sampling.steps_cost import StepsCost, measured_cost
 from galsmith.sampling.support import OutsideRows, outside_rows
 from galsmith.sampling.wanted_ranges import read_where
 from galsmith.sampling.wanted_rows import WantedRows, read_wanted_rows
@@ -143,6 +150,15 @@ class GalaxySource:
         """Whether the snapshot says which values its training galaxies had together."""
         return self._snapshot.trained_scalars is not None
 
+    def cost_of_steps(self) -> StepsCost | None:
+        """Measure what is lost by an asked step count that the model was not made for; None where there is none."""
+        if not isinstance(self._generator, SteppedGenerator):
+            return None
+        asked = self._generator.sampler_choice.n_steps
+        if asked is None or asked in self._generator.own_steps:
+            return None
+        return measured_cost(self._generator, [int(seed) for seed in self.seeds(np.arange(self.batch_size))])
+
     def seeds(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Seeds of galaxies, [galaxy] int64."""
         return np.array([derive_seed(self._seed, "sample", int(index)) for index in indices], dtype=np.int64)
@@ -219,15 +235,16 @@ class GalaxySource:
     def _set_up(self, choice: SamplerChoice) -> None:
         """Tell the generator how to draw, and refuse what it cannot."""
         family = self._snapshot.family.name
-        if isinstance(self._generator, ConditionalGenerator):
+        if isinstance(self._generator, SteppedGenerator | ConditionalGenerator):
             self._generator.sampler_choice = choice
-            self._generator.sample([])  # refuses guidance that was not trained
-            return
-        if choice != AS_TRAINED:
+            self._generator.sample([])  # refuses guidance that was not trained, and what else it cannot do
+        elif choice != AS_TRAINED:
             raise SettingsError(
-                f"`steps`, `solver` and `guidance` are for models that draw images given "
-                f"scalars; a {family} model draws in one way: leave them out, or train the family diffusion"
+                f"`steps`, `solver` and `guidance` are for models that draw in steps; a {family} model draws in one "
+                "way: leave them out, or train the family diffusion"
             )
+        if isinstance(self._generator, ConditionalGenerator):
+            return
         exact = [one.text for one in self.asked if one.is_exact]
         if exact:
             raise SettingsError(

@@ -147,10 +147,12 @@ def starting_state(new: Mapping[str, Any], beginning: Beginning) -> dict[str, An
     """
     snapshot, family = beginning.snapshot, beginning.snapshot.family
     fresh, known = new["generator"], snapshot.generator.state_dict()
-    fitted, added = _parts_of(fresh, family.fitted_to_set), _parts_of(fresh, family.only_in_training)
+    fitted = _parts_of(fresh, family.fitted_to_set)
+    added = _parts_of(fresh, (*family.only_in_training, *family.new_in_start))
     dropped = {*_parts_of(known, family.only_in_training)} - {*fresh}
     kept = {name: value for name, value in known.items() if name not in dropped}
-    return {**new, **beginning.beside, "generator": {**added, **kept, **fitted}}
+    taught_by = {name: _inner(known, part) for name, part in family.teachers.items() if name in new}
+    return {**new, **beginning.beside, **taught_by, "generator": {**added, **kept, **fitted}}
 
 
 def _networks_beside(parent: StartingPoint, settings: RunSettings) -> dict[str, Any]:
@@ -167,6 +169,13 @@ def _networks_beside(parent: StartingPoint, settings: RunSettings) -> dict[str, 
 def _parts_of(state: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
     """Give the tensors of some parts of a network, by the names along their path."""
     return {name: value for name, value in state.items() if not {*parts}.isdisjoint(name.split("."))}
+
+
+def _inner(state: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """Give the state of a part of a network by itself."""
+    return {
+        name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")
+    }
 
 
 def explained_misfit(snapshot: Snapshot, settings: RunSettings) -> SettingsError:
@@ -209,6 +218,7 @@ def _refuse_family(parent: StartingPoint, snapshot: Snapshot, settings: RunSetti
             f"{parent.path}: is a snapshot of the family {name!r}, and the recipe trains {family.name!r}; give a recipe of "
             f"{name!r}, or leave `init_from` out"
         )
+    family.check_start(settings.model, snapshot.config)
     if family.why_not_from_snapshot:
         raise SettingsError(
             f"{parent.path}: a run of the family {family.name!r} cannot start from a snapshot, which does not hold its "

@@ -120,6 +120,8 @@ def train(
     with grown_folder(output, RUN, fingerprint, inputs=inputs, overwrite=overwrite) as grown:
         folder = RunFolder(grown)
         parent = find_parent(init_from, folder)
+        if parent is None:
+            asked.family.check_start(asked.model, None)
         settings = with_transform_of(parent, asked)
         tables = _tables(
             settings, image_set, device=device, precision=precision, recipe=recipe, parent=parent

@@ -17,12 +17,11 @@ from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import NoiseLaw, denoised, half_whitened
 from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.solvers import noise_schedule, sample_heun, sample_multistep
+from galsmith.models.layers.solvers import SOLVERS, noise_schedule, sample_heun
 from galsmith.models.protocols import NetworkBatch, SamplerChoice
 
 SIGMA_DATA = 0.5  # Karras+22, table 1
 GALAXIES_PER_CALL = 32
-SOLVERS = {"heun": sample_heun, "multistep": sample_multistep}
 # of the scalars, whose deviation is SIGMA_DATA: median 1 is twice that, and wide about it; edges and lumps that the
 # marginals leave are sharper than a hundredth of it nowhere
 SCALAR_NOISE_LAW = NoiseLaw(mean=0.0, std=1.4, lowest=0.01 * SIGMA_DATA, highest=20 * SIGMA_DATA)
@@ -95,6 +94,11 @@ class DiffusionGenerator(torch.nn.Module):
         return self.stem.decode(
             values if self.basis is None else self.basis.decode(values * self._whitened[1])
         )
+
+    @property
+    def own_steps(self) -> tuple[int, ...]:
+        """Step counts that it was made to draw in."""
+        return (self.config.sampler_steps,)
 
     @property
     def deviations(self) -> torch.Tensor:

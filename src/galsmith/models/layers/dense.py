@@ -88,6 +88,8 @@ class ResidualMlp(torch.nn.Module):
         Width of the layers and number of blocks.
     chance : torch.Generator
         Draws the first weights; the output starts at zero.
+    arrives : bool
+        Whether it is told a second number, which starts without an effect: the noise level that a jump ends at.
 
     Attributes
     ----------
@@ -95,7 +97,9 @@ class ResidualMlp(torch.nn.Module):
         bfloat16 multiplies the blocks' matrices in it; the first and the last layer stay float32.
     """
 
-    def __init__(self, n_values: int, *, width: int, depth: int, chance: torch.Generator) -> None:
+    def __init__(
+        self, n_values: int, *, width: int, depth: int, chance: torch.Generator, arrives: bool = False
+    ) -> None:
         super().__init__()
         self.trunk_dtype = torch.float32
         self.fourier = FourierFeatures(FOURIER_WIDTH, bandwidth=FOURIER_BANDWIDTH, chance=chance)
@@ -104,10 +108,17 @@ class ResidualMlp(torch.nn.Module):
         self.enter = Dense(n_values, width, gain=1.0, chance=chance)
         self.blocks = torch.nn.ModuleList(SteeredBlock(width, chance=chance) for _ in range(depth))
         self.leave = Dense(width, n_values, gain=0.0, chance=chance)
+        # last, so that the weights before are drawn alike with it and without
+        self.arrive = Dense(FOURIER_WIDTH, STEERING_WIDTH, gain=0.0, chance=chance) if arrives else None
 
-    def forward(self, values: torch.Tensor, noise_condition: torch.Tensor) -> torch.Tensor:
-        """Map [galaxy, n_values] and the noise condition [galaxy] to [galaxy, n_values]."""
-        embedding = functional.silu(self.embed(self.fourier(noise_condition)))
+    def forward(
+        self, values: torch.Tensor, noise_condition: torch.Tensor, arrival: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Map [galaxy, n_values], the noise condition [galaxy] and that of an arrival to [galaxy, n_values]."""
+        embedded = self.embed(self.fourier(noise_condition))
+        if self.arrive is not None and arrival is not None:
+            embedded = embedded + self.arrive(self.fourier(arrival))
+        embedding = functional.silu(embedded)
         hidden = self.enter(values) + self.shift(embedding)
         half = self.trunk_dtype != torch.float32
         with torch.autocast(values.device.type, dtype=torch.bfloat16, enabled=half):

@@ -121,6 +121,8 @@ class DescentTrainer:
         Gradients of a larger norm are scaled down to it.
     compact : callable, optional
         What the loss wants to see of images again and again; the images themselves where it is left out.
+    beside : mapping of str to torch.nn.Module, optional
+        Networks that the loss needs and no step changes, by their names in the trainer's state.
     """
 
     def __init__(
@@ -132,10 +134,11 @@ class DescentTrainer:
         rate: Callable[[TrainingProgress], float],
         largest_gradient: float = 1.0,
         compact: Callable[[NetworkBatch], NetworkBatch] = lambda batch: batch,
+        beside: Mapping[str, torch.nn.Module] | None = None,
     ) -> None:
         self.generator, self._loss, self._optimizer = generator, loss, optimizer
         self._rate, self._largest_gradient, self._compact = rate, largest_gradient, compact
-        self._parts: dict[str, Part] = {"generator": generator, "optimizer": optimizer}
+        self._parts: dict[str, Part] = {"generator": generator, "optimizer": optimizer, **(beside or {})}
 
     @torch.no_grad()
     def compacted(self, batch: NetworkBatch) -> NetworkBatch:
@@ -172,12 +175,13 @@ def warmed_and_decayed(
     *,
     largest_gradient: float,
     compact: Callable[[NetworkBatch], NetworkBatch],
+    beside: Mapping[str, torch.nn.Module] | None = None,
 ) -> DescentTrainer:
     """Start a `DescentTrainer` on AdamW, whose rate warms up and decays by a family's settings.
 
     Parameters
     ----------
-    generator, loss, largest_gradient, compact
+    generator, loss, largest_gradient, compact, beside
         As `DescentTrainer` takes them.
     config : Settings
         With ``learning_rate``, ``weight_decay``, ``warmup_images`` and ``decay_share``.
@@ -195,5 +199,11 @@ def warmed_and_decayed(
         return learning_rate(config.learning_rate, progress, warmup_images=warmup, decay_share=decay)
 
     return DescentTrainer(
-        generator, loss, optimizer, rate=rate, largest_gradient=largest_gradient, compact=compact
+        generator,
+        loss,
+        optimizer,
+        rate=rate,
+        largest_gradient=largest_gradient,
+        compact=compact,
+        beside=beside,
     )

@@ -13,6 +13,7 @@ with c_skip and c_out of table 1, which is minus what a network of EDM gives. Th
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -63,15 +64,32 @@ def sample_heun(
         Values at the last noise level.
     """
     flow = _Flow(denoise, sigma_data.to(start))
-    levels = [float(level) for level in schedule]
-    unit = start / flow.amplitude(levels[0])
-    for level, following in itertools.pairwise(levels):
+    unit = start / flow.amplitude(float(schedule[0]))
+    for followed in heun_path(denoise, unit, schedule, sigma_data=sigma_data):
+        unit = followed
+    return unit * flow.amplitude(float(schedule[-1]))
+
+
+def heun_path(
+    denoise: Denoise, unit: torch.Tensor, schedule: torch.Tensor, *, sigma_data: torch.Tensor
+) -> Iterator[torch.Tensor]:
+    """Follow the flow as `sample_heun` does, and give u [galaxy, ...] at each noise level after the first.
+
+    Parameters
+    ----------
+    denoise, schedule, sigma_data
+        As `sample_heun`.
+    unit : Tensor [galaxy, ...]
+        Values at the first noise level in units of their own deviation there, u of this module.
+    """
+    flow = _Flow(denoise, sigma_data.to(unit))
+    for level, following in itertools.pairwise(float(level) for level in schedule):
         slope, step = flow.slope(unit, level), flow.angle(level) - flow.angle(following)
         turned = unit + step * slope  # Euler's step
         if following > 0:
             turned = unit + step * 0.5 * (slope + flow.slope(turned, following))  # the trapezoid
         unit = turned
-    return unit * flow.amplitude(levels[-1])
+        yield unit
 
 
 def sample_multistep(
@@ -106,6 +124,20 @@ def sample_multistep(
     return unit * flow.amplitude(levels[-1])
 
 
+SOLVERS = {"heun": sample_heun, "multistep": sample_multistep}
+"""By the names that settings have for them."""
+
+
+def angle_of(level: float, sigma_data: torch.Tensor) -> torch.Tensor:
+    """Angle at a noise level of values of these deviations: pi/2 where all is noise, 0 where none is."""
+    return torch.atan2(torch.full_like(sigma_data, level), sigma_data)
+
+
+def amplitude_of(level: float, sigma_data: torch.Tensor) -> torch.Tensor:
+    """Deviation of noisy values whose clean ones have these: variances add, as noise is independent of the data."""
+    return torch.hypot(torch.full_like(sigma_data, level), sigma_data)
+
+
 @dataclass(frozen=True)
 class _Flow:
     """The probability flow in the angle of each value, for a denoiser and the deviations it is taken to have."""
@@ -114,12 +146,12 @@ class _Flow:
     sigma_data: torch.Tensor
 
     def angle(self, level: float) -> torch.Tensor:
-        """Angle of each value at a noise level: pi/2 where all is noise, 0 where none is."""
-        return torch.atan2(torch.full_like(self.sigma_data, level), self.sigma_data)
+        """Angle of each value at a noise level."""
+        return angle_of(level, self.sigma_data)
 
     def amplitude(self, level: float) -> torch.Tensor:
-        """Deviation of noisy values: variances add, as noise is independent of the data."""
-        return torch.hypot(torch.full_like(self.sigma_data, level), self.sigma_data)
+        """Deviation of noisy values."""
+        return amplitude_of(level, self.sigma_data)
 
     def slope(self, unit: torch.Tensor, level: float) -> torch.Tensor:
         """Change of u for a fall of the angle, which is what a network of EDM gives."""

@@ -1,8 +1,8 @@
 """Settings of the family `pca_diffusion`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from galsmith.settings import Settings
 
@@ -38,7 +38,12 @@ class PcaDiffusionConfig(Settings):
     noise_level_mean, noise_level_std : float or "fitted"
         Of ln(noise level) in training; ``fitted`` takes them from the coefficients' deviations.
     sampler_steps : int
-        Heun steps a drawn galaxy.
+        Steps a drawn galaxy: Heun's, or jumps of a model that is tuned to few.
+    tuned_steps : tuple of int
+        Step counts that a snapshot is tuned to (``--init-from``): the network learns to jump to where the snapshot's
+        own solver comes, from noise alone. Empty trains a denoiser on images.
+    teacher_steps : int
+        Heun steps of that solver, at least as many as any count of `tuned_steps`.
     lowest_noise_level, highest_noise_level : float
         Where sampling ends and starts, in units of the least and of the largest deviation of all that is drawn. Both
         ends take the values' own variance into account, so that no extremes are needed.
@@ -61,5 +66,28 @@ class PcaDiffusionConfig(Settings):
     noise_level_mean: float | Literal["fitted"] = "fitted"
     noise_level_std: Annotated[float, Field(gt=0)] | Literal["fitted"] = "fitted"
     sampler_steps: int = Field(default=18, ge=1)
+    tuned_steps: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    teacher_steps: int = Field(default=16, ge=2)
     lowest_noise_level: float = Field(default=0.1, gt=0)
     highest_noise_level: float = Field(default=20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _agree_on_steps(self) -> Self:
+        """Refuse step counts that are no parts of the teacher's, and a default that was not learned."""
+        _refuse_untaught_steps(self.tuned_steps, teacher_steps=self.teacher_steps, default=self.sampler_steps)
+        return self
+
+
+def _refuse_untaught_steps(tuned_steps: tuple[int, ...], *, teacher_steps: int, default: int) -> None:
+    """Refuse settings of a model tuned to few steps that do not fit together; none of an ordinary one."""
+    if not tuned_steps:
+        return
+    if max(tuned_steps) > teacher_steps:
+        raise ValueError(
+            f"tuned_steps has {max(tuned_steps)}, more than teacher_steps={teacher_steps}; wanted fewer, or set "
+            f"teacher_steps={max(tuned_steps)}"
+        )
+    if default not in tuned_steps:
+        raise ValueError(
+            f"sampler_steps={default} is none of tuned_steps {list(tuned_steps)}; set sampler_steps={max(tuned_steps)}"
+        )

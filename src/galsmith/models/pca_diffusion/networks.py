@@ -4,18 +4,20 @@ from collections.abc import Sequence
 
 import torch
 
+from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint
 from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import NoiseLaw, denoised, fitted_noise_law, half_whitened
+from galsmith.models.layers.few_steps import Hops, sample_jumps
 from galsmith.models.layers.marginals import NormalMarginals
-from galsmith.models.layers.solvers import noise_schedule, sample_heun
+from galsmith.models.layers.solvers import SOLVERS, amplitude_of, noise_schedule
 from galsmith.models.pca_diffusion.canvases import turned_shifts
 from galsmith.models.pca_diffusion.components import Components, empty_components
 from galsmith.models.pca_diffusion.config import PcaDiffusionConfig
 from galsmith.models.pca_diffusion.symmetric_basis import counts_in_state
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.protocols import NetworkBatch, SamplerChoice
 
 SCALAR_SIGMA = 0.5  # deviation of normal numbers as the network sees them; Karras+22's sigma_data
 GALAXIES_PER_CALL = 256
@@ -36,6 +38,8 @@ class PcaGenerator(torch.nn.Module):
         galaxies are centered; the scalars; the texture's strengths.
     scale : Tensor [coefficient], float32
         Coefficient = scale * value.
+    sampler_choice : SamplerChoice
+        How to draw, where it differs from `config`.
     """
 
     sigma_data: torch.Tensor
@@ -47,13 +51,20 @@ class PcaGenerator(torch.nn.Module):
         super().__init__()
         config, description = blueprint.config, blueprint.description
         self.config, self.description = config, description
+        self.sampler_choice = SamplerChoice()
         components = empty_components(config, description, counts_in_state(blueprint.state, "basis."))
         self.basis, self.centering, self.texture = components.basis, components.centering, components.texture
         self.marginals = NormalMarginals(len(description.scalar_names))
         self.register_buffer("scale", torch.ones(self.basis.n_coefficients))
         self.register_buffer("sigma_data", torch.ones(sum(_lengths(self.components, self.marginals))))
         n_values = len(self.sigma_data)
-        self.network = ResidualMlp(n_values, width=config.width, depth=config.depth, chance=blueprint.chance)
+        self.network = ResidualMlp(
+            n_values,
+            width=config.width,
+            depth=config.depth,
+            chance=blueprint.chance,
+            arrives=bool(config.tuned_steps),
+        )
         self.network.trunk_dtype = blueprint.trunk_dtype
 
     @staticmethod
@@ -80,6 +91,16 @@ class PcaGenerator(torch.nn.Module):
     def noise_law(self) -> NoiseLaw:
         """Noise levels of training and drawing, from the values' deviations."""
         return fitted_noise_law(self.sigma_data, self.config)
+
+    @property
+    def own_steps(self) -> tuple[int, ...]:
+        """Step counts that it was made to draw in."""
+        return self.config.tuned_steps or (self.config.sampler_steps,)
+
+    @property
+    def hops(self) -> Hops:
+        """Hops of the solver that a model tuned to few steps has learned from."""
+        return Hops(self.noise_law, self.config.teacher_steps, self.sigma_data)
 
     def encode(self, batch: NetworkBatch) -> NetworkBatch:
         """Map pixels to half-whitened coefficients and shifts, and scalars and texture to normal numbers.
@@ -121,6 +142,7 @@ class PcaGenerator(torch.nn.Module):
     def sample(self, seeds: Sequence[int], conditions: torch.Tensor | None = None) -> NetworkBatch:
         """Draw one galaxy for each seed; see `Generator`. Scalars and coefficients are drawn together."""
         refuse_conditions(conditions, self.config.family)
+        self._refuse_choice()
         device = self.sigma_data.device
         n_white = 0 if self.texture is None else self.basis.n_bands * self.description.size_pix**2
         return drawn_in_calls(
@@ -135,15 +157,39 @@ class PcaGenerator(torch.nn.Module):
     def _drawn(self, chance: torch.Tensor) -> NetworkBatch:
         """Draw one call's galaxies from normal numbers: of the values, the orientation, and the texture."""
         n_values = len(self.sigma_data)
-        law = self.noise_law
-        schedule = noise_schedule(self.config.sampler_steps, lowest=law.lowest, highest=law.highest)
-        # variance of data and noise together
-        start = chance[:, :n_values] * torch.sqrt(float(schedule[0]) ** 2 + self.sigma_data**2)
-        values = sample_heun(self.denoise, start, schedule, sigma_data=self.sigma_data)  # all values at once
-        batch = self._composed(values, white=chance[:, n_values + 1 :])
+        start = chance[:, :n_values] * amplitude_of(self.noise_law.highest, self.sigma_data)
+        batch = self._composed(self._followed(start), white=chance[:, n_values + 1 :])
         if not self.config.symmetric:
             return batch
         return NetworkBatch(apply_d4(batch.pixels, elements_from_normal(chance[:, n_values])), batch.scalars)
+
+    def _followed(self, start: torch.Tensor) -> torch.Tensor:
+        """Follow the flow from noisy values [galaxy, value] to clean ones, all values at once."""
+        choice, law = self.sampler_choice, self.noise_law
+        n_steps = self.config.sampler_steps if choice.n_steps is None else choice.n_steps
+        if self.config.tuned_steps:
+            return sample_jumps(self.network, start, self.hops, n_steps)
+        schedule = noise_schedule(n_steps, lowest=law.lowest, highest=law.highest)
+        solver = SOLVERS[choice.method or "heun"]
+        return solver(self.denoise, start, schedule, sigma_data=self.sigma_data)
+
+    def _refuse_choice(self) -> None:
+        """Refuse to draw by what was not learned."""
+        choice = self.sampler_choice
+        if choice.guidance != 1.0:
+            raise SettingsError(
+                f"a {self.config.family} model draws scalars and images together, so that nothing guides it",
+                argument="guidance",
+                came=choice.guidance,
+                way_out="leave it at 1, or train the family diffusion",
+            )
+        if choice.method is not None and self.config.tuned_steps:
+            raise SettingsError(
+                "this model is tuned to few steps, which follow no solver",
+                argument="solver",
+                came=choice.method,
+                way_out="leave it out, or draw from the snapshot that the model was tuned from",
+            )
 
     def _composed(self, values: torch.Tensor, *, white: torch.Tensor) -> NetworkBatch:
         """Compose images from values [galaxy, value], with texture from `white` noise."""

@@ -5,7 +5,9 @@ import torch
 from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint, Family, State
 from galsmith.models.layers.d4 import N_ELEMENTS
-from galsmith.models.layers.edm import draw_noise_levels, like, loss_weight
+from galsmith.models.layers.dense import ResidualMlp
+from galsmith.models.layers.edm import denoised, draw_noise_levels, like, loss_weight
+from galsmith.models.layers.few_steps import JumpLoss
 from galsmith.models.layers.marginals import marginals_of_set, thinned
 from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
 from galsmith.models.pca_diffusion.components import fit_components
@@ -14,6 +16,7 @@ from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 LARGEST_GRADIENT = 10.0
+TEACHER = "teacher"  # the snapshot's network, in the trainer's state
 
 
 class DenoisingLoss:
@@ -50,8 +53,10 @@ class DenoisingLoss:
 
 
 def _trainer(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
-    """Start the optimizer."""
+    """Start the optimizer, and a teacher beside it where the model is tuned to few steps."""
     config = blueprint.config
+    if config.tuned_steps:
+        return _tuner(generator, blueprint)
     return warmed_and_decayed(
         generator,
         DenoisingLoss(generator, config),
@@ -59,6 +64,58 @@ def _trainer(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
         largest_gradient=LARGEST_GRADIENT,
         compact=generator.encode,
     )
+
+
+def _tuner(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
+    """Start the optimizer of jumps, which learn from the snapshot's network and not from images."""
+    config = blueprint.config
+    # its weights are the snapshot's, or a checkpoint's, once the state is loaded
+    teacher = ResidualMlp(
+        len(generator.sigma_data), width=config.width, depth=config.depth, chance=blueprint.chance
+    )
+    teacher.trunk_dtype = blueprint.trunk_dtype
+    teacher.to(generator.sigma_data.device).requires_grad_(requires_grad=False)
+    sigma_data = generator.sigma_data
+
+    def denoise(noisy: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        return denoised(teacher, noisy, level, sigma_data=sigma_data)
+
+    jump_loss = JumpLoss(
+        generator.network,
+        denoise,
+        generator.hops,
+        config.tuned_steps,
+        share=sigma_data / sigma_data.mean(),
+    )
+    return warmed_and_decayed(
+        generator,
+        lambda batch, chance: jump_loss(len(batch.pixels), chance),
+        config,
+        largest_gradient=LARGEST_GRADIENT,
+        compact=_numbered,
+        beside={TEACHER: teacher},
+    )
+
+
+def _numbered(batch: NetworkBatch) -> NetworkBatch:
+    """Keep of images that they are there: jumps are learned from noise."""
+    return NetworkBatch(batch.pixels.flatten(1)[:, :1].clone(), batch.scalars)
+
+
+def _check_start(config: PcaDiffusionConfig, before: PcaDiffusionConfig | None) -> None:
+    """Refuse to tune nothing, and to go on with a network that can only jump."""
+    if config.tuned_steps and before is None:
+        raise SettingsError(
+            "few steps are learned from a trained snapshot, and there is none",
+            argument="model.tuned_steps",
+            came=list(config.tuned_steps),
+            way_out="give `init_from` (--init-from RUN), or train an ordinary model first: model.tuned_steps=[]",
+        )
+    if before is not None and before.tuned_steps:
+        raise SettingsError(
+            f"the snapshot of `init_from` is itself tuned to {list(before.tuned_steps)} steps and cannot denoise; start "
+            "from the one that it was tuned from"
+        )
 
 
 def _fit(config: PcaDiffusionConfig, description: DataDescription, batches: TrainingBatches) -> State:
@@ -87,6 +144,9 @@ FAMILY = Family(
     fit=_fit,
     check=_check,
     keeps_pixels=False,
+    check_start=_check_start,
+    teachers={TEACHER: "network"},
+    new_in_start=("arrive",),
     widths=("width",),
     of_drawing=("sampler_steps", "highest_noise_level", "lowest_noise_level"),
 )
