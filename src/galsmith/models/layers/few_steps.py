@@ -67,12 +67,14 @@ class Hops:
 
     def schedule_of(self, n_steps: int) -> torch.Tensor:
         """Give the noise levels of drawing in some steps, [n_steps + 1]; more than there are hops have their own."""
+        # such jumps were never learned: the network is asked between the levels that it knows
         if n_steps > self.count:
             return noise_schedule(n_steps, lowest=self.law.lowest, highest=self.law.highest)
         return self.schedule[self.ends(n_steps)]
 
     def condition(self, levels: torch.Tensor) -> torch.Tensor:
         """Say what a network is told of noise levels: ln(level) / 4 as in EDM, and of none a level below all."""
+        # c_noise of Karras+22, table 1, finite at no noise
         return levels.clamp_min(BELOW_LOWEST * self.law.lowest).log() / 4
 
 
@@ -100,6 +102,7 @@ def sample_jumps(mean_slope: MeanSlope, start: torch.Tensor, hops: Hops, n_steps
     for pair in itertools.pairwise(schedule):
         turn = angle_of(float(pair[0]), deviations) - angle_of(float(pair[1]), deviations)
         level, arrival = (hops.condition(end).to(unit).expand(len(unit)) for end in pair)
+        # a jump turns each value by its own angle
         unit = unit + turn * mean_slope(unit, level, arrival)
     return unit * deviations
 
@@ -149,12 +152,14 @@ class JumpLoss:
             self._conditions[list(self._starts)].repeat_interleave(n_galaxies),
             self._conditions[list(self._ends)].repeat_interleave(n_galaxies),
         )
+        # in units of the values' own deviation where a jump ends
         error = starts + self._turns * slope.reshape(starts.shape) - ends
         return (error**2 * self._share).mean()
 
     @torch.no_grad()
     def _followed(self, n_galaxies: int, chance: torch.Generator) -> torch.Tensor:
         """Follow the solver from fresh noise, [level, galaxy, ...] in units of the values' deviation there."""
+        # at the highest level u is a unit normal number, as where galaxies are drawn
         shape = (n_galaxies, *self._sigma_data.shape)
         unit = torch.randn(shape, generator=chance, device=chance.device)
         path = heun_path(self._teacher, unit, self._hops.schedule, sigma_data=self._sigma_data)

@@ -167,6 +167,7 @@ class PcaGenerator(torch.nn.Module):
         """Follow the flow from noisy values [galaxy, value] to clean ones, all values at once."""
         choice, law = self.sampler_choice, self.noise_law
         n_steps = self.config.sampler_steps if choice.n_steps is None else choice.n_steps
+        # its network gives mean slopes and no clean values
         if self.config.tuned_steps:
             return sample_jumps(self.network, start, self.hops, n_steps)
         schedule = noise_schedule(n_steps, lowest=law.lowest, highest=law.highest)

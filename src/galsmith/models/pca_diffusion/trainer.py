@@ -85,7 +85,7 @@ def _tuner(generator: PcaGenerator, blueprint: Blueprint) -> DescentTrainer:
         denoise,
         generator.hops,
         config.tuned_steps,
-        share=sigma_data / sigma_data.mean(),
+        share=sigma_data / sigma_data.mean(),  # as in `DenoisingLoss`
     )
     return warmed_and_decayed(
         generator,
