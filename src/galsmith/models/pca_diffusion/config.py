@@ -40,7 +40,7 @@ class PcaDiffusionConfig(Settings):
     sampler_steps : int
         Steps a drawn galaxy: Heun's, or jumps of a model that is tuned to few.
     tuned_steps : tuple of int
-        Step counts that a snapshot is tuned to (``--init-from``): the network learns to jump to where the snapshot's
+        Step counts that a snapshot is tuned to (`init_from`): the network learns to jump to where the snapshot's
         own solver comes, from noise alone. Empty trains a denoiser on images.
     teacher_steps : int
         Heun steps of that solver, at least as many as any count of `tuned_steps`.

@@ -109,7 +109,7 @@ def _check_start(config: PcaDiffusionConfig, before: PcaDiffusionConfig | None) 
             "few steps are learned from a trained snapshot, and there is none",
             argument="model.tuned_steps",
             came=list(config.tuned_steps),
-            way_out="give `init_from` (--init-from RUN), or train an ordinary model first: model.tuned_steps=[]",
+            way_out="give `init_from`, or train an ordinary model first: model.tuned_steps=[]",
         )
     if before is not None and before.tuned_steps:
         raise SettingsError(
