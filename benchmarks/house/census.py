@@ -25,7 +25,7 @@ EXPLAINED = ("measure/engine", "models", "compare")
 # drawn, and checks of both and of a set before it is learned, and the fit of a transform apart from it; addresses
 # (files/remote), one file a kind of place and one a step between it and a path; HATS
 # in and out, and exports.
-MOST_FILES, MOST_LINES = 517, 54_730
+MOST_FILES, MOST_LINES = 527, 54_730
 _BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match, ast.AsyncFor, ast.AsyncWith)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NO_CODE = {

@@ -6,6 +6,8 @@ Which one for which fault:
 - an output is already there, or was made by other settings: `OutputExistsError` (exit code 2);
 - a file or its content cannot be used: `InputError` (exit code 1);
 - an output cannot be written, such as on a full disk: `OutputError` (exit code 1);
+- some chunks could not be done and the others are: `SetAsideError` (exit code 1);
+- workers cannot be reached or went away: `EngineLostError` (exit code 1);
 - training produced numbers that are not finite: `DivergedError` (exit code 1);
 - the user stopped a run that can go on later: `InterruptedRunError` (exit code 130).
 
@@ -81,6 +83,14 @@ class InputError(GalsmithError, ValueError):
 
 class OutputError(GalsmithError, OSError):
     """An output cannot be written."""
+
+
+class SetAsideError(GalsmithError):
+    """Some chunks could not be done; the others are, and are kept."""
+
+
+class EngineLostError(GalsmithError):
+    """Workers or their scheduler cannot be reached, or went away; what is done is kept."""
 
 
 class DivergedError(GalsmithError, ArithmeticError):

@@ -1,18 +1,18 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
 
 import pytest
 
-from galsmith.errors import SettingsError
-from galsmith.execution import ProgressEvent, available_cores, ignore_progress, map_tasks
+from galsmith.errors import EngineLostError, InputError, SetAsideError, SettingsError
+from galsmith.execution import Briefing, Engine, ProgressEvent, available_cores, ignore_progress, map_tasks
 
 
 @pytest.fixture
@@ -73,9 +73,11 @@ def test_a_killed_worker_is_replaced(killing_module, tmp_path):
 def test_a_task_that_always_kills_its_worker_is_given_up(killing_module, tmp_path):
     (tmp_path / "deaths").write_text("99")
     tasks = [(number, str(tmp_path)) for number in range(4)]
-    with pytest.raises(BrokenProcessPool):
-        list(map_tasks(killing_module.run, tasks, workers=2))
-    assert int((tmp_path / "2.runs").read_text()) == 3
+    found = {}
+    with pytest.raises(SetAsideError, match=r"^1 of 4 could not be done \(chunk 2: its process was killed"):
+        found.update(map_tasks(killing_module.run, tasks, workers=2))
+    runs = int((tmp_path / "2.runs").read_text())
+    assert runs == 4, "once beside others, where nobody knows whose fault it is, and three times alone"
 
 
 def test_an_error_of_a_task_reaches_the_caller(killing_module):
@@ -150,3 +152,97 @@ def test_no_workers_is_an_error(workers):
 def test_cores_are_counted_and_progress_may_be_ignored():
     assert available_cores() >= 1
     assert ignore_progress(ProgressEvent("testing", 1, None, "galaxies")) is None
+
+
+class Flaky:
+    """Fails for some tasks, each some times, before it gives them back."""
+
+    def __init__(self, failures):
+        self.failures, self.calls = dict(failures), []
+
+    def __call__(self, task):
+        self.calls.append(task)
+        if self.failures.get(task, 0):
+            self.failures[task] -= 1
+            raise OSError(f"stale handle of {task}")
+        return -task
+
+
+def _collected(results, found):
+    """Keep what came before an error."""
+    for position, result in results:
+        found[position] = result
+    return found
+
+
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor])
+def test_what_fails_comes_again_after_the_others(executor):
+    flaky, pool = Flaky({2: 2}), None if executor is None else executor(1)
+    assert dict(map_tasks(flaky, [1, 2, 3], workers=1, executor=pool)) == {0: -1, 1: -2, 2: -3}
+    assert flaky.calls == [1, 2, 3, 2, 2]
+
+
+def test_what_fails_again_and_again_is_set_aside_and_the_rest_is_done(caplog):
+    flaky, found = Flaky({2: 9, 4: 9}), {}
+    with pytest.raises(
+        SetAsideError, match=r"^2 of 4 .*\(task 1: OSError: stale handle of 2; task 3"
+    ) as caught:
+        found.update(_collected(map_tasks(flaky, [1, 2, 3, 4], workers=1, name_of="task {}".format), found))
+    assert found == {0: -1, 2: -3}
+    assert caught.value.exit_code == 1
+    assert "task 1 failed and is set aside" in caplog.text
+
+
+def test_a_fault_of_all_chunks_is_raised_as_it_is():
+    flaky = Flaky(dict.fromkeys(range(9), 9))
+    with pytest.raises(OSError, match="stale handle of 0"):
+        list(map_tasks(flaky, range(9), workers=1))
+    assert len(flaky.calls) == 3
+
+
+def test_what_galsmith_refuses_is_not_tried_again():
+    def refuse(task):
+        if task == 2:
+            raise InputError("image 2 is damaged")
+        return task
+
+    with pytest.raises(SetAsideError, match="image 2 is damaged"):
+        list(map_tasks(refuse, [1, 2, 3], workers=1))
+    with pytest.raises(InputError, match=r"^image 2 is damaged$"):
+        list(map_tasks(refuse, [1, 2, 3], workers=1, at_once=(InputError,)))
+
+
+def test_workers_of_another_version_are_refused_with_both(monkeypatch):
+    versions = iter(["0.2.0", "0.1.0"])
+    monkeypatch.setattr("galsmith.execution.visiting.metadata.version", lambda name: next(versions))
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(SettingsError, match=r"galsmith 0.1.0, .* galsmith 0.2.0"),
+    ):
+        list(map_tasks(abs, [1], workers=1, executor=pool))
+
+
+def test_an_executor_that_goes_away_is_one_error():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(EngineLostError, match="the same command goes on"):
+        list(map_tasks(abs, [1, 2], workers=1, executor=pool))
+
+
+def test_a_briefing_is_read_only_where_it_is_the_one_that_is_meant(tmp_path):
+    sent = pickle.dumps(Briefing.written({"n": 3}, tmp_path))
+    assert pickle.loads(sent).value == {"n": 3}
+    sent = pickle.dumps(Briefing.written({"n": 4}, tmp_path))
+    (tmp_path / "briefing").write_bytes(pickle.dumps({"n": 5}))
+    with pytest.raises(InputError, match="belongs to another run"):
+        _ = pickle.loads(sent).value
+    (tmp_path / "briefing").unlink()
+    with pytest.raises(InputError, match="a worker cannot read it"):
+        _ = pickle.loads(sent).value
+
+
+def test_what_cannot_be_sent_is_refused_before_anything_starts(tmp_path):
+    with pytest.raises(SettingsError, match="cannot be sent to another process"):
+        Engine(2).brief(lambda: None, tmp_path)
+    assert Engine(1).brief(len, tmp_path).value is len
+    assert list(tmp_path.iterdir()) == []

@@ -14,9 +14,10 @@ import pytest
 from galsmith.data.galaxies import StoreGalaxies
 from galsmith.data.store import write_store
 from galsmith.errors import InputError, InterruptedRunError, OutputExistsError, SettingsError
+from galsmith.execution import Briefing
 from galsmith.images import ImageHeader, image_set_from_arrays
 from galsmith.measure import MeasureSettings, chunks, measure, read_measurements
-from galsmith.measure.chunks import Chunk
+from galsmith.measure.chunks import Chunk, Measuring
 from galsmith.measure.galaxies import Method
 
 POWER = MeasureSettings(quantities=("power",))
@@ -205,14 +206,14 @@ def test_images_of_differing_size_stand_in_one_table(noisy_stamps, tmp_path):
     assert np.isfinite(table["power_wavelength_14"]).all()
 
 
-def test_a_chunk_travels_with_its_own_images_alone(noisy_set, store):
-    method = Method(MeasureSettings(), store.header)
-    sent = pickle.dumps(Chunk(StoreGalaxies(store), 2, 4, method))
-    assert len(sent) < 2 * store[2].nbytes + store[3].nbytes + 20_000
+def test_chunks_travel_without_pixels_and_are_read_where_they_are_measured(noisy_set, store, tmp_path):
+    work = Measuring(StoreGalaxies(store), Method(MeasureSettings(), store.header))
+    sent = pickle.dumps(Chunk(Briefing.written(work, tmp_path), 2, 4))
+    assert len(sent) < store[2].nbytes / 8
+    assert (tmp_path / "briefing").stat().st_size < store[2].nbytes + 20_000
     arrived = pickle.loads(sent)
-    assert arrived.galaxies is None
-    np.testing.assert_array_equal(arrived.read()[1].image, noisy_set[3])
-    assert len(arrived.read()) == 2
+    galaxies = arrived.briefing.value.galaxies.read(range(arrived.start, arrived.stop))
+    np.testing.assert_array_equal(galaxies[1].image, noisy_set[3])
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_a_chunk_travels_with_its_own_images_alone(noisy_set, store):
             SettingsError,
             "set sky to 'box', or take engine 'galsmith'",
         ),
-        ({"workers": 0}, SettingsError, "workers is 0"),
+        ({"workers": 0}, SettingsError, "`workers=0`: wanted 1 or more"),
     ],
 )
 def test_wrong_arguments_are_named(store, tmp_path, arguments, error, words):

@@ -173,7 +173,7 @@ def test_nothing_is_written_where_the_output_is_refused(field, tmp_path):
         measure(galaxies, tmp_path / "t.parquet", settings=QUICK)
     with pytest.raises(SettingsError, match="wanted a name that ends in"):
         measure(galaxies, tmp_path / "t.txt", settings=QUICK)
-    with pytest.raises(SettingsError, match="workers is 0"):
+    with pytest.raises(SettingsError, match="`workers=0`: wanted 1 or more"):
         measure(galaxies, tmp_path / "u.parquet", settings=QUICK, workers=0)
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
 

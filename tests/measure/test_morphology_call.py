@@ -237,7 +237,7 @@ IMAGE, MAP = np.ones((20, 24)), np.ones((20, 24), dtype=np.int32)
         (IMAGE, {"sky": "ring"}, SettingsError, "sky"),
         (IMAGE, {"sersic": "best"}, SettingsError, "sersic"),
         (IMAGE, {"sersic": "none", "double_sersic": True}, SettingsError, "double_sersic begins where"),
-        (IMAGE, {"workers": 0}, SettingsError, "workers is 0"),
+        (IMAGE, {"workers": 0}, SettingsError, "`workers=0`: wanted 1 or more"),
     ],
 )
 def test_what_is_wrong_as_a_whole_is_refused_before_the_run(images, arguments, error, words):

@@ -1,6 +1,7 @@
 """Bringing images into a store: `ingest` by the name of a reader, and a typed call for each of galsmith's own."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack
@@ -35,6 +36,8 @@ class Making(TypedDict, total=False):
     options: SetOptions | None
     seed: int
     overwrite: bool
+    workers: int
+    executor: Executor | None
     progress: ProgressCallback
 
 
@@ -47,6 +50,8 @@ def ingest(
     options: SetOptions | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: Executor | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
     """Make a store with the reader of a name; an interrupted call goes on when it is repeated.
@@ -67,6 +72,10 @@ def ingest(
         Of the split.
     overwrite : bool
         Replace what is there.
+    workers : int
+        Local processes that read and write chunks; the store does not depend on their number.
+    executor : concurrent.futures.Executor, optional
+        Used in place of them, such as that of a Dask client.
     progress : callable
         Told how far it is.
 
@@ -104,6 +113,8 @@ def ingest(
         seed=seed,
         options=chosen,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 

@@ -24,6 +24,8 @@ from galsmith.settings import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from galsmith.data.options import SetOptions
     from galsmith.data.readers.source import Source
     from galsmith.images import ImageSet
@@ -179,6 +181,8 @@ def simulate(
     negatives: str | Path | None = None,
     options: "SetOptions | None" = None,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: "Executor | None" = None,
     progress: ProgressCallback = ignore_progress,
 ) -> "ImageSet":
     """Simulate images of any kind and write them as a store; `sersic`, `fields` and so on say what each makes.
@@ -205,6 +209,10 @@ def simulate(
         Crop, resize, condition and split.
     overwrite : bool
         Replace what is there.
+    workers : int
+        Local processes; the store does not depend on their number.
+    executor : concurrent.futures.Executor, optional
+        Used in place of them, such as that of a Dask client.
     progress : callable
         Told the stages ``compiling`` and ``simulating``.
 
@@ -250,6 +258,8 @@ def simulate(
         seed=seed,
         options=options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 
@@ -264,6 +274,8 @@ def _written(
     seed: int,
     options: "SetOptions | None",
     overwrite: bool,
+    workers: int,
+    executor: "Executor | None",
     progress: ProgressCallback,
 ) -> "ImageSet":
     """Check what was asked for, make a source, and write it; each simulator's own part is `make`."""
@@ -283,6 +295,8 @@ def _written(
         seed=seed,
         options=SetOptions() if options is None else options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 
@@ -296,6 +310,8 @@ def sersic(
     overrides: Sequence[str] = (),
     options: "SetOptions | None" = None,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: "Executor | None" = None,
     progress: ProgressCallback = ignore_progress,
 ) -> "ImageSet":
     """Simulate Sérsic galaxies, each pixel the integral of the law over its area, and write them as a store.
@@ -319,8 +335,8 @@ def sersic(
         Such as ``("magnitude.low=20", "magnitude.high=24")``, or ``"sersic_index=4"`` for a fixed value.
     options : SetOptions, optional
         Crop, resize, condition and split.
-    overwrite : bool
-        Replace what is there.
+    overwrite, workers, executor
+        As `simulate` has them.
     progress : callable
         Told the stages ``compiling`` and ``simulating``.
 
@@ -351,6 +367,8 @@ def sersic(
         overrides=overrides,
         options=options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 
@@ -365,6 +383,8 @@ def fields(
     negatives: str | Path | None = None,
     options: "SetOptions | None" = None,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: "Executor | None" = None,
     progress: ProgressCallback = ignore_progress,
 ) -> "ImageSet":
     """Simulate fields of hundreds of sources, each with a galaxyness score, and write them as a store.
@@ -390,8 +410,8 @@ def fields(
         for them when left out.
     options : SetOptions, optional
         Crop, resize, condition and split.
-    overwrite : bool
-        Replace what is there.
+    overwrite, workers, executor
+        As `simulate` has them.
     progress : callable
         Told the stages ``compiling``, ``drawing`` and ``simulating``.
 
@@ -427,6 +447,8 @@ def fields(
         negatives=negatives,
         options=options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 
@@ -440,6 +462,8 @@ def components(
     overrides: Sequence[str] = (),
     options: "SetOptions | None" = None,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: "Executor | None" = None,
     progress: ProgressCallback = ignore_progress,
 ) -> "ImageSet":
     """Simulate noise-free galaxies of several components in several bands, and write them as a store.
@@ -462,8 +486,8 @@ def components(
         Such as ``("frame.low_pix=64", "frame.high_pix=64")``, or ``"dust.optical_depth.median=0.1"``.
     options : SetOptions, optional
         Crop, resize, condition and split.
-    overwrite : bool
-        Replace what is there.
+    overwrite, workers, executor
+        As `simulate` has them.
     progress : callable
         Told the stages ``compiling`` and ``simulating``.
 
@@ -495,6 +519,8 @@ def components(
         overrides=overrides,
         options=options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )
 
@@ -508,6 +534,8 @@ def sky_mosaic(
     seed: int = 0,
     options: "SetOptions | None" = None,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: "Executor | None" = None,
     progress: ProgressCallback = ignore_progress,
 ) -> "ImageSet":
     """Join pictures to large gray mosaics, of which training takes fresh crops (``training.crop_pix``).
@@ -528,8 +556,8 @@ def sky_mosaic(
         Any integer.
     options : SetOptions, optional
         As `sersic` has them; all mosaics are of the split ``"train"`` when left out.
-    overwrite : bool
-        Replace what is there.
+    overwrite, workers, executor
+        As `simulate` has them.
     progress : callable
         Told how far it is.
 
@@ -559,5 +587,7 @@ def sky_mosaic(
         seed=seed,
         options=SetOptions(split=(1.0, 0.0, 0.0)) if options is None else options,
         overwrite=overwrite,
+        workers=workers,
+        executor=executor,
         progress=progress,
     )

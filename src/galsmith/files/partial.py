@@ -227,6 +227,16 @@ class Partial:
             raise_if_unwritable(error, self.output)
             raise
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the claim behind: another process may fill in chunks where they lie, and neither finish nor replace."""
+        return {
+            **vars(self),
+            "folder": self.folder.absolute(),
+            "content": self.content.absolute(),
+            "_claim": None,
+            "_kind": None,
+        }
+
     def finish(self) -> None:
         """Put the content in its place, remove all else and let the output go."""
         if self.is_complete:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from galsmith.data.galaxies import Galaxies, Galaxy
+from galsmith.data.galaxies import Galaxies
 from galsmith.errors import InputError
+from galsmith.execution import Briefing
 from galsmith.files import written_atomically
 from galsmith.measure.arrow import arrow_of, column_of
 from galsmith.measure.galaxies import Method, rows_of
@@ -23,40 +24,40 @@ GALAXIES_PER_CHUNK_WITHOUT_MORPHOLOGY = 256
 PIXELS_PER_CHUNK = 16_000_000
 
 
-@dataclass
+@dataclass(frozen=True)
+class Measuring:
+    """What all chunks of a table have in common.
+
+    Attributes
+    ----------
+    galaxies : Galaxies
+        All of them, wherever they lie.
+    method : Method
+        How they are measured.
+    """
+
+    galaxies: Galaxies
+    method: Method
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Some galaxies to measure, read where they are measured.
 
     Attributes
     ----------
-    galaxies : Galaxies or None
-        All of them, in this process.
+    briefing : Briefing of Measuring
+        What they are taken from, and how they are measured.
     start, stop : int
         Which of them.
-    method : Method
-        How they are measured.
     file : Path or None
         Where their columns go.
-    sent : list of Galaxy or None
-        The galaxies themselves, in another process.
     """
 
-    galaxies: Galaxies | None
+    briefing: Briefing[Measuring]
     start: int
     stop: int
-    method: Method
     file: Path | None = None
-    sent: list[Galaxy] | None = None
-
-    def read(self) -> list[Galaxy]:
-        """Read the galaxies."""
-        if self.galaxies is None:
-            return [] if self.sent is None else self.sent
-        return self.galaxies.read(range(self.start, self.stop))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Send the galaxies of this chunk alone; tasks travel one at a time, so that memory holds few of them."""
-        return {**vars(self), "galaxies": None, "sent": self.read()}
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ class ChunkFiles:
 
 def measure_chunk(chunk: Chunk) -> dict[str, NDArray[Any]]:
     """Measure the galaxies of a chunk, one after another."""
-    return columns_of_rows([row for galaxy in chunk.read() for row in rows_of(galaxy, chunk.method)])
+    work = chunk.briefing.value
+    galaxies = work.galaxies.read(range(chunk.start, chunk.stop))
+    return columns_of_rows([row for galaxy in galaxies for row in rows_of(galaxy, work.method)])
 
 
 def measure_into_file(chunk: Chunk) -> int:

@@ -1,6 +1,7 @@
 """Measuring galaxies, of a store, of files or in memory: into a table on disk, chunk by chunk, or in memory at once."""
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_ga
 from galsmith.data.readers.listing import has_glob
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, InterruptedRunError, SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
+from galsmith.execution import Briefing, Engine, ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import Partial, check_output, place_of
 from galsmith.images import ImageSet
 from galsmith.measure.chunks import (
     Chunk,
     ChunkFiles,
+    Measuring,
     chunk_size_for,
     joined_columns,
     measure_chunk,
@@ -60,8 +62,8 @@ class Plan:
         How.
     count : int
         How many galaxies.
-    workers : int
-        Threads or processes.
+    engine : Engine
+        Threads or processes, or somebody's executor.
     provenance : Provenance
         Of the table.
     given : frozenset of str
@@ -71,7 +73,7 @@ class Plan:
     galaxies: Galaxies
     method: Method
     count: int
-    workers: int
+    engine: Engine
     provenance: Provenance
     given: frozenset[str] = frozenset()
 
@@ -82,6 +84,7 @@ def measure(
     *,
     engine: str = "galsmith",
     workers: int = 1,
+    executor: Executor | None = None,
     limit: int | None = None,
     settings: MeasureSettings | None = None,
     overwrite: bool = False,
@@ -102,6 +105,8 @@ def measure(
         in its own way and takes the sky from its box.
     workers : int
         Threads of the compiled engine, local processes otherwise; the table does not depend on their number.
+    executor : concurrent.futures.Executor, optional
+        Used in place of them, such as that of a Dask client.
     limit : int, optional
         Measure only the first `limit` images.
     settings : MeasureSettings, optional
@@ -134,7 +139,7 @@ def measure(
     checked_output(Path(output))
     check_output(output, TABLE, inputs=_paths_of(images), overwrite=overwrite)
     path = place_of(output)
-    plan = _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit)
+    plan = _planned(galaxies_of(images), settings, engine=engine, work=Engine(workers, executor), limit=limit)
     check_texts(path, plan.galaxies.catalog, plan.galaxies.header.bands)
     size = chunk_size_for(plan.galaxies, plan.method)
     with Partial(
@@ -159,7 +164,8 @@ def measure(
 
 def _fill(files: ChunkFiles, plan: Plan, progress: ProgressCallback) -> None:
     """Measure the chunks that are left."""
-    chunks = [Chunk(plan.galaxies, start, stop, plan.method, file) for start, stop, file in files.left()]
+    briefing = _briefing(plan, files.folder)
+    chunks = [Chunk(briefing, start, stop, file) for start, stop, file in files.left()]
     n_done = files.n_done()
     try:
         for _, n_measured in _run(plan, chunks, measure_into_file, n_done=n_done, progress=progress):
@@ -207,22 +213,34 @@ def measured(
         If there is no image, or one cannot be read.
     """
     return _in_memory(
-        _planned(galaxies_of(images), settings, engine=engine, workers=workers, limit=limit), progress
+        _planned(galaxies_of(images), settings, engine=engine, work=Engine(workers), limit=limit), progress
     )
 
 
 def _in_memory(plan: Plan, progress: ProgressCallback) -> QTable:
     """Measure all at once."""
-    workers = plan.workers
+    workers = plan.engine.workers
     most = -(-plan.count // (CHUNKS_PER_WORKER * workers)) if workers > 1 else plan.count
     size = min(chunk_size_for(plan.galaxies, plan.method), most)
-    chunks = [
-        Chunk(plan.galaxies, start, min(start + size, plan.count), plan.method)
-        for start in range(0, plan.count, size)
-    ]
-    parts = dict(_run(plan, chunks, measure_chunk, n_done=0, progress=progress))
+    with tempfile.TemporaryDirectory(prefix="galsmith-") as folder:
+        briefing = _briefing(plan, Path(folder))
+        chunks = [
+            Chunk(briefing, start, min(start + size, plan.count)) for start in range(0, plan.count, size)
+        ]
+        parts = dict(_run(plan, chunks, measure_chunk, n_done=0, progress=progress))
     columns = joined_columns([parts[place] for place in range(len(chunks))])
     return measurement_table(columns, plan.galaxies, plan.method, provenance=plan.provenance)
+
+
+def _briefing(plan: Plan, folder: Path) -> Briefing[Measuring]:
+    """Tell the workers what is measured and how; threads know it."""
+    work = Measuring(plan.galaxies, plan.method)
+    return Briefing.kept(work) if _is_threaded(plan) else plan.engine.brief(work, folder)
+
+
+def _is_threaded(plan: Plan) -> bool:
+    """Whether kernels run on threads of this process, which needs no executor."""
+    return plan.method.is_compiled and plan.engine.executor is None
 
 
 def galaxies_of(images: Galaxies | ImageSet | str | Path) -> Galaxies:
@@ -269,7 +287,7 @@ def method_for(galaxies: Galaxies, settings: MeasureSettings | None, *, engine: 
 
 
 def _planned(
-    galaxies: Galaxies, settings: MeasureSettings | None, *, engine: str, workers: int, limit: int | None
+    galaxies: Galaxies, settings: MeasureSettings | None, *, engine: str, work: Engine, limit: int | None
 ) -> Plan:
     """Check all before anything is written."""
     method = method_for(galaxies, settings, engine=engine)
@@ -281,7 +299,7 @@ def _planned(
         asked, method.settings, given=given, is_known=of_files, are_named=are_named, engine=engine
     )
     versions = _engine_versions(engine, method.settings)
-    count = _checked_count(len(galaxies), limit, workers, name=galaxies.origin.path or "images")
+    count = _checked_count(len(galaxies), limit, name=galaxies.origin.path or "images")
     recorded = {
         **method.settings.model_dump(mode="json"),
         "engine": engine,
@@ -304,7 +322,7 @@ def _planned(
     if method.computed:
         recorded["computed"] = [entry.name for entry in method.computed]
     provenance = Provenance("measure", recorded, parents=galaxies.origin.parents)
-    return Plan(galaxies, method, count, workers, provenance, given)
+    return Plan(galaxies, method, count, work, provenance, given)
 
 
 def _run(
@@ -320,11 +338,19 @@ def _run(
         load_kernels(progress, kernels_of(plan.method.settings, has_psf="psf" in plan.given))
     unit = plan.method.header.images_name
     progress(ProgressEvent("measuring", n_done, plan.count, unit))
-    with _threads(plan.workers if plan.method.is_compiled else 1) as threads:
-        for place, result in map_tasks(function, chunks, workers=plan.workers, executor=threads):
+    with _threads(plan.engine.workers if _is_threaded(plan) else 1) as threads:
+        engine = plan.engine if threads is None else Engine(executor=threads)
+        for place, result in engine.map(
+            function, chunks, name_of=lambda place: _name_of(chunks[place], unit)
+        ):
             n_done += chunks[place].stop - chunks[place].start
             yield place, result
             progress(ProgressEvent("measuring", n_done, plan.count, unit))
+
+
+def _name_of(chunk: Chunk, unit: str) -> str:
+    """Name a chunk by the rows of its galaxies."""
+    return f"{unit} {chunk.start} to {chunk.stop - 1}"
 
 
 def given_beside(galaxies: Galaxies, settings: MeasureSettings) -> frozenset[str]:
@@ -381,10 +407,8 @@ def _engine_versions(engine: str, settings: MeasureSettings) -> dict[str, str]:
     return require_statmorph()
 
 
-def _checked_count(n_images: int, limit: int | None, workers: int, *, name: str) -> int:
+def _checked_count(n_images: int, limit: int | None, *, name: str) -> int:
     """Count the images to measure, before anything is written."""
-    if workers < 1:
-        raise SettingsError(f"workers is {workers}; wanted 1 or more")
     if limit is not None and limit < 1:
         raise SettingsError(f"limit is {limit}; wanted 1 or more, or none for all images")
     if n_images == 0:

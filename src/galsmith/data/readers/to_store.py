@@ -4,7 +4,9 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,8 @@ from galsmith.data.readers.source import (
     UnusableImage,
 )
 from galsmith.data.store import StoreHeader, StoreWriter
-from galsmith.errors import InputError, SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.errors import GalsmithError, InputError, SettingsError
+from galsmith.execution import Briefing, Engine, ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.files import write_json
 from galsmith.images import (
     ImageHeader,
@@ -210,6 +212,8 @@ def write_source(
     seed: int,
     options: SetOptions,
     overwrite: bool = False,
+    workers: int = 1,
+    executor: Executor | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
     """Write a source as a store, chunk by chunk; an interrupted run goes on where it stopped.
@@ -228,6 +232,10 @@ def write_source(
         What to leave out, crop, resize and split.
     overwrite : bool
         Replace what is there.
+    workers : int
+        Local processes; the store does not depend on their number.
+    executor : concurrent.futures.Executor, optional
+        Used in place of them.
     progress : callable
         Told how many images are done.
 
@@ -245,24 +253,31 @@ def write_source(
     OutputExistsError
         If the output is there already.
     """
+    engine = Engine(workers, executor)
     plan = plan_store(source, options)
     header = store_header(source, plan, verb=verb, seed=seed)
     with StoreWriter(output, header, n_chunks=plan.n_chunks, overwrite=overwrite) as writer:
         return (
             writer.open()
             if writer.is_complete
-            else _write(writer, source, plan, seed=seed, progress=progress)
+            else _write(_Work(writer, source, plan), engine, seed=seed, progress=progress)
         )
 
 
-def _write(
-    writer: StoreWriter, source: Source, plan: Plan, *, seed: int, progress: ProgressCallback
-) -> ImageSet:
+@dataclass(frozen=True)
+class _Work:
+    """What all chunks have in common."""
+
+    writer: StoreWriter
+    source: Source
+    plan: Plan
+
+
+def _write(work: _Work, engine: Engine, *, seed: int, progress: ProgressCallback) -> ImageSet:
     """Write the chunks that are left, and finish the store."""
+    writer, source, plan = work.writer, work.source, work.plan
     try:
-        for chunk in range(plan.n_chunks):
-            if not writer.is_done(chunk):
-                _write_chunk(writer, chunk, source=source, plan=plan, progress=progress)
+        _fill(work, engine, progress)
     except InputError:
         if writer.n_done == 0:
             writer.discard()
@@ -280,10 +295,27 @@ def _write(
     return writer.finish(complete)
 
 
-def _write_chunk(
-    writer: StoreWriter, chunk: int, *, source: Source, plan: Plan, progress: ProgressCallback
-) -> None:
+def _fill(work: _Work, engine: Engine, progress: ProgressCallback) -> None:
+    """Write the chunks that are left; elsewhere progress is told chunk by chunk."""
+    plan = work.plan
+    left = [chunk for chunk in range(plan.n_chunks) if not work.writer.is_done(chunk)]
+    briefing = engine.brief(work, work.writer.folder)
+    told = progress if engine.is_here else ignore_progress
+    n_done = len(plan.rows) - sum(len(plan.chunk(chunk)) for chunk in left)
+    for position, _ in engine.map(
+        partial(_write_chunk, briefing, progress=told),
+        left,
+        name_of=lambda position: f"chunk {left[position]}",
+        at_once=(GalsmithError,),
+    ):
+        n_done += len(plan.chunk(left[position]))
+        if not engine.is_here:
+            progress(ProgressEvent(work.source.origin.stage, n_done, len(plan.rows), "images"))
+
+
+def _write_chunk(briefing: Briefing[_Work], chunk: int, *, progress: ProgressCallback) -> None:
     """Read, check, shape and write the images of one chunk; note which had to be skipped."""
+    writer, source, plan = briefing.value.writer, briefing.value.source, briefing.value.plan
     images: dict[int, Pixels] = {}
     fluxes: list[NDArray[np.float64]] = []
     skipped: list[tuple[str, str]] = []

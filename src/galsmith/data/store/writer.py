@@ -111,6 +111,11 @@ class StoreWriter:
     def __exit__(self, *_: object) -> None:
         self._partial.close()
 
+    @property
+    def folder(self) -> Path:
+        """Where the unfinished store lies."""
+        return self._partial.folder
+
     def sidecar(self, chunk: int, suffix: str) -> Path:
         """Where what belongs to one finished chunk is kept until the store is finished."""
         return self._partial.folder / f"chunk-{chunk:05d}{suffix}"

@@ -1,0 +1,22 @@
+"""Work on chunks of galaxies, here, on local processes or on somebody's executor, and progress of whatever takes long."""
+
+from galsmith.execution.briefing import Briefing
+from galsmith.execution.engine import Engine, map_tasks
+from galsmith.execution.progress import (
+    ProgressCallback,
+    ProgressEvent,
+    available_cores,
+    ignore_progress,
+    one_thread,
+)
+
+__all__ = [
+    "Briefing",
+    "Engine",
+    "ProgressCallback",
+    "ProgressEvent",
+    "available_cores",
+    "ignore_progress",
+    "map_tasks",
+    "one_thread",
+]
