@@ -68,9 +68,10 @@ def test_a_fault_is_seen():
     assert fault_of(lambda content, folder: None, b"a", Path("none")) == ""
 
     def greedy(content, folder):
-        return len(bytearray(500_000_000))
+        return len(b"1" * 500_000_000)
 
     assert "MB for 1 bytes" in fault_of(greedy, b"a", Path("none"))
+    assert "MB for 1 bytes" in fault_of(greedy, b"a", Path("none"))  # also where there was such a peak before
 
 
 @settings(max_examples=60, deadline=None)
