@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from galsmith.errors import EngineLostError, InputError, SetAsideError, SettingsError
-from galsmith.execution import Briefing, Engine, ProgressEvent, available_cores, ignore_progress, map_tasks
+from galsmith.execution import (
+    Briefing,
+    Engine,
+    ProgressEvent,
+    available_cores,
+    ignore_progress,
+    listening,
+    map_tasks,
+)
 
 
 @pytest.fixture
@@ -191,6 +199,26 @@ def test_what_fails_again_and_again_is_set_aside_and_the_rest_is_done(caplog):
     assert found == {0: -1, 2: -3}
     assert caught.value.exit_code == 1
     assert "task 1 failed and is set aside" in caplog.text
+
+
+def test_what_a_listener_raises_ends_the_run_as_it_is():
+    heard = []
+
+    def stop(event):
+        heard.append(event.done)
+        if event.done == 2:
+            raise ZeroDivisionError("enough")
+
+    def told_of(task, *, progress):
+        progress(ProgressEvent("testing", task, 4, "tasks"))
+
+    def run():
+        with listening(stop) as told:
+            list(map_tasks(partial(told_of, progress=told), [1, 2, 3, 4], workers=1))
+
+    with pytest.raises(ZeroDivisionError, match="enough"):
+        run()
+    assert heard == [1, 2]
 
 
 def test_a_fault_of_all_chunks_is_raised_as_it_is():

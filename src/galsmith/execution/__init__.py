@@ -7,6 +7,7 @@ from galsmith.execution.progress import (
     ProgressEvent,
     available_cores,
     ignore_progress,
+    listening,
     one_thread,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "ProgressEvent",
     "available_cores",
     "ignore_progress",
+    "listening",
     "map_tasks",
     "one_thread",
 ]

@@ -36,6 +36,30 @@ def ignore_progress(event: ProgressEvent) -> None:
     """Take a progress event and show nothing: the default of every library call."""
 
 
+class _ListenerError(BaseException):
+    """Carries what a progress callback raised out of a chunk, past all that tries chunks again."""
+
+    def __init__(self, raised: Exception) -> None:
+        super().__init__(str(raised))
+        self.raised = raised
+
+
+@contextlib.contextmanager
+def listening(progress: ProgressCallback) -> Iterator[ProgressCallback]:
+    """Give a callback for chunks: what it raises ends the run as it is, as no chunk is to blame and none is tried again."""
+
+    def told(event: ProgressEvent) -> None:
+        try:
+            progress(event)
+        except Exception as error:
+            raise _ListenerError(error) from error
+
+    try:
+        yield told
+    except _ListenerError as stopped:
+        raise stopped.raised from None
+
+
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

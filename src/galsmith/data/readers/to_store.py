@@ -24,7 +24,14 @@ from galsmith.data.readers.source import (
 )
 from galsmith.data.store import StoreHeader, StoreWriter
 from galsmith.errors import GalsmithError, InputError, SettingsError
-from galsmith.execution import Briefing, Engine, ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution import (
+    Briefing,
+    Engine,
+    ProgressCallback,
+    ProgressEvent,
+    ignore_progress,
+    listening,
+)
 from galsmith.files import write_json
 from galsmith.images import (
     ImageHeader,
@@ -300,17 +307,17 @@ def _fill(work: _Work, engine: Engine, progress: ProgressCallback) -> None:
     plan = work.plan
     left = [chunk for chunk in range(plan.n_chunks) if not work.writer.is_done(chunk)]
     briefing = engine.brief(work, work.writer.folder)
-    told = progress if engine.is_here else ignore_progress
     n_done = len(plan.rows) - sum(len(plan.chunk(chunk)) for chunk in left)
-    for position, _ in engine.map(
-        partial(_write_chunk, briefing, progress=told),
-        left,
-        name_of=lambda position: f"chunk {left[position]}",
-        at_once=(GalsmithError,),
-    ):
-        n_done += len(plan.chunk(left[position]))
-        if not engine.is_here:
-            progress(ProgressEvent(work.source.origin.stage, n_done, len(plan.rows), "images"))
+    with listening(progress) as told:
+        for position, _ in engine.map(
+            partial(_write_chunk, briefing, progress=told if engine.is_here else ignore_progress),
+            left,
+            name_of=lambda position: f"chunk {left[position]}",
+            at_once=(GalsmithError,),
+        ):
+            n_done += len(plan.chunk(left[position]))
+            if not engine.is_here:
+                progress(ProgressEvent(work.source.origin.stage, n_done, len(plan.rows), "images"))
 
 
 def _write_chunk(briefing: Briefing[_Work], chunk: int, *, progress: ProgressCallback) -> None:

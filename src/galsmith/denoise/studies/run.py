@@ -29,7 +29,7 @@ from galsmith.denoise.studies.cells import (
 )
 from galsmith.denoise.studies.settings import TRAINING_SETS, StudySettings, read_study_settings
 from galsmith.errors import GalsmithError, InputError, InterruptedRunError, OutputExistsError, SettingsError
-from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, map_tasks
+from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress, listening, map_tasks
 from galsmith.files import (
     Kind,
     grown_folder,
@@ -387,14 +387,15 @@ def _run(
     done = total - len(tasks)
     progress(ProgressEvent("cells", done, total, "cells"))
     is_here = executor is None and (workers == 1 or len(tasks) < 2)
-    function = partial(run_cell, progress=progress) if is_here else run_cell
     try:
-        for position, reason in map_tasks(function, tasks, workers=workers, executor=executor):
-            done += 1
-            name = tasks[position].cell.name
-            if reason:
-                logger.warning("the cell %s failed and is set aside: %s", name, reason)
-            progress(ProgressEvent("cells", done, total, "cells", {"last": name}))
+        with listening(progress) as told:
+            function = partial(run_cell, progress=told) if is_here else run_cell
+            for position, reason in map_tasks(function, tasks, workers=workers, executor=executor):
+                done += 1
+                name = tasks[position].cell.name
+                if reason:
+                    logger.warning("the cell %s failed and is set aside: %s", name, reason)
+                progress(ProgressEvent("cells", done, total, "cells", {"last": name}))
     except InterruptedRunError as error:
         raise InterruptedRunError(
             f"stopped at {done} of {total} cells; all is kept, repeat the command to go on"
