@@ -1,6 +1,7 @@
 """Whatever kills a verb, the same command then ends with the undisturbed output and nothing beside it."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -81,11 +82,16 @@ class Server:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def start(self, name, output, *, variant=1, die_at=0, watched=False, **how):
+    def start(self, name, output, *, variant=1, die_at=0, fault=0, watched=False, **how):
         """Start a verb in a child; its number."""
         below = str(output.parent) if watched or die_at else None
         return self._ask(
-            verb=name, output=str(output), how={"variant": variant, **how}, die_at=die_at, below=below
+            verb=name,
+            output=str(output),
+            how={"variant": variant, **how},
+            die_at=die_at,
+            fault=fault,
+            below=below,
         )
 
     def end(self, child):
@@ -272,6 +278,36 @@ def test_killed_at_random_moments(name, server, undisturbed, tmp_path):
     for number, moment in enumerate(np.random.default_rng(7).uniform(0, seconds, size=RANDOM_KILLS)):
         output = place_of(name, tmp_path / str(number), server)
         server.kill(name, output, moment=moment)
+        check_repeated(server, name, output, content)
+
+
+FAILING = ("ingest fits", "sample store", "measure", "train")
+FAULTS = (errno.ENOSPC, errno.EIO)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", ["ingest fits", "measure"])
+def test_a_disk_that_fails_at_some_changes_of_files(name, fault, server, undisturbed, tmp_path):
+    check_failing_disk(server, name, tmp_path, undisturbed(name), fault=fault, n=SOME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", FAILING)
+def test_a_disk_that_fails_at_any_change_of_a_file(name, fault, server, undisturbed, tmp_path):
+    check_failing_disk(server, name, tmp_path, undisturbed(name), fault=fault, n=10**6)
+
+
+def check_failing_disk(server, name, tmp_path, reference, *, fault, n):
+    """Let one write, renaming or flush fail, the disk full or faulty: nothing half-made, and the next call goes on."""
+    content, changes, _ = reference
+    for number in spread(changes, n):
+        output = place_of(name, tmp_path / str(number), server)
+        code = server.run(name, output, die_at=number, fault=fault)
+        # what fails after all is in its place, or while the rest of it goes, does no harm
+        if code == 0 or (output.exists() and name != "train"):
+            settle(output)
+            assert content_of(name, output) == content
         check_repeated(server, name, output, content)
 
 

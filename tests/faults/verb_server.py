@@ -1,7 +1,7 @@
 """A process that runs every verb that makes an output at its smallest, each in a child forked from it.
 
 So nothing is imported or compiled again, and a child may die at any moment. One JSON object a line is asked and answered:
-``{"verb", "output", "how", "die_at", "below"}`` gives a child's number, ``{"wait": number}`` its exit code.
+``{"verb", "output", "how", "die_at", "fault", "below"}`` gives a child's number, ``{"wait": number}`` its exit code.
 """
 
 import functools
@@ -25,10 +25,10 @@ CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "os.tru
 
 
 class Watch:
-    """Counts the changes of files below a folder; dies before one of them, or writes their number down."""
+    """Counts the changes of files below a folder; before one of them it dies, or it fails; or writes their number down."""
 
-    def __init__(self, below, die_at):
-        self.below, self.die_at, self.count = below, die_at, 0
+    def __init__(self, below, die_at, fault=0):
+        self.below, self.die_at, self.fault, self.count = below, die_at, fault, 0
         self.counter = -1 if die_at else os.open(f"{below}.count", os.O_RDWR | os.O_CREAT)
         self.flush = os.fsync
         os.fsync = self.fsync
@@ -50,6 +50,8 @@ class Watch:
     def changed(self):
         """Count a change that is about to come."""
         self.count += 1
+        if self.count == self.die_at and self.fault:
+            raise OSError(self.fault, os.strerror(self.fault))
         if self.count == self.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.counter >= 0:
@@ -66,7 +68,7 @@ def started(asked, known):
         os.setpgid(0, 0)  # by which its workers are known
         os.dup2(2, 1)
         if asked.get("below"):
-            Watch(asked["below"], asked.get("die_at", 0))
+            Watch(asked["below"], asked.get("die_at", 0), asked.get("fault", 0))
         known[asked["verb"]][1](Path(asked["output"]), **asked["how"])
         code = 0
     except GalsmithError as error:
