@@ -128,7 +128,7 @@ class StoreStates(RuleBasedStateMachine):
         written(self.place, version, overwrite=True)
         self.whole, self.partial = version, None
 
-    @rule(version=versions, at=st.integers(1, 60), code=st.sampled_from([errno.ENOSPC, errno.EIO, None]))
+    @rule(version=versions, at=st.integers(1, 75), code=st.sampled_from([errno.ENOSPC, errno.EIO, None]))
     def fail(self, version, at, code):
         """Let the disk fail once, or a kill come, while a version replaces what is there; then do it again."""
         error = Killed() if code is None else OSError(code, os.strerror(code))
