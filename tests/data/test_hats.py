@@ -73,6 +73,25 @@ def stored(tmp_path):
         return writer.finish(split)
 
 
+def test_what_the_layout_has_no_place_for_is_named(tmp_path, caplog):
+    rng = random_stream(2, "tests.hats")
+    ra, dec = sky(rng, 3)
+    rows = QTable({"ra": ra, "dec": dec, "noise_correlation": ["a", "", "a"]})
+    beside = Companions(
+        psfs=list(rng.random((3, 5, 5)).astype(np.float32)),
+        sources=list(rng.random((3, 2, 6))),
+        noise_correlations={"a": rng.random((3, 3)).astype(np.float32)},
+    )
+    with StoreWriter(tmp_path / "store", StoreHeader(HEADER, Provenance("test")), n_chunks=1) as writer:
+        writer.write_chunk(0, list(rng.random((3, 2, 16, 16)).astype(np.float32)), rows, companions=beside)
+        images = writer.finish()
+    export("hats", images, tmp_path / "hats")
+    for words in ("PSFs", "true sources", "correlations of noise"):
+        assert f"has {words}" in caplog.text
+    again = ingest("hats", tmp_path / "hats", tmp_path / "again")
+    assert "noise_correlation" not in again.catalog.colnames
+
+
 def order_of(one, other):
     """Rows of `one` that have the identifiers of `other`, in its order."""
     rows = {str(name): row for row, name in enumerate(one.catalog["object_id"])}

@@ -44,6 +44,7 @@ from galsmith.data.hats.nested import cubes_to_lists, list_of
 from galsmith.data.hats.partitions import partitions, share_of_sky
 from galsmith.data.identifiers import refuse_repeated
 from galsmith.data.store import Companions, companions_of, names_beside
+from galsmith.data.store.companions import CORRELATION_COLUMN
 from galsmith.data.writers.registry import Exported, HatsWriting
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
@@ -71,7 +72,11 @@ MOST_ROWS = 8_192  # of a partition, as published sets of images have them
 BYTES_TOGETHER, BYTES_PER_GROUP = 2**27, 2**24
 PIXEL_BYTES = 4
 FWHM_COLUMN, SCALE_COLUMN = "psf_fwhm_arcsec", "pixel_scale_arcsec"
-NOT_TAKEN = {"psfs": "PSFs (their widths are)", "sources": "true sources of fields"}
+NOT_TAKEN = {
+    "psfs": "PSFs (their widths are)",
+    "sources": "true sources of fields",
+    CORRELATION_COLUMN: "correlations of noise",
+}
 logger = logging.getLogger(__name__)
 
 
@@ -163,7 +168,7 @@ def _job(images: ImageSet, options: HatsWriting) -> _Job:
     columns: dict[str, Any] = {INDEX: nested_pixels(ra_deg, dec_deg), RA: ra_deg, DEC: dec_deg}
     units = {name: getattr(images.catalog[name], "unit", None) for name in used if name in (RA, DEC)}
     for name in images.catalog.colnames:
-        if name not in (INDEX, HEIGHT, WIDTH, *(one for one in used if one in (RA, DEC))):
+        if name not in (INDEX, HEIGHT, WIDTH, CORRELATION_COLUMN, *(one for one in used if one in (RA, DEC))):
             free = f"label_{name}" if name in (RA, DEC, IMAGE) else name
             columns[free] = images.catalog[name]
             units[free] = getattr(images.catalog[name], "unit", None)
@@ -171,7 +176,7 @@ def _job(images: ImageSet, options: HatsWriting) -> _Job:
     columns[HEIGHT], columns[WIDTH] = shapes[:, 0].astype(np.int32), shapes[:, 1].astype(np.int32)
     beside = names_beside(images)
     for kind, words in NOT_TAKEN.items():
-        if kind in beside:
+        if kind in beside or kind in images.catalog.colnames:
             logger.warning(
                 "%s: has %s, for which the layout has no place; they are not written", images.path, words
             )
