@@ -39,3 +39,30 @@ def shared_data() -> Path:
     if os.environ.get("GALSMITH_REQUIRE_DATA") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+class CountedPixels:
+    """Counts how often each image is read."""
+
+    def __init__(self, base) -> None:
+        import numpy as np  # after the threads are set
+
+        self.base, self.shapes = base, base.shapes
+        self.reads = np.zeros(len(base), dtype=int)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, index: int):
+        return self.read([index])[0]
+
+    def read(self, indices):
+        for index in indices:
+            self.reads[index] += 1
+        return self.base.read(indices)
+
+
+@pytest.fixture(scope="session")
+def counted_pixels() -> type[CountedPixels]:
+    """Pixels that count how often each image is read: `counted_pixels(pixels).reads`."""
+    return CountedPixels

@@ -25,28 +25,6 @@ def galaxies(count: int = 60, *, size: int = 16, bands: int = 2) -> ImageSet:
     return image_set_from_arrays([image.astype(np.float32) for image in images], ImageHeader(names, "nJy"))
 
 
-class CountedPixels:
-    """Counts how often each image is read."""
-
-    def __init__(self, base) -> None:
-        self.base, self.shapes = base, base.shapes
-        self.reads = np.zeros(len(base), dtype=int)
-
-    def __len__(self) -> int:
-        return len(self.base)
-
-    def __getitem__(self, index: int):
-        return self.read([index])[0]
-
-    def read(self, indices):
-        np.add.at(self.reads, np.asarray(indices), 1)
-        return self.base.read(indices)
-
-
-def counted(images: ImageSet) -> ImageSet:
-    return ImageSet(CountedPixels(images.pixels), images.header, images.catalog, images.provenance)
-
-
 def test_all_images_of_a_small_set_are_kept_and_every_kth_of_a_large_one(monkeypatch):
     images = galaxies()
     whole = gather_fitting_sample(images)
@@ -70,8 +48,9 @@ def test_the_noise_is_that_of_the_summed_flux():
 
 @pytest.mark.parametrize("kind", ["asinh", "linear"])
 @pytest.mark.parametrize("factor_flux", [True, False])
-def test_a_transform_is_fitted_in_one_pass(kind, factor_flux):
-    images = counted(galaxies())
+def test_a_transform_is_fitted_in_one_pass(kind, factor_flux, counted_pixels):
+    some = galaxies()
+    images = ImageSet(counted_pixels(some.pixels), some.header, some.catalog, some.provenance)
     fit_pixel_transform(images, TransformSettings(kind=kind, factor_flux=factor_flux))
     assert set(images.pixels.reads) == {1}
 

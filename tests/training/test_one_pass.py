@@ -2,7 +2,6 @@
 
 import logging
 
-import numpy as np
 import pytest
 
 from galsmith.images import ImageSet
@@ -11,27 +10,11 @@ from galsmith.training.batches import IMAGES_PER_LOOK, warn_of_memory
 from galsmith.training.settings import read_run_settings
 
 
-class CountedPixels:
-    """Counts how often each image is read."""
-
-    def __init__(self, base) -> None:
-        self.base, self.shapes = base, base.shapes
-        self.reads = np.zeros(len(base), dtype=int)
-
-    def __len__(self) -> int:
-        return len(self.base)
-
-    def __getitem__(self, index: int):
-        return self.read([index])[0]
-
-    def read(self, indices):
-        np.add.at(self.reads, np.asarray(indices), 1)
-        return self.base.read(indices)
-
-
 @pytest.mark.parametrize("family", ["pca_diffusion", "diffusion", "vae"])
-def test_each_image_is_read_once_to_fit_and_once_to_be_kept(family, discs, tiny_recipe, tmp_path):
-    pixels = CountedPixels(discs.pixels)
+def test_each_image_is_read_once_to_fit_and_once_to_be_kept(
+    family, discs, tiny_recipe, tmp_path, counted_pixels
+):
+    pixels = counted_pixels(discs.pixels)
     images = ImageSet(pixels, discs.header, discs.catalog, discs.provenance, content_hash="counted")
     train(tiny_recipe(family, images=64), images, tmp_path / "run")
     assert pixels.reads.min() == 2
