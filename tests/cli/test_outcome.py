@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from galsmith.cli.options import SetFlags, parse_split, worker_count
+from galsmith.cli.options import SetFlags, parse_split, store_worker_count, worker_count
 from galsmith.cli.outcome import Outcome, duration_text
 from galsmith.errors import SettingsError
 from galsmith.execution import available_cores
@@ -57,6 +57,8 @@ def test_flags_become_the_options_of_the_library():
     assert (options.split, options.where, options.on_bad) == ((1.0, 0.0, 0.0), "T=1..2", "skip")
 
 
-def test_workers_are_all_cores_unless_stated():
+def test_workers_are_all_cores_or_one_for_a_store_unless_stated():
     assert worker_count(None) == available_cores()
     assert worker_count(1) == 1
+    assert store_worker_count(None) == 1
+    assert store_worker_count(3) == 3

@@ -1,5 +1,6 @@
 """Survey images: small fields drawn here, with known stars, galaxies, colors and places; and a real one."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +96,15 @@ def folder(bands, tmp_path):
     for band, image in bands.items():
         fits.PrimaryHDU(image, header(band)).writeto(made / f"{band}.fits")
     return made
+
+
+def test_a_field_that_travels_gives_the_same_galaxies(folder):
+    source = FieldSource(folder, READING)
+    rows = np.arange(len(source.catalog))
+    assert len(rows) >= len(GALAXIES)
+    before = list(source.read(rows))
+    for one, other in zip(before, pickle.loads(pickle.dumps(source)).read(rows), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def nearest(images, places):

@@ -1,5 +1,6 @@
 """What every source promises, run on each of them."""
 
+import pickle
 import tarfile
 from dataclasses import replace
 
@@ -7,12 +8,14 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from PIL import Image
 
 from galsmith.data.components import ComponentGalaxies, ComponentSettings
 from galsmith.data.export import export
-from galsmith.data.fields import FieldSettings, SimulatedFields
+from galsmith.data.fields import FieldSettings, SimulatedFields, SkyMosaics
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.arrays import ArraySource
+from galsmith.data.readers.cosmology_fields import CosmologyFields
 from galsmith.data.readers.cosmos_stamps import cosmos_stamps, find_stamps
 from galsmith.data.readers.fits_cutouts import FitsSource
 from galsmith.data.readers.hats.source import HatsSource
@@ -45,6 +48,8 @@ KINDS = (
     "fields",
     "components",
     "hats",
+    "mosaics",
+    "cosmology fields",
 )
 
 
@@ -101,7 +106,28 @@ def open_hats(folder, draw):
     return HatsSource(folder / "hats")
 
 
+def draw_pictures(folder):
+    for seed in range(5):
+        pixels = np.random.default_rng(seed).integers(0, 255, (32, 32), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+    return folder
+
+
+def open_mosaics(folder, draw):
+    del draw
+    return SkyMosaics(draw_pictures(folder), n=5, side_pix=40, seed=2)
+
+
+def open_cosmology_fields(folder, draw):
+    del draw
+    (folder / "query").mkdir()
+    draw_pictures(folder / "query")
+    return CosmologyFields(folder)
+
+
 OPENERS = {
+    "mosaics": open_mosaics,
+    "cosmology fields": open_cosmology_fields,
     "hats": open_hats,
     "components": open_components,
     "fields": open_fields,
@@ -152,6 +178,16 @@ def test_reading_in_another_order_gives_the_same_images(make_source):
     forward = list(source.read(np.arange(5)))
     for row in (4, 0, 2):
         np.testing.assert_array_equal(next(iter(source.read(np.array([row])))), forward[row])
+
+
+def test_a_source_that_travels_gives_the_same_images(make_source):
+    source = make_source()
+    before = list(source.read(np.arange(5)))
+    travelled = pickle.loads(pickle.dumps(source))
+    assert hash_json(travelled.header.to_dict()) == hash_json(source.header.to_dict())
+    assert list(travelled.catalog["object_id"]) == list(source.catalog["object_id"])
+    for one, other in zip(before, travelled.read(np.arange(5)), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_describing_gives_the_rows_asked_for(make_source):

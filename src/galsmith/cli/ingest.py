@@ -8,9 +8,19 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import KEEP_ALL, SHOWN_ALL, Output, Overwrite, Seed, SetFlags, Shown
+from galsmith.cli.options import (
+    KEEP_ALL,
+    SHOWN_ALL,
+    Output,
+    Overwrite,
+    Seed,
+    SetFlags,
+    Shown,
+    Workers,
+    store_worker_count,
+)
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_folder, check_places
+from galsmith.cli.premises import check_counts, check_folder, check_places
 from galsmith.cli.records import flag, flags_of, parsed
 from galsmith.data.readers.registry import Reader
 
@@ -35,6 +45,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         output: Any,
         flags: SetFlags = KEEP_ALL,
         seed: int = 0,
+        workers: int | None = None,
         overwrite: bool = False,
         shown: Shown = SHOWN_ALL,
         **given: Any,
@@ -45,6 +56,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
             [] if reader.reads_addresses else places, [], far=[*places, *files], far_outputs=[output]
         )
         flags.check()
+        check_counts({"workers": workers})
         for one in places:
             check_folder(one, f"there is no such {NEEDED.get(reader.name, 'folder or file')}")
         reading = parsed(reader.options, given)
@@ -61,6 +73,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
                 options=options,
                 seed=seed,
                 overwrite=overwrite,
+                workers=store_worker_count(workers),
                 progress=progress,
             )
         return outcome_of_store(f"ingest {reader.name}", images, output)
@@ -81,5 +94,6 @@ def _arguments(reader: Reader) -> Iterator[Argument]:
     yield from flags_of(reader.options)
     yield flag("flags", SetFlags, KEEP_ALL)
     yield flag("seed", Seed, 0)
+    yield flag("workers", Workers, None)
     yield flag("overwrite", Overwrite, default=False)
     yield flag("shown", Shown, SHOWN_ALL)

@@ -28,7 +28,10 @@ Sets = Annotated[
         show_default=False,
     ),
 ]
-Workers = Annotated[int | None, Parameter(help="Local processes; all cores when left out.")]
+Workers = Annotated[
+    int | None,
+    Parameter(help="Local processes; when left out all cores, or one where a store is made."),
+]
 Limit = Annotated[int | None, Parameter(help="Take only the first images, this many at most.")]
 # From `galsmith.cli.command`: a function that makes a `Spelling`, or of a parameter `spelled` a function of a text.
 Spelled = Annotated[Any, Parameter(parse=False)]
@@ -155,3 +158,8 @@ def worker_count(workers: int | None) -> int:
     from galsmith.execution import available_cores
 
     return available_cores() if workers is None else workers
+
+
+def store_worker_count(workers: int | None) -> int:
+    """How many processes make a store: as asked, or this one, as others need seconds to start."""
+    return 1 if workers is None else workers

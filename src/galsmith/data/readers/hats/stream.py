@@ -101,6 +101,10 @@ class ImageStream:
             raise InputError(self._broken[group]) from error
         return {name: place.cubes[name][row - place.first] for name in self._names}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file behind."""
+        return {**self.__dict__, "_place": None}
+
     def _begin(self, group: int) -> _Place:
         """Start at the first row of a row group."""
         start, columns = int(self._groups.starts[group]), [f"{IMAGE}.{name}" for name in self._names]
