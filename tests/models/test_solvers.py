@@ -12,8 +12,8 @@ from scipy import optimize, stats
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.edm import Denoise, denoised, half_whitened, like
 from galsmith.models.layers.solvers import noise_schedule, sample_heun, sample_multistep
+from galsmith.models.pretrained import pretrained_folder
 from galsmith.models.snapshot import load_snapshot
-from galsmith.sampling.pretrained import pretrained_folder
 
 Solver = Callable[[Denoise, torch.Tensor, torch.Tensor], torch.Tensor]
 GUESS = torch.tensor(

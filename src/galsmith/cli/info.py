@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import SHOWN_ALL, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_folder, check_places
+from galsmith.models.pretrained import is_pretrained, pretrained_folder, pretrained_names
 from galsmith.settings import near_miss, recipe_names
 
 EXAMPLE = "galsmith info galaxies --verify"
@@ -15,7 +16,10 @@ EXAMPLE = "galsmith info galaxies --verify"
 
 def info(
     thing: Annotated[
-        str, Parameter(help="Store, run, snapshot, table, comparison, report, or a recipe's name.")
+        str,
+        Parameter(
+            help="Store, run, snapshot, table, comparison, report, or the name of a recipe or a shipped model."
+        ),
     ],
     /,
     *,
@@ -26,20 +30,21 @@ def info(
 ) -> Outcome:
     """Describe anything that galsmith made; exit code 1 if a checksum does not fit."""
     check_places([], [], far=[thing])
-    if thing not in recipe_names():
-        known = recipe_names()
+    known = sorted({*recipe_names(), *pretrained_names()})
+    if thing not in known:
         problem = f"there is no such file or folder, nor a recipe of that name{near_miss(thing, known)}"
-        check_folder(thing, f"{problem}; the recipes are {', '.join(known)}")
+        check_folder(thing, f"{problem}; the recipes are {', '.join(recipe_names())}")
     from galsmith.cli.describe import describe
     from galsmith.cli.describe.verification import verified
     from galsmith.files import place_of
 
     description = describe(thing)
+    place = pretrained_folder(thing) if is_pretrained(thing) else place_of(thing)
     faults: list[str] = []
     rows = []
     if verify:
         with shown.progress() as progress:
-            found = verified(place_of(thing), description.kind, progress=progress)
+            found = verified(place, description.kind, progress=progress)
         faults = found.faults
         rows = [] if faults else [("checksums", found.words)]
     return Outcome(

@@ -18,6 +18,7 @@ from galsmith.files.remote import (
     refuse_unknown_address,
     refuse_unwritable_address,
 )
+from galsmith.models.pretrained import is_pretrained, models_text
 from galsmith.settings import apply_overrides, near_miss
 
 TABLE_ENDINGS = (".parquet", ".ecsv", ".fits", ".csv")
@@ -148,6 +149,15 @@ def check_folder(given: str | Path, problem: str) -> None:
     """Refuse what is not there, finished or not, with a verb's own words."""
     if _is_place(str(given)):
         raise_unless_there(Path(given), problem)
+
+
+def check_run(given: str | Path) -> None:
+    """Refuse what is neither a folder nor the name of a model that comes with the package."""
+    if not is_pretrained(given):
+        check_folder(
+            given,
+            f"there is no such folder; give the run folder that galsmith train wrote, {models_text(given)}",
+        )
 
 
 def raise_unless_there(path: Path, problem: str) -> None:

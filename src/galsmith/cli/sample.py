@@ -7,17 +7,19 @@ from cyclopts import Parameter
 
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_folder, check_places, check_there
+from galsmith.cli.premises import check_counts, check_places, check_run, check_there
 from galsmith.errors import SettingsError
-from galsmith.settings import near_miss, parse_where
+from galsmith.models.pretrained import pretrained_folder, pretrained_names
+from galsmith.settings import parse_where
 
-# as `galsmith.sampling.pretrained` has it, which loads what reads snapshots
-PRETRAINED_FOLDER = Path(__file__).parents[1] / "pretrained"
 EXAMPLE = "galsmith sample run -n 2000 --seed 1 -o generated"
 
 
 def sample(
-    run: Annotated[Path | None, Parameter(help="Run folder of galsmith train, or a snapshot folder.")] = None,
+    run: Annotated[
+        Path | None,
+        Parameter(help="Run folder of galsmith train, a snapshot folder, or the name of a shipped model."),
+    ] = None,
     /,
     *,
     n: Annotated[
@@ -104,7 +106,7 @@ def sample(
     for conditions in where:
         parse_where(conditions)
     check_counts({"n": n, "steps": steps, "height_pix": height_pix, "width_pix": width_pix})
-    check_folder(source, "there is no such folder; give the run folder that galsmith train wrote")
+    check_run(source)
     if catalog is not None:
         check_there(catalog)
     from galsmith.cli.device import choose_device
@@ -149,23 +151,15 @@ def _source_and_target(
     run: Path | None, pretrained: str | None, output: Path | None, *, n: int | None, seed: int
 ) -> tuple[Path, Path]:
     """Say what to draw from and what to write."""
-    names = sorted(place.name for place in PRETRAINED_FOLDER.iterdir() if place.is_dir())
     if (run is None) == (pretrained is None):
         raise SettingsError(
             f"{'neither a run nor' if run is None else 'both a run and'} --pretrained; wanted one of them: the folder "
-            f"that galsmith train wrote, or --pretrained with one of {', '.join(names)}"
+            f"that galsmith train wrote, or --pretrained with one of {', '.join(pretrained_names())}"
         )
     if pretrained is not None:
-        if pretrained not in names:
-            raise SettingsError(
-                f"not found{near_miss(pretrained, names)}",
-                argument="pretrained",
-                came=pretrained,
-                wanted=f"one that comes with galsmith: {', '.join(names)}",
-                way_out="train others with galsmith train",
-            )
+        folder = pretrained_folder(pretrained)
         default = Path(f"{pretrained}-{'catalog' if n is None else f'n{n}'}-seed{seed}")
-        return PRETRAINED_FOLDER / pretrained, default if output is None else output
+        return folder, default if output is None else output
     if run is None or output is None:
         raise SettingsError(
             "--output is missing; wanted the store or the folder to write, such as -o generated"

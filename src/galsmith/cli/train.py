@@ -17,6 +17,7 @@ from galsmith.cli.premises import (
     check_keys,
     check_places,
     check_positive,
+    check_run,
 )
 from galsmith.errors import SettingsError
 from galsmith.models.families import (
@@ -55,7 +56,7 @@ def train(
     init_from: Annotated[
         Path | None,
         Parameter(
-            help="Start from the weights of this run or snapshot, of the same family and bands (fine-tuning)."
+            help="Start from the weights of a run, snapshot or shipped model of the same family and bands (fine-tuning)."
         ),
     ] = None,
     overrides: Sets = NO_SETTINGS,
@@ -71,6 +72,8 @@ def train(
     check_counts({"images": images})
     _check_overrides(recipe, overrides)
     check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
+    if init_from is not None:
+        check_run(init_from)
     from galsmith.cli.device import choose_device, choose_precision
     from galsmith.training import read_run_settings
     from galsmith.training import train as train_model

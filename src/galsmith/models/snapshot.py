@@ -25,6 +25,7 @@ from galsmith.files.seal import BLANK, KEY, refuse_changed, seal
 from galsmith.models.allocation import bounded_allocation
 from galsmith.models.families import listed_families, model_settings
 from galsmith.models.family import Family
+from galsmith.models.pretrained import is_pretrained, models_text, pretrained_folder
 from galsmith.models.protocols import DataDescription
 from galsmith.models.snapshot_page import FORMAT_NAME, FORMAT_VERSION, PAGE_FILE, check_snapshot_page
 from galsmith.provenance import Provenance
@@ -140,20 +141,22 @@ def save_sealed(tensors: Mapping[str, torch.Tensor], path: Path, page: Mapping[s
 
 
 def find_snapshot(place: str | Path) -> Path:
-    """Find the snapshot in a run folder, or in a snapshot's own folder.
+    """Find the snapshot in a run folder, in a snapshot's own folder, or by the name of one that comes with the package.
 
     Raises
     ------
     InputError
         If there is none.
     """
+    if is_pretrained(place):
+        return pretrained_folder(str(place))
     path = place_of(place)
     settle(path)
     for folder in (path / "snapshot", path):
         if (folder / WEIGHTS_FILE).is_file():
             return folder
     reason = "there is no snapshot in it yet" if path.is_dir() else "there is no such folder"
-    raise InputError(f"{path}: {reason}; give the run folder that galsmith train wrote")
+    raise InputError(f"{path}: {reason}; give the run folder that galsmith train wrote, {models_text(place)}")
 
 
 def read_snapshot_page(folder: Path) -> dict[str, Any]:

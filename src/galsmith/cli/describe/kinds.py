@@ -20,12 +20,13 @@ from galsmith.cli.describe.files import (
     is_submission,
 )
 from galsmith.cli.describe.record import Description
-from galsmith.cli.describe.runs import describe_recipe, describe_run, describe_snapshot
+from galsmith.cli.describe.runs import describe_pretrained, describe_recipe, describe_run, describe_snapshot
 from galsmith.cli.describe.stores import describe_cutouts, describe_partial_store, describe_store
 from galsmith.data.store import partial_chunks
 from galsmith.errors import InputError
 from galsmith.files import is_remote, place_of
 from galsmith.models.families import recipes_by_family
+from galsmith.models.pretrained import is_pretrained
 from galsmith.settings import near_miss, recipe_names
 
 TABLE_SUFFIXES = (".parquet", ".ecsv", ".fits")
@@ -63,6 +64,7 @@ KINDS = {
     "submission": Kind(is_submission, describe_submission),
     "judged scores": Kind(is_judged, describe_judged),
     "comparison": Kind(lambda path: path.is_file() and path.suffix == ".json", describe_comparison),
+    "model": Kind(is_pretrained, describe_pretrained),
     "recipe": Kind(lambda path: str(path) in _recipes() or _is_toml(path), describe_recipe),
 }
 

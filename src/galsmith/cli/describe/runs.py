@@ -12,8 +12,10 @@ from galsmith.errors import InputError
 from galsmith.files import read_json
 from galsmith.images import ImageHeader
 from galsmith.models.families import model_settings, recipe_named
+from galsmith.models.pretrained import pretrained_folder
 from galsmith.models.snapshot_page import FORMAT_NAME, PAGE_FILE, check_snapshot_page
 from galsmith.provenance import Provenance
+from galsmith.settings import recipe_names
 
 SHOWN_ELSEWHERE = ("provenance", "recipe")  # the provenance states the same settings
 
@@ -25,6 +27,35 @@ def describe_recipe(path: Path) -> Description:
         settings = model_settings(recipe["model"], source=f"recipe {path}")[1]
         recipe = {**recipe, "model": settings.model_dump(mode="json")}
     return Description("recipe", list(flat_settings(recipe)))
+
+
+def describe_pretrained(path: Path) -> Description:
+    """Describe a model that comes with the package, by its name: how to use it, and what its snapshot says."""
+    name = str(path)
+    folder = pretrained_folder(name)
+    same_shape, *changed = _recipe_of_same_shape(read_json(folder / PAGE_FILE))
+    sets = "".join(f" --set {setting}" for setting in changed)
+    snapshot = describe_snapshot(folder)
+    rows = [
+        ("where", str(folder)),
+        ("to draw", f"galsmith sample {name} -n 1000 -o generated"),
+        ("to fine-tune", f"galsmith train {same_shape}{sets} --data galaxies -o run --init-from {name}"),
+        ("what it is", f"{folder / 'README.md'}"),
+        *snapshot.rows,
+    ]
+    if name in recipe_names():
+        rows += [("recipe", "of the same name, which simulates:"), *describe_recipe(path).rows]
+    return Description("model that comes with galsmith", rows, snapshot.content_hash, snapshot.numbers)
+
+
+def _recipe_of_same_shape(page: Mapping[str, Any]) -> list[str]:
+    """Name the recipe that trains a model of a snapshot's shape, and those of its settings that are other ones."""
+    name = str(page["card"]["recipe"]["run"]["recipe"])
+    usual = model_settings(recipe_named(name)["model"], source=f"recipe {name!r}")[1].model_dump(mode="json")
+    return [
+        name,
+        *(f"model.{key}={value}" for key, value in page["model"].items() if usual.get(key) != value),
+    ]
 
 
 def describe_run(path: Path) -> Description:
