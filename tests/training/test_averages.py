@@ -102,6 +102,22 @@ def test_settings_of_drawing_are_changed_after_training_and_no_others(
             remade_snapshot(run, tmp_path / "none", overrides=[entry])
 
 
+def test_a_snapshot_tuned_to_few_steps_keeps_the_noise_levels_that_it_jumps_between(
+    discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
+) -> None:
+    run = train(recipe(), discs, tmp_path / "run")
+    few = ("model.tuned_steps=[1,2]", "model.sampler_steps=2")
+    tuned = train(recipe(), discs, tmp_path / "tuned", init_from=run, overrides=few)
+    with pytest.raises(SettingsError, match="tuned to few steps between its own noise levels") as error:
+        remade_snapshot(tuned, tmp_path / "none", overrides=["model.lowest_noise_level=0.2"])
+    assert error.value.argument == "model.lowest_noise_level"
+    made = remade_snapshot(tuned, tmp_path / "one", overrides=["model.sampler_steps=1"])
+    assert load_snapshot(made).config.sampler_steps == 1
+    # an ordinary snapshot may be drawn between others
+    other = remade_snapshot(run, tmp_path / "other", overrides=["model.lowest_noise_level=0.2"])
+    assert load_snapshot(other).config.lowest_noise_level == 0.2
+
+
 def test_they_are_kept_evenly_and_change_nothing_else(
     discs: ImageSet, recipe: MakeRecipe, tmp_path: Path
 ) -> None:

@@ -73,6 +73,11 @@ def take_all(config: Any, description: DataDescription) -> None:
     """Refuse no training set."""
 
 
+def tuned_for_nothing(config: Any) -> tuple[str, ...]:
+    """Name no setting: those of drawing may all be changed."""
+    return ()
+
+
 def start_anywhere(config: Any, before: Any | None) -> None:
     """Refuse no beginning: neither none nor a snapshot."""
 
@@ -139,6 +144,8 @@ class Family:
         Parts of the generator that a snapshot to start from may lack; they are new then.
     of_drawing : tuple of str
         Settings that change how a trained generator draws and nothing else: a snapshot can be made anew with other values.
+    tuned_for : callable
+        ``(config)``; those of `of_drawing` that a generator of these settings learned one value of, and can take no other.
     recipe : mapping
         Tables ``[transform]`` and ``[training]`` to train with where the family is named in place of a recipe.
     """
@@ -161,6 +168,7 @@ class Family:
     teachers: Mapping[str, str] = field(default_factory=dict)
     new_in_start: tuple[str, ...] = ()
     of_drawing: tuple[str, ...] = ()
+    tuned_for: Callable[[Any], tuple[str, ...]] = tuned_for_nothing
     recipe: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from galsmith.models.pca_diffusion.networks import PcaGenerator
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingBatches
 
 LARGEST_GRADIENT = 10.0
+NOISE_LEVELS = ("highest_noise_level", "lowest_noise_level")
 TEACHER = "teacher"  # the snapshot's network, in the trainer's state
 
 
@@ -136,6 +137,11 @@ def _check(config: PcaDiffusionConfig, description: DataDescription) -> None:
         )
 
 
+def _tuned_for(config: PcaDiffusionConfig) -> tuple[str, ...]:
+    """Name the noise levels of a model that jumps: between these it learned to."""
+    return NOISE_LEVELS if config.tuned_steps else ()
+
+
 FAMILY = Family(
     name="pca_diffusion",
     config=PcaDiffusionConfig,
@@ -148,5 +154,6 @@ FAMILY = Family(
     teachers={TEACHER: "network"},
     new_in_start=("arrive",),
     widths=("width",),
-    of_drawing=("sampler_steps", "highest_noise_level", "lowest_noise_level"),
+    of_drawing=("sampler_steps", *NOISE_LEVELS),
+    tuned_for=_tuned_for,
 )

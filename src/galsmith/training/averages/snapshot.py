@@ -102,6 +102,15 @@ def _drawing_otherwise(snapshot: Snapshot, overrides: Sequence[str]) -> Settings
     keys = [f"{name}.{key}" for name, values in changed.items() for key in values if name != "model"] + [
         f"model.{key}" for key in table if key not in family.of_drawing
     ]
+    fixed = [key for key in table if key in family.tuned_for(snapshot.config)]
+    if fixed:
+        raise SettingsError(
+            "this snapshot is tuned to few steps between its own noise levels, and would jump past others",
+            argument=f"model.{fixed[0]}",
+            came=table[fixed[0]],
+            wanted=f"{getattr(snapshot.config, fixed[0])}, as it learned",
+            way_out="change it in the model that it is tuned from, and tune that",
+        )
     if keys:
         known = ", ".join(f"model.{key}" for key in family.of_drawing) or "none"
         raise SettingsError(
