@@ -7,7 +7,8 @@ first used, so a user who only measures never loads torch.
 """
 
 import importlib
-from types import ModuleType
+from importlib import metadata
+from typing import Any
 
 _ROOMS = {
     "simulate": "galsmith.data.simulate",
@@ -28,8 +29,10 @@ _ROOMS = {
 __all__ = list(_ROOMS)
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import a room when it is first named."""
+def __getattr__(name: str) -> Any:
+    """Import a room when it is first named; the version is looked up when it is asked for."""
+    if name == "__version__":
+        return metadata.version("galsmith")
     if name not in _ROOMS:
         raise AttributeError(f"module 'galsmith' has no attribute {name!r}")
     return importlib.import_module(_ROOMS[name])
@@ -37,4 +40,4 @@ def __getattr__(name: str) -> ModuleType:
 
 def __dir__() -> list[str]:
     """Names that a user may ask for."""
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), *_ROOMS, "__version__"])

@@ -33,6 +33,9 @@ def test_several_sets_are_judged_by_name_and_paired(sets, tmp_path):
     assert repr(card).startswith("ReportCard(near: ")
     assert "; far: " in repr(card)
     assert len(repr(card)) < 500
+    shown = card._repr_html_()
+    assert shown.count("<tr>") == 3
+    assert f"headline: {far.value:.3f} (floor {far.floor:.3f})" in shown
 
 
 def test_what_all_properties_tell_is_judged_on_complete_rows(sets):

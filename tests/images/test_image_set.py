@@ -99,3 +99,13 @@ def test_a_set_names_itself_as_parent():
 def test_a_set_is_printed_in_one_line():
     images = image_set_from_arrays(np.ones((3, 2, 8, 9)), ImageHeader(("g", "r"), "nJy"))
     assert repr(images) == "ImageSet(3 galaxies, 8x9 px, bands g r, in nJy)"
+
+
+@pytest.mark.parametrize("index", [slice(1, None), [1, 2], np.array([False, True, True])])
+def test_several_images_are_taken_as_of_an_array(index):
+    images = small_set()
+    part = images[index]
+    assert list(part.catalog["object_id"]) == ["galaxy1", "galaxy2"]
+    assert part.content_hash == images.select([1, 2]).content_hash
+    np.testing.assert_array_equal(part[1], images[2])
+    np.testing.assert_array_equal(part[-1], images[np.int64(2)])

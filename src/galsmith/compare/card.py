@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 from galsmith.compare.conditions import unlike_text
@@ -135,6 +136,19 @@ class ReportCard:
     def __repr__(self) -> str:
         """Say the summary: all numbers would fill pages."""
         return f"ReportCard({self.summary})"
+
+    def _repr_html_(self) -> str:
+        """Show verdict and mean distances of every set, in a notebook."""
+        rows = "".join(
+            f"<tr><td>{escape(item.name)}</td><td>{escape(item.verdict.summary)}</td><td>"
+            + "<br>".join(
+                f"{escape(mean.name)}: {mean.value:.3f} (floor {mean.floor:.3f})"
+                for mean in item.comparison.means
+            )
+            + "</td></tr>"
+            for item in self.judgments
+        )
+        return f"<table><tr><th>set</th><th>verdict</th><th>mean W1</th></tr>{rows}</table>"
 
     @property
     def summary(self) -> str:

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 from astropy.table import QTable
 from numpy.typing import ArrayLike, NDArray
 
+from galsmith.counts import counted
 from galsmith.images.header import ImageHeader
 from galsmith.provenance import Parent, Provenance, hash_json
 
@@ -70,16 +71,36 @@ class ImageSet:
         """Say how many images there are, and of what kind; pixels and catalog would fill pages."""
         unit = f"in {self.header.flux_unit}"
         return (
-            f"ImageSet({len(self):,} {self.header.images_name}, {self.sizes_text}, {self.bands_text}, {unit})"
+            f"ImageSet({counted(len(self), self.header.images_name)}, {self.sizes_text}, {self.bands_text}, "
+            f"{unit})"
         )
+
+    def _repr_html_(self) -> str:
+        """Show the first images and the first rows of the catalog, in a notebook."""
+        from galsmith.images.preview import N_PICTURES, html_of
+
+        first = np.arange(min(N_PICTURES, len(self)))
+        return html_of(repr(self), self.pixels.read(first), self.catalog[first], self.header.bands)
 
     def __len__(self) -> int:
         """Return how many images there are."""
         return len(self.pixels)
 
-    def __getitem__(self, index: int) -> Pixels:
-        """Read one image, [band, y, x] float32."""
-        return self.pixels[index]
+    @overload
+    def __getitem__(self, index: int | np.integer[Any]) -> Pixels: ...
+
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | NDArray[Any]) -> "ImageSet": ...
+
+    def __getitem__(
+        self, index: int | np.integer[Any] | slice | Sequence[int] | NDArray[Any]
+    ) -> "Pixels | ImageSet":
+        """Read one image, [band, y, x] float32, or `select` those of a slice, of a mask or of several indices."""
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        if isinstance(index, int | np.integer):
+            return self.pixels[int(index)]
+        return self.select(index)
 
     @property
     def shapes(self) -> NDArray[np.int64]:
