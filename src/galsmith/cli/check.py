@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Seed, Shown, Workers, worker_count
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
+from galsmith.counts import counted
 from galsmith.errors import SettingsError
 
 DATA_EXAMPLE = "galsmith check-data galaxies --minutes 4"
@@ -33,7 +34,7 @@ def check_data(
         levels = learn_halves(data, minutes=minutes, seed=seed, progress=progress)
     return Outcome(
         verb="check-data",
-        summary=f"{len(levels)} sizes of two halves",
+        summary=f"{counted(len(levels), 'sizes')} of two halves",
         numbers={
             "levels": [{**asdict(level), "remembers": level.remembers} for level in levels],
             "verdict": verdict_of(levels),
@@ -73,7 +74,7 @@ def check_asked(
         )
     return Outcome(
         verb="check-asked",
-        summary=f"{len(found)} quantities of {found[0].n + found[0].n_lost:,} galaxies",
+        summary=f"{counted(len(found), 'quantities')} of {counted(found[0].n + found[0].n_lost, 'galaxies')}",
         numbers={one.name: one.to_dict() for one in found},
         details=tuple(one.text for one in found),
     )

@@ -20,6 +20,7 @@ from galsmith.cli.options import (
 )
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
+from galsmith.counts import counted
 from galsmith.denoise.denoisers import DENOISERS, STUDY_RECIPE_FOLDER, check_recipe, denoiser_recipes
 from galsmith.errors import SettingsError
 from galsmith.settings import near_miss
@@ -104,7 +105,7 @@ def denoise_fit(
     )
     return Outcome(
         "denoise fit",
-        f"{denoiser.name}, {training['images_seen']:,} images seen{kept}",
+        f"{denoiser.name}, {counted(training['images_seen'], 'images seen')}{kept}",
         output,
         numbers={"denoiser": denoiser.name, **training},
     )
@@ -209,7 +210,7 @@ def denoise_study(
         "sentences": list(sentences),
     }
     n_new = found.n_cells - found.n_before - len(found.failures)
-    summary = f"{found.n_cells} cells, {n_new} of them now"
+    summary = f"{counted(found.n_cells, 'cells')}, {n_new} of them now"
     if failed:
         summary += f", {len(failed)} failed and are tried again by the same command"
     exit_code = 1 if failed else 0

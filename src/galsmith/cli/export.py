@@ -11,6 +11,7 @@ from galsmith.cli.options import SHOWN_ALL, Output, Overwrite, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_folder, check_places
 from galsmith.cli.records import flag, flags_of, parsed
+from galsmith.counts import counted
 from galsmith.data.writers.registry import Writer
 from galsmith.settings import parse_where
 
@@ -44,10 +45,9 @@ def export_command(writer: Writer) -> Callable[..., Outcome]:
                 overwrite=overwrite,
                 progress=progress,
             )
-        files = "1 file" if made.n_files == 1 else f"{made.n_files:,} files"
         return Outcome(
             verb=f"export {writer.name}",
-            summary=f"{made.n_images:,} images, {files}",
+            summary=f"{counted(made.n_images, 'images')}, {counted(made.n_files, 'files')}",
             output=made.path,
             content_hash=made.fingerprint,
             numbers={"n_images": made.n_images, "n_files": made.n_files},

@@ -15,6 +15,7 @@ from galsmith.cli.premises import (
     check_there,
     path_of_set,
 )
+from galsmith.counts import counted
 from galsmith.errors import SettingsError
 from galsmith.score.methods import METHODS, check_method
 
@@ -124,7 +125,7 @@ def score_predict(
         table = predict(scorer, data, output, overwrite=overwrite, progress=progress)
     mean = float(table["Predicted"].mean())
     numbers = {"n_fields": len(table), "mean_predicted": mean}
-    summary = f"{len(table):,} fields, mean predicted score {mean:.3f}"
+    summary = f"{counted(len(table), 'fields')}, mean predicted score {mean:.3f}"
     return Outcome("score predict", summary, output, numbers=numbers)
 
 
@@ -163,7 +164,7 @@ def score_threshold(
     ends = ", ".join(f"{name} {end:.6f}" for name, end in found.upper_ends.items())
     return Outcome(
         "score threshold",
-        f"at most {found.rank} of {found.n_scored:,} fields are not cosmology: none above {found.score:.7f}",
+        f"at most {found.rank} of {counted(found.n_scored, 'fields')} are not cosmology: none above {found.score:.7f}",
         numbers={
             "rank": found.rank,
             "score": found.score,
@@ -221,11 +222,13 @@ def score_judge(
             overwrite=overwrite,
             progress=progress,
         )
-    lines = [f"source: {found.source.mean:.3f} +- {found.source.deviation:.3f} ({found.source.n:,} fields)"]
+    lines = [
+        f"source: {found.source.mean:.3f} +- {found.source.deviation:.3f} ({counted(found.source.n, 'fields')})"
+    ]
     for one in found.sets:
         law, distance = one.law, one.distance
         ends = f"{distance.interval[0]:.3f} to {distance.interval[1]:.3f}, floor {distance.floor:.3f}"
-        said = f"{law.mean:.3f} +- {law.deviation:.3f} ({law.n:,} fields), W1 {distance.value:.3f} ({ends})"
+        said = f"{law.mean:.3f} +- {law.deviation:.3f} ({counted(law.n, 'fields')}), W1 {distance.value:.3f} ({ends})"
         lines.append(f"{law.name}: {said}")
     numbers = {
         one.law.name: {

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Output, Overwrite, Sets, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_folder, check_places
+from galsmith.counts import counted
 from galsmith.errors import SettingsError
 
 EXAMPLE = "galsmith snapshot run --ema-width 0.08 -o snapshot"
@@ -52,7 +53,7 @@ def snapshot(
     averaged = "" if ema_width is None else f", averaged with width {ema_width:g}"
     return Outcome(
         verb="snapshot",
-        summary=f"{numbers['images_seen']:,} images seen{averaged}{', in half precision' if half else ''}",
+        summary=f"{counted(numbers['images_seen'], 'images seen')}{averaged}{', in half precision' if half else ''}",
         output=made,
         content_hash=description.content_hash,
         numbers=numbers,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from galsmith.cli.outcome import Outcome
+from galsmith.counts import counted
 
 if TYPE_CHECKING:
     from astropy.table import QTable
@@ -19,7 +20,7 @@ def outcome_of_store(verb: str, images: "ImageSet", output: Path) -> Outcome:
     """Say how many images a verb put where."""
     return Outcome(
         verb=verb,
-        summary=f"{len(images):,} {images.header.images_name}, {images.sizes_text}, {images.bands_text}",
+        summary=f"{counted(len(images), images.header.images_name)}, {images.sizes_text}, {images.bands_text}",
         output=output,
         content_hash=images.content_hash,
         numbers=numbers_of_store(images),
@@ -44,10 +45,10 @@ def outcome_of_table(table: "QTable", output: Path, spelled: Callable[[str], str
     numbers = numbers_of(table)
     said = ", ".join(f"{name} {count:,}" for name, count in numbers["flags"].items()) or "none"
     shown = "fields" if table.meta.get("shows") == "field" else "galaxies"
-    rows = "" if numbers["n_rows"] == numbers["n_galaxies"] else f", {numbers['n_rows']:,} rows"
+    rows = "" if numbers["n_rows"] == numbers["n_galaxies"] else f", {counted(numbers['n_rows'], 'rows')}"
     return Outcome(
         verb="measure",
-        summary=f"{numbers['n_galaxies']:,} {shown}{rows} (flags: {said})",
+        summary=f"{counted(numbers['n_galaxies'], shown)}{rows} (flags: {said})",
         output=output,
         content_hash=str(table.meta.get("content_hash", "")),
         numbers=numbers,
@@ -60,7 +61,7 @@ def _corrections(numbers: Mapping[str, Any]) -> tuple[str, ...]:
     if "corrections" not in numbers:
         return ()
     said = ", ".join(f"{name} {size:+.3f}" for name, size in numbers["corrections"].items()) or "none"
-    rows = f"{numbers['n_corrected']:,} of {numbers['n_rows']:,} rows"
+    rows = f"{numbers['n_corrected']:,} of {counted(numbers['n_rows'], 'rows')}"
     return (f"corrections for noise and resolution, median: {said} ({rows})",)
 
 

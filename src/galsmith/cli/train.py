@@ -19,6 +19,7 @@ from galsmith.cli.premises import (
     check_positive,
     check_run,
 )
+from galsmith.counts import counted
 from galsmith.errors import SettingsError
 from galsmith.models.families import (
     check_model_settings,
@@ -166,11 +167,11 @@ def _summary_of_run(numbers: Mapping[str, Any]) -> str:
     if seen is None:
         return "trained"
     if chosen is None:
-        return f"trained on {seen:,} images seen"
+        return f"trained on {counted(seen, 'images seen')}"
     width = f", averaged with width {chosen['ema_width']:g}" if "ema_width" in chosen else ""
     return (
         f"trained on {chosen['images_seen_by_run']:,} images seen, kept the best of {chosen['n_evaluations']} snapshots "
-        f"(at {seen:,} images, distance {chosen['distance']:.3g}{width})"
+        f"(at {counted(seen, 'images')}, distance {chosen['distance']:.3g}{width})"
     )
 
 

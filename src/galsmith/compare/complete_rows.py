@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from galsmith.compare.normalization import GAUSSIAN_IQR, ROUNDING
 from galsmith.compare.resampling import GalaxyGroups
+from galsmith.counts import counted
 from galsmith.errors import InputError
 from galsmith.seeds import random_stream
 
@@ -144,7 +145,7 @@ def _checked(name: str, values: ArrayLike, columns: Sequence[str], minimum: int)
         )
     if len(array) < minimum:
         raise InputError(
-            f"it has {len(array)} galaxies",
+            f"it has {counted(len(array), 'galaxies')}",
             argument=name,
             wanted=f"{minimum} or more",
             way_out="measure more galaxies",

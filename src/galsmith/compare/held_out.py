@@ -14,6 +14,7 @@ from galsmith.compare.marginal.per_property import floor_distances
 from galsmith.compare.marginal.wasserstein import Floats, pool_values, wasserstein_distance
 from galsmith.compare.normalization import scale_of
 from galsmith.compare.tables import is_same, shown
+from galsmith.counts import counted
 from galsmith.data.store import open_store
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -237,7 +238,7 @@ def _refuse_few(images: ImageSet, table: QTable, split: str | None) -> None:
     if count < MEASURED_AT_LEAST:
         where = "the set" if split is None else f"the split {split!r}"
         raise InputError(
-            f"{images.path or 'images'}: {count} of {len(table)} galaxies of {where} could be measured; wanted "
+            f"{images.path or 'images'}: {count} of {counted(len(table), 'galaxies')} of {where} could be measured; wanted "
             f"{MEASURED_AT_LEAST} or more to judge by: hold out more, or train without choosing "
             "(training.choose_snapshot=last)"
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from galsmith.counts import counted
 from galsmith.data.store import open_store
 from galsmith.data.writers.registry import Exported, find_writer
 from galsmith.errors import InputError, SettingsError
@@ -71,6 +72,6 @@ def export(
     if where is not None:
         rows = rows_where(found.catalog, parse_where(where))
         if not rows.any():
-            raise InputError(f"none of {len(found):,} images meets {where!r}; loosen it")
+            raise InputError(f"none of {counted(len(found), 'images')} meets {where!r}; loosen it")
         found = found.select(rows)
     return writer.function(found, Path(output), chosen, overwrite=overwrite, progress=progress)

@@ -21,6 +21,7 @@ from galsmith.compare.memory.copies import MINIMUM_IMAGES, TRAINING, Copies, gro
 from galsmith.compare.memory.repeats import identity_labels
 from galsmith.compare.records import Memorization
 from galsmith.compare.resampling import GalaxyGroups
+from galsmith.counts import counted
 from galsmith.errors import GalsmithError, InputError
 from galsmith.execution import one_thread
 from galsmith.images import ImageSet
@@ -70,7 +71,7 @@ def refuse_unusable_training(
     for name, images in sets.items():
         if len(images) < MINIMUM_IMAGES:
             raise InputError(
-                f"copies of {training} cannot be looked for: {name} has {len(images)} images",
+                f"copies of {training} cannot be looked for: {name} has {counted(len(images), 'images')}",
                 argument="training",
                 wanted=f"{MINIMUM_IMAGES} or more of each set",
                 way_out="give more images, or leave `training` out",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import QTable
 
+from galsmith.counts import counted
 from galsmith.data.store import is_store, open_store
 from galsmith.errors import InputError, SettingsError
 from galsmith.files import is_remote, place_of, read_json
@@ -138,7 +139,7 @@ def reference_part(
     if split is None and not (trainings.unknown or images.content_hash in trainings.hashes.values()):
         return (
             reference,
-            f"all {len(images):,} {images.header.images_name}: the model is known to have been trained on others",
+            f"all {counted(len(images), images.header.images_name)}: the model is known to have been trained on others",
         )
     is_in = np.asarray(images.catalog["split"], dtype=str)
     part = images.select(is_in != TRAIN if split is None else is_in == split)
@@ -147,7 +148,7 @@ def reference_part(
         if split is None
         else f"in the split {split}"
     )
-    said = f"the {len(part):,} of {len(images):,} {images.header.images_name} that are {chosen}"
+    said = f"the {len(part):,} of {counted(len(images), images.header.images_name)} that are {chosen}"
     if len(part) < FEWEST:
         raise InputError(
             f"is compared by {said}", argument="reference", wanted=f"{FEWEST} or more",

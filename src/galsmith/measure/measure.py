@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from astropy.table import QTable
 
+from galsmith.counts import counted
 from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_galaxies
 from galsmith.data.readers.listing import has_glob
 from galsmith.data.store import is_store, open_store
@@ -172,7 +173,7 @@ def _fill(files: ChunkFiles, plan: Plan, progress: ProgressCallback) -> None:
             n_done += n_measured
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"measuring stopped at {n_done} of {plan.count} galaxies; they are kept in {files.folder}, "
+            f"measuring stopped at {n_done} of {counted(plan.count, 'galaxies')}; they are kept in {files.folder}, "
             "and the same command goes on"
         ) from error
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galsmith.counts import counted
 from galsmith.errors import InputError, SettingsError
 from galsmith.images import ImageSet
 from galsmith.score.method import Floats
@@ -110,7 +111,9 @@ def scored_fields(images: ImageSet) -> ScoredFields:
         )
     rows = np.flatnonzero(np.isfinite(scores))
     if len(rows) < FEWEST_FIELDS:
-        raise InputError(f"{name}: {len(rows)} fields have a score; wanted {FEWEST_FIELDS} or more")
+        raise InputError(
+            f"{name}: {counted(len(rows), 'fields')} have a score; wanted {FEWEST_FIELDS} or more"
+        )
     if scores[rows].min() == scores[rows].max():
         raise InputError(
             f"{name}: all {len(rows)} scores are {scores[rows[0]]:g}; wanted fields of several scores"

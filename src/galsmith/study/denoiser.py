@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from galsmith.counts import counted
 from galsmith.denoise.fitting import fit
 from galsmith.denoise.method import Denoiser
 from galsmith.denoise.network import typical_variance
@@ -59,7 +60,7 @@ class Denoising(Settings):
                 "errors are told in variances of the noise", argument="observation.noise", wanted="a law"
             )
         if len(images) < LEAST_IMAGES:
-            raise InputError(f"{name}: has {len(images)} images; wanted {LEAST_IMAGES} or more")
+            raise InputError(f"{name}: has {counted(len(images), 'images')}; wanted {LEAST_IMAGES} or more")
         try:
             observation.scene(images[0], images.header)
         except SettingsError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import tomli_w
 
+from galsmith.counts import counted
 from galsmith.errors import InputError, OutputExistsError
 from galsmith.files import Kind, is_empty_tree, refuse_existing, written_atomically
 from galsmith.files.seal import BLANK, KEY, sealed
@@ -156,7 +157,7 @@ def _data_differences(before: dict[str, dict[str, Any]], now: dict[str, dict[str
 
 def _data_text(data: dict[str, Any]) -> str:
     """Name a set by its path, number of images and hash."""
-    count = f"{data['n_images']:,} images, " if "n_images" in data else ""
+    count = f"{counted(data['n_images'], 'images')}, " if "n_images" in data else ""
     return f"{data.get('path') or 'in memory'} ({count}hash {str(data.get('content_hash'))[:12]})"
 
 

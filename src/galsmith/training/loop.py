@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from galsmith.counts import counted
 from galsmith.errors import DivergedError
 from galsmith.models.protocols import TrainingProgress
 from galsmith.training.averages.power_function import WeightAverage
@@ -171,5 +172,5 @@ def _count_bad_steps(state: RunState, *, is_good: bool) -> None:
     state.bad_steps_in_a_row += 1
     if state.bad_steps_in_a_row >= BAD_STEPS_AT_MOST:
         raise DivergedError(
-            f"the loss was not finite {BAD_STEPS_AT_MOST} times in a row, at {state.images_seen:,} images seen"
+            f"the loss was not finite {BAD_STEPS_AT_MOST} times in a row, at {counted(state.images_seen, 'images seen')}"
         )

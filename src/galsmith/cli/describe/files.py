@@ -6,6 +6,7 @@ from typing import Any
 
 from galsmith.cli.describe.record import Description, provenance_rows
 from galsmith.cli.summaries import mean_numbers, outcome_of_table
+from galsmith.counts import counted
 from galsmith.errors import InputError
 from galsmith.files import read_json, sha256_of_file
 from galsmith.provenance import Provenance
@@ -38,7 +39,7 @@ def describe_comparison(path: Path) -> Description:
     sides = [("reference", comparison.reference), ("generated", comparison.generated)]
     rows = [
         *(
-            (name, f"{side.n_compared:,} of {side.n_measured:,} galaxies of {side.images_path}")
+            (name, f"{side.n_compared:,} of {counted(side.n_measured, 'galaxies')} of {side.images_path}")
             for name, side in sides
         ),
         *((f"W1 {mean.name}", f"{mean.value:.3f} (floor {mean.floor:.3f})") for mean in comparison.means),
@@ -64,7 +65,10 @@ def describe_study(path: Path) -> Description:
 
     card = read_card(path)
     rows = [
-        ("task", f"{card['title']}, {card['loss']} on {card['n_test']:,} images, {card['seeds']} seeds"),
+        (
+            "task",
+            f"{card['title']}, {card['loss']} on {counted(card['n_test'], 'images')}, {card['seeds']} seeds",
+        ),
         *((row["title"], _of_mix(row)) for row in card["rows"]),
         *provenance_rows(Provenance.from_dict(card["provenance"])),
     ]
@@ -108,7 +112,7 @@ def describe_study_of_denoising(path: Path) -> Description:
         ("networks", ", ".join(factors["networks"])),
         ("methods", ", ".join(factors["methods"])),
         ("shifts", ", ".join(factors["shifts"])),
-        ("tested on", f"{factors['n_test']:,} galaxies"),
+        ("tested on", counted(factors["n_test"], "galaxies")),
         *_group_rows(cells, answers),
         *((f"failed: {name}", reason) for name, reason in failed.items()),
         *(("answer", sentence) for sentence in answers.get("sentences", ())),
@@ -137,7 +141,7 @@ def _group_rows(cells: Mapping[str, str | None], answers: Mapping[str, Any]) -> 
         if ratio and ratio["value"] is not None:
             errors.setdefault(_name_of(one["group"]), []).append(f"{ratio['value']:.3g} ({one['shift']})")
     for name, states in groups.items():
-        done = f"{states.count('')} of {len(states)} cells done"
+        done = f"{states.count('')} of {counted(len(states), 'cells')} done"
         told = ", ".join(errors.get(name, ()))
         yield f"  {name}", done + (f"; squared error over the baseline's {told}" if told else "")
 
@@ -167,7 +171,9 @@ def describe_scorer(path: Path) -> Description:
     if len(held_out):
         found = accuracy_of(held_out)
         numbers |= {"mae": found.mae, "standard_error": found.standard_error}
-        error = f"{found.mae:.3f} +- {found.standard_error:.3f} on {found.n_fields:,} held-out fields"
+        error = (
+            f"{found.mae:.3f} +- {found.standard_error:.3f} on {counted(found.n_fields, 'held-out fields')}"
+        )
     rows = [
         ("method", page["method"]),
         ("fields", f"{page['side_pix']}x{page['side_pix']} px"),
@@ -201,10 +207,13 @@ def describe_denoiser(path: Path) -> Description:
         ("denoiser", f"{page['denoiser']}, bands {' '.join(page['bands'])}"),
         ("PSF", f"{low:.2f} to {high:.2f} px wide" if high > low else f"{low:.2f} px wide"),
         ("noise", "any" if noise is None else f"{noise[0]:.4g} to {noise[1]:.4g} {coverage['flux_unit']}"),
-        ("trained", f"{training['images_seen']:,} images seen of {training['n_training_images']:,}"),
+        (
+            "trained",
+            f"{counted(training['images_seen'], 'images seen')} of {training['n_training_images']:,}",
+        ),
         (
             "validation loss",
-            "none" if loss is None else f"{loss:.4g} at {training['chosen_at_images']:,} images",
+            "none" if loss is None else f"{loss:.4g} at {counted(training['chosen_at_images'], 'images')}",
         ),
         *provenance_rows(provenance),
     ]
@@ -227,14 +236,17 @@ def describe_judged(path: Path) -> Description:
     found = read_judged(path)
     rows = [
         ("scorer", f"{found.method}, fields of {found.side_pix}x{found.side_pix} px"),
-        ("source", f"{found.source.mean:.3f} +- {found.source.deviation:.3f} ({found.source.n:,} fields)"),
+        (
+            "source",
+            f"{found.source.mean:.3f} +- {found.source.deviation:.3f} ({counted(found.source.n, 'fields')})",
+        ),
     ]
     for one in found.sets:
         law, distance = one.law, one.distance
         rows.append(
             (
                 law.name,
-                f"{law.mean:.3f} +- {law.deviation:.3f} ({law.n:,} fields), "
+                f"{law.mean:.3f} +- {law.deviation:.3f} ({counted(law.n, 'fields')}), "
                 f"W1 {distance.value:.3f} (floor {distance.floor:.3f})",
             )
         )
@@ -257,7 +269,7 @@ def describe_submission(path: Path) -> Description:
     from galsmith.score.submission import read_submission
 
     scores = read_submission(path)["Predicted"]
-    rows = [("predicted scores", f"{len(scores):,} fields, mean {scores.mean():.3f}")]
+    rows = [("predicted scores", f"{counted(len(scores), 'fields')}, mean {scores.mean():.3f}")]
     numbers = {"n": len(scores), "mean": float(scores.mean())}
     return Description("submission", rows, sha256_of_file(path), numbers)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from galsmith.cli.describe.record import Description, counts_text, provenance_rows
 from galsmith.cli.summaries import numbers_of_store
+from galsmith.counts import counted
 from galsmith.data.store import names_beside, open_store, partial_chunks, read_description
 from galsmith.files import read_json
 from galsmith.files.pages import OpenPage, checked_page
@@ -32,7 +33,10 @@ def describe_store(path: Path) -> Description:
     page = read_description(path)
     numbers = numbers_of_store(images)
     rows = [
-        ("images", f"{len(images):,}, {images.sizes_text}, {images.bands_text}"),
+        (
+            "images",
+            f"{counted(len(images), images.header.images_name)}, {images.sizes_text}, {images.bands_text}",
+        ),
         ("each shows", f"a {images.header.shows}"),
         ("splits", counts_text(numbers["splits"])),
         ("unit", images.header.flux_unit),
@@ -44,7 +48,7 @@ def describe_store(path: Path) -> Description:
         ("PSF", ", ".join(f"{name} {value}" for name, value in images.header.psf.items())),
         ("beside images", ", ".join(WORDS_BESIDE[name] for name in names_beside(images))),
         ("catalog", " ".join(images.catalog.colnames)),
-        ("parts", f"{len(page['parts'])} files, format version {page['format_version']}"),
+        ("parts", f"{counted(len(page['parts']), 'files')}, format version {page['format_version']}"),
         *provenance_rows(images.provenance),
     ]
     return Description("store", rows, images.content_hash, numbers)

@@ -14,6 +14,7 @@ from galsmith.compare.features.kernel import kernel_statistic
 from galsmith.compare.features.support import support
 from galsmith.compare.records import ClassifierTest, FeatureComparison
 from galsmith.compare.resampling import Chance, GalaxyGroups
+from galsmith.counts import counted
 from galsmith.errors import InputError
 from galsmith.execution import ProgressCallback, ignore_progress
 
@@ -149,7 +150,7 @@ def _usable_rows(values: Features, side: str) -> NDArray[np.intp]:
     usable = np.flatnonzero(np.isfinite(values).all(axis=1))
     if len(usable) < MINIMUM_ROWS:
         raise InputError(
-            f"the {side} set has {len(usable)} galaxies with features; wanted {MINIMUM_ROWS} or more, "
+            f"the {side} set has {counted(len(usable), 'galaxies with')} features; wanted {MINIMUM_ROWS} or more, "
             "since the floor of fewer hides any difference"
         )
     return usable

@@ -12,6 +12,7 @@ from galsmith.compare.estimates import share_statistics
 from galsmith.compare.memory.nearest import Nearest, nearest_rows
 from galsmith.compare.records import ClosestPair, Memorization, Statistic
 from galsmith.compare.resampling import Chance
+from galsmith.counts import counted
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
 from galsmith.seeds import random_stream
@@ -242,7 +243,7 @@ def _checked_sets(
             )
         if len(values) < MINIMUM_IMAGES:
             raise InputError(
-                f"it has {len(values)} images", argument=name, wanted=f"{MINIMUM_IMAGES} or more"
+                f"it has {counted(len(values), 'images')}", argument=name, wanted=f"{MINIMUM_IMAGES} or more"
             )
     for name, values in given.items():
         _refuse_not_finite(name, values.reshape(len(values), -1))
@@ -269,7 +270,7 @@ def _refuse_overlap(yard: Nearest) -> None:
     if not same:
         return
     count = len(yard.distance)
-    told = f"{same} of {count} images are also in the training set"
+    told = f"{same} of {counted(count, 'images')} are also in the training set"
     if same >= CLOSE_SHARE * count:
         raise InputError(
             told, argument="held_out", wanted="images that were not trained on", way_out="leave these out"

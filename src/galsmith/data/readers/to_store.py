@@ -14,6 +14,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.counts import counted
 from galsmith.data.options import SetOptions
 from galsmith.data.readers.source import (
     Source,
@@ -117,7 +118,9 @@ def plan_store(source: Source, options: SetOptions) -> Plan:
     rows, left_out = _kept_rows(source, options, native)
     if len(rows) == 0:
         reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise InputError(f"none of {len(native)} images is left ({reasons}); loosen what leaves them out")
+        raise InputError(
+            f"none of {counted(len(native), 'images')} is left ({reasons}); loosen what leaves them out"
+        )
     _check_shapes(source, rows, options)
     bytes_a_pixel = len(source.header.bands) * PIXEL_BYTES + source.listing.bytes_beside
     largest = int(source.listing.shapes[rows].prod(axis=1).max()) * bytes_a_pixel

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from galsmith.counts import counted
 from galsmith.data.store import open_store
 from galsmith.data.store.layout import STORE
 from galsmith.denoise.fitting import DENOISER
@@ -191,14 +192,14 @@ def checked_data(settings: StudySettings, clean: ImageSet, generated: ImageSet |
     name = clean.path or "the clean set"
     if counts["test"] < factors.n_test:
         raise SettingsError(
-            f"{name} has {counts['test']:,} images of the split 'test'",
+            f"{name} has {counted(counts['test'], 'images')} of the split 'test'",
             argument="study.n_test",
             came=factors.n_test,
             way_out="give more images, a larger split, or a smaller number by `overrides`",
         )
     if counts["train"] < factors.n_small:
         raise SettingsError(
-            f"{name} has {counts['train']:,} images of the split 'train'",
+            f"{name} has {counted(counts['train'], 'images')} of the split 'train'",
             argument="study.n_small",
             came=factors.n_small,
             way_out="give more images, or a smaller number by `overrides`",
@@ -234,7 +235,7 @@ def _refuse_other_kind(n_small: int, clean: ImageSet, generated: ImageSet) -> No
     count = len(to_mix_in(generated))
     if count < n_small:
         raise InputError(
-            f"{name}: has {count:,} images to learn from; wanted {n_small:,}, as many as the small real set has "
+            f"{name}: has {counted(count, 'images')} to learn from; wanted {n_small:,}, as many as the small real set has "
             "(`study.n_small`), for the number is the same at any mixing; draw more"
         )
 

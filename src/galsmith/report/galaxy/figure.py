@@ -11,6 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from galsmith.counts import counted
 from galsmith.data.galaxies import Galaxies
 from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ignore_progress
@@ -202,7 +203,10 @@ def _row_of(names: Sequence[str], index: int | None, object_id: str | None) -> i
     row = 0 if index is None else index
     if not 0 <= row < len(names):
         raise SettingsError(
-            f"there are {len(names)} galaxies", argument="index", came=row, wanted=f"0 to {len(names) - 1}"
+            f"there {'is' if len(names) == 1 else 'are'} {counted(len(names), 'galaxies')}",
+            argument="index",
+            came=row,
+            wanted=f"0 to {len(names) - 1}",
         )
     return row
 

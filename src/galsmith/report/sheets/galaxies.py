@@ -9,6 +9,7 @@ import numpy as np
 from astropy.table import QTable
 from numpy.typing import NDArray
 
+from galsmith.counts import counted
 from galsmith.data.galaxies import FileRequest, Galaxies, StoreGalaxies, open_galaxies
 from galsmith.data.readers.fits import split_hdu
 from galsmith.data.store import is_store, open_store
@@ -67,7 +68,7 @@ def galaxies_of_set(images: ImageSet) -> Gathered:
 def galaxies_of_files(files: Sequence[str], progress: ProgressCallback) -> Gathered:
     """Take image files, folders and arrays as they are."""
     galaxies = open_galaxies(FileRequest(tuple(files), mask="none", sigma="none"), progress=progress)
-    name = Path(files[0]).name if len(files) == 1 else f"{len(files):,} files"
+    name = Path(files[0]).name if len(files) == 1 else counted(len(files), "files")
     return Gathered(name, galaxies, np.arange(len(galaxies)), galaxies.catalog, galaxies.origin.content_hash)
 
 
