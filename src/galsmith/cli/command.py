@@ -18,6 +18,7 @@ from cyclopts import CycloptsError
 from galsmith.cli.app import Verb, build_app, verb_of, verb_words
 from galsmith.cli.faults import explain
 from galsmith.cli.flags import in_flags, shell_spelling
+from galsmith.cli.next_steps import next_steps
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, failure_json
 
@@ -70,7 +71,7 @@ def _say(outcome: Outcome, shown: Shown, seconds: float) -> None:
     if shown.json:
         print(outcome.to_json(seconds), flush=True)
     elif not shown.quiet:
-        print(*outcome.to_lines(seconds), sep="\n", flush=True)
+        print(*outcome.to_lines(seconds), *next_steps(outcome), sep="\n", flush=True)
 
 
 def _refuse(tokens: Sequence[str], error: CycloptsError) -> int:

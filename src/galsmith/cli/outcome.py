@@ -45,7 +45,7 @@ class Outcome:
             {
                 "verb": self.verb,
                 "exit_code": self.exit_code,
-                "output": None if self.output is None else _shown(self.output),
+                "output": None if self.output is None else shown_place(self.output),
                 "content_hash": self.content_hash or None,
                 "numbers": dict(self.numbers),
                 "seconds": round(seconds, 3),
@@ -57,12 +57,12 @@ class Outcome:
         """Lines for people."""
         lines = list(self.details)
         if self.summary:
-            where = "" if self.output is None else f" -> {_shown(self.output)}"
+            where = "" if self.output is None else f" -> {shown_place(self.output)}"
             lines.append(f"{self.verb}: {self.summary} in {duration_text(seconds)}{where}")
         return lines
 
 
-def _shown(output: Path) -> str:
+def shown_place(output: Path) -> str:
     """Write where an output is: a path, or an address with both its slashes."""
     return plain_address(output) or str(output)
 
