@@ -92,6 +92,7 @@ def measure(
                 "limit": limit,
                 "engine": method.engine,
                 "settings": chosen,
+                "columns": files.table_columns,
                 "workers": worker_count(workers),
             }
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output, spelled))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # as the settings of a measurement have it
 FEWEST_REPETITIONS = 8
+SHORT: Literal["short"] = "short"
 METHOD = Group(
     "How to measure",
     help="Example: galsmith measure galaxies -o galaxies.parquet --segmentation survey --sky annulus",
@@ -232,11 +233,29 @@ class FileFlags:
     ] = None
     columns: Annotated[
         str | None,
-        Parameter(group=CATALOG, help="Columns of the catalog, such as x=XPOS,y=YPOS,id=NUM,size=N."),
+        Parameter(
+            group=CATALOG,
+            help="Columns of the catalog, such as x=XPOS,y=YPOS,id=NUM,size=N; 'short' is of the table: a dozen or two.",
+        ),
     ] = None
     cutout: Annotated[
         int | None, Parameter(group=CATALOG, help="Side of the cutouts in pixels (128 when left out).")
     ] = None
+
+    @property
+    def table_columns(self) -> Literal["all", "short"]:
+        """Which columns the table gets."""
+        return SHORT if SHORT in self._words else "all"
+
+    @property
+    def _words(self) -> list[str]:
+        """Give what --columns says, part by part."""
+        return [] if self.columns is None else [part.strip() for part in self.columns.split(",")]
+
+    @property
+    def _roles(self) -> list[str]:
+        """Give the parts of --columns that are of the catalog."""
+        return [part for part in self._words if part != SHORT]
 
     def check(self, images: list[str]) -> None:
         """Refuse what cannot be read, before anything is loaded that reads files."""
@@ -273,14 +292,14 @@ class FileFlags:
             psf=self.psf,
             labels=None if self.labels is None else parse_labels(self.labels),
             catalog=self.catalog,
-            columns=self.columns,
+            columns=",".join(self._roles) or None,
             cutout_pix=self.cutout,
         )
 
     def refuse_for_store(self, store: str) -> None:
         """Refuse flags that have no meaning for a store."""
         for name, value in vars(self).items():
-            if value is not None:
+            if value is not None and not (name == "columns" and not self._roles):
                 ignored = {"mask": "mask", "sigma": "noise", "ivar": "noise", "psf": "psf"}.get(name)
                 instead = f"; what lies in the store beside its images is left out with --set 'ignore=[\"{ignored}\"]'"
                 raise SettingsError(

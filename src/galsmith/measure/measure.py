@@ -4,7 +4,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from galsmith.measure.galaxies import MORPHOLOGY_ENGINES, Method
 from galsmith.measure.properties.registry import computed_properties
 from galsmith.measure.settings import MeasureSettings, chosen_sky, refuse_idle_settings, resolved_settings
 from galsmith.measure.statmorph.engine import require_statmorph
-from galsmith.measure.table import TABLE, measurement_table
+from galsmith.measure.table import COLUMNS, TABLE, Columns, measurement_table, shortened
 from galsmith.measure.table_formats import (
     check_texts,
     checked_output,
@@ -88,6 +88,7 @@ def measure(
     executor: Executor | None = None,
     limit: int | None = None,
     settings: MeasureSettings | None = None,
+    columns: Columns = "all",
     overwrite: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> QTable:
@@ -112,6 +113,9 @@ def measure(
         Measure only the first `limit` images.
     settings : MeasureSettings, optional
         How to measure; the defaults where left out, which are the same for stores, files and arrays.
+    columns : {"all", "short"}
+        Which columns the table gets: ``"short"`` those that are looked at first, as `galsmith.measure.table.SHORT` has
+        them; sets are compared by all.
     overwrite : bool
         Replace what is at `output`.
     progress : callable
@@ -120,10 +124,10 @@ def measure(
     Returns
     -------
     QTable
-        One row an image, or one an image and ``band`` where the setting `band` is ``"all"``: the catalog's columns
-        (``object_id``, ``native_size_pix`` and the like), one column a property, fluxes and colors of several bands,
-        ``flag`` (0 good, 1 suspect, 2 bad, 4 not measured), ``flag_sersic``, ``flags`` (their names) and
-        ``message``.
+        One row an image, or one an image and ``band`` where the setting `band` is ``"all"``: ``object_id``,
+        ``native_size_pix`` and the like; the catalog's other columns, with ``catalog_`` before their names; one column a
+        property, fluxes and colors of several bands; ``flag`` (0 good, 1 suspect, 2 bad, 4 not measured),
+        ``flag_sersic``, ``flags`` (their names) and ``message``.
         What could not be measured is NaN. Its ``meta`` says what the columns mean and what made them.
 
     Raises
@@ -140,7 +144,12 @@ def measure(
     checked_output(Path(output))
     check_output(output, TABLE, inputs=_paths_of(images), overwrite=overwrite)
     path = place_of(output)
+    if columns not in COLUMNS:
+        raise SettingsError(argument="columns", came=columns, wanted=f"one of {', '.join(COLUMNS)}")
     plan = _planned(galaxies_of(images), settings, engine=engine, work=Engine(workers, executor), limit=limit)
+    if columns != "all":
+        recorded = {**plan.provenance.settings, "columns": columns}
+        plan = replace(plan, provenance=replace(plan.provenance, settings=recorded))
     check_texts(path, plan.galaxies.catalog, plan.galaxies.header.bands)
     size = chunk_size_for(plan.galaxies, plan.method)
     with Partial(
@@ -156,6 +165,8 @@ def measure(
         files = ChunkFiles(partial.folder, plan.count, size)
         _fill(files, plan, progress)
         table = measurement_table(files.joined(), plan.galaxies, plan.method, provenance=plan.provenance)
+        if columns == "short":
+            table = shortened(table)
         write_table(partial.content, table, suffix=path.suffix)
         if path.suffix == ".csv":
             write_beside_csv(path, partial.content, table)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import astropy.units as u
 import numpy as np
@@ -28,6 +28,28 @@ from galsmith.provenance import Provenance, hash_json
 
 TABLE_KIND = "galsmith-measurements"
 TABLE_VERSION = 2
+
+
+Columns = Literal["all", "short"]
+COLUMNS = ("all", "short")
+# of 100 to 220 columns what is looked at first, in this order, besides the catalog's, colors and fluxes
+SHORT = (
+    *("r_half_pix", "r_petro_pix", "r_half_ellip_pix", "ellipticity", "orientation_rad", "concentration"),
+    *("asymmetry", "smoothness", "gini", "m20", "sersic_index", "sersic_r_eff_pix", "flux", "sn_per_pixel"),
+    *("flag", "flag_sersic", "flags"),
+)
+
+
+def shortened(table: QTable) -> QTable:
+    """Keep of a table the catalog's columns, `SHORT` and colors; the others are left out of its metadata too."""
+    described = table.meta["properties"]
+    measured = [*described, "flag", "flag_sersic", "flags", "message"]
+    names = [name for name in table.colnames if name not in measured]
+    colors = [name for name, said in described.items() if name in table.colnames and said["group"] == "color"]
+    kept = table[[*names, *(name for name in SHORT if name in table.colnames), *colors]]
+    kept.meta["properties"] = {name: said for name, said in described.items() if name in kept.colnames}
+    kept.meta["content_hash"] = content_hash(kept)
+    return kept
 
 
 def _made_from(file: Path) -> str | None:
@@ -63,7 +85,9 @@ def measurement_table(
     n_measured = len(columns["flag"]) // len(method.bands)
     table = QTable()
     for name in galaxies.catalog.colnames:
-        table[name] = np.repeat(np.asarray(galaxies.catalog[name])[:n_measured], len(method.bands))
+        column = galaxies.catalog[name][:n_measured]
+        values = column if isinstance(column, u.Quantity) else np.asarray(column)
+        table[name] = np.repeat(values, len(method.bands))
     if settings.band == ALL_BANDS:
         table["band"] = np.tile(np.array(header.bands, dtype=str), n_measured)
     add_measured_columns(table, columns, flux_unit=header.flux_unit)

@@ -1,6 +1,8 @@
 """Descriptions of measurement tables, comparisons, reports, studies, scorers, denoisers, judged scores, submissions."""
 
+import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ def describe_table(path: Path) -> Description:
     rows = [
         ("measured", outcome.summary),
         ("segmentation", str(table.meta.get("segmentation", ""))),
-        ("properties", " ".join(map(_with_unit, table.itercols()))),
+        ("columns", f"{len(table.colnames)}, by group:"),
+        *_groups_of_columns(table),
         *provenance_rows(Provenance.from_dict(made_by) if made_by else None),
     ]
     return Description("table of measurements", rows, outcome.content_hash, outcome.numbers)
@@ -272,6 +275,34 @@ def describe_submission(path: Path) -> Description:
     rows = [("predicted scores", f"{counted(len(scores), 'fields')}, mean {scores.mean():.3f}")]
     numbers = {"n": len(scores), "mean": float(scores.mean())}
     return Description("submission", rows, sha256_of_file(path), numbers)
+
+
+def _groups_of_columns(table: Any) -> Iterator[tuple[str, str]]:
+    """Give a row a group of columns; numbered ones of one name are joined."""
+    described = table.meta.get("properties", {})
+    groups: dict[str, list[Any]] = {}
+    for column in table.itercols():
+        name = str(column.info.name)
+        groups.setdefault(_group_of_column(name, described), []).append(column)
+    for group, columns in groups.items():
+        yield f"  {group} ({len(columns)})", " ".join(_joined(columns))
+
+
+def _group_of_column(name: str, described: Mapping[str, Any]) -> str:
+    """Name the group of a column: that of its property, of a catalog, of the verdicts on a row, or of the rest."""
+    if name in described:
+        return str(described[name]["group"]).replace("_", " ")
+    if name.startswith("catalog_"):
+        return "catalog"
+    return "flags" if name in ("flag", "flag_sersic", "flags", "message") else "row"
+
+
+def _joined(columns: list[Any]) -> Iterator[str]:
+    """Write names with units, and of those that differ in a number at the end, several in a row, the first and the last."""
+    stems = [re.sub(r"_\d\d$", "", str(column.info.name)) for column in columns]
+    for _, run in groupby(zip(stems, columns, strict=True), key=lambda pair: pair[0]):
+        same = [_with_unit(column) for _, column in run]
+        yield from same if len(same) < 3 else [f"{same[0]}..{same[-1].rpartition('_')[2]}"]
 
 
 def _with_unit(column: Any) -> str:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, hstack
 from numpy.typing import NDArray
 
 from galsmith.data.galaxies.galaxy import Galaxy, GalaxyOrigin, missing_galaxy
+from galsmith.data.galaxies.given_columns import given_columns
 from galsmith.data.galaxies.targets import NO_LABEL, Target, Window
 from galsmith.data.readers.fits import FitsHead, read_part
 from galsmith.data.readers.fits_agreement import SCALE_TOLERANCE
@@ -43,7 +44,8 @@ class StoreGalaxies:
     def __init__(self, images: ImageSet) -> None:
         self._images = images
         self.header, self.shapes = images.header, images.shapes
-        self.catalog = images.catalog[list(CATALOG_COLUMNS)]
+        given = given_columns(images.catalog, without=CATALOG_COLUMNS)
+        self.catalog = hstack([images.catalog[list(CATALOG_COLUMNS)], given], metadata_conflicts="silent")
         self.origin = GalaxyOrigin(
             images.path,
             (images.as_parent("measured images"),),

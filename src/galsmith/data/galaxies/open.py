@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from astropy.table import QTable
+from astropy.table import QTable, hstack
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -293,6 +293,7 @@ def _at_positions(
     catalog = QTable({"object_id": positions.names})
     catalog["label"] = np.array([target.label for target in targets], dtype=np.int64)
     catalog["position_x_pix"], catalog["position_y_pix"] = positions.x_pix, positions.y_pix
+    catalog = hstack([catalog, positions.given], join_type="exact")
     return FitsGalaxies(heads, [maps], header=header, targets=targets, catalog=catalog, origin=made)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from astropy.table import QTable, Table
 from numpy.typing import NDArray
 
+from galsmith.data.galaxies.given_columns import given_columns
 from galsmith.data.readers.fits import FitsHead, sky_coordinates
 from galsmith.data.readers.labels import read_table
 from galsmith.errors import InputError, SettingsError
@@ -202,6 +203,8 @@ class Positions:
         Sides of the cutouts where the catalog has them.
     columns : PositionColumns
         What was used.
+    given : QTable
+        All columns of the catalog, as `given_columns` names them.
     """
 
     names: NDArray[np.str_]
@@ -209,6 +212,7 @@ class Positions:
     y_pix: NDArray[np.float64]
     sizes_pix: NDArray[np.float64] | None
     columns: PositionColumns
+    given: QTable
 
 
 def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> Positions:
@@ -241,7 +245,7 @@ def read_positions(path: Path, head: FitsHead, *, chosen: Mapping[str, str]) -> 
             _numbers(path, table, name) - columns.counted_from for name in (columns.first, columns.second)
         )
     sizes = None if columns.size is None else _numbers(path, table, columns.size)
-    return Positions(_names(path, table, columns.name), x, y, sizes, columns)
+    return Positions(_names(path, table, columns.name), x, y, sizes, columns, given_columns(table))
 
 
 def _numbers(path: Path, table: Table, name: str) -> NDArray[np.float64]:

@@ -182,5 +182,6 @@ def hash_of_catalog(catalog: QTable) -> str:
         if values.dtype.kind in "USO":
             digest.update("\0".join(str(value) for value in values).encode())
         else:
-            digest.update(np.ascontiguousarray(values).tobytes())
+            # FITS tables are read with the first byte the largest
+            digest.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")).tobytes())
     return digest.hexdigest()
