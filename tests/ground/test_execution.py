@@ -3,6 +3,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -267,6 +268,26 @@ def test_a_briefing_is_read_only_where_it_is_the_one_that_is_meant(tmp_path):
     (tmp_path / "briefing").unlink()
     with pytest.raises(InputError, match="a worker cannot read it"):
         _ = pickle.loads(sent).value
+
+
+def test_each_thread_has_a_value_of_its_own_and_reads_it_once(tmp_path):
+    made = Briefing.written([3], tmp_path)
+    assert made.value is made.value
+    found = {}
+    both = threading.Barrier(2)  # so that neither thread does the work of the other
+
+    def keep(task):
+        both.wait()
+        found[threading.get_ident()] = [id(made.value), id(made.value)]
+        return made.value
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(keep, range(2))) == [[3], [3]]
+    assert all(first == second for first, second in found.values())
+    assert len({id(made.value), *(first for first, _ in found.values())}) == 3
+    kept = Briefing.kept([3])
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: kept.value is kept.value).result()
 
 
 def test_what_cannot_be_sent_is_refused_before_anything_starts(tmp_path):

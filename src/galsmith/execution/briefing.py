@@ -1,4 +1,4 @@
-"""`Briefing`: what all chunks of a run have in common, written once, read once by each process that works on them.
+"""`Briefing`: what all chunks of a run have in common, written once, read once by each thread that works on them.
 
 A task is then a number: no pixels travel, and a catalog of a million rows is not sent with each of four thousand chunks.
 The file lies in the folder of the unfinished output, is made anew by every run, and is opened only where its bytes
@@ -7,8 +7,9 @@ have the hash that came with the task, so that nothing else can be put in its pl
 
 import hashlib
 import pickle
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,16 @@ from galsmith.files import written_atomically
 Value = TypeVar("Value")
 BRIEFING_FILE = "briefing"
 KEPT_AT_MOST = 2  # of the last runs; a worker of a cluster serves many
+
+
+class _Kept(threading.local):
+    """Values that one thread has read: sources and stores keep open files and places in them, which no two may share."""
+
+    def __init__(self) -> None:
+        self.values: OrderedDict[tuple[Path, str], Any] = OrderedDict()
+
+
+_KEPT = _Kept()
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Briefing(Generic[Value]):
     file: Path | None
     sha256: str
     _here: tuple[Value, ...]
+    _thread: int = 0
 
     @classmethod
     def kept(cls, value: Value) -> "Briefing[Value]":
@@ -48,23 +60,27 @@ class Briefing(Generic[Value]):
         file = folder / BRIEFING_FILE
         with written_atomically(file) as temporary:
             temporary.write_bytes(content)
-        return cls(file, hashlib.sha256(content).hexdigest(), (value,))
+        return cls(file, hashlib.sha256(content).hexdigest(), (value,), threading.get_ident())
 
     @property
     def value(self) -> Value:
-        """The value."""
-        return self._here[0] if self._here else _read(self.file, self.sha256)
+        """The value; where it has a file, each thread has its own."""
+        if self.file is None or (self._here and threading.get_ident() == self._thread):
+            return self._here[0]
+        key = self.file, self.sha256
+        if key not in _KEPT.values:
+            _KEPT.values[key] = _read(*key)
+        while len(_KEPT.values) > KEPT_AT_MOST:
+            _KEPT.values.popitem(last=False)
+        return _KEPT.values[key]
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the value behind where it lies in a file."""
         return {**vars(self), "_here": self._here if self.file is None else ()}
 
 
-@lru_cache(KEPT_AT_MOST)
-def _read(file: Path | None, sha256: str) -> Any:
+def _read(file: Path, sha256: str) -> Any:
     """Read a briefing, if it is the one that is meant."""
-    if file is None:
-        raise ValueError("a briefing without file and value")
     try:
         content = file.read_bytes()
     except OSError as error:
