@@ -16,11 +16,12 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 STAMP := $(VENV)/.installed
 MINUTES ?=
 REMOTE ?= build/remote-environment
+CLUSTER ?= build/cluster-environment
 # Tests run on as many cores as there are, 4 at most: each worker imports everything anew.
 WORKERS ?= auto
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-slow test-remote test-lsdb lint oracle format env lock docs clean
+.PHONY: help demo test test-slow test-remote test-cluster test-lsdb lint oracle format env lock docs clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -41,6 +42,13 @@ test-remote: env ## Test s3:// against a server of its own, in an environment of
 	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(REMOTE)/bin/python -c \
 		'import site; print(site.getsitepackages()[0])')/galsmith.pth
 	@PYTHONPATH=src $(REMOTE)/bin/python -m pytest -q -n 0 tests/ground/test_s3.py
+
+test-cluster: env ## Test Dask clusters, with processes of its own, in an environment of its own
+	@test -x $(CLUSTER)/bin/python || $(BIN)/python -m venv $(CLUSTER)
+	@$(CLUSTER)/bin/python -m pip install -qq --disable-pip-version-check 'distributed>=2024.8' 'dask-jobqueue>=0.9'
+	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(CLUSTER)/bin/python -c \
+		'import site; print(site.getsitepackages()[0])')/galsmith.pth
+	@PYTHONPATH=src $(CLUSTER)/bin/python -m pytest -q -n 0 tests/ground/test_clusters.py
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
 	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3

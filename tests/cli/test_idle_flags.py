@@ -107,6 +107,7 @@ def test_settings_with_an_effect_are_taken(here, capsys, tmp_path, words):
     [
         (("--limit", "1"), "--limit 1: belongs to the table; name it with -o"),
         (("--workers", "2"), "--workers 2: belongs to the table"),
+        (("--dask", "tcp://here:1"), "--dask tcp://here:1: belongs to the table"),
         (("--engine", "statmorph"), "--engine statmorph: belongs to the table"),
     ],
 )

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.measure_flags import FileFlags
 from galsmith.cli.options import (
+    HERE_OR_LOCAL,
     NO_SETTINGS,
     SHOWN_ALL,
     Device,
@@ -15,8 +16,7 @@ from galsmith.cli.options import (
     Precision,
     Sets,
     Shown,
-    Workers,
-    worker_count,
+    WorkFlags,
 )
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_places, check_positive, check_there
@@ -174,7 +174,7 @@ def denoise_study(
     output: Output,
     generated: Annotated[Path | None, Parameter(help="Store of generated images to mix in.")] = None,
     overrides: Sets = NO_SETTINGS,
-    workers: Workers = None,
+    work: WorkFlags = HERE_OR_LOCAL,
     device: Device = "cpu",
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
@@ -182,21 +182,22 @@ def denoise_study(
     """Train networks on real and generated images, test all on the same shifts, and say what generated data add."""
     check_places([recipe, data, generated or ""], [output])
     check_recipe(recipe, STUDY_RECIPE_FOLDER)
-    check_counts({"workers": workers})
+    work.check()
     for place in (data, generated):
         if place is not None:
             check_folder(place, "there is no such store; make one with galsmith ingest or simulate")
     from galsmith.denoise.studies import read_study_settings, study
 
     read_study_settings(recipe, overrides=overrides)
-    with shown.progress() as progress:
+    with shown.progress() as progress, work.engine() as engine:
         found = study(
             recipe,
             data,
             output,
             generated=generated,
             overrides=overrides,
-            workers=worker_count(workers),
+            workers=engine.workers,
+            executor=engine.executor,
             device=_device(device),
             overwrite=overwrite,
             progress=progress,

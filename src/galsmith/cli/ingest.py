@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from galsmith.cli.options import (
+    HERE_OR_LOCAL,
     KEEP_ALL,
     SHOWN_ALL,
     Output,
@@ -16,11 +17,10 @@ from galsmith.cli.options import (
     Seed,
     SetFlags,
     Shown,
-    Workers,
-    store_worker_count,
+    WorkFlags,
 )
 from galsmith.cli.outcome import Outcome
-from galsmith.cli.premises import check_counts, check_folder, check_places
+from galsmith.cli.premises import check_folder, check_places
 from galsmith.cli.records import flag, flags_of, parsed
 from galsmith.data.readers.registry import Reader
 
@@ -45,7 +45,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         output: Any,
         flags: SetFlags = KEEP_ALL,
         seed: int = 0,
-        workers: int | None = None,
+        work: WorkFlags = HERE_OR_LOCAL,
         overwrite: bool = False,
         shown: Shown = SHOWN_ALL,
         **given: Any,
@@ -56,7 +56,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
             [] if reader.reads_addresses else places, [], far=[*places, *files], far_outputs=[output]
         )
         flags.check()
-        check_counts({"workers": workers})
+        work.check()
         for one in places:
             check_folder(one, f"there is no such {NEEDED.get(reader.name, 'folder or file')}")
         reading = parsed(reader.options, given)
@@ -64,7 +64,7 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
         from galsmith.data.ingest import ingest
 
         options = flags.to_options()
-        with shown.progress() as progress:
+        with shown.progress() as progress, work.engine(makes_store=True) as engine:
             images = ingest(
                 reader.name,
                 place,
@@ -73,7 +73,8 @@ def ingest_command(reader: Reader) -> Callable[..., Outcome]:
                 options=options,
                 seed=seed,
                 overwrite=overwrite,
-                workers=store_worker_count(workers),
+                workers=engine.workers,
+                executor=engine.executor,
                 progress=progress,
             )
         return outcome_of_store(f"ingest {reader.name}", images, output)
@@ -94,6 +95,6 @@ def _arguments(reader: Reader) -> Iterator[Argument]:
     yield from flags_of(reader.options)
     yield flag("flags", SetFlags, KEEP_ALL)
     yield flag("seed", Seed, 0)
-    yield flag("workers", Workers, None)
+    yield flag("work", WorkFlags, HERE_OR_LOCAL)
     yield flag("overwrite", Overwrite, default=False)
     yield flag("shown", Shown, SHOWN_ALL)

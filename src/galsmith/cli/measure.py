@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from galsmith.cli.measure_flags import FigureFlags, FileFlags, MethodFlags
 from galsmith.cli.options import (
+    HERE_OR_LOCAL,
     NO_SETTINGS,
     SHOWN_ALL,
     Limit,
@@ -16,8 +17,7 @@ from galsmith.cli.options import (
     Sets,
     Shown,
     Spelled,
-    Workers,
-    worker_count,
+    WorkFlags,
 )
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import (
@@ -50,7 +50,7 @@ def measure(
         Path | None,
         Parameter(name=["--output", "-o"], help="Table: .parquet, .ecsv, .fits, or .csv (loses units)."),
     ] = None,
-    workers: Workers = None,
+    work: WorkFlags = HERE_OR_LOCAL,
     limit: Limit = None,
     method: MethodFlags = METHOD_OF_SETTINGS,
     files: FileFlags = NO_FILES,
@@ -61,10 +61,11 @@ def measure(
     spelled: Spelled,
 ) -> Outcome:
     """Measure the galaxies of a store or of image files into a table; an interrupted run goes on when repeated."""
-    figure.check(output, of_table={"limit": limit, "workers": workers, "engine": method.oracle})
+    figure.check(output, of_table={"limit": limit, **vars(work), "engine": method.oracle})
     inputs = _checked_inputs(images, method, files, output=output, figure=figure.figure)
     check_ending(output, TABLE_ENDINGS, argument="output")
-    check_counts({"workers": workers, "limit": limit})
+    check_counts({"limit": limit})
+    work.check()
     method.check(overrides)
     files.check(images)
     from galsmith.cli.summaries import outcome_of_table
@@ -80,7 +81,7 @@ def measure(
         from galsmith.report.figures.painting import FIGURE
 
         check_output(figure.figure, FIGURE, inputs=inputs, overwrite=overwrite)
-    with shown.progress() as progress:
+    with shown.progress() as progress, work.engine() as engine:
         chosen = method.to_settings(overrides)
         galaxies = _opened(images, files, progress=progress)
         outcomes = []
@@ -93,7 +94,8 @@ def measure(
                 "engine": method.engine,
                 "settings": chosen,
                 "columns": files.table_columns,
-                "workers": worker_count(workers),
+                "workers": engine.workers,
+                "executor": engine.executor,
             }
             outcomes.append(outcome_of_table(measure_into(galaxies, output, **how), output, spelled))
     drawn = tuple(f"{made.summary} -> {made.output}" for made in outcomes[:-1])

@@ -15,7 +15,7 @@ from galsmith.settings import parse_where
 
 if TYPE_CHECKING:
     from galsmith.data.options import SetOptions
-    from galsmith.execution import ProgressCallback
+    from galsmith.execution import Engine, ProgressCallback
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"], help="What to write.")]
 Seed = Annotated[int, Parameter(help="The integer that fixes all chance.")]
@@ -151,6 +151,50 @@ def parse_split(text: str) -> tuple[float, float, float]:
             wanted="three shares for training, validation and test, such as 0.8/0.1/0.1",
         ) from error
     return first, second, third
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class WorkFlags:
+    """Where the chunks of a verb are worked on."""
+
+    workers: Workers = None
+    dask: Annotated[
+        str | None,
+        Parameter(
+            help="Work on a Dask cluster instead: tcp://HOST:PORT of a scheduler, or a .toml file of one to start."
+        ),
+    ] = None
+
+    def check(self) -> None:
+        """Refuse what cannot be read, before anything is loaded or started."""
+        check_counts({"workers": self.workers})
+        if self.dask is None:
+            return
+        if self.workers is not None:
+            raise SettingsError(
+                "counts local processes, and `dask` says where to work; leave one of them out",
+                argument="workers",
+                came=self.workers,
+            )
+        from galsmith.execution import read_cluster
+
+        read_cluster(self.dask)
+
+    @contextmanager
+    def engine(self, *, makes_store: bool = False) -> Iterator["Engine"]:
+        """Give the engine; a cluster is reached or started with the first chunk, and let go of at the end."""
+        from galsmith.execution import DaskExecutor, Engine
+
+        if self.dask is None:
+            count = store_worker_count if makes_store else worker_count
+            yield Engine(count(self.workers))
+            return
+        with DaskExecutor(self.dask) as executor:
+            yield Engine(executor=executor)
+
+
+HERE_OR_LOCAL = WorkFlags()
 
 
 def worker_count(workers: int | None) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from galsmith.cli.options import (
+    HERE_OR_LOCAL,
     KEEP_ALL,
     NO_SETTINGS,
     SHOWN_ALL,
@@ -17,8 +18,7 @@ from galsmith.cli.options import (
     SetFlags,
     Sets,
     Shown,
-    Workers,
-    store_worker_count,
+    WorkFlags,
 )
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_folder, check_overrides, check_places
@@ -39,18 +39,19 @@ def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
         seed: int = 0,
         overrides: Sets = NO_SETTINGS,
         flags: SetFlags = KEEP_ALL,
-        workers: int | None = None,
+        work: WorkFlags = HERE_OR_LOCAL,
         overwrite: bool = False,
         shown: Shown = SHOWN_ALL,
     ) -> Outcome:
         check_places([recipe, *([] if negatives is None else [negatives])], [], far_outputs=[output])
-        check_counts({"n": n, "workers": workers})
+        check_counts({"n": n})
+        work.check()
         flags.check()
         priors_named(recipe, simulator.name)
         check_overrides(overrides, priors_named(simulator.name, simulator.name))
         from galsmith.cli.summaries import outcome_of_store
 
-        with shown.progress() as progress:
+        with shown.progress() as progress, work.engine(makes_store=True) as engine:
             images = simulate(
                 simulator.name,
                 output,
@@ -61,7 +62,8 @@ def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
                 negatives=negatives,
                 options=flags.to_options(),
                 overwrite=overwrite,
-                workers=store_worker_count(workers),
+                workers=engine.workers,
+                executor=engine.executor,
                 progress=progress,
             )
         return outcome_of_store(f"simulate {simulator.name}", images, output)
@@ -85,7 +87,7 @@ def _arguments(simulator: Simulator) -> Iterator[Argument]:
     yield _flag("seed", Seed, 0)
     yield _flag("overrides", Sets, NO_SETTINGS)
     yield _flag("flags", SetFlags, KEEP_ALL)
-    yield _flag("workers", Workers, None)
+    yield _flag("work", WorkFlags, HERE_OR_LOCAL)
     yield _flag("overwrite", Overwrite, default=False)
     yield _flag("shown", Shown, SHOWN_ALL)
 
@@ -108,18 +110,19 @@ def simulate_sky_mosaic(
     n: Annotated[int, Parameter(name=["-n", "--number"], help="How many mosaics.")] = 1,
     side_pix: Annotated[int, Parameter(name="--side", help="Side of each, in pixels.")] = 4000,
     seed: Seed = 0,
-    workers: Workers = None,
+    work: WorkFlags = HERE_OR_LOCAL,
     overwrite: Overwrite = False,
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Join pictures of the sky to large gray mosaics, of which train takes fresh crops; goes on when repeated."""
     check_places([pictures], [], far_outputs=[output])
-    check_counts({"n": n, "side_pix": side_pix, "workers": workers})
+    check_counts({"n": n, "side_pix": side_pix})
+    work.check()
     check_folder(pictures, "there is no such folder or store of pictures")
     from galsmith.cli.summaries import outcome_of_store
     from galsmith.data.simulate import sky_mosaic
 
-    with shown.progress() as progress:
+    with shown.progress() as progress, work.engine(makes_store=True) as engine:
         images = sky_mosaic(
             pictures,
             output,
@@ -127,7 +130,8 @@ def simulate_sky_mosaic(
             side_pix=side_pix,
             seed=seed,
             overwrite=overwrite,
-            workers=store_worker_count(workers),
+            workers=engine.workers,
+            executor=engine.executor,
             progress=progress,
         )
     return outcome_of_store("simulate sky-mosaic", images, output)

@@ -1,6 +1,7 @@
 """Work on chunks of galaxies, here, on local processes or on somebody's executor, and progress of whatever takes long."""
 
 from galsmith.execution.briefing import Briefing
+from galsmith.execution.clusters import DaskExecutor, read_cluster
 from galsmith.execution.engine import Engine, map_tasks
 from galsmith.execution.progress import (
     ProgressCallback,
@@ -13,6 +14,7 @@ from galsmith.execution.progress import (
 
 __all__ = [
     "Briefing",
+    "DaskExecutor",
     "Engine",
     "ProgressCallback",
     "ProgressEvent",
@@ -21,4 +23,5 @@ __all__ = [
     "listening",
     "map_tasks",
     "one_thread",
+    "read_cluster",
 ]

@@ -222,7 +222,7 @@ def _error_of(future: Future[Any]) -> Exception | None:
 
 def _lost(error: Exception) -> EngineLostError:
     """Say that an executor is no more."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    said = " ".join(str(error).split()) or "whoever deals out their work has ended, or is no longer reached"
     return EngineLostError(f"the workers went away ({said}); {GO_ON} once there are some")
 
 
