@@ -398,6 +398,21 @@ def test_the_script_of_a_job_is_as_the_file_says(installed, tmp_path, kind, more
     assert ("module load python" in script) == ("prologue" in more)
 
 
+def test_jobs_that_the_batch_system_refuses_end_the_command_with_what_it_says(here, monkeypatch, capsys):
+    (here / "bin").mkdir()
+    refusing = here / "bin" / "sbatch"
+    refusing.write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified: nosuch' >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{here / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    words = ["simulate", "sersic", *SMALL, "-o", "store", "--dask", str(written(here, SLURM))]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert "cluster.toml: cannot be started (" in said
+    assert "sbatch: error: invalid partition specified: nosuch" in said
+    assert said.count("\n") == 1
+
+
+@needs_dask
 def test_python_uses_the_same_executor(here):
     with pytest.raises((SettingsError, EngineLostError), match=r"127\.0\.0\.1:9"):
         with_dask(here)

@@ -328,9 +328,24 @@ def _started(plan: ClusterPlan) -> Iterator[Any]:
     """Start a cluster; its jobs are submitted before anything is waited for, so that a refusal is heard."""
     with plan.start() as cluster:
         if isinstance(plan.settings, JobSettings):
-            cluster.scale(plan.settings.workers)
-            cluster.sync(cluster._correct_state)
+            _submit(cluster, plan.settings.workers)
         yield cluster
+
+
+def _submit(cluster: Any, workers: int) -> None:
+    """Submit jobs; raises `RuntimeError` with what the batch system says where it refuses one, which Dask logs alone."""
+    from distributed import Status
+
+    cluster.scale(workers)
+    cluster.sync(cluster._correct_state)
+    refused = [job for job in cluster.workers.values() if job.status == Status.created]
+    try:
+        for job in refused:
+            cluster.sync(job.start)
+    finally:
+        for job in refused:
+            if job.status == Status.created:
+                job.status = Status.closed  # there is nothing to cancel
 
 
 def _watch(client: Any, plan: ClusterPlan, ended: threading.Event) -> None:
