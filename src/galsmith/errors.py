@@ -9,6 +9,7 @@ Which one for which fault:
 - some chunks could not be done and the others are: `SetAsideError` (exit code 1);
 - workers cannot be reached or went away: `EngineLostError` (exit code 1);
 - training produced numbers that are not finite: `DivergedError` (exit code 1);
+- this is one process of several, and the first of them says what is wrong: `FollowedError` (that one's exit code);
 - the user stopped a run that can go on later: `InterruptedRunError` (exit code 130).
 
 Pure functions on arrays raise `ValueError` as every Python library does.
@@ -101,3 +102,17 @@ class InterruptedRunError(GalsmithError):
     """The user stopped a run; what was done is kept and the message says how to go on."""
 
     exit_code = 130
+
+
+class FollowedError(GalsmithError):
+    """The first process of a run failed and says why; this one ends as it did, and is not to say it again.
+
+    Parameters
+    ----------
+    exit_code : int
+        Of the first process.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"the first process of the run ended with exit code {exit_code}, and says why")
+        self.exit_code = exit_code

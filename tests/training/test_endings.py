@@ -49,8 +49,9 @@ def test_memory_that_runs_out_is_explained_and_the_run_goes_on(
         failing_after(patch, error)
         with pytest.raises(
             GalsmithError,
-            match=r"run: out of memory \(.*memory.*\); halve training.batch_size \(now 32, so 16\), then model.width "
-            r"\(now 16\) by `overrides`, into another `output` \(`init_from=.*/run` takes its weights along\), "
+            match=r"run: out of memory \(.*memory.*\); set training.accumulate=2 by `overrides`, which changes nothing "
+            r"else, or halve training.batch_size \(now 32, so 16\), then model.width \(now 16\) by `overrides`, into "
+            r"another `output` \(`init_from=.*/run` takes its weights along\), "
             r"or end other programs; the state of the last checkpoint is kept",
         ):
             train(tiny_recipe(), discs, run)

@@ -21,6 +21,7 @@ from galsmith.cli.flags import in_flags, shell_spelling
 from galsmith.cli.next_steps import next_steps
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, failure_json
+from galsmith.errors import FollowedError
 
 DONE, WRONG_USAGE = 0, 2
 ASKED_FOR = ("--help", "-h", "--version")
@@ -55,6 +56,8 @@ def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:
     except BrokenPipeError:
         _leave_closed_pipe()
         return DONE
+    except FollowedError as error:
+        return error.exit_code
     except (Exception, KeyboardInterrupt) as error:
         if shown.debug:
             traceback.print_exception(error)
@@ -68,6 +71,8 @@ def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:
 
 def _say(outcome: Outcome, shown: Shown, seconds: float) -> None:
     """Print what a verb made."""
+    if outcome.is_said_elsewhere:
+        return
     if shown.json:
         print(outcome.to_json(seconds), flush=True)
     elif not shown.quiet:

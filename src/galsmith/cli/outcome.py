@@ -29,6 +29,8 @@ class Outcome:
         Lines for people that come before the last one.
     exit_code : int
         0, or 1 where the verb's answer is that something is wrong.
+    is_said_elsewhere : bool
+        Whether another process of several says it.
     """
 
     verb: str
@@ -38,6 +40,7 @@ class Outcome:
     numbers: Mapping[str, Any] = field(default_factory=dict)
     details: tuple[str, ...] = ()
     exit_code: int = 0
+    is_said_elsewhere: bool = False
 
     def to_json(self, seconds: float) -> str:
         """One line of JSON: verb, output, content hash, key numbers and seconds."""

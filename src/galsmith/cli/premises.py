@@ -65,6 +65,7 @@ TRAIN_SETTINGS = {
                 "where",
                 "seed",
                 "batch_size",
+                "accumulate",
                 "augmentation",
                 "crop_pix",
                 "crops_per_pass",

@@ -1,5 +1,6 @@
 """``galsmith train RECIPE``: learn the galaxies of a store."""
 
+import os
 import shutil
 import textwrap
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from galsmith.cli.premises import (
 )
 from galsmith.counts import counted
 from galsmith.errors import SettingsError
+from galsmith.execution.torchrun import ended_as_first, place_of
 from galsmith.models.families import (
     check_model_settings,
     check_tables,
@@ -68,26 +70,23 @@ def train(
     shown: Shown = SHOWN_ALL,
 ) -> Outcome:
     """Train a model on the training split of a store; the same command goes on after an interruption."""
-    check_places([recipe, init_from or ""], [output], far=[data])
-    check_positive({"minutes": minutes})
-    check_counts({"images": images})
-    _check_overrides(recipe, overrides)
-    check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
-    if init_from is not None:
-        check_run(init_from)
-    from galsmith.cli.device import choose_device, choose_precision
-    from galsmith.training import read_run_settings
-    from galsmith.training import train as train_model
+    place = place_of(os.environ)
+    with ended_as_first(place):
+        check_places([recipe, init_from or ""], [output], far=[data])
+        check_positive({"minutes": minutes})
+        check_counts({"images": images})
+        changed = _checked_overrides(recipe, overrides, choose)
+        check_folder(data, "there is no such store; make one with galsmith ingest or simulate")
+        if init_from is not None:
+            check_run(init_from)
+        from galsmith.cli.device import choose_device, choose_precision
+        from galsmith.training import read_run_settings
+        from galsmith.training import train as train_model
 
-    chosen = choose_device(device)
-    changed = overrides if choose is None else [*overrides, f"{CHOOSE_KEY}={choose}"]
-    if choose is not None and any(entry.partition("=")[0].strip() == CHOOSE_KEY for entry in overrides):
-        raise SettingsError(
-            f"--set {CHOOSE_KEY} says it too; give one of them", argument="choose", came=choose
-        )
-    wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}
-    training = read_run_settings(recipe, **wanted).training
-    with shown.progress() as progress:
+        chosen = choose_device(device)
+        wanted: dict[str, Any] = {"minutes": minutes, "images": images, "overrides": changed, "seed": seed}
+        training = read_run_settings(recipe, **wanted).training
+    with (shown if place.is_first else Shown(quiet=True)).progress() as progress:
         run = train_model(
             recipe,
             data,
@@ -97,14 +96,16 @@ def train(
             precision=choose_precision(precision, device=chosen),
             overwrite=overwrite,
             init_from=init_from,
-            evaluate=_judge_of_snapshots(training, data, device=chosen, progress=progress),
+            evaluate=_judge_of_snapshots(training, data, device=chosen, progress=progress)
+            if place.is_first
+            else None,
             progress=progress,
         )
-    return _outcome(run)
+    return _outcome(run) if place.is_first else Outcome("train", is_said_elsewhere=True)
 
 
-def _check_overrides(recipe: str, overrides: list[str]) -> None:
-    """Refuse settings that there are none of, before anything is loaded that trains."""
+def _checked_overrides(recipe: str, overrides: list[str], choose: str | None) -> list[str]:
+    """Refuse settings that there are none of, before anything is loaded that trains; adds the choice of a snapshot."""
     changed = apply_overrides({}, overrides)
     source, values = f"recipe {recipe!r}", apply_overrides(recipe_named(recipe), overrides)
     check_tables(values, source=source)
@@ -122,6 +123,11 @@ def _check_overrides(recipe: str, overrides: list[str]) -> None:
         ) from error
     if _table(values, "model"):
         check_model_settings(values["model"], source=source)
+    if choose is not None and any(entry.partition("=")[0].strip() == CHOOSE_KEY for entry in overrides):
+        raise SettingsError(
+            f"--set {CHOOSE_KEY} says it too; give one of them", argument="choose", came=choose
+        )
+    return overrides if choose is None else [*overrides, f"{CHOOSE_KEY}={choose}"]
 
 
 def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

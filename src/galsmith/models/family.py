@@ -82,6 +82,31 @@ def start_anywhere(config: Any, before: Any | None) -> None:
     """Refuse no beginning: neither none nor a snapshot."""
 
 
+def divide_freely(config: Any, batch_size: int, n_ranks: int) -> None:
+    """Refuse no number of processes, as a family whose losses are means over images that know nothing of one another."""
+
+
+def refuse_ranks(why: str) -> Callable[[Any, int, int], None]:
+    """Make the check of a family that one process alone can train.
+
+    Parameters
+    ----------
+    why : str
+        Half a sentence for whoever started several.
+    """
+
+    def check(config: Any, batch_size: int, n_ranks: int) -> None:
+        raise SettingsError(
+            f"{config.family} cannot be trained by {n_ranks} processes together: {why}; start one process, or train "
+            "another family"
+        )
+
+    return check
+
+
+unsaid_ranks = refuse_ranks("its record does not say by `check_ranks` that they would take the steps of one")
+
+
 def refuse_other_sides(config: Any, description: DataDescription) -> None:
     """Refuse sides that are not a power of two from 16 to 256 px, for families that halve and double them.
 
@@ -142,6 +167,11 @@ class Family:
         the name in the state, and that of the part.
     new_in_start : tuple of str
         Parts of the generator that a snapshot to start from may lack; they are new then.
+    check_ranks : callable
+        ``(config, batch_size, n_ranks)``; raises `SettingsError` where so many processes cannot take steps together that
+        are those of one. A family has to say that they can: its draws have to be `drawn_rows`, its gradients averaged.
+    in_parts : bool
+        Whether its trainer takes gradients part by part of a batch where `TrainingProgress.parts` says so.
     of_drawing : tuple of str
         Settings that change how a trained generator draws and nothing else: a snapshot can be made anew with other values.
     tuned_for : callable
@@ -167,6 +197,8 @@ class Family:
     check_start: Callable[[Any, Any | None], None] = start_anywhere
     teachers: Mapping[str, str] = field(default_factory=dict)
     new_in_start: tuple[str, ...] = ()
+    check_ranks: Callable[[Any, int, int], None] = unsaid_ranks
+    in_parts: bool = False
     of_drawing: tuple[str, ...] = ()
     tuned_for: Callable[[Any], tuple[str, ...]] = tuned_for_nothing
     recipe: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint
-from galsmith.models.layers.chance import drawn_in_calls, refuse_conditions
+from galsmith.models.layers.chance import drawn_in_calls, drawn_rows, refuse_conditions
 from galsmith.models.layers.d4 import apply_d4, elements_from_normal
 from galsmith.models.protocols import DataDescription, NetworkBatch
 
@@ -44,8 +44,7 @@ class LatentGenerator(torch.nn.Module):
 
     def latents(self, n: int, chance: torch.Generator) -> torch.Tensor:
         """Draw z for training, [galaxy, latent]."""
-        shape = (n, self.config.latent_size)
-        return self._of_law(torch.randn(shape, generator=chance, device=chance.device))
+        return self._of_law(drawn_rows(torch.randn, [n, self.config.latent_size], chance))
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Map z [galaxy, latent] to pixels [galaxy, band, y, x], float32."""

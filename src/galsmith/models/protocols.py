@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from galsmith.images.header import Shown
+from galsmith.models.shares import ALONE, Ranks, Share
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,24 @@ class TrainingProgress:
         Training images shown before this step.
     budget_used : float
         Share of the time or of the images already spent, in [0, 1].
+    ranks : Ranks
+        The processes that take the step together; each is given its share of the batch.
+    part, parts : int
+        Which one of how many parts of a process' share is looked at: with more than one, gradients are taken part by part.
     """
 
     seed: int
     images_seen: int
     budget_used: float
+    ranks: Ranks = ALONE
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def share(self) -> Share:
+        """Places of this part in the whole batch."""
+        ranks = self.ranks
+        return Share(ranks.rank + ranks.count * self.part, ranks.count * self.parts)
 
 
 @runtime_checkable

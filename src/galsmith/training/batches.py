@@ -18,6 +18,7 @@ from galsmith.errors import InputError, SettingsError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
 from galsmith.images import ImageSet
 from galsmith.models.protocols import NetworkBatch
+from galsmith.models.shares import WHOLE, Share
 from galsmith.seeds import random_stream
 from galsmith.training.augmentation import FIELD_COPIES, drawn_offsets, field_copies
 from galsmith.training.crops import FreshCrops
@@ -82,6 +83,8 @@ class BatchOrder:
         How many copies of each image a pass shows: 1, or those of `galsmith.training.augmentation`.
     is_endless : bool
         Whether the set gives another image for every number, and is never gone through again.
+    share : Share
+        Which places of each step's batch are given.
     """
 
     n_images: int
@@ -89,11 +92,12 @@ class BatchOrder:
     seed: int
     n_copies: int = 1
     is_endless: bool = False
+    share: Share = WHOLE
 
     def after(self, images_seen: int) -> NDArray[np.int64]:
         """Positions of the images that come after `images_seen` others."""
         if self.is_endless:
-            return np.arange(images_seen, images_seen + self.batch_size)
+            return np.arange(images_seen, images_seen + self.batch_size)[self.share.places]
         return self._shown(images_seen) % self.n_images
 
     def augmented(self, batch: NetworkBatch, images_seen: int) -> NetworkBatch:
@@ -101,14 +105,16 @@ class BatchOrder:
         if self.n_copies == 1:
             return batch
         side = batch.pixels.shape[-1]
-        offsets = drawn_offsets(len(batch.pixels), side_pix=side, seed=self.seed, images_seen=images_seen)
-        pixels = field_copies(batch.pixels, self._shown(images_seen) // self.n_images, offsets)
+        offsets = drawn_offsets(self.batch_size, side_pix=side, seed=self.seed, images_seen=images_seen)
+        copies = self._shown(images_seen) // self.n_images
+        pixels = field_copies(batch.pixels, copies, offsets[self.share.places])
         return NetworkBatch(pixels, batch.scalars)
 
     def _shown(self, images_seen: int) -> NDArray[np.int64]:
         """Numbers of copies, copy by copy of the whole set."""
         count = self.n_images * self.n_copies
-        return image_order(count, seed=self.seed, images_seen=images_seen, count=self.batch_size)
+        order = image_order(count, seed=self.seed, images_seen=images_seen, count=self.batch_size)
+        return order[self.share.places]
 
 
 Batch_co = TypeVar("Batch_co", covariant=True)
@@ -252,6 +258,7 @@ def make_batches(
     memory_gb: float,
     device: torch.device,
     augmentation: Literal["fields"] | None = None,
+    share: Share = WHOLE,
 ) -> Batches[NetworkBatch]:
     """Choose between keeping the compacted set in memory and reading it as training goes.
 
@@ -271,6 +278,8 @@ def make_batches(
         Where steps are taken.
     augmentation : {"fields"}, optional
         Show the 16 copies of `galsmith.training.augmentation` in place of each image, made before it is compacted.
+    share : Share
+        Which places of each step's batch to give.
 
     Raises
     ------
@@ -293,7 +302,9 @@ def make_batches(
             way_out="leave it out, or training.crop_pix",
         )
     n_copies = 1 if augmentation is None else FIELD_COPIES
-    order = BatchOrder(len(training_set), batch_size, seed, n_copies=n_copies, is_endless=is_endless)
+    order = BatchOrder(
+        len(training_set), batch_size, seed, n_copies=n_copies, is_endless=is_endless, share=share
+    )
     kept = compacted if order.n_copies == 1 else _unchanged
     first = kept(training_set.rows(np.arange(min(8, len(training_set)))).to(device))
     bytes_per_image = (first.pixels.nbytes + first.scalars.nbytes) / len(first.pixels)

@@ -63,6 +63,8 @@ def _memory_text(
     """One line: where, why, what to halve, and what is kept."""
     first_line = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
     training = settings.training
+    parts = 2 * (training.accumulate or 1)
+    in_parts = settings.family.in_parts and not is_preparing and training.batch_size % parts == 0
     ways = []
     if is_preparing:
         ways.append(f"training.memory_gb (now {training.memory_gb:g})")
@@ -80,7 +82,13 @@ def _memory_text(
         else ""
     )
     return (
-        f"{folder.path}: out of memory ({first_line}); halve {', then '.join(ways)} by `overrides`, into another `output`"
+        f"{folder.path}: out of memory ({first_line}); "
+        + (
+            f"set training.accumulate={parts} by `overrides`, which changes nothing else, or "
+            if in_parts
+            else ""
+        )
+        + f"halve {', then '.join(ways)} by `overrides`, into another `output`"
         f"{weights}, or end other programs{kept}"
     )
 

@@ -18,6 +18,7 @@ from galsmith.models.protocols import TrainingProgress
 from galsmith.training.averages.power_function import WeightAverage
 from galsmith.training.batches import Batches
 from galsmith.training.budget import Budget, RunState
+from galsmith.training.crew import SOLO, Crew
 
 BAD_STEPS_AT_MOST = 10
 Batch = TypeVar("Batch")
@@ -106,6 +107,8 @@ def run_loop(
     batch_size: int,
     listeners: Sequence[Listener],
     note: InterruptNote,
+    crew: Crew = SOLO,
+    parts: int = 1,
 ) -> bool:
     """Take steps until the budget is spent or a stop is asked for.
 
@@ -129,6 +132,10 @@ def run_loop(
         Called after every step, in order.
     note : InterruptNote
         Looked at after every step.
+    crew : Crew
+        The processes that take each step together; all stop after the same one.
+    parts : int
+        In how many parts a step's gradients are taken.
 
     Returns
     -------
@@ -143,12 +150,11 @@ def run_loop(
     started = time.perf_counter() - state.seconds
     while not budget.is_spent(state):
         before = budget.used(state)
-        losses = trainer.step(
-            batches.at(state.images_seen), TrainingProgress(seed, state.images_seen, before)
-        )
+        progress = TrainingProgress(seed, state.images_seen, before, crew.ranks, parts=parts)
+        losses = trainer.step(batches.at(state.images_seen), progress)
         is_good = all(math.isfinite(value) for value in losses.values())
         state.images_seen += batch_size
-        state.seconds = time.perf_counter() - started
+        state.seconds, is_stopping = crew.agreed(time.perf_counter() - started, is_asked=note.is_asked)
         _count_bad_steps(state, is_good=is_good)
         if is_good:
             for average in averages:
@@ -158,7 +164,8 @@ def run_loop(
         )
         for listener in listeners:
             listener(report)
-        if note.is_asked:
+        # a listener may ask too: alone that ends the run at once, together after the next step
+        if is_stopping or (crew.place.count == 1 and note.is_asked):
             return budget.is_spent(state)
     return True
 

@@ -263,7 +263,7 @@ def start_run(
         If the weights of `parent` do not fit the model of `settings`, or a family of others cannot draw.
     """
     chosen = training_split(image_set, settings.training.where)
-    training_images, start, sample = _learned(chosen, settings), None, None
+    training_images, start, sample = learned_images(chosen, settings), None, None
     progress(ProgressEvent("preparing", 0, len(training_images), "images"))
     warn_of_few_images(training_images, settings)
     warn_of_memory(training_images, settings)
@@ -308,7 +308,7 @@ def start_run(
     return run
 
 
-def _learned(images: ImageSet, settings: RunSettings) -> ImageSet:
+def learned_images(images: ImageSet, settings: RunSettings) -> ImageSet:
     """Give what is learned of the training split: its images, or fresh crops of them."""
     training = settings.training
     if training.crop_pix is None:

@@ -27,6 +27,7 @@ FREE_TO_CHANGE = {
     "training.evaluation_galaxies",
     "training.tensorboard",
     "training.data_license",
+    "training.accumulate",
 }
 
 
@@ -46,7 +47,10 @@ class TrainingSettings(Settings):
     seed : int
         Fixes all chance of the run.
     batch_size : int
-        Images a step.
+        Images a step, whatever takes them: with torchrun each process has its share of them.
+    accumulate : int or None
+        In how many parts of a batch its gradients are taken, one after the other, so that less memory is enough; a step's
+        losses and weights are the same within rounding. None or 1 takes them at once.
     augmentation : {"fields"} or None
         Show 16 copies of each image, turned, moved against a black frame and flipped, as the fields' paper does; for
         ``transform.kind = "display"``. A pass then has 16 times the images.
@@ -97,6 +101,7 @@ class TrainingSettings(Settings):
     where: str | None = None
     seed: int = 0
     batch_size: int = Field(default=256, ge=1)
+    accumulate: int | None = Field(default=None, ge=1)
     augmentation: Literal["fields"] | None = None
     crop_pix: int | None = Field(default=None, ge=4)
     crops_per_pass: int | None = Field(default=None, ge=1)
@@ -115,6 +120,12 @@ class TrainingSettings(Settings):
     evaluation_galaxies: int = Field(default=300, ge=1)
     tensorboard: bool = False
     data_license: str = "not stated"
+
+    @field_validator("accumulate")
+    @classmethod
+    def _none_for_one(cls, value: int | None) -> int | None:
+        """Write "at once" in one way."""
+        return None if value == 1 else value
 
     @field_validator("posthoc_averages")
     @classmethod
@@ -188,6 +199,49 @@ def read_run_settings(
     )
     _refuse_unclear_budget(settings.training, source)
     return settings
+
+
+def check_division(settings: RunSettings, n_ranks: int) -> None:
+    """Refuse batches that processes and parts do not divide, and families that they would not train as one does.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Of the run.
+    n_ranks : int
+        Processes that take steps together.
+
+    Raises
+    ------
+    SettingsError
+        With both numbers.
+    """
+    training, family = settings.training, settings.family
+    size, parts = training.batch_size, training.accumulate or 1
+    if parts > 1 and not family.in_parts:
+        raise SettingsError(
+            f"{family.name} takes the gradients of a batch at once",
+            argument="training.accumulate",
+            came=parts,
+            way_out="leave it out, and lower training.batch_size where memory is short",
+        )
+    count = n_ranks * parts
+    if size % count:
+        what = " times ".join(
+            text
+            for text, is_there in ((f"{n_ranks} processes", n_ranks > 1), (f"{parts} parts", parts > 1))
+            if is_there
+        )
+        below, above = size // count * count, (size // count + 1) * count
+        raise SettingsError(
+            f"is not divided by {what}",
+            argument="training.batch_size",
+            came=size,
+            wanted=f"a multiple of {count}, such as {above if below == 0 else below}",
+            way_out="set it, or start another number of processes" if n_ranks > 1 else "set it",
+        )
+    if n_ranks > 1:
+        family.check_ranks(settings.model, size, n_ranks)
 
 
 def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -1,31 +1,38 @@
 """The verb `train`: recipe and data in, a run folder out; the same call goes on after an interruption."""
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from galsmith.data.store import open_store
 from galsmith.errors import DivergedError, InputError, InterruptedRunError
 from galsmith.execution import ProgressCallback, ProgressEvent, ignore_progress
+from galsmith.execution.torchrun import ended_as_first, place_of
 from galsmith.files import grown_folder, refuse_harm
 from galsmith.images import ImageSet
 from galsmith.models.devices import check_precision, usable_device
+from galsmith.models.protocols import Precision
 from galsmith.models.snapshot import read_snapshot_page
 from galsmith.provenance import hash_json
 from galsmith.settings import recipe_file, side_of_recipe
 from galsmith.training.batches import make_batches
 from galsmith.training.budget import RunState
 from galsmith.training.checkpoint import Checkpoint, load_checkpoint
+from galsmith.training.crew import Crew, device_of, joined_crew
 from galsmith.training.endings import explained_divergence, how_to_go_on, memory_explained
 from galsmith.training.evaluation import Evaluate, Evaluation, refuse_choice_without_judge
 from galsmith.training.folder import RUN, RunFolder, goes_on, write_run_settings
+from galsmith.training.follower import follow, said_to_followers
 from galsmith.training.listeners import AverageKeeper, GridPainter, Keeper, LiveProgress, TrainingLog
 from galsmith.training.loop import interrupts_noted, run_loop
 from galsmith.training.parent import StartingPoint, find_parent, with_transform_of
 from galsmith.training.run import TrainingRun, kept_choice, kept_width, settings_hash, start_run
-from galsmith.training.settings import RunSettings, read_run_settings
+from galsmith.training.settings import RunSettings, check_division, read_run_settings
 
 logger = logging.getLogger("galsmith")
 
@@ -51,6 +58,9 @@ def train(
     The learning rate is a function of the budget used, so a run is as long as planned from its start. A finished
     run returns at once; with a larger budget of the same kind it is extended, which raises the learning rate again.
 
+    Called by several processes that torchrun started, with the same arguments, they train one model together: each takes
+    its share of every batch, the first keeps the run.
+
     Parameters
     ----------
     recipe : str, Path or mapping
@@ -66,7 +76,7 @@ def train(
     seed : int, optional
         Replaces the recipe's.
     device : str
-        Name that torch knows, such as ``"cpu"`` or ``"cuda"``.
+        Name that torch knows, such as ``"cpu"`` or ``"cuda"``; with torchrun the latter is a GPU for each process.
     precision : {"float32", "bfloat16"}
         Of the network's trunk.
     overwrite : bool
@@ -104,17 +114,61 @@ def train(
         After Ctrl-C or SIGTERM; the state is kept.
     OutputError
         If the disk is full.
+    EngineLostError
+        If another process of the run ended; the last checkpoint is kept.
+    FollowedError
+        In all processes but the first, where that one failed.
     """
+    place = place_of(os.environ)
+    with ended_as_first(place):
+        asked = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
+        check_division(asked, place.count)
+        own_device = device_of(place, device)
+    used = usable_device(own_device)
+    trunk = check_precision(precision, used)
+    crew = joined_crew(place, used)
+    if not crew.is_first:
+        follow(crew, asked, data, output=output, device=used, precision=trunk)
+        return Path(output)
+    with crew.led():
+        _lead(
+            crew,
+            asked,
+            data,
+            output,
+            recipe=recipe,
+            device=used,
+            precision=trunk,
+            overwrite=overwrite,
+            init_from=init_from,
+            evaluate=evaluate,
+            progress=progress,
+        )
+    return Path(output)
+
+
+def _lead(
+    crew: Crew,
+    asked: RunSettings,
+    data: str | Path | ImageSet,
+    output: str | Path,
+    *,
+    recipe: str | Path | Mapping[str, Any],
+    device: torch.device,
+    precision: Precision,
+    overwrite: bool,
+    init_from: str | Path | None,
+    evaluate: Evaluate | None,
+    progress: ProgressCallback,
+) -> None:
+    """Keep a run, and train it with the other processes."""
     inputs = [
         recipe_file(recipe),
         data.path or None if isinstance(data, ImageSet) else data,
         init_from,
     ]
     refuse_harm(Path(output), inputs)
-    asked = read_run_settings(recipe, minutes=minutes, images=images, seed=seed, overrides=overrides)
     refuse_choice_without_judge(asked.training, evaluate)
-    place = usable_device(device)
-    trunk = check_precision(precision, place)
     image_set = data if isinstance(data, ImageSet) else open_store(data)
     fingerprint = hash_json([asked.to_dict(), image_set.content_hash, str(init_from)])
     with grown_folder(output, RUN, fingerprint, inputs=inputs, overwrite=overwrite) as grown:
@@ -123,14 +177,12 @@ def train(
         if parent is None:
             asked.family.check_start(asked.model, None)
         settings = with_transform_of(parent, asked)
-        tables = _tables(
-            settings, image_set, device=device, precision=precision, recipe=recipe, parent=parent
-        )
+        tables = _tables(settings, image_set, crew, device, precision=precision, recipe=recipe, parent=parent)
         checkpoint = _usable_checkpoint(folder, tables, image_set) if goes_on(folder, tables) else None
         if checkpoint is not None and _is_complete(folder, settings, checkpoint):
             _say_finished(folder, settings, progress)
             _say_unchosen(folder, settings, checkpoint.state)
-            return Path(output)
+            return
         _tell_other_side(recipe, settings, image_set)
         with memory_explained(folder, settings, is_preparing=True):
             run = start_run(
@@ -138,25 +190,26 @@ def train(
                 settings,
                 tables,
                 image_set=image_set,
-                device=place,
-                precision=trunk,
+                device=device,
+                precision=precision,
                 checkpoint=checkpoint,
                 parent=parent,
                 asked=asked.transform,
                 progress=progress,
             )
         write_run_settings(folder, tables)
+        crew.tell(said_to_followers(run))
         with memory_explained(folder, settings, is_preparing=False):
-            _train_and_keep(run, evaluate=evaluate, progress=progress)
+            _train_and_keep(run, crew, evaluate=evaluate, progress=progress)
         _say_unchosen(folder, settings, run.state)
-    return Path(output)
 
 
 def _tables(
     settings: RunSettings,
     image_set: ImageSet,
+    crew: Crew,
+    device: torch.device,
     *,
-    device: str,
     precision: str,
     recipe: str | Path | Mapping[str, Any],
     parent: StartingPoint | None,
@@ -167,8 +220,9 @@ def _tables(
         **settings.to_dict(),
         "run": {
             "recipe": name,
-            "device": device,
+            "device": device.type if crew.place.count > 1 else str(device),
             "precision": precision,
+            **({"processes": crew.place.count} if crew.place.count > 1 else {}),
             "galsmith_version": metadata.version("galsmith"),
             **({} if parent is None else parent.to_table()),
         },
@@ -247,7 +301,9 @@ def _say_unchosen(folder: RunFolder, settings: RunSettings, state: RunState) -> 
         logger.warning("%s: %s, so that no snapshot was chosen; it is the last", folder.path, why)
 
 
-def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: ProgressCallback) -> None:
+def _train_and_keep(
+    run: TrainingRun, crew: Crew, *, evaluate: Evaluate | None, progress: ProgressCallback
+) -> None:
     """Run the loop with its listeners, and keep what it made however it ends."""
     training = run.settings.training
     with memory_explained(run.folder, run.settings, is_preparing=True):
@@ -259,14 +315,9 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
             memory_gb=training.memory_gb,
             device=run.device,
             augmentation=training.augmentation,
+            share=crew.share,
         )
-    log = TrainingLog(
-        run.folder.log_file,
-        images_seen=run.state.images_seen,
-        log_seconds=training.log_seconds,
-        device=run.device,
-        tensorboard=run.folder.tensorboard_folder if training.tensorboard else None,
-    )
+    log = _started_log(run)
     evaluation = Evaluation(run, evaluate, log, progress=progress)
     live = LiveProgress(progress, budget=run.settings.budget, device=run.device, watched=evaluation)
     try:
@@ -274,17 +325,20 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
             if run.state.images_seen == 0:
                 run.save(is_finished=False)
             evaluation.evaluate_if_due()
-            is_finished = run_loop(
-                run.trainer,
-                batches,
-                averages=run.averages,
-                state=run.state,
-                budget=run.settings.budget,
-                seed=training.seed,
-                batch_size=training.batch_size,
-                listeners=[log, live, GridPainter(run), AverageKeeper(run), evaluation, Keeper(run)],
-                note=note,
-            )
+            with crew.stepping():
+                is_finished = run_loop(
+                    run.trainer,
+                    batches,
+                    averages=run.averages,
+                    state=run.state,
+                    budget=run.settings.budget,
+                    seed=training.seed,
+                    batch_size=training.batch_size,
+                    listeners=[log, live, GridPainter(run), AverageKeeper(run), evaluation, Keeper(run)],
+                    note=note,
+                    crew=crew,
+                    parts=training.accumulate or 1,
+                )
             if is_finished:
                 evaluation.judge_widths()
             if not run.save(is_finished=is_finished):
@@ -298,3 +352,15 @@ def _train_and_keep(run: TrainingRun, *, evaluate: Evaluate | None, progress: Pr
         raise InterruptedRunError(how_to_go_on(run))
     if training.sample_grids > 0:
         run.draw_grid()
+
+
+def _started_log(run: TrainingRun) -> TrainingLog:
+    """Open the log where the run goes on."""
+    training = run.settings.training
+    return TrainingLog(
+        run.folder.log_file,
+        images_seen=run.state.images_seen,
+        log_seconds=training.log_seconds,
+        device=run.device,
+        tensorboard=run.folder.tensorboard_folder if training.tensorboard else None,
+    )

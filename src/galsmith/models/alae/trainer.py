@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch.nn import functional
 
+from galsmith.errors import SettingsError
 from galsmith.models.alae.config import AlaeConfig
 from galsmith.models.alae.networks import (
     Encoder,
@@ -24,7 +25,7 @@ from galsmith.models.layers.adversarial import (
     generator_loss,
     squared_gradients,
 )
-from galsmith.models.layers.chance import step_chance
+from galsmith.models.layers.chance import drawn_rows, step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
@@ -32,6 +33,7 @@ from galsmith.models.protocols import (
     NetworkBatch,
     TrainingProgress,
 )
+from galsmith.models.shares import Ranks
 from galsmith.models.style_based.generator import (
     StyleGenerator,
     plane_units,
@@ -82,12 +84,13 @@ def reciprocity_loss(encoded: torch.Tensor, drawn: torch.Tensor, *, kind: str) -
 
 @dataclass(frozen=True)
 class Round:
-    """What the three updates of one step share: levels in use, learning rate, chance, and the losses that they note."""
+    """What the three updates of one step share: levels in use, rate, chance, the losses that they note, and who steps."""
 
     stage: Stage
     rate: float
     chance: torch.Generator
     losses: dict[str, float]
+    ranks: Ranks
 
 
 class AlaeTrainer:
@@ -131,14 +134,16 @@ class AlaeTrainer:
             ``loss`` is the energy distance between the real and the drawn images of this step, which is not trained
             on; then the three losses, the squared gradient of R1 (0 where it was not taken), and the images' side.
         """
-        if not (torch.isfinite(batch.pixels).all() and torch.isfinite(batch.scalars).all()):
+        # a bad image that one process sees is one for all
+        is_finite = torch.isfinite(batch.pixels).all() and torch.isfinite(batch.scalars).all()
+        if not progress.ranks.all_agree(is_finite):
             return {"loss": math.nan}  # before any of its batches is taken
         stage, batches, n_images = self._stage(progress), self._config.level_batches, len(batch.pixels)
-        size = n_images if batches is None else value_at(stage.side, batches)
+        size = n_images if batches is None else value_at(stage.side, batches) // progress.share.of
         losses: dict[str, float] = {}
         for start in range(0, n_images, size):
             part = NetworkBatch(batch.pixels[start : start + size], batch.scalars[start : start + size])
-            seen = replace(progress, images_seen=progress.images_seen + start)
+            seen = replace(progress, images_seen=progress.images_seen + progress.share.whole(start))
             losses = self._round(part, seen, stage)
             if not math.isfinite(losses["loss"]):
                 break
@@ -149,13 +154,17 @@ class AlaeTrainer:
         chance = step_chance(progress, batch.pixels.device)
         real = with_scalar_planes(shrunk(self._turned(batch.pixels, chance), stage), batch.scalars)
         losses = {"side_pix": float(stage.side)}
-        shared = Round(stage, value_at(stage.side, self._config.learning_rates), chance, losses)
-        has_penalty = progress.images_seen // len(real) % self._config.r1_every == 0
+        rate, ranks = value_at(stage.side, self._config.learning_rates), progress.ranks
+        shared = Round(stage, rate, chance, losses, ranks)
+        # steps are counted in whole batches
+        number = progress.images_seen // progress.share.whole(len(real))
+        has_penalty = number % self._config.r1_every == 0
         is_good = (
             self._encode_better(real, shared, has_penalty=has_penalty)
             and self._draw_better(len(real), shared)
             and self._agree_better(len(real), shared)
         )
+        losses = ranks.means(losses)
         if not is_good:
             return {**losses, "loss": math.nan}
         # a buffer: averages and snapshots draw at this stage
@@ -183,7 +192,7 @@ class AlaeTrainer:
         real_logits = self._logits(shown, stage, dtype=torch.float32 if has_penalty else None)
         # Pidhorskyi+20, algorithm 1, step I
         loss = discriminator_loss(real_logits, self._logits(drawn, stage))
-        losses["loss"] = energy_distance(real, drawn)
+        losses["loss"] = energy_distance(real, drawn, ranks=shared.ranks)
         losses["discriminator_loss"] = float(loss.detach())
         losses["squared_gradient"] = 0.0
         if has_penalty:
@@ -191,7 +200,7 @@ class AlaeTrainer:
             losses["squared_gradient"] = float(squared.detach())
             # Mescheder+18, eq. 9, taken now and then
             loss = loss + squared * (self._config.r1_weight / 2 * self._config.r1_every)
-        return _updated([self._encoding], loss, [self._encoder, self._discriminator], rate=shared.rate)
+        return _updated([self._encoding], loss, [self._encoder, self._discriminator], shared)
 
     def _draw_better(self, n_images: int, shared: Round) -> bool:
         """Update mapping, synthesis and scalar network; notes their loss."""
@@ -199,12 +208,12 @@ class AlaeTrainer:
         drawn = self._draw(n_images, shared.chance, stage=shared.stage)
         loss = generator_loss(self._logits(drawn, shared.stage))
         shared.losses["generator_loss"] = float(loss.detach())
-        return _updated([self._generating], loss, [self.generator], rate=shared.rate)
+        return _updated([self._generating], loss, [self.generator], shared)
 
     def _agree_better(self, n_images: int, shared: Round) -> bool:
         """Update encoder and synthesis so that w comes back from its image; notes the loss."""
         stage, chance = shared.stage, shared.chance
-        z = torch.randn(n_images, self._config.latent_width, generator=chance, device=chance.device)
+        z = drawn_rows(torch.randn, [n_images, self._config.latent_width], chance)
         with torch.no_grad():
             w = self.generator.mapping(z)  # fixed too: the synthesis and the encoder must agree on it
         styles = w[:, None].expand(-1, self._synthesis.n_styles, -1)
@@ -217,7 +226,7 @@ class AlaeTrainer:
             [self._encoding, self._generating],
             loss * self._config.reciprocity_weight,
             [self._encoder, self.generator],
-            rate=shared.rate,
+            shared,
         )
 
     def _logits(self, planes: torch.Tensor, stage: Stage, dtype: torch.dtype | None = None) -> torch.Tensor:
@@ -245,7 +254,7 @@ class AlaeTrainer:
         """Make images and scalars of styles and w, with noise drawn from `chance`."""
         synthesis = self._synthesis
         noise = [
-            torch.randn(len(w), 1, side, side, generator=chance, device=chance.device)
+            drawn_rows(torch.randn, [len(w), 1, side, side], chance)
             for side in synthesis.noise_sides[: 2 * (stage.level + 1)]
         ]
         pixels = synthesis.at_stage(styles, noise, stage=stage, trunk_dtype=self.generator.trunk_dtype)
@@ -262,15 +271,30 @@ def _updated(
     optimizers: Sequence[torch.optim.Optimizer],
     loss: torch.Tensor,
     networks: Sequence[torch.nn.Module],
-    *,
-    rate: float,
+    shared: Round,
 ) -> bool:
     """Step on the gradient of a loss in the weights of some networks; whether it was finite and the step taken."""
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
     learned = [value for network in networks for value in network.parameters()]
     torch.autograd.backward(loss, inputs=learned)
-    return step_all_or_none(optimizers, [float(loss.detach())], rate=rate)
+    value = float(loss.detach())
+    return step_all_or_none(optimizers, [value], rate=shared.rate, ranks=shared.ranks)
+
+
+def _check_ranks(config: AlaeConfig, batch_size: int, n_ranks: int) -> None:
+    """Refuse batches of some levels that processes do not divide."""
+    sizes = {batch_size} if config.level_batches is None else {size for _, size in config.level_batches}
+    # the last of a step's batches has what is left
+    taken = {size for whole in sizes for size in (min(whole, batch_size), batch_size % whole)}
+    if any(size % n_ranks for size in taken):
+        raise SettingsError(
+            f"{n_ranks} processes do not divide the batches of every side, out of steps of {batch_size} images",
+            argument="model.level_batches",
+            came=config.level_batches,
+            wanted=f"multiples of {n_ranks}, and a training.batch_size that leaves one",
+            way_out="set them, or start fewer processes",
+        )
 
 
 FAMILY = Family(
@@ -280,6 +304,7 @@ FAMILY = Family(
     trainer=AlaeTrainer,
     fit=fit_scalar_laws,
     check=refuse_other_sides,
+    check_ranks=_check_ranks,
     widths=("max_width",),
     rates=("learning_rates",),
     beside_generator=("encoder", "discriminator"),

@@ -9,7 +9,7 @@ import torch
 
 from galsmith.models.cvae.config import CvaeConfig
 from galsmith.models.cvae.networks import CvaeEncoder, CvaeGenerator, said_of_pixels
-from galsmith.models.family import Blueprint, Family
+from galsmith.models.family import Blueprint, Family, refuse_ranks
 from galsmith.models.latent_generator import pictures_of_sides
 from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import step_chance
@@ -89,6 +89,7 @@ FAMILY = Family(
     network=CvaeGenerator,
     trainer=CvaeTrainer,
     check=pictures_of_sides(refuse_sides_out_of_reach),
+    check_ranks=refuse_ranks("its batch normalization takes mean and deviation of a whole batch"),
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("encoder",),

@@ -6,7 +6,7 @@ from typing import Any
 
 from galsmith.models.dcgan.config import DcganConfig
 from galsmith.models.dcgan.networks import DcganDiscriminator, dcgan_network, refuse_sides_not_doubled
-from galsmith.models.family import Blueprint, Family
+from galsmith.models.family import Blueprint, Family, refuse_ranks
 from galsmith.models.latent_generator import LatentGenerator, pictures_of_sides
 from galsmith.models.layers.adversarial import GAMES, adversarial_adam, energy_distance, played
 from galsmith.models.layers.batch_normalization import keep_statistics
@@ -77,6 +77,7 @@ FAMILY = Family(
     network=dcgan_network,
     trainer=DcganTrainer,
     check=pictures_of_sides(refuse_sides_not_doubled),
+    check_ranks=refuse_ranks("its batch normalization takes mean and deviation of a whole batch"),
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("discriminator",),

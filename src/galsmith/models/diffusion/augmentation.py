@@ -8,9 +8,12 @@ their values would be one of brightness.
 """
 
 import math
+from functools import partial
 
 import torch
 from torch.nn import functional
+
+from galsmith.models.layers.chance import drawn_rows
 
 SCALE_STD = 0.2
 """Standard deviation of log2 of the scale, and of log2 of the shear's stretch along its axis."""
@@ -47,10 +50,10 @@ def draw_conditions(
     largest = _largest_shift(size_pix)
     device = chance.device
     # each transformation by a coin of its own
-    done = (torch.rand((count, 5), generator=chance, device=device) < probability).float()
-    whole = torch.randint(-largest, largest + 1, (count, 2), generator=chance, device=device) / largest
-    normal = torch.randn((count, 4), generator=chance, device=device)
-    turn, axis = 2 * math.pi * torch.rand((2, count), generator=chance, device=device)
+    done = (drawn_rows(torch.rand, [count, 5], chance) < probability).float()
+    whole = drawn_rows(partial(torch.randint, -largest, largest + 1), [count, 2], chance) / largest
+    normal = drawn_rows(torch.randn, [count, 4], chance)
+    turn, axis = 2 * math.pi * drawn_rows(torch.rand, [2, count], chance, axis=1)
     # a stretch has no head: twice the axis' angle
     shear = normal[:, 3:] * torch.stack([axis.cos(), axis.sin()], dim=1)
     turned = torch.stack([turn.cos() - 1, turn.sin()], dim=1)  # zero where nothing is turned

@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from galsmith.models.diffusion.augmentation import N_CONDITIONS
 from galsmith.models.diffusion.config import DiffusionConfig
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.layers.dense import FourierFeatures
 from galsmith.models.layers.magnitude_preserving import (
     BRANCH_SHARE,
@@ -231,5 +232,5 @@ def _dropped(values: torch.Tensor, share: float, chance: torch.Generator | None)
     """Leave out a share of the values by a given stream, and scale the rest."""
     if chance is None or share == 0:
         return values
-    keep = torch.rand(values.shape, generator=chance, device=chance.device) >= share
+    keep = drawn_rows(torch.rand, values.shape, chance) >= share
     return values * keep.to(values.dtype) / (1 - share)  # the mean stays as without dropout

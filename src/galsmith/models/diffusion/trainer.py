@@ -1,7 +1,7 @@
 """The trainer of `diffusion`: denoising steps on pixels given scalars, and on the scalars alone."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,8 +11,8 @@ from galsmith.models.diffusion.augmentation import augmented, draw_conditions
 from galsmith.models.diffusion.bases import HaarStem, fit_frequency_basis
 from galsmith.models.diffusion.config import DiffusionConfig
 from galsmith.models.diffusion.generator import SCALAR_NOISE_LAW, SIGMA_DATA, DiffusionGenerator
-from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
-from galsmith.models.layers.chance import step_chance
+from galsmith.models.family import Blueprint, Family, State, divide_freely, refuse_other_sides
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.edm import (
     NoiseLaw,
@@ -24,7 +24,14 @@ from galsmith.models.layers.edm import (
 )
 from galsmith.models.layers.magnitude_preserving import force_unit_weights
 from galsmith.models.layers.marginals import fit_scalar_laws, thinned
-from galsmith.models.layers.optimization import Part, fill_parts, guarded_step, learning_rate, states_of
+from galsmith.models.layers.optimization import (
+    Part,
+    fill_parts,
+    guarded_descent,
+    learning_rate,
+    states_of,
+    take_gradients,
+)
 from galsmith.models.protocols import (
     DataDescription,
     NetworkBatch,
@@ -56,21 +63,25 @@ class DiffusionTrainer:
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step on pixels given scalars, and one on the scalars."""
         self.generator.train()
-        device = batch.pixels.device
-        # a function of seed and images seen: a resumed step draws the same
-        chance = step_chance(progress, device)
-        # D4, as drawn galaxies are turned in `sample`
-        pixels = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
-        loss = guarded_step(
-            self._pixel_optimizer,
-            self._pixel_loss(pixels, batch.scalars, chance),
-            rate=self._rate(self._config.learning_rate, progress),
-            largest_gradient=LARGEST_GRADIENT,
-        )
+        # no network sees the other: both gradients are taken before either steps
+        steps = [(self._pixel_optimizer, self._config.learning_rate)]
+        if self._scalar_optimizer is not None:
+            steps.append((self._scalar_optimizer, self._config.scalar_learning_rate))
+        losses = take_gradients([optimizer for optimizer, _ in steps], self._losses, batch, progress)
+        taken = [
+            guarded_descent(
+                optimizer,
+                loss,
+                rate=self._rate(peak, progress),
+                largest_gradient=LARGEST_GRADIENT,
+                ranks=progress.ranks,
+            )
+            for (optimizer, peak), loss in zip(steps, losses, strict=True)
+        ]
+        loss, scalar_loss = (*taken, 0.0)[:2]
         if math.isfinite(loss):
             # Karras+24, sec. 2.3: forced weight normalization after each step
             force_unit_weights(self.generator.unet)
-        scalar_loss = self._scalar_step(batch.scalars, chance, progress)
         return {"loss": loss + scalar_loss, "pixel_loss": loss, "scalar_loss": scalar_loss}
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,13 +94,19 @@ class DiffusionTrainer:
         # both follow from what was fitted
         self._noise_law, self._loss_share = self.generator.noise_law, _loss_share(self.generator)
 
+    def _losses(self, batch: NetworkBatch, chance: torch.Generator) -> Iterator[torch.Tensor]:
+        """Give the loss of the pixels given scalars, then that of the scalars, where there are any."""
+        # D4, as drawn galaxies are turned in `sample`
+        pixels = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
+        yield self._pixel_loss(pixels, batch.scalars, chance)
+        if self._scalar_optimizer is not None:
+            yield self._scalar_loss(batch.scalars, chance)
+
     def _pixel_loss(
         self, clean: torch.Tensor, scalars: torch.Tensor, chance: torch.Generator
     ) -> torch.Tensor:
         """Weighted squared error of the denoised pixels."""
-        shown = (
-            torch.rand(len(clean), generator=chance, device=clean.device) >= self._config.scalar_drop
-        ).float()
+        shown = (drawn_rows(torch.rand, [len(clean)], chance) >= self._config.scalar_drop).float()
         clean, augmentation = self._augmented(clean, chance)  # Karras+22, app. F.2
         values = self.generator.encode(clean)  # pixels, Haar sub-bands or frequencies
         level, noise = _noise(values, chance, law=self._noise_law)
@@ -121,23 +138,14 @@ class DiffusionTrainer:
         )
         return augmented(clean, conditions), conditions
 
-    def _scalar_step(
-        self, scalars: torch.Tensor, chance: torch.Generator, progress: TrainingProgress
-    ) -> float:
-        """Take one step of the scalars' own diffusion; returns its loss, 0 without scalars."""
-        if self._scalar_optimizer is None:
-            return 0.0
+    def _scalar_loss(self, scalars: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
+        """Weighted squared error of the scalars' own diffusion."""
         # brings normal numbers to the deviation that the preconditioning takes them to have
         clean = scalars * SIGMA_DATA
         level, noise = _noise(clean, chance, law=SCALAR_NOISE_LAW)
         estimate = self.generator.denoise_scalars(clean + noise, level)
         weight = loss_weight(level, clean, sigma_data=self.generator.sigma_data)
-        return guarded_step(
-            self._scalar_optimizer,
-            ((estimate - clean) ** 2 * weight).mean(),
-            rate=self._rate(self._config.scalar_learning_rate, progress),
-            largest_gradient=LARGEST_GRADIENT,
-        )
+        return ((estimate - clean) ** 2 * weight).mean()
 
     def _rate(self, peak: float, progress: TrainingProgress) -> float:
         """Learning rate now."""
@@ -154,7 +162,7 @@ def _noise(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a noise level a galaxy, and noise of that level."""
     level = draw_noise_levels(len(clean), law, chance=chance)
-    noise = torch.randn(clean.shape, generator=chance, device=clean.device)
+    noise = drawn_rows(torch.randn, clean.shape, chance)
     return level, noise * like(level, clean)
 
 
@@ -217,6 +225,8 @@ FAMILY = Family(
     trainer=DiffusionTrainer,
     fit=_fit,
     check=_check,
+    check_ranks=divide_freely,
+    in_parts=True,
     widths=("channels",),
     against_repeats=("augmentation", "dropout"),
     only_in_training=("augmentation_embed",),

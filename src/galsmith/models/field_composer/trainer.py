@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from galsmith.data.fields.detection import MOFFAT_EXPONENT, DetectedField, detect_field
 from galsmith.data.fields.sky import kernel_of_correlation, sky_correlation
 from galsmith.errors import InputError, SettingsError
-from galsmith.models.family import Blueprint, Family, State
+from galsmith.models.family import Blueprint, Family, State, divide_freely
 from galsmith.models.field_composer.calibration import calibrated
 from galsmith.models.field_composer.composition import StampLaw
 from galsmith.models.field_composer.config import FieldComposerConfig
@@ -20,6 +20,7 @@ from galsmith.models.field_composer.laws import N_FLUX_BINS, MeasuredField, fit_
 from galsmith.models.field_composer.networks import KERNEL_SIDE_PIX, FieldComposer, gray_levels
 from galsmith.models.field_composer.stamps import StampEquations, fit_stamps, joined, stamp_equations
 from galsmith.models.latent_generator import refuse_all_but_pictures
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.layers.edm import draw_noise_levels, fitted_noise_law, like, loss_weight
 from galsmith.models.layers.marginals import fit_marginals, thinned
 from galsmith.models.layers.optimization import DescentTrainer, warmed_and_decayed
@@ -54,7 +55,7 @@ class DenoisingLoss:
         # Karras+22, table 1
         law = fitted_noise_law(torch.ones_like(clean[:1]), config)  # all numbers have unit deviation
         level = draw_noise_levels(len(clean), law, chance=chance)
-        noise = torch.randn(clean.shape, generator=chance, device=clean.device)
+        noise = drawn_rows(torch.randn, clean.shape, chance)
         error = self._generator.denoise(clean + noise * like(level, clean), level) - clean
         return (error**2 * loss_weight(level, clean, sigma_data=torch.ones_like(clean[:1]))).mean()
 
@@ -219,6 +220,8 @@ FAMILY = Family(
     trainer=_trainer,
     fit=_fit,
     check=_check,
+    check_ranks=divide_freely,
+    in_parts=True,
     keeps_pixels=False,
     widths=("width",),
     recipe={"transform": {"kind": "display"}, "training": {"batch_size": 256}},

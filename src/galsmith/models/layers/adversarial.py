@@ -7,6 +7,9 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
+from galsmith.models.layers.chance import drawn_rows
+from galsmith.models.shares import ALONE, Ranks
+
 SMALLEST_VARIANCE = 1e-8
 LARGEST_GROUP = 4  # as in StyleGAN2's code
 LARGEST_BATCH = 32
@@ -135,6 +138,11 @@ def squared_gradients(
     return (gradient * units).square().flatten(1).sum(dim=1)
 
 
+def group_size(n_images: int) -> int:
+    """Images of a group of `with_group_deviation`: four, or the largest smaller number that divides the batch."""
+    return next(count for count in range(min(LARGEST_GROUP, n_images), 0, -1) if n_images % count == 0)
+
+
 def with_group_deviation(values: torch.Tensor) -> torch.Tensor:
     """Append a plane that tells how much the images of a small group differ (Karras et al. 2018, sec. 3).
 
@@ -155,7 +163,7 @@ def with_group_deviation(values: torch.Tensor) -> torch.Tensor:
     galaxies, channels, height, width = values.shape
     if galaxies == 0:
         return values.new_empty((0, channels + 1, height, width))
-    size = next(count for count in range(min(LARGEST_GROUP, galaxies), 0, -1) if galaxies % count == 0)
+    size = group_size(galaxies)
     groups = values.reshape(size, galaxies // size, channels, height, width).float()
     variance = (groups - groups.mean(dim=0)).square().mean(dim=0)
     deviation = (variance + SMALLEST_VARIANCE).sqrt().mean(dim=(1, 2, 3))
@@ -178,20 +186,22 @@ def path_lengths(images: torch.Tensor, styles: torch.Tensor, *, chance: torch.Ge
     chance : torch.Generator
         Draws y, on the device of the images.
     """
-    noise = torch.randn(images.shape, generator=chance, device=images.device)
+    noise = drawn_rows(torch.randn, images.shape, chance)
     noise = noise / (images.shape[-1] * images.shape[-2]) ** 0.5  # lengths then do not depend on the side
     (gradient,) = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()  # |J^T y|
 
 
 @torch.no_grad()
-def energy_distance(first: torch.Tensor, second: torch.Tensor) -> float:
+def energy_distance(first: torch.Tensor, second: torch.Tensor, *, ranks: Ranks = ALONE) -> float:
     """Energy distance of two batches, unbiased: 2 E|x - y| - E|x - x'| - E|y - y'| (Székely & Rizzo 2013).
 
     Parameters
     ----------
     first, second : Tensor [galaxy, ...]
         Of equal shape but for the first axis; the first 32 of each are used.
+    ranks : Ranks
+        Whose shares of two whole batches these are.
 
     Returns
     -------
@@ -199,7 +209,7 @@ def energy_distance(first: torch.Tensor, second: torch.Tensor) -> float:
         In units of the root mean square difference of two images' values. Below zero by chance where both follow
         one law.
     """
-    one, other = (batch[:LARGEST_BATCH].float().flatten(1) for batch in (first, second))
+    one, other = (ranks.first_rows(batch, LARGEST_BATCH).float().flatten(1) for batch in (first, second))
     between = _lengths(one, other).mean()
     scale = one.shape[1] ** 0.5
     return float((2 * between - _mean_within(one) - _mean_within(other)) / scale)

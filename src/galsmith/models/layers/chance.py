@@ -12,6 +12,7 @@ import torch
 
 from galsmith.errors import SettingsError
 from galsmith.models.protocols import DataDescription, NetworkBatch, TrainingProgress
+from galsmith.models.shares import WHOLE, Share
 from galsmith.seeds import derive_seed
 
 NUMBERS_AT_ONCE_ON_CPU = 2**15  # their steps stay in the cache; a device takes all at once
@@ -27,9 +28,52 @@ def generator_from_seed(seed: int, device: torch.device | str = "cpu") -> torch.
     return stream
 
 
-def step_chance(progress: TrainingProgress, device: torch.device) -> torch.Generator:
+class StepChance(torch.Generator):
+    """The stream of one training step, which knows whose places of the batch are computed with it."""
+
+    share: Share = WHOLE
+
+
+def step_chance(progress: TrainingProgress, device: torch.device) -> StepChance:
     """Give the stream of one training step, a function of the run's seed and the images seen."""
-    return generator_from_seed(derive_seed(progress.seed, "train.noise", progress.images_seen), device)
+    stream = StepChance(device=device)
+    stream.manual_seed(derive_seed(progress.seed, "train.noise", progress.images_seen))
+    stream.share = progress.share
+    return stream
+
+
+def share_of(chance: torch.Generator) -> Share:
+    """Say whose places of the batch a stream draws for: all where it is none of a step."""
+    return chance.share if isinstance(chance, StepChance) else WHOLE
+
+
+def drawn_rows(
+    draw: Callable[..., torch.Tensor], shape: Sequence[int], chance: torch.Generator, *, axis: int = 0
+) -> torch.Tensor:
+    """Draw the numbers of a step's images: for all of the batch, of which those of the present share are kept.
+
+    So an image has the same noise, whoever computes it and with how many others.
+
+    Parameters
+    ----------
+    draw : callable
+        ``(shape, generator=, device=)``, such as `torch.randn`.
+    shape : sequence of int
+        Of the present share.
+    chance : torch.Generator
+        On the device of the result.
+    axis : int
+        Of the images, or of some rows an image in the order of `Share`.
+    """
+    # streams cannot be entered in their middle: others' numbers are drawn and dropped
+    share, whole = share_of(chance), list(shape)
+    whole[axis] = share.whole(whole[axis])
+    return share.rows(draw(whole, generator=chance, device=chance.device), axis=axis)
+
+
+def permuted(shape: Sequence[int], *, generator: torch.Generator, device: torch.device) -> torch.Tensor:
+    """Draw a random order of so many places, for `drawn_rows`."""
+    return torch.randperm(shape[0], generator=generator, device=device)
 
 
 def normal_per_seed(

@@ -3,7 +3,11 @@
 An element is an integer 0-7: bit 0 flips x, bit 1 flips y, then bit 2 transposes.
 """
 
+from functools import partial
+
 import torch
+
+from galsmith.models.layers.chance import drawn_rows
 
 FLIP_X, FLIP_Y, TRANSPOSE = 1, 2, 4
 N_ELEMENTS = 8
@@ -35,5 +39,9 @@ def randomly_turned(pixels: torch.Tensor, chance: torch.Generator, *, symmetric:
     """Turn and mirror each image by an element of its own, drawn from `chance`, where a family is symmetric."""
     if not symmetric:
         return pixels
-    elements = torch.randint(0, N_ELEMENTS, (len(pixels),), generator=chance, device=pixels.device)
-    return apply_d4(pixels, elements)
+    return apply_d4(pixels, drawn_elements(len(pixels), chance))
+
+
+def drawn_elements(count: int, chance: torch.Generator) -> torch.Tensor:
+    """Draw an element for each of a step's images, [galaxy] int64."""
+    return drawn_rows(partial(torch.randint, 0, N_ELEMENTS), [count], chance)

@@ -9,9 +9,12 @@ levels are [galaxy].
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
+
+from galsmith.models.layers.chance import drawn_rows, permuted, share_of
 
 EVEN_SHARE = 0.1  # of the training's noise levels, over all that drawing visits
 
@@ -138,7 +141,7 @@ def half_whitened(deviations: torch.Tensor, power: float) -> tuple[torch.Tensor,
 
 
 def draw_noise_levels(count: int, law: NoiseLaw, *, chance: torch.Generator) -> torch.Tensor:
-    """Noise levels of training, one from each of `count` equal shares of their law.
+    """Noise levels of training, one from each of as many equal shares of their law as the batch has images.
 
     Every level by itself follows the law; together they cover it evenly, which makes the gradient less noisy than
     independent draws (as in Kingma et al. 2021, appendix I.1).
@@ -149,9 +152,9 @@ def draw_noise_levels(count: int, law: NoiseLaw, *, chance: torch.Generator) -> 
         In random order, on the device of `chance`.
     """
     # stratified: one level from each share
-    shares = torch.randperm(count, generator=chance, device=chance.device)
-    offset = torch.rand(count, generator=chance, device=chance.device, dtype=torch.float64)
-    quantile = (shares + offset) / count
+    shares = drawn_rows(permuted, [count], chance)
+    offset = drawn_rows(partial(torch.rand, dtype=torch.float64), [count], chance)
+    quantile = (shares + offset) / share_of(chance).whole(count)
     low, high = math.log(law.lowest), math.log(law.highest)
     even = low + (quantile / EVEN_SHARE) * (high - low)
     # keeps the inverse normal law finite: 5.2 deviations

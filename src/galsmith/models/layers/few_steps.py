@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.layers.edm import Denoise, NoiseLaw
 from galsmith.models.layers.solvers import amplitude_of, angle_of, heun_path, noise_schedule
 
@@ -161,6 +162,6 @@ class JumpLoss:
         """Follow the solver from fresh noise, [level, galaxy, ...] in units of the values' deviation there."""
         # at the highest level u is a unit normal number, as where galaxies are drawn
         shape = (n_galaxies, *self._sigma_data.shape)
-        unit = torch.randn(shape, generator=chance, device=chance.device)
+        unit = drawn_rows(torch.randn, shape, chance)
         path = heun_path(self._teacher, unit, self._hops.schedule, sigma_data=self._sigma_data)
         return torch.stack([unit, *path])

@@ -8,6 +8,7 @@ about its center, as most galaxies nearly repeat themselves there; nothing of it
 import torch
 from torch.nn import functional
 
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.layers.d4 import FLIP_X, FLIP_Y, TRANSPOSE
 from galsmith.models.layers.marginals import NormalMarginals, fit_marginals
 from galsmith.models.protocols import NetworkBatch
@@ -108,7 +109,7 @@ class Centering(torch.nn.Module):
 
     def to_normal(self, shifts: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
         """Map shifts [galaxy, (y, x)] to normal numbers, spread evenly over their pixel by `chance`."""
-        spread = torch.rand(shifts.shape, generator=chance, device=shifts.device) - 0.5
+        spread = drawn_rows(torch.rand, shifts.shape, chance) - 0.5
         return self.law.to_normal((shifts + spread).flatten()[:, None]).reshape(shifts.shape)
 
     def from_normal(self, normal: torch.Tensor) -> torch.Tensor:

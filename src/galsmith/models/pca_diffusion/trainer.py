@@ -3,8 +3,9 @@
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.family import Blueprint, Family, State
-from galsmith.models.layers.d4 import N_ELEMENTS
+from galsmith.models.family import Blueprint, Family, State, divide_freely
+from galsmith.models.layers.chance import drawn_rows
+from galsmith.models.layers.d4 import drawn_elements
 from galsmith.models.layers.dense import ResidualMlp
 from galsmith.models.layers.edm import denoised, draw_noise_levels, like, loss_weight
 from galsmith.models.layers.few_steps import JumpLoss
@@ -37,15 +38,15 @@ class DenoisingLoss:
 
     def __call__(self, batch: NetworkBatch, chance: torch.Generator) -> torch.Tensor:
         """Loss of what `PcaGenerator.encode` gave; strong components weigh by their deviation."""
-        generator, device = self._generator, batch.pixels.device
+        generator = self._generator
         elements = None
         if self._config.symmetric:
-            elements = torch.randint(0, N_ELEMENTS, (len(batch.pixels),), generator=chance, device=device)
+            elements = drawn_elements(len(batch.pixels), chance)
         # D4 is a permutation with signs here, no image is turned
         clean = generator.clean_values(batch, elements, chance)
         # Karras+22, table 1
         level = draw_noise_levels(len(clean), self._noise_law, chance=chance)
-        noise = torch.randn(clean.shape, generator=chance, device=device)
+        noise = drawn_rows(torch.randn, clean.shape, chance)
         sigma_data = generator.sigma_data
         error = generator.denoise(clean + noise * like(level, clean), level) - clean
         # lambda(sigma), and strong components' say
@@ -149,6 +150,8 @@ FAMILY = Family(
     trainer=_trainer,
     fit=_fit,
     check=_check,
+    check_ranks=divide_freely,
+    in_parts=True,
     keeps_pixels=False,
     check_start=_check_start,
     teachers={TEACHER: "network"},

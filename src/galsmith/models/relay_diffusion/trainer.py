@@ -1,14 +1,15 @@
 """The trainer of `relay_diffusion`: fits the frequencies, then takes denoising steps on both legs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
 
 from galsmith.errors import SettingsError
-from galsmith.models.family import Blueprint, Family, State, refuse_other_sides
-from galsmith.models.layers.chance import step_chance
+from galsmith.models.family import Blueprint, Family, State, divide_freely, refuse_other_sides
+from galsmith.models.layers.chance import drawn_rows, permuted, share_of
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.edm import Denoise, like, loss_weight
 from galsmith.models.layers.magnitude_preserving import MagnitudePreservingConv, force_unit_weights
@@ -16,10 +17,11 @@ from galsmith.models.layers.marginals import fit_scalar_laws, thinned
 from galsmith.models.layers.optimization import (
     Part,
     fill_parts,
-    guarded_step,
+    guarded_descent,
     learning_rate,
     states_of,
     step_all_or_none,
+    take_gradients,
 )
 from galsmith.models.layers.orthogonal_steps import OrthogonalSteps
 from galsmith.models.protocols import (
@@ -66,21 +68,16 @@ class RelayTrainer:
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
         """Take one step of each network."""
-        generator, config = self.generator, self._config
-        generator.train()
-        # a function of seed and images seen: a resumed step draws the same
-        chance = step_chance(progress, batch.pixels.device)
-        with torch.no_grad():
-            values = generator.frequencies.encode(
-                randomly_turned(batch.pixels, chance, symmetric=config.symmetric)
-            )
-            coarse = coarse_values(generator, values, batch.scalars)
-        fine_loss = self._fine_step(values, chance, progress)
-        coarse_loss = guarded_step(
+        self.generator.train()
+        optimizers = [self._turns, self._fine_optimizer, self._coarse_optimizer]
+        fine, coarse = take_gradients(optimizers, self._losses, batch, progress)
+        fine_loss = self._fine_step(fine, progress)
+        coarse_loss = guarded_descent(
             self._coarse_optimizer,
-            self._loss(generator.denoise_coarse, coarse, generator.coarse_deviations, chance, fine=False),
-            rate=self._rate(config.coarse_learning_rate, progress),
+            coarse,
+            rate=self._rate(self._config.coarse_learning_rate, progress),
             largest_gradient=LARGEST_GRADIENT,
+            ranks=progress.ranks,
         )
         return {"loss": fine_loss + coarse_loss, "fine_loss": fine_loss, "coarse_loss": coarse_loss}
 
@@ -92,20 +89,26 @@ class RelayTrainer:
         """Go on from what `state_dict` gave."""
         fill_parts(self._parts, state)
 
-    def _fine_step(self, values: torch.Tensor, chance: torch.Generator, progress: TrainingProgress) -> float:
+    def _losses(self, batch: NetworkBatch, chance: torch.Generator) -> Iterator[torch.Tensor]:
+        """Give the loss of the second network, then that of the first."""
+        generator = self.generator
+        with torch.no_grad():
+            turned = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
+            values = generator.frequencies.encode(turned)
+            coarse = coarse_values(generator, values, batch.scalars)
+        yield self._loss(generator.denoise_fine, values, generator.frequencies.deviations, chance, fine=True)
+        yield self._loss(generator.denoise_coarse, coarse, generator.coarse_deviations, chance, fine=False)
+
+    def _fine_step(self, loss: torch.Tensor, progress: TrainingProgress) -> float:
         """Take one step of the second network; gives its loss, NaN when a gradient was not finite."""
-        generator, optimizers = self.generator, (self._turns, self._fine_optimizer)
-        loss = self._loss(generator.denoise_fine, values, generator.frequencies.deviations, chance, fine=True)
-        value = float(loss.detach())
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        if math.isfinite(value):
-            torch.autograd.backward(loss)
+        # the loss of the whole batch, which all processes log and judge
+        value = progress.ranks.means({"loss": float(loss)})["loss"]
         rate = self._rate(self._config.learning_rate, progress)
-        if not step_all_or_none(optimizers, [value], rate=rate):
+        optimizers = (self._turns, self._fine_optimizer)
+        if not step_all_or_none(optimizers, [value], rate=rate, ranks=progress.ranks):
             return value if not math.isfinite(value) else math.nan
         # Karras+24, sec. 2.3: forced weight normalization after each step
-        force_unit_weights(generator.fine)
+        force_unit_weights(self.generator.fine)
         return value
 
     def _loss(
@@ -119,7 +122,7 @@ class RelayTrainer:
     ) -> torch.Tensor:
         """Weighted squared error of one leg's denoised values (Karras et al. 2022, eq. 2)."""
         level = leg_levels(len(clean), self._config, fine=fine, chance=chance)
-        noise = torch.randn(clean.shape, generator=chance, device=clean.device)
+        noise = drawn_rows(torch.randn, clean.shape, chance)
         estimate = denoise(clean + noise * like(level, clean), level)
         weight = leg_weight(level, clean, deviations, power=FINE_POWER if fine else COARSE_POWER)
         return ((estimate - clean) ** 2 * weight).mean()
@@ -175,9 +178,9 @@ def leg_levels(
     edge = config.relay_level * (BEYOND_RELAY if fine else 1 / BEYOND_RELAY)
     below = 0.5 * (1 + math.erf((math.log(edge) - mean) / (std * math.sqrt(2.0))))
     lowest, highest = (0.0, below) if fine else (below, 1.0)
-    shares = torch.randperm(count, generator=chance, device=chance.device)
-    offset = torch.rand(count, generator=chance, device=chance.device, dtype=torch.float64)
-    quantile = lowest + (highest - lowest) * (shares + offset) / count
+    shares = drawn_rows(permuted, [count], chance)
+    offset = drawn_rows(partial(torch.rand, dtype=torch.float64), [count], chance)
+    quantile = lowest + (highest - lowest) * (shares + offset) / share_of(chance).whole(count)
     # keeps the inverse normal law finite: 5.2 deviations
     normal = math.sqrt(2.0) * torch.erfinv(2 * quantile.clamp(1e-7, 1 - 1e-7) - 1)
     return (normal * std + mean).exp().float()
@@ -261,6 +264,8 @@ FAMILY = Family(
     trainer=RelayTrainer,
     fit=_fit,
     check=_check,
+    check_ranks=divide_freely,
+    in_parts=True,
     widths=("channels", "coarse_width"),
     rates=("learning_rate", "coarse_learning_rate"),
 )

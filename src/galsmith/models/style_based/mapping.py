@@ -1,9 +1,11 @@
 """From normal numbers z to the latent w of a galaxy, and from w to its scalars."""
 
 import itertools
+from functools import partial
 
 import torch
 
+from galsmith.models.layers.chance import drawn_rows
 from galsmith.models.style_based.equalized import EqualizedLinear, leaky
 
 RATE_MULTIPLIER = 0.01  # Karras+19, app. C
@@ -89,11 +91,10 @@ def mixed_styles(
     Tensor [galaxy, style, width]
         The w of each.
     """
-    device = chance.device
-    z = torch.randn(2 * n_images, mapping.z_width, generator=chance, device=device)
+    z = drawn_rows(torch.randn, [2 * n_images, mapping.z_width], chance)
     w, other = mapping(z).chunk(2)
-    first_other = torch.randint(1, n_styles, (n_images, 1), generator=chance, device=device)
-    is_mixed = torch.rand(n_images, 1, generator=chance, device=device) < share
+    first_other = drawn_rows(partial(torch.randint, 1, n_styles), [n_images, 1], chance)
+    is_mixed = drawn_rows(torch.rand, [n_images, 1], chance) < share
     # from a random level on (Karras+19, sec. 3.1)
-    takes_other = is_mixed & (torch.arange(n_styles, device=device) >= first_other)
+    takes_other = is_mixed & (torch.arange(n_styles, device=chance.device) >= first_other)
     return w, torch.where(takes_other[:, :, None], other[:, None], w[:, None])

@@ -6,16 +6,19 @@ from typing import Any
 
 import torch
 
+from galsmith.errors import SettingsError
 from galsmith.models.family import Blueprint, Family
 from galsmith.models.layers.adversarial import (
     GAMES,
+    LARGEST_GROUP,
     adversarial_adam,
     energy_distance,
+    group_size,
     path_lengths,
     played,
     squared_gradients,
 )
-from galsmith.models.layers.chance import step_chance
+from galsmith.models.layers.chance import drawn_rows, step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.marginals import fit_scalar_laws
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
@@ -24,6 +27,7 @@ from galsmith.models.protocols import (
     NetworkBatch,
     TrainingProgress,
 )
+from galsmith.models.shares import Ranks
 from galsmith.models.style_based.discriminator import ResidualDiscriminator
 from galsmith.models.style_based.generator import (
     StyleGenerator,
@@ -78,7 +82,8 @@ class StyleTrainer:
         """
         device = batch.pixels.device
         chance = step_chance(progress, device)
-        number = progress.images_seen // len(batch.pixels)  # the step's number, also after a resume
+        n_whole = progress.share.whole(len(batch.pixels))
+        number = progress.images_seen // n_whole  # the step's number, also after a resume
         turned = self._turned(framed(batch.pixels, self._side_pix), chance)
         real = with_scalar_planes(turned, batch.scalars)
         for optimizer in self._optimizers.values():
@@ -89,11 +94,12 @@ class StyleTrainer:
             "path_length": self._mean_path_length,
         }
         if self._config.r1_weight != 0 and number % self._config.r1_every == 0:
-            measured["squared_gradient"] = self._flatten_discriminator(real)
+            measured["squared_gradient"] = self._flatten_discriminator(real, n_whole=n_whole)
         if self._config.path_length_weight > 0 and number % self._config.path_length_every == 0:
-            measured["path_length"] = self._even_path_lengths(len(real), chance)
-        losses = {"loss": energy_distance(real, drawn), **losses, **measured}
-        return self._finish(losses)
+            measured["path_length"] = self._even_path_lengths(len(real), chance, progress.ranks)
+        losses = progress.ranks.means({**losses, **measured})
+        losses = {"loss": energy_distance(real, drawn, ranks=progress.ranks), **losses}
+        return self._finish(losses, progress.ranks)
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, optimizers, and the regularizers' running means."""
@@ -117,13 +123,13 @@ class StyleTrainer:
         drawn = self._draw(len(real), chance)
         return played(GAMES[self._config.game], self._discriminator, logits_of, real=real, drawn=drawn)
 
-    def _flatten_discriminator(self, real: torch.Tensor) -> float:
-        """Add the gradient of R1, in float32; returns the mean squared gradient."""
+    def _flatten_discriminator(self, real: torch.Tensor, *, n_whole: int) -> float:
+        """Add the gradient of R1, in float32, in steps of `n_whole` images; returns the mean squared gradient."""
         shown = real.detach().requires_grad_()
         squared = squared_gradients(self._discriminator(shown), shown, units=self._units).mean()
         weight = self._config.r1_weight
         if weight is None:
-            weight = auto_r1_weight(real.shape[-1], len(real))
+            weight = auto_r1_weight(real.shape[-1], n_whole)
         torch.autograd.backward(
             # Mescheder+18, eq. 9
             squared * (weight / 2 * self._config.r1_every),
@@ -131,24 +137,24 @@ class StyleTrainer:
         )
         return float(squared.detach())
 
-    def _even_path_lengths(self, n_images: int, chance: torch.Generator) -> float:
+    def _even_path_lengths(self, n_images: int, chance: torch.Generator, ranks: Ranks) -> float:
         """Add the gradient of the path-length regularization, in float32; returns the new running mean."""
         # Karras+20, app. B: on half a batch
         styles, noise = self._styles_and_noise(max(n_images // 2, 1), chance)[1:]
         pixels = self.generator.pixels(styles, noise, trunk_dtype=torch.float32)
         lengths = path_lengths(pixels, styles, chance=chance) / self.generator.description.pixel_unit
-        mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * float(
-            lengths.detach().mean()
-        )
+        # a is of the whole batch: the target of every process is the same
+        newest = float(ranks.mean(lengths.detach().mean()))
+        mean = PATH_LENGTH_MEMORY * self._mean_path_length + (1 - PATH_LENGTH_MEMORY) * newest
         # Karras+20, app. B: lazy, so each counts as often
         weight = self._config.path_length_weight * self._config.path_length_every
         torch.autograd.backward((lengths - mean).square().mean() * weight)  # Karras+20, eq. 4
         return mean
 
-    def _finish(self, losses: dict[str, float]) -> dict[str, float]:
+    def _finish(self, losses: dict[str, float], ranks: Ranks) -> dict[str, float]:
         """Step both networks, or none; the running means follow."""
         is_good = step_all_or_none(
-            list(self._optimizers.values()), losses.values(), rate=self._config.learning_rate
+            list(self._optimizers.values()), losses.values(), rate=self._config.learning_rate, ranks=ranks
         )
         if not is_good:
             return {**losses, "loss": float("nan")}
@@ -166,7 +172,7 @@ class StyleTrainer:
         self, n_images: int, chance: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Draw w [galaxy, latent], styles [galaxy, style, latent] with mixed fine levels, and noise."""
-        network, device = self.generator, chance.device
+        network = self.generator
         w, styles = mixed_styles(
             network.mapping,
             n_images,
@@ -174,7 +180,7 @@ class StyleTrainer:
             share=self._config.style_mixing,
             chance=chance,
         )
-        noise = torch.randn(n_images, network.n_noise, generator=chance, device=device)
+        noise = drawn_rows(torch.randn, [n_images, network.n_noise], chance)
         return w, styles, noise
 
 
@@ -197,9 +203,27 @@ def style_family(name: str, config: type[StyleSettings], synthesis: Callable[...
         trainer=StyleTrainer,
         fit=fit_scalar_laws,
         check=_check,
+        check_ranks=_check_ranks,
         widths=("channel_base",),
         beside_generator=("discriminator",),
     )
+
+
+def _check_ranks(config: StyleSettings, batch_size: int, n_ranks: int) -> None:
+    """Refuse shares of a batch whose groups, or whose halves for path lengths, are not those of the batch."""
+    mine = batch_size // n_ranks
+    # equal sizes are the same groups: a share has every n-th place
+    are_groups_kept = group_size(mine) == group_size(batch_size)
+    are_halves_kept = config.path_length_weight == 0 or max(batch_size // 2, 1) == n_ranks * max(mine // 2, 1)
+    if not (are_groups_kept and are_halves_kept):
+        raise SettingsError(
+            f"leaves {mine} images to each of {n_ranks} processes, and {config.family} looks at groups of "
+            f"{group_size(batch_size)} of them",
+            argument="training.batch_size",
+            came=batch_size,
+            wanted=f"a multiple of {LARGEST_GROUP * n_ranks}",
+            way_out="set it, or start fewer processes",
+        )
 
 
 def _check(config: StyleSettings, description: DataDescription) -> None:

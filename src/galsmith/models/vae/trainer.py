@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from galsmith.models.family import Blueprint, Family, refuse_other_sides
+from galsmith.models.family import Blueprint, Family, refuse_other_sides, refuse_ranks
 from galsmith.models.layers.batch_normalization import keep_statistics
 from galsmith.models.layers.chance import generator_from_seed, step_chance
 from galsmith.models.layers.d4 import randomly_turned
@@ -276,6 +276,7 @@ FAMILY = Family(
     trainer=VaeTrainer,
     fit=fit_scalar_laws,
     check=refuse_other_sides,
+    check_ranks=refuse_ranks("its batch normalization takes mean and deviation of a whole batch"),
     widths=("decoder_width",),
     beside_generator=("encoder",),
     of_drawing=("drawn_weight",),

@@ -6,15 +6,16 @@ from typing import Any
 
 import torch
 
-from galsmith.models.family import Blueprint, Family
+from galsmith.models.family import Blueprint, Family, divide_freely
 from galsmith.models.latent_generator import LatentGenerator, pictures_of_sides
 from galsmith.models.layers.adversarial import adversarial_adam, energy_distance, squared_gradients
-from galsmith.models.layers.chance import step_chance
+from galsmith.models.layers.chance import drawn_rows, step_chance
 from galsmith.models.layers.d4 import randomly_turned
 from galsmith.models.layers.doublings import refuse_sides_out_of_reach
 from galsmith.models.layers.optimization import Part, fill_parts, states_of, step_all_or_none
 from galsmith.models.layers.piecewise_linear import PiecewiseLinear
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
+from galsmith.models.shares import Ranks
 from galsmith.models.wgan.config import WganConfig
 from galsmith.models.wgan.networks import Critic, critic_of, wgan_network
 
@@ -105,8 +106,11 @@ class WganTrainer:
         if is_turn:
             losses["generator_loss"] = self._lead_generator(drawn)
         losses.update(self._lead_critic(real, drawn.detach(), chance))
-        losses = {"loss": energy_distance(real, drawn.detach()), **losses}
-        return self._finish(losses, is_turn=is_turn)
+        losses = {
+            "loss": energy_distance(real, drawn.detach(), ranks=progress.ranks),
+            **progress.ranks.means(losses),
+        }
+        return self._finish(losses, progress.ranks, is_turn=is_turn)
 
     def state_dict(self) -> dict[str, Any]:
         """Networks, optimizers, and how many steps the critic has had since the generator's last."""
@@ -137,17 +141,18 @@ class WganTrainer:
         distance = self._critic(real).mean() - self._critic(drawn).mean()  # Arjovsky+17, eq. 2
         torch.autograd.backward(-distance, inputs=weights)
         if self._config.gradient_penalty > 0:
-            shares = torch.rand(len(real), generator=chance, device=real.device)
+            shares = drawn_rows(torch.rand, [len(real)], chance)
             term = slope_penalty(partial(self._critic, exact=True), real, drawn, shares=shares)
             # a backward pass of its own: its graph of second derivatives is the largest
             torch.autograd.backward(self._config.gradient_penalty * term, inputs=weights)
             penalty = float(term.detach())
         return {"critic_distance": float(distance.detach()), "slope_penalty": penalty}
 
-    def _finish(self, losses: dict[str, float], *, is_turn: bool) -> dict[str, float]:
+    def _finish(self, losses: dict[str, float], ranks: Ranks, *, is_turn: bool) -> dict[str, float]:
         """Step the critic, and the generator where it is its turn, or none."""
         stepping = list(self._optimizers.values()) if is_turn else [self._optimizers["critic"]]
-        if not step_all_or_none(stepping, losses.values(), rate=self._config.learning_rate):
+        rate = self._config.learning_rate
+        if not step_all_or_none(stepping, losses.values(), rate=rate, ranks=ranks):
             return {**losses, "loss": float("nan")}
         if self._config.weight_clipping is not None:
             clip_weights(self._critic, self._config.weight_clipping)
@@ -163,6 +168,7 @@ FAMILY = Family(
     network=wgan_network,
     trainer=WganTrainer,
     check=pictures_of_sides(refuse_sides_out_of_reach),
+    check_ranks=divide_freely,
     widths=("width",),
     fitted_to_set=(),
     beside_generator=("critic",),
