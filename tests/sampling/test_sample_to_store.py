@@ -65,6 +65,29 @@ def test_galaxy_k_is_the_same_in_sets_of_any_size(any_run: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("where", [None, "flux_F814W=15..60"])
+def test_a_set_is_drawn_in_pieces_of_any_place_and_size(
+    any_run: Path, where: str | None, tmp_path: Path
+) -> None:
+    whole = sample(any_run, tmp_path / "whole", n=300, seed=2, where=where)
+    for first, n in ((0, 7), (7, 120), (127, 3), (130, 170)):
+        piece = sample(any_run, tmp_path / f"from-{first}", n=n, first=first, seed=2, where=where)
+        np.testing.assert_array_equal(piece.stacked(), whole.stacked()[first : first + n])
+        for name in whole.catalog.colnames:
+            assert list(piece.catalog[name]) == list(whole.catalog[name][first : first + n]), name
+    assert not np.array_equal(piece.stacked()[:100], whole.stacked()[:100])
+
+
+def test_a_first_number_that_means_nothing_is_refused(pca_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`first=-1`: wanted 0 or more"):
+        sample(pca_run, tmp_path / "drawn", n=3, first=-1)
+    with pytest.raises(SettingsError, match="`first=5`: the rows of `catalog` say which"):
+        sample(pca_run, tmp_path / "drawn", first=5, catalog=tmp_path / "rows.csv")
+    sample(pca_run, tmp_path / "drawn", n=3, first=5)
+    with pytest.raises(OutputExistsError, match="drawn"):
+        sample(pca_run, tmp_path / "drawn", n=3, first=6)
+
+
+@pytest.mark.parametrize("where", [None, "flux_F814W=15..60"])
 def test_galaxies_beyond_the_last_are_neither_drawn_nor_inverted_and_the_rest_keep_their_bits(
     any_run: Path, where: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,9 @@ def sample(
             name=["-n", "--number"], help="How many galaxies; left out with --catalog, which has one a row."
         ),
     ] = None,
+    first: Annotated[
+        int, Parameter(help="Number of the first galaxy: a set can be drawn in pieces, on several devices.")
+    ] = 0,
     output: Annotated[
         Path | None,
         Parameter(
@@ -96,7 +99,7 @@ def sample(
 ) -> Outcome:
     """Draw galaxies; image k depends on the seed and on k alone, and an interrupted run goes on when repeated."""
     _check_number(n, catalog, where)
-    source, target = _source_and_target(run, pretrained, output, n=n, seed=seed)
+    source, target = _source_and_target(run, pretrained, output, n=n, first=first, seed=seed)
     check_places(
         [] if catalog is None else [catalog],
         [] if kind == "store" else [target],
@@ -118,6 +121,7 @@ def sample(
             source,
             target,
             n=n,
+            first=first,
             seed=seed,
             where=", ".join(where) if where else None,
             catalog=catalog,
@@ -148,7 +152,7 @@ def _check_number(n: int | None, catalog: Path | None, where: list[str]) -> None
 
 
 def _source_and_target(
-    run: Path | None, pretrained: str | None, output: Path | None, *, n: int | None, seed: int
+    run: Path | None, pretrained: str | None, output: Path | None, *, n: int | None, first: int, seed: int
 ) -> tuple[Path, Path]:
     """Say what to draw from and what to write."""
     if (run is None) == (pretrained is None):
@@ -158,7 +162,9 @@ def _source_and_target(
         )
     if pretrained is not None:
         folder = pretrained_folder(pretrained)
-        default = Path(f"{pretrained}-{'catalog' if n is None else f'n{n}'}-seed{seed}")
+        default = Path(
+            f"{pretrained}-{'catalog' if n is None else f'n{n}'}{f'-from{first}' if first else ''}-seed{seed}"
+        )
         return folder, default if output is None else output
     if run is None or output is None:
         raise SettingsError(

@@ -51,6 +51,7 @@ def sample(
     output: str | Path,
     *,
     n: int | None = None,
+    first: int = 0,
     seed: int = 0,
     where: str | None = None,
     catalog: str | Path | Table | None = None,
@@ -79,6 +80,9 @@ def sample(
         The store, or the folder of FITS files.
     n : int, optional
         How many galaxies; left out with a catalog, which has one a row.
+    first : int
+        Number of the first of them: several processes or machines can draw one set in pieces, of which each is what it
+        is in the whole, on the same kind of device to the bit.
     seed : int
         Fixes all of them; the seed of each is in the catalog's column ``seed``.
     where : str, optional
@@ -137,6 +141,7 @@ def sample(
         If the disk is full.
     """
     _check(n, kind, catalog=catalog, where=where, outside=outside)
+    _check_first(first, catalog)
     of_files = catalog if isinstance(catalog, str | Path) else None
     check_output(output, CUTOUTS if kind == "fits" else STORE, inputs=[run, of_files], overwrite=overwrite)
     choice = _sampler_choice(guidance=guidance, steps=steps, solver=solver)
@@ -154,7 +159,7 @@ def sample(
     )
     for line in beyond_training(source.asked):
         logger.warning("%s", line)
-    plan = _plan(source, n, outside)
+    plan = _plan(source, n, outside, first=first)
     cost = source.cost_of_steps()
     if cost is not None:
         logger.warning("%s", cost.text)
@@ -182,6 +187,19 @@ def sample(
     return drawn
 
 
+def _check_first(first: int, catalog: str | Path | Table | None) -> None:
+    """Refuse a first number where there is none to count from, or below all."""
+    if first < 0:
+        raise SettingsError(argument="first", came=first, wanted="0 or more")
+    if first and catalog is not None:
+        raise SettingsError(
+            "the rows of `catalog` say which galaxies are drawn",
+            argument="first",
+            came=first,
+            way_out="leave it out, and give a catalog of the wanted rows",
+        )
+
+
 def _shape(height_pix: int | None, width_pix: int | None) -> tuple[int, int] | None:
     """Join height and width; one alone is that of a square."""
     for name, side in (("height_pix", height_pix), ("width_pix", width_pix)):
@@ -201,8 +219,10 @@ class _Plan:
     ----------
     n : int
         How many.
+    first : int
+        Number of the first, without a catalog.
     rows : ndarray [galaxy], int64, or None
-        Rows of the catalog, rising; None without one, and then galaxies are counted from 0.
+        Rows of the catalog, rising; None without one, and then galaxies are counted from `first`.
     is_outside : ndarray [row], bool
         Rows that no training galaxy is like.
     outside : {"refuse", "skip", "draw-and-flag"}
@@ -210,12 +230,13 @@ class _Plan:
     """
 
     n: int
+    first: int = 0
     rows: NDArray[np.int64] | None = None
     is_outside: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
     outside: Outside = "refuse"
 
 
-def _plan(source: GalaxySource, n: int | None, outside: Outside) -> _Plan:
+def _plan(source: GalaxySource, n: int | None, outside: Outside, *, first: int) -> _Plan:
     """Decide which galaxies are drawn, and name the rows that no training galaxy is like.
 
     Raises
@@ -224,7 +245,7 @@ def _plan(source: GalaxySource, n: int | None, outside: Outside) -> _Plan:
         If there are such rows and they are to be refused, or none is left.
     """
     if source.rows is None:
-        return _Plan(n or 0)
+        return _Plan(n or 0, first)
     if not source.knows_what_is_together:
         logger.warning(
             "`catalog`: this snapshot does not say which values its training galaxies had together, so that each column is "
@@ -248,7 +269,7 @@ def _plan(source: GalaxySource, n: int | None, outside: Outside) -> _Plan:
         raise InputError(
             f"`catalog`: all {n_rows:,} rows are outside of what was trained; none is left to draw"
         )
-    return _Plan(len(rows), rows, found.is_outside, outside)
+    return _Plan(len(rows), 0, rows, found.is_outside, outside)
 
 
 def _settings(
@@ -264,6 +285,7 @@ def _settings(
     sides = {} if shape is None else {"height_pix": shape[0], "width_pix": shape[1]}
     return {
         "n": plan.n,
+        **({"first": plan.first} if plan.first else {}),
         **asked,
         **guidance,
         **sides,
@@ -299,7 +321,7 @@ def _filled(
 ) -> ImageSet:
     """Draw the chunks that a writer lacks, batch by batch."""
     unit = source.images_name
-    indices = np.arange(plan.n) if plan.rows is None else plan.rows
+    indices = np.arange(plan.first, plan.first + plan.n) if plan.rows is None else plan.rows
     for chunk in range(-(-plan.n // per_chunk)):
         first, end = chunk * per_chunk, min((chunk + 1) * per_chunk, plan.n)
         if not writer.is_done(chunk):
@@ -307,8 +329,9 @@ def _filled(
             catalogs: list[QTable] = []
             sources: list[NDArray[np.float64]] = []
             for batch in _by_batch(indices[first:end], source.batch_size):
+                number, start = divmod(int(batch[0]), source.batch_size)
                 drawn = (
-                    source.batch(int(batch[0]) // source.batch_size, len(batch))
+                    source.batch(number, start + len(batch), start=start)
                     if plan.rows is None
                     else source.batch_of_rows(batch)
                 )

@@ -163,11 +163,11 @@ class GalaxySource:
         """Seeds of galaxies, [galaxy] int64."""
         return np.array([derive_seed(self._seed, "sample", int(index)) for index in indices], dtype=np.int64)
 
-    def batch(self, number: int, count: int | None = None) -> DrawnGalaxies:
+    def batch(self, number: int, count: int | None = None, *, start: int = 0) -> DrawnGalaxies:
         """Draw the first galaxies of an aligned batch, or all: those from ``number * batch_size`` on.
 
-        Those left out are not drawn; where the family computes its galaxies in calls of a fixed size, copies stand in
-        for them.
+        Those beyond `count` are not drawn; where the family computes its galaxies in calls of a fixed size, copies stand in
+        for them. Those before `start` are drawn in their places and left out.
 
         Raises
         ------
@@ -178,9 +178,11 @@ class GalaxySource:
         seeds = [int(seed) for seed in self.seeds(np.arange(first, first + self.batch_size))]
         wanted = self.batch_size if count is None else min(count, self.batch_size)
         if isinstance(self._generator, ComposingGenerator):
-            return self._composed(self._generator, seeds[:wanted])
+            return self._composed(self._generator, seeds[start:wanted])
         arrays, asked_columns = self._drawn_as_asked(seeds, wanted)
+        arrays = NetworkArrays(arrays.pixels[start:], arrays.scalars[start:])
         columns = {column.name: column.values(arrays.scalars) for column in self._kept}
+        asked_columns = {name: values[start:] for name, values in asked_columns.items()}
         return DrawnGalaxies(physical_images(arrays, self._snapshot.transform), {**columns, **asked_columns})
 
     def batch_of_rows(self, rows: NDArray[np.int64]) -> DrawnGalaxies:
