@@ -51,7 +51,7 @@ test-cluster: env ## Test Dask clusters, with processes of its own, in an enviro
 	@$(CLUSTER)/bin/python -m pip install -qq --disable-pip-version-check 'distributed>=2024.8' 'dask-jobqueue>=0.9'
 	@$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $$($(CLUSTER)/bin/python -c \
 		'import site; print(site.getsitepackages()[0])')/galsmith.pth
-	@PYTHONPATH=src $(CLUSTER)/bin/python -m pytest -q -n 0 tests/ground/test_clusters.py tests/docs/test_cluster_how_to.py
+	@PYTHONPATH=$(CURDIR)/src $(CLUSTER)/bin/python -m pytest -q -n 0 tests/ground/test_clusters.py tests/docs/test_cluster_how_to.py
 
 oracle: env ## Ask statmorph itself whether it still says what the tests have frozen
 	@$(BIN)/python tests/measure/oracle/check_oracle.py --data $${GALSMITH_TEST_DATA:-../shared/data} --galaxies 3

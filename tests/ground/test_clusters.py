@@ -237,9 +237,9 @@ DASK = "import sys; from distributed.cli.dask_{0} import main; main()"
 
 
 @contextmanager
-def dask_processes(port, *, workers=1, code="", options=()):
+def dask_processes(port, *, workers=1, code="", of_scheduler="", options=()):
     """A scheduler and workers, each a process, as somebody else would have started them; they are killed at the end."""
-    words = [sys.executable, "-c", DASK.format("scheduler")]
+    words = [sys.executable, "-c", of_scheduler + DASK.format("scheduler")]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     processes = [
         subprocess.Popen([*words, "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"], **quiet)
@@ -304,13 +304,15 @@ def test_workers_of_another_version_are_refused_with_both(module, here, capsys, 
 
 
 @needs_dask
-def test_workers_without_galsmith_are_refused(here, capsys):
+@pytest.mark.parametrize("who", ["a worker", "the scheduler"])
+def test_workers_and_schedulers_without_galsmith_are_refused(who, here, capsys):
     port = free_port()
-    with dask_processes(port, code=WITHOUT_GALSMITH):
+    of = {"code" if who == "a worker" else "of_scheduler": WITHOUT_GALSMITH}
+    with dask_processes(port, **of):
         words = ["simulate", "sersic", *SMALL, "-o", "store", "--dask", f"tcp://127.0.0.1:{port}"]
         assert main(words) == 2
     said = capsys.readouterr().err
-    assert "a worker has no galsmith" in said
+    assert f"{who} has no galsmith" in said
     assert said.count("\n") == 1
 
 

@@ -310,13 +310,19 @@ def _connected(plan: ClusterPlan) -> Iterator[Executor]:
 def _check_versions(client: Any) -> None:
     """Refuse workers without galsmith, which would leave at the first chunk without a word, and those of another version.
 
-    Those that come later check themselves: see `galsmith.execution.visiting`.
+    Those that come later check themselves: see `galsmith.execution.visiting`. A scheduler reads what it hands on.
     """
     wanted = installed_version()
-    for worker, found in client.run(metadata.version, "galsmith", on_error="return").items():
+    all_found = dict(client.run(metadata.version, "galsmith", on_error="return"))
+    try:
+        client.run_on_scheduler(metadata.version, "galsmith")
+    except metadata.PackageNotFoundError as error:
+        all_found["scheduler"] = error
+    for worker, found in all_found.items():
         if isinstance(found, Exception):
+            who = "the scheduler" if worker == "scheduler" else f"{worker}: a worker"
             raise SettingsError(
-                f"{worker}: a worker has no galsmith ({type(found).__name__}: {found}), this command is galsmith {wanted}; "
+                f"{who} has no galsmith ({type(found).__name__}: {found}), this command is galsmith {wanted}; "
                 "install the same version for both"
             )
         if found != wanted:
