@@ -7,7 +7,7 @@ from torch.nn import functional
 from galsmith.errors import InputError, SettingsError
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.layers.d4 import N_ELEMENTS, apply_d4
-from galsmith.models.protocols import NetworkBatch
+from galsmith.models.protocols import NetworkBatch, TrainingProgress
 from galsmith.models.relay_diffusion.config import RelayDiffusionConfig
 from galsmith.models.relay_diffusion.frequencies import HalfWhitened, fit_half_whitened
 from galsmith.models.relay_diffusion.networks import Attention
@@ -137,6 +137,24 @@ def test_the_flow_of_a_normal_law_is_followed_over_the_relay(blobs, build):
     # a second network that holds everything for noise takes the finest scales away
     generator.denoise_fine = lambda noisy, level: torch.zeros_like(noisy)
     assert float(drawn_spread(generator).min()) < 0.6
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_the_first_network_takes_so_many_steps_a_batch_each_on_noise_of_its_own(
+    rounds, training_blobs, build, tiny_configs, monkeypatch
+):
+    config = tiny_configs["relay_diffusion"].model_copy(update={"coarse_rounds": rounds, "coarse_draws": 2})
+    trainer, seen = build("relay_diffusion", training_blobs, config=config), []
+    known = trainer.generator.denoise_coarse
+    monkeypatch.setattr(
+        trainer.generator, "denoise_coarse", lambda noisy, level: seen.append(noisy) or known(noisy, level)
+    )
+    said = trainer.step(training_blobs, TrainingProgress(3, 0, 0.5))
+    assert len(seen) == rounds
+    # two noisy looks at each of the eight orientations
+    assert {len(noisy) for noisy in seen} == {2 * 8 * len(training_blobs.pixels)}
+    assert len({float(noisy.sum()) for noisy in seen}) == rounds
+    assert said["loss"] == pytest.approx(said["fine_loss"] + said["coarse_loss"])
 
 
 def test_attention_is_that_of_torch():

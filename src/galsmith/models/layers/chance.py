@@ -34,10 +34,11 @@ class StepChance(torch.Generator):
     share: Share = WHOLE
 
 
-def step_chance(progress: TrainingProgress, device: torch.device) -> StepChance:
-    """Give the stream of one training step, a function of the run's seed and the images seen."""
+def step_chance(progress: TrainingProgress, device: torch.device, *, round_number: int = 0) -> StepChance:
+    """Give the stream of one training step, a function of the run's seed, the images seen and the round of the step."""
     stream = StepChance(device=device)
-    stream.manual_seed(derive_seed(progress.seed, "train.noise", progress.images_seen))
+    place = (progress.images_seen, round_number) if round_number else (progress.images_seen,)
+    stream.manual_seed(derive_seed(progress.seed, "train.noise", *place))
     stream.share = progress.share
     return stream
 

@@ -174,6 +174,8 @@ def take_gradients(
     losses_of: LossesOf,
     batch: NetworkBatch,
     progress: TrainingProgress,
+    *,
+    round_number: int = 0,
 ) -> list[torch.Tensor]:
     """Leave the gradients of some losses, part by part of a batch where it has parts; gives the losses without graphs.
 
@@ -187,12 +189,15 @@ def take_gradients(
         What `compacted` gave.
     progress : TrainingProgress
         Of the step.
+    round_number : int
+        Which of several steps on one batch this is; each has a chance of its own.
     """
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
     sums: list[torch.Tensor] = []
     for part, here in parts_of(batch, progress):
-        for number, loss in enumerate(losses_of(part, step_chance(here, batch.pixels.device))):
+        chance = step_chance(here, batch.pixels.device, round_number=round_number)
+        for number, loss in enumerate(losses_of(part, chance)):
             # equal parts: the mean of their means is that of the batch
             share = loss if progress.parts == 1 else loss / progress.parts
             torch.autograd.backward(share)

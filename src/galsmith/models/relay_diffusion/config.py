@@ -21,6 +21,10 @@ class RelayDiffusionConfig(Settings):
         Of the first network.
     coarse_learning_rate : float
         Of its Adam.
+    coarse_rounds : int
+        Steps of the first network for each step of the second, which costs many times as much.
+    coarse_draws : int
+        Noisy looks at each orientation of a galaxy in one step of the first network.
     coarse_noise_mean, coarse_noise_std : float
         Of ln(noise level) in its training, of which levels far below `relay_level` are left out.
     coarse_steps : int
@@ -53,7 +57,9 @@ class RelayDiffusionConfig(Settings):
     n_coarse: int = Field(default=512, ge=1)
     coarse_width: int = Field(default=512, ge=8)
     coarse_depth: int = Field(default=4, ge=1)
-    coarse_learning_rate: float = Field(default=1e-3, gt=0)
+    coarse_learning_rate: float = Field(default=3e-3, gt=0)
+    coarse_rounds: int = Field(default=4, ge=1)
+    coarse_draws: int = Field(default=2, ge=1)
     coarse_noise_mean: float = 0.2
     coarse_noise_std: float = Field(default=0.9, gt=0)
     coarse_steps: int = Field(default=40, ge=1)

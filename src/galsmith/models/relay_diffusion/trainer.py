@@ -67,18 +67,18 @@ class RelayTrainer:
         }
 
     def step(self, batch: NetworkBatch, progress: TrainingProgress) -> Mapping[str, float]:
-        """Take one step of each network."""
+        """Take one step of the second network and several of the first."""
         self.generator.train()
         optimizers = [self._turns, self._fine_optimizer, self._coarse_optimizer]
         fine, coarse = take_gradients(optimizers, self._losses, batch, progress)
         fine_loss = self._fine_step(fine, progress)
-        coarse_loss = guarded_descent(
-            self._coarse_optimizer,
-            coarse,
-            rate=self._rate(self._config.coarse_learning_rate, progress),
-            largest_gradient=LARGEST_GRADIENT,
-            ranks=progress.ranks,
-        )
+        coarse_losses = [self._coarse_step(coarse, progress)]
+        for number in range(1, self._config.coarse_rounds):
+            (coarse,) = take_gradients(
+                [self._coarse_optimizer], self._coarse_losses, batch, progress, round_number=number
+            )
+            coarse_losses.append(self._coarse_step(coarse, progress))
+        coarse_loss = sum(coarse_losses) / len(coarse_losses)
         return {"loss": fine_loss + coarse_loss, "fine_loss": fine_loss, "coarse_loss": coarse_loss}
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,13 +91,38 @@ class RelayTrainer:
 
     def _losses(self, batch: NetworkBatch, chance: torch.Generator) -> Iterator[torch.Tensor]:
         """Give the loss of the second network, then that of the first."""
+        generator, values = self.generator, self._values(batch, chance)
+        yield self._loss(generator.denoise_fine, values, generator.frequencies.deviations, chance, fine=True)
+        yield self._coarse_loss(values, batch.scalars, chance)
+
+    def _coarse_losses(self, batch: NetworkBatch, chance: torch.Generator) -> Iterator[torch.Tensor]:
+        """Give the loss of the first network alone."""
+        yield self._coarse_loss(self._values(batch, chance), batch.scalars, chance)
+
+    @torch.no_grad()
+    def _values(self, batch: NetworkBatch, chance: torch.Generator) -> torch.Tensor:
+        """Turn images at random and give their values."""
+        turned = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
+        return self.generator.frequencies.encode(turned)
+
+    def _coarse_loss(
+        self, values: torch.Tensor, scalars: torch.Tensor, chance: torch.Generator
+    ) -> torch.Tensor:
+        """Weighted squared error of the first network, on several noisy looks at each orientation."""
         generator = self.generator
         with torch.no_grad():
-            turned = randomly_turned(batch.pixels, chance, symmetric=self._config.symmetric)
-            values = generator.frequencies.encode(turned)
-            coarse = coarse_values(generator, values, batch.scalars)
-        yield self._loss(generator.denoise_fine, values, generator.frequencies.deviations, chance, fine=True)
-        yield self._loss(generator.denoise_coarse, coarse, generator.coarse_deviations, chance, fine=False)
+            looks = coarse_values(generator, values, scalars).repeat(self._config.coarse_draws, 1)
+        return self._loss(generator.denoise_coarse, looks, generator.coarse_deviations, chance, fine=False)
+
+    def _coarse_step(self, loss: torch.Tensor, progress: TrainingProgress) -> float:
+        """Take one step of the first network; gives its loss, NaN when a gradient was not finite."""
+        return guarded_descent(
+            self._coarse_optimizer,
+            loss,
+            rate=self._rate(self._config.coarse_learning_rate, progress),
+            largest_gradient=LARGEST_GRADIENT,
+            ranks=progress.ranks,
+        )
 
     def _fine_step(self, loss: torch.Tensor, progress: TrainingProgress) -> float:
         """Take one step of the second network; gives its loss, NaN when a gradient was not finite."""
