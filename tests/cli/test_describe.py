@@ -31,11 +31,13 @@ def store(tmp_path):
 def test_a_store_says_what_is_in_it_and_what_made_it(store, capsys):
     assert main(["info", store.path]) == 0
     said = dict(
-        line.split("  ", 1) for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")
+        line.split("  ", 1)
+        for line in capsys.readouterr().out.splitlines()
+        if not line.startswith((" ", "next:"))
     )
     said = {label: text.strip() for label, text in said.items()}
     assert said["what"] == "store"
-    assert said["images"] == "3, 8x8 px, band F606W"
+    assert said["images"] == "3 galaxies, 8x8 px, band F606W"
     assert said["unit"] == "nJy"
     assert said["scale"] == "0.16 arcsec per pixel"
     assert said["made by"] == "galsmith simulate sersic"

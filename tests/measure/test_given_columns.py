@@ -103,7 +103,7 @@ def test_a_short_table_is_part_of_the_whole_one_and_not_taken_for_it(field, caps
     assert set(short.meta["properties"]) <= set(short.colnames)
     assert short.meta["content_hash"] == content_hash(short)
     capsys.readouterr()
-    assert main([*words, "short.fits", "--columns", "id=NUMBER"]) == 1
+    assert main([*words, "short.fits", "--columns", "id=NUMBER"]) == 2
     assert "short.fits: already exists" in capsys.readouterr().err
     assert main(["info", "short.fits"]) == 0
     rows = capsys.readouterr().out

@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
@@ -18,10 +18,11 @@ from cyclopts import CycloptsError
 from galsmith.cli.app import Verb, build_app, verb_of, verb_words
 from galsmith.cli.faults import explain
 from galsmith.cli.flags import in_flags, shell_spelling
+from galsmith.cli.log_file import logged_to
 from galsmith.cli.next_steps import next_steps
 from galsmith.cli.options import Shown
 from galsmith.cli.outcome import Outcome, failure_json
-from galsmith.errors import FollowedError
+from galsmith.errors import FollowedError, OutputError
 
 DONE, WRONG_USAGE = 0, 2
 ASKED_FOR = ("--help", "-h", "--version")
@@ -38,6 +39,17 @@ def run(tokens: Sequence[str]) -> int:
         command(*bound.args, **bound.kwargs)
         return DONE if not tokens or any(token in ASKED_FOR for token in tokens) else WRONG_USAGE
     shown = bound.arguments.get("shown", Shown())
+    try:
+        with logged_to(shown.log, tokens):
+            return _run_verb(verb, command, bound, untyped, shown)
+    except OutputError as error:  # of the log alone: what a verb raises is explained there
+        return _explained(error, verb, shown, seconds=0.0)
+
+
+def _run_verb(
+    verb: Verb, command: Callable[..., Any], bound: Any, untyped: Mapping[str, Any], shown: Shown
+) -> int:
+    """Run what was parsed."""
     with _terminate_as_interrupt(), _notices_shown(shown, verb.name), warnings.catch_warnings():
         if not shown.debug:
             warnings.simplefilter("ignore")
@@ -59,14 +71,19 @@ def _call(verb: Verb, command: Callable[[], Any], shown: Shown) -> int:
     except FollowedError as error:
         return error.exit_code
     except (Exception, KeyboardInterrupt) as error:
-        if shown.debug:
-            traceback.print_exception(error)
-        message, exit_code = explain(error, resumes=verb.resumes, verb=verb.name)
-        print(f"galsmith: {message}", file=sys.stderr)
-        if shown.json:
-            print(failure_json(verb.name, message, exit_code, seconds=time.monotonic() - started))
-        return exit_code
+        return _explained(error, verb, shown, seconds=time.monotonic() - started)
     return outcome.exit_code
+
+
+def _explained(error: BaseException, verb: Verb, shown: Shown, *, seconds: float) -> int:
+    """Say what went wrong, and return the exit code."""
+    if shown.debug:
+        traceback.print_exception(error)
+    message, exit_code = explain(error, resumes=verb.resumes, verb=verb.name)
+    print(f"galsmith: {message}", file=sys.stderr)
+    if shown.json:
+        print(failure_json(verb.name, message, exit_code, seconds=seconds))
+    return exit_code
 
 
 def _say(outcome: Outcome, shown: Shown, seconds: float) -> None:

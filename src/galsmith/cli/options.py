@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 Output = Annotated[Path, Parameter(name=["--output", "-o"], help="What to write.")]
 Seed = Annotated[int, Parameter(help="The integer that fixes all chance.")]
+First = Annotated[
+    int,
+    Parameter(
+        help="Number of the first one, as a task of many makes a part; ingest store A B ... joins them."
+    ),
+]
 Overwrite = Annotated[bool, Parameter(help="Replace what is there.", show_default=False)]
 Sets = Annotated[
     list[str],
@@ -52,6 +58,10 @@ class Shown:
     ] = False
     quiet: Annotated[bool, Parameter(help="Show no progress and no summary.", show_default=False)] = False
     debug: Annotated[bool, Parameter(help="Show the traceback of an error.", show_default=False)] = False
+    log: Annotated[
+        Path | None,
+        Parameter(help="Append to this file what is said, each line with its time.", show_default=False),
+    ] = None
 
     @contextmanager
     def progress(self) -> Iterator["ProgressCallback"]:

@@ -12,6 +12,7 @@ from galsmith.cli.options import (
     KEEP_ALL,
     NO_SETTINGS,
     SHOWN_ALL,
+    First,
     Output,
     Overwrite,
     Seed,
@@ -34,6 +35,7 @@ def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
         *,
         n: int,
         output: Any,
+        first: int = 0,
         recipe: str = simulator.name,
         negatives: str | None = None,
         seed: int = 0,
@@ -56,6 +58,7 @@ def simulate_command(simulator: Simulator) -> Callable[..., Outcome]:
                 simulator.name,
                 output,
                 n=n,
+                first=first,
                 seed=seed,
                 recipe=recipe,
                 overrides=overrides,
@@ -79,6 +82,7 @@ def _arguments(simulator: Simulator) -> Iterator[Argument]:
     """Give the parameters of a simulator's command."""
     how_many = f"How many {simulator.images}."
     yield _flag("n", Annotated[int, Parameter(name=["-n", "--number"], help=how_many)])
+    yield _flag("first", First, 0)
     yield _flag("output", Output)
     help_text = f"The law of {simulator.makes}: a shipped recipe by name, or a TOML file."
     yield _flag("recipe", Annotated[str, Parameter(help=help_text)], simulator.name)

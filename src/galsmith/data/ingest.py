@@ -210,20 +210,20 @@ def arrays(
 
 
 def store(
-    source: str | Path,
+    source: Place,
     output: str | Path,
     *,
     properties: str | Path | None = None,
     zero_points_mag: GivenZeroPoints | None = None,
     **how: Unpack[Making],
 ) -> ImageSet:
-    """Make a store from another: some of its galaxies, cropped, resized, or with properties in its catalog.
+    """Make a store from others: joined, some of the galaxies, cropped, resized, or with properties in the catalog.
 
     Parameters
     ----------
-    source : str or Path
-        The store; units, zero points and point spread functions stay as they are, and splits where `options` has the
-        default one.
+    source : str, Path or sequence of them
+        The store, or several of one kind, whose galaxies stand one after the other; units, zero points and point spread
+        functions stay as they are, and splits where `options` has the default one.
     properties, zero_points_mag
         See `StoreOptions`; other arguments as in `ingest`.
     """

@@ -175,6 +175,7 @@ def simulate(
     output: str | Path,
     *,
     n: int,
+    first: int = 0,
     seed: int = 0,
     recipe: Recipe | None = None,
     overrides: Sequence[str] = (),
@@ -197,6 +198,8 @@ def simulate(
         The folder to become the store.
     n : int
         How many images.
+    first : int
+        The number of the first one, where parts of one set are made; `galsmith.ingest.store` joins them.
     seed : int
         Any integer.
     recipe : str, Path or mapping
@@ -238,6 +241,8 @@ def simulate(
     chosen = kind if recipe is None else recipe
 
     def make() -> "Source":
+        from galsmith.data.readers.part import checked_first, part_of
+
         values = chosen if isinstance(chosen, Mapping) else priors_named(chosen, kind)
         named = "recipe" if isinstance(chosen, Mapping) else f"recipe {chosen}"
         record: type[Settings] = simulator.load(simulator.settings)
@@ -246,8 +251,10 @@ def simulate(
         simulator.load("compile_renderer")()
         progress(ProgressEvent("compiling", 1, 1, "kernels"))
         pictures = {} if simulator.negatives is None else {"negatives": negatives, "progress": progress}
-        source: Source = simulator.load(simulator.source)(settings, n=n, seed=seed, **pictures)
-        return source
+        source: Source = simulator.load(simulator.source)(
+            settings, n=checked_first(first) + n, seed=seed, **pictures
+        )
+        return part_of(source, first)
 
     return _written(
         make,

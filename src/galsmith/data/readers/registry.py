@@ -396,13 +396,14 @@ READERS: dict[str, Reader] = {
         ),
         Reader(
             "store",
-            "Make a store from another: some galaxies, cropped, resized, or with measured properties in the catalog.",
-            "The store.",
+            "Make a store from others: joined, some galaxies, cropped, resized, or with properties in the catalog.",
+            "The store, or several of one kind to join.",
             StoreOptions,
-            "galsmith.data.readers.store:StoreSource",
+            "galsmith.data.readers.joined_stores:open_stores",
             "galsmith ingest store galaxies -o measured --properties galaxies.parquet",
             more="Galaxies stay in their splits unless `split` asks for other shares than the default.",
             reads_addresses=True,
+            takes_several=True,
         ),
         Reader(
             "cosmos",
