@@ -121,7 +121,7 @@ def test_cutouts_around_positions_take_the_central_source(cutouts, tmp_path, cap
         (
             ["a.fits", "--figure", "g.png", "--index", "5"],
             2,
-            "--index 5: there are 1 galaxies; wanted 0 to 0",
+            "--index 5: there is 1 galaxy; wanted 0 to 0",
         ),
         (["a.fits", "--figure", "g.png", "--id", "aa"], 2, "there is no such galaxy (did you mean 'a'?)"),
     ],
@@ -159,7 +159,7 @@ def test_a_figure_of_one_galaxy(cutouts, tmp_path, capsys, source):
     assert (code, "already exists" in err) == (2, True)
     both = ["--figure", tmp_path / "g.png", "--overwrite", "-o", tmp_path / "t.parquet", "--sersic", "none"]
     code, out, err = run(capsys, given, *words, *both)
-    assert [line.split()[0] for line in out.splitlines()] == ["drew", "measure:"]
+    assert [line.split()[0] for line in out.splitlines()] == ["drew", "measure:", "next:"]
 
 
 @pytest.mark.parametrize(
