@@ -54,7 +54,7 @@ def test_each_fault_is_one_line_and_an_exit_code(error, exit_code, said):
     [
         ("measure", "use fewer --workers"),
         ("train", "use a smaller batch (--set training.batch_size=...)"),
-        ("ingest fits", "use smaller images (--crop, --resize)"),
+        ("ingest fits", "use fewer --workers or smaller images (--crop, --resize)"),
         ("info", "close other programs"),
     ],
 )

@@ -233,7 +233,7 @@ def test_nothing_left_leaves_nothing(tmp_path, write_picture):
     folder = write_picture("b.png", np.zeros((12, 10), dtype=np.uint8))
     with pytest.raises(InputError, match=r"no image is left to store \(1 constant\); nothing was written"):
         ingest.folder(folder, tmp_path / "set", options=SetOptions(on_bad="skip"))
-    with pytest.raises(InputError, match=r"none of 1 images is left \(1 smaller than 50 px\)"):
+    with pytest.raises(InputError, match=r"none of 1 image is left \(1 smaller than 50 px\)"):
         ingest.folder(folder, tmp_path / "set", options=SetOptions(minimum_size_pix=50))
     assert not (tmp_path / "set").exists()
 

@@ -164,7 +164,7 @@ def test_info_says_what_the_cells_of_a_study_are(done, tmp_path):
     found = describe(str(done.folder))
     rows = dict(found.rows)
     assert (found.kind, found.numbers["n_done"], rows["cells"]) == ("study of denoising", 3, "3 of 3 done")
-    assert rows["  paper.real.a0"] == "1 of 1 cells done"
+    assert rows["  paper.real.a0"] == "1 of 1 cell done"
     # the ratio that the answers say, of each shift
     said = json.loads((done.folder / "answers.json").read_text())
     ratios = [
@@ -183,7 +183,7 @@ def test_info_says_what_the_cells_of_a_study_are(done, tmp_path):
     rows = dict(describe(str(part)).rows)
     assert rows["cells"] == "1 of 3 done, 1 failed"
     assert rows["failed: method.wiener"] == "no package"
-    assert rows["  paper.real.a0"].startswith("0 of 1 cells done")
+    assert rows["  paper.real.a0"].startswith("0 of 1 cell done")
     # a card of another study is not one
     (part / "study.json").write_text('{"format": "galsmith study"}')
     assert not is_study_of_denoising(part)

@@ -400,6 +400,7 @@ def test_the_script_of_a_job_is_as_the_file_says(installed, tmp_path, kind, more
     assert ("module load python" in script) == ("prologue" in more)
 
 
+@needs_dask
 def test_jobs_that_the_batch_system_refuses_end_the_command_with_what_it_says(here, monkeypatch, capsys):
     (here / "bin").mkdir()
     refusing = here / "bin" / "sbatch"

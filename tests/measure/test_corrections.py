@@ -169,9 +169,9 @@ def test_the_command_tells_the_sizes(tmp_path, stamps, capsys):
     assert main([*words, "--set", "psf_fwhm_pix=3", "-o", str(tmp_path / "t.parquet")]) == 0
     said = capsys.readouterr().out
     assert "corrections for noise and resolution, median: asymmetry +0." in said
-    assert "(1 of 1 rows)" in said
+    assert "(1 of 1 row)" in said
     assert main([*words, "-o", str(tmp_path / "u.parquet")]) == 0
-    assert "median: none (0 of 1 rows)" in capsys.readouterr().out
+    assert "median: none (0 of 1 row)" in capsys.readouterr().out
 
 
 def test_statmorph_has_no_corrections(tmp_path, stamps):

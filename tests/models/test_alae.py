@@ -19,6 +19,7 @@ from galsmith.models.alae.networks import (
 from galsmith.models.alae.trainer import Round, reciprocity_loss, shrunk, stage_at, value_at
 from galsmith.models.layers.chance import generator_from_seed
 from galsmith.models.protocols import NetworkBatch, TrainingProgress
+from galsmith.models.shares import ALONE
 from galsmith.models.style_based.equalized import downsampled, upsampled
 from galsmith.models.style_based.mapping import MappingNetwork
 from galsmith.models.style_based.styled_level import adapted
@@ -208,7 +209,7 @@ def changed(trainer, update) -> set[str]:
 
 def test_each_of_the_three_updates_changes_its_own_networks(build, training_blobs):
     trainer, chance = build("alae", training_blobs), generator_from_seed(0)
-    shared = Round(Stage(2, 1.0), 1e-2, chance, {})
+    shared = Round(Stage(2, 1.0), 1e-2, chance, {}, ALONE)
     real = torch.randn(8, 4, 16, 16, generator=chance)
     assert changed(trainer, lambda: trainer._encode_better(real, shared, has_penalty=True)) == {
         "encoder",

@@ -95,11 +95,11 @@ def test_a_killed_sampling_draws_only_the_batches_it_lacks(
     drawn: list[int] = []
     real_batch = GalaxySource.batch
 
-    def batch(self: GalaxySource, number: int, count: int | None = None) -> DrawnGalaxies:
+    def batch(self: GalaxySource, number: int, count: int, *, start: int) -> DrawnGalaxies:
         if number == 2 and not drawn.count(-1):
             raise Killed
         drawn.append(number)
-        return real_batch(self, number, count)
+        return real_batch(self, number, count, start=start)
 
     monkeypatch.setattr(GalaxySource, "batch", batch)
     with pytest.raises(Killed):
@@ -127,7 +127,7 @@ def test_existing_folders_are_refused(pca_run: Path, tmp_path: Path, monkeypatch
 def test_unfinished_cutouts_of_another_seed_are_refused(
     pca_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(self: GalaxySource, number: int, count: int | None = None) -> DrawnGalaxies:
+    def die(self: GalaxySource, number: int, count: int, *, start: int) -> DrawnGalaxies:
         raise Killed
 
     monkeypatch.setattr(GalaxySource, "batch", die)

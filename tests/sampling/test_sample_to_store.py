@@ -142,7 +142,10 @@ def test_a_killed_sampling_goes_on_to_the_same_store(
     monkeypatch.setattr(
         GalaxySource,
         "batch",
-        lambda self, number, count: (drawn.append(number), real_batch(self, number, count))[1],
+        lambda self, number, count, *, start: (
+            drawn.append(number),
+            real_batch(self, number, count, start=start),
+        )[1],
     )
     resumed = sample(pca_run, tmp_path / "killed", n=600, seed=8)
     assert drawn == [2]  # 256 galaxies a batch
@@ -162,10 +165,10 @@ def test_galaxies_that_are_not_finite_are_an_error_and_the_store_stays_partial(
 ) -> None:
     real_batch = GalaxySource.batch
 
-    def batch(self: GalaxySource, number: int, count: int) -> DrawnGalaxies:
+    def batch(self: GalaxySource, number: int, count: int, *, start: int) -> DrawnGalaxies:
         images = real_batch(self, number, 6).images
         spoiled = [*images[:2], images[2] * np.nan, *images[3:5], images[5] * np.nan]
-        return DrawnGalaxies(spoiled[:count], {})
+        return DrawnGalaxies(spoiled[start:count], {})
 
     monkeypatch.setattr(GalaxySource, "batch", batch)
     with pytest.raises(

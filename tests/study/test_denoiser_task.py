@@ -119,5 +119,5 @@ def test_what_cannot_be_fitted_is_refused(overrides, error, message):
 def test_one_image_is_too_few():
     task = task_named("denoiser", TINY)
     task.check(galaxies(2, seed=1), "real")
-    with pytest.raises(InputError, match="real: has 1 images; wanted 2 or more"):
+    with pytest.raises(InputError, match="real: has 1 image; wanted 2 or more"):
         task.check(galaxies(1, seed=1), "real")
