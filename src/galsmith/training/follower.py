@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,16 @@ def said_to_followers(run: TrainingRun) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def _interrupted_as_first() -> Iterator[None]:
+    """Leave it to the first process to say that all were asked to stop."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise FollowedError(INTERRUPTED) from error
+
+
+@_interrupted_as_first()
 def follow(
     crew: Crew,
     settings: RunSettings,
@@ -56,22 +66,6 @@ def follow(
     EngineLostError
         If another process ended.
     """
-    try:
-        _follow(crew, settings, data, output=output, device=device, precision=precision)
-    except KeyboardInterrupt as error:
-        raise FollowedError(INTERRUPTED) from error
-
-
-def _follow(
-    crew: Crew,
-    settings: RunSettings,
-    data: str | Path | ImageSet,
-    *,
-    output: str | Path,
-    device: torch.device,
-    precision: Precision,
-) -> None:
-    """Do what `follow` says."""
     said = crew.told()
     if EXIT_CODE in said:
         _end_as_first(said)
