@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, Overwrite, Seed, Shown
+from galsmith.cli.options import NO_SETTINGS, SHOWN_ALL, Device, First, Overwrite, Seed, Shown
 from galsmith.cli.outcome import Outcome
 from galsmith.cli.premises import check_counts, check_places, check_run, check_there
 from galsmith.errors import SettingsError
@@ -28,9 +28,7 @@ def sample(
             name=["-n", "--number"], help="How many galaxies; left out with --catalog, which has one a row."
         ),
     ] = None,
-    first: Annotated[
-        int, Parameter(help="Number of the first galaxy: a set can be drawn in pieces, on several devices.")
-    ] = 0,
+    first: First = 0,
     output: Annotated[
         Path | None,
         Parameter(
