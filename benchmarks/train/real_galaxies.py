@@ -16,8 +16,9 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import race_data
 import torch
-from race_data import split_pictures
+from race_plan import RaceFolder
 from race_table import rows_of
 
 import galsmith
@@ -25,14 +26,13 @@ from galsmith.cli.device import choose_precision
 from galsmith.compare import read_card
 from galsmith.compare.evidence.families import evidence_of
 from galsmith.compare.evidence.records import TOLD
-from galsmith.data.options import SetOptions
 from galsmith.data.store import is_store
 from galsmith.files import read_json, write_json
 from galsmith.judging import judge
 from galsmith.report import write_report
 from galsmith.sampling import sample
 
-SIZE_PIX, N_HELD_OUT, N_DRAWN, FEATURES = 64, 800, 800, "efficientnet-lite0"
+N_HELD_OUT, N_DRAWN, FEATURES = 800, 800, "efficientnet-lite0"
 
 
 def main() -> None:
@@ -83,20 +83,9 @@ def parsed_arguments() -> argparse.Namespace:
 
 
 def make_sets(pictures: Path, folder: Path, *, n_training: int) -> None:
-    """Ingest the pictures that are learned and those that are held out."""
-    plan: Any = SimpleNamespace(n_reference=N_HELD_OUT, n_training=n_training, seed=0)
-    for role, chosen in split_pictures(pictures, plan).items():
-        store, links = folder / role, folder / f"{role}-pictures"
-        if is_store(store):
-            continue
-        links.mkdir(exist_ok=True)
-        for picture in chosen:
-            if not (link := links / picture.name).is_symlink():
-                link.symlink_to(picture.resolve())
-        split = (1.0, 0.0, 0.0) if role == "training" else (0.0, 0.0, 1.0)
-        galsmith.ingest.folder(
-            links, store, options=SetOptions(resize_pix=SIZE_PIX, split=split, on_bad="skip")
-        )
+    """Ingest the pictures that are learned and those that are held out, dealt as for a race."""
+    plan: Any = SimpleNamespace(data="efigi", n_reference=N_HELD_OUT, n_training=n_training, seed=0)
+    race_data.make_sets(plan, RaceFolder(folder), pictures, print)
 
 
 def trained(arguments: argparse.Namespace, run: Path, folder: Path) -> dict[str, Any]:
