@@ -1,6 +1,5 @@
 """Stores made by several processes from the command line: the bytes of one process, whatever ends it in between."""
 
-import hashlib
 import importlib
 import os
 import signal
@@ -11,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from astropy.io import fits
+from trees import hashes
 
 from galsmith.cli import main
 from galsmith.data import ingest
@@ -69,14 +69,6 @@ if __name__ == "__main__":
 COMMAND = ("ingest", "troubled", "cut", "-o", "store", "--workers", "2", "--quiet")
 
 
-def bytes_of(folder):
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
-
-
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder with five cutouts, in which chunks have two images."""
@@ -96,11 +88,11 @@ def here(tmp_path, monkeypatch):
 def test_two_processes_write_the_bytes_of_one(here, words):
     assert main([*words.split(), "-o", "one", "--seed", "3", "--quiet"]) == 0
     assert main([*words.split(), "-o", "two", "--seed", "3", "--workers", "2", "--quiet"]) == 0
-    one = bytes_of(here / "one")
+    one = hashes(here / "one")
     assert len(one) > 2
-    assert bytes_of(here / "two") == one
+    assert hashes(here / "two") == one
     assert main([*words.split(), "-o", "other", "--seed", "4", "--quiet"]) == 0
-    assert bytes_of(here / "other") != one
+    assert hashes(here / "other") != one
 
 
 @pytest.fixture
@@ -143,7 +135,7 @@ def test_a_chunk_that_kills_its_process_is_named_and_done_by_the_same_command(tr
     assert not (here / "store").exists()
     (troubled / "kill").unlink()
     assert ended(started(troubled)) == (0, "")
-    assert bytes_of(here / "store") == bytes_of(here / "alone")
+    assert hashes(here / "store") == hashes(here / "alone")
 
 
 def test_an_interrupted_command_goes_on(troubled, here):
@@ -161,4 +153,4 @@ def test_an_interrupted_command_goes_on(troubled, here):
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
     (troubled / "hold").unlink()
     assert ended(started(troubled)) == (0, "")
-    assert bytes_of(here / "store") == bytes_of(here / "alone")
+    assert hashes(here / "store") == hashes(here / "alone")

@@ -2,7 +2,6 @@
 
 import functools
 import gzip
-import hashlib
 
 import h5py
 import numpy as np
@@ -47,16 +46,6 @@ class Extractor:
     def extract(self, pictures):
         rows = [[picture.mean(), picture.max()] for picture in pictures]
         return np.array(rows, dtype=np.float32).reshape(-1, 2)
-
-
-def hashes(folder):
-    """All files and folders below one, with the hash of each file."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in sorted(folder.rglob("*"))
-    }
 
 
 def recipe(seed=0):

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tomli_w
-from small_verbs import hashes, recipe
+from small_verbs import recipe
+from trees import hashes
 
 from galsmith.cli import main
 from galsmith.data.store import open_store

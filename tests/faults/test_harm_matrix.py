@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
-from small_verbs import hashes
+from trees import hashes
 
 from galsmith import simulate
 from galsmith.cli import main

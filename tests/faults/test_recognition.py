@@ -14,7 +14,8 @@ from astropy.io import fits
 from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from small_verbs import hashes, make_inputs, verbs
+from small_verbs import make_inputs, verbs
+from trees import hashes
 
 from galsmith.errors import OutputError, OutputExistsError
 

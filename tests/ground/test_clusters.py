@@ -1,6 +1,5 @@
 """What a file says of a Dask cluster; and runs on one, where Dask is installed (``make test-cluster``)."""
 
-import hashlib
 import importlib.util
 import os
 import signal
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from trees import hashes
 
 from galsmith.cli import main
 from galsmith.errors import EngineLostError, InputError, SettingsError
@@ -30,14 +30,6 @@ IN_TENS = "galsmith.data.readers.to_store.IMAGES_PER_CHUNK"
 def written(folder, text):
     (folder / "cluster.toml").write_text(text)
     return folder / "cluster.toml"
-
-
-def bytes_of(folder):
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
 
 
 @pytest.fixture
@@ -274,7 +266,7 @@ def test_a_lent_cluster_writes_the_bytes_of_one_process_and_lives_on(here):
         words = ["simulate", "sersic", *SMALL]
         assert main([*words, "-o", "alone"]) == 0
         assert main([*words, "-o", "lent", "--dask", f"tcp://127.0.0.1:{port}"]) == 0
-        assert bytes_of(here / "lent") == bytes_of(here / "alone")
+        assert hashes(here / "lent") == hashes(here / "alone")
         power = ["measure", "alone", "--set", 'quantities=["power"]', "--quiet"]
         assert main([*power, "-o", "alone.ecsv", "--workers", "1"]) == 0
         assert main([*power, "-o", "lent.ecsv", "--dask", f"tcp://127.0.0.1:{port}"]) == 0
@@ -347,7 +339,7 @@ def test_a_scheduler_goes_away_and_the_same_command_goes_on(troubled, here):
         running = started(troubled, f"tcp://127.0.0.1:{port}")
         assert ended(running) == (0, "")
     assert not (troubled / "kill").exists()
-    assert bytes_of(here / "store") == bytes_of(here / "alone")
+    assert hashes(here / "store") == hashes(here / "alone")
 
 
 @needs_dask
@@ -367,7 +359,7 @@ def test_a_cluster_of_ours_is_started_and_stopped(troubled, here):
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     (troubled / "hold").unlink()
     assert ended(started(troubled, here / "cluster.toml")) == (0, "")
-    assert bytes_of(here / "store") == bytes_of(here / "alone")
+    assert hashes(here / "store") == hashes(here / "alone")
 
 
 @needs_dask
